@@ -1,0 +1,371 @@
+//! What a finished run leaves behind, and what can be seen of one that is still going: plain data.
+//!
+//! [`RunResult`] is what reports, exports and the JSON format are made from; its names are the metric names of the
+//! scenario language. [`Snapshot`] is the same for a run in progress and is what the terminal UI draws. Neither knows a
+//! component's type: what is special to a kind travels as named figures.
+//!
+//! Units: seconds for times (`_s`), requests per second for rates, fractions between 0 and 1, counts for the rest.
+//! What cannot be known is `None` and becomes `null`.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// An ordered table by name; the order is that of the scenario file.
+pub type Table<T> = IndexMap<String, T>;
+
+/// Everything that is known after a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// Version of this format; always 1.
+    pub format: u32,
+    /// The program that made it.
+    pub tool: Tool,
+    /// The scenario that was run.
+    pub scenario: ScenarioInfo,
+    /// How long it ran, and how it ended.
+    pub run: RunInfo,
+    /// What the callers saw, by workload.
+    pub workloads: Table<WorkloadResult>,
+    /// Goodput of all workloads together, requests per second.
+    pub goodput: f64,
+    /// What the components did, by component.
+    pub components: Table<ComponentResult>,
+    /// What the callers of each link saw: by calling component or workload, then by link.
+    pub links: Table<Table<LinkResult>>,
+    /// The same figures over time.
+    pub series: Series,
+    /// The faults that struck.
+    pub faults: Vec<FaultWindow>,
+    /// What a reader must know before trusting a figure.
+    pub warnings: Vec<String>,
+}
+
+/// Name and version of the program.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Always `brownout`.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+}
+
+/// Which scenario was run, exactly.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioInfo {
+    /// The scenario's `name`, or its file name where it has none.
+    pub name: String,
+    /// The scenario's `description`.
+    pub description: Option<String>,
+    /// File name without folders, or `@name` for a built-in one.
+    pub source: String,
+    /// Digest of the scenario after variants and overrides, 16 hexadecimal digits.
+    pub hash: String,
+    /// The seed.
+    pub seed: u64,
+    /// The variant that was applied.
+    pub variant: Option<String>,
+    /// The overrides of the command line, as given.
+    pub overrides: Vec<String>,
+}
+
+/// How the run went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Simulated time after the warm-up, s. For `until: idle`, when the last thing happened.
+    pub duration_s: f64,
+    /// Simulated time before that, s.
+    pub warmup_s: f64,
+    /// Events that the engine went through.
+    pub events: u64,
+    /// Real time, s. The one thing besides `events_per_s` that differs from run to run.
+    pub wall_s: f64,
+    /// Events in a second of real time.
+    pub events_per_s: f64,
+    /// False where the run was cut short.
+    pub finished: bool,
+}
+
+/// Percentiles of a latency; `None` where nothing was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Arithmetic mean.
+    pub mean_s: Option<f64>,
+    /// Median.
+    pub p50_s: Option<f64>,
+    /// 90th percentile.
+    pub p90_s: Option<f64>,
+    /// 95th percentile.
+    pub p95_s: Option<f64>,
+    /// 99th percentile.
+    pub p99_s: Option<f64>,
+    /// 99.9th percentile.
+    pub p999_s: Option<f64>,
+    /// Largest value.
+    pub max_s: Option<f64>,
+    /// How many were measured.
+    pub count: u64,
+}
+
+/// What one workload's callers saw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadResult {
+    /// Requests sent after the warm-up.
+    pub sent: u64,
+    /// Those that have ended.
+    pub completed: u64,
+    /// Requests per second offered: `sent` over the duration.
+    pub offered: f64,
+    /// Requests per second that ended ok or accepted within the deadline.
+    pub goodput: f64,
+    /// From the intended instant to the reply, of those that ended ok, accepted or degraded.
+    pub latency: Latency,
+    /// The same of all others.
+    pub latency_failed: Latency,
+    /// Requests by how they ended.
+    pub outcomes: Table<u64>,
+    /// Attempts made over requests completed.
+    pub attempts_per_request: Option<f64>,
+    /// Requests under way, time average.
+    pub in_flight: f64,
+    /// Requests under way at the end.
+    pub in_flight_end: u64,
+}
+
+/// Those who wait for a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueueResult {
+    /// How many wait, time average.
+    pub depth: f64,
+    /// The most that ever waited after the warm-up.
+    pub depth_max: u64,
+    /// How many wait at the end.
+    pub depth_end: u64,
+    /// How long those waited who got a worker.
+    pub wait: Latency,
+    /// Age of the oldest waiter at the end, s.
+    pub oldest_age_s: Option<f64>,
+}
+
+/// What one component did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComponentResult {
+    /// Its kind, as in the scenario.
+    pub kind: String,
+    /// How many replicas it has at the end.
+    pub replicas: u32,
+    /// Calls that arrived after the warm-up.
+    pub arrivals: u64,
+    /// Those that it has answered.
+    pub completed: u64,
+    /// Share of what limits it that is held, time average; `None` where nothing limits it.
+    pub utilization: Option<f64>,
+    /// Share of its cores in use; `None` where it has none.
+    pub cpu: Option<f64>,
+    /// Calls under way in it, time average.
+    pub in_flight: f64,
+    /// Calls under way in it at the end.
+    pub in_flight_end: u64,
+    /// Those who wait for a worker; `None` where nothing is waited for.
+    pub queue: Option<QueueResult>,
+    /// From arrival to answer, of calls answered ok, accepted or degraded.
+    pub latency: Latency,
+    /// Calls by how they were answered.
+    pub outcomes: Table<u64>,
+    /// Share of the arrivals that a retry or hedge, at any layer above, brought about.
+    pub retry_share: Option<f64>,
+    /// 1 / (1 − retry_share).
+    pub amplification: Option<f64>,
+    /// Share of the busy time spent on calls whose caller had already given up.
+    pub wasted_work: Option<f64>,
+    /// Figures of its own (hit ratio, open connections, …), by name.
+    #[serde(flatten)]
+    pub own: Table<f64>,
+}
+
+/// What the callers of one link saw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LinkResult {
+    /// Names of what it calls.
+    pub to: Vec<String>,
+    /// Logical calls.
+    pub calls: u64,
+    /// Attempts, retries included.
+    pub attempts: u64,
+    /// Attempts by how they ended for the caller.
+    pub outcomes: Table<u64>,
+    /// Attempts that were retries.
+    pub retries: u64,
+    /// Retries that the budget refused.
+    pub retries_refused: u64,
+    /// Attempts that were hedges.
+    pub hedges: u64,
+    /// Attempts over logical calls.
+    pub amplification: Option<f64>,
+    /// The connection pool; `None` where there is none.
+    pub pool: Option<PoolResult>,
+    /// Figures of its other policies (batch_size, coalesced, limit, …), by name.
+    #[serde(flatten)]
+    pub own: Table<f64>,
+}
+
+/// A connection pool, all calling replicas together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PoolResult {
+    /// Connections in all pools.
+    pub size: u64,
+    /// Connections in use, time average.
+    pub active: f64,
+    /// How long callers waited for one.
+    pub wait: Latency,
+    /// Callers waiting for one, time average.
+    pub waiting: f64,
+}
+
+/// Figures per window. A column's name is the metric's path: `workloads.W.` with `sent`, `goodput`, `failed` (all per
+/// second), `latency.p50_s`, `latency.p99_s`; `components.C.` with `arrivals`, `completed`, `failed` (per second),
+/// `utilization`, `queue.depth`, `in_flight`, `amplification`, `wasted_work`; `links.FROM.LINK.` with `attempts`,
+/// `retries`, `failed` (per second), `amplification`, `pool.active`, `pool.waiting`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Width of a window, s.
+    pub window_s: f64,
+    /// Where each window begins, s; negative during the warm-up.
+    pub at_s: Vec<f64>,
+    /// One value a window, by metric.
+    pub columns: Table<Vec<Option<f64>>>,
+}
+
+/// A fault and when it acted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FaultWindow {
+    /// Its name, where it has one.
+    pub name: Option<String>,
+    /// When it struck, s.
+    pub at_s: f64,
+    /// When it ended; `None` where it never does.
+    pub until_s: Option<f64>,
+    /// What it does, in words: `slow db ×5`.
+    pub what: String,
+    /// What it strikes: names of components, workloads or `FROM.LINK` links.
+    pub targets: Vec<String>,
+}
+
+/// What calls what; fixed for a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Topology {
+    /// Workloads first, then components, in file order.
+    pub nodes: Vec<TopologyNode>,
+    /// Links, in file order of their callers.
+    pub edges: Vec<TopologyEdge>,
+}
+
+/// A workload or a component.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TopologyNode {
+    /// Its name; `cluster/name` inside a cluster.
+    pub name: String,
+    /// Its kind; `workload` for a workload.
+    pub kind: String,
+    /// True for a workload.
+    pub is_workload: bool,
+}
+
+/// A link.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TopologyEdge {
+    /// Index of the caller in [`Topology::nodes`].
+    pub from: usize,
+    /// Index of the callee there.
+    pub to: usize,
+    /// The link's name.
+    pub link: String,
+    /// Index in [`Snapshot::links`]; several edges share one link where it has several targets.
+    pub index: usize,
+    /// Its policies in words, outermost first: `total_timeout 1s`, `retry ×3`, `pool 20`.
+    pub policies: Vec<String>,
+}
+
+/// A run as it stands at one instant.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The instant, s; negative during the warm-up.
+    pub at_s: f64,
+    /// Where the run begins, s (minus the warm-up) …
+    pub from_s: f64,
+    /// … and where it ends.
+    pub until_s: f64,
+    /// True at the end.
+    pub finished: bool,
+    /// Events so far.
+    pub events: u64,
+    /// The scenario's name.
+    pub scenario: String,
+    /// What calls what.
+    pub topology: Arc<Topology>,
+    /// Figures of the nodes, in the order of [`Topology::nodes`].
+    pub nodes: Vec<NodeNow>,
+    /// Figures of the links, by [`TopologyEdge::index`].
+    pub links: Vec<LinkNow>,
+    /// All faults of the scenario and those injected, whether past, acting or to come.
+    pub faults: Vec<FaultWindow>,
+    /// Closed windows so far.
+    pub series: Arc<Series>,
+}
+
+/// A workload or component now. Rates and shares are those of the last closed window, counts are of this instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeNow {
+    /// Arrivals (requests sent) per second.
+    pub arrivals: f64,
+    /// Answers that were ok, accepted or degraded, per second (goodput for a workload).
+    pub good: f64,
+    /// Other answers per second.
+    pub failed: f64,
+    /// Calls under way.
+    pub in_flight: u64,
+    /// Calls waiting for a worker.
+    pub queue: u64,
+    /// The bound of that queue.
+    pub queue_max: Option<u64>,
+    /// Share of what limits it that is held.
+    pub utilization: Option<f64>,
+    /// 1 / (1 − share of retries among arrivals).
+    pub amplification: Option<f64>,
+    /// Share of busy time spent for callers who have given up.
+    pub wasted_work: Option<f64>,
+    /// Median latency, s (workloads only).
+    pub latency_p50_s: Option<f64>,
+    /// 99th percentile of the latency, s (workloads only).
+    pub latency_p99_s: Option<f64>,
+    /// Replicas that are up …
+    pub replicas_up: u32,
+    /// … of how many.
+    pub replicas: u32,
+    /// Workers or connections held now and how many there are; `None` where unlimited.
+    pub slots: Option<(u64, u64)>,
+    /// Names of the faults that act on it now.
+    pub faults: Vec<String>,
+    /// Figures of its own, by name.
+    pub own: Table<f64>,
+}
+
+/// A link now. Rates are those of the last closed window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LinkNow {
+    /// Attempts per second.
+    pub attempts: f64,
+    /// Retries per second.
+    pub retries: f64,
+    /// Attempts per second that failed.
+    pub failed: f64,
+    /// Attempts over logical calls.
+    pub amplification: Option<f64>,
+    /// Connections in use and in all; `None` without a pool.
+    pub pool: Option<(u64, u64)>,
+    /// Callers waiting for a connection.
+    pub pool_waiting: u64,
+    /// Calls under way on it.
+    pub in_flight: u64,
+}

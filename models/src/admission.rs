@@ -1,0 +1,89 @@
+//! Admission: who is let in to be served, who waits, and who is turned away at once.
+
+use settings::{Duration, DurationDist, Setting};
+use sim_core::line::{Discipline, Line};
+
+use crate::policies::not_yet::NotYet;
+
+/// Who of those that wait is served next.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum DisciplineSettings {
+    /// First come, first served.
+    Fifo,
+    /// The newest first.
+    Lifo,
+    /// The newest first while a queue persists, first come first served otherwise (*Fail at Scale*).
+    AdaptiveLifo,
+    /// The most important first, first come first served among equals.
+    Priority {
+        /// Whether a more important call interrupts the work on a less important one, which resumes later.
+        #[setting(default = false)]
+        preempt: bool,
+    },
+    /// First come, first served, dropping at dequeue while the queue is a standing one (folly's form of CoDel).
+    Codel {
+        /// The wait that is acceptable in the long run.
+        #[setting(default = "5ms")]
+        target: Duration,
+        /// How long the least wait must be above it.
+        #[setting(default = "100ms")]
+        interval: Duration,
+    },
+}
+
+/// The queue before the workers.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct QueueSettings {
+    /// Calls that may wait; who comes beyond is answered `overload` at once. Without it the queue is unbounded.
+    #[setting(live)]
+    pub max: Option<u32>,
+    /// Who is served next.
+    #[setting(default = "fifo")]
+    pub discipline: DisciplineSettings,
+    /// Calls that have waited longer than this are dropped when their turn comes.
+    pub max_age: Option<DurationDist>,
+}
+
+/// Who is let in.
+#[derive(Clone, Debug, Default, PartialEq, Setting)]
+pub struct AdmissionSettings {
+    /// The queue before the workers.
+    pub queue: Option<QueueSettings>,
+    /// A bound on the rate.
+    pub rate_limit: Option<NotYet>,
+    /// A bound on the calls under way.
+    pub concurrency: Option<NotYet>,
+    /// What is turned away first.
+    pub shed: Option<NotYet>,
+    /// A bound on connections.
+    pub max_connections: Option<NotYet>,
+}
+
+impl AdmissionSettings {
+    /// The line that they describe.
+    pub fn line(&self) -> Line {
+        let Some(queue) = &self.queue else {
+            return Line::new(Discipline::Fifo, None);
+        };
+        let discipline = match &queue.discipline {
+            DisciplineSettings::Fifo => Discipline::Fifo,
+            DisciplineSettings::Lifo => Discipline::Lifo,
+            DisciplineSettings::AdaptiveLifo => Discipline::ADAPTIVE_LIFO,
+            DisciplineSettings::Priority { .. } => Discipline::Priority,
+            DisciplineSettings::Codel { target, interval } => {
+                Discipline::Codel { target: target.0, interval: interval.0 }
+            }
+        };
+        Line::new(discipline, queue.max)
+    }
+
+    /// The bound of the queue, if it has one.
+    pub fn max(&self) -> Option<u32> {
+        self.queue.as_ref().and_then(|q| q.max)
+    }
+
+    /// Whether more important calls interrupt less important ones.
+    pub fn preempts(&self) -> bool {
+        matches!(self.queue.as_ref().map(|q| &q.discipline), Some(DisciplineSettings::Priority { preempt: true }))
+    }
+}

@@ -1,0 +1,306 @@
+//! A database: a stateful store that serves as many queries at once as it has connections.
+//!
+//! A query holds a connection from its first work to its last; queries beyond wait in the queue. An operation takes
+//! `io` (time that passes whatever else goes on) and `cpu` (shared with the other queries on `cores`). Contention makes
+//! every operation longer the more are at work at once, by the universal scalability law: with N at work,
+//! s(N) = s(1)·(1 + α(N−1) + βN(N−1)), so that throughput peaks at N = √((1−α)/β) (Gunther, *Guerrilla Capacity
+//! Planning*).
+
+use std::sync::Arc;
+
+use settings::{Cores, DurationDist, Map, Setting};
+use sim_core::slots::{Admission, Slots};
+use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Time, Timer};
+
+use crate::admission::AdmissionSettings;
+use crate::components::{Answers, Checks, Kind, Site};
+use crate::link::sample;
+use crate::policies::not_yet::NotYet;
+
+/// What an operation takes.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "io")]
+pub struct OperationSettings {
+    /// Time on disks and the like.
+    #[setting(default = "0s")]
+    pub io: DurationDist,
+    /// Work on the database's cores.
+    pub cpu: Option<DurationDist>,
+    /// More io for each item of a batch, the first included.
+    pub per_item: Option<DurationDist>,
+    /// A lock that is held meanwhile.
+    pub lock: Option<NotYet>,
+}
+
+/// How queries hinder each other (universal scalability law).
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct ContentionSettings {
+    /// Share of the work that only one can do at a time.
+    #[setting(default = 0.03, range = "0..=1")]
+    pub alpha: f64,
+    /// What keeping each other informed costs, for each pair.
+    #[setting(default = 0.000172, range = "0..=1")]
+    pub beta: f64,
+}
+
+/// A stateful store.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// Queries that it serves at once; those beyond wait. PostgreSQL's `max_connections` is 100.
+    #[setting(default = 100, range = "1..=10000000", live)]
+    pub connections: u32,
+    /// Cores that its queries share.
+    pub cores: Option<Cores>,
+    /// How queries hinder each other; without it they do not.
+    pub contention: Option<ContentionSettings>,
+    /// What each operation takes; `default` for those not named.
+    pub operations: Map<OperationSettings>,
+    /// Who is let in.
+    #[setting(default = "{}", live)]
+    pub admission: AdmissionSettings,
+    /// Where it is.
+    pub region: Option<settings::Spanned<settings::Name>>,
+    /// Replicas and how they follow.
+    pub replication: Option<NotYet>,
+    /// Where reads go.
+    pub reads: Option<NotYet>,
+    /// What readers may see.
+    pub consistency: Option<NotYet>,
+    /// Parts of the data on machines of their own.
+    pub partitions: Option<NotYet>,
+    /// What happens when the leader dies.
+    pub failover: Option<NotYet>,
+}
+
+const EXAMPLE: &str = "\
+kind: database
+connections: 20
+cores: 4
+operations:
+  default: {exp: 5ms}
+  report: {io: 20ms, cpu: 100ms}
+";
+
+#[derive(Clone, Debug)]
+struct Plan {
+    settings: Settings,
+    /// Index of the settings of each operation.
+    operations: Vec<Option<usize>>,
+    changes: Vec<(u32, Settings)>,
+}
+
+const IO: u8 = 0;
+const CPU: u8 = 1;
+
+const PURPOSE_IO: u32 = 0x696f;
+const PURPOSE_CPU: u32 = 0x6370;
+const PURPOSE_AGE: u32 = 0x6167;
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    plan: Arc<Plan>,
+    cpu: Option<CpuId>,
+    slots: Slots,
+    /// When each call took its connection, by index of the call.
+    began: Vec<Time>,
+    dropped: Vec<u32>,
+}
+
+impl Kind for Database {
+    const NAME: &'static str = "database";
+    const EXAMPLE: &'static str = EXAMPLE;
+    type Settings = Settings;
+
+    fn region(settings: &Settings) -> Option<&settings::Spanned<settings::Name>> {
+        settings.region.as_ref()
+    }
+
+    fn answers(settings: &Settings) -> Answers<'_> {
+        Answers::Ops(settings.operations.names().collect())
+    }
+
+    fn check(settings: &Settings, checks: &mut Checks<'_>) {
+        for operation in &settings.operations {
+            if operation.value.cpu.is_some() && settings.cores.is_none() {
+                let path = format!("operations.{}.cpu", operation.name);
+                let message = "`cpu` needs `cores`, and this database has none";
+                checks.error("no_cpu", operation.name_span, &path, message, Some("write `cores: 4`"));
+            }
+        }
+        if settings.admission.preempts() {
+            let message = "a query that has begun is not preempted";
+            checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
+        }
+        let uses_cpu = settings.operations.iter().any(|o| o.value.cpu.is_some());
+        if settings.cores.is_some() && !uses_cpu {
+            checks.warning("no_effect", checks.span(), "cores", "`cores` has no effect: no operation uses `cpu`", None);
+        }
+    }
+
+    fn build(settings: &Settings, site: &mut Site<'_>) -> Database {
+        let of = |op: &str| settings.operations.position(op);
+        let operations = site.ops().iter().map(|op| of(op).or_else(|| of("default"))).collect();
+        let cpu = site.cpu(settings.cores.map(|c| c.0), None);
+        Database {
+            slots: Slots::new(Some(settings.connections), settings.admission.line()),
+            plan: Arc::new(Plan { settings: settings.clone(), operations, changes: Vec::new() }),
+            cpu,
+            began: Vec::new(),
+            dropped: Vec::new(),
+        }
+    }
+
+    fn prepare(&mut self, change: u32, settings: &Settings) {
+        Arc::make_mut(&mut self.plan).changes.push((change, settings.clone()));
+    }
+}
+
+impl Database {
+    /// A query that has its connection begins.
+    fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let index = call.index() as usize;
+        if self.began.len() <= index {
+            self.began.resize(index + 1, 0);
+        }
+        self.began[index] = cx.now();
+        let io = self.io(cx, call);
+        if io == 0 {
+            return self.compute(cx, call);
+        }
+        cx.work(io, Timer::of(IO, call));
+        Next::Wait
+    }
+
+    fn operation(&self, cx: &Cx<'_>, call: CallId) -> usize {
+        self.plan.operations[cx.profile(call).op as usize].expect("every operation was checked to be handled")
+    }
+
+    fn io(&self, cx: &mut Cx<'_>, call: CallId) -> Span {
+        let settings = &self.plan.settings.operations.iter().as_slice()[self.operation(cx, call)].value;
+        let mut io = sample(&settings.io.0, cx, call, PURPOSE_IO);
+        if let Some(per_item) = &settings.per_item {
+            for _ in 0..cx.baggage(call).items {
+                io = io.saturating_add(sample(&per_item.0, cx, call, PURPOSE_IO));
+            }
+        }
+        self.hindered(io)
+    }
+
+    /// What contention with the others makes of a time.
+    fn hindered(&self, span: Span) -> Span {
+        match &self.plan.settings.contention {
+            None => span,
+            Some(c) => {
+                let n = self.slots.held() as f64;
+                (span as f64 * (1.0 + c.alpha * (n - 1.0) + c.beta * n * (n - 1.0)) + 0.5) as Span
+            }
+        }
+    }
+
+    fn compute(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let settings = &self.plan.settings.operations.iter().as_slice()[self.operation(cx, call)].value;
+        if let (Some(DurationDist(dist)), Some(cpu)) = (&settings.cpu, self.cpu) {
+            let work = self.hindered(sample(dist, cx, call, PURPOSE_CPU));
+            if work > 0 {
+                cx.cpu(cpu, work, Timer::of(CPU, call));
+                return Next::Wait;
+            }
+        }
+        self.done(cx, call)
+    }
+
+    fn done(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let began = self.began[call.index() as usize];
+        let abandoned = cx.abandoned_since(call);
+        self.slots.give_back(cx.now(), began, abandoned);
+        self.next(cx);
+        Next::Reply(call, cx.answer(Outcome::Ok))
+    }
+
+    fn next(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let mut dropped = std::mem::take(&mut self.dropped);
+        while let Some(next) = self.slots.next(now, &mut dropped) {
+            let call = cx.open_call(next.call);
+            let arrived = cx.since(call);
+            cx.measure().waited(arrived, next.waited);
+            let then = if cx.baggage(call).deadline <= now {
+                self.slots.give_back(now, now, None);
+                Next::Reply(call, cx.answer(Outcome::Timeout))
+            } else {
+                self.begin(cx, call)
+            };
+            cx.post(then);
+        }
+        for call in dropped.drain(..) {
+            let call = cx.open_call(call);
+            let answer = cx.answer(Outcome::Overload);
+            cx.post(Next::Reply(call, answer));
+        }
+        self.dropped = dropped;
+    }
+}
+
+impl Component for Database {
+    fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        let until = match self.plan.settings.admission.queue.as_ref().and_then(|q| q.max_age.as_ref()) {
+            Some(DurationDist(age)) => Some(now.saturating_add(age.sample_span(&mut cx.draw(call, PURPOSE_AGE)))),
+            None => None,
+        };
+        match self.slots.ask_until(now, call.index(), cx.priority(call), until) {
+            Admission::Granted => {
+                cx.measure().waited(now, 0);
+                self.begin(cx, call)
+            }
+            Admission::Queued => Next::Wait,
+            Admission::Full => Next::Reply(call, cx.answer(Outcome::Overload)),
+        }
+    }
+
+    fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: sim_core::Answer) -> Next {
+        unreachable!("a database calls nobody")
+    }
+
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        let call = timer.call();
+        if !cx.is_open(call) {
+            return Next::Wait;
+        }
+        if timer.what == IO { self.compute(cx, call) } else { self.done(cx, call) }
+    }
+
+    fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        // A query that runs is not interrupted; one that waits leaves.
+        if self.slots.leave(cx.now(), call.index()) {
+            return Next::Reply(call, cx.answer(Outcome::Cancelled));
+        }
+        Next::Wait
+    }
+
+    fn rebuild(&mut self, now: Time) {
+        self.slots.clear(now);
+        self.dropped.clear();
+    }
+
+    fn begin_measuring(&mut self, now: Time) {
+        self.slots.begin_measuring(now);
+    }
+
+    fn figures(&self, now: Time, figures: &mut Figures) {
+        self.slots.figures(now, figures);
+    }
+
+    fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
+        let Some((_, settings)) = self.plan.changes.iter().find(|(number, _)| *number == change).cloned() else {
+            return false;
+        };
+        Arc::make_mut(&mut self.plan).settings = settings;
+        let settings = &self.plan.settings;
+        self.slots.set_capacity(Some(settings.connections));
+        self.slots.line.set_max(settings.admission.max());
+        self.next(cx);
+        true
+    }
+}

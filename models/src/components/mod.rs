@@ -1,0 +1,231 @@
+//! The kinds of components: one file each, and one row in the table below.
+//!
+//! From the table come the settings as a choice by `kind`, the type of a network's nodes with its static dispatch, the
+//! reference pages, and the tests that walk all rows. What a kind must offer is [`Kind`].
+
+use std::sync::Arc;
+
+use settings::{Map, Name, Path, Problem, Problems, Setting, Spanned};
+use sim_core::dist::Dist;
+use sim_core::{CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span, Time, Timer};
+
+use crate::faults::Director;
+use crate::link::{Link, LinkSettings, Target};
+use crate::network::Directory;
+use crate::policies::not_yet::NotYet;
+use crate::workloads::Workload;
+
+#[macro_use]
+mod table;
+
+pub mod database;
+pub mod service;
+
+components! {
+    /// Application code, in replicas.
+    Service => service,
+    /// A stateful store.
+    Database => database,
+}
+
+/// The links of a component: name and settings.
+pub type Links<'a> = Vec<(&'a str, &'a LinkSettings)>;
+
+/// Which operations a component answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers<'a> {
+    /// Whatever is asked.
+    Anything,
+    /// These; `default` stands for the rest.
+    Ops(Vec<&'a str>),
+}
+
+/// What a component asks of others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask<'a> {
+    /// The handler in which it does; `None` for whatever is asked of it.
+    pub handler: Option<&'a str>,
+    /// The link over which it does.
+    pub link: &'a Spanned<Name>,
+    /// The operation; `None` for the one that was asked of it.
+    pub op: Option<&'a Spanned<Name>>,
+    /// Bytes sent; `None` for as many as it was sent.
+    pub size_bytes: Option<u64>,
+}
+
+/// What a kind of component must offer: its settings and the making of one replica from them.
+pub trait Kind: Component + Sized {
+    /// The word of the language.
+    const NAME: &'static str;
+    /// A component of this kind in YAML, which can be built beside a database called `db`.
+    const EXAMPLE: &'static str;
+    /// What the scenario says of it.
+    type Settings: Setting + Clone;
+
+    /// The links that it calls over.
+    fn links(settings: &Self::Settings) -> Links<'_> {
+        let _ = settings;
+        Vec::new()
+    }
+
+    /// How many replicas there are.
+    fn replicas(settings: &Self::Settings) -> u32 {
+        let _ = settings;
+        1
+    }
+
+    /// Where it is.
+    fn region(settings: &Self::Settings) -> Option<&Spanned<Name>> {
+        let _ = settings;
+        None
+    }
+
+    /// What it runs on.
+    fn hosts(settings: &Self::Settings) -> Option<&service::HostsSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// After how long a replica that was killed is replaced.
+    fn replace_after(settings: &Self::Settings) -> Option<Span> {
+        let _ = settings;
+        None
+    }
+
+    /// How long a replica takes to come up.
+    fn start_up(settings: &Self::Settings) -> Option<&Dist> {
+        let _ = settings;
+        None
+    }
+
+    /// Which operations it answers.
+    fn answers(settings: &Self::Settings) -> Answers<'_> {
+        let _ = settings;
+        Answers::Anything
+    }
+
+    /// What it asks of others.
+    fn asks(settings: &Self::Settings) -> Vec<Ask<'_>> {
+        let _ = settings;
+        Vec::new()
+    }
+
+    /// What only makes sense together.
+    fn check(settings: &Self::Settings, checks: &mut Checks<'_>) {
+        let _ = (settings, checks);
+    }
+
+    /// One replica.
+    fn build(settings: &Self::Settings, site: &mut Site<'_>) -> Self;
+
+    /// Gets ready to adopt other settings under a number.
+    fn prepare(&mut self, change: u32, settings: &Self::Settings);
+}
+
+/// Where a replica is built: what it can find out and what it can have made.
+pub struct Site<'a> {
+    /// The engine, to add what a replica needs of it.
+    pub engine: &'a mut Engine<Node>,
+    /// Who is who.
+    pub directory: &'a Directory,
+    /// Which component.
+    pub component: usize,
+    /// Which replica of it.
+    pub replica: u32,
+    /// Its node.
+    pub node: NodeId,
+}
+
+impl Site<'_> {
+    /// The operations of the scenario, by number.
+    pub fn ops(&self) -> &[String] {
+        &self.directory.ops
+    }
+
+    /// The node of one of this replica's links, and what tells its draws from other links'.
+    pub fn link(&self, name: &str) -> (NodeId, u32) {
+        self.directory.link_of(self.component, self.replica, name)
+    }
+
+    /// Whom a link of this component calls.
+    pub fn targets(&self, name: &str) -> &[Target] {
+        self.directory.targets_of(self.component, name)
+    }
+
+    /// Cores: of its own, or a share of its host's.
+    pub fn cpu(&mut self, cores: Option<f64>, hosts: Option<&service::HostsSettings>) -> Option<CpuId> {
+        let cpu = match hosts {
+            Some(hosts) => {
+                let machine = self.directory.machine_for(hosts.on.as_str(), self.component, self.replica)?;
+                // The weight is the request in thousandths of a core, as in cgroups.
+                let weight = (cores.unwrap_or(1.0) * 1000.0) as u32;
+                self.engine.add_container(machine, weight.max(1), None)
+            }
+            None => {
+                let machine = self.engine.add_machine(cores?);
+                self.engine.add_container(machine, 1, None)
+            }
+        };
+        self.engine.runs_on(self.node, cpu);
+        Some(cpu)
+    }
+
+    /// The seed of the run.
+    pub fn seed(&self) -> u64 {
+        self.directory.seed
+    }
+
+    /// A name for this replica's random streams.
+    pub fn stream(&self, purpose: &str) -> String {
+        format!("{}[{}]/{purpose}", self.directory.components[self.component].name, self.replica)
+    }
+}
+
+/// Collects what is wrong with a component as a whole.
+pub struct Checks<'a> {
+    problems: &'a mut Problems,
+    at: Path,
+    span: settings::Span,
+}
+
+impl<'a> Checks<'a> {
+    /// For the component at that path, introduced at that place.
+    pub fn new(problems: &'a mut Problems, at: Path, span: settings::Span) -> Checks<'a> {
+        Checks { problems, at, span }
+    }
+
+    /// The place that introduces the component.
+    pub fn span(&self) -> settings::Span {
+        self.span
+    }
+
+    fn path(&self, below: &str) -> Path {
+        let mut path = self.at.clone();
+        for segment in below.split('.').filter(|s| !s.is_empty()) {
+            path.push(segment);
+        }
+        path
+    }
+
+    /// Something that cannot be simulated.
+    pub fn error(&mut self, code: &'static str, span: settings::Span, below: &str, message: &str, help: Option<&str>) {
+        let problem = Problem::error(code, span, message).path(self.path(below)).help_if(help.map(str::to_string));
+        self.problems.push(problem);
+    }
+
+    /// Something that can, but is hardly meant.
+    pub fn warning(&mut self, code: &'static str, span: settings::Span, below: &str, message: &str, help: Option<&str>) {
+        let problem = Problem::warning(code, span, message).path(self.path(below)).help_if(help.map(str::to_string));
+        self.problems.push(problem);
+    }
+
+    /// A name that nothing has.
+    pub fn unknown_name(&mut self, code: &'static str, name: &Spanned<Name>, what: &str, candidates: &[&str]) {
+        let mut problem = Problem::unknown_name(what, name.as_str(), name.span, candidates.iter().copied());
+        problem.code = code;
+        self.problems.push(problem.path(name.path.clone()));
+    }
+}
+
+/// All components of a scenario, by name.
+pub type Components = Map<Arc<ComponentSettings>>;

@@ -1,0 +1,68 @@
+//! Somebody else uses a share of the cores: a noisy neighbour, a backup.
+
+use settings::values::Scalar;
+use settings::{Fraction, Name, Setting, Spanned};
+use sim_core::Cx;
+
+use super::{Act, Fault, Scene};
+
+/// Somebody else uses a share of the cores.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// The group of hosts, or the component with cores of its own.
+    pub from: Spanned<Name>,
+    /// The share of the cores that is gone.
+    #[setting(range = "0..1")]
+    pub share: Fraction,
+}
+
+/// It, with what it strikes.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    machines: Vec<u32>,
+    left: f64,
+}
+
+impl Fault for Settings {
+    type Acting = Acting;
+
+    fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
+        let Some(machines) = scene.directory.machines_of(self.from.as_str()) else {
+            let names = scene.directory.all_names();
+            let problem = settings::Problem::unknown_name(
+                "group of hosts or component with cores",
+                self.from.as_str(),
+                self.from.span,
+                names.iter().map(String::as_str),
+            );
+            scene.problems.push(problem.path(self.from.path.clone()));
+            return None;
+        };
+        Some(Acting { machines, left: 1.0 - self.share.0 })
+    }
+
+    fn words(&self) -> String {
+        format!("steal {} of {}", self.share.format(), self.from.as_str())
+    }
+
+    fn targets(&self) -> Vec<String> {
+        vec![self.from.as_str().to_string()]
+    }
+}
+
+impl Act for Acting {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+        for machine in &self.machines {
+            let cores = cx.machine_cores(*machine);
+            cx.set_machine_cores(*machine, cores * self.left);
+        }
+    }
+
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+        for machine in &self.machines {
+            let cores = cx.machine_cores(*machine);
+            // Cores are counted in millionths: what faults take and give back must leave no remainder.
+            cx.set_machine_cores(*machine, (cores / self.left * 1e4).round() / 1e4);
+        }
+    }
+}

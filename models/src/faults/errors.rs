@@ -1,0 +1,64 @@
+//! A share of the calls to a component fails at once.
+
+use settings::values::Scalar;
+use settings::{Fraction, Name, Setting, Spanned};
+use sim_core::{Cx, NodeId, Outcome};
+
+use super::{Act, Fault, Scene};
+use crate::policies::outcomes::OutcomeName;
+
+/// A share of the calls to a component fails.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// Which component.
+    pub component: Spanned<Name>,
+    /// Which share.
+    #[setting(default = "100%")]
+    pub fraction: Fraction,
+    /// How they fail.
+    #[setting(default = "error")]
+    pub outcome: OutcomeName,
+    /// Only the first so many replicas.
+    pub replicas: Option<u32>,
+    /// Only this replica, counted from 0.
+    pub replica: Option<u32>,
+}
+
+/// It, with what it strikes.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    nodes: Vec<NodeId>,
+    fraction: f64,
+    outcome: Outcome,
+}
+
+impl Fault for Settings {
+    type Acting = Acting;
+
+    fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
+        let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;
+        Some(Acting { nodes, fraction: self.fraction.0, outcome: self.outcome.outcome() })
+    }
+
+    fn words(&self) -> String {
+        format!("{} of {} {}", self.fraction.format(), self.component.as_str(), self.outcome.outcome().name())
+    }
+
+    fn targets(&self) -> Vec<String> {
+        vec![self.component.as_str().to_string()]
+    }
+}
+
+impl Act for Acting {
+    fn strike(&self, cx: &mut Cx<'_>, number: u32) {
+        for node in &self.nodes {
+            cx.condition_mut(*node).add_errors(number, self.fraction, self.outcome);
+        }
+    }
+
+    fn lift(&self, cx: &mut Cx<'_>, number: u32) {
+        for node in &self.nodes {
+            cx.condition_mut(*node).remove_errors(number);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A host dies, and all that runs on it with it.
+
+use settings::{Name, Problem, Setting, Spanned};
+
+use super::{Fault, Scene, kill};
+
+/// A host dies.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// Of which group.
+    pub hosts: Spanned<Name>,
+    /// Which one, counted from 0; all of them if not written.
+    pub host: Option<u32>,
+}
+
+impl Fault for Settings {
+    type Acting = kill::Acting;
+
+    fn resolve(&self, scene: &mut Scene<'_>) -> Option<kill::Acting> {
+        let Some(group) = scene.directory.hosts.iter().find(|h| h.name == self.hosts.as_str()) else {
+            let names = scene.directory.hosts.iter().map(|h| h.name.as_str());
+            let problem = Problem::unknown_name("group of hosts", self.hosts.as_str(), self.hosts.span, names);
+            scene.problems.push(problem.path(self.hosts.path.clone()));
+            return None;
+        };
+        if self.host.is_some_and(|one| one >= group.count) {
+            let message = format!("`{}` has {} hosts, counted from 0", group.name, group.count);
+            scene.error("no_such_host", self.hosts.span, &message);
+            return None;
+        }
+        let nodes = scene.directory.nodes_on(self.hosts.as_str(), self.host);
+        Some(kill::Acting { nodes, replaced_after: None, start_up: None })
+    }
+
+    fn words(&self) -> String {
+        match self.host {
+            Some(one) => format!("host {}[{one}] down", self.hosts.as_str()),
+            None => format!("hosts {} down", self.hosts.as_str()),
+        }
+    }
+
+    fn targets(&self) -> Vec<String> {
+        vec![self.hosts.as_str().to_string()]
+    }
+}

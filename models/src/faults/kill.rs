@@ -1,0 +1,71 @@
+//! Replicas die: for ever, for a time, or until they are replaced.
+
+use settings::{Name, Setting, Spanned};
+use sim_core::dist::Dist;
+use sim_core::random::Stream;
+use sim_core::{Cx, NodeId, Order, Span};
+
+use super::{Act, Fault, Scene};
+
+/// Replicas die.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// Of which component.
+    pub component: Spanned<Name>,
+    /// Only the first so many.
+    pub replicas: Option<u32>,
+    /// Only this one, counted from 0.
+    pub replica: Option<u32>,
+}
+
+/// Nodes that die and, it may be, come up again.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// Those that die.
+    pub nodes: Vec<NodeId>,
+    /// After how long they are replaced.
+    pub replaced_after: Option<Span>,
+    /// How long coming up takes.
+    pub start_up: Option<Dist>,
+}
+
+impl Fault for Settings {
+    type Acting = Acting;
+
+    fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
+        let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;
+        let component = &scene.directory.components[scene.directory.component(self.component.as_str())?];
+        Some(Acting { nodes, replaced_after: component.replace_after, start_up: component.start_up.clone() })
+    }
+
+    fn words(&self) -> String {
+        match (self.replica, self.replicas) {
+            (Some(one), _) => format!("kill {}[{one}]", self.component.as_str()),
+            (None, Some(some)) => format!("kill {some} of {}", self.component.as_str()),
+            (None, None) => format!("kill {}", self.component.as_str()),
+        }
+    }
+
+    fn targets(&self) -> Vec<String> {
+        vec![self.component.as_str().to_string()]
+    }
+}
+
+impl Act for Acting {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+        for node in &self.nodes {
+            cx.order(Order::Crash(*node));
+        }
+    }
+
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+        for node in &self.nodes {
+            cx.order(Order::Start(*node));
+        }
+    }
+
+    fn recovers_after(&self, draws: &mut Stream) -> Option<Span> {
+        let start_up = self.start_up.as_ref().map_or(0, |dist| dist.sample_span(draws));
+        self.replaced_after.map(|wait| wait + start_up)
+    }
+}

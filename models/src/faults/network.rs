@@ -1,0 +1,87 @@
+//! A link becomes slow or lossy.
+
+use settings::values::Scalar;
+use settings::{Duration, Fraction, Setting, Spanned};
+use sim_core::{Cx, Span};
+
+use super::{Act, Fault, Scene};
+
+/// A link becomes slow or lossy.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// Which link: `CALLER.LINK`, `WORKLOAD.call`.
+    pub link: Spanned<String>,
+    /// Added to each direction.
+    #[setting(default = "0s")]
+    pub add: Duration,
+    /// Share of the packets lost, each way.
+    #[setting(default = "0%")]
+    pub loss: Fraction,
+}
+
+/// It, with what it strikes.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    paths: Vec<u16>,
+    add: Span,
+    loss: f64,
+}
+
+impl Fault for Settings {
+    type Acting = Acting;
+
+    fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
+        let Some(paths) = scene.directory.paths_of_link(&self.link.value) else {
+            let names = scene.directory.link_names();
+            let problem = settings::Problem::unknown_name(
+                "link",
+                &self.link.value,
+                self.link.span,
+                names.iter().map(String::as_str),
+            );
+            scene.problems.push(problem.path(self.link.path.clone()));
+            return None;
+        };
+        if self.add.0 == 0 && self.loss.0 == 0.0 {
+            scene.error("no_effect", self.link.span, "`network` needs an `add`ed latency or a `loss`");
+            return None;
+        }
+        Some(Acting { paths, add: self.add.0, loss: self.loss.0 })
+    }
+
+    fn words(&self) -> String {
+        let mut words = format!("network {}", self.link.value);
+        if self.add.0 > 0 {
+            words.push_str(&format!(" +{}", self.add.format()));
+        }
+        if self.loss.0 > 0.0 {
+            words.push_str(&format!(" loss {}", self.loss.format()));
+        }
+        words
+    }
+
+    fn targets(&self) -> Vec<String> {
+        vec![self.link.value.clone()]
+    }
+}
+
+impl Act for Acting {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+        for path in &self.paths {
+            let path = cx.path_mut(*path);
+            path.added += self.add;
+            path.added_loss = 1.0 - (1.0 - path.added_loss) * (1.0 - self.loss);
+        }
+    }
+
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+        for path in &self.paths {
+            let path = cx.path_mut(*path);
+            path.added -= self.add;
+            path.added_loss = if self.loss >= 1.0 { 0.0 } else { 1.0 - (1.0 - path.added_loss) / (1.0 - self.loss) };
+            if path.added_loss.abs() < 1e-12 {
+                path.added_loss = 0.0;
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Settings change while the system runs: a configuration push. Only settings that can change live.
+
+use settings::{Map, Node, Setting};
+use sim_core::{Cx, NodeId, Order};
+
+use super::{Act, Fault, Scene};
+
+/// Settings change: path to value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What changes to what.
+    pub changes: Map<Node, String>,
+}
+
+impl Setting for Settings {
+    fn read(node: &Node, cx: &mut settings::Reader) -> Option<Self> {
+        Some(Settings { changes: Map::read(node, cx)? })
+    }
+
+    fn describe(book: &mut settings::Book) -> settings::Shape {
+        <Map<Node, String>>::describe(book)
+    }
+
+    fn write(&self) -> Node {
+        self.changes.write()
+    }
+}
+
+/// It, with what it strikes.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    nodes: Vec<NodeId>,
+    begins: u32,
+    ends: u32,
+}
+
+/// The number under which what fault `number` sets is prepared.
+pub fn change_of(number: u32) -> u32 {
+    2 * number + 1
+}
+
+/// The number under which what was before it is prepared.
+pub fn undo_of(number: u32) -> u32 {
+    2 * number + 2
+}
+
+impl Fault for Settings {
+    type Acting = Acting;
+
+    fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
+        let number = scene.number;
+        let nodes = scene.directory.changed_by(number);
+        Some(Acting { nodes, begins: change_of(number), ends: undo_of(number) })
+    }
+
+    fn words(&self) -> String {
+        let changes: Vec<String> = self
+            .changes
+            .iter()
+            .map(|c| format!("{} = {}", c.name, c.value.as_text().unwrap_or("…")))
+            .collect();
+        format!("set {}", changes.join(", "))
+    }
+
+    fn targets(&self) -> Vec<String> {
+        let mut targets: Vec<String> = self
+            .changes
+            .iter()
+            .filter_map(|c| c.name.split('.').nth(1).map(str::to_string))
+            .collect();
+        targets.dedup();
+        targets
+    }
+}
+
+impl Act for Acting {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+        for node in &self.nodes {
+            cx.order(Order::Adopt(*node, self.begins));
+        }
+    }
+
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+        for node in &self.nodes {
+            cx.order(Order::Adopt(*node, self.ends));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What a scenario may contain: components, workloads, runtimes, steps, policies and faults, each a table.
+//!
+//! Every part describes its settings once, by derive, and is built from them. [`network::build`] checks a
+//! [`scenario::Scenario`] as a whole and makes of it a network that the engine of `sim-core` can run. Nothing here reads a
+//! file, draws or prints.
+
+pub mod admission;
+pub mod components;
+mod cycles;
+pub mod faults;
+pub mod link;
+pub mod network;
+pub mod policies;
+pub mod runtimes;
+pub mod scenario;
+pub mod steps;
+pub mod workloads;

@@ -1,0 +1,1001 @@
+//! A link: how one replica calls something else.
+//!
+//! A link is one node for each (calling replica, link). A logical call arrives as a call of its own; the link makes an
+//! attempt of it, and another if that fails and may be tried again. Its policies are asked in the fixed order of the
+//! language: total_timeout → coalesce → batch → retry (asks its budget) → pool → timeout → network → target.
+//!
+//! ```text
+//!   logical call ─▶ [joined another?] ─▶ [in a batch?] ─▶ attempt ─▶ [pool] ─▶ [connect] ─▶ target
+//!        ▲                                                   ▲            timeout │ answer
+//!        └────────────── last answer ◀── done ── retry? ─────┴──── back-off ◀─────┘
+//! ```
+
+use std::sync::Arc;
+
+use settings::{DurationDist, Name, OneOrMany, Setting, Spanned};
+use settings::{Duration, Fraction};
+use sim_core::calendar::{Class, TimerId};
+use sim_core::calls::Baggage;
+use sim_core::dist::Dist;
+use sim_core::histogram::Histogram;
+use sim_core::keys::AliasTable;
+use sim_core::slab::Slab;
+use sim_core::slots::Admission;
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+
+use crate::policies::backoff::BackoffSettings;
+use crate::policies::batch::BatchSettings;
+use crate::policies::budget::{BudgetSettings, RatioBudget};
+use crate::policies::coalesce::{CoalesceSettings, Coalescing, SameBy};
+use crate::policies::network::NetworkSettings;
+use crate::policies::not_yet::NotYet;
+use crate::policies::outcomes::OutcomeSet;
+use crate::policies::pool::{Connection, Pool, PoolSettings};
+use crate::policies::retry::RetrySettings;
+
+/// One target of a link, with its share of the calls.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "to")]
+pub struct TargetSettings {
+    /// The component that is called.
+    pub to: Spanned<Name>,
+    /// Its share, relative to the others'.
+    #[setting(default = 1, range = "0..=1000000")]
+    pub weight: f64,
+}
+
+/// What travels along a call beside the call itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Propagated {
+    /// The instant after which nobody wants the answer: expired work is dropped at dequeue and before each step.
+    Deadline,
+    /// Giving up: the callee is told to stop.
+    Cancel,
+}
+
+/// How one component (or a workload) calls another.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "to")]
+pub struct LinkSettings {
+    /// Who is called: a name, a list of names, or a list of `{to, weight}`.
+    pub to: OneOrMany<TargetSettings>,
+    /// How long the caller waits for one attempt.
+    #[setting(live)]
+    pub timeout: Option<Duration>,
+    /// Bounds everything: waits, attempts and back-offs together.
+    #[setting(live)]
+    pub total_timeout: Option<Duration>,
+    /// Whether and how a failed attempt is made again.
+    #[setting(live)]
+    pub retry: Option<RetrySettings>,
+    /// The connections that calls over this link share.
+    pub pool: Option<PoolSettings>,
+    /// Identical calls under way share one.
+    pub coalesce: Option<CoalesceSettings>,
+    /// Many calls become one.
+    pub batch: Option<BatchSettings>,
+    /// What lies between.
+    pub network: Option<NetworkSettings>,
+    /// What travels along.
+    #[setting(default = "[]")]
+    pub propagate: Vec<Propagated>,
+    /// A second copy after a delay.
+    pub hedge: Option<NotYet>,
+    /// Stop calling what fails.
+    pub breaker: Option<NotYet>,
+    /// A bound on the rate.
+    pub rate_limit: Option<NotYet>,
+    /// A bound on the calls under way.
+    pub concurrency: Option<NotYet>,
+    /// Client-side rejection by accept rate.
+    pub throttle: Option<NotYet>,
+    /// What answers instead.
+    pub fallback: Option<NotYet>,
+}
+
+impl LinkSettings {
+    /// A link with no policies.
+    pub fn bare(to: OneOrMany<TargetSettings>) -> LinkSettings {
+        LinkSettings {
+            to,
+            timeout: None,
+            total_timeout: None,
+            retry: None,
+            pool: None,
+            coalesce: None,
+            batch: None,
+            network: None,
+            propagate: Vec::new(),
+            hedge: None,
+            breaker: None,
+            rate_limit: None,
+            concurrency: None,
+            throttle: None,
+            fallback: None,
+        }
+    }
+
+    /// Attempts that one call can make.
+    pub fn max_attempts(&self) -> u32 {
+        self.retry.as_ref().map_or(1, |r| r.max_attempts)
+    }
+
+    /// The policies in words, in the order in which they are asked.
+    pub fn in_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let text = |d: &Duration| settings::values::Scalar::format(d);
+        if let Some(total) = &self.total_timeout {
+            words.push(format!("total_timeout {}", text(total)));
+        }
+        if self.coalesce.is_some() {
+            words.push("coalesce".into());
+        }
+        if let Some(batch) = &self.batch {
+            words.push(format!("batch {}/{}", batch.max, text(&batch.wait)));
+        }
+        if let Some(retry) = &self.retry {
+            let budget = if retry.budget.is_some() { " (budget)" } else { "" };
+            words.push(format!("retry ×{}{budget}", retry.max_attempts));
+        }
+        if let Some(pool) = &self.pool {
+            words.push(format!("pool {}", pool.size));
+        }
+        if let Some(timeout) = &self.timeout {
+            words.push(format!("timeout {}", text(timeout)));
+        }
+        if let Some(rtt) = self.network.as_ref().and_then(|n| n.rtt.as_ref()) {
+            words.push(format!("network {}", text(rtt)));
+        }
+        words
+    }
+}
+
+/// A component that a link calls: its replicas, how the network is towards it, and its share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The replicas.
+    pub nodes: Vec<NodeId>,
+    /// Row of the engine's path table.
+    pub path: u16,
+    /// Share of the calls.
+    pub weight: f64,
+    /// Round-trip time, for opening connections.
+    pub rtt: Span,
+}
+
+/// What one calling replica's link is made of; fixed but for `settings`.
+#[derive(Clone, Debug)]
+pub struct LinkPlan {
+    /// The settings in force.
+    pub settings: LinkSettings,
+    /// Whom it calls.
+    pub targets: Vec<Target>,
+    /// Hash of the link's name, which tells its draws from other links'.
+    pub salt: u32,
+    /// Live changes that faults and knobs can make, by number.
+    pub changes: Vec<(u32, LinkSettings)>,
+}
+
+/// Attempts as their caller saw them.
+#[derive(Clone, Debug, Default)]
+pub struct AttemptCounts {
+    /// Attempts made.
+    pub attempts: u64,
+    /// Those that were not the first of their call.
+    pub retries: u64,
+    /// Retries that the budget refused.
+    pub retries_refused: u64,
+    /// Attempts by how they ended.
+    pub outcomes: [u64; Outcome::COUNT],
+}
+
+impl AttemptCounts {
+    /// Attempts that have ended.
+    pub fn ended(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    /// Attempts that ended, and not well.
+    pub fn failed(&self) -> u64 {
+        self.outcomes[Outcome::Degraded as usize + 1..].iter().sum()
+    }
+
+    /// Adds another replica's.
+    pub fn merge(&mut self, other: &AttemptCounts) {
+        self.attempts += other.attempts;
+        self.retries += other.retries;
+        self.retries_refused += other.retries_refused;
+        for (a, b) in self.outcomes.iter_mut().zip(other.outcomes) {
+            *a += b;
+        }
+    }
+}
+
+/// Where a logical call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It shares another's call.
+    Follows,
+    /// It waits for its batch to fill.
+    InBatch,
+    /// It waits for a connection.
+    WaitsForPool,
+    /// Its connection is being opened.
+    Connects,
+    /// An attempt is under way.
+    Under,
+    /// It waits before the next attempt.
+    BacksOff,
+}
+
+/// One logical call.
+#[derive(Clone, Debug)]
+struct Logical {
+    call: CallId,
+    child: Option<CallId>,
+    timer: Option<TimerId>,
+    total: Option<TimerId>,
+    /// When the present attempt was begun, or the wait for the pool.
+    since: Time,
+    /// When its connection was opened.
+    opened: Time,
+    waited: Span,
+    attempts: u32,
+    phase: Phase,
+    has_place: bool,
+    measured: bool,
+}
+
+/// A batch that is filling, or under way: who is in it beside its leader.
+#[derive(Clone, Debug, Default)]
+struct Members {
+    followers: Vec<u32>,
+}
+
+const TIMEOUT: u8 = 0;
+const TOTAL: u8 = 1;
+const BACKOFF: u8 = 2;
+const ACQUIRE: u8 = 3;
+const CONNECTED: u8 = 4;
+const FLUSH: u8 = 5;
+
+const PURPOSE_TARGET: u32 = 0x7461;
+const PURPOSE_BACKOFF: u32 = 0x626f;
+const PURPOSE_CONNECT: u32 = 0x636f;
+
+/// The link of one calling replica.
+#[derive(Clone, Debug)]
+pub struct Link {
+    plan: Arc<LinkPlan>,
+    // Settings that every call needs, ready to use.
+    timeout: Option<Span>,
+    total_timeout: Option<Span>,
+    max_attempts: u32,
+    when: OutcomeSet,
+    cancels: bool,
+    deadlines: bool,
+    weights: Option<AliasTable>,
+    // State.
+    records: Slab<Logical>,
+    budget: Option<RatioBudget>,
+    pool: Option<Pool>,
+    coalescing: Option<Coalescing>,
+    /// Followers of coalesced calls and members of batches, by their leader's record.
+    members: std::collections::BTreeMap<u32, Members>,
+    filling: Option<u32>,
+    /// The back-off before, for calls whose jitter asks for it, by record.
+    previous_backoffs: std::collections::BTreeMap<u32, Span>,
+    // Measures.
+    measured_from: Time,
+    /// Every attempt at its own instant.
+    pub all: AttemptCounts,
+    /// Attempts begun at or after the end of the warm-up.
+    pub measured: AttemptCounts,
+    /// How long callers waited for a connection.
+    pub pool_wait: Histogram,
+    batches: u64,
+    batched: u64,
+}
+
+impl Link {
+    /// The link of a plan.
+    pub fn new(plan: Arc<LinkPlan>) -> Link {
+        let mut link = Link {
+            timeout: None,
+            total_timeout: None,
+            max_attempts: 1,
+            when: OutcomeSet::default(),
+            cancels: false,
+            deadlines: false,
+            weights: None,
+            records: Slab::new(),
+            budget: None,
+            pool: None,
+            coalescing: None,
+            members: Default::default(),
+            filling: None,
+            previous_backoffs: Default::default(),
+            measured_from: 0,
+            all: AttemptCounts::default(),
+            measured: AttemptCounts::default(),
+            pool_wait: Histogram::new(),
+            batches: 0,
+            batched: 0,
+            plan,
+        };
+        link.settle();
+        link.begin(0);
+        link
+    }
+
+    /// What it is made of.
+    pub fn plan(&self) -> &LinkPlan {
+        &self.plan
+    }
+
+    /// Gets ready to adopt other settings under a number.
+    pub fn prepare(&mut self, change: u32, settings: &LinkSettings) {
+        Arc::make_mut(&mut self.plan).changes.push((change, settings.clone()));
+    }
+
+    /// Its pool, if it has one.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.pool.as_ref()
+    }
+
+    fn settle(&mut self) {
+        let plan = &self.plan;
+        let s = &plan.settings;
+        self.timeout = s.timeout.map(|d| d.0);
+        self.total_timeout = s.total_timeout.map(|d| d.0);
+        self.max_attempts = s.max_attempts();
+        self.when = s.retry.as_ref().map_or(OutcomeSet::default(), |r| OutcomeSet::of(&r.when));
+        self.cancels = s.propagate.contains(&Propagated::Cancel);
+        self.deadlines = s.propagate.contains(&Propagated::Deadline);
+        let uneven = plan.targets.len() > 1 && plan.targets.iter().any(|t| t.weight != plan.targets[0].weight);
+        self.weights = if uneven {
+            AliasTable::new(&plan.targets.iter().map(|t| t.weight).collect::<Vec<_>>()).ok()
+        } else {
+            None
+        };
+    }
+
+    /// State as at the start.
+    fn begin(&mut self, now: Time) {
+        let s = &self.plan.settings;
+        self.records = Slab::new();
+        self.members.clear();
+        self.previous_backoffs.clear();
+        self.filling = None;
+        self.coalescing = s.coalesce.as_ref().map(|_| Coalescing::default());
+        self.pool = s.pool.as_ref().map(|p| Pool::new(p, now));
+        self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(budget);
+    }
+
+    fn retry(&self) -> &RetrySettings {
+        self.plan.settings.retry.as_ref().expect("asked only where there is one")
+    }
+
+    fn record(&mut self, index: u32) -> &mut Logical {
+        self.records.get_mut(index).expect("an open call has its record")
+    }
+
+    /// Begins an attempt: takes a connection or waits for one.
+    fn attempt(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let now = cx.now();
+        let Some(pool) = &mut self.pool else {
+            return self.connect(cx, index);
+        };
+        let call = self.records.get(index).expect("an open call has its record").call;
+        let acquire = self.plan.settings.pool.as_ref().expect("a pool has settings").acquire_timeout.0;
+        match pool.slots.ask(now, index, cx.priority(call)) {
+            Admission::Granted => {
+                let record = self.record(index);
+                record.has_place = true;
+                record.waited = 0;
+                if record.measured {
+                    self.pool_wait.record(0);
+                }
+                self.connect(cx, index)
+            }
+            Admission::Queued => {
+                let timer = cx.after_constant(acquire, Class::GivingUp, Timer::of(ACQUIRE, call));
+                let record = self.record(index);
+                record.phase = Phase::WaitsForPool;
+                record.since = now;
+                record.timer = Some(timer);
+                Next::Wait
+            }
+            Admission::Full => {
+                let answer = cx.answer(Outcome::PoolTimeout);
+                self.failed(cx, index, answer, false)
+            }
+        }
+    }
+
+    /// Opens a connection where that takes time, then sends.
+    fn connect(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let now = cx.now();
+        let keep_alive = self.plan.settings.network.as_ref().is_none_or(|n| n.keep_alive);
+        let call = self.record(index).call;
+        let needs = match &mut self.pool {
+            Some(pool) => match pool.connection(now) {
+                Connection::Ready(opened) => {
+                    self.record(index).opened = opened;
+                    false
+                }
+                Connection::Open => true,
+            },
+            None => !keep_alive,
+        };
+        if !needs {
+            return self.send(cx, index);
+        }
+        let rtt = self.plan.targets.iter().map(|t| t.rtt).max().unwrap_or(0);
+        let takes = match self.plan.settings.pool.as_ref().and_then(|p| p.connect.as_ref()) {
+            Some(DurationDist(dist)) => dist.sample_span(&mut cx.draw(call, PURPOSE_CONNECT)),
+            None => rtt,
+        };
+        let record = self.record(index);
+        record.opened = now + takes;
+        if takes == 0 {
+            return self.send(cx, index);
+        }
+        record.phase = Phase::Connects;
+        let timer = cx.after(takes, Class::First, Timer::of(CONNECTED, call));
+        self.record(index).timer = Some(timer);
+        Next::Wait
+    }
+
+    /// Sends an attempt to a target.
+    #[inline]
+    fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let now = cx.now();
+        let record = self.records.get(index).expect("an open call has its record");
+        let (call, attempts) = (record.call, record.attempts);
+        let is_retry = attempts > 0;
+        let (node, path) = match self.choose(cx, call) {
+            Some(chosen) => chosen,
+            None => {
+                self.count_attempt(index, now, is_retry);
+                let answer = cx.answer(Outcome::Unavailable);
+                return self.ended(cx, index, answer, true);
+            }
+        };
+        self.count_attempt(index, now, is_retry);
+        let child = cx.call(call, To { node, link: self.plan.salt, ordinal: attempts, profile: None, path, is_retry });
+        let mut timer = None;
+        if let Some(timeout) = self.timeout {
+            timer = Some(match self.total_timeout {
+                // An attempt's timeout is cut to what is left of the total; the total's own timer does that.
+                Some(total) if now + timeout > cx.since(call) + total => None,
+                _ => Some(cx.after_constant(timeout, Class::GivingUp, Timer::of(TIMEOUT, call))),
+            })
+            .flatten();
+        }
+        if self.deadlines {
+            self.propagate_deadline(cx, call, child);
+        }
+        let record = self.record(index);
+        record.timer = timer;
+        record.child = Some(child);
+        record.phase = Phase::Under;
+        Next::Call(child)
+    }
+
+    fn propagate_deadline(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId) {
+        let mut baggage: Baggage = cx.baggage(call);
+        if let Some(timeout) = self.timeout {
+            baggage.deadline = baggage.deadline.min(cx.now().saturating_add(timeout));
+        }
+        if let Some(total) = self.total_timeout {
+            baggage.deadline = baggage.deadline.min(cx.since(call).saturating_add(total));
+        }
+        cx.set_baggage(child, baggage);
+    }
+
+    fn count_attempt(&mut self, index: u32, now: Time, is_retry: bool) {
+        let measured = now >= self.measured_from;
+        let record = self.record(index);
+        record.attempts += 1;
+        record.since = now;
+        record.measured = measured;
+        self.all.attempts += 1;
+        self.all.retries += is_retry as u64;
+        if measured {
+            self.measured.attempts += 1;
+            self.measured.retries += is_retry as u64;
+        }
+    }
+
+    /// A target by weight, and a healthy replica of it at random.
+    #[inline]
+    fn choose(&self, cx: &mut Cx<'_>, call: CallId) -> Option<(NodeId, u16)> {
+        let targets = &self.plan.targets;
+        let target = if targets.len() == 1 {
+            &targets[0]
+        } else {
+            let mut draw = cx.draw(call, PURPOSE_TARGET);
+            match &self.weights {
+                Some(weights) => &targets[weights.sample(&mut draw)],
+                None => &targets[draw.below(targets.len() as u64) as usize],
+            }
+        };
+        if target.nodes.len() == 1 {
+            // One replica is called whether it is up or not: only the call shows that it is down.
+            return Some((target.nodes[0], target.path));
+        }
+        let mut draw = cx.draw(call, PURPOSE_TARGET);
+        let pick = target.nodes[draw.below(target.nodes.len() as u64) as usize];
+        if cx.is_up(pick) {
+            return Some((pick, target.path));
+        }
+        let healthy: Vec<NodeId> = target.nodes.iter().copied().filter(|n| cx.is_up(*n)).collect();
+        if healthy.is_empty() {
+            return None;
+        }
+        Some((healthy[draw.below(healthy.len() as u64) as usize], target.path))
+    }
+
+    /// An attempt has ended: counts it, gives its place back, and goes on.
+    fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, connection_is_good: bool) -> Next {
+        let record = self.records.get(index).expect("an open call has its record");
+        let slot = answer.outcome as usize;
+        self.all.outcomes[slot] += 1;
+        if record.measured {
+            self.measured.outcomes[slot] += 1;
+        }
+        if self.pool.is_some() {
+            self.give_back(cx, index, connection_is_good);
+        }
+        if answer.outcome.is_good() {
+            return self.finish(cx, index, answer);
+        }
+        self.failed(cx, index, answer, true)
+    }
+
+    /// Gives a place back to the pool and lets the next in line have it.
+    fn give_back(&mut self, cx: &mut Cx<'_>, index: u32, connection_is_good: bool) {
+        let now = cx.now();
+        let record = self.records.get_mut(index).expect("an open call has its record");
+        if !std::mem::replace(&mut record.has_place, false) {
+            return;
+        }
+        let (since, opened) = (record.since, record.opened);
+        let Some(pool) = &mut self.pool else { return };
+        pool.slots.give_back(now, since, None);
+        if connection_is_good {
+            pool.returned(now, opened);
+        }
+        let mut dropped = Vec::new();
+        while let Some(next) = self.pool.as_mut().and_then(|p| p.slots.next(now, &mut dropped)) {
+            let record = self.record(next.call);
+            record.has_place = true;
+            record.waited = next.waited;
+            let (timer, call) = (record.timer.take(), record.call);
+            if let Some(timer) = timer {
+                cx.cancel(timer);
+            }
+            if cx.since(call) >= self.measured_from {
+                self.pool_wait.record(next.waited);
+            }
+            let then = self.connect(cx, next.call);
+            cx.post(then);
+        }
+    }
+
+    /// An attempt failed, or could not be begun: try again or end the call.
+    fn failed(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, counts_as_attempt: bool) -> Next {
+        let record = self.records.get_mut(index).expect("an open call has its record");
+        if !counts_as_attempt {
+            // Refused by the link itself: it was begun and ended without leaving the caller.
+            record.attempts += 1;
+            let is_retry = record.attempts > 1;
+            let measured = cx.now() >= self.measured_from;
+            let slot = answer.outcome as usize;
+            for counts in
+                std::iter::once(&mut self.all).chain(if measured { Some(&mut self.measured) } else { None })
+            {
+                counts.attempts += 1;
+                counts.retries += is_retry as u64;
+                counts.outcomes[slot] += 1;
+            }
+        }
+        let (attempts, call) = (record.attempts, record.call);
+        let tries_again = attempts < self.max_attempts
+            && self.when.contains(answer.outcome)
+            && answer.outcome != Outcome::ClientError
+            && (answer.outcome != Outcome::RateLimited || answer.retry_after_us > 0);
+        if !tries_again {
+            return self.finish(cx, index, answer);
+        }
+        let now = cx.now();
+        if let Some(budget) = &mut self.budget
+            && !budget.withdraw(now)
+        {
+            self.all.retries_refused += 1;
+            if now >= self.measured_from {
+                self.measured.retries_refused += 1;
+            }
+            return self.finish(cx, index, answer);
+        }
+        let backoff: &BackoffSettings = &self.retry().backoff;
+        let jitter_looks_back = backoff.jitter == crate::policies::backoff::Jitter::Decorrelated;
+        let previous =
+            if jitter_looks_back { self.previous_backoffs.get(&index).copied().unwrap_or(0) } else { 0 };
+        let mut wait = backoff.wait(attempts, previous, || cx.draw(call, PURPOSE_BACKOFF));
+        if jitter_looks_back {
+            self.previous_backoffs.insert(index, wait);
+        }
+        wait = wait.max(answer.retry_after_us as Span * 1000);
+        // A back-off that would end too late is not slept.
+        if let Some(total) = self.total_timeout
+            && now + wait >= cx.since(call) + total
+        {
+            return self.finish(cx, index, answer);
+        }
+        if wait == 0 {
+            return self.attempt(cx, index);
+        }
+        let jittered = backoff_is_jittered(&self.retry().backoff) || answer.retry_after_us > 0;
+        let timer = if jittered {
+            cx.after(wait, Class::First, Timer::of(BACKOFF, call))
+        } else {
+            cx.after_constant(wait, Class::First, Timer::of(BACKOFF, call))
+        };
+        let record = self.record(index);
+        record.phase = Phase::BacksOff;
+        record.timer = Some(timer);
+        record.child = None;
+        Next::Wait
+    }
+
+    /// The logical call ends, and with it all that share it.
+    fn finish(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
+        let record = self.records.remove(index).expect("an open call has its record");
+        if let Some(total) = record.total {
+            cx.cancel(total);
+        }
+        if !self.previous_backoffs.is_empty() {
+            self.previous_backoffs.remove(&index);
+        }
+        if self.coalescing.is_some() || self.plan.settings.batch.is_some() {
+            self.answer_followers(cx, index, record.call, answer);
+        }
+        Next::Reply(record.call, answer)
+    }
+
+    fn answer_followers(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId, answer: Answer) {
+        let identity = self.identity(cx, call);
+        if let Some(coalescing) = &mut self.coalescing {
+            coalescing.answered(identity.0, identity.1, index);
+        }
+        if let Some(members) = self.members.remove(&index) {
+            for follower in members.followers {
+                let then = self.finish(cx, follower, answer);
+                cx.post(then);
+            }
+        }
+    }
+
+    fn identity(&self, cx: &Cx<'_>, call: CallId) -> (u16, u64) {
+        let op = cx.profile(call).op;
+        match self.plan.settings.coalesce.as_ref().map(|c| c.by) {
+            Some(SameBy::Op) => (op, 0),
+            _ => (op, cx.baggage(call).data_key),
+        }
+    }
+
+    /// Puts a call into the batch that is filling; the one that fills it, or the timer, sends it.
+    fn join_batch(&mut self, cx: &mut Cx<'_>, index: u32, batch: &BatchSettings) -> Next {
+        self.batched += 1;
+        let leader = match self.filling {
+            None => {
+                self.batches += 1;
+                self.filling = Some(index);
+                self.members.entry(index).or_default();
+                let call = self.record(index).call;
+                if batch.max > 1 {
+                    let timer = cx.after_constant(batch.wait.0, Class::GivingUp, Timer::of(FLUSH, call));
+                    let record = self.record(index);
+                    record.phase = Phase::InBatch;
+                    record.timer = Some(timer);
+                    return Next::Wait;
+                }
+                index
+            }
+            Some(leader) => {
+                let call = self.record(index).call;
+                self.record(index).phase = Phase::Follows;
+                let members = self.members.entry(leader).or_default();
+                members.followers.push(index);
+                // A merged call is fresh if any member is.
+                let leading = self.record(leader).call;
+                if !cx.is_retry(call) {
+                    cx.set_retry(leading, false);
+                }
+                if self.members[&leader].followers.len() as u32 + 1 < batch.max {
+                    return Next::Wait;
+                }
+                leader
+            }
+        };
+        self.flush(cx, leader)
+    }
+
+    fn flush(&mut self, cx: &mut Cx<'_>, leader: u32) -> Next {
+        self.filling = None;
+        let items = self.members.get(&leader).map_or(1, |m| m.followers.len() as u32 + 1);
+        let record = self.record(leader);
+        if let Some(timer) = record.timer.take() {
+            cx.cancel(timer);
+        }
+        let call = self.record(leader).call;
+        let baggage = cx.baggage(call);
+        cx.set_baggage(call, Baggage { items, ..baggage });
+        self.attempt(cx, leader)
+    }
+
+    /// Stops whatever is going on for a call: its attempt, its wait, its back-off.
+    fn stop(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
+        let record = self.records.get_mut(index).expect("an open call has its record");
+        if let Some(timer) = record.timer.take() {
+            cx.cancel(timer);
+        }
+        match record.phase {
+            Phase::Under => {
+                if let Some(child) = record.child.take() {
+                    cx.abandon(child);
+                    if self.cancels {
+                        cx.cancel_call(child);
+                    }
+                }
+                let slot = outcome as usize;
+                self.all.outcomes[slot] += 1;
+                if self.records.get(index).is_some_and(|r| r.measured) {
+                    self.measured.outcomes[slot] += 1;
+                }
+                self.give_back(cx, index, false);
+            }
+            Phase::Connects => self.give_back(cx, index, false),
+            Phase::WaitsForPool => {
+                if let Some(pool) = &mut self.pool {
+                    pool.slots.leave(cx.now(), index);
+                }
+            }
+            Phase::Follows | Phase::InBatch | Phase::BacksOff => {}
+        }
+    }
+
+    /// Takes a call out of the company that it shares a call with; whoever follows it goes on without it.
+    fn leave_company(&mut self, index: u32) {
+        for members in self.members.values_mut() {
+            members.followers.retain(|f| *f != index);
+        }
+    }
+}
+
+fn budget(settings: &BudgetSettings) -> RatioBudget {
+    match settings {
+        BudgetSettings::Ratio { ratio: Fraction(ratio), min, window } => RatioBudget::new(*ratio, min.0, window.0),
+        _ => unreachable!("the others are refused when read"),
+    }
+}
+
+fn backoff_is_jittered(backoff: &BackoffSettings) -> bool {
+    backoff.jitter != crate::policies::backoff::Jitter::None
+}
+
+impl Component for Link {
+    #[inline]
+    fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        let index = self.records.insert(Logical {
+            call,
+            child: None,
+            timer: None,
+            total: None,
+            since: now,
+            opened: 0,
+            waited: 0,
+            attempts: 0,
+            phase: Phase::Under,
+            has_place: false,
+            measured: now >= self.measured_from,
+        });
+        cx.set_ticket(call, index);
+        if let Some(total) = self.total_timeout {
+            // The clock of a request that should have been sent earlier has been running since then.
+            let spent = now - cx.since(call);
+            let timer = if spent == 0 {
+                cx.after_constant(total, Class::GivingUp, Timer::of(TOTAL, call))
+            } else {
+                cx.after(total.saturating_sub(spent), Class::GivingUp, Timer::of(TOTAL, call))
+            };
+            self.record(index).total = Some(timer);
+        }
+        if let Some(budget) = &mut self.budget {
+            budget.deposit(now);
+        }
+        if self.coalescing.is_some() {
+            let (op, key) = self.identity(cx, call);
+            let leader = self.coalescing.as_mut().and_then(|c| c.join(op, key, index));
+            if let Some(leader) = leader {
+                self.record(index).phase = Phase::Follows;
+                self.members.entry(leader).or_default().followers.push(index);
+                let leading = self.record(leader).call;
+                if !cx.is_retry(call) {
+                    cx.set_retry(leading, false);
+                }
+                return Next::Wait;
+            }
+        }
+        if self.plan.settings.batch.is_some() {
+            let plan = self.plan.clone();
+            let batch = plan.settings.batch.as_ref().expect("just seen");
+            return self.join_batch(cx, index, batch);
+        }
+        self.attempt(cx, index)
+    }
+
+    #[inline]
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next {
+        let index = cx.ticket(call);
+        let record = self.record(index);
+        debug_assert!(record.child == Some(child), "an abandoned attempt does not answer");
+        record.child = None;
+        if let Some(timer) = record.timer.take() {
+            cx.cancel(timer);
+        }
+        self.ended(cx, index, answer, answer.outcome != Outcome::Reset)
+    }
+
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        let call = timer.call();
+        if !cx.is_open(call) {
+            return Next::Wait;
+        }
+        let index = cx.ticket(call);
+        if timer.what != TOTAL {
+            self.record(index).timer = None;
+        }
+        match timer.what {
+            TIMEOUT => {
+                self.stop(cx, index, Outcome::Timeout);
+                let answer = cx.answer(Outcome::Timeout);
+                self.failed(cx, index, answer, true)
+            }
+            TOTAL => {
+                self.record(index).total = None;
+                let phase = self.record(index).phase;
+                self.stop(cx, index, Outcome::Timeout);
+                match phase {
+                    Phase::Follows => self.leave_company(index),
+                    Phase::InBatch if self.filling == Some(index) => self.pass_on_lead(cx, index),
+                    _ => {}
+                }
+                let answer = cx.answer(Outcome::Timeout);
+                self.finish(cx, index, answer)
+            }
+            BACKOFF => self.attempt(cx, index),
+            ACQUIRE => {
+                if let Some(pool) = &mut self.pool {
+                    pool.slots.leave(cx.now(), index);
+                }
+                let answer = cx.answer(Outcome::PoolTimeout);
+                self.failed(cx, index, answer, false)
+            }
+            CONNECTED => self.send(cx, index),
+            FLUSH => self.flush(cx, index),
+            what => unreachable!("no timer is set for {what}"),
+        }
+    }
+
+    fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let index = cx.ticket(call);
+        let leads = self.members.get(&index).is_some_and(|m| !m.followers.is_empty());
+        let phase = self.record(index).phase;
+        if leads && phase != Phase::InBatch {
+            // Others share its call: it goes on for them, and this caller's answer is dropped.
+            return Next::Wait;
+        }
+        self.stop(cx, index, Outcome::Cancelled);
+        match phase {
+            Phase::Follows => self.leave_company(index),
+            Phase::InBatch if self.filling == Some(index) => self.pass_on_lead(cx, index),
+            _ => {}
+        }
+        let answer = cx.answer(Outcome::Cancelled);
+        self.finish(cx, index, answer)
+    }
+
+    fn rebuild(&mut self, now: Time) {
+        // Measures live on: only what the process knew is gone.
+        let gauges = self.pool.take();
+        self.begin(now);
+        if let (Some(pool), Some(old)) = (&mut self.pool, gauges) {
+            pool.slots = old.slots;
+            pool.slots.clear(now);
+        }
+    }
+
+    fn begin_measuring(&mut self, now: Time) {
+        self.measured_from = now;
+        self.measured = AttemptCounts::default();
+        self.pool_wait.clear();
+        self.batches = 0;
+        self.batched = 0;
+        if let Some(pool) = &mut self.pool {
+            pool.slots.begin_measuring(now);
+            pool.opened = 0;
+        }
+        if let Some(coalescing) = &mut self.coalescing {
+            coalescing.coalesced = 0;
+        }
+    }
+
+    fn figures(&self, now: Time, figures: &mut Figures) {
+        if let Some(pool) = &self.pool {
+            pool.slots.figures(now, figures);
+            figures.own.push(("pool_opened", Merge::Sum, pool.opened as f64));
+        }
+        if let Some(coalescing) = &self.coalescing {
+            figures.own.push(("coalesced", Merge::Sum, coalescing.coalesced as f64));
+        }
+        if self.plan.settings.batch.is_some() && self.batches > 0 {
+            figures.own.push(("batch_size", Merge::Mean, self.batched as f64 / self.batches as f64));
+            figures.own.push(("batches", Merge::Sum, self.batches as f64));
+        }
+    }
+
+    fn adopt(&mut self, _cx: &mut Cx<'_>, change: u32) -> bool {
+        let Some((_, settings)) = self.plan.changes.iter().find(|(number, _)| *number == change) else {
+            return false;
+        };
+        let mut plan = (*self.plan).clone();
+        plan.settings = settings.clone();
+        self.plan = Arc::new(plan);
+        self.settle();
+        let s = &self.plan.settings;
+        if let (Some(pool), Some(settings)) = (&mut self.pool, &s.pool) {
+            pool.slots.set_capacity(Some(settings.size));
+        }
+        self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(budget);
+        true
+    }
+}
+
+impl Link {
+    /// The leader of a filling batch leaves it: the next member leads, with the timer that is left.
+    fn pass_on_lead(&mut self, cx: &mut Cx<'_>, index: u32) {
+        self.filling = None;
+        let Some(mut members) = self.members.remove(&index) else { return };
+        if members.followers.is_empty() {
+            return;
+        }
+        let next = members.followers.remove(0);
+        self.members.insert(next, members);
+        self.filling = Some(next);
+        let wait = self.plan.settings.batch.as_ref().map_or(0, |b| b.wait.0);
+        let began = self.record(index).since;
+        let left = (began + wait).saturating_sub(cx.now());
+        let call = self.record(next).call;
+        let timer = cx.after(left, Class::GivingUp, Timer::of(FLUSH, call));
+        let record = self.record(next);
+        record.phase = Phase::InBatch;
+        record.timer = Some(timer);
+    }
+
+    /// Where the names of the targets stand, for errors.
+    pub fn target_names(settings: &LinkSettings) -> Vec<&Spanned<Name>> {
+        settings.to.iter().map(|t| &t.to).collect()
+    }
+}
+
+/// A service time that is drawn for a call; a convenience for components.
+pub fn sample(dist: &Dist, cx: &mut Cx<'_>, call: CallId, purpose: u32) -> Span {
+    match dist.is_constant() {
+        Some(value) => value as Span,
+        None => dist.sample_span(&mut cx.draw(call, purpose)),
+    }
+}

@@ -1,0 +1,155 @@
+//! Back-off: how long a caller waits before it tries again.
+//!
+//! With base `b`, cap `m` and `n` failures so far the plain wait is `c = min(m, b·fⁿ⁻¹)`. Jitter makes of it: `full`
+//! U(0, c); `equal` c/2 + U(0, c/2); `decorrelated` min(m, U(b, 3·previous)); `none` c. (AWS Architecture Blog,
+//! *Exponential Backoff and Jitter*.)
+
+use settings::{Duration, Setting};
+use sim_core::Span;
+use sim_core::random::Draw;
+
+/// How the wait grows from one failure to the next.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum BackoffGrowth {
+    /// No wait: try again at once.
+    None,
+    /// The same wait each time.
+    Fixed(Duration),
+    /// One base more each time.
+    Linear {
+        /// The first wait, and what is added each time.
+        base: Duration,
+        /// The longest wait.
+        max: Option<Duration>,
+    },
+    /// A multiple each time.
+    Exponential {
+        /// The first wait.
+        base: Duration,
+        /// The longest wait.
+        max: Option<Duration>,
+        /// By what the wait is multiplied each time.
+        #[setting(default = 2, range = "1..=100")]
+        factor: f64,
+    },
+}
+
+/// How chance spreads the waits, so that callers who failed together do not come back together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Jitter {
+    /// Not at all.
+    None,
+    /// Anything up to the wait.
+    Full,
+    /// Half of it, and anything up to the other half.
+    Equal,
+    /// Anything from the base to three times the wait before.
+    Decorrelated,
+}
+
+/// How long a caller waits before it tries again.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct BackoffSettings {
+    /// How the wait grows.
+    #[setting(flatten)]
+    pub growth: BackoffGrowth,
+    /// How chance spreads it.
+    #[setting(default = "none")]
+    pub jitter: Jitter,
+}
+
+impl BackoffSettings {
+    /// The wait after the `failures`-th failure (from 1); `previous` is the wait before it, 0 at first.
+    pub fn wait(&self, failures: u32, previous: Span, draw: impl FnOnce() -> Draw) -> Span {
+        let n = failures.saturating_sub(1);
+        let (base, cap, plain) = match &self.growth {
+            BackoffGrowth::None => return 0,
+            BackoffGrowth::Fixed(base) => (base.0, base.0, base.0),
+            BackoffGrowth::Linear { base, max } => {
+                (base.0, max.map_or(Span::MAX, |m| m.0), base.0.saturating_mul(n as u64 + 1))
+            }
+            BackoffGrowth::Exponential { base, max, factor } => {
+                // Products of small whole factors are exact in an f64 well beyond any wait that is ever slept.
+                let mut wait = base.0 as f64;
+                for _ in 0..n.min(256) {
+                    wait *= factor;
+                }
+                (base.0, max.map_or(Span::MAX, |m| m.0), if wait >= 1e18 { 1_000_000_000_000_000_000 } else { wait as Span })
+            }
+        };
+        let plain = plain.min(cap);
+        match self.jitter {
+            Jitter::None => plain,
+            Jitter::Full => draw().below(plain.saturating_add(1)),
+            Jitter::Equal => plain / 2 + draw().below(plain - plain / 2 + 1),
+            Jitter::Decorrelated => {
+                let high = if previous == 0 { base } else { previous }.saturating_mul(3).max(base);
+                (base + draw().below(high - base + 1)).min(cap)
+            }
+        }
+    }
+
+    /// The longest that the wait after the `failures`-th failure can be; for what is known without running.
+    pub fn longest(&self, failures: u32) -> Span {
+        match self.jitter {
+            Jitter::Decorrelated => {
+                let (base, cap) = match &self.growth {
+                    BackoffGrowth::None => return 0,
+                    BackoffGrowth::Fixed(base) => (base.0, base.0),
+                    BackoffGrowth::Linear { base, max } | BackoffGrowth::Exponential { base, max, .. } => {
+                        (base.0, max.map_or(Span::MAX, |m| m.0))
+                    }
+                };
+                (0..failures).fold(base, |wait, _| wait.saturating_mul(3)).min(cap)
+            }
+            _ => BackoffSettings { jitter: Jitter::None, ..self.clone() }.wait(failures, 0, || unreachable!("no jitter")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::random::Key;
+
+    const MS: Span = 1_000_000;
+
+    fn backoff(text: &str) -> BackoffSettings {
+        settings::notation::read(text).expect("a back-off")
+    }
+
+    fn draws(n: u32) -> Draw {
+        Key::from_bits(42).draw(7, n)
+    }
+
+    #[test]
+    fn plain_waits_follow_their_formulas() {
+        let waits = |text: &str| -> Vec<Span> {
+            (1..=5).map(|n| backoff(text).wait(n, 0, || draws(n)) / MS).collect()
+        };
+        assert_eq!(waits("none"), [0, 0, 0, 0, 0]);
+        assert_eq!(waits("{fixed: 30ms}"), [30, 30, 30, 30, 30]);
+        assert_eq!(waits("{linear: {base: 10ms, max: 40ms}}"), [10, 20, 30, 40, 40]);
+        assert_eq!(waits("{exponential: {base: 100ms, max: 1s}}"), [100, 200, 400, 800, 1000]);
+    }
+
+    #[test]
+    fn jitter_stays_in_its_range_and_has_its_mean() {
+        let mean = |text: &str, low: Span, high: Span| {
+            let b = backoff(text);
+            let n = 20_000;
+            let sum: u64 = (0..n)
+                .map(|i| {
+                    let wait = b.wait(2, 100 * MS, || draws(i));
+                    assert!((low..=high).contains(&wait), "{text}: {wait}");
+                    wait
+                })
+                .sum();
+            sum as f64 / n as f64 / MS as f64
+        };
+        // U(0, 200), 100 + U(0, 100), U(100, 300): five standard errors of 20,000 draws are about 2 ms.
+        assert!((mean("{exponential: {base: 100ms}, jitter: full}", 0, 200 * MS) - 100.0).abs() < 2.1);
+        assert!((mean("{exponential: {base: 100ms}, jitter: equal}", 100 * MS, 200 * MS) - 150.0).abs() < 1.1);
+        assert!((mean("{exponential: {base: 100ms}, jitter: decorrelated}", 100 * MS, 300 * MS) - 200.0).abs() < 2.1);
+    }
+}

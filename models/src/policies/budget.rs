@@ -1,0 +1,145 @@
+//! A retry budget: retries may be only so large a share of the calls.
+//!
+//! `ratio` is that of Finagle and Linkerd: each call deposits 1, each retry withdraws 1/ratio, a deposit expires after
+//! the window (kept in ten slots), and a reserve lets `min` retries a second happen whatever the deposits. In the long
+//! run retries ≤ ratio × calls + min × time.
+
+use settings::{Duration, Fraction, Rate, Setting};
+use sim_core::{Span, Time};
+
+use crate::policies::not_yet::NotYet;
+
+/// What bounds the number of retries.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum BudgetSettings {
+    /// A share of the calls, as in Finagle.
+    Ratio {
+        /// Retries for each call.
+        #[setting(default = "20%")]
+        ratio: Fraction,
+        /// Retries that are always allowed.
+        #[setting(default = "10/s")]
+        min: Rate,
+        /// How long a deposit counts.
+        #[setting(default = "10s")]
+        window: Duration,
+    },
+    /// A share of the calls under way, as in Envoy.
+    Concurrent(NotYet),
+    /// Tokens, as in gRPC.
+    Tokens(NotYet),
+    /// The quota of the AWS SDK's standard mode.
+    AwsStandard(NotYet),
+    /// Its adaptive mode.
+    AwsAdaptive(NotYet),
+}
+
+const SLOTS: usize = 10;
+
+/// The state of a ratio budget. Deposits are counted in thousandths.
+#[derive(Clone, Debug)]
+pub struct RatioBudget {
+    cost: i64,
+    reserve: i64,
+    slot_width: Span,
+    slots: [i64; SLOTS],
+    current: u64,
+}
+
+impl RatioBudget {
+    /// An empty budget.
+    pub fn new(ratio: f64, min_per_second: f64, window: Span) -> RatioBudget {
+        let cost = if ratio > 0.0 { (1000.0 / ratio) as i64 } else { i64::MAX / 4 };
+        let seconds = window as f64 / 1e9;
+        let reserve = (min_per_second * seconds) as i64;
+        RatioBudget {
+            cost,
+            reserve: reserve.saturating_mul(cost),
+            slot_width: (window / SLOTS as u64).max(1),
+            slots: [0; SLOTS],
+            current: 0,
+        }
+    }
+
+    fn advance(&mut self, now: Time) {
+        let slot = now / self.slot_width;
+        let passed = slot.saturating_sub(self.current);
+        for step in 0..passed.min(SLOTS as u64) {
+            let gone = (self.current + 1 + step) as usize % SLOTS;
+            self.slots[gone] = 0;
+        }
+        self.current = slot.max(self.current);
+    }
+
+    /// A call has been made.
+    pub fn deposit(&mut self, now: Time) {
+        self.advance(now);
+        self.slots[self.current as usize % SLOTS] += 1000;
+    }
+
+    /// Whether a retry may be made; if so it is paid for.
+    pub fn withdraw(&mut self, now: Time) -> bool {
+        self.advance(now);
+        let balance = self.slots.iter().sum::<i64>().saturating_add(self.reserve);
+        if balance < self.cost {
+            return false;
+        }
+        self.slots[self.current as usize % SLOTS] -= self.cost;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Span = 1_000_000;
+
+    /// Calls at a rate for a while, each of which wants a retry; how many got one.
+    fn retries(budget: &mut RatioBudget, calls: u64, gap: Span) -> u64 {
+        (0..calls)
+            .filter(|i| {
+                let now = i * gap;
+                budget.deposit(now);
+                budget.withdraw(now)
+            })
+            .count() as u64
+    }
+
+    #[test]
+    fn in_the_long_run_retries_are_the_ratio_of_the_calls() {
+        let mut budget = RatioBudget::new(0.1, 0.0, 10_000 * MS);
+        assert_eq!(retries(&mut budget, 100_000, MS), 10_000);
+    }
+
+    #[test]
+    fn the_reserve_allows_its_rate_on_top() {
+        let mut budget = RatioBudget::new(0.1, 10.0, 10_000 * MS);
+        let got = retries(&mut budget, 100_000, MS);
+        // 10 % of 100,000 and 10/s for 100 s; a deposit can outlast its retry by one window.
+        assert!((10_900..=11_100).contains(&got), "{got}");
+    }
+
+    #[test]
+    fn deposits_expire_after_the_window() {
+        let mut budget = RatioBudget::new(0.5, 0.0, 10_000 * MS);
+        for i in 0..100 {
+            budget.deposit(i * MS);
+        }
+        assert!(!budget.clone().withdraw(11_000 * MS));
+        assert!(budget.withdraw(9_000 * MS));
+    }
+
+    #[test]
+    fn nothing_is_allowed_before_the_first_deposit_without_a_minimum() {
+        let mut budget = RatioBudget::new(0.1, 0.0, 10_000 * MS);
+        assert!(!budget.withdraw(0));
+        for _ in 0..9 {
+            budget.deposit(0);
+        }
+        assert!(!budget.withdraw(0));
+        budget.deposit(0);
+        assert!(budget.withdraw(0));
+        assert!(!budget.withdraw(0));
+    }
+}

@@ -1,0 +1,73 @@
+//! Outcomes as settings: which failures a policy counts, which answer a step gives.
+
+use settings::Setting;
+use sim_core::Outcome;
+
+/// How a call can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum OutcomeName {
+    /// Answered as wished (HTTP 200).
+    Ok,
+    /// Accepted, the work goes on (202).
+    Accepted,
+    /// A fallback answered.
+    Degraded,
+    /// Too many requests of this caller (429).
+    RateLimited,
+    /// The callee sheds load (503).
+    Overload,
+    /// Refused, or no healthy target (502, 503, 504 of a gateway).
+    Unavailable,
+    /// It failed (500).
+    Error,
+    /// The caller's own mistake (4xx).
+    ClientError,
+    /// The caller gave up waiting.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// The caller's own circuit breaker refused.
+    BreakerOpen,
+    /// No connection became free in time.
+    PoolTimeout,
+    /// The caller no longer wanted it and said so.
+    Cancelled,
+}
+
+impl OutcomeName {
+    /// The engine's form.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            OutcomeName::Ok => Outcome::Ok,
+            OutcomeName::Accepted => Outcome::Accepted,
+            OutcomeName::Degraded => Outcome::Degraded,
+            OutcomeName::RateLimited => Outcome::RateLimited,
+            OutcomeName::Overload => Outcome::Overload,
+            OutcomeName::Unavailable => Outcome::Unavailable,
+            OutcomeName::Error => Outcome::Error,
+            OutcomeName::ClientError => Outcome::ClientError,
+            OutcomeName::Timeout => Outcome::Timeout,
+            OutcomeName::Reset => Outcome::Reset,
+            OutcomeName::BreakerOpen => Outcome::BreakerOpen,
+            OutcomeName::PoolTimeout => Outcome::PoolTimeout,
+            OutcomeName::Cancelled => Outcome::Cancelled,
+        }
+    }
+}
+
+/// A set of outcomes as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutcomeSet(u16);
+
+impl OutcomeSet {
+    /// The set of these.
+    pub fn of(names: &[OutcomeName]) -> OutcomeSet {
+        OutcomeSet(names.iter().fold(0, |bits, name| bits | 1 << name.outcome() as u16))
+    }
+
+    /// Whether it is among them.
+    #[inline]
+    pub fn contains(self, outcome: Outcome) -> bool {
+        self.0 >> (outcome as u16) & 1 == 1
+    }
+}

@@ -1,0 +1,181 @@
+//! A connection pool: calls over the link take a connection each, or wait for one.
+//!
+//! A connection is opened when a caller needs one and none is idle, which takes `connect`. A caller that gives up closes
+//! its connection: the place is free at once, and the next caller pays `connect`. Who waits too long leaves with
+//! `pool_timeout`. Defaults are HikariCP's (acquire timeout 30 s, connections kept open, first come first served).
+
+use std::collections::VecDeque;
+
+use settings::{Duration, Setting};
+use settings::DurationDist;
+use sim_core::line::{Discipline, Line};
+use sim_core::slots::Slots;
+use sim_core::{Span, Time};
+
+/// Which of the waiting callers gets the next free connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum PoolOrder {
+    /// The one that has waited longest.
+    Fifo,
+    /// The one that came last.
+    Lifo,
+}
+
+
+/// A connection pool.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct PoolSettings {
+    /// Connections that may be open at once.
+    #[setting(range = "1..=1000000", live)]
+    pub size: u32,
+    /// Connections that are kept open and are open at the start; `size` if not written.
+    pub min_idle: Option<u32>,
+    /// How long a caller waits for a connection.
+    #[setting(default = "30s", live)]
+    pub acquire_timeout: Duration,
+    /// After how long a connection is closed when it comes back.
+    pub max_lifetime: Option<Duration>,
+    /// After how long an idle connection beyond `min_idle` is closed.
+    pub idle_timeout: Option<Duration>,
+    /// How long opening a connection takes; one round trip if not written.
+    pub connect: Option<DurationDist>,
+    /// Callers that may wait; who comes beyond is refused at once.
+    pub max_waiters: Option<u32>,
+    /// Who of the waiting gets the next connection.
+    #[setting(default = "fifo")]
+    pub order: PoolOrder,
+}
+
+/// An open connection that nobody uses.
+#[derive(Clone, Copy, Debug)]
+struct Idle {
+    opened: Time,
+    since: Time,
+}
+
+/// What a caller that holds a place must do before it can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Nothing: there is an open connection, opened at that instant.
+    Ready(Time),
+    /// Open one.
+    Open,
+}
+
+/// The pool of one calling replica.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Places and those who wait for one.
+    pub slots: Slots,
+    idle: VecDeque<Idle>,
+    min_idle: usize,
+    max_lifetime: Option<Span>,
+    idle_timeout: Option<Span>,
+    /// Connections opened since the start.
+    pub opened: u64,
+}
+
+impl Pool {
+    /// A pool at the start of a run or of its replica: `min_idle` connections are open.
+    pub fn new(settings: &PoolSettings, now: Time) -> Pool {
+        let discipline = match settings.order {
+            PoolOrder::Fifo => Discipline::Fifo,
+            PoolOrder::Lifo => Discipline::Lifo,
+        };
+        let min_idle = settings.min_idle.unwrap_or(settings.size).min(settings.size) as usize;
+        Pool {
+            slots: Slots::new(Some(settings.size), Line::new(discipline, settings.max_waiters)),
+            idle: (0..min_idle).map(|_| Idle { opened: now, since: now }).collect(),
+            min_idle,
+            max_lifetime: settings.max_lifetime.map(|d| d.0),
+            idle_timeout: settings.idle_timeout.map(|d| d.0),
+            opened: 0,
+        }
+    }
+
+    /// A place has been taken: with which connection? The one used last comes first, so that the others can grow idle.
+    pub fn connection(&mut self, now: Time) -> Connection {
+        self.close_idle(now);
+        match self.idle.pop_back() {
+            Some(idle) => Connection::Ready(idle.opened),
+            None => {
+                self.opened += 1;
+                Connection::Open
+            }
+        }
+    }
+
+    /// The connection comes back in good order.
+    pub fn returned(&mut self, now: Time, opened: Time) {
+        if self.max_lifetime.is_some_and(|most| now - opened >= most) {
+            return;
+        }
+        self.idle.push_back(Idle { opened, since: now });
+    }
+
+    /// Idle connections, after closing those that have been idle for too long.
+    pub fn idle(&mut self, now: Time) -> usize {
+        self.close_idle(now);
+        self.idle.len()
+    }
+
+    fn close_idle(&mut self, now: Time) {
+        if let Some(most) = self.idle_timeout {
+            while self.idle.len() > self.min_idle && self.idle.front().is_some_and(|idle| now - idle.since >= most) {
+                self.idle.pop_front();
+            }
+        }
+        if let Some(most) = self.max_lifetime {
+            while self.idle.front().is_some_and(|idle| now - idle.opened >= most) {
+                self.idle.pop_front();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::slots::Admission;
+
+    const S: Span = 1_000_000_000;
+
+    fn pool(text: &str) -> Pool {
+        Pool::new(&settings::notation::read(text).expect("a pool"), 0)
+    }
+
+    #[test]
+    fn connections_are_open_at_the_start_and_are_reused() {
+        let mut pool = pool("{size: 2}");
+        assert_eq!(pool.slots.ask(0, 1, 0), Admission::Granted);
+        assert_eq!(pool.connection(0), Connection::Ready(0));
+        assert_eq!(pool.slots.ask(0, 2, 0), Admission::Granted);
+        assert_eq!(pool.slots.ask(0, 3, 0), Admission::Queued);
+        assert_eq!(pool.idle(0), 1);
+    }
+
+    #[test]
+    fn a_connection_that_was_closed_must_be_opened_again() {
+        let mut pool = pool("{size: 1}");
+        assert_eq!(pool.connection(0), Connection::Ready(0));
+        // Its caller gave up: it is not returned.
+        assert_eq!(pool.connection(S), Connection::Open);
+        pool.returned(2 * S, S);
+        assert_eq!(pool.connection(2 * S), Connection::Ready(S));
+        assert_eq!(pool.opened, 1);
+    }
+
+    #[test]
+    fn old_and_idle_connections_are_closed() {
+        let mut old = pool("{size: 3, max_lifetime: 10s}");
+        assert_eq!(old.connection(9 * S), Connection::Ready(0));
+        old.returned(10 * S, 0);
+        assert_eq!(old.idle(10 * S), 0);
+        let mut idle = pool("{size: 3, min_idle: 1, idle_timeout: 10s}");
+        assert_eq!(idle.idle(0), 1);
+        idle.returned(S, 0);
+        idle.returned(S, 0);
+        assert_eq!(idle.idle(10 * S), 2);
+        assert_eq!(idle.idle(11 * S), 1);
+    }
+}

@@ -1,0 +1,215 @@
+//! Steps: what a handler does, as data.
+//!
+//! A handler is a list of steps. [`program`] turns it into a flat program whose places are numbers, so that a service
+//! remembers only where each of its strands is.
+
+pub mod program;
+
+use settings::{CountDist, Duration, DurationDist, Fraction, Name, Setting, Size, Spanned};
+
+use crate::policies::not_yet::NotYet;
+use crate::policies::outcomes::OutcomeName;
+
+/// One step of a handler.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum Step {
+    /// Uses a core for so much work.
+    Cpu(DurationDist),
+    /// Waits without blocking: frees an event loop, holds a thread.
+    Wait(DurationDist),
+    /// Waits and holds whatever runs it, an event loop included.
+    Block(DurationDist),
+    /// Calls over a link and waits for the answer.
+    Call(CallStep),
+    /// Calls over a link and does not wait.
+    Send(SendStep),
+    /// Does several things side by side.
+    Parallel(ParallelStep),
+    /// Divides items among tasks; each works through its own, one after the other.
+    Split(SplitStep),
+    /// Does something several times.
+    Repeat {
+        /// How often.
+        times: CountDist,
+        /// What.
+        steps: Vec<Step>,
+    },
+    /// Does one of several things, by weight.
+    Choose(Vec<ChoiceSettings>),
+    /// Does something that only one call of a replica may do at a time.
+    Lock {
+        /// Which lock.
+        name: Name,
+        /// Whether the more important waits less.
+        #[setting(default = false)]
+        priority: bool,
+        /// What is done under it.
+        steps: Vec<Step>,
+    },
+    /// Answers now and goes on working.
+    Reply(ReplyWord),
+    /// Fails, with some probability.
+    Fail {
+        /// How likely.
+        #[setting(default = "100%")]
+        probability: Fraction,
+        /// How it fails.
+        #[setting(default = "error")]
+        outcome: OutcomeName,
+    },
+    /// Memory that must be collected later.
+    Allocate(NotYet),
+    /// A task that never ends: the call is answered, its task stays for ever.
+    Leak {
+        /// How likely.
+        #[setting(default = "100%")]
+        probability: Fraction,
+    },
+}
+
+/// A call over a link.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "link")]
+pub struct CallStep {
+    /// The link, one of this component's `calls`.
+    pub link: Spanned<Name>,
+    /// The operation that is asked for; the same as this call's if not written.
+    pub op: Option<Spanned<Name>>,
+    /// The data key; the same as this call's if not written.
+    pub key: Option<u64>,
+    /// Bytes sent; the same as this call's if not written.
+    pub size: Option<Size>,
+    /// What to do where the call fails; without it the handler ends.
+    pub on_failure: Option<OnFailure>,
+}
+
+/// A call over a link whose answer nobody waits for.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "link")]
+pub struct SendStep {
+    /// The link, one of this component's `calls`.
+    pub link: Spanned<Name>,
+    /// The operation that is asked for; the same as this call's if not written.
+    pub op: Option<Spanned<Name>>,
+    /// The data key; the same as this call's if not written.
+    pub key: Option<u64>,
+    /// Bytes sent; the same as this call's if not written.
+    pub size: Option<Size>,
+}
+
+/// What to do where a call fails.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(bare = "Steps")]
+pub enum OnFailure {
+    /// Go on as if it had succeeded.
+    Continue,
+    /// End the handler with this answer.
+    Reply(OutcomeName),
+    /// Do these steps, then go on.
+    Steps(Vec<Step>),
+}
+
+/// Answers that can be given before the work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum ReplyWord {
+    /// As wished.
+    Ok,
+    /// Accepted; the work goes on.
+    Accepted,
+}
+
+/// How many branches must succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+#[setting(bare = "Number")]
+pub enum Need {
+    /// All of them.
+    All,
+    /// One.
+    Any,
+    /// So many.
+    Number(u32),
+}
+
+/// When the branches begin, if starting one takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum CostModel {
+    /// All starts are paid before any branch begins.
+    SerialUpfront,
+    /// Each branch begins after its own start.
+    Staggered,
+}
+
+/// What starting and closing a task uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum CostOn {
+    /// Time of the parent, nothing else.
+    Elapsed,
+    /// A core.
+    Cpu,
+}
+
+/// Branches side by side.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "branches")]
+pub struct ParallelStep {
+    /// The branches, each a list of steps.
+    pub branches: Vec<Vec<Step>>,
+    /// How many must succeed before the handler goes on; the others are then given up.
+    #[setting(default = "all")]
+    pub need: Need,
+    /// What starting and closing a task takes.
+    #[setting(default = "0s")]
+    pub task_cost: Duration,
+    /// When the branches begin.
+    #[setting(default = "serial_upfront")]
+    pub cost_model: CostModel,
+    /// What the cost uses.
+    #[setting(default = "elapsed")]
+    pub cost_on: CostOn,
+}
+
+/// Items divided among tasks.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct SplitStep {
+    /// How many items.
+    pub items: CountDist,
+    /// How many of them a task works through.
+    #[setting(default = 1, range = "1..=1000000000")]
+    pub per_task: u64,
+    /// What is done for an item.
+    pub each: Vec<Step>,
+    /// What starting and closing a task takes.
+    #[setting(default = "0s")]
+    pub task_cost: Duration,
+    /// When the tasks begin.
+    #[setting(default = "serial_upfront")]
+    pub cost_model: CostModel,
+    /// What the cost uses.
+    #[setting(default = "elapsed")]
+    pub cost_on: CostOn,
+}
+
+/// One of several things.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct ChoiceSettings {
+    /// Its share, relative to the others'.
+    #[setting(default = 1, range = "0..=1000000")]
+    pub weight: f64,
+    /// What is done.
+    pub steps: Vec<Step>,
+}
+
+/// Walks all steps of a handler, those inside others included.
+pub fn walk<'a>(steps: &'a [Step], visit: &mut impl FnMut(&'a Step)) {
+    for step in steps {
+        visit(step);
+        match step {
+            Step::Parallel(p) => p.branches.iter().for_each(|b| walk(b, visit)),
+            Step::Split(s) => walk(&s.each, visit),
+            Step::Repeat { steps, .. } | Step::Lock { steps, .. } => walk(steps, visit),
+            Step::Choose(choices) => choices.iter().for_each(|c| walk(&c.steps, visit)),
+            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => walk(steps, visit),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Handlers as flat programs.
+//!
+//! Each step becomes one or a few instructions; loops, choices and branches become jumps. A strand of work is then a
+//! number, its place in the program, and nothing is allocated while it runs.
+
+use sim_core::Outcome;
+use sim_core::dist::Dist;
+use sim_core::keys::AliasTable;
+use sim_core::Span;
+
+use super::{CallStep, CostModel, CostOn, Need, OnFailure, SendStep, Step};
+
+/// A place in a program.
+pub type Place = u32;
+
+/// Loops may be nested so deep.
+pub const LOOPS: usize = 4;
+
+/// What a call asks for, where that differs from the call that is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Asks {
+    /// The operation.
+    pub op: Option<u16>,
+    /// The data key.
+    pub key: Option<u64>,
+    /// Bytes sent.
+    pub size_bytes: Option<u64>,
+}
+
+/// What happens where a call fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Failure {
+    /// The handler ends.
+    Ends,
+    /// It goes on.
+    Continues,
+    /// It ends with this answer.
+    Replies(Outcome),
+    /// It goes on there.
+    Jumps(Place),
+}
+
+/// What starting tasks costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// For one task.
+    pub each: Span,
+    /// Each begins after its own start, instead of all after all.
+    pub staggered: bool,
+    /// It uses a core, instead of only time.
+    pub on_cpu: bool,
+}
+
+/// One instruction.
+#[derive(Clone, Debug)]
+pub enum Instruction {
+    /// Use a core.
+    Cpu(Dist),
+    /// Wait without blocking.
+    Wait(Dist),
+    /// Wait and block.
+    Block(Dist),
+    /// Call over link number `link` and wait.
+    Call { link: u16, asks: Asks, failure: Failure },
+    /// Call over link number `link` and go on.
+    Send { link: u16, asks: Asks },
+    /// Start branches at these places; go on at `after` when `need` of them have succeeded.
+    Fork { branches: Vec<Place>, need: u32, cost: Cost, after: Place },
+    /// Start tasks for items at `body`; go on at `after` when all have succeeded.
+    Split { items: Dist, per_task: u64, body: Place, cost: Cost, after: Place },
+    /// A branch is over.
+    EndBranch,
+    /// Begin loop `slot`: so many times, else jump.
+    Loop { times: Dist, slot: u8, after: Place },
+    /// Once more, or go on.
+    Again { slot: u8, begin: Place },
+    /// Jump to one of these.
+    Choose { weights: AliasTable, places: Vec<Place> },
+    /// Go on there.
+    Jump(Place),
+    /// Take a lock.
+    Lock { lock: u16, by_priority: bool },
+    /// Give it back.
+    Unlock { lock: u16 },
+    /// Answer now.
+    Reply(Outcome),
+    /// Fail, with some probability.
+    Fail { probability: f64, outcome: Outcome },
+    /// The task stays for ever, with some probability.
+    Leak { probability: f64 },
+    /// The handler is over.
+    End,
+}
+
+/// What compiling needs to know of its surroundings.
+pub trait Names {
+    /// The number of a link.
+    fn link(&self, name: &str) -> u16;
+    /// The number of an operation.
+    fn op(&self, name: &str) -> u16;
+    /// The number of a lock.
+    fn lock(&mut self, name: &str) -> u16;
+}
+
+/// The handlers of a service.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// All instructions.
+    pub code: Vec<Instruction>,
+}
+
+impl Program {
+    /// Adds a handler; where it begins.
+    pub fn add(&mut self, steps: &[Step], names: &mut impl Names) -> Place {
+        let begin = self.here();
+        self.steps(steps, names, 0);
+        self.code.push(Instruction::End);
+        begin
+    }
+
+    fn here(&self) -> Place {
+        self.code.len() as Place
+    }
+
+    fn steps(&mut self, steps: &[Step], names: &mut impl Names, depth: u8) {
+        for step in steps {
+            self.step(step, names, depth);
+        }
+    }
+
+    /// Puts a placeholder that is filled in later.
+    fn later(&mut self) -> usize {
+        self.code.push(Instruction::End);
+        self.code.len() - 1
+    }
+
+    fn step(&mut self, step: &Step, names: &mut impl Names, depth: u8) {
+        match step {
+            Step::Cpu(dist) => self.code.push(Instruction::Cpu(dist.0.clone())),
+            Step::Wait(dist) => self.code.push(Instruction::Wait(dist.0.clone())),
+            Step::Block(dist) => self.code.push(Instruction::Block(dist.0.clone())),
+            Step::Call(call) => self.call(call, names, depth),
+            Step::Send(SendStep { link, op, key, size }) => {
+                let asks = Asks {
+                    op: op.as_ref().map(|op| names.op(op.as_str())),
+                    key: *key,
+                    size_bytes: size.map(|s| s.0),
+                };
+                self.code.push(Instruction::Send { link: names.link(link.as_str()), asks });
+            }
+            Step::Parallel(parallel) => {
+                let at = self.later();
+                let branches = parallel.branches.iter().map(|branch| self.branch(branch, names)).collect::<Vec<_>>();
+                let need = match parallel.need {
+                    Need::All => branches.len() as u32,
+                    Need::Any => 1,
+                    Need::Number(n) => n,
+                };
+                let cost = cost(parallel.task_cost.0, parallel.cost_model, parallel.cost_on);
+                self.code[at] = Instruction::Fork { branches, need, cost, after: self.here() };
+            }
+            Step::Split(split) => {
+                let at = self.later();
+                let body = self.here();
+                // The items of a task are loop 0 of its strand.
+                self.steps(&split.each, names, 1);
+                self.code.push(Instruction::Again { slot: 0, begin: body });
+                self.code.push(Instruction::EndBranch);
+                let cost = cost(split.task_cost.0, split.cost_model, split.cost_on);
+                self.code[at] = Instruction::Split {
+                    items: split.items.0.clone(),
+                    per_task: split.per_task,
+                    body,
+                    cost,
+                    after: self.here(),
+                };
+            }
+            Step::Repeat { times, steps } => {
+                let at = self.later();
+                let begin = self.here();
+                self.steps(steps, names, depth + 1);
+                self.code.push(Instruction::Again { slot: depth, begin });
+                self.code[at] = Instruction::Loop { times: times.0.clone(), slot: depth, after: self.here() };
+            }
+            Step::Choose(choices) => {
+                let at = self.later();
+                let mut places = Vec::new();
+                let mut ends = Vec::new();
+                for choice in choices {
+                    places.push(self.here());
+                    self.steps(&choice.steps, names, depth);
+                    ends.push(self.later());
+                }
+                let after = self.here();
+                for end in ends {
+                    self.code[end] = Instruction::Jump(after);
+                }
+                let weights: Vec<f64> = choices.iter().map(|c| c.weight).collect();
+                self.code[at] = match AliasTable::new(&weights) {
+                    Ok(weights) => Instruction::Choose { weights, places },
+                    // Refused when the scenario is checked; without weights nothing is chosen.
+                    Err(_) => Instruction::Jump(after),
+                };
+            }
+            Step::Lock { name, priority, steps } => {
+                let lock = names.lock(name.as_str());
+                self.code.push(Instruction::Lock { lock, by_priority: *priority });
+                self.steps(steps, names, depth);
+                self.code.push(Instruction::Unlock { lock });
+            }
+            Step::Reply(word) => self.code.push(Instruction::Reply(match word {
+                super::ReplyWord::Ok => Outcome::Ok,
+                super::ReplyWord::Accepted => Outcome::Accepted,
+            })),
+            Step::Fail { probability, outcome } => {
+                self.code.push(Instruction::Fail { probability: probability.0, outcome: outcome.outcome() });
+            }
+            Step::Allocate(_) => {}
+            Step::Leak { probability } => self.code.push(Instruction::Leak { probability: probability.0 }),
+        }
+    }
+
+    fn call(&mut self, call: &CallStep, names: &mut impl Names, depth: u8) {
+        let asks = Asks {
+            op: call.op.as_ref().map(|op| names.op(op.as_str())),
+            key: call.key,
+            size_bytes: call.size.map(|s| s.0),
+        };
+        let link = names.link(call.link.as_str());
+        match &call.on_failure {
+            None => self.code.push(Instruction::Call { link, asks, failure: Failure::Ends }),
+            Some(OnFailure::Continue) => self.code.push(Instruction::Call { link, asks, failure: Failure::Continues }),
+            Some(OnFailure::Reply(outcome)) => {
+                let failure = Failure::Replies(outcome.outcome());
+                self.code.push(Instruction::Call { link, asks, failure });
+            }
+            Some(OnFailure::Steps(steps)) => {
+                let at = self.later();
+                let over = self.later();
+                let failure = Failure::Jumps(self.here());
+                self.steps(steps, names, depth);
+                self.code[at] = Instruction::Call { link, asks, failure };
+                self.code[over] = Instruction::Jump(self.here());
+            }
+        }
+    }
+
+    fn branch(&mut self, steps: &[Step], names: &mut impl Names) -> Place {
+        let begin = self.here();
+        self.steps(steps, names, 0);
+        self.code.push(Instruction::EndBranch);
+        begin
+    }
+}
+
+fn cost(each: Span, model: CostModel, on: CostOn) -> Cost {
+    Cost { each, staggered: model == CostModel::Staggered, on_cpu: on == CostOn::Cpu }
+}

@@ -1,0 +1,358 @@
+//! Arrivals: when an open workload sends, and which processes there are.
+//!
+//! A [`Source`] gives one instant after the other. Under a shape the gaps are drawn in *operational time*, which runs
+//! as fast as the shape says, and are carried over to the clock by inverting the shape's integral: exact for a Poisson
+//! process of changing rate, and what "twice the rate" means for the others.
+
+use std::sync::Arc;
+
+use settings::{Count, CountDist, Duration, DurationDist, Node, Problem, Rate, Reader, Setting, SignedDuration};
+use sim_core::dist::Dist;
+use sim_core::random::Stream;
+use sim_core::{Span, Time};
+
+use super::shape::Shape;
+
+/// One state of a modulated process.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct StateSettings {
+    /// The rate in this state.
+    pub rate: Rate,
+    /// How long it stays.
+    pub stays: DurationDist,
+}
+
+/// When requests are sent.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum Process {
+    /// At random, independently of each other.
+    Poisson(Rate),
+    /// At equal distances.
+    Constant(Rate),
+    /// At independent distances.
+    Renewal {
+        /// The distance from one to the next.
+        interarrival: DurationDist,
+    },
+    /// At random, at a rate that changes at random; the states follow one another.
+    Mmpp {
+        /// The states, in their order.
+        states: Vec<StateSettings>,
+    },
+    /// By users who wait for the answer, think, and send again.
+    Closed {
+        /// How many.
+        users: Count,
+        /// How long they think.
+        think: DurationDist,
+        /// Over what time they come at the start.
+        #[setting(default = "0s")]
+        ramp: Duration,
+    },
+    /// By visitors who come at random, send some requests one after the other, and leave.
+    Sessions {
+        /// How many visitors come.
+        rate: Rate,
+        /// How many requests each sends.
+        requests: CountDist,
+        /// How long they think between two.
+        think: DurationDist,
+    },
+    /// By connections that stay open and send now and then.
+    Connections {
+        /// How many.
+        count: Count,
+        /// How long each is silent between an answer and its next request.
+        think: DurationDist,
+    },
+    /// All at one instant.
+    Once {
+        /// How many.
+        count: Count,
+        /// When.
+        #[setting(default = "0s")]
+        at: SignedDuration,
+    },
+    /// As recorded in a table.
+    Trace(TraceSettings),
+}
+
+impl Process {
+    /// How long users think, where there are users.
+    pub fn think(&self) -> Option<&Dist> {
+        match self {
+            Process::Closed { think, .. } | Process::Sessions { think, .. } | Process::Connections { think, .. } => {
+                Some(&think.0)
+            }
+            _ => None,
+        }
+    }
+
+    /// Requests a second, as far as it does not depend on the answers.
+    pub fn rate(&self) -> Option<f64> {
+        match self {
+            Process::Poisson(rate) | Process::Constant(rate) => Some(rate.0),
+            Process::Renewal { interarrival } => Some(1e9 / interarrival.0.mean()),
+            Process::Mmpp { states } => {
+                let stays: f64 = states.iter().map(|s| s.stays.0.mean()).sum();
+                Some(states.iter().map(|s| s.rate.0 * s.stays.0.mean()).sum::<f64>() / stays)
+            }
+            Process::Sessions { rate, requests, .. } => Some(rate.0 * requests.0.mean()),
+            _ => None,
+        }
+    }
+
+    /// Whether requests come whatever the answers do.
+    pub fn is_open(&self) -> bool {
+        !matches!(self, Process::Closed { .. } | Process::Connections { .. } | Process::Once { .. } | Process::Trace(_))
+    }
+}
+
+/// When requests are sent, and how many at once.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct ArrivalsSettings {
+    /// The process.
+    #[setting(flatten)]
+    pub process: Process,
+    /// How many requests come at once; one if not written.
+    pub batch: Option<CountDist>,
+}
+
+/// Which columns of a table say when requests were sent.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct TraceColumns {
+    /// The table, as CSV.
+    pub file: String,
+    /// The column of the instants: seconds, or with a unit in the cell or at the end of the column's name (`at_ms`).
+    pub time_column: String,
+    /// The column of the operations.
+    pub op_column: Option<String>,
+    /// The column of the data keys.
+    pub key_column: Option<String>,
+    /// How much faster than recorded.
+    #[setting(default = 1, range = "0.000001..=1000000")]
+    pub speed: f64,
+}
+
+/// One recorded request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// When, on the scenario's clock.
+    pub at: Span,
+    /// What was asked for.
+    pub op: Option<String>,
+    /// Which data it was about.
+    pub key: Option<u64>,
+}
+
+/// A recorded workload: the columns, and what they contain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceSettings {
+    /// Where it was read from.
+    pub columns: TraceColumns,
+    /// What was read, in the order of time.
+    pub requests: Arc<Vec<Recorded>>,
+}
+
+impl Setting for TraceSettings {
+    fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
+        let columns = TraceColumns::read(node, cx)?;
+        let Some(files) = cx.files() else {
+            let problem = Problem::error("no_files", node.span, "a scenario that is not a file can name no other file")
+                .help("save the scenario as a file beside the table");
+            return cx.refuse(problem);
+        };
+        let mut column = |key: &str, name: &str| -> Option<Vec<String>> {
+            files.column(&columns.file, name).map_err(|why| {
+                let span = node.entry(key).map_or(node.span, |e| e.value.span);
+                cx.report(Problem::error("bad_table", span, why));
+            })
+            .ok()
+        };
+        let times = column("time_column", &columns.time_column)?;
+        let ops = match &columns.op_column {
+            Some(name) => Some(column("op_column", name)?),
+            None => None,
+        };
+        let keys = match &columns.key_column {
+            Some(name) => Some(column("key_column", name)?),
+            None => None,
+        };
+        let mut requests = Vec::with_capacity(times.len());
+        for (row, cell) in times.iter().enumerate() {
+            let refuse = |what: &str, cell: &str| {
+                let message = format!("row {} of `{}`: `{cell}` is no {what}", row + 1, columns.file);
+                Problem::error("bad_cell", node.span, message)
+            };
+            let Some(at) = instant(cell, &columns.time_column) else {
+                return cx.refuse(refuse("time", cell));
+            };
+            let key = match keys.as_ref().map(|k| &k[row]) {
+                // Keys that are words are told apart by their hash.
+                Some(cell) => Some(cell.parse().unwrap_or_else(|_| sim_core::random::hash(0, cell))),
+                None => None,
+            };
+            let at = (at / columns.speed + 0.5) as Span;
+            requests.push(Recorded { at, op: ops.as_ref().map(|o| o[row].clone()), key });
+        }
+        requests.sort_by_key(|r| r.at);
+        Some(TraceSettings { columns, requests: Arc::new(requests) })
+    }
+
+    fn describe(book: &mut settings::Book) -> settings::Shape {
+        TraceColumns::describe(book)
+    }
+
+    fn write(&self) -> Node {
+        self.columns.write()
+    }
+}
+
+/// A cell as nanoseconds.
+fn instant(cell: &str, column: &str) -> Option<f64> {
+    let unit = match column.rsplit_once('_').map(|(_, unit)| unit) {
+        Some("ns") => 1.0,
+        Some("us") => 1e3,
+        Some("ms") => 1e6,
+        _ => 1e9,
+    };
+    if let Ok(number) = cell.trim().parse::<f64>() {
+        return (number.is_finite() && number >= 0.0).then_some(number * unit);
+    }
+    settings::notation::read::<Duration>(cell.trim()).ok().map(|d| d.0 as f64)
+}
+
+/// What a trace says of the request whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Traced {
+    /// The sort of request.
+    pub sort: Option<u16>,
+    /// Its data key.
+    pub key: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Gaps {
+    /// Gaps in operational time, drawn from a distribution.
+    Renewal(Dist),
+    /// States with their rates; which is on and until when.
+    Modulated { states: Arc<Vec<(f64, Dist)>>, state: usize, until: f64 },
+    /// So many at one instant.
+    Once { at: Time, left: u64 },
+    /// Recorded; which is next.
+    Trace { requests: Arc<Vec<Recorded>>, sorts: Arc<Vec<Option<u16>>>, next: usize },
+}
+
+/// Gives one instant after the other.
+#[derive(Clone, Debug)]
+pub struct Source {
+    gaps: Gaps,
+    shape: Option<Shape>,
+    stream: Stream,
+    zero: Time,
+    surge: f64,
+}
+
+impl Source {
+    /// The source of a process; `None` for one whose users send.
+    pub fn new(process: &Process, shape: Option<Shape>, stream: Stream, zero: Time) -> Option<Source> {
+        let exponential = |rate: f64| Dist::exp(1e9 / rate).ok();
+        let gaps = match process {
+            Process::Poisson(rate) | Process::Sessions { rate, .. } => Gaps::Renewal(exponential(rate.0)?),
+            Process::Constant(rate) => Gaps::Renewal(Dist::constant(1e9 / rate.0).ok()?),
+            Process::Renewal { interarrival } => Gaps::Renewal(interarrival.0.clone()),
+            Process::Mmpp { states } => {
+                let states: Vec<_> = states.iter().map(|s| (s.rate.0, s.stays.0.clone())).collect();
+                Gaps::Modulated { state: states.len() - 1, states: Arc::new(states), until: 0.0 }
+            }
+            Process::Once { count, at } => Gaps::Once { at: (zero as i64 + at.0).max(0) as Time, left: count.0 },
+            Process::Trace(trace) => Gaps::Trace {
+                requests: trace.requests.clone(),
+                sorts: Arc::new(Vec::new()),
+                next: 0,
+            },
+            Process::Closed { .. } | Process::Connections { .. } => return None,
+        };
+        Some(Source { gaps, shape, stream, zero, surge: 1.0 })
+    }
+
+    /// Which sort of request each recorded operation is.
+    pub fn set_sorts(&mut self, of_recorded: Vec<Option<u16>>) {
+        if let Gaps::Trace { sorts, .. } = &mut self.gaps {
+            *sorts = Arc::new(of_recorded);
+        }
+    }
+
+    /// What faults make of the rate.
+    pub fn set_surge(&mut self, factor: f64) {
+        self.surge = factor;
+    }
+
+    /// What the trace says of the request whose instant was given last.
+    pub fn traced(&self) -> Option<Traced> {
+        match &self.gaps {
+            Gaps::Trace { requests, sorts, next } => {
+                let at = next - 1;
+                Some(Traced { sort: sorts.get(at).copied().flatten(), key: requests[at].key })
+            }
+            _ => None,
+        }
+    }
+
+    /// The first instant after `now` (for finite and recorded ones: not before it); `None` if there is none any more.
+    pub fn next(&mut self, now: Time) -> Option<Time> {
+        match &mut self.gaps {
+            Gaps::Renewal(dist) => {
+                let gap = dist.sample(&mut self.stream) / self.surge;
+                match &self.shape {
+                    None => Some(now + (gap + 0.5) as Span),
+                    Some(shape) => shape.after(now as f64 - self.zero as f64, gap).map(|t| to_time(t, self.zero, now)),
+                }
+            }
+            Gaps::Modulated { states, state, until } => {
+                // What is left to be used up of a unit of hazard.
+                let mut hazard = sim_core::ziggurat::unit_exponential(&mut self.stream);
+                let mut at = now as f64;
+                loop {
+                    if at >= *until {
+                        *state = (*state + 1) % states.len();
+                        *until = at + states[*state].1.sample(&mut self.stream).max(1.0);
+                    }
+                    let rate = states[*state].0 * self.surge / 1e9;
+                    let zero = self.zero as f64;
+                    let (here, within) = match &self.shape {
+                        None => (at + hazard / rate, (*until - at) * rate),
+                        Some(shape) => {
+                            let to = shape.after(at - zero, hazard / rate).map_or(f64::INFINITY, |t| t + zero);
+                            (to, shape.integral(at - zero, *until - zero) * rate)
+                        }
+                    };
+                    if rate > 0.0 && here <= *until {
+                        return Some((here + 0.5) as Time).map(|t| t.max(now));
+                    }
+                    hazard -= within;
+                    at = *until;
+                    if at > 1e18 {
+                        return None;
+                    }
+                }
+            }
+            Gaps::Once { at, left } => {
+                if *left == 0 {
+                    return None;
+                }
+                *left -= 1;
+                Some((*at).max(now))
+            }
+            Gaps::Trace { requests, next, .. } => {
+                let recorded = requests.get(*next)?;
+                *next += 1;
+                Some((self.zero + recorded.at).max(now))
+            }
+        }
+    }
+}
+
+fn to_time(on_clock: f64, zero: Time, now: Time) -> Time {
+    ((on_clock + zero as f64 + 0.5) as Time).max(now)
+}

@@ -1,0 +1,381 @@
+//! Workloads: who sends requests, when, and what they ask for.
+//!
+//! A workload is a node that begins requests on its own link and sees how they end. Open ones send whatever comes back
+//! ([`arrivals`]); closed and session ones have users, each of whom waits for the answer, thinks, and sends again.
+//! Gaps, operations and keys of open workloads come from streams named after the workload; those of users are keyed by
+//! (user, n-th request), so that a user does the same in every variant. Latency counts from the intended instant.
+
+pub mod arrivals;
+pub mod shape;
+
+use std::sync::Arc;
+
+use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
+use sim_core::calendar::TimerId;
+use sim_core::calls::Baggage;
+use sim_core::keys::{AliasTable, Keys};
+use sim_core::random::{Key, Stream, hash};
+use sim_core::slab::Slab;
+use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Merge, Next, NodeId, Span, Time, Timer};
+
+use crate::link::LinkSettings;
+use arrivals::{ArrivalsSettings, Process, Source};
+use shape::{Shape, ShapeSettings};
+
+/// One sort of request of a workload.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct RequestSettings {
+    /// What is asked for.
+    #[setting(default = "default")]
+    pub op: Spanned<Name>,
+    /// Its share, relative to the others'.
+    #[setting(default = 1, range = "0..=1000000000")]
+    pub weight: f64,
+    /// Which data it is about.
+    pub key: Option<KeyChooser>,
+    /// How important it is.
+    #[setting(default = "normal")]
+    pub priority: Priority,
+    /// Bytes sent.
+    #[setting(default = "0B")]
+    pub size: Size,
+}
+
+/// Who sends requests.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct WorkloadSettings {
+    /// Where they are.
+    pub region: Option<Spanned<Name>>,
+    /// When they send.
+    pub arrivals: ArrivalsSettings,
+    /// How the rate changes over time.
+    pub shape: Option<ShapeSettings>,
+    /// What they ask for.
+    #[setting(default = "[{op: default}]")]
+    pub requests: Vec<RequestSettings>,
+    /// Within what time an answer is of use; without it the call's `total_timeout`, else any time.
+    pub deadline: Option<Duration>,
+    /// Whom they call, and how.
+    pub call: LinkSettings,
+}
+
+impl WorkloadSettings {
+    /// Within what time an answer counts for goodput.
+    pub fn deadline(&self) -> Option<Span> {
+        self.deadline.or(self.call.total_timeout).map(|d| d.0)
+    }
+}
+
+/// One sort of request, ready to be made.
+#[derive(Clone, Debug)]
+pub struct Sort {
+    /// Row of the profile table.
+    pub profile: u16,
+    /// 0 is the most important.
+    pub priority: u8,
+    /// Which data it is about.
+    pub keys: Option<Keys>,
+}
+
+/// What a workload is made of; fixed.
+#[derive(Clone, Debug)]
+pub struct WorkloadPlan {
+    /// Its name.
+    pub name: String,
+    /// The node of its link.
+    pub link: NodeId,
+    /// The sorts of requests, and their weights where there are several.
+    pub sorts: Vec<Sort>,
+    /// Chooses among them.
+    pub weights: Option<AliasTable>,
+    /// When they send.
+    pub process: Process,
+    /// How many come at once.
+    pub batch: Option<CountDist>,
+    /// The end of the warm-up: the origin of the scenario's clock.
+    pub zero: Time,
+}
+
+/// A user of a closed workload, or of a session that is going on.
+#[derive(Clone, Copy, Debug, Default)]
+struct User {
+    /// The session's number, or the user's own.
+    number: u32,
+    /// Requests sent so far.
+    sent: u32,
+    /// Requests until it leaves; `None` for one who stays.
+    leaves_after: Option<u32>,
+}
+
+const ARRIVAL: u8 = 0;
+const USER: u8 = 1;
+
+const PURPOSE_THINK: u32 = 0x7468;
+const PURPOSE_OP: u32 = 0x6f70;
+const PURPOSE_KEY: u32 = 0x6b65;
+const PURPOSE_LENGTH: u32 = 0x6c65;
+const PURPOSE_RAMP: u32 = 0x7261;
+
+/// A workload.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    plan: Arc<WorkloadPlan>,
+    name_hash: u64,
+    seed: u64,
+    source: Option<Source>,
+    ops: Stream,
+    keys: Stream,
+    batches: Stream,
+    /// Where sequential choosers stand, by sort.
+    cursors: Vec<u64>,
+    /// Requests begun.
+    requests: u64,
+    next: Option<TimerId>,
+    next_at: Time,
+    users: Slab<User>,
+    /// Sessions begun.
+    sessions: u32,
+    /// Which user a request belongs to, by index of its call.
+    user_of: Vec<u32>,
+    /// What faults make of the rate.
+    surge: f64,
+}
+
+impl Workload {
+    /// The workload of a plan, under the seed of the replication.
+    pub fn new(plan: WorkloadPlan, shape: Option<Shape>, seed: u64) -> Workload {
+        let stream = |purpose: &str| Stream::named(seed, &format!("{}/{purpose}", plan.name));
+        Workload {
+            name_hash: hash(0, &plan.name),
+            seed,
+            source: Source::new(&plan.process, shape, stream("gap"), plan.zero),
+            ops: stream("op"),
+            keys: stream("key"),
+            batches: stream("batch"),
+            cursors: vec![0; plan.sorts.len()],
+            requests: 0,
+            next: None,
+            next_at: 0,
+            users: Slab::new(),
+            sessions: 0,
+            user_of: Vec::new(),
+            surge: 1.0,
+            plan: Arc::new(plan),
+        }
+    }
+
+    /// Which sort of request each recorded operation is.
+    pub fn set_recorded_sorts(&mut self, sorts: Vec<Option<u16>>) {
+        if let Some(source) = &mut self.source {
+            source.set_sorts(sorts);
+        }
+    }
+
+    /// A fault multiplies the rate (or, undone, divides it again): the time to the next arrival shrinks at once.
+    pub fn multiply_rate(&mut self, cx: &mut Cx<'_>, factor: f64) {
+        self.surge *= factor;
+        // The factors are 32 bits wide: what two that undo each other leave behind is rounding.
+        if (self.surge - 1.0).abs() < 1e-6 {
+            self.surge = 1.0;
+        }
+        if let Some(source) = &mut self.source {
+            source.set_surge(self.surge);
+        }
+        if let Some(timer) = self.next.take()
+            && cx.cancel(timer)
+        {
+            let left = self.next_at - cx.now();
+            let at = cx.now() + (left as f64 / factor) as Span;
+            self.arm(cx, Some(at));
+        }
+    }
+
+    fn arm(&mut self, cx: &mut Cx<'_>, at: Option<Time>) {
+        self.next = at.map(|at| {
+            self.next_at = at;
+            cx.after(at - cx.now(), Class::First, Timer { what: ARRIVAL, data: 0 })
+        });
+    }
+
+    /// A request of an open workload.
+    #[inline]
+    fn begin(&mut self, cx: &mut Cx<'_>) -> Next {
+        let number = self.requests;
+        self.requests += 1;
+        let traced = self.source.as_mut().and_then(|s| s.traced());
+        let sort = match (&self.plan.weights, traced.and_then(|t| t.sort)) {
+            (_, Some(sort)) => sort as usize,
+            (Some(weights), None) => weights.sample(&mut self.ops),
+            (None, None) => 0,
+        };
+        let data_key = match (traced.and_then(|t| t.key), &self.plan.sorts[sort].keys) {
+            (Some(key), _) => key,
+            (None, Some(keys)) => keys.sample(&mut self.cursors[sort], &mut self.keys),
+            (None, None) => 0,
+        };
+        let key = Key::root(self.seed, self.name_hash, number).bits();
+        self.request(cx, sort, key, data_key)
+    }
+
+    #[inline]
+    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: u64, data_key: u64) -> Next {
+        let sort = &self.plan.sorts[sort];
+        let baggage = Baggage { data_key, ..Baggage::EMPTY };
+        let call = cx.request(self.plan.link, key, cx.now(), sort.profile, sort.priority, baggage);
+        Next::Call(call)
+    }
+
+    fn key_of(&self, user: User) -> Key {
+        Key::root(self.seed, self.name_hash, (user.number as u64) << 32 | user.sent as u64)
+    }
+
+    /// A user sends its next request.
+    fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let user = self.users.get_mut(index).expect("a user who thinks is there");
+        user.sent += 1;
+        let user = *user;
+        self.requests += 1;
+        let key = self.key_of(user);
+        let sort = match &self.plan.weights {
+            Some(weights) => weights.sample(&mut key.draw(PURPOSE_OP, 0)),
+            None => 0,
+        };
+        let data_key = match &self.plan.sorts[sort].keys {
+            Some(keys) => keys.sample(&mut self.cursors[sort], &mut key.draw(PURPOSE_KEY, 0)),
+            None => 0,
+        };
+        let next = self.request(cx, sort, key.bits(), data_key);
+        if let Next::Call(call) = next {
+            let at = call.index() as usize;
+            if self.user_of.len() <= at {
+                self.user_of.resize(at + 1, 0);
+            }
+            self.user_of[at] = index;
+        }
+        next
+    }
+
+    /// A user thinks, then sends.
+    fn think(&mut self, cx: &mut Cx<'_>, index: u32) {
+        let user = *self.users.get(index).expect("who thinks is there");
+        let think = self.plan.process.think().expect("users think");
+        let span = think.sample_span(&mut self.key_of(user).draw(PURPOSE_THINK, 0));
+        cx.after(span, Class::First, Timer { what: USER, data: index as u64 });
+    }
+
+    fn begin_session(&mut self, cx: &mut Cx<'_>, lengths: &CountDist) -> Next {
+        let number = self.sessions;
+        self.sessions += 1;
+        let mut user = User { number, sent: 0, leaves_after: None };
+        let length = lengths.0.sample_count(&mut self.key_of(user).draw(PURPOSE_LENGTH, 0));
+        user.leaves_after = Some(length.min(u32::MAX as u64) as u32);
+        if length == 0 {
+            return Next::Wait;
+        }
+        let index = self.users.insert(user);
+        self.send(cx, index)
+    }
+
+    fn start_users(&mut self, cx: &mut Cx<'_>, count: u64, ramp: Span) {
+        for number in 0..count as u32 {
+            let index = self.users.insert(User { number, sent: 0, leaves_after: None });
+            let user = *self.users.get(index).expect("just put there");
+            let key = self.key_of(user);
+            let think = self.plan.process.think().expect("users think");
+            let mut wait = think.sample_span(&mut key.draw(PURPOSE_THINK, 0));
+            if ramp > 0 {
+                wait += key.draw(PURPOSE_RAMP, 0).below(ramp);
+            }
+            cx.after(wait, Class::First, Timer { what: USER, data: index as u64 });
+        }
+    }
+}
+
+impl Component for Workload {
+    fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        let plan = self.plan.clone();
+        match &plan.process {
+            Process::Closed { users, ramp, .. } => {
+                self.start_users(cx, users.0, ramp.0);
+                Next::Wait
+            }
+            Process::Connections { count, .. } => {
+                self.start_users(cx, count.0, 0);
+                Next::Wait
+            }
+            _ => {
+                let first = self.source.as_mut().and_then(|s| s.next(cx.now()));
+                self.arm(cx, first);
+                Next::Wait
+            }
+        }
+    }
+
+    fn on_call(&mut self, _cx: &mut Cx<'_>, _call: CallId) -> Next {
+        unreachable!("nobody calls a workload")
+    }
+
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
+        if self.plan.process.think().is_none() {
+            return Next::Wait;
+        }
+        let index = self.user_of[call.index() as usize];
+        let user = self.users.get(index).expect("a user who waits is there");
+        if user.leaves_after.is_some_and(|most| user.sent >= most) {
+            self.users.remove(index);
+        } else {
+            self.think(cx, index);
+        }
+        Next::Wait
+    }
+
+    #[inline]
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        if timer.what == USER {
+            return self.send(cx, timer.data as u32);
+        }
+        self.next = None;
+        let count = match &self.plan.batch {
+            Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
+            None => 1,
+        };
+        let plan = self.plan.clone();
+        if let Process::Sessions { requests, .. } = &plan.process {
+            for _ in 0..count {
+                let then = self.begin_session(cx, requests);
+                cx.post(then);
+            }
+            let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
+            self.arm(cx, next);
+            return Next::Wait;
+        }
+        let mut then = Next::Wait;
+        for nth in 0..count {
+            let request = self.begin(cx);
+            if nth == 0 {
+                then = request;
+            } else {
+                cx.post(request);
+            }
+        }
+        let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
+        self.arm(cx, next);
+        then
+    }
+
+    /// A change of a workload is a factor of its rate, as the bits of an `f32`.
+    fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
+        self.multiply_rate(cx, f32::from_bits(change) as f64);
+        true
+    }
+
+    fn rebuild(&mut self, _now: Time) {}
+
+    fn begin_measuring(&mut self, _now: Time) {}
+
+    fn figures(&self, _now: Time, figures: &mut Figures) {
+        if matches!(self.plan.process, Process::Sessions { .. }) {
+            figures.own.push(("sessions", Merge::Sum, self.users.len() as f64));
+        }
+    }
+}

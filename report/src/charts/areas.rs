@@ -1,0 +1,55 @@
+//! Parts of a whole over time, stacked from zero.
+
+use super::canvas::{Canvas, Place, Stroke};
+use super::frame::{self, Entry, Grid, Sample, Surroundings};
+use super::palette;
+use super::scale::Scale;
+use super::{Band, Chart, Layer};
+
+/// Draws the layers, the first at the bottom.
+pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, at_s: &[f64], layers: &[Layer], faults: &[Band]) {
+    let mut tops: Vec<Vec<f64>> = Vec::with_capacity(layers.len());
+    let mut below = vec![0.0; at_s.len()];
+    for layer in layers {
+        for (total, value) in below.iter_mut().zip(&layer.values) {
+            *total += value.unwrap_or(0.0).max(0.0);
+        }
+        tops.push(below.clone());
+    }
+    let window_s = at_s.get(1).map_or(1.0, |second| second - at_s[0]);
+    let x = Scale::exact(&chart.x, at_s.iter().flat_map(|at_s| [*at_s, at_s + window_s]), 9);
+    let y = Scale::proportional(&chart.y, below.iter().copied(), 5);
+    // The legend names the layers from the top, as they are seen.
+    let legend = layers
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(number, layer)| Entry { name: layer.name.clone(), sample: Sample::Patch(color(number)) })
+        .collect();
+    let plot =
+        frame::surround(canvas, chart, Surroundings { x, y, legend, faults, right: 0.0, grid: Grid::Horizontal });
+
+    // A value stands in the middle of its window; the first and the last reach to the edges.
+    let places = |heights: &[f64]| -> Vec<Place> {
+        let middles = at_s.iter().map(|at_s| at_s + window_s / 2.0).zip(heights.iter().copied());
+        let first = at_s.first().copied().zip(heights.first().copied());
+        let last = at_s.last().map(|at_s| at_s + window_s).zip(heights.last().copied());
+        first.into_iter().chain(middles).chain(last).filter_map(|(at_s, height)| plot.place(at_s, height)).collect()
+    };
+    let mut lower = places(&vec![0.0; at_s.len()]);
+    for (number, heights) in tops.iter().enumerate() {
+        let upper = places(heights);
+        let mut outline = upper.clone();
+        outline.extend(lower.iter().rev());
+        canvas.polygon(&outline, color(number), 0.85);
+        lower = upper;
+    }
+    // Thin lines between the layers, so that they can be told apart without colour.
+    for heights in &tops {
+        canvas.line(&places(heights), Stroke::solid(palette::PAPER, 1.2));
+    }
+}
+
+fn color(number: usize) -> palette::Color {
+    palette::SERIES[number % palette::SERIES.len()]
+}

@@ -1,0 +1,256 @@
+//! What surrounds a plot: title, legend, names of faults, axes and grid. Leaves the rectangle in which the kind draws.
+//!
+//! ```text
+//! Title
+//! subtitle
+//! ── a   ╌╌ b                        legend
+//! label of the vertical axis, unit   slow-db
+//! 10 │··················│▒▒▒▒▒▒▒▒│········
+//!  0 └──────────────────────────────────
+//!     0s          1m          2m      label of the horizontal axis
+//! ```
+
+use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
+use super::palette::{self, Look};
+use super::scale::Scale;
+use super::{Band, Chart};
+use crate::units;
+
+/// The rectangle in which values are drawn, and its axes.
+pub(crate) struct Plot {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) right: f64,
+    pub(crate) bottom: f64,
+    pub(crate) x: Scale,
+    pub(crate) y: Scale,
+}
+
+impl Plot {
+    pub(crate) fn x_at(&self, value: f64) -> Option<f64> {
+        self.x.position(value).map(|position| self.left + position * (self.right - self.left))
+    }
+
+    pub(crate) fn y_at(&self, value: f64) -> Option<f64> {
+        self.y.position(value).map(|position| self.bottom - position * (self.bottom - self.top))
+    }
+
+    pub(crate) fn place(&self, x: f64, y: f64) -> Option<Place> {
+        Some((self.x_at(x)?, self.y_at(y)?))
+    }
+}
+
+/// How a series is shown in the legend.
+#[derive(Clone, Copy)]
+pub(crate) enum Sample {
+    /// A piece of its line with its marker.
+    Line(Look),
+    /// A patch of its colour.
+    Patch(palette::Color),
+    /// A piece of a plain line.
+    Plain(Stroke),
+}
+
+/// An entry of the legend.
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) sample: Sample,
+}
+
+/// What a kind wants around its plot.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) x: Scale,
+    pub(crate) y: Scale,
+    pub(crate) legend: Vec<Entry>,
+    pub(crate) faults: &'a [Band],
+    /// Room to keep free on the right, px.
+    pub(crate) right: f64,
+    /// Lines across the plot at the ticks of the vertical and of the horizontal axis.
+    pub(crate) grid: Grid,
+}
+
+/// Which lines cross the plot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grid {
+    Horizontal,
+    Both,
+    None,
+}
+
+const MARGIN: f64 = 16.0;
+const TITLE_SIZE: f64 = 16.0;
+const TEXT_SIZE: f64 = 12.0;
+const TICK_SIZE: f64 = 11.5;
+const LEGEND_ROW: f64 = 20.0;
+const FAULT_ROW: f64 = 15.0;
+
+/// The soft lettering of labels.
+pub(crate) const fn label(anchor: Anchor) -> Lettering {
+    Lettering::new(TEXT_SIZE, palette::INK_SOFT, anchor)
+}
+
+/// The lettering of ticks.
+pub(crate) const fn tick(anchor: Anchor) -> Lettering {
+    Lettering::new(TICK_SIZE, palette::INK, anchor)
+}
+
+/// Draws title and subtitle; returns where the next thing may begin.
+pub(crate) fn titles(canvas: &mut Canvas<'_>, chart: &Chart) -> f64 {
+    let room = canvas.width() - 2.0 * MARGIN;
+    let mut y = MARGIN + 7.0;
+    let title = fitting(&chart.title, room, TITLE_SIZE * 1.05);
+    canvas.text((MARGIN, y), &title, Lettering::new(TITLE_SIZE, palette::INK, Anchor::Start).bold());
+    y += 20.0;
+    if !chart.subtitle.is_empty() {
+        canvas.text((MARGIN, y), &fitting(&chart.subtitle, room, TEXT_SIZE), label(Anchor::Start));
+        y += 18.0;
+    }
+    y
+}
+
+/// A text shortened in the middle until it fits.
+pub(crate) fn fitting(text: &str, room: f64, size: f64) -> String {
+    let mut length = text.chars().count();
+    let mut short = text.to_owned();
+    while length > 3 && text_width(&short, size) > room {
+        length -= 1;
+        short = units::shortened(text, length);
+    }
+    short
+}
+
+/// Draws the legend in rows; returns where the next thing may begin.
+pub(crate) fn legend(canvas: &mut Canvas<'_>, entries: &[Entry], from_y: f64) -> f64 {
+    const SAMPLE: f64 = 26.0;
+    if entries.is_empty() {
+        return from_y;
+    }
+    let (mut x, mut y) = (MARGIN, from_y + 3.0);
+    for entry in entries {
+        let name = fitting(&entry.name, 260.0, TEXT_SIZE);
+        let width = SAMPLE + 7.0 + text_width(&name, TEXT_SIZE) + 20.0;
+        if x > MARGIN && x + width > canvas.width() - MARGIN + 20.0 {
+            x = MARGIN;
+            y += LEGEND_ROW;
+        }
+        let line = [(x, y), (x + SAMPLE, y)];
+        match entry.sample {
+            Sample::Line(look) => {
+                canvas.line(&line, Stroke { color: look.color, width: 2.0, dash: look.dash });
+                canvas.marker((x + SAMPLE / 2.0, y), look.marker, look.color);
+            }
+            Sample::Patch(color) => {
+                canvas.rectangle((x, y - 6.0), (x + SAMPLE, y + 6.0), color, 1.0);
+            }
+            Sample::Plain(stroke) => canvas.line(&line, stroke),
+        }
+        canvas.text((x + SAMPLE + 7.0, y), &name, Lettering::new(TEXT_SIZE, palette::INK, Anchor::Start));
+        x += width;
+    }
+    y + LEGEND_ROW
+}
+
+/// Draws everything around the plot and the grid in it.
+pub(crate) fn surround(canvas: &mut Canvas<'_>, chart: &Chart, around: Surroundings<'_>) -> Plot {
+    let mut top = titles(canvas, chart);
+    top = legend(canvas, &around.legend, top);
+    canvas.text((MARGIN, top + 4.0), &around.y.title, label(Anchor::Start));
+    top += 24.0;
+
+    let widest = around.y.ticks.iter().map(|tick| text_width(&tick.label, TICK_SIZE)).fold(0.0, f64::max);
+    let left = MARGIN + widest + 8.0;
+    // The last label of the horizontal axis is centred under its tick and needs room on the right.
+    let last = around.x.ticks.last().map_or(0.0, |tick| {
+        let overhang = text_width(&tick.label, TICK_SIZE) / 2.0;
+        if tick.position > 0.9 { overhang } else { 0.0 }
+    });
+    let right = canvas.width() - MARGIN.max(last + 6.0) - around.right;
+    let rows = fault_rows(around.faults, &around.x, left, right);
+    let row_count = rows.iter().map(|row| row.row + 1).max().unwrap_or(0);
+    top += FAULT_ROW * row_count as f64;
+    let bottom = canvas.height() - MARGIN - 38.0;
+    let plot = Plot { left, top, right, bottom, x: around.x, y: around.y };
+
+    fault_bands(canvas, &plot, &rows);
+    if around.grid != Grid::None {
+        for tick in &plot.y.ticks {
+            let y = bottom - tick.position * (bottom - top);
+            canvas.line(&[(left, y), (right, y)], Stroke::solid(palette::GRID, 1.0));
+        }
+    }
+    if around.grid == Grid::Both {
+        for tick in &plot.x.ticks {
+            let x = left + tick.position * (right - left);
+            canvas.line(&[(x, top), (x, bottom)], Stroke::solid(palette::GRID, 1.0));
+        }
+    }
+    y_ticks(canvas, &plot);
+    x_ticks(canvas, &plot);
+    canvas.line(&[(left, bottom), (right, bottom)], Stroke::solid(palette::AXIS, 1.2));
+    plot
+}
+
+fn y_ticks(canvas: &mut Canvas<'_>, plot: &Plot) {
+    for mark in &plot.y.ticks {
+        let y = plot.bottom - mark.position * (plot.bottom - plot.top);
+        canvas.text((plot.left - 7.0, y), &mark.label, tick(Anchor::End));
+    }
+}
+
+fn x_ticks(canvas: &mut Canvas<'_>, plot: &Plot) {
+    let mut free_from = f64::NEG_INFINITY;
+    for mark in &plot.x.ticks {
+        let x = plot.left + mark.position * (plot.right - plot.left);
+        canvas.line(&[(x, plot.bottom), (x, plot.bottom + 4.0)], Stroke::solid(palette::AXIS, 1.2));
+        let half = text_width(&mark.label, TICK_SIZE) / 2.0;
+        if x - half >= free_from {
+            canvas.text((x, plot.bottom + 14.0), &mark.label, tick(Anchor::Middle));
+            free_from = x + half + 8.0;
+        }
+    }
+    canvas.text((plot.right, plot.bottom + 33.0), &plot.x.title, label(Anchor::End));
+}
+
+/// A fault, where its band is and in which row its name stands.
+struct FaultRow {
+    name: String,
+    from: f64,
+    until: f64,
+    text_x: f64,
+    row: usize,
+}
+
+/// Gives each name a row above the plot in which it meets no other.
+fn fault_rows(faults: &[Band], x: &Scale, left: f64, right: f64) -> Vec<FaultRow> {
+    let at = |value: f64| left + x.position(value).unwrap_or(0.0).clamp(0.0, 1.0) * (right - left);
+    let mut sorted: Vec<&Band> = faults.iter().collect();
+    sorted.sort_by(|one, other| one.from_s.total_cmp(&other.from_s));
+    let mut row_ends: Vec<f64> = Vec::new();
+    sorted
+        .into_iter()
+        .map(|band| {
+            let (from, until) = (at(band.from_s), band.until_s.map_or(right, at));
+            let name = fitting(&band.name, (right - left) / 2.0, TICK_SIZE);
+            let width = text_width(&name, TICK_SIZE);
+            let text_x = (f64::midpoint(from, until) - width / 2.0).clamp(left, (right - width).max(left));
+            let row = row_ends.iter().position(|end| *end + 10.0 <= text_x).unwrap_or(row_ends.len());
+            if row == row_ends.len() {
+                row_ends.push(0.0);
+            }
+            row_ends[row] = text_x + width;
+            FaultRow { name, from, until, text_x, row }
+        })
+        .collect()
+}
+
+fn fault_bands(canvas: &mut Canvas<'_>, plot: &Plot, rows: &[FaultRow]) {
+    for fault in rows {
+        // A fault of an instant is a line as wide as can be seen.
+        let until = fault.until.max(fault.from + 1.5);
+        let text_y = plot.top - 8.0 - FAULT_ROW * fault.row as f64;
+        canvas.rectangle((fault.from, plot.top), (until, plot.bottom), palette::FAULT, 0.16);
+        canvas.rectangle((fault.from, plot.top), (until, plot.top + 2.5), palette::FAULT, 1.0);
+        let lettering = Lettering::new(TICK_SIZE, palette::FAULT_INK, Anchor::Start);
+        canvas.text((fault.text_x, text_y), &fault.name, lettering);
+    }
+}

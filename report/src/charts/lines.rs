@@ -1,0 +1,82 @@
+//! Curves: values against a variable, or over simulated time.
+
+use super::canvas::{Canvas, Place, Stroke};
+use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
+use super::palette::{self, Look};
+use super::scale::Scale;
+use super::{Band, Chart, Kind, Line};
+
+/// More points than this on a curve get markers only here and there.
+const MARKED_POINTS_MAX: usize = 24;
+/// Markers on a curve with more points.
+const MARKERS: usize = 7;
+
+/// Draws the curves, their intervals behind them.
+pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, series: &[Line], faults: &[Band]) {
+    let points = || series.iter().flat_map(|line| &line.points);
+    let y_values = points().flat_map(|point| {
+        let (low, high) = point.interval.unzip();
+        [point.y, low, high].into_iter().flatten()
+    });
+    let over_time = matches!(chart.kind, Kind::TimeSeries { .. });
+    let reach = if over_time { half_window(series) } else { 0.0 };
+    let x = Scale::exact(&chart.x, points().flat_map(|point| [point.x - reach, point.x + reach]), 9);
+    let y = Scale::new(&chart.y, y_values, 5);
+    let legend = series
+        .iter()
+        .enumerate()
+        .map(|(number, line)| Entry { name: line.name.clone(), sample: Sample::Line(palette::look(number)) })
+        .collect();
+    let grid = if over_time { Grid::Horizontal } else { Grid::Both };
+    let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults, right: 0.0, grid });
+
+    for (number, line) in series.iter().enumerate() {
+        interval(canvas, &plot, line, palette::look(number));
+    }
+    for (number, line) in series.iter().enumerate() {
+        curve(canvas, &plot, line, number);
+    }
+}
+
+/// Half the distance of neighbouring windows: a value stands in the middle of its window, and the axis shows all of it.
+fn half_window(series: &[Line]) -> f64 {
+    let first = series.iter().find_map(|line| line.points.get(..2));
+    first.map_or(0.5, |pair| (pair[1].x - pair[0].x) / 2.0)
+}
+
+/// The area between the ends of the intervals.
+fn interval(canvas: &mut Canvas<'_>, plot: &Plot, line: &Line, look: Look) {
+    let ends: Vec<(Place, Place)> = line
+        .points
+        .iter()
+        .filter_map(|point| {
+            let (low, high) = point.interval?;
+            Some((plot.place(point.x, low)?, plot.place(point.x, high)?))
+        })
+        .collect();
+    let mut outline: Vec<Place> = ends.iter().map(|(_, high)| *high).collect();
+    outline.extend(ends.iter().rev().map(|(low, _)| *low));
+    canvas.polygon(&outline, look.color, 0.16);
+}
+
+fn curve(canvas: &mut Canvas<'_>, plot: &Plot, line: &Line, number: usize) {
+    let look = palette::look(number);
+    let places: Vec<Option<Place>> =
+        line.points.iter().map(|point| point.y.and_then(|y| plot.place(point.x, y))).collect();
+    let known = places.iter().flatten().count();
+    let (width, dash) = (if known > 150 { 1.6 } else { 2.0 }, look.dash);
+    for run in places.split(Option::is_none) {
+        let run: Vec<Place> = run.iter().copied().flatten().collect();
+        if let [only] = run.as_slice() {
+            // A value between two gaps would otherwise not be seen.
+            canvas.marker(*only, look.marker, look.color);
+        }
+        canvas.line(&run, Stroke { color: look.color, width, dash });
+    }
+    let every = if known <= MARKED_POINTS_MAX { 1 } else { known.div_ceil(MARKERS) };
+    // Series that lie on one another keep their markers apart.
+    let first = if every == 1 { 0 } else { every / 3 + (number * every / 5) % every };
+    for place in places.iter().flatten().skip(first).step_by(every) {
+        canvas.marker(*place, look.marker, look.color);
+    }
+}

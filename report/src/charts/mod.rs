@@ -1,0 +1,298 @@
+//! Charts: a description in plain data, drawn to SVG and from there to PNG.
+//!
+//! A [`Chart`] says what is shown; [`svg`] and [`png`](png()) draw it. The drawing library stands behind one private
+//! module and appears in no signature. One file draws one kind.
+//!
+//! Rules that all kinds keep: the same chart gives the same bytes everywhere; titles and axes name the variable and its
+//! unit; bars and areas start at zero and linear axes include it; a logarithmic axis says so; series differ in colour,
+//! dash and marker, so that they can be told apart in print and by colour-blind readers; a window without a value is a
+//! gap, never a zero.
+
+mod areas;
+mod bars;
+mod canvas;
+mod frame;
+mod heat_map;
+mod hysteresis;
+mod lines;
+mod palette;
+mod percentiles;
+mod png;
+mod run;
+mod scale;
+
+use std::fmt;
+
+pub(crate) use canvas::escaped;
+pub use png::png;
+pub use run::{NamedChart, run_charts};
+
+/// A chart, ready to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    /// What is shown against what, in words: `Goodput over time`.
+    pub title: String,
+    /// A second line: of which scenario, under which conditions.
+    pub subtitle: String,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical axis.
+    pub y: Axis,
+    /// What is drawn.
+    pub kind: Kind,
+    /// Width and height in pixels at 96 a inch; charts of bars choose their own height.
+    pub size: Size,
+}
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+impl Default for Size {
+    /// Fits a page of text.
+    fn default() -> Self {
+        Size { width: 840, height: 400 }
+    }
+}
+
+/// What an axis measures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// The variable, without its unit.
+    pub label: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// Logarithmic. Bars and areas ignore it: their lengths would mean nothing.
+    pub log: bool,
+}
+
+impl Axis {
+    /// A linear axis.
+    #[must_use]
+    pub fn linear(label: impl Into<String>, unit: Unit) -> Self {
+        Axis { label: label.into(), unit, log: false }
+    }
+
+    /// A logarithmic axis.
+    #[must_use]
+    pub fn log(label: impl Into<String>, unit: Unit) -> Self {
+        Axis { label: label.into(), unit, log: true }
+    }
+}
+
+/// What the numbers on an axis are, and so how they are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Measured times, s.
+    Seconds,
+    /// Instants of the simulation, s after the end of the warm-up.
+    Instant,
+    /// Events per second.
+    PerSecond,
+    /// Shares between 0 and 1, written in per cent.
+    Share,
+    /// Numbers of things.
+    Count,
+    /// How many times.
+    Factor,
+    /// Anything else; the text is its unit, empty for none.
+    Other(String),
+}
+
+/// What is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// A value against a variable; the band is a confidence interval.
+    Line {
+        /// The curves.
+        series: Vec<Line>,
+    },
+    /// A value for each category, horizontally, with an interval where there is one.
+    Bars {
+        /// What the bars are of, from top to bottom.
+        categories: Vec<String>,
+        /// One set of bars each; a single one needs no legend.
+        groups: Vec<BarGroup>,
+    },
+    /// A value over two variables.
+    HeatMap {
+        /// Values of the horizontal variable, ascending.
+        x: Vec<f64>,
+        /// Values of the vertical variable, ascending.
+        y: Vec<f64>,
+        /// One row for each `y`, one value for each `x`.
+        values: Vec<Vec<Option<f64>>>,
+        /// What is measured.
+        value: Axis,
+        /// A level whose line is drawn, with what it means.
+        contour: Option<Contour>,
+    },
+    /// Values over simulated time, faults as bands behind them.
+    TimeSeries {
+        /// The curves; a point stands in the middle of its window.
+        series: Vec<Line>,
+        /// The faults.
+        faults: Vec<Band>,
+    },
+    /// Parts of a whole over simulated time, the first at the bottom.
+    StackedAreas {
+        /// Where each window begins, s.
+        at_s: Vec<f64>,
+        /// One value a window; what is unknown counts as nothing.
+        layers: Vec<Layer>,
+        /// The faults.
+        faults: Vec<Band>,
+    },
+    /// Percentiles of distributions: the horizontal axis gives each further nine the same room.
+    Percentiles {
+        /// One curve a distribution: shares between 0 and 1, and the value at each.
+        series: Vec<PercentileLine>,
+    },
+    /// The same measure while the load rises and while it falls again.
+    Hysteresis {
+        /// Load and value, in the order in which they were measured, rising.
+        rising: Vec<(f64, f64)>,
+        /// The same, falling.
+        falling: Vec<(f64, f64)>,
+    },
+}
+
+/// A curve.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points, ascending in `x`.
+    pub points: Vec<Point>,
+}
+
+/// A point of a curve.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// Where.
+    pub x: f64,
+    /// How much; `None` leaves a gap.
+    pub y: Option<f64>,
+    /// Lower and upper end of its interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Point {
+    /// A point without an interval.
+    #[must_use]
+    pub fn new(x: f64, y: f64) -> Self {
+        Point { x, y: Some(y), interval: None }
+    }
+}
+
+/// Bars of one kind, one a category.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BarGroup {
+    /// Its name in the legend.
+    pub name: String,
+    /// One value a category; `None` where it is not known.
+    pub values: Vec<Option<f64>>,
+    /// Half-width of each value's interval; may be shorter than `values`.
+    pub half_widths: Vec<Option<f64>>,
+}
+
+/// A level in a heat map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contour {
+    /// The value on the line.
+    pub level: f64,
+    /// What it means: `goodput 95 % of offered`.
+    pub name: String,
+}
+
+/// A span of time that is marked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Band {
+    /// Its name.
+    pub name: String,
+    /// Where it begins, s.
+    pub from_s: f64,
+    /// Where it ends, s; `None` at the right edge.
+    pub until_s: Option<f64>,
+}
+
+/// A layer of a stack.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layer {
+    /// Its name in the legend.
+    pub name: String,
+    /// One value a window.
+    pub values: Vec<Option<f64>>,
+}
+
+/// The percentiles of one distribution.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PercentileLine {
+    /// Its name in the legend.
+    pub name: String,
+    /// Share of the values at or below, and that value; ascending.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Why a chart could not be drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartError {
+    message: String,
+}
+
+impl ChartError {
+    fn new(message: impl fmt::Display) -> Self {
+        ChartError { message: message.to_string() }
+    }
+}
+
+impl fmt::Display for ChartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the chart cannot be drawn: {}", self.message)
+    }
+}
+
+impl std::error::Error for ChartError {}
+
+/// The chart as an SVG document. It names no font file and loads nothing, so it can stand in a page as it is.
+///
+/// # Errors
+/// Only if the drawing library fails, which writing to memory gives it no reason to.
+pub fn svg(chart: &Chart) -> Result<String, ChartError> {
+    let size = match &chart.kind {
+        Kind::Bars { categories, groups } => bars::size(chart.size, categories.len(), groups.len()),
+        _ => chart.size,
+    };
+    canvas::document(size, &chart.title, &description(chart), |canvas| match &chart.kind {
+        Kind::Line { series } => lines::draw(canvas, chart, series, &[]),
+        Kind::TimeSeries { series, faults } => lines::draw(canvas, chart, series, faults),
+        Kind::Bars { categories, groups } => bars::draw(canvas, chart, categories, groups),
+        Kind::HeatMap { x, y, values, value, contour } => {
+            heat_map::draw(canvas, chart, &heat_map::Grid { x, y, values, value, contour: contour.as_ref() });
+        }
+        Kind::StackedAreas { at_s, layers, faults } => areas::draw(canvas, chart, at_s, layers, faults),
+        Kind::Percentiles { series } => percentiles::draw(canvas, chart, series),
+        Kind::Hysteresis { rising, falling } => hysteresis::draw(canvas, chart, rising, falling),
+    })
+}
+
+/// What a reader who cannot see the chart is told.
+fn description(chart: &Chart) -> String {
+    let names: Vec<&str> = match &chart.kind {
+        Kind::Line { series } | Kind::TimeSeries { series, .. } => {
+            series.iter().map(|line| line.name.as_str()).collect()
+        }
+        Kind::Bars { categories, .. } => categories.iter().map(String::as_str).collect(),
+        Kind::StackedAreas { layers, .. } => layers.iter().map(|layer| layer.name.as_str()).collect(),
+        Kind::Percentiles { series } => series.iter().map(|line| line.name.as_str()).collect(),
+        Kind::HeatMap { value, .. } => vec![value.label.as_str()],
+        Kind::Hysteresis { .. } => vec!["load rising", "load falling"],
+    };
+    let subtitle = if chart.subtitle.is_empty() { String::new() } else { format!("{}. ", chart.subtitle) };
+    format!("{subtitle}{} against {}, for {}.", chart.y.label, chart.x.label, names.join(", "))
+}

@@ -1,0 +1,301 @@
+//! The page of one run.
+
+use lab::result::{LinkResult, RunResult};
+
+use super::{Block, Figure, Page, Section, Table, TableCell, TableColumn, page};
+use crate::charts::{ChartError, run_charts};
+use crate::findings::findings;
+use crate::outcome;
+use crate::over_time;
+use crate::units;
+
+/// A run and the texts that belong to it, which only the caller knows.
+#[derive(Clone, Copy, Debug)]
+pub struct RunPage<'a> {
+    /// The run.
+    pub result: &'a RunResult,
+    /// The scenario as it was written.
+    pub scenario: Option<&'a str>,
+    /// The scenario with every default filled in.
+    pub resolved: Option<&'a str>,
+    /// The command that makes this run again.
+    pub command: Option<&'a str>,
+}
+
+/// The page as a document.
+///
+/// # Errors
+/// If a chart cannot be drawn.
+pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
+    let result = run.result;
+    let mut sections = vec![
+        Section { heading: String::new(), blocks: vec![Block::Figures(headline(result))] },
+        Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(result))] },
+    ];
+    if !result.warnings.is_empty() {
+        let list = Block::List(result.warnings.clone());
+        sections.push(Section { heading: "Warnings".to_owned(), blocks: vec![list] });
+    }
+    let charts: Vec<Block> = run_charts(result).into_iter().map(|named| Block::Chart(Box::new(named.chart))).collect();
+    if !charts.is_empty() {
+        sections.push(Section { heading: "Charts".to_owned(), blocks: charts });
+    }
+    let tables = [workloads(result), components(result), links(result), faults(result)];
+    let tables: Vec<Block> =
+        tables.into_iter().filter(|table| !table.rows.is_empty()).map(telling_columns).map(Block::Table).collect();
+    sections.push(Section { heading: "Tables".to_owned(), blocks: tables });
+    sections.push(Section { heading: "How to repeat it".to_owned(), blocks: reproduction(run) });
+    page(&Page {
+        title: result.scenario.name.clone(),
+        subtitle: subtitle(result),
+        lead: result.scenario.description.clone(),
+        sections,
+        footer: format!("{} {} · format {}", result.tool.name, result.tool.version, result.format),
+    })
+}
+
+fn subtitle(result: &RunResult) -> String {
+    let (scenario, run) = (&result.scenario, &result.run);
+    let mut parts = vec![scenario.source.clone()];
+    parts.extend(scenario.variant.as_ref().map(|variant| format!("variant {variant}")));
+    parts.push(format!("seed {}", scenario.seed));
+    parts.push(if run.finished {
+        format!("{} simulated", units::instant(run.duration_s))
+    } else {
+        format!("cut short at {}", units::instant(run.duration_s))
+    });
+    if run.warmup_s > 0.0 {
+        parts.push(format!("after a warm-up of {}", units::instant(run.warmup_s)));
+    }
+    parts.join(" · ")
+}
+
+fn figure(label: &str, value: String, note: String) -> Figure {
+    Figure { label: label.to_owned(), value, note }
+}
+
+fn headline(result: &RunResult) -> Vec<Figure> {
+    let offered: f64 = result.workloads.values().map(|workload| workload.offered).sum();
+    let share = if offered > 0.0 {
+        format!("{} of what was offered", units::share(result.goodput / offered))
+    } else {
+        String::new()
+    };
+    let mut figures = vec![
+        figure("Offered", units::rate(offered), String::new()),
+        figure("Goodput", units::rate(result.goodput), share),
+    ];
+    // With several workloads the tails are those of the busiest; the table has the others.
+    let busiest = result.workloads.iter().max_by_key(|(_, workload)| workload.sent);
+    if let Some((name, workload)) = busiest {
+        let note = if result.workloads.len() > 1 { name.clone() } else { "of requests that were answered".to_owned() };
+        let success = outcome::success_share(&workload.outcomes);
+        figures.push(figure(
+            "Answered",
+            units::or_unknown(success, units::share),
+            outcome::failures_in_words(&workload.outcomes, 1),
+        ));
+        for (label, value) in [
+            ("Median latency", workload.latency.p50_s),
+            ("p99 latency", workload.latency.p99_s),
+            ("p99.9 latency", workload.latency.p999_s),
+        ] {
+            figures.push(figure(label, units::or_unknown(value, units::time), note.clone()));
+        }
+    }
+    figures
+}
+
+fn share_cell(value: Option<f64>) -> TableCell {
+    TableCell::known(value, units::share)
+}
+
+fn time_cell(value: Option<f64>) -> TableCell {
+    TableCell::known(value, units::time)
+}
+
+fn quantity_cell(value: f64) -> TableCell {
+    TableCell::figure(value, units::quantity)
+}
+
+fn per_second(count: u64, result: &RunResult) -> TableCell {
+    let duration_s = result.run.duration_s;
+    TableCell::known((duration_s > 0.0).then(|| count as f64 / duration_s), units::rate)
+}
+
+/// The table without the columns in which no row says anything.
+fn telling_columns(table: Table) -> Table {
+    let silent = |cell: &TableCell| cell.text.is_empty() || cell.text == units::UNKNOWN || cell.text == "0";
+    let told: Vec<bool> = (0..table.columns.len())
+        .map(|column| column == 0 || table.rows.iter().any(|row| row.get(column).is_some_and(|cell| !silent(cell))))
+        .collect();
+    let keep = |position: usize| told.get(position).copied().unwrap_or(false);
+    Table {
+        caption: table.caption,
+        columns: table.columns.into_iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, column)| column).collect(),
+        rows: table
+            .rows
+            .into_iter()
+            .map(|row| row.into_iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, cell)| cell).collect())
+            .collect(),
+    }
+}
+
+fn workloads(result: &RunResult) -> Table {
+    let columns = vec![
+        TableColumn::words("Workload", ""),
+        TableColumn::figures("Offered", "requests sent, per second"),
+        TableColumn::figures("Goodput", "requests that ended ok or accepted within the deadline, per second"),
+        TableColumn::figures("Answered", "share of the ended requests that were ok, accepted or degraded"),
+        TableColumn::figures("p50", "median latency of answered requests, from the instant they should have been sent"),
+        TableColumn::figures("p90", ""),
+        TableColumn::figures("p99", ""),
+        TableColumn::figures("p99.9", ""),
+        TableColumn::figures("Largest", ""),
+        TableColumn::figures("Attempts", "attempts made for each request"),
+        TableColumn::figures("In flight at the end", ""),
+        TableColumn::words("Failures", "share of the ended requests"),
+    ];
+    let rows = result.workloads.iter().map(|(name, workload)| {
+        let latency = &workload.latency;
+        vec![
+            TableCell::words(name),
+            TableCell::figure(workload.offered, units::rate),
+            TableCell::figure(workload.goodput, units::rate),
+            share_cell(outcome::success_share(&workload.outcomes)),
+            time_cell(latency.p50_s),
+            time_cell(latency.p90_s),
+            time_cell(latency.p99_s),
+            time_cell(latency.p999_s),
+            time_cell(latency.max_s),
+            TableCell::known(workload.attempts_per_request, units::factor),
+            quantity_cell(workload.in_flight_end as f64),
+            TableCell::words(outcome::failures_in_words(&workload.outcomes, 4)),
+        ]
+    });
+    Table { caption: "Workloads: what the callers saw".to_owned(), columns, rows: rows.collect() }
+}
+
+fn components(result: &RunResult) -> Table {
+    let columns = vec![
+        TableColumn::words("Component", ""),
+        TableColumn::words("Kind", ""),
+        TableColumn::figures("Arrivals", "calls that arrived, per second"),
+        TableColumn::figures("Busy", "share of its workers, cores or connections that was held"),
+        TableColumn::figures("Queue, mean", "calls waiting, time average"),
+        TableColumn::figures("Queue, most", "calls waiting, the most after the warm-up"),
+        TableColumn::figures("Queue, end", "calls waiting at the end"),
+        TableColumn::figures("Wait p99", "99th percentile of the time in the queue"),
+        TableColumn::figures("Amplification", "arrivals over those that no retry or hedge brought about"),
+        TableColumn::figures("Wasted", "share of its busy time for callers who had given up"),
+        TableColumn::words("Failures", "share of its answers"),
+        TableColumn::words("Own figures", ""),
+    ];
+    let rows = result.components.iter().map(|(name, component)| {
+        let queue = component.queue.as_ref();
+        let replicas = if component.replicas > 1 { format!(" ×{}", component.replicas) } else { String::new() };
+        vec![
+            TableCell::words(name),
+            TableCell::words(format!("{}{replicas}", component.kind)),
+            per_second(component.arrivals, result),
+            share_cell(component.utilization.or(component.cpu)),
+            TableCell::known(queue.map(|queue| queue.depth), units::quantity),
+            TableCell::known(queue.map(|queue| queue.depth_max as f64), units::quantity),
+            TableCell::known(queue.map(|queue| queue.depth_end as f64), units::quantity),
+            time_cell(queue.and_then(|queue| queue.wait.p99_s)),
+            TableCell::known(component.amplification, units::factor),
+            share_cell(component.wasted_work),
+            TableCell::words(outcome::failures_in_words(&component.outcomes, 4)),
+            TableCell::words(crate::text::figures_in_words(&component.own)),
+        ]
+    });
+    Table { caption: "Components: what they did".to_owned(), columns, rows: rows.collect() }
+}
+
+fn links(result: &RunResult) -> Table {
+    let columns = vec![
+        TableColumn::words("Link", ""),
+        TableColumn::words("To", ""),
+        TableColumn::figures("Calls", "logical calls, per second"),
+        TableColumn::figures("Attempts", "attempts, retries and hedges included, per second"),
+        TableColumn::figures("Amplification", "attempts over calls"),
+        TableColumn::figures("Retries", ""),
+        TableColumn::figures("Refused", "retries that the budget refused"),
+        TableColumn::figures("Hedges", ""),
+        TableColumn::figures("Pool in use", "connections in use, time average, of how many"),
+        TableColumn::figures("Pool wait p99", "99th percentile of the wait for a connection"),
+        TableColumn::words("Failures", "share of the attempts, as the caller saw them"),
+    ];
+    let row = |from: &str, link: &str, figures: &LinkResult| {
+        let pool = figures.pool.as_ref();
+        vec![
+            TableCell::words(format!("{from}.{link}")),
+            TableCell::words(figures.to.join(", ")),
+            per_second(figures.calls, result),
+            per_second(figures.attempts, result),
+            TableCell::known(figures.amplification, units::factor),
+            quantity_cell(figures.retries as f64),
+            quantity_cell(figures.retries_refused as f64),
+            quantity_cell(figures.hedges as f64),
+            pool.map_or_else(
+                || TableCell::words(units::UNKNOWN),
+                |pool| {
+                    let size = units::quantity(pool.size as f64);
+                    TableCell::figure(pool.active, |active| format!("{} of {size}", units::quantity(active)))
+                },
+            ),
+            time_cell(pool.and_then(|pool| pool.wait.p99_s)),
+            TableCell::words(outcome::failures_in_words(&figures.outcomes, 4)),
+        ]
+    };
+    let rows = result
+        .links
+        .iter()
+        .flat_map(|(from, links)| links.iter().map(move |(link, figures)| row(from, link, figures)))
+        .collect();
+    Table { caption: "Links: what the callers of each saw".to_owned(), columns, rows }
+}
+
+fn faults(result: &RunResult) -> Table {
+    let columns = vec![
+        TableColumn::words("Fault", ""),
+        TableColumn::figures("From", ""),
+        TableColumn::figures("Until", ""),
+        TableColumn::words("What", ""),
+        TableColumn::words("Strikes", ""),
+    ];
+    let rows = result.faults.iter().map(|fault| {
+        vec![
+            TableCell::words(over_time::fault_name(fault)),
+            TableCell::figure(fault.at_s, units::instant),
+            fault
+                .until_s
+                .map_or_else(|| TableCell::words("the end"), |until_s| TableCell::figure(until_s, units::instant)),
+            TableCell::words(&fault.what),
+            TableCell::words(fault.targets.join(", ")),
+        ]
+    });
+    Table { caption: "Faults".to_owned(), columns, rows: rows.collect() }
+}
+
+fn reproduction(run: &RunPage<'_>) -> Vec<Block> {
+    let scenario = &run.result.scenario;
+    let mut blocks = vec![Block::Paragraph(format!(
+        "The same scenario, seed and version give the same figures on any machine. Scenario digest {}, seed {}, {} {}.",
+        scenario.hash, scenario.seed, run.result.tool.name, run.result.tool.version
+    ))];
+    if let Some(command) = run.command {
+        blocks.push(Block::Text { caption: "Command".to_owned(), text: command.to_owned() });
+    }
+    if !scenario.overrides.is_empty() {
+        blocks.push(Block::Text { caption: "Overrides".to_owned(), text: scenario.overrides.join("\n") });
+    }
+    if let Some(text) = run.scenario {
+        blocks.push(Block::Details { summary: "The scenario as written".to_owned(), text: text.to_owned() });
+    }
+    if let Some(text) = run.resolved {
+        let summary = "The scenario with every default filled in".to_owned();
+        blocks.push(Block::Details { summary, text: text.to_owned() });
+    }
+    blocks
+}

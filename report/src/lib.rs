@@ -1,0 +1,26 @@
+//! From a finished run to what people read: text, JSON, CSV, charts and HTML.
+//!
+//! Everything here is a pure function of a [`RunResult`](lab::result::RunResult), which is plain data: no component's
+//! type, no clock, no terminal. The same result gives the same bytes everywhere.
+//!
+//! ```text
+//!              ┌── text      one screen for a terminal
+//!  RunResult ──┼── findings  what an operator would point at, in sentences
+//!              ├── json, csv
+//!              └── charts ──── SVG, PNG ── html   one self-contained page
+//! ```
+
+pub mod charts;
+pub mod csv;
+pub mod file;
+pub mod findings;
+pub mod html;
+pub mod json;
+pub mod outcome;
+pub mod over_time;
+pub mod text;
+pub mod units;
+
+#[cfg(test)]
+#[path = "../tests/it/sample.rs"]
+mod sample;

@@ -1,0 +1,39 @@
+//! The report of a run for a terminal: one screen, from the headline to the details.
+//!
+//! ```text
+//! title, what was run                 which scenario, variant, seed, how long
+//! headline                            offered, goodput, success, percentiles, one row a workload
+//! findings                            the worst first
+//! over time                           sparklines, faults on the same axis
+//! components, links                   tables; only columns that say something
+//! warnings                            what must be known before trusting a figure
+//! ```
+//!
+//! Nothing in it depends on the machine or the moment. Without colour it says the same; without Unicode it is written in
+//! ASCII of the same width.
+
+mod paint;
+mod run;
+mod sparkline;
+mod table;
+
+pub(crate) use run::figures_in_words;
+pub use run::{run_line, run_report};
+
+/// How a text is to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Columns that may be used, at least 60 are.
+    pub width: usize,
+    /// Whether to write ANSI colours.
+    pub color: bool,
+    /// Whether characters beyond ASCII may be used.
+    pub unicode: bool,
+}
+
+impl Default for Options {
+    /// What is right for a file or a pipe: 100 columns, no colour.
+    fn default() -> Self {
+        Options { width: 100, color: false, unicode: true }
+    }
+}

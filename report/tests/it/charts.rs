@@ -1,0 +1,184 @@
+//! Charts of every kind: that they are drawn, repeat exactly, and do not lie.
+
+use report::charts::{
+    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, PercentileLine, Point, Size, Unit, png, run_charts, svg,
+};
+
+use crate::sample;
+
+fn chart(kind: Kind, log: bool) -> Chart {
+    Chart {
+        title: "Title <&>".to_owned(),
+        subtitle: "Subtitle".to_owned(),
+        x: Axis { label: "load".to_owned(), unit: Unit::PerSecond, log },
+        y: Axis { label: "latency".to_owned(), unit: Unit::Seconds, log },
+        kind,
+        size: Size::default(),
+    }
+}
+
+/// Every kind over the same values.
+fn every_kind(values: &[f64]) -> Vec<Kind> {
+    let x = |index: usize| index as f64;
+    let line = Line {
+        name: "line".to_owned(),
+        points: values
+            .iter()
+            .enumerate()
+            .map(|(index, y)| Point { x: x(index), y: Some(*y), interval: Some((y - 1.0, y + 1.0)) })
+            .collect(),
+    };
+    let pairs: Vec<(f64, f64)> = values.iter().enumerate().map(|(index, y)| (x(index), *y)).collect();
+    let known: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
+    let fault = Band { name: "fault".to_owned(), from_s: 0.5, until_s: None };
+    vec![
+        Kind::Line { series: vec![line.clone()] },
+        Kind::TimeSeries { series: vec![line], faults: vec![fault.clone(), fault.clone()] },
+        Kind::Bars {
+            categories: values.iter().map(f64::to_string).collect(),
+            groups: vec![BarGroup { name: "g".to_owned(), values: known.clone(), half_widths: known.clone() }],
+        },
+        Kind::HeatMap {
+            x: pairs.iter().map(|(x, _)| *x).collect(),
+            y: pairs.iter().map(|(x, _)| *x).collect(),
+            values: vec![known.clone(); values.len()],
+            value: Axis::linear("share", Unit::Share),
+            contour: Some(Contour { level: 1.0, name: "one".to_owned() }),
+        },
+        Kind::StackedAreas {
+            at_s: pairs.iter().map(|(x, _)| *x).collect(),
+            layers: vec![Layer { name: "l".to_owned(), values: known }; 2],
+            faults: vec![fault],
+        },
+        Kind::Percentiles {
+            series: vec![PercentileLine {
+                name: "p".to_owned(),
+                points: values.iter().enumerate().map(|(index, y)| (1.0 - 0.1 / (x(index) + 1.0), *y)).collect(),
+            }],
+        },
+        Kind::Hysteresis { rising: pairs.clone(), falling: pairs.into_iter().rev().collect() },
+    ]
+}
+
+/// Numbers that a careless drawing would stumble over.
+const AWKWARD: [&[f64]; 9] = [
+    &[],
+    &[0.0],
+    &[5.0],
+    &[0.0, 0.0, 0.0],
+    &[1.0, f64::NAN, 3.0],
+    &[f64::INFINITY, f64::NEG_INFINITY],
+    &[-3.0, 0.0, 2.0],
+    &[1e-12, 1e15],
+    &[f64::MAX, f64::MIN_POSITIVE],
+];
+
+#[test]
+fn every_kind_is_drawn_whatever_the_numbers() {
+    for values in AWKWARD {
+        for log in [false, true] {
+            for kind in every_kind(values) {
+                let drawing = svg(&chart(kind.clone(), log)).expect("a drawing");
+                assert!(drawing.starts_with("<svg ") && drawing.ends_with("</svg>\n"), "{kind:?}");
+                for broken in ["NaN", "inf", "<&>"] {
+                    let shown = drawing.split("<desc>").next().unwrap_or_default().len();
+                    assert!(!drawing[shown..].contains(&format!("\"{broken}\"")), "{broken} in {kind:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_becomes_a_picture() {
+    for kind in every_kind(&[1.0, 3.0, 2.0, 4.0]) {
+        let small = Chart { size: Size { width: 300, height: 220 }, ..chart(kind, false) };
+        let bytes = png(&small, 1.0).expect("a picture");
+        assert_eq!(&bytes[1..4], b"PNG");
+    }
+}
+
+#[test]
+fn an_image_out_of_range_is_refused() {
+    let kind = Kind::Line { series: Vec::new() };
+    for scale in [0.0, -1.0, f32::NAN, 1e6] {
+        assert!(png(&chart(kind.clone(), false), scale).is_err(), "{scale}");
+    }
+}
+
+#[test]
+fn the_same_chart_gives_the_same_bytes() {
+    for named in run_charts(&sample::storm()) {
+        assert_eq!(svg(&named.chart), svg(&named.chart));
+    }
+    let named = &run_charts(&sample::storm())[0];
+    assert_eq!(png(&named.chart, 1.0), png(&named.chart, 1.0));
+}
+
+/// The widths of the filled rectangles of one colour.
+fn widths(drawing: &str, color: &str) -> Vec<f64> {
+    drawing
+        .lines()
+        .filter(|line| line.starts_with("<rect") && line.contains(color))
+        .filter_map(|line| line.split("width=\"").nth(1)?.split('"').next()?.parse().ok())
+        .collect()
+}
+
+#[test]
+fn bars_are_as_long_as_their_values_whatever_the_axis_asks_for() {
+    for log in [false, true] {
+        let kind = Kind::Bars {
+            categories: vec!["a".to_owned(), "b".to_owned()],
+            groups: vec![BarGroup {
+                name: "g".to_owned(),
+                values: vec![Some(900.0), Some(1000.0)],
+                half_widths: Vec::new(),
+            }],
+        };
+        let drawing = svg(&chart(kind, log)).expect("a drawing");
+        let found = widths(&drawing, "#0072B2");
+        assert_eq!(found.len(), 2);
+        assert!((found[0] / found[1] - 0.9).abs() < 1e-3, "{found:?}");
+    }
+}
+
+#[test]
+fn axes_name_their_variable_their_unit_and_their_scale() {
+    let line = Line { name: "l".to_owned(), points: vec![Point::new(100.0, 0.01), Point::new(900.0, 1.0)] };
+    let drawing = svg(&chart(Kind::Line { series: vec![line] }, true)).expect("a drawing");
+    assert!(drawing.contains("\nlatency (log scale)\n"), "{drawing}");
+    assert!(drawing.contains("\nload per second (log scale)\n"));
+}
+
+#[test]
+fn a_gap_in_the_data_is_a_gap_in_the_line() {
+    let points = |unknown: Option<usize>| -> Vec<Point> {
+        (0..6)
+            .map(|step| Point {
+                x: f64::from(step),
+                y: (Some(step as usize) != unknown).then_some(1.0),
+                interval: None,
+            })
+            .collect()
+    };
+    let lines = |unknown| {
+        let series = vec![Line { name: "l".to_owned(), points: points(unknown) }];
+        let drawing = svg(&chart(Kind::Line { series }, false)).expect("a drawing");
+        drawing.lines().filter(|line| line.starts_with("<polyline") && line.contains("#0072B2")).count()
+    };
+    // The legend has one as well.
+    assert_eq!((lines(None), lines(Some(3))), (2, 3));
+}
+
+#[test]
+fn a_run_gets_the_charts_for_which_it_has_figures() {
+    let names = |result: &lab::result::RunResult| -> Vec<String> {
+        run_charts(result).into_iter().map(|named| named.name).collect()
+    };
+    assert_eq!(
+        names(&sample::storm()),
+        ["load", "latency", "percentiles", "attempts", "queues", "utilisation", "amplification", "wasted-work"]
+    );
+    assert_eq!(names(&sample::calm()), ["load", "latency", "percentiles", "queues", "utilisation"]);
+    assert!(names(&lab::result::RunResult::default()).is_empty());
+}

@@ -1,0 +1,6 @@
+//! Whole outputs from fixed results: what is read, parsed or looked at.
+
+mod charts;
+mod exports;
+mod sample;
+mod text;

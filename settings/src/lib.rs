@@ -1,0 +1,51 @@
+//! Settings: how anything in a scenario is read, described and written.
+//!
+//! A scenario arrives as a [tree](tree) of spanned nodes. Settings are Rust types that derive [`Setting`]: from one
+//! description of each field come the reader that collects all [problems](problem), the shape from which the JSON
+//! [schema] and the [reference] pages are made, and the writer that prints a scenario with every default filled in.
+//!
+//! ```
+//! use settings::{Duration, Setting};
+//!
+//! /// Connections that are kept open.
+//! #[derive(Clone, Debug, PartialEq, Setting)]
+//! struct PoolSettings {
+//!     /// Connections that may be open at once.
+//!     #[setting(range = "1..=100000", live)]
+//!     size: u32,
+//!     /// How long a caller waits for a place.
+//!     #[setting(default = "30s")]
+//!     acquire_timeout: Duration,
+//! }
+//!
+//! let pool: PoolSettings = settings::notation::read("{size: 20}").expect("a pool");
+//! assert_eq!(pool.acquire_timeout, Duration(30_000_000_000));
+//! let problems = settings::notation::read::<PoolSettings>("{sizes: 20, acquire_timeout: 5}").unwrap_err();
+//! assert_eq!(problems.len(), 3);
+//! ```
+
+// The derive names this crate by its name, also within it.
+extern crate self as settings;
+
+pub mod bind;
+pub mod book;
+mod containers;
+mod distribution;
+pub mod notation;
+pub mod overrides;
+pub mod problem;
+pub mod reader;
+pub mod reference;
+pub mod schema;
+pub mod tree;
+pub mod values;
+
+pub use book::{Book, Shape};
+pub use containers::{Map, MapEntry, MapKey, NullOr, OneOrMany, Spanned};
+pub use distribution::{CountDist, DurationDist, KeyChooser};
+pub use problem::{Problem, Problems, Severity};
+pub use reader::{Files, Reader, Setting};
+pub use tree::{Entry, Node, Path, SourceId, Span, Value};
+pub use values::{
+    Bandwidth, Cores, Count, Duration, Fraction, Money, Name, Priority, Rate, Scalar, SignedDuration, Size, ValueError,
+};

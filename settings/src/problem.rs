@@ -1,0 +1,289 @@
+//! What is wrong with a scenario: each problem with its place, what was expected and what would be right.
+//!
+//! Reading never stops at the first problem. Everything that reads or checks adds to one collector, and at the end
+//! they are shown together in the order of the file.
+
+use crate::tree::{Path, Span};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The scenario cannot be run.
+    Error,
+    /// It can be run, but probably does not mean what its author thinks.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A stable word for the sort of problem, for editors and tests: `unknown_key`, `bad_value`, …
+    pub code: &'static str,
+    /// The place in the scenario or the override.
+    pub span: Span,
+    /// The path of the value that it concerns.
+    pub path: Path,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// What was expected there, shown at the caret.
+    pub expected: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem that keeps the scenario from running.
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Problem {
+        Problem {
+            severity: Severity::Error,
+            code,
+            span,
+            path: Path::root(),
+            message: message.into(),
+            expected: None,
+            help: None,
+        }
+    }
+
+    /// A problem that lets the scenario run.
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Problem {
+        Problem { severity: Severity::Warning, ..Problem::error(code, span, message) }
+    }
+
+    /// A name that nothing has: says so, with the nearest of the names that exist.
+    ///
+    /// `what` is the noun, as in `component`.
+    pub fn unknown_name<'a>(
+        what: &str,
+        name: &str,
+        span: Span,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Problem {
+        let candidates: Vec<&str> = candidates.into_iter().collect();
+        let mut problem = Problem::error("unknown_name", span, format!("no {what} is called `{name}`"));
+        problem.help = did_you_mean(name, candidates.iter().copied()).or_else(|| match candidates.as_slice() {
+            [] => Some(format!("the scenario has no {what} at all")),
+            names => Some(format!("there {}", is_or_are(names))),
+        });
+        problem
+    }
+
+    /// With the path of the value that it concerns.
+    pub fn path(mut self, path: Path) -> Problem {
+        self.path = path;
+        self
+    }
+
+    /// With what was expected at that place.
+    pub fn expected(mut self, expected: impl Into<String>) -> Problem {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// With what to do about it.
+    pub fn help(mut self, help: impl Into<String>) -> Problem {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// With what to do about it, if that is known.
+    pub fn help_if(mut self, help: Option<String>) -> Problem {
+        self.help = help.or(self.help);
+        self
+    }
+}
+
+/// All problems found so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    found: Vec<Problem>,
+}
+
+impl Problems {
+    /// None yet.
+    pub fn new() -> Problems {
+        Problems::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, problem: Problem) {
+        self.found.push(problem);
+    }
+
+    /// Adds all of another collection.
+    pub fn extend(&mut self, others: Problems) {
+        self.found.extend(others.found);
+    }
+
+    /// Whether nothing at all was found.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// How many there are, warnings included.
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Whether something keeps the scenario from running.
+    pub fn has_errors(&self) -> bool {
+        self.found.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// They in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.found.iter()
+    }
+
+    /// Puts them in the order of the file, each once: what two checks found alike is said once.
+    pub fn sort(&mut self) {
+        self.found.sort_by_key(|problem| (problem.span.source, problem.span.start, problem.severity));
+        let mut unique: Vec<Problem> = Vec::with_capacity(self.found.len());
+        for problem in self.found.drain(..) {
+            if !unique.contains(&problem) {
+                unique.push(problem);
+            }
+        }
+        self.found = unique;
+    }
+
+    /// All in the order of the file.
+    pub fn into_sorted(mut self) -> Vec<Problem> {
+        self.sort();
+        self.found
+    }
+}
+
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.found.into_iter()
+    }
+}
+
+/// The candidate that `name` was probably meant to be, if one is near enough.
+///
+/// Near enough: at most a third of the letters, and never fewer than one, inserted, left out, changed or swapped
+/// (Damerau's distance); or one is the other without `_` and `-` and in lower case. Of equally near ones the first.
+/// If there is none, one that contains the other or begins with most of it will do: `attempts` for `max_attempts`.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
+    let wanted = plain(name);
+    let reach = (name.chars().count() / 3).max(1);
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let mut best: Option<(usize, &str)> = None;
+    for &candidate in &candidates {
+        let distance = if plain(candidate) == wanted { 0 } else { strsim::damerau_levenshtein(name, candidate) };
+        // A candidate with nothing in common with a short name is no help, whatever the distance says.
+        let usable = distance <= reach && distance < candidate.chars().count().min(name.chars().count());
+        if usable && best.is_none_or(|(nearest, _)| distance < nearest) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+        .or_else(|| candidates.into_iter().find(|candidate| is_akin(&wanted, &plain(candidate))))
+}
+
+/// Whether one of the words contains the other, or they begin with the same letters but for the last ones.
+fn is_akin(left: &str, right: &str) -> bool {
+    const FEWEST: usize = 4;
+    let shorter = left.chars().count().min(right.chars().count());
+    let shared = left.chars().zip(right.chars()).take_while(|(left, right)| left == right).count();
+    shorter >= FEWEST && (left.contains(right) || right.contains(left) || shared >= FEWEST && shared + 1 >= shorter)
+}
+
+/// "did you mean `x`?", if one of the candidates is near enough.
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// "`a`, `b` or `c`", cut after a dozen.
+pub fn one_of(names: &[&str]) -> String {
+    enumerate(names, "or")
+}
+
+/// "`a`, `b` and `c`", cut after a dozen.
+pub fn all_of(names: &[&str]) -> String {
+    enumerate(names, "and")
+}
+
+fn is_or_are(names: &[&str]) -> String {
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{verb} {}", all_of(names))
+}
+
+fn enumerate(names: &[&str], conjunction: &str) -> String {
+    const MOST: usize = 16;
+    let quoted: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
+    if names.len() > MOST {
+        return format!("{} {conjunction} {} more", quoted.join(", "), names.len() - MOST);
+    }
+    match quoted.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} {conjunction} {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::SourceId;
+
+    #[test]
+    fn the_nearest_name_is_found_for_typical_slips() {
+        let keys = ["timeout", "total_timeout", "retry", "pool", "hedge"];
+        for (slip, meant) in [
+            ("timeuot", "timeout"),
+            ("time_out", "timeout"),
+            ("totalTimeout", "total_timeout"),
+            ("retries", "retry"),
+            ("pol", "pool"),
+        ] {
+            assert_eq!(nearest(slip, keys), Some(meant), "{slip}");
+        }
+        assert_eq!(nearest("xyz", keys), None);
+        assert_eq!(nearest("a", ["b", "c"]), None);
+    }
+
+    #[test]
+    fn problems_come_in_the_order_of_the_file_and_each_once() {
+        let at = |start| Problem::error("x", Span::new(SourceId(0), start, start + 1), format!("at {start}"));
+        let mut problems = Problems::new();
+        for start in [30, 10, 20, 10] {
+            problems.push(at(start));
+        }
+        let messages: Vec<String> = problems.into_sorted().into_iter().map(|problem| problem.message).collect();
+        assert_eq!(messages, ["at 10", "at 20", "at 30"]);
+    }
+
+    #[test]
+    fn a_warning_is_no_error() {
+        let mut problems = Problems::new();
+        problems.push(Problem::warning("x", Span::NOWHERE, "odd"));
+        assert!(!problems.has_errors());
+    }
+
+    #[test]
+    fn unknown_names_list_what_there_is() {
+        let problem = Problem::unknown_name("component", "servcie", Span::NOWHERE, ["service", "db"]);
+        assert_eq!(problem.message, "no component is called `servcie`");
+        assert_eq!(problem.help.as_deref(), Some("did you mean `service`?"));
+        let far = Problem::unknown_name("component", "quux", Span::NOWHERE, ["service", "db"]);
+        assert_eq!(far.help.as_deref(), Some("there are `service` and `db`"));
+    }
+}

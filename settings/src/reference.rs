@@ -1,0 +1,384 @@
+//! From the book to reference pages: what a definition is, every setting with its unit, range and default.
+//!
+//! The same page is made as Markdown for the manual and as plain text for the terminal.
+
+use std::collections::BTreeSet;
+
+use crate::bind::range_in_words;
+use crate::book::{Body, Book, ChoiceShape, Content, FieldShape, FieldsShape, Shape};
+
+/// How much a page tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The definition alone; others are only named.
+    Own,
+    /// The definition and all that can be written inside it.
+    Whole,
+}
+
+/// How a page is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Markdown,
+    Text,
+}
+
+/// The reference page of a definition in Markdown.
+pub fn markdown(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
+    Page { book, format: Format::Markdown, text: String::new() }.write(name, heading, extent)
+}
+
+/// The reference page of a definition in plain text, no line wider than 100 characters.
+pub fn text(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
+    Page { book, format: Format::Text, text: String::new() }.write(name, heading, extent)
+}
+
+/// A definition's name as a heading: `PoolSettings` as "Pool", `service::Settings` as "Service".
+pub fn heading(book: &Book, name: &str) -> String {
+    let title = book.title(name);
+    let (module, kind) = title.rsplit_once("::").unwrap_or(("", title));
+    let kind = kind.strip_suffix("Settings").unwrap_or(kind);
+    let mut words =
+        if kind.is_empty() { module.rsplit("::").next().unwrap_or(title).replace('_', " ") } else { String::new() };
+    let mut before = ' ';
+    for c in kind.chars() {
+        let begins = c.is_uppercase() && !before.is_uppercase() && !words.is_empty();
+        if begins {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+        before = c;
+    }
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => title.to_string(),
+    }
+}
+
+/// A row of a table of settings.
+struct Row {
+    key: String,
+    value: String,
+    default: String,
+    doc: String,
+}
+
+struct Page<'b> {
+    book: &'b Book,
+    format: Format,
+    text: String,
+}
+
+impl Page<'_> {
+    fn write(mut self, name: &str, heading_text: &str, extent: Extent) -> String {
+        self.definition(name, heading_text, 1);
+        if extent == Extent::Whole {
+            for inner in reachable(self.book, name) {
+                let inner_heading = heading(self.book, &inner);
+                self.definition(&inner, &inner_heading, 2);
+            }
+        }
+        self.text.truncate(self.text.trim_end().len());
+        self.text.push('\n');
+        self.text
+    }
+
+    fn definition(&mut self, name: &str, heading: &str, level: usize) {
+        let Some(definition) = self.book.definition(name) else {
+            return;
+        };
+        self.heading(heading, level);
+        self.paragraph(&definition.doc);
+        match &definition.body {
+            Body::Pending => {}
+            Body::Fields(fields) => self.fields(fields),
+            Body::Choice(choice) => self.choice(choice),
+        }
+    }
+
+    fn heading(&mut self, heading: &str, level: usize) {
+        match self.format {
+            Format::Markdown => self.text.push_str(&format!("{} {heading}\n\n", "#".repeat(level))),
+            Format::Text => {
+                let line = if level == 1 { "=" } else { "-" };
+                self.text.push_str(&format!("{heading}\n{}\n\n", line.repeat(heading.chars().count())));
+            }
+        }
+    }
+
+    fn paragraph(&mut self, doc: &str) {
+        for paragraph in doc.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+            match self.format {
+                Format::Markdown => self.text.push_str(paragraph),
+                Format::Text => wrap(&mut self.text, &paragraph.replace('\n', " "), 0),
+            }
+            self.text.push_str("\n\n");
+        }
+    }
+
+    fn fields(&mut self, shape: &FieldsShape) {
+        if let Some(key) = shape.shorthand {
+            self.paragraph(&format!("A value that is not a map of these settings stands for `{key}` alone."));
+        }
+        let mut rows = Vec::new();
+        self.rows(shape, &mut rows);
+        self.table(&rows);
+    }
+
+    fn choice(&mut self, choice: &ChoiceShape) {
+        match choice.tag {
+            Some(tag) => self.paragraph(&format!("`{tag}` is one of these; its settings stand beside it.")),
+            None => self.paragraph("One of:"),
+        }
+        let mut rows = Vec::new();
+        if let Some(bare) = &choice.bare {
+            rows.push(Row {
+                key: String::new(),
+                value: self.shape(bare),
+                default: String::new(),
+                doc: "Without a word.".to_string(),
+            });
+        }
+        for variant in &choice.variants {
+            let (value, inner) = match &variant.content {
+                Content::Nothing => ("alone".to_string(), None),
+                Content::Value(shape) if variant.alone => (format!("alone, or {}", self.shape(shape)), None),
+                Content::Value(shape) => (self.shape(shape), None),
+                Content::Fields(fields) if variant.alone => ("alone, or a map of".to_string(), Some(fields)),
+                Content::Fields(fields) => ("a map of".to_string(), Some(fields)),
+            };
+            rows.push(Row {
+                key: variant.word.to_string(),
+                value,
+                default: String::new(),
+                doc: variant.doc.to_string(),
+            });
+            if let Some(fields) = inner {
+                let mut inner_rows = Vec::new();
+                self.rows(fields, &mut inner_rows);
+                rows.extend(
+                    inner_rows.into_iter().map(|row| Row { key: format!("{}.{}", variant.word, row.key), ..row }),
+                );
+            }
+        }
+        self.table(&rows);
+    }
+
+    /// The settings of a map, those of flattened structs among them; a flattened choice is a row that names it.
+    fn rows(&self, shape: &FieldsShape, rows: &mut Vec<Row>) {
+        for field in &shape.fields {
+            if field.flattened
+                && let Shape::Named(name) = &field.shape
+                && let Some(Body::Fields(fields)) = self.book.definition(name).map(|definition| &definition.body)
+            {
+                self.rows(fields, rows);
+                continue;
+            }
+            rows.push(self.row(field));
+        }
+    }
+
+    fn row(&self, field: &FieldShape) -> Row {
+        let mut value = match &field.shape {
+            Shape::Named(name) if field.flattened => self.flattened(name),
+            shape => self.shape(shape),
+        };
+        if let Some(range) = field.range {
+            value.push_str(&format!(", {}", range_in_words(range)));
+        }
+        let default = match &field.default {
+            Some(default) => format!("`{default}`"),
+            None if field.required => "required".to_string(),
+            None => "none".to_string(),
+        };
+        let mut doc = field.doc.replace("\n\n", " ").replace('\n', " ");
+        if field.live {
+            doc.push_str(" May change during a run.");
+        }
+        if let Some(example) = field.example {
+            doc.push_str(&format!(" Example: `{example}`."));
+        }
+        let key = if field.flattened { "(one of)".to_string() } else { field.key.to_string() };
+        Row { key, value, default, doc }
+    }
+
+    fn table(&mut self, rows: &[Row]) {
+        match self.format {
+            Format::Markdown => {
+                let with_defaults = rows.iter().any(|row| !row.default.is_empty());
+                self.text.push_str(if with_defaults {
+                    "| setting | value | default | what it is |\n| --- | --- | --- | --- |\n"
+                } else {
+                    "| word | value | what it is |\n| --- | --- | --- |\n"
+                });
+                for row in rows {
+                    let key = match row.key.as_str() {
+                        "" => "(none)".to_string(),
+                        "(one of)" => row.key.clone(),
+                        key => format!("`{key}`"),
+                    };
+                    let mut cells = vec![key, row.value.clone()];
+                    if with_defaults {
+                        cells.push(row.default.clone());
+                    }
+                    cells.push(row.doc.replace('\n', " "));
+                    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+                    self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
+                }
+                self.text.push('\n');
+            }
+            Format::Text => {
+                for row in rows {
+                    let default = match row.default.as_str() {
+                        "" => String::new(),
+                        "required" => " (required)".to_string(),
+                        "none" => String::new(),
+                        default => format!(" (default {default})"),
+                    };
+                    let key = if row.key.is_empty() { "(a value)" } else { &row.key };
+                    let line = format!("{key}: {}{default}", row.value).replace('`', "");
+                    wrap(&mut self.text, &line, 2);
+                    self.text.push('\n');
+                    wrap(&mut self.text, &row.doc.replace('\n', " "), 6);
+                    self.text.push('\n');
+                }
+                self.text.push('\n');
+            }
+        }
+    }
+
+    /// A shape in words.
+    fn shape(&self, shape: &Shape) -> String {
+        match shape {
+            Shape::Scalar(scalar) => match scalar.examples.first() {
+                Some(example) if scalar.name != "text" && !scalar.article.starts_with('`') => {
+                    format!("{} (`{example}`)", scalar.name)
+                }
+                _ => scalar.name.to_string(),
+            },
+            Shape::List(member) => format!("list of {}", self.shape(member)),
+            Shape::Pair(member) => format!("list of two: {}", self.shape(member)),
+            Shape::OneOrMany(member) => format!("{}, or a list of them", self.shape(member)),
+            Shape::Map(key, value) => format!("map from {} to {}", key.name, self.shape(value)),
+            Shape::NullOr(value) => format!("`null` or {}", self.shape(value)),
+            Shape::AnyOf(shapes) => shapes.iter().map(|shape| self.shape(shape)).collect::<Vec<_>>().join(" or "),
+            Shape::Named(name) => self.named(name),
+            Shape::Anything => "anything".to_string(),
+        }
+    }
+
+    /// The keys of a flattened choice, with the name of the definition that explains them.
+    fn flattened(&self, name: &str) -> String {
+        match self.book.definition(name).map(|definition| &definition.body) {
+            Some(Body::Choice(choice)) if is_plain(choice) => words(choice),
+            Some(Body::Choice(choice)) if choice.tag.is_none() => {
+                format!("{}: see {}", words(choice), self.named(name))
+            }
+            _ => self.named(name),
+        }
+    }
+
+    /// A definition in words: a choice of bare words lists them, anything else is named.
+    fn named(&self, name: &str) -> String {
+        if let Some(Body::Choice(choice)) = self.book.definition(name).map(|definition| &definition.body)
+            && is_plain(choice)
+        {
+            return words(choice);
+        }
+        let heading = heading(self.book, name);
+        match self.format {
+            Format::Markdown => format!("[{heading}](#{})", heading.to_lowercase().replace(' ', "-")),
+            Format::Text => heading.to_lowercase(),
+        }
+    }
+}
+
+/// All words of a choice: "`a`, `b` or `c`".
+fn words(choice: &ChoiceShape) -> String {
+    let words: Vec<String> = choice.variants.iter().map(|variant| format!("`{}`", variant.word)).collect();
+    match words.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        words => words.concat(),
+    }
+}
+
+/// Whether a choice has nothing but words.
+fn is_plain(choice: &ChoiceShape) -> bool {
+    let nothing_else = choice.variants.iter().all(|variant| variant.content == Content::Nothing);
+    choice.bare.is_none() && choice.tag.is_none() && nothing_else
+}
+
+/// The definitions that can be written inside one, in the order in which they are met, without those that a table names
+/// in full.
+fn reachable(book: &Book, name: &str) -> Vec<String> {
+    let mut seen = BTreeSet::from([name.to_string()]);
+    let mut order = vec![name.to_string()];
+    let mut next = 0;
+    while let Some(current) = order.get(next).cloned() {
+        next += 1;
+        let mut inner = Vec::new();
+        match book.definition(&current).map(|definition| &definition.body) {
+            Some(Body::Fields(fields)) => names_in_fields(fields, &mut inner),
+            Some(Body::Choice(choice)) => {
+                choice.bare.iter().for_each(|bare| names_in(bare, &mut inner));
+                for variant in &choice.variants {
+                    match &variant.content {
+                        Content::Nothing => {}
+                        Content::Value(shape) => names_in(shape, &mut inner),
+                        Content::Fields(fields) => names_in_fields(fields, &mut inner),
+                    }
+                }
+            }
+            _ => {}
+        }
+        for name in inner {
+            if seen.insert(name.clone()) {
+                order.push(name);
+            }
+        }
+    }
+    let told = |name: &String| match book.definition(name).map(|definition| &definition.body) {
+        Some(Body::Choice(choice)) => !is_plain(choice),
+        _ => true,
+    };
+    order.into_iter().skip(1).filter(told).collect()
+}
+
+fn names_in_fields(shape: &FieldsShape, names: &mut Vec<String>) {
+    shape.fields.iter().for_each(|field| names_in(&field.shape, names));
+}
+
+fn names_in(shape: &Shape, names: &mut Vec<String>) {
+    match shape {
+        Shape::Named(name) => names.push(name.clone()),
+        Shape::List(inner) | Shape::Pair(inner) | Shape::OneOrMany(inner) | Shape::NullOr(inner) => {
+            names_in(inner, names)
+        }
+        Shape::Map(_, inner) => names_in(inner, names),
+        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| names_in(shape, names)),
+        Shape::Scalar(_) | Shape::Anything => {}
+    }
+}
+
+/// Adds a text in lines of at most 100 characters, indented.
+fn wrap(page: &mut String, text: &str, indentation: usize) {
+    const WIDTH: usize = 100;
+    let mut column = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > WIDTH {
+            page.push('\n');
+            column = 0;
+        }
+        if column == 0 {
+            page.push_str(&" ".repeat(indentation));
+            column = indentation;
+        } else {
+            page.push(' ');
+            column += 1;
+        }
+        page.push_str(word);
+        column += length;
+    }
+}

@@ -1,0 +1,565 @@
+//! The calendar: what will happen, in one total order of (time, class, order of setting).
+//!
+//! A pending entry is one 16-byte number whose order is the order of events, so that comparing is comparing numbers;
+//! what is to happen lies in a slot beside it. Timers of a constant delay wait in lanes ([`Calendar::set_after`]),
+//! all others in a heap while they are few and in a wheel above it when they are many. Which of them holds an entry
+//! is a matter of speed alone: the order of events is the same.
+//!
+//! Cancelling frees the slot at once and leaves the entry behind; a later timer in the same slot has another stamp,
+//! so that the entry is recognised as dead when it is met. Dead entries never outnumber live ones by much.
+//!
+//! ```
+//! use sim_core::calendar::{Calendar, Class};
+//! let mut calendar = Calendar::new();
+//! calendar.set(20, Class::First, "doors close");
+//! let whistle = calendar.set(10, Class::First, "whistle");
+//! calendar.set_after(0, 20, Class::GivingUp, "gave up waiting");
+//! assert!(calendar.cancel(whistle));
+//! assert_eq!(calendar.pop_before(100), Some((20, "doors close")));
+//! assert_eq!(calendar.pop_before(100), Some((20, "gave up waiting")));
+//! assert_eq!(calendar.pop_before(100), None);
+//! ```
+
+use crate::lanes::Lanes;
+use crate::time::{Span, Time};
+use crate::wheel::Pending;
+use std::num::NonZeroU64;
+
+// The layout of a key, from its highest bit: 59 bits of time, 1 of class, 40 of sequence, 28 of slot.
+const SLOT_BITS: u32 = 28;
+const SEQUENCE_BITS: u32 = 40;
+const CLASS_SHIFT: u32 = SLOT_BITS + SEQUENCE_BITS;
+pub(crate) const TIME_SHIFT: u32 = CLASS_SHIFT + 1;
+const SLOTS_MAX: usize = (1 << SLOT_BITS) - 1;
+const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
+/// More than any key.
+const NO_KEY: u128 = u128::MAX;
+
+// The layout of a timer's name: 28 bits of slot plus one, 7 of lane, 29 of stamp.
+const LANE_BITS: u32 = 7;
+const NAME_STAMP_BITS: u32 = 29;
+const NAME_STAMP_MASK: u32 = (1 << NAME_STAMP_BITS) - 1;
+/// Stands in a timer's name where it is in no lane.
+const NO_LANE: usize = (1 << LANE_BITS) - 1;
+
+/// Marks the stamp of a free slot; the other bits are then the slot freed before it.
+const FREE: u32 = 1 << 31;
+const STAMP_MASK: u32 = FREE - 1;
+const LAST_FREE: u32 = STAMP_MASK;
+
+/// Dead entries that are not worth a compaction.
+const DEAD_TOLERATED: usize = 64;
+
+/// The last instant that a calendar tells apart, about 18 years: what is set later happens then.
+pub const TIME_MAX: Time = (1 << (128 - TIME_SHIFT)) - 1;
+
+/// The two classes of events of one instant: a reply that comes at exactly the timeout is in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Arrivals, completions, replies, faults, changes of settings, ends of back-off.
+    First = 0,
+    /// Timeouts, flushes of batches, hedges: what happens unless something of the first class prevents it.
+    GivingUp = 1,
+}
+
+/// The name of a timer that was set, for cancelling it. Eight bytes, also inside an `Option`.
+///
+/// The name of a timer that has gone off or was cancelled names nothing. (A name could be taken for another one after
+/// exactly 2²⁹ further timers, or a multiple of that.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimerId(NonZeroU64);
+
+impl TimerId {
+    #[inline]
+    fn new(slot: u32, lane: usize, stamp: u32) -> Self {
+        let name = ((u64::from(slot) + 1) << (LANE_BITS + NAME_STAMP_BITS))
+            | ((lane as u64) << NAME_STAMP_BITS)
+            | u64::from(stamp & NAME_STAMP_MASK);
+        TimerId(NonZeroU64::new(name).expect("the slot plus one is not zero"))
+    }
+
+    #[inline]
+    fn slot(self) -> u32 {
+        (self.0.get() >> (LANE_BITS + NAME_STAMP_BITS)) as u32 - 1
+    }
+
+    #[inline]
+    fn lane(self) -> usize {
+        (self.0.get() >> NAME_STAMP_BITS) as usize & NO_LANE
+    }
+
+    #[inline]
+    fn stamp(self) -> u32 {
+        self.0.get() as u32 & NAME_STAMP_MASK
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot<E> {
+    /// The low bits of the sequence number of the timer here, or the mark of a free slot.
+    stamp: u32,
+    event: E,
+}
+
+/// The payloads, with the free slots chained through their stamps.
+#[derive(Clone, Debug)]
+struct Slots<E> {
+    slots: Vec<Slot<E>>,
+    free: u32,
+    len: usize,
+}
+
+impl<E: Copy> Slots<E> {
+    #[inline]
+    fn insert(&mut self, stamp: u32, event: E) -> u32 {
+        self.len += 1;
+        if self.free == LAST_FREE {
+            assert!(self.slots.len() < SLOTS_MAX, "more than {SLOTS_MAX} timers are pending");
+            self.slots.push(Slot { stamp, event });
+            return self.slots.len() as u32 - 1;
+        }
+        let slot = self.free;
+        let place = &mut self.slots[slot as usize];
+        self.free = place.stamp & STAMP_MASK;
+        *place = Slot { stamp, event };
+        slot
+    }
+
+    #[inline]
+    fn release(&mut self, slot: u32) {
+        self.slots[slot as usize].stamp = FREE | self.free;
+        self.free = slot;
+        self.len -= 1;
+    }
+
+    #[inline]
+    fn is_alive(&self, key: u128) -> bool {
+        self.slots[slot_of(key) as usize].stamp == stamp_of(key)
+    }
+
+    /// The event of an entry that is alive; its slot is free afterwards.
+    #[inline]
+    fn take(&mut self, key: u128) -> Option<E> {
+        let slot = slot_of(key);
+        let place = &self.slots[slot as usize];
+        if place.stamp != stamp_of(key) {
+            return None;
+        }
+        let event = place.event;
+        self.release(slot);
+        Some(event)
+    }
+}
+
+#[inline]
+fn slot_of(key: u128) -> u32 {
+    key as u32 & SLOTS_MAX as u32
+}
+
+#[inline]
+fn stamp_of(key: u128) -> u32 {
+    (key >> SLOT_BITS) as u32 & STAMP_MASK
+}
+
+#[inline]
+pub(crate) fn time_of(key: u128) -> Time {
+    (key >> TIME_SHIFT) as Time
+}
+
+/// Events to come, each with an instant and a class, of which the next can be taken and any can be cancelled.
+///
+/// Events of one instant leave by class, and within a class in the order in which they were set. (That order is kept
+/// over 2⁴⁰ timers, about 10¹².)
+#[derive(Clone, Debug)]
+pub struct Calendar<E> {
+    lanes: Lanes,
+    pending: Pending,
+    /// Entries of `pending` that were cancelled.
+    pending_dead: usize,
+    slots: Slots<E>,
+    sequence: u64,
+}
+
+impl<E: Copy> Default for Calendar<E> {
+    fn default() -> Self {
+        Calendar {
+            lanes: Lanes::new(),
+            pending: Pending::new(),
+            pending_dead: 0,
+            slots: Slots { slots: Vec::new(), free: LAST_FREE, len: 0 },
+            sequence: 0,
+        }
+    }
+}
+
+impl<E: Copy> Calendar<E> {
+    /// An empty calendar.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of events to come.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.slots.len
+    }
+
+    /// Whether nothing is to come.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.slots.len == 0
+    }
+
+    /// Makes `event` happen at the instant `at`.
+    #[inline]
+    pub fn set(&mut self, at: Time, class: Class, event: E) -> TimerId {
+        let (key, slot, stamp) = self.enter(at, class, event);
+        self.pending.push(key);
+        TimerId::new(slot, NO_LANE, stamp)
+    }
+
+    /// Makes `event` happen `delay` after `now`: the same as [`set`](Self::set), but far cheaper where one delay is
+    /// used again and again, as with a timeout. Not for delays that are drawn at random: there are 64 lanes.
+    #[inline]
+    pub fn set_after(&mut self, now: Time, delay: Span, class: Class, event: E) -> TimerId {
+        let at = now.saturating_add(delay);
+        let Some(lane) = self.lanes.lane_for(delay, class, at) else { return self.set(at, class, event) };
+        let (key, slot, stamp) = self.enter(at, class, event);
+        self.lanes.push(lane, at, key);
+        TimerId::new(slot, lane, stamp)
+    }
+
+    /// Takes an event back; false if it has happened or was cancelled already.
+    #[inline]
+    pub fn cancel(&mut self, id: TimerId) -> bool {
+        let slot = id.slot();
+        match self.slots.slots.get(slot as usize) {
+            Some(place) if place.stamp & (FREE | NAME_STAMP_MASK) == id.stamp() => {}
+            _ => return false,
+        }
+        self.slots.release(slot);
+        if id.lane() == NO_LANE {
+            self.pending_dead += 1;
+            if 2 * self.pending_dead > self.pending.len() + DEAD_TOLERATED {
+                self.compact();
+            }
+        } else {
+            let slots = &self.slots;
+            self.lanes.cancelled(id.lane(), |key| slots.is_alive(key));
+        }
+        true
+    }
+
+    /// Whether the event is still to come.
+    pub fn is_set(&self, id: TimerId) -> bool {
+        let place = self.slots.slots.get(id.slot() as usize);
+        place.is_some_and(|place| place.stamp & (FREE | NAME_STAMP_MASK) == id.stamp())
+    }
+
+    /// The instant of the next event.
+    pub fn peek_time(&mut self) -> Option<Time> {
+        loop {
+            let (lane, other) = (self.lanes.least(), self.pending.least());
+            let key = lane.min(other);
+            if key == NO_KEY {
+                return None;
+            }
+            if self.slots.is_alive(key) {
+                return Some(time_of(key));
+            }
+            self.drop_dead(lane < other);
+        }
+    }
+
+    /// Takes the next event if it is to happen before `limit`.
+    #[inline]
+    pub fn pop_before(&mut self, limit: Time) -> Option<(Time, E)> {
+        let bound = if limit > TIME_MAX { NO_KEY } else { u128::from(limit) << TIME_SHIFT };
+        loop {
+            let (lane, other) = (self.lanes.least(), self.pending.least());
+            let key = lane.min(other);
+            if key >= bound {
+                return None;
+            }
+            let Some(event) = self.slots.take(key) else {
+                self.drop_dead(lane < other);
+                continue;
+            };
+            if lane < other {
+                self.lanes.drop_least();
+            } else {
+                self.pending.drop_least();
+            }
+            return Some((time_of(key), event));
+        }
+    }
+
+    /// The events to come for which `wanted` is true, in their order, each with its name and instant. Looks at all
+    /// and sorts, so it is for reports and rare interventions.
+    pub fn live(&self, wanted: impl Fn(&E) -> bool) -> Vec<(TimerId, Time, E)> {
+        let others = self.pending.keys().map(|key| (NO_LANE, key));
+        let mut found: Vec<(u128, usize)> = Vec::new();
+        for (lane, key) in self.lanes.keys().chain(others) {
+            if self.slots.is_alive(key) && wanted(&self.slots.slots[slot_of(key) as usize].event) {
+                found.push((key, lane));
+            }
+        }
+        found.sort_unstable();
+        let named = found.into_iter().map(|(key, lane)| {
+            let id = TimerId::new(slot_of(key), lane, stamp_of(key));
+            (id, time_of(key), self.slots.slots[slot_of(key) as usize].event)
+        });
+        named.collect()
+    }
+
+    /// Memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.lanes.bytes() + self.pending.bytes() + self.slots.slots.capacity() * size_of::<Slot<E>>()
+    }
+
+    #[inline]
+    fn enter(&mut self, at: Time, class: Class, event: E) -> (u128, u32, u32) {
+        let sequence = self.sequence;
+        self.sequence = (sequence + 1) & SEQUENCE_MASK;
+        let stamp = sequence as u32 & STAMP_MASK;
+        let slot = self.slots.insert(stamp, event);
+        let key = (u128::from(at.min(TIME_MAX)) << TIME_SHIFT)
+            | (u128::from(class as u8) << CLASS_SHIFT)
+            | u128::from((sequence << SLOT_BITS) | u64::from(slot))
+            | (u128::from(sequence >> (64 - SLOT_BITS)) << 64);
+        (key, slot, stamp)
+    }
+
+    #[inline]
+    fn drop_dead(&mut self, in_lane: bool) {
+        if in_lane {
+            let slots = &self.slots;
+            self.lanes.drop_dead(|key| slots.is_alive(key));
+        } else {
+            self.pending.drop_least();
+            self.pending_dead -= 1;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn compact(&mut self) {
+        let slots = &self.slots;
+        self.pending.retain(|key| slots.is_alive(key));
+        self.pending_dead = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// The obvious calendar: a sorted map from (time, class, order of setting) to the event.
+    type Twin = BTreeMap<(Time, Class, u64), u32>;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Set(Span, Class),
+        SetAfter(Span, Class),
+        SetMany(Vec<Span>),
+        Cancel(prop::sample::Index),
+        CancelAgain(prop::sample::Index),
+        CancelMost,
+        Peek,
+        PopBefore(Span, usize),
+        Clone,
+    }
+
+    fn class() -> impl Strategy<Value = Class> {
+        prop_oneof![Just(Class::First), Just(Class::GivingUp)]
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let delay = prop_oneof![0u64..8, (0u32..45, 0u64..64).prop_map(|(magnitude, x)| x << magnitude)];
+        prop_oneof![
+            8 => (delay.clone(), class()).prop_map(|(delay, class)| Step::Set(delay, class)),
+            8 => (0u64..100, class()).prop_map(|(choice, class)| Step::SetAfter(choice * choice % 97, class)),
+            1 => prop::collection::vec(delay.clone(), 1..80).prop_map(Step::SetMany),
+            6 => any::<prop::sample::Index>().prop_map(Step::Cancel),
+            2 => any::<prop::sample::Index>().prop_map(Step::CancelAgain),
+            1 => Just(Step::CancelMost),
+            2 => Just(Step::Peek),
+            8 => (delay, 1usize..12).prop_map(|(ahead, times)| Step::PopBefore(ahead, times)),
+            1 => Just(Step::Clone),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn events_leave_as_from_a_sorted_map(wheel_from in 8usize..200, steps in prop::collection::vec(step(), 1..150)) {
+            let mut calendar: Calendar<u32> = Calendar::new();
+            calendar.pending = Pending::with_wheel_from(wheel_from);
+            let mut twin = Twin::new();
+            let mut names: Vec<(TimerId, (Time, Class, u64))> = Vec::new();
+            let mut gone: Vec<TimerId> = Vec::new();
+            let (mut now, mut count) = (0, 0);
+            let note = |twin: &mut Twin, count: &mut u32, at, class| {
+                *count += 1;
+                let order = (at, class, u64::from(*count));
+                twin.insert(order, *count);
+                order
+            };
+            for step in steps {
+                match step {
+                    Step::Set(delay, class) => {
+                        let order = note(&mut twin, &mut count, now + delay, class);
+                        names.push((calendar.set(now + delay, class, count), order));
+                    }
+                    Step::SetAfter(delay, class) => {
+                        let order = note(&mut twin, &mut count, now + delay, class);
+                        names.push((calendar.set_after(now, delay, class, count), order));
+                    }
+                    Step::SetMany(delays) => {
+                        for delay in delays {
+                            let order = note(&mut twin, &mut count, now + delay, Class::First);
+                            names.push((calendar.set(now + delay, Class::First, count), order));
+                        }
+                    }
+                    Step::Cancel(index) if !names.is_empty() => {
+                        let (id, order) = names.swap_remove(index.index(names.len()));
+                        prop_assert!(calendar.is_set(id));
+                        prop_assert!(calendar.cancel(id));
+                        prop_assert!(twin.remove(&order).is_some());
+                        gone.push(id);
+                    }
+                    Step::CancelAgain(index) if !gone.is_empty() => {
+                        prop_assert!(!calendar.cancel(gone[index.index(gone.len())]));
+                    }
+                    Step::CancelMost => {
+                        for (id, order) in names.drain(names.len() / 4..) {
+                            prop_assert!(calendar.cancel(id));
+                            twin.remove(&order);
+                            gone.push(id);
+                        }
+                    }
+                    Step::Peek => {
+                        prop_assert_eq!(calendar.peek_time(), twin.first_key_value().map(|(order, _)| order.0));
+                    }
+                    Step::PopBefore(ahead, times) => {
+                        let limit = now + ahead;
+                        for _ in 0..times {
+                            let expected = twin.first_entry().filter(|entry| entry.key().0 < limit);
+                            let expected = expected.map(|entry| entry.remove_entry());
+                            let got = calendar.pop_before(limit);
+                            prop_assert_eq!(got, expected.map(|(order, event)| (order.0, event)));
+                            let Some((order, _)) = expected else { break };
+                            now = order.0;
+                            let place = names.iter().position(|name| name.1 == order);
+                            gone.extend(place.map(|place| names.swap_remove(place).0));
+                        }
+                    }
+                    Step::Clone => calendar = calendar.clone(),
+                    Step::Cancel(_) | Step::CancelAgain(_) => {}
+                }
+                prop_assert_eq!(calendar.len(), twin.len());
+                let dead = calendar.pending.keys().filter(|&key| !calendar.slots.is_alive(key)).count();
+                prop_assert_eq!(dead, calendar.pending_dead);
+                let dead = calendar.lanes.entries() + calendar.pending.len() - calendar.len();
+                prop_assert!(dead <= calendar.len() + DEAD_TOLERATED + 32 * crate::lanes::LANES_MAX);
+            }
+            let live = calendar.live(|_| true);
+            let events: Vec<(Time, u32)> = live.iter().map(|&(_, at, event)| (at, event)).collect();
+            prop_assert_eq!(events, twin.iter().map(|(order, &event)| (order.0, event)).collect::<Vec<_>>());
+            for (id, _, _) in live {
+                prop_assert!(calendar.cancel(id));
+            }
+            prop_assert!(calendar.is_empty() && calendar.peek_time().is_none());
+        }
+    }
+
+    #[test]
+    fn givings_up_come_after_everything_else_of_their_instant() {
+        let mut calendar = Calendar::new();
+        calendar.set_after(0, 50, Class::GivingUp, "timeout");
+        calendar.set(50, Class::First, "reply");
+        calendar.set(50, Class::GivingUp, "hedge");
+        calendar.set_after(10, 40, Class::First, "packet");
+        calendar.set(51, Class::First, "next");
+        let mut order = Vec::new();
+        while let Some((_, event)) = calendar.pop_before(51) {
+            order.push(event);
+        }
+        assert_eq!(order, ["reply", "packet", "timeout", "hedge"]);
+        assert_eq!(calendar.len(), 1, "what falls exactly at the limit does not happen before it");
+    }
+
+    #[test]
+    fn an_instant_beyond_the_last_one_is_the_last_one() {
+        let mut calendar = Calendar::new();
+        calendar.set(Time::MAX, Class::First, 'a');
+        calendar.set_after(5, Span::MAX, Class::First, 'b');
+        calendar.set(TIME_MAX, Class::First, 'c');
+        calendar.set(TIME_MAX + 6, Class::First, 'd');
+        assert_eq!(calendar.pop_before(TIME_MAX), None);
+        let all = std::iter::from_fn(|| calendar.pop_before(Time::MAX)).collect::<Vec<_>>();
+        assert_eq!(all, [(TIME_MAX, 'a'), (TIME_MAX, 'b'), (TIME_MAX, 'c'), (TIME_MAX, 'd')]);
+    }
+
+    #[test]
+    fn timeouts_that_never_fire_keep_memory_to_those_in_flight() {
+        let mut calendar = Calendar::new();
+        let mut in_flight = std::collections::VecDeque::new();
+        for now in 0..200_000 {
+            in_flight.push_back(calendar.set_after(now, 1_000_000, Class::GivingUp, now as u32));
+            if in_flight.len() > 100 {
+                assert!(in_flight.pop_front().is_some_and(|id| calendar.cancel(id)));
+            }
+        }
+        assert_eq!(calendar.len(), 100);
+        assert!(calendar.lanes.entries() < 300 && calendar.bytes() < 64 * 1024);
+    }
+
+    #[test]
+    fn delays_beyond_the_lanes_keep_the_order_and_later_settings_get_lanes_again() {
+        let mut calendar = Calendar::new();
+        for delay in 0..200u64 {
+            calendar.set_after(0, 1000 - delay, Class::First, delay);
+        }
+        assert_eq!(calendar.lanes.entries(), crate::lanes::LANES_MAX);
+        let order: Vec<u64> = std::iter::from_fn(|| calendar.pop_before(2000)).map(|(_, delay)| delay).collect();
+        assert_eq!(order, (0..200).rev().collect::<Vec<_>>());
+        for now in 2000..6000 {
+            calendar.set_after(now, 77, Class::First, now);
+        }
+        assert!(calendar.lanes.entries() > 2000, "an empty lane is taken over");
+        for now in 2000..6000 {
+            assert_eq!(calendar.pop_before(10_000), Some((now + 77, now)));
+        }
+    }
+
+    #[test]
+    fn lanes_change_hands_again_and_again() {
+        let mut calendar = Calendar::new();
+        for round in 0..200 {
+            // So many refusals that an empty lane is looked for.
+            for now in 0..1100 {
+                let now = 2000 * round + now;
+                calendar.set_after(now, 1_000_000 + round, Class::First, now);
+            }
+            assert!(calendar.lanes.entries() > 0);
+            while calendar.pop_before(Time::MAX).is_some() {}
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_disturb_the_order() {
+        let mut calendar = Calendar::new();
+        for now in [100, 50, 120, 70] {
+            calendar.set_after(now, 10, Class::First, now);
+        }
+        let order: Vec<u64> = std::iter::from_fn(|| calendar.pop_before(1000)).map(|(at, _)| at).collect();
+        assert_eq!(order, [60, 80, 110, 130]);
+    }
+
+    #[test]
+    fn an_optional_timer_is_eight_bytes() {
+        assert_eq!(size_of::<Option<TimerId>>(), 8);
+    }
+}

@@ -1,0 +1,211 @@
+//! Calls: the frames of which requests are made.
+//!
+//! A request is a tree of calls; each call is one small frame that says who called, who serves, since when. Frames live
+//! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
+//! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
+
+use crate::time::Time;
+
+/// Names a node of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+/// Names a call for as long as it is open; afterwards it names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl CallId {
+    /// The key as one number, for a waiting line or a timer.
+    pub fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+
+    /// The reverse of [`CallId::to_bits`].
+    pub fn from_bits(bits: u64) -> CallId {
+        CallId { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// No parent: nobody waits for the answer.
+pub(crate) const NONE: u32 = u32::MAX;
+
+pub(crate) const ROOT: u8 = 1;
+pub(crate) const ABANDONED: u8 = 2;
+pub(crate) const RETRY: u8 = 4;
+pub(crate) const BACKGROUND: u8 = 8;
+pub(crate) const DELIVERED: u8 = 16;
+pub(crate) const REPLYING: u8 = 32;
+
+/// One call: 40 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    /// When it arrived; for a root, when it should have been sent.
+    pub(crate) since: Time,
+    /// Key of its random draws.
+    pub(crate) key: u64,
+    /// Index of the calling frame; the source node for a root; an entry of `given_up` for an abandoned one.
+    pub(crate) parent: u32,
+    /// Odd while open.
+    pub(crate) generation: u32,
+    /// Who serves it.
+    pub(crate) node: u32,
+    /// What the serving node wants to remember of it.
+    pub(crate) ticket: u32,
+    /// Row of the table of profiles (op, size).
+    pub(crate) profile: u16,
+    /// Row of the table of network paths between caller and callee.
+    pub(crate) path: u16,
+    /// How many draws it has made.
+    pub(crate) draws: u16,
+    pub(crate) flags: u8,
+    /// 0 is the most important.
+    pub(crate) priority: u8,
+}
+
+/// What some requests carry and most do not.
+#[derive(Clone, Copy, Debug)]
+pub struct Baggage {
+    /// The data key that the request is about.
+    pub data_key: u64,
+    /// The instant after which nobody wants the answer.
+    pub deadline: Time,
+    /// How many items the call carries; more than one for a batch.
+    pub items: u32,
+}
+
+impl Baggage {
+    /// Neither key nor deadline.
+    pub const EMPTY: Baggage = Baggage { data_key: 0, deadline: Time::MAX, items: 1 };
+}
+
+/// All open calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Calls {
+    frames: Vec<Frame>,
+    baggage: Vec<Baggage>,
+    free: Vec<u32>,
+    carries_baggage: bool,
+    pub(crate) open: usize,
+}
+
+impl Calls {
+    /// From now on calls carry baggage; to be asked for before the first call.
+    pub(crate) fn carry_baggage(&mut self) {
+        assert!(self.frames.is_empty(), "baggage is decided before the first call");
+        self.carries_baggage = true;
+    }
+
+    #[inline]
+    pub(crate) fn insert(&mut self, mut frame: Frame, baggage: Baggage) -> CallId {
+        self.open += 1;
+        let index = if let Some(index) = self.free.pop() {
+            frame.generation = self.frames[index as usize].generation.wrapping_add(1);
+            self.frames[index as usize] = frame;
+            index
+        } else {
+            frame.generation = 1;
+            self.frames.push(frame);
+            (self.frames.len() - 1) as u32
+        };
+        if self.carries_baggage {
+            if self.baggage.len() <= index as usize {
+                self.baggage.push(baggage);
+            } else {
+                self.baggage[index as usize] = baggage;
+            }
+        }
+        CallId { index, generation: frame.generation }
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, index: u32) {
+        let frame = &mut self.frames[index as usize];
+        debug_assert!(frame.generation & 1 == 1, "a call ends once");
+        frame.generation = frame.generation.wrapping_add(1);
+        self.open -= 1;
+        self.free.push(index);
+    }
+
+    #[inline]
+    pub(crate) fn is_open(&self, call: CallId) -> bool {
+        self.frames[call.index as usize].generation == call.generation
+    }
+
+    #[inline]
+    pub(crate) fn at(&self, index: u32) -> &Frame {
+        &self.frames[index as usize]
+    }
+
+    #[inline]
+    pub(crate) fn at_mut(&mut self, index: u32) -> &mut Frame {
+        &mut self.frames[index as usize]
+    }
+
+    #[inline]
+    pub(crate) fn id(&self, index: u32) -> CallId {
+        CallId { index, generation: self.frames[index as usize].generation }
+    }
+
+    #[inline]
+    pub(crate) fn baggage(&self, index: u32) -> Baggage {
+        if self.carries_baggage { self.baggage[index as usize] } else { Baggage::EMPTY }
+    }
+
+    #[inline]
+    pub(crate) fn set_baggage(&mut self, index: u32, baggage: Baggage) {
+        if self.carries_baggage {
+            self.baggage[index as usize] = baggage;
+        }
+    }
+
+    /// Open calls in slab order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Frame)> {
+        self.frames.iter().enumerate().filter(|(_, f)| f.generation & 1 == 1).map(|(i, f)| (i as u32, f))
+    }
+
+    /// Bytes taken by frames and baggage.
+    pub(crate) fn bytes(&self) -> usize {
+        self.frames.capacity() * size_of::<Frame>()
+            + self.baggage.capacity() * size_of::<Baggage>()
+            + self.free.capacity() * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_forty_bytes() {
+        assert_eq!(size_of::<Frame>(), 40);
+    }
+
+    #[test]
+    fn a_key_outlives_its_call_harmlessly() {
+        let mut calls = Calls::default();
+        let frame = Frame {
+            since: 0,
+            key: 0,
+            parent: NONE,
+            generation: 0,
+            node: 0,
+            ticket: 0,
+            profile: 0,
+            path: 0,
+            draws: 0,
+            flags: 0,
+            priority: 0,
+        };
+        let first = calls.insert(frame, Baggage::EMPTY);
+        calls.remove(first.index);
+        let second = calls.insert(frame, Baggage::EMPTY);
+        assert_eq!(first.index, second.index);
+        assert!(!calls.is_open(first));
+        assert!(calls.is_open(second));
+        assert_eq!(CallId::from_bits(second.to_bits()), second);
+        assert_eq!(calls.open, 1);
+    }
+}

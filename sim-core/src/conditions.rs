@@ -1,0 +1,277 @@
+//! Conditions: the state in which faults leave a node or a network path.
+//!
+//! The verbs of the engine consult them; components never do. Overlapping faults compose: factors multiply, latencies
+//! add, a node that was taken down twice must be brought up twice.
+
+use crate::engine::Stashed;
+use crate::outcome::Outcome;
+use crate::random::mix;
+use crate::time::{MILLISECOND, Span, Time};
+
+/// The state of one node.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    special: bool,
+    down: u32,
+    /// Working times are multiplied by this.
+    slowdown: f64,
+    /// Added to every working time.
+    added: Span,
+    /// Shares of arriving calls that are answered with an outcome at once; one entry an acting fault.
+    errors: Vec<(u32, f64, Outcome)>,
+    paused: u32,
+    stash: Vec<Stashed>,
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Condition { special: false, down: 0, slowdown: 1.0, added: 0, errors: Vec::new(), paused: 0, stash: Vec::new() }
+    }
+}
+
+impl Condition {
+    #[inline]
+    pub(crate) fn is_special(&self) -> bool {
+        self.special
+    }
+
+    /// True where it can be called.
+    #[inline]
+    pub fn is_up(&self) -> bool {
+        self.down == 0
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused > 0
+    }
+
+    #[inline]
+    pub(crate) fn stretched(&self, span: Span) -> Span {
+        if !self.special {
+            return span;
+        }
+        let stretched = if self.slowdown == 1.0 { span } else { (span as f64 * self.slowdown + 0.5) as Span };
+        stretched.saturating_add(self.added)
+    }
+
+    /// By how much working times are stretched.
+    pub fn slowdown(&self) -> f64 {
+        self.slowdown
+    }
+
+    /// A fault makes it slower by a factor (or, undone, faster again).
+    pub fn multiply_slowdown(&mut self, factor: f64) {
+        self.slowdown *= factor;
+        // Faults that undo each other must leave exactly nothing behind.
+        if (self.slowdown - 1.0).abs() < 1e-9 {
+            self.slowdown = 1.0;
+        }
+        self.settle();
+    }
+
+    /// A fault adds to every working time.
+    pub fn add_latency(&mut self, span: Span) {
+        self.added = self.added.saturating_add(span);
+        self.settle();
+    }
+
+    /// That fault ends.
+    pub fn remove_latency(&mut self, span: Span) {
+        self.added = self.added.saturating_sub(span);
+        self.settle();
+    }
+
+    /// Fault number `fault` makes a share of the arriving calls fail.
+    pub fn add_errors(&mut self, fault: u32, fraction: f64, outcome: Outcome) {
+        self.errors.push((fault, fraction, outcome));
+        self.settle();
+    }
+
+    /// That fault ends.
+    pub fn remove_errors(&mut self, fault: u32) {
+        self.errors.retain(|(f, _, _)| *f != fault);
+        self.settle();
+    }
+
+    /// How an arriving call is refused, if it is; `key` decides for a share of them.
+    pub(crate) fn refuses(&self, key: u64) -> Option<Outcome> {
+        if self.down > 0 {
+            return Some(Outcome::Unavailable);
+        }
+        self.errors.iter().find_map(|(fault, fraction, outcome)| {
+            let unit = (mix(key.wrapping_add(*fault as u64 + 1)) >> 11) as f64 * (1.0 / (1u64 << 53) as f64);
+            (unit < *fraction).then_some(*outcome)
+        })
+    }
+
+    /// True if it was up until now.
+    pub(crate) fn take_down(&mut self) -> bool {
+        self.down += 1;
+        self.settle();
+        self.down == 1
+    }
+
+    /// True if it is up from now on.
+    pub(crate) fn bring_up(&mut self) -> bool {
+        if self.down == 0 {
+            return false;
+        }
+        self.down -= 1;
+        self.settle();
+        self.down == 0
+    }
+
+    pub(crate) fn pause(&mut self, _now: Time) -> bool {
+        self.paused += 1;
+        self.settle();
+        self.paused == 1
+    }
+
+    pub(crate) fn resume(&mut self) -> Vec<Stashed> {
+        if self.paused == 0 {
+            return Vec::new();
+        }
+        self.paused -= 1;
+        self.settle();
+        if self.paused > 0 { Vec::new() } else { std::mem::take(&mut self.stash) }
+    }
+
+    pub(crate) fn stash(&mut self, stashed: Stashed) {
+        self.stash.push(stashed);
+    }
+
+    pub(crate) fn forget_stash(&mut self) {
+        self.stash.clear();
+    }
+
+    fn settle(&mut self) {
+        self.special =
+            self.down > 0 || self.paused > 0 || self.slowdown != 1.0 || self.added > 0 || !self.errors.is_empty();
+    }
+}
+
+/// The network between the two ends of a link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// From caller to callee.
+    pub there: Span,
+    /// From callee to caller.
+    pub back: Span,
+    /// Nanoseconds a byte takes, per direction; 0 for no limit.
+    pub nanoseconds_per_byte: f64,
+    /// Share of packets lost each way.
+    pub loss: f64,
+    /// Added each way by faults.
+    pub added: Span,
+    /// Share lost by faults.
+    pub added_loss: f64,
+    /// Nothing gets through while above 0.
+    pub cuts: u32,
+    /// Whether a lost packet is sent again (a connection that stays) or the call is lost.
+    pub retransmits: bool,
+}
+
+impl Default for Path {
+    fn default() -> Self {
+        Path {
+            there: 0,
+            back: 0,
+            nanoseconds_per_byte: 0.0,
+            loss: 0.0,
+            added: 0,
+            added_loss: 0.0,
+            cuts: 0,
+            retransmits: true,
+        }
+    }
+}
+
+/// First retransmission after 200 ms, doubling (the least retransmission timeout of Linux, `TCP_RTO_MIN`).
+const RETRANSMISSION: Span = 200 * MILLISECOND;
+/// After so many the connection is given up.
+const RETRANSMISSIONS: u32 = 8;
+
+impl Path {
+    pub(crate) fn there(&self) -> Span {
+        self.there + self.added
+    }
+
+    /// True where every call takes the same time.
+    pub(crate) fn is_constant(&self) -> bool {
+        self.nanoseconds_per_byte == 0.0 && self.loss == 0.0 && self.added_loss == 0.0
+    }
+
+    /// How long a call of that size is under way; `None` where it is lost for good.
+    pub(crate) fn delay_there(&self, size_bytes: u64, key: u64) -> Option<Span> {
+        let transfer = (size_bytes as f64 * self.nanoseconds_per_byte) as Span;
+        self.with_losses(self.there + self.added + transfer, key ^ 0x7468_6572_6500)
+    }
+
+    /// How long an answer is under way; `None` where it is lost for good.
+    pub(crate) fn delay_back(&self, key: u64) -> Option<Span> {
+        self.with_losses(self.back + self.added, key ^ 0x6261_636b_0000)
+    }
+
+    fn with_losses(&self, delay: Span, key: u64) -> Option<Span> {
+        if self.cuts > 0 {
+            return None;
+        }
+        let loss = 1.0 - (1.0 - self.loss) * (1.0 - self.added_loss);
+        if loss == 0.0 {
+            return Some(delay);
+        }
+        let mut key = key;
+        let mut waited = 0;
+        for n in 0..=RETRANSMISSIONS {
+            key = mix(key.wrapping_add(0x9e37_79b9_7f4a_7c15));
+            if (key >> 11) as f64 * (1.0 / (1u64 << 53) as f64) >= loss {
+                return Some(delay + waited);
+            }
+            if !self.retransmits {
+                return None;
+            }
+            waited += RETRANSMISSION << n;
+        }
+        None
+    }
+
+    /// After how long a lost call ends with `reset`; `None` where nobody ever notices.
+    pub(crate) fn reset_after(&self) -> Option<Span> {
+        self.retransmits.then_some(RETRANSMISSION * ((1 << (RETRANSMISSIONS + 1)) - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_faults_compose_and_leave_nothing_behind() {
+        let mut condition = Condition::default();
+        condition.multiply_slowdown(5.0);
+        condition.multiply_slowdown(3.0);
+        assert_eq!(condition.stretched(10), 150);
+        condition.multiply_slowdown(1.0 / 5.0);
+        condition.multiply_slowdown(1.0 / 3.0);
+        assert!(!condition.is_special());
+        assert!(condition.take_down());
+        assert!(!condition.take_down());
+        assert!(!condition.bring_up());
+        assert!(condition.bring_up());
+        assert!(!condition.bring_up());
+    }
+
+    #[test]
+    fn a_lost_packet_costs_200_ms_and_then_twice_that() {
+        let path = Path { there: 1000, loss: 0.5, ..Path::default() };
+        let mut seen = std::collections::BTreeMap::new();
+        for key in 0..10_000 {
+            *seen.entry(path.delay_there(0, mix(key)).map(|d| d / MILLISECOND)).or_insert(0) += 1;
+        }
+        let of = |ms| seen[&Some(ms)] as f64 / 10_000.0;
+        // Within five standard errors of 1/2, 1/4, 1/8.
+        assert!((of(0) - 0.5).abs() < 0.025);
+        assert!((of(200) - 0.25).abs() < 0.022);
+        assert!((of(600) - 0.125).abs() < 0.017);
+    }
+}

@@ -1,0 +1,135 @@
+//! The machines of a network: cores that the work of nodes shares.
+//!
+//! A machine is a [`Host`] of containers; a node that has cores of its own is the one container of a machine of its own.
+//! The engine keeps one timer a machine, for whatever completes next there.
+
+use crate::calendar::TimerId;
+use crate::calls::NodeId;
+use crate::engine::Timer;
+use crate::sharing::{Container, Host, JobId};
+use crate::slab::Slab;
+use crate::time::{Span, Time};
+
+/// A container on a machine: what a node's work runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CpuId {
+    /// The machine.
+    pub machine: u32,
+    /// The container on it.
+    pub container: Container,
+}
+
+/// Work under way on a core, to take it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuJob {
+    job: JobId,
+    number: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Machine {
+    host: Host,
+    timer: Option<TimerId>,
+    /// Busy core-time at the end of the warm-up, of the machine and of each container.
+    busy_before: u128,
+    containers: Vec<(Container, u128)>,
+}
+
+/// All machines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cpus {
+    machines: Vec<Machine>,
+    /// Whom to tell: node, its epoch, its timer; by the job's number.
+    jobs: Slab<(NodeId, u16, Timer)>,
+}
+
+impl Cpus {
+    pub(crate) fn add_machine(&mut self, cores: f64) -> u32 {
+        self.machines.push(Machine { host: Host::new(cores), timer: None, busy_before: 0, containers: Vec::new() });
+        (self.machines.len() - 1) as u32
+    }
+
+    pub(crate) fn add_container(&mut self, machine: u32, weight: u32, limit: Option<f64>) -> CpuId {
+        let m = &mut self.machines[machine as usize];
+        let container = m.host.add_container(0, weight, limit);
+        m.containers.push((container, 0));
+        CpuId { machine, container }
+    }
+
+    pub(crate) fn add(&mut self, now: Time, cpu: CpuId, work: Span, tell: (NodeId, u16, Timer)) -> CpuJob {
+        let number = self.jobs.insert(tell);
+        let job = self.machines[cpu.machine as usize].host.add(now, cpu.container, number, work);
+        CpuJob { job, number }
+    }
+
+    /// What was left of it; `None` if it is complete.
+    pub(crate) fn remove(&mut self, now: Time, cpu: CpuId, job: CpuJob) -> Option<Span> {
+        let left = self.machines[cpu.machine as usize].host.remove(now, job.job)?;
+        self.jobs.remove(job.number);
+        Some(left)
+    }
+
+    /// What has completed, in order: whom to tell.
+    pub(crate) fn complete(&mut self, now: Time, machine: u32, done: &mut Vec<(NodeId, u16, Timer)>) {
+        let mut numbers = Vec::new();
+        self.machines[machine as usize].host.complete_due(now, &mut numbers);
+        done.extend(numbers.into_iter().filter_map(|number| self.jobs.remove(number)));
+    }
+
+    /// All work of a container ends without completing.
+    pub(crate) fn clear(&mut self, now: Time, cpu: CpuId) {
+        let mut numbers = Vec::new();
+        self.machines[cpu.machine as usize].host.clear(now, cpu.container, &mut numbers);
+        for number in numbers {
+            self.jobs.remove(number);
+        }
+    }
+
+    pub(crate) fn set_speed(&mut self, now: Time, cpu: CpuId, factor: f64) {
+        self.machines[cpu.machine as usize].host.set_container_speed(now, cpu.container, factor);
+    }
+
+    pub(crate) fn set_cores(&mut self, now: Time, machine: u32, cores: f64) {
+        self.machines[machine as usize].host.set_capacity(now, cores);
+    }
+
+    /// The timer that is set for a machine, and when something completes next there.
+    pub(crate) fn due(&mut self, machine: u32) -> (Option<TimerId>, Option<Time>) {
+        let m = &mut self.machines[machine as usize];
+        (m.timer.take(), m.host.next_completion())
+    }
+
+    pub(crate) fn armed(&mut self, machine: u32, timer: Option<TimerId>) {
+        self.machines[machine as usize].timer = timer;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.machines.len()
+    }
+
+    pub(crate) fn cores(&self, machine: u32) -> f64 {
+        self.machines[machine as usize].host.cores()
+    }
+
+    /// Core-nanoseconds used since the end of the warm-up.
+    pub(crate) fn busy(&self, now: Time, cpu: CpuId) -> u128 {
+        let m = &self.machines[cpu.machine as usize];
+        let before = m.containers.iter().find(|(c, _)| *c == cpu.container).map_or(0, |(_, b)| *b);
+        m.host.container_busy(now, cpu.container) - before
+    }
+
+    /// The same of a whole machine.
+    pub(crate) fn machine_busy(&self, now: Time, machine: u32) -> u128 {
+        let m = &self.machines[machine as usize];
+        m.host.busy(now) - m.busy_before
+    }
+
+    pub(crate) fn begin_measuring(&mut self, now: Time) {
+        for machine in &mut self.machines {
+            machine.busy_before = machine.host.busy(now);
+            for (container, before) in &mut machine.containers {
+                *before = machine.host.container_busy(now, *container);
+            }
+        }
+    }
+}

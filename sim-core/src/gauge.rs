@@ -1,0 +1,139 @@
+//! A gauge: a whole number that changes at instants and is averaged over time.
+//!
+//! It integrates only when it changes, in exact integers, so that a law such as Little's can be checked to the
+//! nanosecond at the end of a run, and so that it costs nothing while nothing happens.
+
+use crate::time::Time;
+
+/// A time-weighted whole number: how many are in flight, how many places are held, how many bytes are in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gauge {
+    /// State: the present value.
+    value: u64,
+    /// State: the instant up to which `integral` counts.
+    since: Time,
+    /// Measure: value times nanoseconds since the last reset.
+    integral: u128,
+    /// Measure: the greatest value since the last reset.
+    max: u64,
+}
+
+impl Gauge {
+    /// A gauge that shows `value` from `now` on.
+    pub const fn new(now: Time, value: u64) -> Self {
+        Self { value, since: now, integral: 0, max: value }
+    }
+
+    /// The present value.
+    #[inline]
+    pub const fn value(&self) -> u64 {
+        self.value
+    }
+
+    /// The greatest value since the last reset, the value at the reset included.
+    #[inline]
+    pub const fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// From `now` on the value is `value`. Changes come in the order of time; several at one instant are allowed, and
+    /// each counts for the maximum.
+    #[inline]
+    pub fn set(&mut self, now: Time, value: u64) {
+        self.advance(now);
+        self.value = value;
+        self.max = self.max.max(value);
+    }
+
+    /// From `now` on the value is greater by `change`, or less by it if that is negative; it stops at 0, below which
+    /// only a bug of the caller can take it.
+    #[inline]
+    pub fn add(&mut self, now: Time, change: i64) {
+        debug_assert!(self.value.checked_add_signed(change).is_some(), "{} changed by {change}", self.value);
+        self.set(now, self.value.saturating_add_signed(change));
+    }
+
+    /// Value times nanoseconds from the last reset to `now`, which is not before the last change.
+    #[inline]
+    pub fn integral(&self, now: Time) -> u128 {
+        debug_assert!(now >= self.since, "a gauge of {} was asked about {now}", self.since);
+        self.integral + u128::from(self.value) * u128::from(now.saturating_sub(self.since))
+    }
+
+    /// The time average over `from`..`to`; `None` for an empty interval. `from` is the instant of the last reset, or an
+    /// earlier one for a gauge that began later and counts as 0 before.
+    pub fn mean(&self, from: Time, to: Time) -> Option<f64> {
+        (to > from).then(|| self.integral(to) as f64 / (to - from) as f64)
+    }
+
+    /// Forgets what was measured before `now` (the end of the warm-up) and keeps the value.
+    pub fn reset(&mut self, now: Time) {
+        *self = Self::new(now, self.value);
+    }
+
+    #[inline]
+    fn advance(&mut self, now: Time) {
+        self.integral = self.integral(now);
+        self.since = now;
+    }
+}
+
+impl Default for Gauge {
+    /// A gauge that shows 0 from the start of the run.
+    fn default() -> Self {
+        Self::new(0, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn integral_counts_each_value_for_as_long_as_it_lasted() {
+        let mut gauge = Gauge::default();
+        gauge.set(10, 3);
+        gauge.add(14, 2);
+        gauge.add(14, -5);
+        gauge.add(20, 1);
+        assert_eq!(gauge.integral(20), 3 * 4);
+        assert_eq!(gauge.integral(25), 3 * 4 + 5);
+        assert_eq!(gauge.max(), 5);
+        assert_eq!(gauge.mean(0, 34), Some((12.0 + 14.0) / 34.0));
+        assert_eq!(gauge.mean(34, 34), None);
+    }
+
+    #[test]
+    fn reset_keeps_the_value_and_forgets_the_rest() {
+        let mut gauge = Gauge::new(0, 9);
+        gauge.set(5, 2);
+        gauge.reset(8);
+        assert_eq!((gauge.value(), gauge.max(), gauge.integral(8)), (2, 2, 0));
+        assert_eq!(gauge.mean(8, 18), Some(2.0));
+    }
+
+    #[test]
+    fn integral_of_large_values_over_years_is_exact() {
+        let mut gauge = Gauge::new(0, u64::MAX);
+        gauge.set(u64::MAX, 0);
+        assert_eq!(gauge.integral(u64::MAX), u128::from(u64::MAX) * u128::from(u64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn integral_is_the_sum_over_every_nanosecond(steps in prop::collection::vec((0u64..20, 0u64..50), 0..40)) {
+            let mut gauge = Gauge::default();
+            let (mut now, mut value, mut slow) = (0, 0, 0u128);
+            for (pause, next) in steps {
+                for _ in 0..pause {
+                    slow += u128::from(value);
+                }
+                now += pause;
+                value = next;
+                gauge.set(now, value);
+                prop_assert_eq!(gauge.integral(now), slow);
+            }
+        }
+    }
+}

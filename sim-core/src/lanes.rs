@@ -1,0 +1,233 @@
+//! Timers that all have the same delay, as plain first-in-first-out rings.
+//!
+//! A constant delay expires in the order in which it was set, so its timers need no sorting: each distinct
+//! (delay, class) has a lane of its own, setting is a push at the back, and only the head of each lane competes with
+//! the rest of the calendar. Cancelling is one subtraction; the entry stays until its turn comes or until a lane holds
+//! more dead entries than live ones and is compacted. The least head is kept by a small tournament over the lanes.
+
+use crate::calendar::Class;
+use crate::time::{Span, Time};
+use std::collections::VecDeque;
+
+/// Delays that get a lane; timers of any further one are kept by the general queue.
+pub(crate) const LANES_MAX: usize = 64;
+
+/// More than any key.
+const NO_KEY: u128 = u128::MAX;
+/// Slots of the directory: twice the lanes, so that probing ends soon.
+const DIRECTORY: usize = 2 * LANES_MAX;
+/// A full set of lanes looks for an empty lane to take over once in so many refusals.
+const REFUSALS_BETWEEN_SEARCHES: u32 = 1024;
+/// Dead entries that are not worth a compaction.
+const DEAD_TOLERATED: usize = 32;
+
+#[derive(Clone, Debug)]
+struct Lane {
+    delay: Span,
+    class: Class,
+    /// Entries that have been neither cancelled nor taken.
+    live: usize,
+    /// The instant of the entry set last; an earlier one would break the order of the ring.
+    last: Time,
+    ring: VecDeque<u128>,
+}
+
+/// The lanes of a calendar. Entries are the calendar's keys; which of them are dead only the calendar can tell.
+#[derive(Clone, Debug)]
+pub(crate) struct Lanes {
+    lanes: Vec<Lane>,
+    /// The first key of each lane, padded to a power of two.
+    heads: Vec<u128>,
+    /// A tournament: node 1 is the root, node n has the children 2n and 2n + 1, the last half are the lanes.
+    winners: Vec<u8>,
+    least: u128,
+    /// By hash of (delay, class): the lane's number plus one.
+    directory: [u8; DIRECTORY],
+    refusals: u32,
+}
+
+impl Lanes {
+    pub(crate) fn new() -> Self {
+        Lanes {
+            lanes: Vec::new(),
+            heads: vec![NO_KEY],
+            winners: vec![0, 0],
+            least: NO_KEY,
+            directory: [0; DIRECTORY],
+            refusals: 0,
+        }
+    }
+
+    /// The least key of all lanes, dead or alive; more than any key if all are empty.
+    #[inline]
+    pub(crate) fn least(&self) -> u128 {
+        self.least
+    }
+
+    /// The lane for timers of this delay that are set to `at`; `None` if there is no room for another lane or the
+    /// order of the lane would suffer.
+    #[inline]
+    pub(crate) fn lane_for(&mut self, delay: Span, class: Class, at: Time) -> Option<usize> {
+        let mut probe = hash(delay, class);
+        loop {
+            let Some(number) = usize::from(self.directory[probe]).checked_sub(1) else {
+                return self.open(delay, class);
+            };
+            let lane = &self.lanes[number];
+            if lane.delay == delay && lane.class == class {
+                return if lane.last <= at { Some(number) } else { None };
+            }
+            probe = (probe + 1) % DIRECTORY;
+        }
+    }
+
+    /// Adds a key, not less than those before it, to a lane.
+    #[inline]
+    pub(crate) fn push(&mut self, number: usize, at: Time, key: u128) {
+        let lane = &mut self.lanes[number];
+        let was_empty = lane.ring.is_empty();
+        lane.last = at;
+        lane.live += 1;
+        lane.ring.push_back(key);
+        if was_empty {
+            self.set_head(number, key);
+        }
+    }
+
+    /// Drops the least key, which was alive.
+    #[inline]
+    pub(crate) fn drop_least(&mut self) {
+        let number = usize::from(self.winners[1]);
+        let lane = &mut self.lanes[number];
+        lane.ring.pop_front();
+        lane.live -= 1;
+        let head = lane.ring.front().copied().unwrap_or(NO_KEY);
+        self.set_head(number, head);
+    }
+
+    /// Drops the least key and those behind it in its lane up to the first that is alive.
+    #[inline]
+    pub(crate) fn drop_dead(&mut self, is_alive: impl Fn(u128) -> bool) {
+        let number = usize::from(self.winners[1]);
+        let lane = &mut self.lanes[number];
+        if lane.live == 0 {
+            lane.ring.clear();
+        } else {
+            while lane.ring.front().is_some_and(|&key| !is_alive(key)) {
+                lane.ring.pop_front();
+            }
+        }
+        let head = lane.ring.front().copied().unwrap_or(NO_KEY);
+        self.set_head(number, head);
+    }
+
+    /// Notes that one entry of a lane has died.
+    #[inline]
+    pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool) {
+        let lane = &mut self.lanes[number];
+        lane.live -= 1;
+        if lane.ring.len() > 2 * lane.live + DEAD_TOLERATED {
+            self.compact(number, is_alive);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn compact(&mut self, number: usize, is_alive: impl Fn(u128) -> bool) {
+        let lane = &mut self.lanes[number];
+        lane.ring.retain(|&key| is_alive(key));
+        // A burst must not keep its memory for ever, and a steady load must not keep asking for it.
+        if lane.ring.capacity() > 1024 && lane.ring.capacity() / 8 > lane.ring.len() {
+            lane.ring.shrink_to(4 * lane.ring.len());
+        }
+        let head = lane.ring.front().copied().unwrap_or(NO_KEY);
+        self.set_head(number, head);
+    }
+
+    /// All keys, dead or alive, each with the number of its lane.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (usize, u128)> {
+        let numbered = self.lanes.iter().enumerate();
+        numbered.flat_map(|(number, lane)| lane.ring.iter().map(move |&key| (number, key)))
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let rings: usize = self.lanes.iter().map(|lane| lane.ring.capacity()).sum();
+        (rings + self.heads.capacity()) * size_of::<u128>() + self.lanes.capacity() * size_of::<Lane>()
+    }
+
+    /// All entries, dead or alive.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.ring.len()).sum()
+    }
+
+    #[inline]
+    fn set_head(&mut self, number: usize, head: u128) {
+        let heads = self.heads.as_mut_slice();
+        let winners = self.winners.as_mut_slice();
+        heads[number] = head;
+        let mut node = (number + heads.len()) / 2;
+        while node > 0 {
+            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
+            let right_first = heads[usize::from(right)] < heads[usize::from(left)];
+            winners[node] = if right_first { right } else { left };
+            node /= 2;
+        }
+        self.least = heads[usize::from(winners[1])];
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn open(&mut self, delay: Span, class: Class) -> Option<usize> {
+        let lane = Lane { delay, class, live: 0, last: 0, ring: VecDeque::new() };
+        if self.lanes.len() < LANES_MAX {
+            self.lanes.push(lane);
+            if self.lanes.len() > self.heads.len() {
+                self.widen();
+            }
+            self.enter(self.lanes.len() - 1);
+            return Some(self.lanes.len() - 1);
+        }
+        // All lanes are taken. One that has run empty may belong to a setting that no longer holds; searching for it
+        // at every refusal would make delays that are all different expensive.
+        self.refusals = (self.refusals + 1) % REFUSALS_BETWEEN_SEARCHES;
+        if self.refusals != 1 {
+            return None;
+        }
+        let number = self.lanes.iter().position(|lane| lane.ring.is_empty())?;
+        self.lanes[number] = lane;
+        self.directory = [0; DIRECTORY];
+        for each in 0..self.lanes.len() {
+            self.enter(each);
+        }
+        Some(number)
+    }
+
+    fn enter(&mut self, number: usize) {
+        let mut probe = hash(self.lanes[number].delay, self.lanes[number].class);
+        while self.directory[probe] != 0 {
+            probe = (probe + 1) % DIRECTORY;
+        }
+        self.directory[probe] = number as u8 + 1;
+    }
+
+    fn widen(&mut self) {
+        let width = 2 * self.heads.len();
+        self.heads.resize(width, NO_KEY);
+        self.winners = vec![0; 2 * width];
+        for number in 0..width {
+            self.winners[width + number] = number as u8;
+        }
+        for number in 0..width {
+            self.set_head(number, self.heads[number]);
+        }
+    }
+}
+
+/// Multiplicative hashing: the highest bits of a product with 2⁶⁴ divided by the golden ratio.
+#[inline]
+fn hash(delay: Span, class: Class) -> usize {
+    let mixed = (delay ^ ((class as u64) << 63)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> (64 - DIRECTORY.ilog2())) as usize
+}

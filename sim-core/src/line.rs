@@ -1,0 +1,506 @@
+//! The line of those who wait for a place: who is next, who is turned away, who leaves.
+//!
+//! A pure structure over the numbers of calls: the caller says what time it is and does what follows. Calls stand in
+//! a ring of 16 bytes each, so that first come, first served costs a push and a pop. One who leaves from the middle
+//! is marked and skipped later; it is looked for at the head, where the oldest and therefore the first to give up
+//! stand, and by an index, made when it is first needed, behind that.
+//!
+//! | discipline | who is next |
+//! | --- | --- |
+//! | first in, first out | who has waited longest |
+//! | last in, first out | who came last |
+//! | adaptive LIFO | who came last while a queue persists, else who has waited longest |
+//! | priority | the lowest number; among equals who has waited longest |
+//! | CoDel | who has waited longest, except those it turns away while the wait stays above its target |
+
+use crate::time::{MILLISECOND, Span, Time};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+/// How far a leaving call is looked for before an index is made.
+const SEARCHED: usize = 64;
+/// Marked places that are not worth a compaction.
+const DEAD_TOLERATED: usize = 32;
+
+/// Who of those who wait is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Discipline {
+    /// Who has waited longest.
+    #[default]
+    Fifo,
+    /// Who came last.
+    Lifo,
+    /// Who came last if the line has not been empty for longer than `persists`, else who has waited longest: when not
+    /// all can be served in time, those who can still be are. Fail at Scale (ACM Queue, 2015) uses 100 ms.
+    AdaptiveLifo {
+        /// For how long there must have been a queue, in nanoseconds.
+        persists: Span,
+    },
+    /// The lowest priority number; among equals who has waited longest.
+    Priority,
+    /// Who has waited longest, under controlled delay.
+    Codel {
+        /// The wait that is acceptable, in nanoseconds; folly takes 5 ms.
+        target: Span,
+        /// For how long the wait must stay above it, in nanoseconds; folly takes 100 ms.
+        interval: Span,
+    },
+}
+
+impl Discipline {
+    /// Adaptive LIFO as in Fail at Scale: a queue persists after 100 ms.
+    pub const ADAPTIVE_LIFO: Discipline = Discipline::AdaptiveLifo { persists: 100 * MILLISECOND };
+    /// CoDel as in folly: 5 ms and 100 ms.
+    pub const CODEL: Discipline = Discipline::Codel { target: 5 * MILLISECOND, interval: 100 * MILLISECOND };
+}
+
+/// Controlled delay for requests, in the form of folly's `Codel`.
+///
+/// It watches the least wait of each interval. If even that was above the target, the queue is a standing one and not
+/// a burst, and through the next interval those who waited more than twice the target are turned away. The first
+/// request after the end of an interval closes it, opens the next, and is never turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Codel {
+    target: Span,
+    interval: Span,
+    interval_end: Time,
+    /// The least wait of this interval; nothing before the first request.
+    wait_min: Option<Span>,
+    overloaded: bool,
+}
+
+impl Codel {
+    /// For an acceptable wait of `target` and intervals of `interval` nanoseconds.
+    pub fn new(target: Span, interval: Span) -> Self {
+        Codel { target, interval, interval_end: 0, wait_min: None, overloaded: false }
+    }
+
+    /// Whether a request that is taken from the queue at `now`, after a wait of `waited`, is to be turned away.
+    #[inline]
+    pub fn turns_away(&mut self, now: Time, waited: Span) -> bool {
+        let Some(wait_min) = self.wait_min else {
+            self.wait_min = Some(waited);
+            return false;
+        };
+        if now > self.interval_end {
+            self.overloaded = wait_min > self.target;
+            self.interval_end = now.saturating_add(self.interval);
+            self.wait_min = Some(waited);
+            return false;
+        }
+        self.wait_min = Some(wait_min.min(waited));
+        self.overloaded && waited > self.target.saturating_mul(2)
+    }
+
+    /// Whether the interval before this one was overloaded.
+    pub fn is_overloaded(&self) -> bool {
+        self.overloaded
+    }
+}
+
+/// The line has as many waiting as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the line is full")
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// Who is next, and how long it has waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Popped {
+    /// The call.
+    pub call: u32,
+    /// Nanoseconds from joining the line until now.
+    pub waited: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    since: Time,
+    call: u32,
+    priority: u8,
+    /// False once the call has left from the middle.
+    waits: bool,
+}
+
+/// Places in the order of joining. The first and the last are always of calls that wait.
+#[derive(Clone, Debug, Default)]
+struct Ring {
+    places: VecDeque<Place>,
+    /// Places whose call has left.
+    dead: usize,
+    /// Until when each place may be waited in; there only if a call that may not wait for ever has joined.
+    until: Option<VecDeque<Option<Time>>>,
+    /// The number of the first place; those behind it count on.
+    first: u64,
+    /// From a call to the number of its place; there only while calls leave from deep in a long line.
+    index: Option<BTreeMap<u32, u64>>,
+}
+
+impl Ring {
+    #[inline]
+    fn waiting(&self) -> usize {
+        self.places.len() - self.dead
+    }
+
+    #[inline]
+    fn push_back(&mut self, place: Place, until: Option<Time>) {
+        if let Some(index) = &mut self.index {
+            index.insert(place.call, self.first.wrapping_add(self.places.len() as u64));
+        }
+        if until.is_some() && self.until.is_none() {
+            self.until = Some(vec![None; self.places.len()].into());
+        }
+        if let Some(each) = &mut self.until {
+            each.push_back(until);
+        }
+        self.places.push_back(place);
+    }
+
+    fn push_front(&mut self, place: Place) {
+        self.first = self.first.wrapping_sub(1);
+        if let Some(index) = &mut self.index {
+            index.insert(place.call, self.first);
+        }
+        if let Some(each) = &mut self.until {
+            each.push_front(None);
+        }
+        self.places.push_front(place);
+    }
+
+    /// The first place; whether its time is over at `now`.
+    #[inline]
+    fn pop_front(&mut self, now: Time) -> Option<(Place, bool)> {
+        let place = self.places.pop_front()?;
+        self.first = self.first.wrapping_add(1);
+        let until = self.until.as_mut().and_then(|each| each.pop_front().flatten());
+        if self.index.is_some() || self.dead > 0 {
+            self.left(place.call);
+        }
+        Some((place, until.is_some_and(|until| until < now)))
+    }
+
+    /// The last place; whether its time is over at `now`.
+    #[inline]
+    fn pop_back(&mut self, now: Time) -> Option<(Place, bool)> {
+        let place = self.places.pop_back()?;
+        let until = self.until.as_mut().and_then(|each| each.pop_back().flatten());
+        if self.index.is_some() || self.dead > 0 {
+            self.left(place.call);
+        }
+        Some((place, until.is_some_and(|until| until < now)))
+    }
+
+    /// Whether the first may no longer wait.
+    #[inline]
+    fn first_is_late(&self, now: Time) -> bool {
+        let until = self.until.as_ref().and_then(|each| each.front().copied().flatten());
+        until.is_some_and(|until| until < now)
+    }
+
+    /// Restores what holds of the ends and of the index after a call has left.
+    #[cold]
+    fn left(&mut self, call: u32) {
+        if let Some(index) = &mut self.index {
+            index.remove(&call);
+        }
+        while self.places.front().is_some_and(|place| !place.waits) {
+            self.places.pop_front();
+            self.until.as_mut().and_then(|each| each.pop_front());
+            self.first = self.first.wrapping_add(1);
+            self.dead -= 1;
+        }
+        while self.places.back().is_some_and(|place| !place.waits) {
+            self.places.pop_back();
+            self.until.as_mut().and_then(|each| each.pop_back());
+            self.dead -= 1;
+        }
+        if self.places.len() <= SEARCHED {
+            self.index = None;
+        }
+        if self.dead > self.waiting() + DEAD_TOLERATED {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        if let Some(each) = &mut self.until {
+            let mut waits = self.places.iter().map(|place| place.waits);
+            each.retain(|_| waits.next().unwrap_or(true));
+        }
+        self.places.retain(|place| place.waits);
+        self.dead = 0;
+        if self.index.is_some() {
+            self.make_index();
+        }
+    }
+
+    fn make_index(&mut self) {
+        let numbered = self.places.iter().zip(0u64..).filter(|(place, _)| place.waits);
+        self.index = Some(numbered.map(|(place, offset)| (place.call, self.first.wrapping_add(offset))).collect());
+    }
+
+    fn remove(&mut self, call: u32) -> bool {
+        let Some(at) = self.find(call) else { return false };
+        self.places[at].waits = false;
+        self.dead += 1;
+        self.left(call);
+        true
+    }
+
+    fn find(&mut self, call: u32) -> Option<usize> {
+        let near = self.places.iter().take(SEARCHED).position(|place| place.call == call && place.waits);
+        if near.is_some() || self.places.len() <= SEARCHED {
+            return near;
+        }
+        if self.index.is_none() {
+            self.make_index();
+        }
+        let number = *self.index.as_ref()?.get(&call)?;
+        Some(number.wrapping_sub(self.first) as usize)
+    }
+
+    /// Since when the one who has waited longest waits. Those put back stand in front, the latest first, so the
+    /// instants fall and then rise.
+    fn oldest_since(&self) -> Option<Time> {
+        let mut instants = self.places.iter().filter(|place| place.waits).map(|place| place.since);
+        let mut oldest = instants.next()?;
+        for since in instants {
+            if since > oldest {
+                break;
+            }
+            oldest = since;
+        }
+        Some(oldest)
+    }
+
+    fn calls(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().filter(|place| place.waits).map(|place| place.call)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    priority: u8,
+    ring: Ring,
+}
+
+/// Those who wait, under one discipline and at most so many.
+///
+/// A call is in a line at most once.
+#[derive(Clone, Debug)]
+pub struct Line {
+    discipline: Discipline,
+    max: Option<u32>,
+    len: usize,
+    /// When the line was last found empty by one who joined.
+    occupied_since: Time,
+    codel: Codel,
+    /// All who wait, except under priorities.
+    ring: Ring,
+    /// Under priorities: a ring for each that has been seen, lowest number first.
+    levels: Vec<Level>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Line::new(Discipline::Fifo, None)
+    }
+}
+
+impl Line {
+    /// An empty line of that discipline for at most `max` calls (`None`: no bound; 0: nobody may wait).
+    pub fn new(discipline: Discipline, max: Option<u32>) -> Self {
+        Line {
+            discipline,
+            max,
+            len: 0,
+            occupied_since: 0,
+            codel: codel_of(discipline),
+            ring: Ring::default(),
+            levels: Vec::new(),
+        }
+    }
+
+    /// How many wait.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nobody waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many may wait; `None` where there is no bound.
+    pub fn max(&self) -> Option<u32> {
+        self.max
+    }
+
+    /// Changes how many may wait. Those beyond it stay.
+    pub fn set_max(&mut self, max: Option<u32>) {
+        self.max = max;
+    }
+
+    /// Who is next.
+    pub fn discipline(&self) -> Discipline {
+        self.discipline
+    }
+
+    /// Changes who is next; all who wait stay, with the time they have waited. A controlled delay starts afresh.
+    pub fn set_discipline(&mut self, discipline: Discipline) {
+        if discipline == self.discipline {
+            return;
+        }
+        let rings = std::iter::once(&mut self.ring).chain(self.levels.iter_mut().map(|level| &mut level.ring));
+        let mut all: Vec<(Place, Option<Time>)> = Vec::new();
+        for ring in rings {
+            ring.compact();
+            let untils = ring.until.take().unwrap_or_else(|| vec![None; ring.places.len()].into());
+            all.extend(ring.places.drain(..).zip(untils));
+            *ring = Ring::default();
+        }
+        all.sort_by_key(|(place, _)| place.since);
+        self.discipline = discipline;
+        self.codel = codel_of(discipline);
+        self.levels.clear();
+        for (place, until) in all {
+            self.ring_for(place.priority).push_back(place, until);
+        }
+    }
+
+    /// `call` joins the line.
+    #[inline]
+    pub fn push(&mut self, now: Time, call: u32, priority: u8) -> Result<(), Full> {
+        self.push_until(now, call, priority, None)
+    }
+
+    /// `call` joins the line and will be turned away instead of served if that is after `until`.
+    #[inline]
+    pub fn push_until(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> Result<(), Full> {
+        if self.max.is_some_and(|max| self.len >= max as usize) {
+            return Err(Full);
+        }
+        if self.len == 0 {
+            self.occupied_since = now;
+        }
+        self.len += 1;
+        self.ring_for(priority).push_back(Place { since: now, call, priority, waits: true }, until);
+        Ok(())
+    }
+
+    /// `call`, which had begun and was preempted, stands in front of its equals. Needs no room: it is a matter of
+    /// order only, and so means something under [`Discipline::Priority`] alone.
+    pub fn put_back(&mut self, now: Time, call: u32, priority: u8) {
+        if self.len == 0 {
+            self.occupied_since = now;
+        }
+        self.len += 1;
+        self.ring_for(priority).push_front(Place { since: now, call, priority, waits: true });
+    }
+
+    /// The next one leaves the line to be served. Calls that are turned away on the way go to `dropped`, in the order
+    /// in which they are met: those whose time is over, and those that a controlled delay sheds.
+    #[inline]
+    pub fn pop(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
+        loop {
+            let (place, late) = match self.discipline {
+                Discipline::Fifo | Discipline::Codel { .. } => self.ring.pop_front(now),
+                Discipline::Lifo => self.pop_last(now),
+                Discipline::AdaptiveLifo { persists } if now.saturating_sub(self.occupied_since) > persists => {
+                    self.pop_last(now)
+                }
+                Discipline::AdaptiveLifo { .. } => self.ring.pop_front(now),
+                Discipline::Priority => {
+                    let level = self.levels.iter_mut().find(|level| !level.ring.places.is_empty());
+                    level.and_then(|level| level.ring.pop_front(now))
+                }
+            }?;
+            self.len -= 1;
+            let waited = now.saturating_sub(place.since);
+            let sheds = matches!(self.discipline, Discipline::Codel { .. });
+            if late || (sheds && self.codel.turns_away(now, waited)) {
+                dropped.push(place.call);
+                continue;
+            }
+            return Some(Popped { call: place.call, waited });
+        }
+    }
+
+    /// `call` leaves without being served; false if it was not in the line.
+    pub fn remove(&mut self, call: u32) -> bool {
+        let mut levels = self.levels.iter_mut();
+        let found = self.ring.remove(call) || levels.any(|level| level.ring.remove(call));
+        self.len -= usize::from(found);
+        found
+    }
+
+    /// All leave; they are returned, by priority where that counts, and in the order of joining.
+    pub fn clear(&mut self) -> Vec<u32> {
+        let all = self.calls().collect();
+        self.len = 0;
+        self.ring = Ring::default();
+        self.levels.clear();
+        all
+    }
+
+    /// Those who wait, by priority where that counts, and in the order of joining.
+    pub fn calls(&self) -> impl Iterator<Item = u32> {
+        self.ring.calls().chain(self.levels.iter().flat_map(|level| level.ring.calls()))
+    }
+
+    /// Since when the one who has waited longest waits.
+    pub fn oldest_since(&self) -> Option<Time> {
+        let levels = self.levels.iter().map(|level| &level.ring);
+        std::iter::once(&self.ring).chain(levels).filter_map(Ring::oldest_since).min()
+    }
+
+    /// The lowest priority number of those who wait, under [`Discipline::Priority`]: whoever is served with a higher
+    /// number may be preempted.
+    pub fn first_priority(&self) -> Option<u8> {
+        self.levels.iter().find(|level| !level.ring.places.is_empty()).map(|level| level.priority)
+    }
+
+    /// Memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        let rings = std::iter::once(&self.ring).chain(self.levels.iter().map(|level| &level.ring));
+        rings.map(|ring| ring.places.capacity() * size_of::<Place>()).sum()
+    }
+
+    /// The one who came last. Those at the head whose time is over are dropped with it, since they may never be last.
+    fn pop_last(&mut self, now: Time) -> Option<(Place, bool)> {
+        if self.ring.first_is_late(now) { self.ring.pop_front(now) } else { self.ring.pop_back(now) }
+    }
+
+    #[inline]
+    fn ring_for(&mut self, priority: u8) -> &mut Ring {
+        if self.discipline != Discipline::Priority {
+            return &mut self.ring;
+        }
+        let at = match self.levels.binary_search_by_key(&priority, |level| level.priority) {
+            Ok(at) => at,
+            Err(at) => {
+                self.levels.insert(at, Level { priority, ring: Ring::default() });
+                at
+            }
+        };
+        &mut self.levels[at].ring
+    }
+}
+
+fn codel_of(discipline: Discipline) -> Codel {
+    match discipline {
+        Discipline::Codel { target, interval } => Codel::new(target, interval),
+        _ => Codel::new(0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

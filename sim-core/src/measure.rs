@@ -1,0 +1,206 @@
+//! What is measured of a group of nodes (the replicas of one component, or one link) without its help.
+//!
+//! Two accounts are kept. `all` counts every event at its own instant and feeds the time series; `measured` counts the
+//! calls that arrived at or after the end of the warm-up, and only those, wherever they end. The number in flight is
+//! integrated on change, and the residences of the calls are summed, so that Little's law can be checked in exact
+//! integers at the end.
+
+use std::collections::BTreeMap;
+
+use crate::gauge::Gauge;
+use crate::histogram::Histogram;
+use crate::outcome::{Answer, Outcome};
+use crate::time::{Span, Time};
+
+/// Names a group: all replicas of one component, all instances of one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u16);
+
+/// Counts of calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls that arrived.
+    pub arrivals: u64,
+    /// Those of them that a retry or hedge, at any layer above, brought about.
+    pub arrivals_by_retry: u64,
+    /// Calls by how they were answered.
+    pub outcomes: [u64; Outcome::COUNT],
+    /// Calls answered ok or accepted within the group's deadline.
+    pub good: u64,
+}
+
+impl Counts {
+    /// Calls that have been answered.
+    pub fn completed(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    /// Calls answered ok, accepted or degraded.
+    pub fn answered_well(&self) -> u64 {
+        self.outcomes[..=Outcome::Degraded as usize].iter().sum()
+    }
+
+    /// What has been added since `earlier`.
+    pub fn since(&self, earlier: &Counts) -> Counts {
+        let mut outcomes = self.outcomes;
+        for (now, then) in outcomes.iter_mut().zip(earlier.outcomes) {
+            *now -= then;
+        }
+        Counts {
+            arrivals: self.arrivals - earlier.arrivals,
+            arrivals_by_retry: self.arrivals_by_retry - earlier.arrivals_by_retry,
+            outcomes,
+            good: self.good - earlier.good,
+        }
+    }
+}
+
+/// Everything measured of one group.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    /// Every event at its own instant.
+    pub all: Counts,
+    /// Calls that arrived at or after the end of the warm-up.
+    pub measured: Counts,
+    /// Calls in flight.
+    pub in_flight: Gauge,
+    /// Residences of ended calls, clipped to the time after the warm-up.
+    pub residence: u128,
+    /// Arrival to answer of calls answered well, from the end of the warm-up on.
+    pub latency: Histogram,
+    /// The same of all others.
+    pub latency_failed: Histogram,
+    /// How long those waited who got a worker (arrived after the warm-up).
+    pub wait: Histogram,
+    /// Latency of calls answered well in the window that is open, where it is kept; whoever closes the window clears it.
+    pub window_latency: Option<Histogram>,
+    /// Failed calls by place and kind of their first cause, where it is kept.
+    pub causes: Option<BTreeMap<(u16, Outcome), u64>>,
+    /// What still counts as good, in nanoseconds of latency.
+    pub deadline: Span,
+    measured_from: Time,
+}
+
+impl Measure {
+    pub(crate) fn new() -> Measure {
+        Measure {
+            all: Counts::default(),
+            measured: Counts::default(),
+            in_flight: Gauge::new(0, 0),
+            residence: 0,
+            latency: Histogram::new(),
+            latency_failed: Histogram::new(),
+            wait: Histogram::new(),
+            window_latency: None,
+            causes: None,
+            deadline: Span::MAX,
+            measured_from: 0,
+        }
+    }
+
+    /// From now on counts for the totals.
+    pub(crate) fn begin_measuring(&mut self, now: Time) {
+        self.in_flight.reset(now);
+        self.residence = 0;
+        self.measured_from = now;
+        self.measured = Counts::default();
+        self.latency.clear();
+        self.latency_failed.clear();
+        self.wait.clear();
+        if let Some(causes) = &mut self.causes {
+            causes.clear();
+        }
+    }
+
+    /// When the totals begin.
+    pub fn measured_from(&self) -> Time {
+        self.measured_from
+    }
+
+    #[inline]
+    pub(crate) fn arrive(&mut self, now: Time, by_retry: bool) {
+        self.in_flight.add(now, 1);
+        self.all.arrivals += 1;
+        self.all.arrivals_by_retry += by_retry as u64;
+        self.measured.arrivals += 1;
+        self.measured.arrivals_by_retry += by_retry as u64;
+    }
+
+    #[inline]
+    pub(crate) fn end(&mut self, now: Time, since: Time, answer: Answer) {
+        let slot = answer.outcome as usize;
+        self.in_flight.add(now, -1);
+        self.all.outcomes[slot] += 1;
+        self.residence += (now - since.max(self.measured_from)) as u128;
+        let latency = now - since;
+        let well = answer.outcome.is_good();
+        let good = answer.outcome <= Outcome::Accepted && latency <= self.deadline;
+        self.all.good += good as u64;
+        if well && let Some(window) = &mut self.window_latency {
+            window.record(latency);
+        }
+        if since < self.measured_from {
+            return;
+        }
+        self.measured.outcomes[slot] += 1;
+        self.measured.good += good as u64;
+        if well {
+            self.latency.record(latency);
+        } else {
+            self.latency_failed.record(latency);
+            if let Some(causes) = &mut self.causes {
+                *causes.entry((answer.place, answer.cause)).or_default() += 1;
+            }
+        }
+    }
+
+    /// A call that arrived at `since` has waited so long for a worker.
+    #[inline]
+    pub fn waited(&mut self, arrived: Time, span: Span) {
+        if arrived >= self.measured_from {
+            self.wait.record(span);
+        }
+    }
+}
+
+/// What a component reports of itself: integrals since the end of the warm-up and states of this instant.
+///
+/// Integrals are in unit-nanoseconds (a worker held for a second is 10⁹), so that replicas can be summed exactly.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Units held (workers, connections, cores) now.
+    pub held: u64,
+    /// Units there are; `None` where nothing limits.
+    pub capacity: Option<u64>,
+    /// Integral of the units held.
+    pub held_integral: u128,
+    /// The part of it that was held for callers who had given up.
+    pub wasted_integral: u128,
+    /// Calls that wait now.
+    pub queue: u64,
+    /// The bound of the queue.
+    pub queue_max: Option<u64>,
+    /// Integral of the number waiting.
+    pub queue_integral: u128,
+    /// The most that ever waited.
+    pub queue_peak: u64,
+    /// True where something can be waited for at all.
+    pub has_queue: bool,
+    /// Since when the oldest has waited.
+    pub oldest_since: Option<Time>,
+    /// Integral of the cores in use, and the cores there are; `None` where it has no cores.
+    pub cpu: Option<(u128, f64)>,
+    /// Figures of its own: name, how replicas are put together, value.
+    pub own: Vec<(&'static str, Merge, f64)>,
+}
+
+/// How the figures of replicas become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// Added up.
+    Sum,
+    /// The mean.
+    Mean,
+    /// The largest.
+    Max,
+}

@@ -1,0 +1,125 @@
+//! How a call ends.
+//!
+//! The engine itself cares only whether an answer is good; the names are those of the scenario language, so that one
+//! word means one thing from the event to the report.
+
+/// How a call ended, as its caller saw it or as its callee answered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Outcome {
+    /// Answered as wished (HTTP 200).
+    Ok,
+    /// Accepted, the work goes on (202).
+    Accepted,
+    /// A fallback answered.
+    Degraded,
+    /// Too many requests of this caller (429).
+    RateLimited,
+    /// The callee sheds load (503).
+    Overload,
+    /// Refused, or no healthy target (502, 503, 504 of a gateway).
+    Unavailable,
+    /// It failed (500).
+    Error,
+    /// The caller's own mistake (4xx); never retried.
+    ClientError,
+    /// The caller gave up waiting.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// The caller's own circuit breaker refused.
+    BreakerOpen,
+    /// No connection became free in time.
+    PoolTimeout,
+    /// The caller no longer wanted it and said so.
+    Cancelled,
+}
+
+impl Outcome {
+    /// How many there are.
+    pub const COUNT: usize = 13;
+    /// All of them, in the order in which reports list them.
+    pub const ALL: [Outcome; Self::COUNT] = [
+        Outcome::Ok,
+        Outcome::Accepted,
+        Outcome::Degraded,
+        Outcome::RateLimited,
+        Outcome::Overload,
+        Outcome::Unavailable,
+        Outcome::Error,
+        Outcome::ClientError,
+        Outcome::Timeout,
+        Outcome::Reset,
+        Outcome::BreakerOpen,
+        Outcome::PoolTimeout,
+        Outcome::Cancelled,
+    ];
+
+    /// The word of the scenario language.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Accepted => "accepted",
+            Outcome::Degraded => "degraded",
+            Outcome::RateLimited => "rate_limited",
+            Outcome::Overload => "overload",
+            Outcome::Unavailable => "unavailable",
+            Outcome::Error => "error",
+            Outcome::ClientError => "client_error",
+            Outcome::Timeout => "timeout",
+            Outcome::Reset => "reset",
+            Outcome::BreakerOpen => "breaker_open",
+            Outcome::PoolTimeout => "pool_timeout",
+            Outcome::Cancelled => "cancelled",
+        }
+    }
+
+    /// The outcome of that name.
+    pub fn from_name(name: &str) -> Option<Outcome> {
+        Self::ALL.into_iter().find(|o| o.name() == name)
+    }
+
+    /// True for an answer that served its purpose: ok, accepted, degraded.
+    pub fn is_good(self) -> bool {
+        self <= Outcome::Degraded
+    }
+}
+
+/// What travels back from callee to caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong first; `outcome` itself where nothing was passed on.
+    pub cause: Outcome,
+    /// The group (component or link) where that happened.
+    pub place: u16,
+    /// Ask again not earlier than this many microseconds from now; 0 where nothing is said.
+    pub retry_after_us: u32,
+}
+
+impl Answer {
+    /// An answer that has its cause in `place`.
+    pub fn new(outcome: Outcome, place: u16) -> Answer {
+        Answer { outcome, cause: outcome, place, retry_after_us: 0 }
+    }
+
+    /// The same cause under another outcome.
+    pub fn passed_on(self, outcome: Outcome) -> Answer {
+        Answer { outcome, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_lead_back() {
+        for (i, o) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(o as usize, i);
+            assert_eq!(Outcome::from_name(o.name()), Some(o));
+        }
+        assert_eq!(Outcome::ALL.iter().filter(|o| o.is_good()).count(), 3);
+    }
+}

@@ -1,0 +1,171 @@
+//! A bounded number of places and the line of those who wait for one.
+//!
+//! What a worker pool, a set of connections or a lock has in common: calls take a place or wait, a freed place goes to
+//! the next in line, and both the places held and the line measure themselves. Places held for a caller who has given
+//! up are told apart as wasted. Knows no engine: the caller says what time it is.
+
+use crate::gauge::Gauge;
+use crate::line::{Line, Popped};
+use crate::time::Time;
+
+/// What came of asking for a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// There is a place; it is held from now on.
+    Granted,
+    /// It waits in the line.
+    Queued,
+    /// The line is full.
+    Full,
+}
+
+/// Places and a line, with their gauges.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    capacity: Option<u32>,
+    held: Gauge,
+    waiting: Gauge,
+    wasted: u128,
+    measured_from: Time,
+    /// Those who wait.
+    pub line: Line,
+}
+
+impl Slots {
+    /// So many places (`None`: no limit) and that line.
+    pub fn new(capacity: Option<u32>, line: Line) -> Slots {
+        Slots {
+            capacity,
+            held: Gauge::new(0, 0),
+            waiting: Gauge::new(0, 0),
+            wasted: 0,
+            measured_from: 0,
+            line,
+        }
+    }
+
+    /// Places there are; `None` where there is no limit.
+    pub fn capacity(&self) -> Option<u32> {
+        self.capacity
+    }
+
+    /// Changes the number of places; those held beyond it are given back in their own time.
+    pub fn set_capacity(&mut self, capacity: Option<u32>) {
+        self.capacity = capacity;
+    }
+
+    /// Places held now.
+    pub fn held(&self) -> u64 {
+        self.held.value()
+    }
+
+    /// How many wait now.
+    pub fn waiting(&self) -> u64 {
+        self.line.len() as u64
+    }
+
+    /// True where a place is free.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.capacity.is_none_or(|c| self.held.value() < c as u64)
+    }
+
+    /// Takes a place if there is one, else waits if the line has room.
+    #[inline]
+    pub fn ask(&mut self, now: Time, call: u32, priority: u8) -> Admission {
+        self.ask_until(now, call, priority, None)
+    }
+
+    /// The same for a call that may wait only until an instant; it is dropped when its turn comes after that.
+    #[inline]
+    pub fn ask_until(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> Admission {
+        if self.has_room() && self.line.is_empty() {
+            self.held.add(now, 1);
+            Admission::Granted
+        } else if self.line.push_until(now, call, priority, until).is_ok() {
+            self.waiting.set(now, self.line.len() as u64);
+            Admission::Queued
+        } else {
+            Admission::Full
+        }
+    }
+
+    /// Joins the line whether or not there is a place; false if it is full.
+    pub fn wait(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> bool {
+        let joined = self.line.push_until(now, call, priority, until).is_ok();
+        self.waiting.set(now, self.line.len() as u64);
+        joined
+    }
+
+    /// Joins the line again, before those who came later, whatever its bound: the work on the call was interrupted.
+    pub fn put_back(&mut self, now: Time, call: u32, priority: u8) {
+        self.line.put_back(now, call, priority);
+        self.waiting.set(now, self.line.len() as u64);
+    }
+
+    /// Takes a place without asking (a thread that is made for the call).
+    #[inline]
+    pub fn take(&mut self, now: Time) {
+        self.held.add(now, 1);
+    }
+
+    /// Gives a place back. `since` and `abandoned` say from when it was held and when its caller gave up.
+    #[inline]
+    pub fn give_back(&mut self, now: Time, since: Time, abandoned: Option<Time>) {
+        self.held.add(now, -1);
+        if let Some(abandoned) = abandoned {
+            let from = since.max(abandoned).max(self.measured_from);
+            self.wasted += (now - from.min(now)) as u128;
+        }
+    }
+
+    /// The next in line takes a place, if there are both; who is dropped on the way goes to `dropped`.
+    #[inline]
+    pub fn next(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
+        if self.line.is_empty() || !self.has_room() {
+            return None;
+        }
+        let popped = self.line.pop(now, dropped);
+        self.waiting.set(now, self.line.len() as u64);
+        if popped.is_some() {
+            self.held.add(now, 1);
+        }
+        popped
+    }
+
+    /// Takes a call out of the line; false if it was not in it.
+    pub fn leave(&mut self, now: Time, call: u32) -> bool {
+        let was_in = self.line.remove(call);
+        self.waiting.set(now, self.line.len() as u64);
+        was_in
+    }
+
+    /// Everybody is gone: no place is held, nobody waits. Measures live on.
+    pub fn clear(&mut self, now: Time) {
+        self.held.set(now, 0);
+        self.waiting.set(now, 0);
+        self.line.clear();
+    }
+
+    /// The warm-up is over.
+    pub fn begin_measuring(&mut self, now: Time) {
+        self.held.reset(now);
+        self.waiting.reset(now);
+        self.wasted = 0;
+        self.measured_from = now;
+    }
+
+    /// Fills in what the slots know.
+    pub fn figures(&self, now: Time, figures: &mut crate::measure::Figures) {
+        figures.held = self.held();
+        figures.capacity = self.capacity.map(u64::from);
+        figures.held_integral = self.held.integral(now);
+        figures.wasted_integral = self.wasted;
+        figures.queue = self.waiting();
+        figures.queue_max = self.line.max().map(u64::from);
+        figures.queue_integral = self.waiting.integral(now);
+        figures.queue_peak = self.waiting.max();
+        figures.has_queue = self.capacity.is_some();
+        figures.oldest_since = self.line.oldest_since();
+    }
+}

@@ -1,0 +1,510 @@
+//! The timers that are in no lane: a heap while they are few, and a wheel above the heap when they are many.
+//!
+//! A heap costs more with every doubling of what it holds, mostly in cache misses. A wheel puts a timer into a bucket
+//! by looking at its instant alone: four levels of 256 buckets, a tick to each bucket of the lowest level, 256 times
+//! as much to each of the next, and a second heap for what lies beyond the last. Only what is due up to the *horizon*,
+//! the end of the current tick, is in the near heap, and the next timer is always taken from there, so the order is
+//! exact whatever the tick is.
+//!
+//! ```text
+//!            horizon
+//!   near heap   |  256 ticks  |  256 × 256 ticks  |  256³  |  256⁴  |  far heap
+//! ```
+//!
+//! The tick is measured: eight times the mean gap between the timers that come first. When the near heap gets too
+//! full or too empty for it, the wheel is built anew, at a cost that is spread over the timers moved since.
+
+use crate::calendar::{TIME_SHIFT, time_of};
+use crate::heap::Heap;
+use crate::time::Time;
+
+/// More than any key.
+const NO_KEY: u128 = u128::MAX;
+const LEVELS: usize = 4;
+const LEVEL_BITS: usize = 8;
+const BUCKETS: usize = 1 << LEVEL_BITS;
+/// Keys of a chunk, so that one is 256 bytes.
+const CHUNK: usize = 15;
+/// More pending timers than this make a wheel worth its while.
+const WHEEL_FROM: usize = 1024;
+/// With fewer than this share of that number the heap is better again.
+const HEAP_BELOW_SHARE: usize = 4;
+/// Mean number of timers that a tick is made for.
+const TICK_GAPS: u64 = 8;
+/// Mean numbers of timers moved to the near heap in one go beyond which another tick would be better.
+const CROWDED: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    keys: [u128; CHUNK],
+    len: u32,
+    /// The next chunk of the bucket, or of the free ones.
+    next: Option<ChunkId>,
+}
+
+/// A chunk's index plus one.
+type ChunkId = std::num::NonZeroU32;
+
+/// Buckets beyond the horizon.
+#[derive(Clone, Debug)]
+struct Wheel {
+    /// A tick is two to this power nanoseconds.
+    shift: u32,
+    /// The current tick; all that is due in it or before is not in the wheel.
+    tick: u64,
+    len: usize,
+    occupied: [[u64; BUCKETS / 64]; LEVELS],
+    buckets: Vec<Option<ChunkId>>,
+    chunks: Vec<Chunk>,
+    free: Option<ChunkId>,
+    far: Heap<u128>,
+    /// Timers moved into the near heap, and steps that moved them, since the wheel was built.
+    moved: usize,
+    steps: usize,
+}
+
+impl Wheel {
+    fn new(shift: u32, start: Time) -> Self {
+        Wheel {
+            shift,
+            tick: start >> shift,
+            len: 0,
+            occupied: [[0; BUCKETS / 64]; LEVELS],
+            buckets: vec![None; LEVELS * BUCKETS],
+            chunks: Vec::new(),
+            free: None,
+            far: Heap::new(),
+            moved: 0,
+            steps: 0,
+        }
+    }
+
+    /// The first key that belongs into the wheel.
+    fn horizon(&self) -> u128 {
+        let end = u128::from(self.tick + 1) << self.shift;
+        if end >= 1 << (128 - TIME_SHIFT) { NO_KEY } else { end << TIME_SHIFT }
+    }
+
+    /// Adds a key beyond the horizon.
+    #[inline]
+    fn push(&mut self, key: u128) {
+        self.len += 1;
+        let tick = time_of(key) >> self.shift;
+        debug_assert!(tick > self.tick);
+        let level = (u64::BITS - 1 - (tick ^ self.tick).leading_zeros()) as usize / LEVEL_BITS;
+        if level >= LEVELS {
+            return self.far.push(key);
+        }
+        let bucket = (tick >> (level * LEVEL_BITS)) as usize % BUCKETS;
+        self.occupied[level][bucket / 64] |= 1 << (bucket % 64);
+        let head = &mut self.buckets[level * BUCKETS + bucket];
+        if let Some(id) = *head {
+            let chunk = &mut self.chunks[id.get() as usize - 1];
+            if let Some(place) = chunk.keys.get_mut(chunk.len as usize) {
+                *place = key;
+                chunk.len += 1;
+                return;
+            }
+        }
+        let next = *head;
+        *head = match self.free {
+            Some(id) => {
+                let chunk = &mut self.chunks[id.get() as usize - 1];
+                self.free = chunk.next;
+                // What else the chunk holds is left over and not looked at.
+                (chunk.keys[0], chunk.len, chunk.next) = (key, 1, next);
+                Some(id)
+            }
+            None => {
+                let mut chunk = Chunk { keys: [0; CHUNK], len: 1, next };
+                chunk.keys[0] = key;
+                self.chunks.push(chunk);
+                ChunkId::new(self.chunks.len() as u32)
+            }
+        };
+    }
+
+    /// Moves the horizon on until the near heap, which is empty, has what comes next.
+    fn advance(&mut self, near: &mut Heap<u128>) {
+        while near.is_empty() && self.len > 0 {
+            self.steps += 1;
+            match self.first_bucket() {
+                Some((level, bucket)) => self.open(level, bucket, near),
+                None => self.turn(near),
+            }
+            self.moved += near.len();
+        }
+    }
+
+    fn first_bucket(&self) -> Option<(usize, usize)> {
+        for level in 0..LEVELS {
+            let from = (self.tick >> (level * LEVEL_BITS)) as usize % BUCKETS + 1;
+            let mut mask = u64::MAX.checked_shl(from as u32 % 64).unwrap_or(0);
+            for (word, bits) in self.occupied[level].iter().enumerate().skip(from / 64) {
+                let hit = bits & mask;
+                if hit != 0 {
+                    return Some((level, word * 64 + hit.trailing_zeros() as usize));
+                }
+                mask = u64::MAX;
+            }
+        }
+        None
+    }
+
+    /// Moves the horizon to the first tick of a bucket and what is in the bucket to where it belongs now.
+    fn open(&mut self, level: usize, bucket: usize, near: &mut Heap<u128>) {
+        let low = level * LEVEL_BITS;
+        self.tick = ((self.tick >> (low + LEVEL_BITS)) << (low + LEVEL_BITS)) | ((bucket as u64) << low);
+        self.occupied[level][bucket / 64] &= !(1 << (bucket % 64));
+        let mut next = self.buckets[level * BUCKETS + bucket].take();
+        while let Some(id) = next {
+            let number = id.get() as usize - 1;
+            let len = self.chunks[number].len as usize;
+            self.len -= len;
+            if level == 0 {
+                near.append(&self.chunks[number].keys[..len]);
+            } else {
+                for at in 0..len {
+                    let key = self.chunks[number].keys[at];
+                    self.place(key, near);
+                }
+            }
+            let chunk = &mut self.chunks[number];
+            next = chunk.next;
+            chunk.next = self.free;
+            self.free = Some(id);
+        }
+        near.order();
+    }
+
+    /// Begins the next turn of the highest level, with the first timer of the far heap.
+    fn turn(&mut self, near: &mut Heap<u128>) {
+        let shift = self.shift;
+        let tick_of = |key: u128| time_of(key) >> shift;
+        let Some(first) = self.far.peek() else { return };
+        self.tick = tick_of(first);
+        let turn = self.tick >> (LEVELS * LEVEL_BITS);
+        while let Some(key) = self.far.peek().filter(|&key| tick_of(key) >> (LEVELS * LEVEL_BITS) == turn) {
+            self.far.pop();
+            self.len -= 1;
+            self.place(key, near);
+        }
+        near.order();
+    }
+
+    /// Puts a key into the near heap, to be ordered afterwards, or into a bucket.
+    fn place(&mut self, key: u128, near: &mut Heap<u128>) {
+        if time_of(key) >> self.shift <= self.tick {
+            near.append(&[key]);
+        } else {
+            self.push(key);
+        }
+    }
+
+    /// Memory held, in bytes.
+    fn bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<Option<ChunkId>>()
+            + self.chunks.capacity() * size_of::<Chunk>()
+            + self.far.bytes()
+    }
+
+    /// All keys of the wheel.
+    fn keys(&self) -> impl Iterator<Item = u128> {
+        let heads = self.buckets.iter().filter_map(|head| *head);
+        let chunks = heads.flat_map(|head| {
+            std::iter::successors(Some(&self.chunks[head.get() as usize - 1]), |chunk| {
+                chunk.next.map(|next| &self.chunks[next.get() as usize - 1])
+            })
+        });
+        let near = chunks.flat_map(|chunk| chunk.keys[..chunk.len as usize].iter().copied());
+        near.chain(self.far.as_slice().iter().copied())
+    }
+}
+
+/// Pending timers of which the least key can be taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    near: Heap<u128>,
+    /// Whether the first of the near heap has been taken already. The next timer set often takes its place, which is
+    /// cheaper than removing one and adding the other.
+    taken: bool,
+    /// Keys from here on are the wheel's; more than any key while there is no wheel.
+    horizon: u128,
+    /// The near heap is not to grow beyond this without a wheel; no bound while there is one.
+    heap_max: usize,
+    wheel: Option<Box<Wheel>>,
+    wheel_from: usize,
+}
+
+impl Pending {
+    pub(crate) fn new() -> Self {
+        Self::with_wheel_from(WHEEL_FROM)
+    }
+
+    /// With a wheel for more than so many timers.
+    pub(crate) fn with_wheel_from(wheel_from: usize) -> Self {
+        Pending { near: Heap::new(), taken: false, horizon: NO_KEY, heap_max: wheel_from, wheel: None, wheel_from }
+    }
+
+    /// The number of keys.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.near.len() - usize::from(self.taken) + self.wheel.as_ref().map_or(0, |wheel| wheel.len)
+    }
+
+    /// Adds a key.
+    #[inline]
+    pub(crate) fn push(&mut self, key: u128) {
+        if key < self.horizon {
+            if self.taken {
+                self.taken = false;
+                self.near.replace(key);
+                return;
+            }
+            self.near.push(key);
+            if self.near.len() > self.heap_max {
+                self.rebuild();
+            }
+        } else if let Some(wheel) = &mut self.wheel {
+            wheel.push(key);
+        }
+    }
+
+    /// The least key; more than any key if there is none.
+    #[inline]
+    pub(crate) fn least(&mut self) -> u128 {
+        self.settle();
+        match self.near.peek() {
+            Some(key) => key,
+            None if self.wheel.is_none() => NO_KEY,
+            None => self.advance(),
+        }
+    }
+
+    /// Drops the least key, which [`least`](Self::least) has just shown.
+    #[inline]
+    pub(crate) fn drop_least(&mut self) {
+        self.taken = true;
+    }
+
+    #[inline]
+    fn settle(&mut self) {
+        if self.taken {
+            self.taken = false;
+            self.near.pop();
+        }
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.near.bytes() + self.wheel.as_ref().map_or(0, |wheel| wheel.bytes())
+    }
+
+    /// All keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = u128> {
+        self.near
+            .as_slice()
+            .iter()
+            .copied()
+            .skip(usize::from(self.taken))
+            .chain(self.wheel.iter().flat_map(|wheel| wheel.keys()))
+    }
+
+    /// Drops the keys for which `keep` is false.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn retain(&mut self, keep: impl Fn(u128) -> bool) {
+        self.settle();
+        if self.wheel.is_none() {
+            return self.near.retain(|&key| keep(key));
+        }
+        let keys = self.keys().filter(|&key| keep(key)).collect();
+        self.build(keys);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn advance(&mut self) -> u128 {
+        if let Some(wheel) = &mut self.wheel {
+            let pending = wheel.len;
+            let spread = wheel.moved + wheel.steps > pending / 2 + self.wheel_from;
+            let (crowded, sparse) = (wheel.moved > CROWDED * wheel.steps, wheel.steps > 2 * wheel.moved);
+            if pending < self.wheel_from / HEAP_BELOW_SHARE || (spread && (crowded || sparse)) {
+                self.rebuild();
+            } else {
+                if spread {
+                    (wheel.moved, wheel.steps) = (0, 0);
+                }
+                wheel.advance(&mut self.near);
+                self.horizon = wheel.horizon();
+            }
+        }
+        self.near.peek().unwrap_or(NO_KEY)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rebuild(&mut self) {
+        let keys = self.keys().collect();
+        self.build(keys);
+    }
+
+    /// Starts again with these keys, as a heap or with a wheel and a tick that fit them.
+    fn build(&mut self, keys: Vec<u128>) {
+        self.near.clear();
+        let few = if self.wheel.is_some() { self.wheel_from / HEAP_BELOW_SHARE } else { self.wheel_from };
+        if keys.len() <= few {
+            (self.wheel, self.horizon, self.heap_max) = (None, NO_KEY, self.wheel_from);
+            self.near = Heap::new();
+            self.near.append(&keys);
+            self.near.order();
+            return;
+        }
+        let mut times: Vec<Time> = keys.iter().map(|&key| time_of(key)).collect();
+        let (start, shift) = (times.iter().copied().min().unwrap_or(0), tick_shift(&mut times));
+        let mut wheel = Box::new(Wheel::new(shift, start));
+        for key in keys {
+            wheel.place(key, &mut self.near);
+        }
+        self.near.order();
+        (self.horizon, self.heap_max) = (wheel.horizon(), usize::MAX);
+        self.wheel = Some(wheel);
+    }
+}
+
+/// The power of two nearest below the wanted tick, from the gap between the instants that come first.
+fn tick_shift(times: &mut [Time]) -> u32 {
+    let Some(least) = times.iter().copied().min() else { return 0 };
+    for quarters in 1..=4 {
+        let rank = (times.len() * quarters / 4).clamp(1, times.len()) - 1;
+        let (_, &mut at, _) = times.select_nth_unstable(rank);
+        // Many timers of one instant say nothing about the gaps: look further.
+        if at > least {
+            return (TICK_GAPS * (at - least) / (rank as u64).max(1)).max(1).ilog2();
+        }
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn key(at: Time, number: u64) -> u128 {
+        (u128::from(at) << TIME_SHIFT) | u128::from(number)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(Vec<Time>),
+        Pop(usize),
+        DropEven,
+    }
+
+    /// Delays of every magnitude, so that all levels and the far heap are used, and many of no time at all.
+    fn delay() -> impl Strategy<Value = Time> {
+        prop_oneof![Just(0), 0u64..4, (0u32..50, 0u64..256).prop_map(|(magnitude, x)| x << magnitude)]
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            5 => prop::collection::vec(delay(), 1..60).prop_map(Step::Push),
+            5 => (1usize..60).prop_map(Step::Pop),
+            1 => Just(Step::DropEven),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn keys_leave_in_order_whatever_holds_them(wheel_from in 4usize..64, steps in prop::collection::vec(step(), 1..60)) {
+            let mut pending = Pending::with_wheel_from(wheel_from);
+            let mut twin = BTreeSet::new();
+            let (mut now, mut number) = (0, 0);
+            for step in steps {
+                match step {
+                    Step::Push(delays) => {
+                        for delay in delays {
+                            number += 1;
+                            let key = key((now + delay).min((1 << 59) - 1), number);
+                            pending.push(key);
+                            twin.insert(key);
+                        }
+                    }
+                    Step::Pop(times) => {
+                        for _ in 0..times {
+                            let least = pending.least();
+                            prop_assert_eq!(least, twin.pop_first().unwrap_or(NO_KEY));
+                            if least != NO_KEY {
+                                now = time_of(least);
+                                pending.drop_least();
+                            }
+                        }
+                    }
+                    Step::DropEven => {
+                        pending.retain(|key| key % 2 == 1);
+                        twin.retain(|key| key % 2 == 1);
+                    }
+                }
+                prop_assert_eq!(pending.len(), twin.len());
+            }
+            let mut keys: Vec<u128> = pending.keys().collect();
+            keys.sort_unstable();
+            prop_assert_eq!(keys, twin.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_wheel_comes_with_many_timers_and_goes_with_them() {
+        let mut pending = Pending::new();
+        for number in 0..=WHEEL_FROM as u64 {
+            assert!(pending.wheel.is_none());
+            pending.push(key(1000 * number, number));
+        }
+        assert!(pending.wheel.is_some());
+        for number in 0..=WHEEL_FROM as u64 {
+            assert_eq!(pending.least(), key(1000 * number, number));
+            pending.drop_least();
+        }
+        assert_eq!((pending.least(), pending.len()), (NO_KEY, 0));
+        assert!(pending.wheel.is_none());
+    }
+
+    #[test]
+    fn the_tick_follows_the_gap_when_it_changes() {
+        let mut pending = Pending::new();
+        let mut number = 0;
+        let mut push = |pending: &mut Pending, at| {
+            number += 1;
+            pending.push(key(at, number));
+        };
+        // A timer every millisecond, and then a thousand times as many.
+        for at in 0..5000 {
+            push(&mut pending, at * 1_000_000);
+        }
+        let coarse = pending.wheel.as_ref().map(|wheel| wheel.shift);
+        for at in 0..500_000 {
+            push(&mut pending, at * 1_000);
+        }
+        for _ in 0..300_000 {
+            assert_ne!(pending.least(), NO_KEY);
+            pending.drop_least();
+        }
+        let fine = pending.wheel.as_ref().map(|wheel| wheel.shift);
+        assert_eq!((coarse, fine), (Some(22), Some(12)));
+        assert!(pending.near.len() < CROWDED);
+    }
+
+    #[test]
+    fn a_million_timers_of_one_instant_leave_in_the_order_of_setting() {
+        let mut pending = Pending::new();
+        for number in 0..1_000_000 {
+            pending.push(key(7, number));
+        }
+        for number in 0..1_000_000 {
+            assert_eq!(pending.least(), key(7, number));
+            pending.drop_least();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Earlier states of a run, few enough to fit in memory and close enough to be returned to quickly.
+//!
+//! Checkpoints lie about evenly spaced by work near the instant that is being watched, and ever further apart away from
+//! it: whenever there are too many, the one goes whose absence costs least in proportion to its distance. The first is
+//! never given up, so that every instant can be reached.
+
+/// A bounded collection of earlier states, ordered by instant.
+#[derive(Clone, Debug)]
+pub struct Checkpoints<T> {
+    kept: Vec<Checkpoint<T>>,
+    count_max: usize,
+    bytes_max: u64,
+}
+
+/// One earlier state.
+#[derive(Clone, Debug)]
+pub struct Checkpoint<T> {
+    /// The instant, ns.
+    pub at_ns: i64,
+    /// Events gone through until then.
+    pub events: u64,
+    /// About how much memory it takes, bytes; 0 where unknown.
+    pub bytes: u64,
+    /// The state.
+    pub state: T,
+}
+
+impl<T> Checkpoints<T> {
+    /// A collection that begins with the state at the start of the run; at most `count_max` (at least 3) are kept, of
+    /// `bytes_max` bytes together where sizes are known.
+    pub fn new(first: Checkpoint<T>, count_max: usize, bytes_max: u64) -> Self {
+        Checkpoints { kept: vec![first], count_max: count_max.max(3), bytes_max }
+    }
+
+    /// The newest state at or before an instant, for which `fits` holds; the first where none does.
+    pub fn before(&self, at_ns: i64, fits: impl Fn(&T) -> bool) -> &Checkpoint<T> {
+        self.kept.iter().rev().find(|kept| kept.at_ns <= at_ns && fits(&kept.state)).unwrap_or(&self.kept[0])
+    }
+
+    /// True where a state at this amount of work would lie at least `spacing` events after the one before it, and half
+    /// of that before the one after it.
+    pub fn wants(&self, at_ns: i64, events: u64, spacing: u64) -> bool {
+        let next = self.kept.partition_point(|kept| kept.at_ns <= at_ns);
+        let far_from_previous = next == 0 || events >= self.kept[next - 1].events.saturating_add(spacing);
+        let far_from_next = self.kept.get(next).is_none_or(|kept| kept.events >= events.saturating_add(spacing / 2));
+        far_from_previous && far_from_next
+    }
+
+    /// Keeps a state, and gives up others where there are too many.
+    pub fn keep(&mut self, checkpoint: Checkpoint<T>) {
+        let watched = checkpoint.events;
+        let place = self.kept.partition_point(|kept| kept.at_ns <= checkpoint.at_ns);
+        self.kept.insert(place.max(1), checkpoint);
+        while self.kept.len() > 3 && self.too_many() {
+            let cheapest = (1..self.kept.len() - 1)
+                .min_by(|&left, &right| self.loss(left, watched).total_cmp(&self.loss(right, watched)))
+                .unwrap_or(1);
+            self.kept.remove(cheapest);
+        }
+    }
+
+    /// Forgets every state after an instant, and those for which `stale` holds; never the first.
+    pub fn forget(&mut self, after_ns: i64, stale: impl Fn(&T) -> bool) {
+        let mut first = true;
+        self.kept.retain(|kept| std::mem::take(&mut first) || (kept.at_ns <= after_ns && !stale(&kept.state)));
+    }
+
+    /// Changes every state that is kept.
+    pub fn change(&mut self, change: impl Fn(&mut T)) {
+        self.kept.iter_mut().for_each(|kept| change(&mut kept.state));
+    }
+
+    /// The instants that can be returned to at once, ns, oldest first.
+    pub fn instants(&self) -> Vec<i64> {
+        self.kept.iter().map(|kept| kept.at_ns).collect()
+    }
+
+    fn too_many(&self) -> bool {
+        let bytes: u64 = self.kept.iter().map(|kept| kept.bytes).fold(0, u64::saturating_add);
+        self.kept.len() > self.count_max || bytes > self.bytes_max
+    }
+
+    /// The gap that giving one up would leave, in proportion to how far it lies from what is being watched.
+    fn loss(&self, index: usize, watched: u64) -> f64 {
+        let gap = self.kept[index + 1].events.saturating_sub(self.kept[index - 1].events) as f64;
+        let distance = self.kept[index].events.abs_diff(watched) as f64;
+        gap / (distance + 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(count: u64, count_max: usize) -> Checkpoints<u64> {
+        let mut checkpoints =
+            Checkpoints::new(Checkpoint { at_ns: 0, events: 0, bytes: 1, state: 0 }, count_max, u64::MAX);
+        for number in 1..=count {
+            let (at_ns, events) = (number as i64 * 10, number * 1000);
+            assert!(checkpoints.wants(at_ns, events, 1000));
+            checkpoints.keep(Checkpoint { at_ns, events, bytes: 1, state: number });
+        }
+        checkpoints
+    }
+
+    #[test]
+    fn memory_stays_bounded_and_the_start_and_the_newest_stay() {
+        let instants = filled(10_000, 32).instants();
+        assert_eq!(instants.len(), 32);
+        assert_eq!((instants[0], instants[31]), (0, 100_000));
+        assert!(instants.is_sorted());
+    }
+
+    #[test]
+    fn distances_grow_no_faster_than_the_age() {
+        let checkpoints = filled(10_000, 48);
+        let newest = checkpoints.kept.last().unwrap().events;
+        for pair in checkpoints.kept.windows(2) {
+            let (gap, age) = (pair[1].events - pair[0].events, newest - pair[0].events);
+            assert!(gap <= age / 2 + 3000, "{gap} events to go again at an age of {age}");
+        }
+        assert!(newest - checkpoints.kept[46].events <= 3000, "the neighbourhood of now is dense");
+    }
+
+    #[test]
+    fn bytes_bound_too() {
+        let mut checkpoints = filled(10, 100);
+        checkpoints.bytes_max = 4;
+        checkpoints.keep(Checkpoint { at_ns: 2000, events: 20_000, bytes: 1, state: 0 });
+        assert_eq!(checkpoints.instants().len(), 4);
+    }
+
+    #[test]
+    fn the_newest_state_before_an_instant_is_found() {
+        let checkpoints = filled(5, 10);
+        assert_eq!(checkpoints.before(29, |_| true).at_ns, 20);
+        assert_eq!(checkpoints.before(30, |_| true).at_ns, 30);
+        assert_eq!(checkpoints.before(30, |&state| state < 2).at_ns, 10);
+        assert_eq!(checkpoints.before(-5, |_| true).at_ns, 0, "before the start there is only the start");
+    }
+
+    #[test]
+    fn a_thinned_stretch_is_filled_again_when_it_is_watched_again() {
+        let mut checkpoints = filled(5, 10);
+        checkpoints.forget(30, |&state| state == 2);
+        assert_eq!(checkpoints.instants(), [0, 10, 30]);
+        assert!(checkpoints.wants(20, 2000, 1000));
+        assert!(!checkpoints.wants(20, 1500, 1000), "too close to the one before");
+        checkpoints.forget(-1, |_| true);
+        assert_eq!(checkpoints.instants(), [0], "the first is never forgotten");
+    }
+}

@@ -1,0 +1,354 @@
+//! The topology as it is drawn: boxes (a component each, or a whole cluster folded into one), lines between them, and the
+//! figures of both, gathered from a snapshot.
+
+use std::collections::BTreeMap;
+
+use lab::result::{FaultWindow, Snapshot, Topology};
+
+use crate::figures;
+use crate::layout::{self, Placement, Plan, Spacing};
+
+/// Which clusters the user wants folded (true) or open (false); the others as room allows.
+pub type Folding = BTreeMap<String, bool>;
+
+/// How much a box tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// One line without a frame.
+    Pill,
+    /// A frame around one line.
+    Compact,
+    /// A frame around two short lines.
+    Narrow,
+    /// A frame around three lines.
+    Normal,
+    /// A frame around five lines, with a curve.
+    Full,
+}
+
+impl Detail {
+    /// Least width and height of a box, cells.
+    fn size(self, name: usize) -> (i32, i32) {
+        let name = name as i32;
+        match self {
+            Detail::Pill => ((name + 7).clamp(14, 22), 1),
+            Detail::Compact => ((name + 4).clamp(16, 22), 3),
+            Detail::Narrow => ((name + 4).clamp(11, 18), 4),
+            Detail::Normal => ((name + 6).clamp(18, 26), 5),
+            Detail::Full => ((name + 6).clamp(18, 32), 7),
+        }
+    }
+}
+
+/// A box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The component's name, or the cluster's.
+    pub name: String,
+    /// Its kind; for a cluster what it holds.
+    pub kind: String,
+    /// Indices of its nodes.
+    pub members: Vec<usize>,
+    /// True for a folded cluster.
+    pub folded: bool,
+    /// True where it holds workloads only.
+    pub is_workload: bool,
+}
+
+/// A line: all links from one box to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The calling box.
+    pub from: usize,
+    /// The called box.
+    pub to: usize,
+    /// Edges of the topology that run along it.
+    pub edges: Vec<usize>,
+}
+
+/// A laid-out topology.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagram {
+    /// Boxes.
+    pub groups: Vec<Group>,
+    /// Lines.
+    pub lines: Vec<Line>,
+    /// How much boxes tell.
+    pub detail: Detail,
+    /// Where everything is.
+    pub placement: Placement,
+}
+
+/// The cluster that a name belongs to.
+pub fn cluster_of(name: &str) -> Option<&str> {
+    name.rsplit_once('/').map(|(cluster, _)| cluster)
+}
+
+impl Diagram {
+    /// The drawing that tells most within so many columns and rows. Where even the least does not fit, it is larger than
+    /// that and has to be scrolled.
+    pub fn new(topology: &Topology, folding: &Folding, width: u16, height: u16) -> Diagram {
+        let (width, height) = (i32::from(width).max(1), i32::from(height).max(1));
+        let clustered = topology.nodes.iter().any(|node| cluster_of(&node.name).is_some());
+        let open = gather(topology, |cluster| folding.get(cluster).copied().unwrap_or(false));
+        let folded = gather(topology, |cluster| folding.get(cluster).copied().unwrap_or(true));
+        let framed = [Detail::Full, Detail::Normal, Detail::Narrow, Detail::Compact];
+        let mut choices: Vec<(&(Vec<Group>, Vec<Line>), Detail)> = framed.map(|detail| (&open, detail)).to_vec();
+        if clustered {
+            choices.extend(framed.map(|detail| (&folded, detail)));
+        }
+        let last = if clustered { &folded } else { &open };
+        choices.push((&open, Detail::Pill));
+        choices.push((last, Detail::Pill));
+        let mut smallest = None;
+        for ((groups, lines), detail) in choices {
+            for rows in [3, 2, 1, 0] {
+                let placement = lay_out(groups, lines, detail, rows, width, height);
+                let fits = placement.width <= width && placement.height <= height;
+                let diagram = Diagram { groups: groups.clone(), lines: lines.clone(), detail, placement };
+                if fits {
+                    return diagram;
+                }
+                smallest = Some(diagram);
+            }
+        }
+        smallest.unwrap_or(Diagram {
+            groups: Vec::new(),
+            lines: Vec::new(),
+            detail: Detail::Pill,
+            placement: Placement::default(),
+        })
+    }
+
+    /// The box that holds a node.
+    pub fn group_of(&self, node: usize) -> Option<usize> {
+        self.groups.iter().position(|group| group.members.contains(&node))
+    }
+
+    /// The box at a cell of the drawing.
+    pub fn group_at(&self, x: i32, y: i32) -> Option<usize> {
+        self.placement.boxes.iter().position(|place| place.contains(x, y))
+    }
+
+    /// Where to begin to draw so that a box can be seen in a window of that size: the middle of a drawing that fits, else
+    /// the part around the box. Negative where there is room to the left or above.
+    pub fn origin(&self, selected: Option<usize>, width: i32, height: i32) -> (i32, i32) {
+        let place = selected.and_then(|index| self.placement.boxes.get(index)).copied().unwrap_or_default();
+        let along = |whole: i32, room: i32, from: i32, size: i32| match whole <= room {
+            true => -(room - whole) / 2,
+            false => (from + size / 2 - room / 2).clamp(0, whole - room),
+        };
+        (
+            along(self.placement.width, width, place.x, place.width),
+            along(self.placement.height, height, place.y, place.height),
+        )
+    }
+}
+
+/// Boxes and lines, with the clusters folded for which `fold` says so.
+fn gather(topology: &Topology, fold: impl Fn(&str) -> bool) -> (Vec<Group>, Vec<Line>) {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut group_of = Vec::with_capacity(topology.nodes.len());
+    for (index, node) in topology.nodes.iter().enumerate() {
+        let cluster = cluster_of(&node.name).filter(|cluster| fold(cluster));
+        let known = cluster.and_then(|cluster| groups.iter().position(|group| group.folded && group.name == cluster));
+        if let Some(known) = known {
+            groups[known].members.push(index);
+            groups[known].is_workload &= node.is_workload;
+            group_of.push(known);
+            continue;
+        }
+        group_of.push(groups.len());
+        groups.push(Group {
+            name: cluster.unwrap_or(&node.name).to_string(),
+            kind: node.kind.clone(),
+            members: vec![index],
+            folded: cluster.is_some(),
+            is_workload: node.is_workload,
+        });
+    }
+    for group in groups.iter_mut().filter(|group| group.folded) {
+        group.kind = format!("{} inside", group.members.len());
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    for (index, edge) in topology.edges.iter().enumerate() {
+        let (Some(&from), Some(&to)) = (group_of.get(edge.from), group_of.get(edge.to)) else { continue };
+        if from == to && groups[from].folded {
+            continue;
+        }
+        match lines.iter_mut().find(|line| (line.from, line.to) == (from, to)) {
+            Some(line) => line.edges.push(index),
+            None => lines.push(Line { from, to, edges: vec![index] }),
+        }
+    }
+    (groups, lines)
+}
+
+/// Lays out with as much air as there is room for: first for labels on the lines, then in boxes, then between lines.
+fn lay_out(groups: &[Group], lines: &[Line], detail: Detail, rows: i32, width: i32, height: i32) -> Placement {
+    let plan = |wider: i32| Plan {
+        sizes: groups
+            .iter()
+            .map(|group| detail.size(group.name.chars().count()))
+            .map(|(columns, rows)| (columns + wider, rows))
+            .collect(),
+        edges: lines.iter().map(|line| (line.from, line.to)).collect(),
+    };
+    let rows = if detail == Detail::Pill { rows - 1 } else { rows }.max(0);
+    let tight = Spacing { rows, tail: 2, pitch: 1, height_max: height };
+    let mut best = layout::place(&plan(0), tight);
+    for (wider, tail, pitch) in
+        [(0, 5, 1), (2, 5, 1), (4, 6, 1), (6, 6, 2), (6, 8, 2), (8, 9, 2), (10, 11, 2), (12, 13, 2), (12, 18, 2)]
+    {
+        let airy = layout::place(&plan(wider), Spacing { tail, pitch, ..tight });
+        if airy.width > width || airy.height > height {
+            break;
+        }
+        best = airy;
+    }
+    best
+}
+
+/// The figures of a box.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BoxFigures {
+    /// Calls (or requests) per second.
+    pub arrivals: f64,
+    /// Good answers per second.
+    pub good: f64,
+    /// Other answers per second.
+    pub failed: f64,
+    /// Calls under way.
+    pub in_flight: u64,
+    /// Those that wait.
+    pub queue: u64,
+    /// The bound of the queue; `None` where there is none.
+    pub queue_max: Option<u64>,
+    /// Share in use of what limits it; of a cluster the largest.
+    pub utilization: Option<f64>,
+    /// Amplification; of a cluster the largest.
+    pub amplification: Option<f64>,
+    /// Share of work for callers who have given up; of a cluster the largest.
+    pub wasted_work: Option<f64>,
+    /// Median latency, s.
+    pub latency_p50_s: Option<f64>,
+    /// 99th percentile of the latency, s.
+    pub latency_p99_s: Option<f64>,
+    /// Replicas up and in all.
+    pub replicas: (u32, u32),
+    /// Workers or connections held and in all.
+    pub slots: Option<(u64, u64)>,
+    /// Faults that act on it.
+    pub faults: Vec<String>,
+}
+
+impl BoxFigures {
+    /// Those of some nodes together.
+    pub fn of(snapshot: &Snapshot, members: &[usize]) -> BoxFigures {
+        let mut all = BoxFigures::default();
+        let larger = |one: Option<f64>, other: Option<f64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            _ => one.or(other),
+        };
+        let mut bounded = true;
+        for node in members.iter().filter_map(|&index| snapshot.nodes.get(index)) {
+            all.arrivals += node.arrivals;
+            all.good += node.good;
+            all.failed += node.failed;
+            all.in_flight += node.in_flight;
+            all.queue += node.queue;
+            bounded &= node.queue_max.is_some();
+            all.queue_max = Some(all.queue_max.unwrap_or(0) + node.queue_max.unwrap_or(0));
+            all.utilization = larger(all.utilization, node.utilization);
+            all.amplification = larger(all.amplification, node.amplification);
+            all.wasted_work = larger(all.wasted_work, node.wasted_work);
+            all.latency_p50_s = larger(all.latency_p50_s, node.latency_p50_s);
+            all.latency_p99_s = larger(all.latency_p99_s, node.latency_p99_s);
+            all.replicas = (all.replicas.0 + node.replicas_up, all.replicas.1 + node.replicas);
+            all.slots = match (all.slots, node.slots) {
+                (Some(one), Some(other)) => Some((one.0 + other.0, one.1 + other.1)),
+                (one, other) => one.or(other),
+            };
+            all.faults.extend(node.faults.iter().filter(|fault| !all.faults.contains(fault)).cloned().collect::<Vec<_>>());
+        }
+        all.queue_max = all.queue_max.filter(|_| bounded);
+        all
+    }
+
+    /// Share of the answers that failed.
+    pub fn error_share(&self) -> f64 {
+        let answers = self.good + self.failed;
+        if answers > 0.0 { self.failed / answers } else { 0.0 }
+    }
+
+    /// How full the queue is; without a bound on a scale of orders of magnitude.
+    pub fn queue_level(&self) -> f64 {
+        match self.queue_max {
+            Some(max) if max > 0 => self.queue as f64 / max as f64,
+            Some(_) => 0.0,
+            None if self.queue == 0 => 0.0,
+            None => figures::unbounded_level(self.queue),
+        }
+    }
+}
+
+/// The figures of a line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineFigures {
+    /// Attempts per second.
+    pub attempts: f64,
+    /// Of which retries.
+    pub retries: f64,
+    /// Attempts per second that failed.
+    pub failed: f64,
+    /// Attempts over logical calls; the largest of its links.
+    pub amplification: Option<f64>,
+    /// True while a fault acts on one of its links.
+    pub faulty: bool,
+}
+
+impl LineFigures {
+    /// Those of some edges of the topology together. What a link with several targets carries is divided among them as
+    /// their arrivals are.
+    pub fn of(snapshot: &Snapshot, edges: &[usize]) -> LineFigures {
+        let topology = &snapshot.topology;
+        let mut all = LineFigures::default();
+        for edge in edges.iter().filter_map(|&index| topology.edges.get(index)) {
+            let Some(link) = snapshot.links.get(edge.index) else { continue };
+            let arrivals = |node: usize| snapshot.nodes.get(node).map_or(0.0, |node| node.arrivals);
+            let siblings = topology.edges.iter().filter(|other| other.index == edge.index);
+            let (count, sum) = siblings.fold((0.0, 0.0), |(count, sum), other| (count + 1.0, sum + arrivals(other.to)));
+            let part = match (count > 1.0, sum > 0.0) {
+                (false, _) => 1.0,
+                (true, true) => arrivals(edge.to) / sum,
+                (true, false) => 1.0 / count,
+            };
+            all.attempts += link.attempts * part;
+            all.retries += link.retries * part;
+            all.failed += link.failed * part;
+            all.amplification = match (all.amplification, link.amplification) {
+                (Some(one), Some(other)) => Some(one.max(other)),
+                (one, other) => one.or(other),
+            };
+            let caller = topology.nodes.get(edge.from).map_or("", |node| &node.name);
+            let path = format!("{caller}.{}", edge.link);
+            all.faulty |= snapshot.faults.iter().any(|fault| acts(fault, snapshot.at_s) && fault.targets.contains(&path));
+        }
+        all
+    }
+
+    /// Share of the attempts that failed.
+    pub fn error_share(&self) -> f64 {
+        if self.attempts > 0.0 { (self.failed / self.attempts).min(1.0) } else { 0.0 }
+    }
+
+    /// Share of the attempts that are retries.
+    pub fn retry_share(&self) -> f64 {
+        if self.attempts > 0.0 { (self.retries / self.attempts).min(1.0) } else { 0.0 }
+    }
+}
+
+/// True while a fault acts.
+pub fn acts(fault: &FaultWindow, at_s: f64) -> bool {
+    fault.at_s <= at_s && fault.until_s.is_none_or(|until| at_s < until)
+}

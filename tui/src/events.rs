@@ -1,0 +1,211 @@
+//! What happened, in order: faults, the user's changes, what the simulation reports, and what can be read from the
+//! series: saturation, growing queues, retry storms, goodput that collapses and comes back.
+//!
+//! All of it follows from one future's snapshot, so that rewinding takes events back and playing on brings them again.
+
+use lab::result::{Series, Snapshot};
+
+use crate::figures;
+use crate::player::Future;
+
+/// What sort of event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// A fault begins or ends.
+    Fault,
+    /// The user changed something.
+    Change,
+    /// Something got worse.
+    Worse,
+    /// Something got better.
+    Better,
+}
+
+impl Sort {
+    /// A mark that tells it without colour.
+    pub fn mark(self) -> char {
+        match self {
+            Sort::Fault => '↯',
+            Sort::Change => '✎',
+            Sort::Worse => '▲',
+            Sort::Better => '▽',
+        }
+    }
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When, s.
+    pub at_s: f64,
+    /// What sort it is.
+    pub sort: Sort,
+    /// The component or workload concerned.
+    pub target: String,
+    /// What happened.
+    pub what: String,
+}
+
+/// Everything that has happened in a future, oldest first.
+pub fn of(future: &Future) -> Vec<Event> {
+    let snapshot = &*future.snapshot;
+    let mut events = Vec::new();
+    faults(snapshot, &mut events);
+    for change in &future.changes {
+        let at_s = change.at_ns as f64 / 1e9;
+        events.push(Event { at_s, sort: Sort::Change, target: String::new(), what: change.doing.to_string() });
+    }
+    for happening in &future.happenings {
+        let sort = if happening.bad { Sort::Worse } else { Sort::Better };
+        events.push(Event { at_s: happening.at_s, sort, target: happening.target.clone(), what: happening.what.clone() });
+    }
+    for node in &snapshot.topology.nodes {
+        match node.is_workload {
+            true => goodput(&snapshot.series, &node.name, &mut events),
+            false => component(&snapshot.series, &node.name, &mut events),
+        }
+    }
+    events.retain(|event| event.at_s <= snapshot.at_s + 1e-9);
+    events.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
+    events
+}
+
+fn faults(snapshot: &Snapshot, events: &mut Vec<Event>) {
+    for fault in &snapshot.faults {
+        let target = fault.targets.join(" ");
+        let words = match &fault.name {
+            Some(name) => format!("{name}: {}", fault.what),
+            None => fault.what.clone(),
+        };
+        events.push(Event { at_s: fault.at_s, sort: Sort::Fault, target: target.clone(), what: words.clone() });
+        if let Some(until) = fault.until_s {
+            events.push(Event { at_s: until, sort: Sort::Better, target, what: format!("over: {words}") });
+        }
+    }
+}
+
+/// Calls `found` with the end of each window and its value, where it has one.
+fn walk(series: &Series, column: &str, mut found: impl FnMut(f64, f64)) {
+    let Some(values) = series.columns.get(column) else { return };
+    for (begin, value) in series.at_s.iter().zip(values) {
+        if let Some(value) = value {
+            found(begin + series.window_s, *value);
+        }
+    }
+}
+
+fn component(series: &Series, name: &str, events: &mut Vec<Event>) {
+    let mut push = |at_s: f64, sort: Sort, what: String| {
+        events.push(Event { at_s, sort, target: name.to_string(), what });
+    };
+    // Different thresholds for coming and going, or a value that wavers would fill the log.
+    let mut saturated = false;
+    walk(series, &format!("components.{name}.utilization"), |at_s, value| {
+        if !saturated && value >= 0.99 {
+            push(at_s, Sort::Worse, "saturated".into());
+        } else if saturated && value < 0.8 {
+            push(at_s, Sort::Better, format!("no longer saturated: {}", figures::share(value)));
+        }
+        saturated = value >= if saturated { 0.8 } else { 0.99 };
+    });
+    let mut storm = false;
+    walk(series, &format!("components.{name}.amplification"), |at_s, value| {
+        if !storm && value >= 1.5 {
+            push(at_s, Sort::Worse, format!("retries multiply its load {}", figures::factor(value)));
+        } else if storm && value < 1.1 {
+            push(at_s, Sort::Better, "retries have calmed down".into());
+        }
+        storm = value >= if storm { 1.1 } else { 1.5 };
+    });
+    let mut level = 1;
+    walk(series, &format!("components.{name}.queue.depth"), |at_s, value| {
+        while value >= 10f64.powi(level + 1) {
+            level += 1;
+            push(at_s, Sort::Worse, format!("{} wait in its queue", figures::number(10f64.powi(level))));
+        }
+        if level > 1 && value < 1.0 {
+            level = 1;
+            push(at_s, Sort::Better, "its queue is empty again".into());
+        }
+    });
+}
+
+fn goodput(series: &Series, name: &str, events: &mut Vec<Event>) {
+    let Some(sent) = series.columns.get(&format!("workloads.{name}.sent")) else { return };
+    let sent = sent.clone();
+    let mut index = 0;
+    let mut collapsed = false;
+    walk(series, &format!("workloads.{name}.goodput"), |at_s, good| {
+        while index + 1 < sent.len() && series.at_s[index] + series.window_s < at_s - 1e-9 {
+            index += 1;
+        }
+        let Some(Some(offered)) = sent.get(index).copied().map(|offered| offered.filter(|offered| *offered > 0.0)) else { return };
+        let share = good / offered;
+        let mut push = |sort: Sort, what: String| events.push(Event { at_s, sort, target: name.to_string(), what });
+        if !collapsed && share < 0.5 {
+            push(Sort::Worse, format!("goodput collapses to {} of the load", figures::share(share)));
+        } else if collapsed && share >= 0.9 {
+            push(Sort::Better, format!("goodput is back: {} of the load", figures::share(share.min(1.0))));
+        }
+        collapsed = share < if collapsed { 0.9 } else { 0.5 };
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use lab::result::{FaultWindow, Topology, TopologyNode};
+
+    use super::*;
+
+    fn future(columns: &[(&str, &[f64])], at_s: f64) -> Future {
+        let windows = columns.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+        let series = Series {
+            window_s: 1.0,
+            at_s: (0..windows).map(|window| window as f64).collect(),
+            columns: columns.iter().map(|(name, values)| (name.to_string(), values.iter().copied().map(Some).collect())).collect(),
+        };
+        let node = |name: &str, is_workload| TopologyNode { name: name.into(), kind: String::new(), is_workload };
+        let topology = Topology { nodes: vec![node("users", true), node("db", false)], edges: Vec::new() };
+        let snapshot = Snapshot { at_s, series: Arc::new(series), topology: Arc::new(topology), ..Snapshot::default() };
+        Future { snapshot: Arc::new(snapshot), ..Future::default() }
+    }
+
+    fn lines(future: &Future) -> Vec<String> {
+        of(future).iter().map(|event| format!("{} {} {}", event.at_s, event.target, event.what)).collect()
+    }
+
+    #[test]
+    fn wavering_around_a_threshold_is_told_once() {
+        let values = [0.5, 1.0, 0.98, 1.0, 0.9, 1.0, 0.7, 0.5];
+        let told = lines(&future(&[("components.db.utilization", &values)], 100.0));
+        assert_eq!(told, ["2 db saturated", "7 db no longer saturated: 70 %"]);
+    }
+
+    #[test]
+    fn a_growing_queue_is_told_by_powers_of_ten() {
+        let values = [5.0, 40.0, 2000.0, 1500.0, 0.0, 150.0];
+        let told = lines(&future(&[("components.db.queue.depth", &values)], 100.0));
+        assert_eq!(
+            told,
+            ["3 db 100 wait in its queue", "3 db 1k wait in its queue", "5 db its queue is empty again", "6 db 100 wait in its queue"]
+        );
+    }
+
+    #[test]
+    fn goodput_that_collapses_and_recovers_is_told() {
+        let columns: [(&str, &[f64]); 2] =
+            [("workloads.users.sent", &[100.0, 100.0, 100.0, 100.0]), ("workloads.users.goodput", &[99.0, 12.0, 70.0, 95.0])];
+        let told = lines(&future(&columns, 100.0));
+        assert_eq!(told, ["2 users goodput collapses to 12 % of the load", "4 users goodput is back: 95 % of the load"]);
+    }
+
+    #[test]
+    fn what_lies_ahead_is_not_told() {
+        let mut future = future(&[], 15.0);
+        let fault = FaultWindow { at_s: 10.0, until_s: Some(20.0), what: "slow db ×5".into(), targets: vec!["db".into()], name: None };
+        Arc::make_mut(&mut future.snapshot).faults.push(fault);
+        assert_eq!(lines(&future), ["10 db slow db ×5"]);
+    }
+}

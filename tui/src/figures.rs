@@ -1,0 +1,186 @@
+//! Figures as a reader of a dashboard expects them: three significant digits, a unit, never wider than needed.
+
+/// A number with k, M or G: `0`, `7`, `432`, `1.23k`, `45.6k`, `1.2M`.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    if !size.is_finite() {
+        return "–".into();
+    }
+    for (limit, divisor, unit) in [(999.5, 1.0, ""), (999_500.0, 1e3, "k"), (999.5e6, 1e6, "M"), (999.5e9, 1e9, "G")] {
+        if size < limit {
+            return format!("{}{unit}", digits(value / divisor, divisor > 1.0));
+        }
+    }
+    format!("{:.1e}", value)
+}
+
+fn digits(value: f64, scaled: bool) -> String {
+    let size = value.abs();
+    let text = match size {
+        _ if size >= 99.95 => format!("{value:.0}"),
+        _ if size >= 9.995 => format!("{value:.1}"),
+        _ if scaled || size >= 0.0995 || size == 0.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    };
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    }
+}
+
+/// A count.
+pub fn count(value: u64) -> String {
+    number(value as f64)
+}
+
+/// Something per second: `1.23k/s`.
+pub fn rate(value: f64) -> String {
+    format!("{}/s", number(value))
+}
+
+/// A share as a percentage: `0 %`, `0.3 %`, `72 %`, `100 %`. Never rounded up to 100.
+pub fn share(value: f64) -> String {
+    let percent = value * 100.0;
+    if !percent.is_finite() {
+        return "–".into();
+    }
+    match percent {
+        _ if percent <= 0.0 => "0 %".into(),
+        _ if percent < 0.1 => "<0.1 %".into(),
+        _ if percent < 9.95 => format!("{} %", digits(percent, true).get(..3).unwrap_or("0").trim_end_matches('.')),
+        _ if percent < 100.0 => format!("{:.0} %", percent.min(99.0)),
+        _ => format!("{percent:.0} %"),
+    }
+}
+
+/// A duration: `730 ns`, `12 µs`, `8.1 ms`, `3.02 s`, `2m05s`.
+pub fn seconds(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        _ if !size.is_finite() => "–".into(),
+        _ if size == 0.0 => "0 s".into(),
+        _ if size < 999.5e-9 => format!("{} ns", digits(value * 1e9, true)),
+        _ if size < 999.5e-6 => format!("{} µs", digits(value * 1e6, true)),
+        _ if size < 0.9995 => format!("{} ms", digits(value * 1e3, true)),
+        _ if size < 99.95 => format!("{} s", digits(value, true)),
+        _ => {
+            let whole = value.round() as i64;
+            format!("{}m{:02}s", whole / 60, (whole % 60).abs())
+        }
+    }
+}
+
+/// A duration, or a dash where there is none.
+pub fn seconds_or_dash(value: Option<f64>) -> String {
+    value.map_or("–".into(), seconds)
+}
+
+/// An instant of the run: `-0:05.0`, `1:12.3`, `1:02:03.0`.
+pub fn clock(at_s: f64) -> String {
+    let tenths = (at_s.abs() * 10.0).round() as u64;
+    let sign = if at_s < 0.0 && tenths > 0 { "-" } else { "" };
+    let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, tenths % 600);
+    match hours {
+        0 => format!("{sign}{minutes}:{:02}.{}", rest / 10, rest % 10),
+        _ => format!("{sign}{hours}:{minutes:02}:{:02}.{}", rest / 10, rest % 10),
+    }
+}
+
+/// An instant to the second, or to the tenth where it does not fall on one: `1:12`.
+pub fn clock_short(at_s: f64) -> String {
+    let text = clock(at_s);
+    text.strip_suffix(".0").map_or(text.clone(), str::to_string)
+}
+
+/// A factor: `×3.2`, `×41`.
+pub fn factor(value: f64) -> String {
+    match value {
+        _ if !value.is_finite() => "×∞".into(),
+        _ if value < 9.95 => format!("×{value:.1}"),
+        _ => format!("×{}", number(value.round())),
+    }
+}
+
+/// A name cut to a width, in the middle, where both ends tell names apart.
+pub fn shorten(name: &str, width: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= width {
+        return name.into();
+    }
+    match width {
+        0 => String::new(),
+        1 => "…".into(),
+        _ => {
+            let tail = (width - 1) / 2;
+            let head = width - 1 - tail;
+            letters[..head].iter().chain(&['…']).chain(&letters[letters.len() - tail..]).collect()
+        }
+    }
+}
+
+/// A horizontal bar of eighths of a cell: `███▌    `.
+pub fn bar(share: f64, width: usize) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+    let mut eighths = (share * width as f64 * 8.0).round() as usize;
+    if share > 0.0 {
+        eighths = eighths.max(1);
+    }
+    (0..width)
+        .map(|cell| match eighths.saturating_sub(cell * 8) {
+            full if full >= 8 => '█',
+            part => EIGHTHS[part],
+        })
+        .collect()
+}
+
+/// A column of eighths of a cell for a share.
+pub fn block(share: f64) -> char {
+    const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+    let eighths = (share * 8.0).round() as usize;
+    EIGHTHS[if share > 0.0 { eighths.max(1) } else { 0 }]
+}
+
+/// Where a queue without bound stands on a scale from nothing to a hundred thousand, by orders of magnitude.
+pub fn unbounded_level(waiting: u64) -> f64 {
+    ((waiting as f64 + 1.0).log10() / 5.0).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_three_digits_and_a_unit() {
+        let numbers = [0.0, 0.05, 7.0, 99.96, 432.4, 999.6, 1234.0, 45_600.0, 1.2e6, 3e9, f64::NAN];
+        let written: Vec<String> = numbers.into_iter().map(number).collect();
+        assert_eq!(written, ["0", "0.05", "7", "100", "432", "1k", "1.23k", "45.6k", "1.2M", "3G", "–"]);
+        let times: Vec<String> = [0.0, 7.3e-7, 1.2e-5, 0.0081, 3.019, 125.0].into_iter().map(seconds).collect();
+        assert_eq!(times, ["0 s", "730 ns", "12 µs", "8.1 ms", "3.02 s", "2m05s"]);
+    }
+
+    #[test]
+    fn a_share_below_one_is_never_written_as_all() {
+        let written: Vec<String> = [0.0, 0.0001, 0.034, 0.72, 0.999, 1.0, 1.5].into_iter().map(share).collect();
+        assert_eq!(written, ["0 %", "<0.1 %", "3.4 %", "72 %", "99 %", "100 %", "150 %"]);
+    }
+
+    #[test]
+    fn clocks_count_from_the_end_of_the_warm_up() {
+        assert_eq!([clock(72.34), clock(-5.0), clock(3723.0), clock(-0.01)], ["1:12.3", "-0:05.0", "1:02:03.0", "0:00.0"]);
+        assert_eq!([clock_short(60.0), clock_short(60.5)], ["1:00", "1:00.5"]);
+    }
+
+    #[test]
+    fn bars_show_something_as_soon_as_there_is_something() {
+        assert_eq!([bar(0.0, 4), bar(0.001, 4), bar(0.5, 4), bar(9.0, 4)], ["    ", "▏   ", "██  ", "████"]);
+        assert_eq!([block(0.0), block(0.001), block(1.0), block(f64::NAN)], [' ', '▁', '█', ' ']);
+    }
+
+    #[test]
+    fn long_names_keep_both_ends() {
+        assert_eq!(shorten("eu-west/checkout-db", 9), "eu-w…t-db");
+        assert_eq!([shorten("api", 3), shorten("api", 1), shorten("api", 0)], ["api", "…", ""]);
+    }
+}

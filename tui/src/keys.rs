@@ -1,0 +1,336 @@
+//! Every key, in one table: what is pressed, what it does, and how it is explained. The footer and the help page are made
+//! from it, so they cannot say something else than what happens.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// A part of the program that fills the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// Boxes and lines.
+    #[default]
+    Topology,
+    /// Load, latency and amplification over time.
+    Charts,
+    /// All about the selected component.
+    Component,
+    /// Sampled requests as waterfalls.
+    Requests,
+    /// What happened, in order.
+    Events,
+    /// Every setting.
+    Knobs,
+    /// What is broken, and what can be.
+    Faults,
+}
+
+impl Screen {
+    /// All of them, in the order of the tabs and of the digits.
+    pub const ALL: [Screen; 7] = [
+        Screen::Topology,
+        Screen::Charts,
+        Screen::Component,
+        Screen::Requests,
+        Screen::Events,
+        Screen::Knobs,
+        Screen::Faults,
+    ];
+
+    /// What stands on the tab.
+    pub fn title(self) -> &'static str {
+        match self {
+            Screen::Topology => "Topology",
+            Screen::Charts => "Charts",
+            Screen::Component => "Component",
+            Screen::Requests => "Requests",
+            Screen::Events => "Events",
+            Screen::Knobs => "Knobs",
+            Screen::Faults => "Faults",
+        }
+    }
+}
+
+/// Forward or back, down or up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Forward, down, larger.
+    On,
+    /// Back, up, smaller.
+    Back,
+}
+
+/// Where to go in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    /// A few windows.
+    Near(Way),
+    /// A tenth of the run.
+    Far(Way),
+    /// The start of the run.
+    Start,
+    /// Its end.
+    End,
+}
+
+/// Where to move among boxes or rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// To the next or previous.
+    Next(Way),
+    /// Ten further.
+    Page(Way),
+    /// To the box on the right or left.
+    Across(Way),
+    /// To the box below or above.
+    Along(Way),
+}
+
+/// What a key does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pauses or plays on.
+    TogglePlay,
+    /// Pauses and goes a window on or back.
+    Step(Way),
+    /// Changes the pace by one.
+    Pace(Way),
+    /// Plays as fast as the machine goes.
+    FlatOut,
+    /// Goes to another instant.
+    Seek(Jump),
+    /// Begins a second future, or asks which to keep.
+    Branch,
+    /// Lets keys act on the other future.
+    SwitchFuture,
+    /// Takes back the newest change.
+    TakeBack,
+    /// Shows a screen.
+    Show(Screen),
+    /// Shows the next or previous screen.
+    Turn(Way),
+    /// Finds a component by name.
+    Find,
+    /// Moves the selection.
+    Select(Move),
+    /// Opens, edits or goes to what is selected.
+    Open,
+    /// Folds or opens the cluster of the selected box.
+    Fold,
+    /// Colours boxes by load or by errors.
+    ColourBy,
+    /// Shows the whole run or its last minute in charts.
+    Zoom,
+    /// Colours for the other background.
+    Theme,
+    /// Saves a picture of the screen.
+    Screenshot,
+    /// Writes the scenario with the changes.
+    Export,
+    /// Shows or hides the help page.
+    Help,
+    /// Leaves what is open; ends the tour.
+    Close,
+    /// Ends the program.
+    Quit,
+    /// Keeps the original and drops the branch.
+    KeepOriginal,
+    /// Keeps the branch as the only future.
+    KeepBranch,
+    /// Makes the number in the line larger or smaller.
+    Turned(Way),
+    /// Takes what was typed.
+    Accept,
+}
+
+/// Where a key means what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On every screen, while nothing is being typed.
+    Anywhere,
+    /// On one screen.
+    On(Screen),
+    /// While the help page is open.
+    Reading,
+    /// While a line is typed.
+    Typing,
+    /// While it is asked which future to keep.
+    Asking,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// What is pressed; any of them.
+    pub keys: &'static [(KeyCode, KeyModifiers)],
+    /// How that is written.
+    pub label: &'static str,
+    /// What it does.
+    pub action: Action,
+    /// Where.
+    pub place: Place,
+    /// A word for the footer; empty where it does not stand there.
+    pub short: &'static str,
+    /// A line for the help page; empty where the row above says it already.
+    pub help: &'static str,
+}
+
+const NO: KeyModifiers = KeyModifiers::NONE;
+const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
+const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+
+const fn binding(
+    keys: &'static [(KeyCode, KeyModifiers)],
+    label: &'static str,
+    action: Action,
+    place: Place,
+    short: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { keys, label, action, place, short, help }
+}
+
+use Action as Do;
+use KeyCode::Char;
+use Place::{Anywhere, Asking, On, Reading, Typing};
+
+/// The table. A key that is named for one screen goes before the same key anywhere.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    binding(&[(Char('a'), NO)], "a", Do::KeepOriginal, Asking, "keep A", ""),
+    binding(&[(Char('b'), NO)], "b", Do::KeepBranch, Asking, "keep B", ""),
+    binding(&[(KeyCode::Esc, NO), (Char('q'), NO)], "esc", Do::Close, Asking, "keep both", ""),
+
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Accept, Typing, "take it", "takes what was typed"),
+    binding(&[(KeyCode::Up, NO)], "↑", Do::Turned(Way::Back), Typing, "more", "larger number, or the entry above"),
+    binding(&[(KeyCode::Down, NO)], "↓", Do::Turned(Way::On), Typing, "less", "smaller number, or the entry below"),
+    binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Typing, "leave", "leaves without a change"),
+
+    binding(&[(KeyCode::Esc, NO), (Char('?'), NO), (Char('q'), NO), (KeyCode::Enter, NO)], "esc", Do::Close, Reading, "close help", ""),
+    binding(&[(KeyCode::Down, NO), (Char(' '), NO), (KeyCode::PageDown, NO)], "↓", Do::Select(Move::Next(Way::On)), Reading, "", ""),
+    binding(&[(KeyCode::Up, NO), (KeyCode::PageUp, NO)], "↑", Do::Select(Move::Next(Way::Back)), Reading, "", ""),
+
+    binding(&[(Char(' '), NO)], "space", Do::TogglePlay, Anywhere, "pause", "pauses and plays on"),
+    binding(&[(Char('.'), NO)], ".", Do::Step(Way::On), Anywhere, "step", "pauses and steps one window on"),
+    binding(&[(Char(','), NO)], ",", Do::Step(Way::Back), Anywhere, "", "pauses and steps one window back"),
+    binding(&[(Char('+'), NO), (Char('='), NO)], "+", Do::Pace(Way::On), Anywhere, "faster", "plays faster"),
+    binding(&[(Char('-'), NO)], "-", Do::Pace(Way::Back), Anywhere, "slower", "plays slower"),
+    binding(&[(Char('0'), NO)], "0", Do::FlatOut, Anywhere, "", "plays as fast as it goes"),
+    binding(&[(KeyCode::Left, NO)], "←", Do::Seek(Jump::Near(Way::Back)), Anywhere, "rewind", "goes five windows back"),
+    binding(&[(KeyCode::Right, NO)], "→", Do::Seek(Jump::Near(Way::On)), Anywhere, "", "goes five windows on"),
+    binding(&[(Char('['), NO)], "[", Do::Seek(Jump::Far(Way::Back)), Anywhere, "", "goes a tenth of the run back"),
+    binding(&[(Char(']'), NO)], "]", Do::Seek(Jump::Far(Way::On)), Anywhere, "", "goes a tenth of the run on"),
+    binding(&[(KeyCode::Home, NO)], "home", Do::Seek(Jump::Start), Anywhere, "", "goes to the start"),
+    binding(&[(KeyCode::End, NO)], "end", Do::Seek(Jump::End), Anywhere, "", "goes to the end"),
+    binding(&[(Char('b'), NO)], "b", Do::Branch, Anywhere, "branch", "begins a second future here; again: which to keep"),
+    binding(&[(Char('x'), NO)], "x", Do::SwitchFuture, Anywhere, "", "lets changes act on the other future"),
+    binding(&[(Char('u'), NO)], "u", Do::TakeBack, Anywhere, "", "takes the newest change back"),
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Topology), "details", "shows the selected component, opens a cluster"),
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Events), "go there", "goes to the instant of the event"),
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Knobs), "change", "changes the setting"),
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Faults), "inject", "edits and injects the fault"),
+    binding(&[(KeyCode::Up, NO)], "↑", Do::Select(Move::Next(Way::Back)), Anywhere, "", "selects the one before"),
+    binding(&[(KeyCode::Down, NO)], "↓", Do::Select(Move::Next(Way::On)), Anywhere, "select", "selects the next one"),
+    binding(&[(KeyCode::PageUp, NO)], "page up", Do::Select(Move::Page(Way::Back)), Anywhere, "", "ten before"),
+    binding(&[(KeyCode::PageDown, NO)], "page down", Do::Select(Move::Page(Way::On)), Anywhere, "", "ten further"),
+    binding(&[(KeyCode::Up, SHIFT)], "shift ↑", Do::Select(Move::Along(Way::Back)), On(Screen::Topology), "", "selects the box above"),
+    binding(&[(KeyCode::Down, SHIFT)], "shift ↓", Do::Select(Move::Along(Way::On)), On(Screen::Topology), "", "selects the box below"),
+    binding(&[(KeyCode::Left, SHIFT)], "shift ←", Do::Select(Move::Across(Way::Back)), On(Screen::Topology), "", "selects the box on the left"),
+    binding(&[(KeyCode::Right, SHIFT)], "shift →", Do::Select(Move::Across(Way::On)), On(Screen::Topology), "", "selects the box on the right"),
+    binding(&[(Char('/'), NO)], "/", Do::Find, Anywhere, "find", "finds a component, or a setting on the screen of knobs"),
+    binding(&[(Char('c'), NO)], "c", Do::Fold, On(Screen::Topology), "", "folds or opens the cluster of the selected box"),
+    binding(&[(Char('v'), NO)], "v", Do::ColourBy, On(Screen::Topology), "", "colours by load or by errors"),
+    binding(&[(Char('z'), NO)], "z", Do::Zoom, Anywhere, "", "shows the whole run or its last minute in charts"),
+    binding(&[(KeyCode::Tab, NO)], "tab", Do::Turn(Way::On), Anywhere, "screen", "next screen"),
+    binding(&[(KeyCode::BackTab, SHIFT), (KeyCode::BackTab, NO)], "shift tab", Do::Turn(Way::Back), Anywhere, "", "previous screen"),
+    binding(&[(Char('1'), NO)], "1…7", Do::Show(Screen::Topology), Anywhere, "", "shows a screen"),
+    binding(&[(Char('2'), NO)], "2", Do::Show(Screen::Charts), Anywhere, "", ""),
+    binding(&[(Char('3'), NO)], "3", Do::Show(Screen::Component), Anywhere, "", ""),
+    binding(&[(Char('4'), NO)], "4", Do::Show(Screen::Requests), Anywhere, "", ""),
+    binding(&[(Char('5'), NO)], "5", Do::Show(Screen::Events), Anywhere, "", ""),
+    binding(&[(Char('6'), NO), (Char('k'), NO)], "k", Do::Show(Screen::Knobs), Anywhere, "knobs", "changes settings"),
+    binding(&[(Char('7'), NO), (Char('f'), NO)], "f", Do::Show(Screen::Faults), Anywhere, "faults", "injects faults"),
+    binding(&[(Char('s'), NO)], "s", Do::Screenshot, Anywhere, "", "saves the screen as SVG and as text"),
+    binding(&[(Char('e'), NO)], "e", Do::Export, Anywhere, "", "writes a scenario with what was changed"),
+    binding(&[(Char('t'), NO)], "t", Do::Theme, Anywhere, "", "colours for a light or a dark background"),
+    binding(&[(Char('?'), NO), (Char('h'), NO), (KeyCode::F(1), NO)], "?", Do::Help, Anywhere, "help", "shows this page"),
+    binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Anywhere, "", "ends the tour"),
+    binding(&[(Char('q'), NO)], "q", Do::Quit, Anywhere, "quit", "quits"),
+];
+
+/// Whether a key is bound there. Letters may arrive with a shift that is already in them.
+fn pressed(binding: &Binding, event: KeyEvent) -> bool {
+    let bare = event.modifiers.difference(CONTROL | SHIFT).is_empty();
+    binding.keys.iter().any(|&(code, modifiers)| match code {
+        Char(_) => code == event.code && bare && !event.modifiers.contains(CONTROL),
+        _ => code == event.code && modifiers == event.modifiers,
+    })
+}
+
+/// What a key does in a place. Ctrl-C quits everywhere.
+pub fn action(event: KeyEvent, place: Place) -> Option<Action> {
+    if event.code == Char('c') && event.modifiers.contains(CONTROL) {
+        return Some(Action::Quit);
+    }
+    let in_place = BINDINGS.iter().filter(|binding| binding.place == place);
+    let anywhere = BINDINGS.iter().filter(|binding| matches!(place, On(_)) && binding.place == Anywhere);
+    in_place.chain(anywhere).find(|binding| pressed(binding, event)).map(|binding| binding.action)
+}
+
+/// What the footer says in a place, the most useful first.
+pub fn footer(place: Place) -> Vec<(&'static str, &'static str)> {
+    let fits = |binding: &&Binding| binding.place == place || (matches!(place, On(_)) && binding.place == Anywhere);
+    let mut rows: Vec<&Binding> = BINDINGS.iter().filter(fits).filter(|binding| !binding.short.is_empty()).collect();
+    // What is special to the place is what a user looks for there.
+    rows.sort_by_key(|binding| binding.place == Anywhere);
+    rows.into_iter().map(|binding| (binding.label, binding.short)).collect()
+}
+
+/// The lines of the help page: where, label, text.
+pub fn help() -> Vec<(Place, &'static str, &'static str)> {
+    let rows = BINDINGS.iter().filter(|binding| !binding.help.is_empty());
+    rows.map(|binding| (binding.place, binding.label, binding.help)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
+        KeyEvent::new(code, modifiers)
+    }
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for (index, one) in BINDINGS.iter().enumerate() {
+            for other in BINDINGS[..index].iter().filter(|other| other.place == one.place) {
+                let shared = one.keys.iter().find(|key| other.keys.contains(key));
+                assert!(shared.is_none(), "{shared:?} is both {:?} and {:?}", one.action, other.action);
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_does_what_its_row_says() {
+        for binding in BINDINGS {
+            let place = if binding.place == Anywhere { On(Screen::Requests) } else { binding.place };
+            for &(code, modifiers) in binding.keys {
+                assert_eq!(action(press(code, modifiers), place), Some(binding.action), "{}", binding.label);
+            }
+        }
+    }
+
+    #[test]
+    fn control_c_quits_everywhere_and_other_control_keys_do_nothing() {
+        for place in [Typing, Asking, Reading, On(Screen::Knobs)] {
+            assert_eq!(action(press(Char('c'), CONTROL), place), Some(Action::Quit));
+        }
+        assert_eq!(action(press(Char('b'), CONTROL), On(Screen::Charts)), None);
+    }
+
+    #[test]
+    fn a_key_of_a_screen_goes_before_the_same_key_anywhere() {
+        let shifted = press(KeyCode::Left, SHIFT);
+        assert_eq!(action(shifted, On(Screen::Topology)), Some(Action::Select(Move::Across(Way::Back))));
+        assert_eq!(action(shifted, On(Screen::Charts)), None);
+        assert!(footer(On(Screen::Knobs)).starts_with(&[("enter", "change")]));
+    }
+}

@@ -1,0 +1,43 @@
+//! Watching a run in the terminal: the simulation goes on in the background and can be paused, stepped, paced, rewound and
+//! branched; the screen draws what it publishes.
+//!
+//! ```text
+//! Simulation ── Deck ── Player (thread) ── View ──► App ──► draw        keys, mouse ──► App ──► Effect ──► Player
+//! ```
+//!
+//! - [`simulation`]: what is asked of a simulation, a trait;
+//! - [`deck`], [`checkpoints`], [`player`]: time, in both directions and in two futures;
+//! - [`app`], [`keys`], [`line`]: what the screen knows, and what keys do to it;
+//! - [`theme`], [`figures`]: how things look;
+//! - [`diagram`], [`layout`], [`order`], [`wires`]: the drawing of the topology;
+//! - [`events`], [`screenshot`]: what is derived from a view;
+//! - [`terminal`]: raw mode and signals, and the loop, which is thin.
+//!
+//! Drawing reads `&App` and nothing else, and no screen, pace or key can change a result other than by a change that the
+//! user asks for.
+
+pub mod app;
+mod brush;
+pub mod checkpoints;
+pub mod deck;
+pub mod diagram;
+pub mod events;
+pub mod figures;
+pub mod keys;
+pub mod layout;
+pub mod line;
+pub mod order;
+pub mod player;
+mod plot;
+mod screens;
+pub mod screenshot;
+pub mod simulation;
+pub mod terminal;
+pub mod theme;
+pub mod wires;
+
+pub use app::{App, Caption};
+pub use player::Pace;
+pub use screens::draw;
+pub use simulation::{FaultExample, Happening, Knob, RequestSpan, SampledRequest, Simulation, Strikes};
+pub use terminal::{Ending, Options, watch};

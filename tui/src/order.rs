@@ -1,0 +1,179 @@
+//! The parts of a layered drawing that are about order only: opening cycles, layers, crossings, fitting in order.
+
+/// Which edges have to be turned round so that no cycle is left: those that lead back to a box on the way from the
+/// first, in the order of the boxes. An edge from a box to itself is left alone.
+pub fn edges_to_turn(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut turned = vec![false; edges.len()];
+    let mut marks = vec![Mark::New; count];
+    let mut leaving: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut called = vec![false; count];
+    for (edge, &(from, to)) in edges.iter().enumerate() {
+        leaving[from].push(edge);
+        called[to] |= from != to;
+    }
+    let roots = (0..count).filter(|&index| !called[index]).chain(0..count);
+    for root in roots.collect::<Vec<_>>() {
+        if marks[root] != Mark::New {
+            continue;
+        }
+        marks[root] = Mark::Open;
+        let mut way = vec![(root, 0)];
+        while let Some((here, next)) = way.last_mut() {
+            let Some(&edge) = leaving[*here].get(*next) else {
+                marks[*here] = Mark::Done;
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            let to = edges[edge].1;
+            match marks[to] {
+                Mark::New => {
+                    marks[to] = Mark::Open;
+                    way.push((to, 0));
+                }
+                Mark::Open if to != edges[edge].0 => turned[edge] = true,
+                _ => {}
+            }
+        }
+    }
+    turned
+}
+
+/// The layer of each box: one more than that of the furthest of its callers. What nobody calls stands directly left of
+/// the first that it calls. The edges must have no cycles other than from a box to itself.
+pub fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
+    let edges: Vec<(usize, usize)> = edges.iter().copied().filter(|(from, to)| from != to).collect();
+    let mut layer = vec![0usize; count];
+    // As many rounds as the longest way has boxes at most.
+    for _ in 0..count {
+        let mut changed = false;
+        for &(from, to) in &edges {
+            if layer[to] <= layer[from] {
+                layer[to] = layer[from] + 1;
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    for index in 0..count {
+        if edges.iter().all(|edge| edge.1 != index) {
+            let nearest = edges.iter().filter(|edge| edge.0 == index).map(|edge| layer[edge.1]).min();
+            layer[index] = nearest.map_or(layer[index], |nearest: usize| nearest.saturating_sub(1));
+        }
+    }
+    // Moving what nobody calls can leave the first layers empty.
+    let mut used: Vec<usize> = layer.clone();
+    used.sort_unstable();
+    used.dedup();
+    layer.iter().map(|old| used.partition_point(|other| other < old)).collect()
+}
+
+/// How many pairs of lines cross between two layers.
+pub fn crossings(upper: &[usize], lower: &[usize], pairs: &[(usize, usize)]) -> usize {
+    let place = |list: &[usize], item: usize| list.iter().position(|&other| other == item).unwrap_or(0);
+    let ends: Vec<(usize, usize)> = pairs.iter().map(|&(from, to)| (place(upper, from), place(lower, to))).collect();
+    let mut found = 0;
+    for (index, one) in ends.iter().enumerate() {
+        found += ends[..index].iter().filter(|two| (one.0 < two.0 && one.1 > two.1) || (one.0 > two.0 && one.1 < two.1)).count();
+    }
+    found
+}
+
+/// Orders the items of every layer so that few lines cross: each moves to the mean place of its neighbours, from left to
+/// right and back, and the best order seen is kept.
+pub fn fewer_crossings(layers: &mut [Vec<usize>], pairs: &[Vec<(usize, usize)>]) {
+    let total = |layers: &[Vec<usize>]| -> usize {
+        pairs.iter().enumerate().map(|(channel, pairs)| crossings(&layers[channel], &layers[channel + 1], pairs)).sum()
+    };
+    let mut order = layers.to_vec();
+    let mut best = total(&order);
+    for sweep in 0..8 {
+        if best == 0 {
+            break;
+        }
+        let count = order.len();
+        for step in 1..count {
+            let (layer, fixed) = if sweep % 2 == 0 { (step, step - 1) } else { (count - 1 - step, count - step) };
+            let channel = &pairs[layer.min(fixed)];
+            let mean = |item: usize, own: usize| -> f64 {
+                let (mut sum, mut number) = (0.0, 0.0);
+                for &(from, to) in channel {
+                    let (here, there) = if fixed < layer { (to, from) } else { (from, to) };
+                    if here == item {
+                        sum += order[fixed].iter().position(|&other| other == there).unwrap_or(0) as f64;
+                        number += 1.0;
+                    }
+                }
+                if number > 0.0 { sum / number } else { own as f64 }
+            };
+            let mut keyed: Vec<(f64, usize)> =
+                order[layer].iter().enumerate().map(|(own, &item)| (mean(item, own), item)).collect();
+            keyed.sort_by(|one, two| one.0.total_cmp(&two.0));
+            order[layer] = keyed.into_iter().map(|(_, item)| item).collect();
+        }
+        let found = total(&order);
+        if found < best {
+            best = found;
+            layers.clone_from_slice(&order);
+        }
+    }
+}
+
+/// The values nearest to the wishes (by weighted least squares) that never decrease: the pool-adjacent-violators method.
+pub fn isotonic(wishes: &[(f64, f64)]) -> Vec<f64> {
+    let mut pools: Vec<(f64, f64, usize)> = Vec::with_capacity(wishes.len());
+    for &(value, weight) in wishes {
+        pools.push((value, weight, 1));
+        while let [.., before, last] = pools[..]
+            && before.0 > last.0
+        {
+            let weight = before.1 + last.1;
+            pools.truncate(pools.len() - 2);
+            pools.push(((before.0 * before.1 + last.0 * last.1) / weight, weight, before.2 + last.2));
+        }
+    }
+    pools.into_iter().flat_map(|(value, _, count)| std::iter::repeat_n(value, count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turning_edges_opens_every_cycle_and_no_more_in_a_graph_without() {
+        assert_eq!(edges_to_turn(3, &[(0, 1), (1, 2), (2, 0)]), [false, false, true]);
+        assert_eq!(edges_to_turn(3, &[(0, 1), (1, 2), (0, 2), (1, 1)]), [false; 4]);
+        assert_eq!(edges_to_turn(3, &[(1, 0), (2, 1), (0, 1)]), [false, false, true], "the one nobody calls begins");
+    }
+
+    #[test]
+    fn a_caller_stands_left_of_all_it_calls() {
+        assert_eq!(layers(4, &[(0, 1), (1, 2), (0, 2), (3, 2)]), [0, 1, 2, 1]);
+        assert_eq!(layers(2, &[]), [0, 0]);
+        assert_eq!(layers(2, &[(0, 0), (0, 1)]), [0, 1]);
+    }
+
+    #[test]
+    fn crossings_that_can_be_avoided_are() {
+        let mut order = vec![vec![0, 1], vec![2, 3]];
+        let pairs = vec![vec![(0, 3), (1, 2)]];
+        assert_eq!(crossings(&order[0], &order[1], &pairs[0]), 1);
+        fewer_crossings(&mut order, &pairs);
+        assert_eq!(crossings(&order[0], &order[1], &pairs[0]), 0);
+    }
+
+    #[test]
+    fn fitting_in_order_is_the_least_squares_solution() {
+        assert_eq!(isotonic(&[(1.0, 1.0), (3.0, 1.0), (2.0, 1.0), (5.0, 1.0)]), [1.0, 2.5, 2.5, 5.0]);
+        assert_eq!(isotonic(&[(4.0, 1.0), (1.0, 3.0)]), [1.75, 1.75]);
+        assert!(isotonic(&[]).is_empty());
+    }
+}

@@ -1,0 +1,558 @@
+//! The thread that carries the simulation on, and what it publishes.
+//!
+//! The thread owns a [`Deck`], takes commands from a channel, runs in stretches of about ten milliseconds of real time
+//! and publishes the newest [`View`]; the screen takes one per frame. Pace, pauses and looking choose only where a
+//! stretch ends, so they cannot change a result.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use lab::result::Snapshot;
+
+use crate::deck::{Change, Deck, Doing, Side};
+use crate::simulation::{FaultExample, Happening, Knob, SampledRequest, Simulation};
+
+/// How much real time a stretch should take: short enough that a key is answered at once.
+const STRETCH: Duration = Duration::from_millis(10);
+/// How much work lies between two checkpoints: what going back costs at most near the instant being watched.
+const CHECKPOINT_WORK: Duration = Duration::from_millis(250);
+/// How often a new view is published while the run goes on.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// How fast simulated time passes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// So many simulated seconds in a real second.
+    Times(f64),
+    /// As fast as the machine goes.
+    FlatOut,
+}
+
+/// The paces that can be chosen, slowest first; [`Pace::FlatOut`] follows the last.
+const PACES: [f64; 17] =
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0];
+
+impl Pace {
+    /// The next faster one.
+    pub fn faster(self) -> Pace {
+        match self {
+            Pace::FlatOut => Pace::FlatOut,
+            Pace::Times(times) => {
+                PACES.iter().find(|&&other| other > times * 1.001).map_or(Pace::FlatOut, |&other| Pace::Times(other))
+            }
+        }
+    }
+
+    /// The next slower one.
+    pub fn slower(self) -> Pace {
+        let below = match self {
+            Pace::FlatOut => f64::INFINITY,
+            Pace::Times(times) => times * 0.999,
+        };
+        Pace::Times(PACES.iter().rev().find(|&&other| other < below).copied().unwrap_or(PACES[0]))
+    }
+}
+
+/// What the screen asks of the player.
+#[derive(Debug)]
+pub enum Command {
+    /// Goes on, or pauses.
+    Play(bool),
+    /// Changes the pace.
+    Pace(Pace),
+    /// Pauses and goes so many nanoseconds on, or back.
+    Step(i64),
+    /// Goes to an instant, ns, and then plays on if it was playing.
+    Seek(i64),
+    /// Changes a setting or injects a fault, now, in the future in focus.
+    Make(Doing),
+    /// Takes back the newest change.
+    TakeBack,
+    /// Begins a second future.
+    Branch,
+    /// Ends the branch, keeping one of the futures.
+    KeepOnly(Side),
+    /// Lets commands act on this future.
+    Focus(Side),
+    /// Sends the scenario with the changes of the future in focus.
+    Export(Sender<String>),
+    /// No longer pauses at the instants of [`PlayerOptions::stops_ns`].
+    SkipStops,
+}
+
+/// How a player begins.
+#[derive(Clone, Debug)]
+pub struct PlayerOptions {
+    /// False to begin paused.
+    pub playing: bool,
+    /// The pace at the beginning.
+    pub pace: Pace,
+    /// Instants at which playing pauses by itself, ns.
+    pub stops_ns: Vec<i64>,
+    /// How many checkpoints are kept at most.
+    pub checkpoints_max: usize,
+    /// How much memory they may take where it is known, bytes.
+    pub checkpoint_bytes_max: u64,
+}
+
+impl Default for PlayerOptions {
+    fn default() -> Self {
+        PlayerOptions {
+            playing: true,
+            pace: Pace::Times(1.0),
+            stops_ns: Vec::new(),
+            checkpoints_max: 64,
+            checkpoint_bytes_max: 1 << 30,
+        }
+    }
+}
+
+/// One future as it stands.
+#[derive(Clone, Debug, Default)]
+pub struct Future {
+    /// Which of the two.
+    pub side: Side,
+    /// The run.
+    pub snapshot: Arc<Snapshot>,
+    /// The user's changes, those still to be made again included.
+    pub changes: Vec<Change>,
+    /// What the simulation reports to have happened.
+    pub happenings: Vec<Happening>,
+    /// Sampled requests, where there are any.
+    pub requests: Option<Vec<SampledRequest>>,
+}
+
+/// Something to tell the user once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// Counts up, so that the same words can be told twice.
+    pub number: u64,
+    /// What to tell.
+    pub text: String,
+    /// True for a failure.
+    pub bad: bool,
+}
+
+/// Everything that the screen can show, at one instant.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The futures: one, or two after a branch.
+    pub futures: Vec<Future>,
+    /// The one that commands act on.
+    pub focus: Side,
+    /// False while paused.
+    pub playing: bool,
+    /// How fast it should go.
+    pub pace: Pace,
+    /// How fast it goes, simulated seconds in a real second; `None` while paused.
+    pub actual: Option<f64>,
+    /// The instant that is being sought, ns.
+    pub seeking_ns: Option<i64>,
+    /// The instant reached, ns.
+    pub now_ns: i64,
+    /// Where the run begins, ns.
+    pub start_ns: i64,
+    /// Where it ends, ns.
+    pub end_ns: i64,
+    /// Width of a window of the series, ns.
+    pub window_ns: i64,
+    /// Where the second future begins, ns.
+    pub fork_ns: Option<i64>,
+    /// Settings of the future in focus.
+    pub knobs: Arc<Vec<Knob>>,
+    /// Faults to choose from.
+    pub fault_examples: Arc<Vec<FaultExample>>,
+    /// The newest thing to tell.
+    pub notice: Notice,
+}
+
+impl View {
+    /// A view of one future at rest, for tests and for the first frame.
+    pub fn still(snapshot: Snapshot) -> View {
+        let nanoseconds = |seconds: f64| (seconds * 1e9).round() as i64;
+        let (now, start, end) =
+            (nanoseconds(snapshot.at_s), nanoseconds(snapshot.from_s), nanoseconds(snapshot.until_s));
+        let window = nanoseconds(snapshot.series.window_s).max(1);
+        View {
+            futures: vec![Future { snapshot: Arc::new(snapshot), ..Future::default() }],
+            focus: Side::Original,
+            playing: false,
+            pace: Pace::Times(1.0),
+            actual: None,
+            seeking_ns: None,
+            now_ns: now,
+            start_ns: start,
+            end_ns: end,
+            window_ns: window,
+            fork_ns: None,
+            knobs: Arc::default(),
+            fault_examples: Arc::new(FaultExample::usual()),
+            notice: Notice::default(),
+        }
+    }
+
+    /// The future in focus.
+    pub fn focused(&self) -> &Future {
+        self.futures.iter().find(|future| future.side == self.focus).unwrap_or(&self.futures[0])
+    }
+}
+
+struct Shared {
+    view: Mutex<Arc<View>>,
+    stopped: AtomicBool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Arc<View>> {
+        // A view is replaced whole, so it is sound even where a thread died while holding the lock.
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A simulation that is being played on a thread of its own.
+pub struct Player<S> {
+    commands: Option<Sender<Command>>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<S>>,
+}
+
+impl<S: Simulation> Player<S> {
+    /// Starts the thread.
+    pub fn start(simulation: S, options: PlayerOptions) -> std::io::Result<Self> {
+        let (commands, inbox) = mpsc::channel();
+        let mut engine = Engine::new(simulation, options);
+        let shared = Arc::new(Shared { view: Mutex::new(Arc::new(engine.view())), stopped: AtomicBool::new(false) });
+        let published = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("simulation".into()).spawn(move || {
+            let _flag = RaiseOnDrop(Arc::clone(&published));
+            engine.serve(&inbox, &published);
+            engine.deck.into_focused()
+        })?;
+        Ok(Player { commands: Some(commands), shared, thread: Some(thread) })
+    }
+
+    /// Asks something; a player that has stopped hears nothing.
+    pub fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            let _ = commands.send(command);
+        }
+    }
+
+    /// The newest view.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.shared.lock())
+    }
+
+    /// True once the thread has ended, which before [`Player::stop`] means that it has failed.
+    pub fn stopped(&self) -> bool {
+        self.shared.stopped.load(Ordering::Acquire)
+    }
+
+    /// Ends the thread and gives back the future in focus; `None` where the simulation has panicked.
+    pub fn stop(mut self) -> Option<S> {
+        self.commands = None;
+        self.thread.take().and_then(|thread| thread.join().ok())
+    }
+}
+
+impl<S> Drop for Player<S> {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct RaiseOnDrop(Arc<Shared>);
+
+impl Drop for RaiseOnDrop {
+    fn drop(&mut self) {
+        self.0.stopped.store(true, Ordering::Release);
+    }
+}
+
+/// What the thread keeps.
+struct Engine<S> {
+    deck: Deck<S>,
+    playing: bool,
+    pace: Pace,
+    goal: Option<i64>,
+    stops: Vec<i64>,
+    anchor: (Instant, i64),
+    meter: Meter,
+    notice: Notice,
+    knobs: Arc<Vec<Knob>>,
+    knobs_stale: bool,
+    fault_examples: Arc<Vec<FaultExample>>,
+}
+
+impl<S: Simulation> Engine<S> {
+    fn new(simulation: S, options: PlayerOptions) -> Self {
+        let fault_examples = Arc::new(simulation.fault_examples());
+        let deck = Deck::new(simulation, options.checkpoints_max, options.checkpoint_bytes_max);
+        let now = deck.now_ns();
+        Engine {
+            deck,
+            playing: options.playing,
+            pace: options.pace,
+            goal: None,
+            stops: options.stops_ns,
+            anchor: (Instant::now(), now),
+            meter: Meter::new(now),
+            notice: Notice::default(),
+            knobs: Arc::default(),
+            knobs_stale: true,
+            fault_examples,
+        }
+    }
+
+    /// Works until the other end of the channel is gone.
+    fn serve(&mut self, inbox: &Receiver<Command>, shared: &Shared) {
+        let mut published = Instant::now();
+        let mut stale = true;
+        loop {
+            let target = self.target();
+            let idle = target.is_none_or(|target| target <= self.deck.now_ns());
+            if stale && (idle && target.is_none() || published.elapsed() >= FRAME) {
+                *shared.lock() = Arc::new(self.view());
+                published = Instant::now();
+                stale = false;
+            }
+            let received = match (target, idle) {
+                (None, _) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (Some(_), true) => inbox.recv_timeout(Duration::from_millis(4)),
+                (Some(_), false) => inbox.try_recv().map_err(|error| match error {
+                    mpsc::TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    mpsc::TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                }),
+            };
+            match received {
+                Ok(command) => {
+                    self.obey(command);
+                    stale = true;
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(target) = target.filter(|_| !idle) {
+                self.stretch(target);
+                stale = true;
+            }
+            self.arrive();
+        }
+    }
+
+    /// Where to run to now; `None` while there is nothing to do.
+    fn target(&mut self) -> Option<i64> {
+        let now = self.deck.now_ns();
+        if let Some(goal) = self.goal {
+            return Some(goal);
+        }
+        let end = self.deck.focused().end_ns();
+        if !self.playing || now >= end {
+            return None;
+        }
+        let until = match self.pace {
+            Pace::FlatOut => end,
+            Pace::Times(times) => {
+                let due = self.anchor.1 + (self.anchor.0.elapsed().as_nanos() as f64 * times) as i64;
+                // What could not be kept up with is let go, or a slow stretch would be followed by a rush.
+                if due - now > (times * 0.1 * 1e9) as i64 {
+                    self.anchor = (Instant::now(), now);
+                }
+                due.min(end)
+            }
+        };
+        let stop = self.stops.iter().copied().filter(|&stop| stop > now).min();
+        Some(stop.map_or(until, |stop| stop.min(until)))
+    }
+
+    /// Runs for about [`STRETCH`] of real time, at most to `target`.
+    fn stretch(&mut self, target: i64) {
+        let (now, events) = (self.deck.now_ns(), self.deck.events());
+        let began = Instant::now();
+        self.deck.run_until(target.min(now.saturating_add(self.meter.span_ns)));
+        self.meter.ran(self.deck.now_ns() - now, self.deck.events().saturating_sub(events), began.elapsed());
+        if self.deck.now_ns() <= now {
+            // It has ended before its end: nothing is left to happen.
+            (self.goal, self.playing) = (None, false);
+        }
+        let began = Instant::now();
+        if self.deck.keep_checkpoint(self.meter.checkpoint_spacing()) {
+            self.meter.cloned(began.elapsed());
+        }
+    }
+
+    /// Ends what has reached its end: a search, or playing at a stop.
+    fn arrive(&mut self) {
+        let now = self.deck.now_ns();
+        if self.goal.is_some_and(|goal| now >= goal) {
+            self.goal = None;
+            self.knobs_stale = true;
+            self.rest();
+        } else if self.goal.is_none() && self.playing && self.stops.contains(&now) {
+            self.stops.retain(|&stop| stop != now);
+            self.playing = false;
+            self.rest();
+        }
+    }
+
+    /// Begins to measure real time from here.
+    fn rest(&mut self) {
+        self.anchor = (Instant::now(), self.deck.now_ns());
+        self.meter.restart(self.deck.now_ns());
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Play(playing) => self.playing = playing,
+            Command::Pace(pace) => self.pace = pace,
+            Command::Step(by) => {
+                self.playing = false;
+                let from = self.goal.unwrap_or(self.deck.now_ns());
+                self.seek(from.saturating_add(by));
+            }
+            Command::Seek(at_ns) => self.seek(at_ns),
+            Command::Make(doing) => self.make(doing),
+            Command::TakeBack => {
+                let here = self.goal.unwrap_or(self.deck.now_ns());
+                match self.deck.take_back() {
+                    Ok(change) => {
+                        self.tell(format!("taken back: {}", change.doing), false);
+                        self.goal = Some(here);
+                    }
+                    Err(problem) => self.tell(problem, true),
+                }
+            }
+            Command::Branch => match self.deck.branch() {
+                Ok(()) => self.tell("two futures from here on: change B, compare with A".into(), false),
+                Err(problem) => self.tell(problem, true),
+            },
+            Command::KeepOnly(side) => match self.deck.keep_only(side) {
+                Ok(()) => self.tell(format!("kept {}", side.letter()), false),
+                Err(problem) => self.tell(problem, true),
+            },
+            Command::Focus(side) => self.deck.focus_on(side),
+            Command::Export(reply) => {
+                let _ = reply.send(self.deck.focused().export());
+            }
+            Command::SkipStops => self.stops.clear(),
+        }
+        self.knobs_stale = true;
+        self.rest();
+    }
+
+    fn seek(&mut self, at_ns: i64) {
+        let (start, end) = (self.deck.focused().start_ns(), self.deck.focused().end_ns());
+        let goal = at_ns.clamp(start, end.max(start));
+        self.deck.rewind_towards(goal);
+        self.goal = Some(goal);
+    }
+
+    fn make(&mut self, doing: Doing) {
+        if self.goal.is_some() {
+            return self.tell("wait until the instant is reached".into(), true);
+        }
+        let words = doing.to_string();
+        match self.deck.make(doing) {
+            Ok(0) => self.tell(words, false),
+            Ok(dropped) => self.tell(format!("{words}; {dropped} later change(s) of this future dropped"), false),
+            Err(problem) => self.tell(problem, true),
+        }
+    }
+
+    fn tell(&mut self, text: String, bad: bool) {
+        self.notice = Notice { number: self.notice.number + 1, text, bad };
+    }
+
+    fn view(&mut self) -> View {
+        if std::mem::take(&mut self.knobs_stale) {
+            self.knobs = Arc::new(self.deck.focused().knobs());
+        }
+        let future = |side: Side| {
+            self.deck.side(side).map(|simulation| Future {
+                side,
+                snapshot: Arc::new(simulation.snapshot()),
+                changes: self.deck.changes(side),
+                happenings: simulation.happenings(),
+                requests: simulation.requests(),
+            })
+        };
+        let focused = self.deck.focused();
+        View {
+            futures: [Side::Original, Side::Branch].into_iter().filter_map(future).collect(),
+            focus: self.deck.focus(),
+            playing: self.playing,
+            pace: self.pace,
+            actual: (self.playing && self.deck.now_ns() < focused.end_ns()).then(|| self.meter.speed(self.deck.now_ns())),
+            seeking_ns: self.goal.filter(|&goal| goal > self.deck.now_ns()),
+            now_ns: self.deck.now_ns(),
+            start_ns: focused.start_ns(),
+            end_ns: focused.end_ns(),
+            window_ns: i64::try_from(focused.window_ns()).unwrap_or(i64::MAX).max(1),
+            fork_ns: self.deck.fork_ns(),
+            knobs: Arc::clone(&self.knobs),
+            fault_examples: Arc::clone(&self.fault_examples),
+            notice: self.notice.clone(),
+        }
+    }
+}
+
+/// How fast the simulation runs here, which decides how long stretches are and how far apart checkpoints lie.
+struct Meter {
+    /// Simulated time of the next stretch, ns.
+    span_ns: i64,
+    /// Events in a second of work, smoothed.
+    events_per_s: f64,
+    /// What taking a checkpoint costs, s.
+    clone_s: f64,
+    since: (Instant, i64),
+    speed: Option<f64>,
+}
+
+impl Meter {
+    fn new(now_ns: i64) -> Self {
+        Meter { span_ns: 1_000_000, events_per_s: 1e6, clone_s: 0.0, since: (Instant::now(), now_ns), speed: None }
+    }
+
+    fn ran(&mut self, span_ns: i64, events: u64, took: Duration) {
+        let took_s = took.as_secs_f64().max(1e-7);
+        let fitting = span_ns as f64 * (STRETCH.as_secs_f64() / took_s).clamp(0.25, 4.0);
+        // A stretch that was cut short by its target says nothing about a longer one.
+        if took >= STRETCH / 2 || span_ns >= self.span_ns {
+            self.span_ns = fitting.clamp(1e3, 1e15) as i64;
+        }
+        if took_s > 1e-3 {
+            self.events_per_s += 0.2 * (events as f64 / took_s - self.events_per_s);
+        }
+    }
+
+    fn cloned(&mut self, took: Duration) {
+        self.clone_s = took.as_secs_f64();
+    }
+
+    /// Events between checkpoints: a quarter of a second of work, and enough that taking them costs less than a tenth.
+    fn checkpoint_spacing(&self) -> u64 {
+        let work_s = CHECKPOINT_WORK.as_secs_f64().max(10.0 * self.clone_s);
+        (self.events_per_s * work_s).max(1.0) as u64
+    }
+
+    fn restart(&mut self, now_ns: i64) {
+        self.since = (Instant::now(), now_ns);
+    }
+
+    /// Simulated seconds in a real second over the last half second or more.
+    fn speed(&mut self, now_ns: i64) -> f64 {
+        let real_s = self.since.0.elapsed().as_secs_f64();
+        if real_s > 0.5 {
+            self.speed = Some((now_ns - self.since.1) as f64 / 1e9 / real_s);
+            self.restart(now_ns);
+        }
+        self.speed.unwrap_or(0.0)
+    }
+}

@@ -1,0 +1,211 @@
+//! Load, latency, amplification, queues and utilisation over time, on one time axis, with the faults on it.
+
+use lab::result::Snapshot;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::app::{App, Zoom};
+use crate::brush::Brush;
+use crate::deck::Side;
+use crate::figures;
+use crate::player::Future;
+use crate::plot::{Curve, Plot, Shape};
+use crate::theme::Role;
+
+/// A curve's windows: where each begins, s, and its value.
+type Points = Vec<(f64, Option<f64>)>;
+
+/// One column of the series.
+pub(crate) fn column(snapshot: &Snapshot, name: &str) -> Points {
+    match snapshot.series.columns.get(name) {
+        Some(values) => snapshot.series.at_s.iter().copied().zip(values.iter().copied()).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// A metric of all workloads together, window by window.
+fn gathered(snapshot: &Snapshot, metric: &str, join: fn(f64, f64) -> f64) -> Points {
+    let mut all: Points = Vec::new();
+    for node in snapshot.topology.nodes.iter().filter(|node| node.is_workload) {
+        let points = column(snapshot, &format!("workloads.{}.{metric}", node.name));
+        if all.is_empty() {
+            all = points;
+            continue;
+        }
+        for (sum, (_, value)) in all.iter_mut().zip(points) {
+            sum.1 = match (sum.1, value) {
+                (Some(one), Some(other)) => Some(join(one, other)),
+                (one, other) => one.or(other),
+            };
+        }
+    }
+    all
+}
+
+/// A metric of all workloads, added up.
+pub(crate) fn summed(snapshot: &Snapshot, metric: &str) -> Points {
+    gathered(snapshot, metric, |one, other| one + other)
+}
+
+/// A metric of all workloads, the largest.
+fn largest(snapshot: &Snapshot, metric: &str) -> Points {
+    gathered(snapshot, metric, f64::max)
+}
+
+/// The instants that charts show.
+pub(crate) fn span(app: &App) -> (f64, f64) {
+    let snapshot = app.snapshot();
+    match app.zoom {
+        Zoom::Whole => (snapshot.from_s, snapshot.until_s),
+        Zoom::Recent => {
+            let width = (60.0 * snapshot.series.window_s).max(60.0).min(snapshot.until_s - snapshot.from_s);
+            let until = snapshot.at_s.max(snapshot.from_s + width);
+            (until - width, until)
+        }
+    }
+}
+
+/// A chart with everything that all charts share.
+pub(crate) fn plot<'a>(app: &App, title: &'a str, figure: fn(f64) -> String, curves: Vec<Curve>) -> Plot<'a> {
+    let snapshot = app.snapshot();
+    let acting = snapshot.faults.iter().filter(|fault| fault.at_s <= snapshot.at_s);
+    let bands = acting.map(|fault| (fault.at_s, fault.until_s.unwrap_or(snapshot.until_s).min(snapshot.at_s))).collect();
+    let mut marks: Vec<(f64, char, Role)> = Vec::new();
+    for change in app.view.futures.iter().flat_map(|future| &future.changes) {
+        marks.push((change.at_ns as f64 / 1e9, '✎', Role::Branch));
+    }
+    if let Some(fork) = app.view.fork_ns {
+        marks.push((fork as f64 / 1e9, 'B', Role::Branch));
+    }
+    marks.push((snapshot.at_s, '●', Role::Strong));
+    Plot {
+        title,
+        figure,
+        curves,
+        window_s: snapshot.series.window_s,
+        span: span(app),
+        is_logarithmic: false,
+        bottom: 0.0,
+        top: 0.0,
+        bands,
+        marks,
+    }
+}
+
+/// One curve a future, told apart by letter, colour and dots.
+fn compared(app: &App, points: impl Fn(&Snapshot) -> Points) -> Vec<Curve> {
+    let one = |future: &Future| Curve {
+        name: future.side.letter().to_string(),
+        role: if future.side == Side::Original { Role::Original } else { Role::Branch },
+        shape: if future.side == Side::Original { Shape::Line } else { Shape::Dotted },
+        points: points(&future.snapshot),
+    };
+    app.view.futures.iter().map(one).collect()
+}
+
+fn load(app: &App) -> Plot<'static> {
+    if app.view.futures.len() > 1 {
+        return plot(app, "goodput", figures::rate, compared(app, |snapshot| summed(snapshot, "goodput")));
+    }
+    let snapshot = app.snapshot();
+    let curve = |name: &str, metric: &str, role, shape| Curve { name: name.into(), role, shape, points: summed(snapshot, metric) };
+    let curves =
+        vec![curve("good", "goodput", Role::Good, Shape::Area), curve("offered", "sent", Role::Offered, Shape::Line)];
+    plot(app, "requests", figures::rate, curves)
+}
+
+fn latency(app: &App) -> Plot<'static> {
+    let logarithmic = |plot: Plot<'static>| Plot { is_logarithmic: true, ..plot };
+    if app.view.futures.len() > 1 {
+        let curves = compared(app, |snapshot| largest(snapshot, "latency.p99_s"));
+        return logarithmic(plot(app, "latency p99", figures::seconds, curves));
+    }
+    let snapshot = app.snapshot();
+    let curve = |name: &str, metric: &str, role| Curve {
+        name: name.into(),
+        role,
+        shape: Shape::Line,
+        points: largest(snapshot, metric),
+    };
+    let curves = vec![curve("p99", "latency.p99_s", Role::Tail), curve("p50", "latency.p50_s", Role::Median)];
+    logarithmic(plot(app, "latency", figures::seconds, curves))
+}
+
+/// The components with the highest peaks of a metric; after a branch, the highest one in both futures.
+fn highest(app: &App, metric: &str) -> Vec<Curve> {
+    let snapshot = app.snapshot();
+    let mut ranked: Vec<(f64, &str)> = snapshot
+        .topology
+        .nodes
+        .iter()
+        .filter(|node| !node.is_workload)
+        .map(|node| {
+            let points = column(snapshot, &format!("components.{}.{metric}", node.name));
+            (points.iter().filter_map(|point| point.1).fold(f64::NEG_INFINITY, f64::max), node.name.as_str())
+        })
+        .filter(|(peak, _)| peak.is_finite())
+        .collect();
+    ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
+    if app.view.futures.len() > 1 {
+        let Some((_, name)) = ranked.first() else { return Vec::new() };
+        let mut curves = compared(app, |snapshot| column(snapshot, &format!("components.{name}.{metric}")));
+        curves.iter_mut().for_each(|curve| curve.name = format!("{name} {}", curve.name));
+        return curves;
+    }
+    let roles = [Role::Tail, Role::Median, Role::Offered];
+    ranked
+        .into_iter()
+        .zip(roles)
+        .map(|((_, name), role)| Curve {
+            name: name.to_string(),
+            role,
+            shape: Shape::Line,
+            points: column(snapshot, &format!("components.{name}.{metric}")),
+        })
+        .collect()
+}
+
+fn amplification(app: &App) -> Plot<'static> {
+    Plot { bottom: 1.0, top: 2.0, ..plot(app, "amplification", figures::factor, highest(app, "amplification")) }
+}
+
+fn queues(app: &App) -> Plot<'static> {
+    Plot { top: 10.0, ..plot(app, "queue", figures::number, highest(app, "queue.depth")) }
+}
+
+fn utilisation(app: &App) -> Plot<'static> {
+    Plot { top: 1.0, ..plot(app, "utilisation", figures::share, highest(app, "utilization")) }
+}
+
+/// Draws charts in as many rows and columns as have room.
+fn grid(buffer: &mut Buffer, area: Rect, app: &App, plots: Vec<Plot>, columns: i32) {
+    let rows = (plots.len() as i32 + columns - 1) / columns.max(1);
+    let (width, height) = (i32::from(area.width) / columns.max(1), i32::from(area.height));
+    let mut brush = Brush::new(buffer, area, app.theme);
+    for (index, plot) in plots.iter().enumerate() {
+        let (column, row) = (index as i32 % columns, index as i32 / columns);
+        let (top, bottom) = (row * height / rows.max(1), (row + 1) * height / rows.max(1));
+        plot.draw(&mut brush, (column * width, top, width - 1, bottom - top));
+    }
+}
+
+pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let columns = if area.width >= 150 { 2 } else { 1 };
+    let room = (i32::from(area.height) / 6).max(1) * columns;
+    let mut plots = vec![load(app), latency(app), amplification(app), queues(app), utilisation(app)];
+    if columns == 2 {
+        plots.truncate(4);
+    }
+    plots.truncate(room as usize);
+    grid(buffer, area, app, plots, columns);
+}
+
+/// The most telling charts side by side, below another screen.
+pub(crate) fn strip(buffer: &mut Buffer, area: Rect, app: &App) {
+    let mut plots = vec![load(app), latency(app)];
+    if area.width >= 150 {
+        plots.push(amplification(app));
+    }
+    let columns = plots.len() as i32;
+    grid(buffer, area, app, plots, columns);
+}

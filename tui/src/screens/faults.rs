@@ -1,0 +1,64 @@
+//! What is broken, what was and what will be; and what can be broken now at the selected component.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::brush::Brush;
+use crate::diagram::acts;
+use crate::figures;
+use crate::screens::scrolled;
+use crate::theme::Role;
+
+pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let mut brush = Brush::new(buffer, area, app.theme);
+    let snapshot = app.snapshot();
+    let (width, height) = (i32::from(area.width), i32::from(area.height));
+    let choices = app.faults_to_choose();
+    let lower = (choices.len() as i32 + 2).min(height / 2).max(4);
+    brush.text(2, 0, "faults of this run", Role::Faint);
+    if snapshot.faults.is_empty() {
+        brush.text(4, 1, "none", Role::Faint);
+    }
+    let rows = (height - lower - 2).max(1) as usize;
+    // Where not all fit, the newest are the ones to see.
+    let first = snapshot.faults.len().saturating_sub(rows);
+    for (row, fault) in snapshot.faults.iter().skip(first).enumerate() {
+        let y = row as i32 + 1;
+        let (mark, role) = match fault {
+            _ if acts(fault, snapshot.at_s) => ('↯', Role::Fault),
+            _ if fault.at_s > snapshot.at_s => ('·', Role::Text),
+            _ => ('✓', Role::Faint),
+        };
+        brush.put(2, y, mark, role);
+        let until = fault.until_s.map_or("for ever".into(), figures::clock_short);
+        brush.text(4, y, &format!("{:>8} – {until:<9}", figures::clock_short(fault.at_s)), Role::Faint);
+        let words = match &fault.name {
+            Some(name) => format!("{name}: {}", fault.what),
+            None => fault.what.clone(),
+        };
+        brush.text(25, y, &figures::shorten(&words, (width - 27).max(4) as usize), role);
+    }
+    let top = height - lower;
+    for column in 0..width {
+        brush.put(column, top - 1, '─', Role::Border);
+    }
+    let x = brush.text(2, top, "inject now at", Role::Faint) + 1;
+    let x = brush.text(x, top, app.selected_name(), Role::Selected) + 2;
+    brush.text(x, top, "( / chooses another )", Role::Faint);
+    if choices.is_empty() {
+        brush.text(4, top + 1, "nothing can be injected here", Role::Faint);
+    }
+    let rows = (lower - 2).max(1) as usize;
+    let cursor = app.cursors.fault.min(choices.len().saturating_sub(1));
+    let first = scrolled(cursor, rows, choices.len());
+    for (row, (index, (example, text))) in choices.iter().enumerate().skip(first).take(rows).enumerate() {
+        let y = top + 1 + row as i32;
+        brush.text(4, y, &example.name, Role::Strong);
+        brush.text(14, y, &figures::shorten(&example.doc, 30), Role::Faint);
+        brush.text(46, y, &figures::shorten(text, (width - 48).max(4) as usize), Role::Text);
+        if index == cursor {
+            brush.restyle(0, y, width, Role::Cursor);
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! The topology: who calls whom, how busy each is, what flows, where it multiplies and where faults act.
+
+use std::collections::BTreeSet;
+
+use lab::result::Snapshot;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use crate::app::{App, ColourBy};
+use crate::brush::Brush;
+use crate::deck::Side;
+use crate::diagram::{BoxFigures, Detail, Diagram, Group, LineFigures};
+use crate::figures;
+use crate::layout::{Place, Route};
+use crate::player::Future;
+use crate::screens::{charts, frame, side_role};
+use crate::theme::{Role, Theme};
+use crate::wires::{self, Stroke, Weight, Wires};
+
+/// Amplification below this is not worth a mark.
+const AMPLIFIED: f64 = 1.05;
+
+/// One future's drawing on the screen.
+pub(crate) struct Pane {
+    pub(crate) side: Side,
+    /// With its frame, where there are two.
+    outer: Rect,
+    pub(crate) drawing: Rect,
+}
+
+/// Where the futures are drawn: one alone, two side by side, or one above the other; where there is room for one only,
+/// the one in focus.
+pub(crate) fn panes(app: &App, body: Rect) -> Vec<Pane> {
+    let legend = u16::from(body.height >= 24);
+    let charts = if body.height >= 32 { (body.height / 4).clamp(8, 16) } else { 0 };
+    let [drawing, _, _] =
+        body.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Length(charts), Constraint::Length(legend)]));
+    let sides: Vec<Side> = app.view.futures.iter().map(|future| future.side).collect();
+    let inner = |outer: Rect| Rect {
+        x: outer.x + 1,
+        y: outer.y + 1,
+        width: outer.width.saturating_sub(2),
+        height: outer.height.saturating_sub(2),
+    };
+    if sides.len() < 2 {
+        return vec![Pane { side: app.view.focus, outer: drawing, drawing }];
+    }
+    if body.width >= 120 {
+        let [left, right] = drawing.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]));
+        return [(sides[0], left), (sides[1], right)].map(|(side, outer)| Pane { side, outer, drawing: inner(outer) }).into();
+    }
+    if body.height >= 20 {
+        let [above, below] = drawing.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]));
+        return [(sides[0], above), (sides[1], below)].map(|(side, outer)| Pane { side, outer, drawing: inner(outer) }).into();
+    }
+    vec![Pane { side: app.view.focus, outer: drawing, drawing: inner(drawing) }]
+}
+
+/// The cell of the drawing that stands at the top left of its pane.
+pub(crate) fn origin(app: &App, diagram: &Diagram, area: Rect) -> (i32, i32) {
+    diagram.origin(diagram.group_of(app.selected), i32::from(area.width), i32::from(area.height))
+}
+
+pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
+    let panes = panes(app, body);
+    let split = app.view.futures.len() > 1;
+    let mut bottom = body.y;
+    for pane in &panes {
+        bottom = bottom.max(pane.outer.bottom());
+        let Some(future) = app.view.futures.iter().find(|future| future.side == pane.side) else { continue };
+        if split {
+            let chosen = pane.side == app.view.focus;
+            let role = if chosen { side_role(future) } else { Role::Border };
+            let title = pane_title(future);
+            let mut brush = Brush::new(buffer, pane.outer, app.theme);
+            frame(&mut brush, (0, 0, i32::from(pane.outer.width), i32::from(pane.outer.height)), &title, role);
+        }
+        let diagram = Diagram::new(&future.snapshot.topology, &app.folding, pane.drawing.width, pane.drawing.height);
+        drawing(buffer, pane.drawing, app, &future.snapshot, &diagram);
+    }
+    let rest = Rect { y: bottom, height: body.bottom().saturating_sub(bottom), ..body };
+    if rest.height > 4 {
+        charts::strip(buffer, Rect { height: rest.height - 1, ..rest }, app);
+    }
+    if rest.height > 0 {
+        legend(buffer, Rect { y: rest.bottom() - 1, height: 1, ..rest }, app);
+    }
+}
+
+fn pane_title(future: &Future) -> String {
+    let newest = future.changes.iter().rfind(|change| change.at_ns as f64 <= future.snapshot.at_s * 1e9 + 1.0);
+    match newest {
+        Some(change) => format!("{}  {}", future.side.letter(), change.doing),
+        None => format!("{}  unchanged", future.side.letter()),
+    }
+}
+
+fn drawing(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapshot, diagram: &Diagram) {
+    let origin = origin(app, diagram, area);
+    let mut brush = Brush::new(buffer, area, app.theme).scrolled(origin);
+    lines(&mut brush, app, snapshot, diagram);
+    for (index, group) in diagram.groups.iter().enumerate() {
+        let place = diagram.placement.boxes[index];
+        let figures = BoxFigures::of(snapshot, &group.members);
+        let selected = group.members.contains(&app.selected);
+        let look = Look { app, snapshot, detail: diagram.detail, place, selected };
+        look.draw(&mut brush, group, &figures);
+    }
+    let mut brush = Brush::new(buffer, area, app.theme);
+    let (width, height) = (i32::from(area.width), i32::from(area.height));
+    for (more, x, y, mark) in [
+        (origin.0 > 0, 0, height / 2, '◂'),
+        (origin.0 + width < diagram.placement.width, width - 1, height / 2, '▸'),
+        (origin.1 > 0, width / 2, 0, '▴'),
+        (origin.1 + height < diagram.placement.height, width / 2, height - 1, '▾'),
+    ] {
+        if more {
+            brush.put(x, y, mark, Role::Key);
+        }
+    }
+}
+
+fn lines(brush: &mut Brush, app: &App, snapshot: &Snapshot, diagram: &Diagram) {
+    let figures: Vec<LineFigures> = diagram.lines.iter().map(|line| LineFigures::of(snapshot, &line.edges)).collect();
+    let most = figures.iter().map(|line| line.attempts).fold(0.0, f64::max);
+    let mut grid = Wires::new(diagram.placement.width, diagram.placement.height);
+    let routes: Vec<(&Route, &LineFigures, Weight)> = diagram
+        .placement
+        .routes
+        .iter()
+        .zip(&figures)
+        .filter_map(|(route, figures)| {
+            let weight = match figures.attempts {
+                _ if figures.attempts <= 0.0 => Weight::Dashed,
+                _ if figures.attempts < most * 0.3 => Weight::Light,
+                _ => Weight::Heavy,
+            };
+            route.as_ref().map(|route| (route, figures, weight))
+        })
+        .collect();
+    for (route, figures, weight) in &routes {
+        let role = if *weight == Weight::Dashed { Role::Idle } else { Theme::errors(figures.error_share()) };
+        grid.lay(route, Stroke { weight: *weight, role });
+    }
+    let mut taken: BTreeSet<(i32, i32)> = BTreeSet::new();
+    for (x, y, glyph, role) in grid.drawn() {
+        brush.put(x, y, glyph, role);
+        taken.insert((x, y));
+    }
+    for (route, figures, weight) in &routes {
+        pulses(brush, app.phase, route, figures, *weight);
+    }
+    for (route, figures, weight) in &routes {
+        let is_free = |x: i32, y: i32| !taken.contains(&(x, y)) && diagram.group_at(x, y).is_none();
+        if let Some(label) = ends(brush, route, figures, *weight, is_free) {
+            taken.extend(label);
+        }
+    }
+}
+
+/// What moves along a line: a mark for each so many attempts, hollow for a retry.
+fn pulses(brush: &mut Brush, phase: u64, route: &Route, figures: &LineFigures, weight: Weight) {
+    let period = match weight {
+        Weight::Dashed => return,
+        Weight::Light => 9,
+        Weight::Heavy => 5,
+    };
+    let cells = wires::cells(route);
+    let retries = figures.retry_share();
+    for (index, &(x, y)) in cells.iter().enumerate().take(cells.len().saturating_sub(1)) {
+        let moved = index as i64 - (phase / 2) as i64;
+        if moved.rem_euclid(period) != 0 {
+            continue;
+        }
+        // Multiples of the golden section spread the retries evenly among the marks.
+        let number = moved.div_euclid(period);
+        let is_retry = (number as f64 * 0.618_033_988_749_895).rem_euclid(1.0) < retries;
+        let (mark, role) = if is_retry { ('○', Role::Retry) } else { ('•', Role::Pulse) };
+        brush.put(x, y, mark, role);
+    }
+}
+
+/// The arrow head, the amplification and the mark of a fault, at the end of a line: on it where it is long enough, else
+/// in the row above or below where nothing else is. Returns the cells of a label beside the line.
+fn ends(
+    brush: &mut Brush,
+    route: &Route,
+    figures: &LineFigures,
+    weight: Weight,
+    is_free: impl Fn(i32, i32) -> bool,
+) -> Option<Vec<(i32, i32)>> {
+    let &(x, y) = route.points.last()?;
+    let before_x = route.points.len().checked_sub(2).map_or(x - 1, |place| route.points[place].0);
+    let role = if weight == Weight::Dashed { Role::Idle } else { Theme::errors(figures.error_share()) };
+    let onwards = before_x < x;
+    brush.put(x, y, if onwards { '►' } else { '◄' }, role);
+    let mut label = String::new();
+    if figures.faulty {
+        label.push('↯');
+    }
+    if let Some(amplification) = figures.amplification.filter(|value| *value >= AMPLIFIED) {
+        label.push_str(&figures::factor(amplification));
+    }
+    let length = label.chars().count() as i32;
+    if length == 0 {
+        return None;
+    }
+    let role = if figures.faulty { Role::Fault } else { Role::Retry };
+    if (x - before_x).abs() > length {
+        brush.text(if onwards { x - length } else { x + 1 }, y, &label, role);
+        return None;
+    }
+    let begin = if onwards { x + 1 - length } else { x };
+    let row = [y - 1, y + 1].into_iter().find(|&row| row >= 0 && (begin..begin + length).all(|column| is_free(column, row)))?;
+    brush.text(begin, row, &label, role);
+    Some((begin..begin + length).map(|column| (column, row)).collect())
+}
+
+/// How one box is drawn.
+struct Look<'a> {
+    app: &'a App,
+    snapshot: &'a Snapshot,
+    detail: Detail,
+    place: Place,
+    selected: bool,
+}
+
+impl Look<'_> {
+    fn draw(&self, brush: &mut Brush, group: &Group, figures: &BoxFigures) {
+        let load = if group.is_workload { None } else { figures.utilization };
+        let answers = figures.good + figures.failed > 0.0;
+        let role = match self.app.colour_by {
+            ColourBy::Errors if answers => Theme::errors(figures.error_share()),
+            ColourBy::Load if group.is_workload && answers => Theme::errors(figures.error_share()),
+            ColourBy::Load if load.is_some() => Theme::load(load),
+            _ if figures.arrivals > 0.0 => Role::Calm,
+            _ => Role::Idle,
+        };
+        if self.detail == Detail::Pill {
+            return self.pill(brush, group, figures, role);
+        }
+        self.outline(brush, group, figures, role);
+        let Place { x, y, width, height } = self.place;
+        let (x, y, width) = (x + 2, y + 1, width - 4);
+        for row in 0..height - 2 {
+            // A line that passes behind must not show through.
+            brush.text(x - 1, y + row, &" ".repeat((width + 2).max(0) as usize), Role::Text);
+        }
+        match (self.detail, group.is_workload) {
+            (Detail::Narrow, _) => self.narrow(brush, (x, y, width), group, figures, role),
+            (Detail::Compact, true) => self.compact_workload(brush, (x, y, width), figures, role),
+            (Detail::Compact, false) => self.compact(brush, (x, y, width), figures, role),
+            (_, true) => self.workload(brush, (x, y, width), group, figures, role),
+            (_, false) => self.component(brush, (x, y, width), group, figures, role),
+        }
+    }
+
+    fn outline(&self, brush: &mut Brush, group: &Group, figures: &BoxFigures, role: Role) {
+        let Place { x, y, width, height } = self.place;
+        let role = if !figures.faults.is_empty() { Role::Fault } else { role };
+        let (role, [across, down, corners @ ..]) = match (self.selected, group.folded) {
+            (true, _) => (Role::Selected, ['━', '┃', '┏', '┓', '┗', '┛']),
+            (false, true) => (role, ['═', '║', '╔', '╗', '╚', '╝']),
+            (false, false) => (role, ['─', '│', '╭', '╮', '╰', '╯']),
+        };
+        for column in x + 1..x + width - 1 {
+            brush.put(column, y, across, role);
+            brush.put(column, y + height - 1, across, role);
+        }
+        for row in y + 1..y + height - 1 {
+            brush.put(x, row, down, role);
+            brush.put(x + width - 1, row, down, role);
+        }
+        let [top_left, top_right, bottom_left, bottom_right] = corners;
+        brush.put(x, y, top_left, role);
+        brush.put(x + width - 1, y, top_right, role);
+        brush.put(x, y + height - 1, bottom_left, role);
+        brush.put(x + width - 1, y + height - 1, bottom_right, role);
+
+        // Above: the name, and the kind or the fault. Below: replicas, and amplification.
+        let tight = self.detail <= Detail::Narrow;
+        let mut room = width - 4;
+        match figures.faults.first().filter(|_| !tight) {
+            Some(fault) => {
+                let least = group.name.chars().count().min(8) as i32;
+                let words = format!(" ↯ {} ", figures::shorten(fault, (room - least - 5).max(1) as usize));
+                brush.text_before(x + width - 1, y, &words, Role::Fault);
+                room -= words.chars().count() as i32;
+            }
+            None => {
+                let kind = group.kind.replace('_', " ");
+                let length = kind.chars().count() as i32;
+                if !tight && !group.is_workload && group.name.chars().count() as i32 + length + 3 <= room {
+                    brush.text_before(x + width - 2, y, &format!(" {kind} "), Role::Faint);
+                    room -= length + 3;
+                }
+            }
+        }
+        let name = figures::shorten(&group.name, room.max(1) as usize);
+        brush.text(x + 1, y, &format!(" {name} "), if self.selected { Role::Selected } else { Role::Strong });
+
+        let bottom = y + height - 1;
+        if let Some(factor) = figures.amplification.filter(|value| *value >= AMPLIFIED).map(figures::factor) {
+            brush.text_before(x + width - 1, bottom, &format!(" {factor} "), Role::Retry);
+        }
+        let (up, all) = figures.replicas;
+        let mut left = x + 1;
+        if tight && !figures.faults.is_empty() {
+            left = brush.text(left, bottom, " ↯ ", Role::Fault);
+        }
+        if up < all {
+            let words = if tight { format!("{up}/{all} ") } else { format!(" {up}/{all} up ") };
+            brush.text(left, bottom, &words, Role::Fault);
+        } else if all > 1 && self.detail == Detail::Full && !group.is_workload {
+            brush.text(left, bottom, &format!(" {all} up "), Role::Faint);
+        }
+    }
+
+    /// A label, a bar and a figure in one row; the label only where there is room.
+    fn gauge(brush: &mut Brush, (x, y, width): (i32, i32, i32), label: &str, level: f64, value: &str, role: Role) {
+        let shown = if width >= 18 || label.len() == 1 { label } else { "" };
+        let begin = if shown.is_empty() { x } else { brush.text(x, y, &format!("{shown:<5}"), Role::Faint) + 1 };
+        let begin = if shown.len() == 1 { x + 2 } else { begin };
+        brush.text_before(x + width, y, value, role);
+        // Bars of one box are equally long, whatever the figures behind them.
+        let length = (x + width - 7 - begin).max(0);
+        brush.text(begin, y, &figures::bar(level, length as usize), role);
+    }
+
+    fn component(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, figures: &BoxFigures, role: Role) {
+        self.flow(brush, (x, y, width), figures);
+        let in_flight = |brush: &mut Brush, row: i32| {
+            let label = if width >= 15 { "in flight" } else { "open" };
+            brush.text(x, y + row, label, Role::Faint);
+            brush.text_before(x + width, y + row, &figures::count(figures.in_flight), Role::Text);
+        };
+        match figures.utilization {
+            Some(load) => Self::gauge(brush, (x, y + 1, width), "load", load, &figures::share(load), role),
+            None => in_flight(brush, 1),
+        }
+        let level = figures.queue_level();
+        let queue_role = if figures.queue == 0 { Role::Faint } else { Theme::load(Some(level.max(0.6))) };
+        let label = if width >= 18 { "queue" } else { "q" };
+        Self::gauge(brush, (x, y + 2, width), label, level, &figures::count(figures.queue), queue_role);
+        if self.detail < Detail::Full {
+            return;
+        }
+        match figures.utilization {
+            Some(_) => self.past(brush, (x, y + 3, width), group, "components.", ".utilization", Some(1.0)),
+            None => self.past(brush, (x, y + 3, width), group, "components.", ".arrivals", None),
+        }
+        match (figures.wasted_work.filter(|wasted| *wasted >= 0.01), figures.slots) {
+            (Some(wasted), _) => {
+                brush.text(x, y + 4, "wasted", Role::Faint);
+                brush.text_before(x + width, y + 4, &figures::share(wasted), Role::Strained);
+            }
+            (None, Some((held, all))) => {
+                brush.text(x, y + 4, "held", Role::Faint);
+                let words = format!("{}/{}", figures::count(held), figures::count(all));
+                brush.text_before(x + width, y + 4, &words, Role::Text);
+            }
+            (None, None) if figures.utilization.is_some() => in_flight(brush, 4),
+            (None, None) => {}
+        }
+    }
+
+    /// Arrivals on the left, failures on the right.
+    fn flow(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), figures: &BoxFigures) {
+        brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
+        let errors = figures.error_share();
+        if errors >= 0.001 {
+            brush.text_before(x + width, y, &format!("✗ {}", figures::share(errors)), Theme::errors(errors));
+        }
+    }
+
+    fn workload(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, figures: &BoxFigures, role: Role) {
+        brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
+        let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
+        Self::gauge(brush, (x, y + 1, width), "good", good, &figures::share(good), role);
+        let tail = |brush: &mut Brush, row: i32, label: &str, value: Option<f64>| {
+            brush.text(x, y + row, label, Role::Faint);
+            brush.text_before(x + width, y + row, &figures::seconds_or_dash(value), Role::Text);
+        };
+        tail(brush, 2, "p99", figures.latency_p99_s);
+        if self.detail == Detail::Full {
+            self.past(brush, (x, y + 3, width), group, "workloads.", ".goodput", None);
+            tail(brush, 4, "p50", figures.latency_p50_s);
+        }
+    }
+
+    /// The last windows as a row of columns; the scale is that of all of them where none is given.
+    fn past(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, before: &str, after: &str, top: Option<f64>) {
+        let labelled = width >= 18;
+        if labelled {
+            brush.text(x, y, "past", Role::Faint);
+        }
+        let room = (width - if labelled { 6 } else { 0 }).max(0) as usize;
+        let columns = group.members.iter().filter_map(|&member| {
+            let name = &self.snapshot.topology.nodes.get(member)?.name;
+            self.snapshot.series.columns.get(&format!("{before}{name}{after}"))
+        });
+        let mut worst: Vec<f64> = Vec::new();
+        for column in columns {
+            for (place, value) in column.iter().rev().take(room).enumerate() {
+                worst.resize(worst.len().max(place + 1), 0.0);
+                worst[place] = worst[place].max(value.unwrap_or(0.0));
+            }
+        }
+        let scaled = top.is_none();
+        let top = top.unwrap_or_else(|| worst.iter().copied().fold(0.0, f64::max));
+        for (place, value) in worst.iter().enumerate() {
+            let level = if top > 0.0 { value / top } else { 0.0 };
+            let role = if scaled { Role::Good } else { Theme::load(Some(level)) };
+            brush.put(x + width - 1 - place as i32, y, figures::block(level), role);
+        }
+    }
+
+    /// Two lines: how busy, and the worst of what waits and what fails.
+    fn narrow(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, figures: &BoxFigures, role: Role) {
+        if group.is_workload {
+            brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
+            let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
+            brush.text(x, y + 1, &format!("✓ {}", figures::share(good)), role);
+            return;
+        }
+        match figures.utilization {
+            Some(load) => {
+                brush.put(x, y, figures::block(load), role);
+                brush.text_before(x + width, y, &figures::share(load), role);
+            }
+            None => {
+                brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
+            }
+        }
+        let errors = figures.error_share();
+        if figures.queue == 0 && errors >= 0.001 {
+            brush.put(x, y + 1, '✗', Theme::errors(errors));
+            brush.text_before(x + width, y + 1, &figures::share(errors), Theme::errors(errors));
+        } else {
+            let role = if figures.queue == 0 { Role::Faint } else { Theme::load(Some(figures.queue_level().max(0.6))) };
+            brush.text(x, y + 1, "q", Role::Faint);
+            brush.text_before(x + width, y + 1, &figures::count(figures.queue), role);
+        }
+    }
+
+    fn compact(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), figures: &BoxFigures, role: Role) {
+        let after = match figures.utilization {
+            Some(load) => {
+                brush.put(x, y, figures::block(load), role);
+                brush.text(x + 2, y, &figures::share(load), role)
+            }
+            None => brush.text(x, y, &figures::rate(figures.arrivals), Role::Text),
+        };
+        let errors = figures.error_share();
+        let words = match (figures.queue, errors >= 0.01) {
+            (0, true) => format!("✗ {}", figures::share(errors)),
+            (0, false) => return,
+            (queue, _) => format!("q {}", figures::count(queue)),
+        };
+        let role = if figures.queue == 0 { Theme::errors(errors) } else { Theme::load(Some(figures.queue_level().max(0.6))) };
+        if x + width - after > words.chars().count() as i32 {
+            brush.text_before(x + width, y, &words, role);
+        }
+    }
+
+    fn compact_workload(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), figures: &BoxFigures, role: Role) {
+        let after = brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
+        let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
+        let words = format!("✓ {}", figures::share(good));
+        if x + width - after > words.chars().count() as i32 {
+            brush.text_before(x + width, y, &words, role);
+        }
+    }
+
+    fn pill(&self, brush: &mut Brush, group: &Group, figures: &BoxFigures, role: Role) {
+        let Place { x, y, width, .. } = self.place;
+        brush.text(x, y, &" ".repeat(width.max(0) as usize), Role::Text);
+        let begin = match figures.faults.is_empty() {
+            true => brush.text(x, y, if group.folded { "▐" } else { "▌" }, role),
+            false => brush.text(x, y, "↯", Role::Fault),
+        };
+        let value = match (figures.queue, figures.utilization, group.is_workload) {
+            (_, _, true) => {
+                let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
+                format!("✓{}", figures::share(good).replace(' ', ""))
+            }
+            (0, Some(load), _) => figures::share(load).replace(' ', ""),
+            (0, None, _) => figures::rate(figures.arrivals),
+            (queue, ..) => format!("q{}", figures::count(queue)),
+        };
+        let end = brush.text_before(x + width, y, &value, role);
+        let level = figures.utilization.unwrap_or(0.0);
+        brush.put(end - 1, y, figures::block(level), role);
+        let room = (end - 1 - begin).max(0) as usize;
+        brush.text(begin, y, &figures::shorten(&group.name, room), Role::Strong);
+        if self.selected {
+            brush.restyle(x, y, width, Role::Cursor);
+        }
+    }
+}
+
+fn legend(buffer: &mut Buffer, area: Rect, app: &App) {
+    let mut brush = Brush::new(buffer, area, app.theme);
+    let by = match app.colour_by {
+        ColourBy::Load => ["load", "<60 %", "<80 %", "<95 %", "full"],
+        ColourBy::Errors => ["errors", "<0.5 %", "<5 %", "<25 %", "more"],
+    };
+    let mut x = brush.text(1, 0, by[0], Role::Faint) + 1;
+    for (role, words) in [Role::Calm, Role::Busy, Role::Strained, Role::Critical].into_iter().zip(&by[1..]) {
+        x = brush.text(x, 0, "■", role) + 1;
+        x = brush.text(x, 0, words, Role::Faint) + 2;
+    }
+    for (mark, role, words) in [
+        ("•", Role::Pulse, "call"),
+        ("○", Role::Retry, "retry"),
+        ("×2", Role::Retry, "calls per call"),
+        ("━", Role::Calm, "busy line"),
+        ("↯", Role::Fault, "fault"),
+    ] {
+        x = brush.text(x + 1, 0, mark, role) + 1;
+        x = brush.text(x, 0, words, Role::Faint) + 1;
+    }
+}

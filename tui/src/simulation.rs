@@ -1,0 +1,168 @@
+//! What the screen needs of a simulation: a small trait, so that everything here can be tested with a made-up one.
+//!
+//! A simulation is a value: cloning it makes a checkpoint, restoring is dropping the newer value, and a branch is a clone
+//! that gets a different future. Pausing, pacing, rewinding and watching only ever choose *when* [`Simulation::run_until`]
+//! is called and with which instants; an implementation must give the same state however a span is cut up.
+
+use lab::result::Snapshot;
+
+/// A run that can be carried forward, looked at, changed and cloned.
+pub trait Simulation: Clone + Send + 'static {
+    /// Carries the run on to an instant (ns, 0 = end of the warm-up): everything strictly before it has happened.
+    /// An instant that has passed, or one beyond the end, is clipped.
+    fn run_until(&mut self, at_ns: i64);
+
+    /// The instant reached, ns.
+    fn now_ns(&self) -> i64;
+
+    /// Where the run ends, ns.
+    fn end_ns(&self) -> i64;
+
+    /// Where the run begins, ns: minus the warm-up.
+    fn start_ns(&self) -> i64;
+
+    /// Width of a window of the time series, ns; at least 1.
+    fn window_ns(&self) -> u64;
+
+    /// Events gone through so far: the measure of work by which checkpoints are spaced.
+    fn events(&self) -> u64;
+
+    /// The run as it stands.
+    fn snapshot(&self) -> Snapshot;
+
+    /// Every setting of the scenario, in file order.
+    fn knobs(&self) -> Vec<Knob>;
+
+    /// Changes a live setting now. The error says what would have been right.
+    fn set(&mut self, path: &str, value: &str) -> Result<(), String>;
+
+    /// Lets a fault strike now, for example `{for: 20s, slow: {component: db, factor: 5}}`.
+    fn inject(&mut self, fault_yaml: &str) -> Result<(), String>;
+
+    /// The scenario's text with every change in it.
+    fn export(&self) -> String;
+
+    /// What has happened so far that is worth a line (breaker trips, ejections, scaling, out-of-memory kills, …), oldest
+    /// first. Faults, crossings of thresholds and the user's changes are found without it.
+    fn happenings(&self) -> Vec<Happening> {
+        Vec::new()
+    }
+
+    /// Faults to choose from, each with a text to start from.
+    fn fault_examples(&self) -> Vec<FaultExample> {
+        FaultExample::usual()
+    }
+
+    /// Finished requests that were sampled, slowest first; `None` where none are sampled.
+    fn requests(&self) -> Option<Vec<SampledRequest>> {
+        None
+    }
+
+    /// About how much memory a clone takes, bytes; `None` where it is not known. Bounds the memory of checkpoints.
+    fn clone_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A setting that the scenario has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Knob {
+    /// The document's own path, for example `components.db.connections`.
+    pub path: String,
+    /// The value in force, as the scenario would write it.
+    pub value: String,
+    /// True where it may change during a run.
+    pub live: bool,
+    /// What it is, in a sentence.
+    pub doc: String,
+    /// Unit, range and default in words.
+    pub range: String,
+}
+
+/// Something that happened at an instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Happening {
+    /// When, s (0 = end of the warm-up).
+    pub at_s: f64,
+    /// The component, workload or `FROM.LINK` that it concerns.
+    pub target: String,
+    /// What happened, in words.
+    pub what: String,
+    /// True where it makes things worse.
+    pub bad: bool,
+}
+
+/// What a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strikes {
+    /// Any component.
+    Component,
+    /// A workload.
+    Workload,
+    /// A link, written `FROM.LINK`.
+    Link,
+}
+
+/// A fault that the user can choose; `{target}` in its text stands for what is selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultExample {
+    /// Its key in the scenario language.
+    pub name: String,
+    /// What it does, in a sentence.
+    pub doc: String,
+    /// What it strikes.
+    pub strikes: Strikes,
+    /// The text that is offered for editing.
+    pub text: String,
+}
+
+impl FaultExample {
+    /// The faults of the scenario language that need no special component.
+    pub fn usual() -> Vec<FaultExample> {
+        use Strikes::{Component, Link, Workload};
+        [
+            ("slow", Component, "its work takes longer", "{for: 20s, slow: {component: {target}, factor: 5}}"),
+            ("errors", Component, "it fails", "{for: 20s, errors: {component: {target}, fraction: 50%, outcome: error}}"),
+            ("kill", Component, "one replica dies", "{for: 30s, kill: {component: {target}, replicas: 1}}"),
+            ("restart", Component, "it is killed and starts again", "{restart: {component: {target}}}"),
+            ("pause", Component, "work in it stands still", "{for: 5s, pause: {component: {target}}}"),
+            ("surge", Workload, "more of it arrives", "{for: 30s, surge: {workload: {target}, x: 2}}"),
+            ("network", Link, "every message takes longer", "{for: 30s, network: {link: {target}, add: 100ms}}"),
+        ]
+        .into_iter()
+        .map(|(name, strikes, doc, text)| FaultExample { name: name.into(), doc: doc.into(), strikes, text: text.into() })
+        .collect()
+    }
+}
+
+/// A request that was followed from end to end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SampledRequest {
+    /// The workload that sent it, and which of its requests it is.
+    pub name: String,
+    /// When it was sent, s.
+    pub at_s: f64,
+    /// How long it took, s.
+    pub took_s: f64,
+    /// How it ended for its caller.
+    pub outcome: String,
+    /// Its parts, each parent before its children.
+    pub spans: Vec<RequestSpan>,
+}
+
+/// One part of a sampled request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestSpan {
+    /// How deep it lies below the request.
+    pub depth: u16,
+    /// What it is: `api`, `wait for a connection`, `attempt 2`.
+    pub name: String,
+    /// From when, s after the request was sent …
+    pub from_s: f64,
+    /// … until when.
+    pub until_s: f64,
+    /// How it ended.
+    pub outcome: String,
+    /// True where nobody waited for it any more.
+    pub wasted: bool,
+}
