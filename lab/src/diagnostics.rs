@@ -77,8 +77,8 @@ fn snippet<'a>(problem: &Problem, sources: &'a Sources) -> Option<Snippet<'a, an
     let shown = shown_line(source, problem.span);
     let marked = marked_part(source, problem.span, &shown);
     // What was expected is only said beside the caret where the headline has not said it already.
-    let label = problem.expected.as_ref().filter(|expected| !repeats(&problem.message, expected));
-    let annotation = AnnotationKind::Primary.span(marked).label(label.map(|label| normalize_untrusted_str(label)));
+    let label = problem.expected.as_deref().filter(|expected| !repeats(&problem.message, expected));
+    let annotation = AnnotationKind::Primary.span(marked).label(label.map(normalize_untrusted_str));
     let text = &source.text[shown];
     Some(Snippet::source(text).path(source.name.as_str()).line_start(line).annotation(annotation))
 }

@@ -139,11 +139,17 @@ pub fn read_override(sources: &mut Sources, name: &str, text: &str) -> Result<Ov
         return refuse(0..0, "this is not a text".to_string(), "write `path=value`");
     }
     let Some(equals) = text.find('=') else {
-        return refuse(0..text.len(), "there is no `=`".to_string(), "write `path=value`, as in `components.api.replicas=5`");
+        return refuse(
+            0..text.len(),
+            "there is no `=`".to_string(),
+            "write `path=value`, as in `components.api.replicas=5`",
+        );
     };
     let path = match Path::parse(text[..equals].trim()) {
         Ok(path) => path,
-        Err(message) => return refuse(0..equals.max(1), message, "write `path=value`, as in `components.api.replicas=5`"),
+        Err(message) => {
+            return refuse(0..equals.max(1), message, "write `path=value`, as in `components.api.replicas=5`");
+        }
     };
     let written = text[equals + 1..].trim();
     if written.is_empty() {
@@ -161,7 +167,8 @@ fn is_junk(c: char) -> bool {
 fn not_utf8(bytes: &[u8], place: usize, id: SourceId) -> Problem {
     // The replacement character that stands there in the kept text has three bytes.
     let span = Span::new(id, place as u32, place as u32 + 3);
-    let message = format!("byte {place} is 0x{:02X}, which is not UTF-8", bytes.get(place).copied().unwrap_or_default());
+    let message =
+        format!("byte {place} is 0x{:02X}, which is not UTF-8", bytes.get(place).copied().unwrap_or_default());
     let help = match bytes {
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "the file looks like UTF-16: save it as UTF-8",
         _ if bytes.contains(&0) => "this looks like a binary file",
@@ -363,7 +370,11 @@ impl<'t> Builder<'t> {
             Event::Alias(_) => Problem::error("bad_key", place, "a key cannot be an alias").help("write the key out"),
             other => {
                 let built = self.node(other, span, depth)?;
-                Problem::error("bad_key", built.node.span, format!("a key must be one word, found {}", built.node.found()))
+                Problem::error(
+                    "bad_key",
+                    built.node.span,
+                    format!("a key must be one word, found {}", built.node.found()),
+                )
             }
         };
         self.problems.push(problem);
@@ -495,10 +506,18 @@ const EXPLANATIONS: &[(&str, &str, &str)] = &[
         "there is a `: ` where no key can stand",
         "indent keys of one map alike; put text that contains `: ` into quotes",
     ),
-    ("unknown anchor", "no anchor of this name stands before this alias", "an anchor is written `&name`, before the value"),
+    (
+        "unknown anchor",
+        "no anchor of this name stands before this alias",
+        "an anchor is written `&name`, before the value",
+    ),
     ("flow mapping, did not find", "a `,` or the closing `}` is missing before this", ""),
     ("flow sequence, expected", "a `,` or the closing `]` is missing before this", ""),
-    ("did not find expected node content", "a value is missing here", "close every bracket and quote, and write a value after every `:` in `{}`"),
+    (
+        "did not find expected node content",
+        "a value is missing here",
+        "close every bracket and quote, and write a value after every `:` in `{}`",
+    ),
     ("illegal placement of ':'", "there is a `:` where no key can stand", "perhaps a bracket above is not closed"),
     ("misplaced bracket", "this bracket closes nothing that is open", ""),
     ("block mapping, did not find", "a key is expected here", "indent keys of one map alike"),
@@ -506,7 +525,11 @@ const EXPLANATIONS: &[(&str, &str, &str)] = &[
     ("did not find expected '-' indicator", "a `-` is expected here", "indent members of one list alike"),
     ("unexpected end of stream", "the text ends within quotes", "write the closing quote"),
     ("tab", "a tab cannot be indentation", "indent with spaces"),
-    ("escape", "this escape is not known", "within double quotes, write a backslash as `\\\\`; within single quotes it needs nothing"),
+    (
+        "escape",
+        "this escape is not known",
+        "within double quotes, write a backslash as `\\\\`; within single quotes it needs nothing",
+    ),
     ("recursion limit", "maps and lists are nested too deeply here", ""),
     ("indentation", "this line is indented in a way that fits nothing above it", ""),
     ("unexpected character", "no value can begin with this character", "put the text into quotes"),
@@ -548,9 +571,9 @@ fn yaml_value(node: &Node) -> serde_yaml::Value {
             _ => Yaml::String(text.clone()),
         },
         Value::List(members) => Yaml::Sequence(members.iter().map(yaml_value).collect()),
-        Value::Map(entries) => {
-            Yaml::Mapping(entries.iter().map(|entry| (Yaml::String(entry.key.clone()), yaml_value(&entry.value))).collect())
-        }
+        Value::Map(entries) => Yaml::Mapping(
+            entries.iter().map(|entry| (Yaml::String(entry.key.clone()), yaml_value(&entry.value))).collect(),
+        ),
     }
 }
 

@@ -1,4 +1,17 @@
-//! From scenario text to results. (being written)
+//! From scenario text to results.
+//!
+//! A scenario is loaded ([`load`]: text → document → settings, checked as a whole), run in a [`session`], and becomes
+//! plain data ([`result`]). Replications, sweeps and their statistics are made of many sessions. Only this crate knows
+//! YAML.
+
+pub mod builtin;
 pub mod diagnostics;
 pub mod document;
+mod expand;
+pub mod load;
+mod outcome;
 pub mod result;
+pub mod session;
+
+pub use load::{Loaded, Options, Refused, Text, load};
+pub use session::{Failure, Session};

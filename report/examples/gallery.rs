@@ -10,7 +10,8 @@ use report::file::write_atomically;
 use report::html::{RunPage, run_page};
 use report::text::{Options, run_line, run_report};
 
-#[allow(unreachable_pub)]
+// Each of its users needs another part of it.
+#[allow(dead_code)]
 #[path = "../tests/it/sample.rs"]
 mod sample;
 

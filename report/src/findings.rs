@@ -60,7 +60,7 @@ pub fn findings(result: &RunResult) -> Vec<Finding> {
             of_rule.truncate(PER_RULE_MAX);
             let severity = of_rule[PER_RULE_MAX - 1].severity;
             let others = if hidden == 1 { "one other place".to_owned() } else { format!("{hidden} other places") };
-            of_rule.push(Finding::new(severity, "", format!("The same holds, less severely, of {others}.")));
+            of_rule.push(Finding::new(severity, "", format!("The same holds of {others}.")));
         }
         found.append(&mut of_rule);
     }
@@ -160,7 +160,9 @@ pub fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recov
     let requests = before * windows * series.window_s;
     let threshold = RECOVERED_SHARE.min(1.0 - SPREADS / requests.sqrt());
     let smoothed_at = |at_s: f64| mean(at_s, at_s + windows * series.window_s);
-    let starts: Vec<f64> = series.at_s.iter().copied().filter(|at_s| *at_s < watched_until_s).collect();
+    // Only means that end before the next episode does its harm.
+    let covered = |at_s: f64| at_s + windows * series.window_s <= watched_until_s + 1e-9;
+    let starts: Vec<f64> = series.at_s.iter().copied().filter(|at_s| covered(*at_s)).collect();
     let good = |at_s: f64| smoothed_at(at_s).is_some_and(|value| value >= threshold * before);
     let lowest = starts
         .iter()
@@ -179,8 +181,7 @@ pub fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recov
             continue;
         }
         let from_s = *held_from_s.get_or_insert(at_s);
-        let covered_until_s = at_s + windows * series.window_s;
-        if covered_until_s - from_s >= RECOVERED_HOLD_S && covered_until_s <= watched_until_s + 1e-9 {
+        if at_s + windows * series.window_s - from_s >= RECOVERED_HOLD_S {
             let afterwards = mean(from_s, watched_until_s).unwrap_or(before) / before;
             return Recovery::Recovered { at_s: from_s, after_s: from_s - until_s, lowest, afterwards };
         }
@@ -297,8 +298,7 @@ fn queues(result: &RunResult) -> Vec<Finding> {
     let ended = over_time::episodes(&result.faults)
         .into_iter()
         .filter_map(|episode| episode.until_s.map(|until_s| (episode.name, until_s)))
-        .filter(|(_, until_s)| *until_s < over_time::end_s(result))
-        .next_back();
+        .rfind(|(_, until_s)| *until_s < over_time::end_s(result));
     for (name, component) in &result.components {
         let Some(queue) = &component.queue else { continue };
         if queue.depth_end < QUEUE_MIN {
@@ -452,7 +452,7 @@ fn refused_retries(result: &RunResult) -> Vec<Finding> {
             refused.push((figures.retries_refused, Finding::new(Severity::Note, format!("links.{from}.{link}"), text)));
         }
     }
-    refused.sort_by(|left, right| right.0.cmp(&left.0));
+    refused.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     refused.into_iter().map(|(_, finding)| finding).collect()
 }
 
@@ -556,6 +556,20 @@ mod tests {
     }
 
     #[test]
+    fn harm_of_the_next_episode_is_not_laid_at_the_door_of_this_one() {
+        let mut result = run(|at_s| if at_s < 120.0 { 1000.0 } else { 100.0 });
+        result.faults.push(FaultWindow {
+            at_s: 120.0,
+            until_s: None,
+            what: "second".to_owned(),
+            ..FaultWindow::default()
+        });
+        let episodes = over_time::episodes(&result.faults);
+        assert_eq!(recovery(&result, &episodes, 0), Recovery::Unharmed);
+        assert_eq!(recovery(&result, &episodes, 1), Recovery::StillActing { share: 0.1 });
+    }
+
+    #[test]
     fn the_queue_that_does_not_drain_is_named_with_its_length() {
         assert_eq!(
             texts(&queues(&sample::storm())),
@@ -617,7 +631,7 @@ mod tests {
         let found = findings(&result);
         let waste = found.iter().filter(|finding| finding.text.contains("given up")).count();
         assert_eq!(waste, PER_RULE_MAX);
-        assert!(found.iter().any(|finding| finding.text == "The same holds, less severely, of 8 other places."));
+        assert!(found.iter().any(|finding| finding.text == "The same holds of 8 other places."));
     }
 
     #[test]

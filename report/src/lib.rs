@@ -21,6 +21,8 @@ pub mod over_time;
 pub mod text;
 pub mod units;
 
+// Each of its users needs another part of it.
 #[cfg(test)]
+#[allow(dead_code)]
 #[path = "../tests/it/sample.rs"]
 mod sample;

@@ -1,6 +1,6 @@
 //! `#[derive(Setting)]`: reader, description and writer of a settings type from one declaration.
 //!
-//! The derive parses the declaration into a small [model](model) and emits calls of `settings::bind` for it. Nothing
+//! The derive parses the declaration into a small model and emits calls of `settings::bind` for it. Nothing
 //! about binding is decided here; see that module for what happens when a scenario is read.
 //!
 //! On a struct: `#[setting(shorthand = "to")]` (a value that is no map of these settings means that field alone).

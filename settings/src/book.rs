@@ -219,6 +219,40 @@ impl Book {
         self.definitions.values()
     }
 
+    /// The definitions, settings and words that nothing explains, for tests that keep the reference whole.
+    pub fn undocumented(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut fields = |place: &str, shape: &FieldsShape| {
+            for field in shape.fields.iter().filter(|field| field.doc.is_empty()) {
+                found.push(format!("{place}.{}", field.key));
+            }
+        };
+        let mut others = Vec::new();
+        for definition in self.definitions() {
+            let name = &definition.name;
+            if definition.doc.is_empty() {
+                others.push(name.clone());
+            }
+            match &definition.body {
+                Body::Pending => {}
+                Body::Fields(shape) => fields(name, shape),
+                Body::Choice(choice) => {
+                    for variant in &choice.variants {
+                        let place = format!("{name}.{}", variant.word);
+                        if let Content::Fields(shape) = &variant.content {
+                            fields(&place, shape);
+                        }
+                        if variant.doc.is_empty() {
+                            others.push(place);
+                        }
+                    }
+                }
+            }
+        }
+        found.extend(others);
+        found
+    }
+
     /// The name of a definition without what all of a project's names have in common: the type, or module and type
     /// where two types share a name.
     pub fn title<'n>(&self, name: &'n str) -> &'n str {

@@ -1,8 +1,8 @@
 //! Settings: how anything in a scenario is read, described and written.
 //!
-//! A scenario arrives as a [tree](tree) of spanned nodes. Settings are Rust types that derive [`Setting`]: from one
-//! description of each field come the reader that collects all [problems](problem), the shape from which the JSON
-//! [schema] and the [reference] pages are made, and the writer that prints a scenario with every default filled in.
+//! A scenario arrives as a [tree] of spanned nodes. Settings are Rust types that derive [`Setting`]: from one
+//! description of each field come the reader that collects all [problems](mod@problem), the shape from which the JSON
+//! [schema] and the [mod@reference] pages are made, and the writer that prints a scenario with every default filled in.
 //!
 //! ```
 //! use settings::{Duration, Setting};

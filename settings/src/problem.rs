@@ -38,7 +38,7 @@ pub struct Problem {
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
     /// What was expected there, shown at the caret.
-    pub expected: Option<String>,
+    pub expected: Option<Box<str>>,
     /// What to do about it.
     pub help: Option<String>,
 }
@@ -88,7 +88,7 @@ impl Problem {
 
     /// With what was expected at that place.
     pub fn expected(mut self, expected: impl Into<String>) -> Problem {
-        self.expected = Some(expected.into());
+        self.expected = Some(expected.into().into_boxed_str());
         self
     }
 
@@ -269,6 +269,12 @@ mod tests {
         }
         let messages: Vec<String> = problems.into_sorted().into_iter().map(|problem| problem.message).collect();
         assert_eq!(messages, ["at 10", "at 20", "at 30"]);
+    }
+
+    /// So that it can be the error of a result without a box around it.
+    #[test]
+    fn a_problem_stays_small() {
+        assert!(size_of::<Problem>() < 128);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! Units become patterns, choices become objects of exactly one key beside their words, a tagged choice becomes
 //! `if`/`then` on its tag (which completes better than `oneOf`), and every setting carries its description, default and
-//! range. The schema accepts everything that the reader accepts; the reader refuses more, since names that must exist
-//! and parameters that must fit together are beyond a schema.
+//! range. The schema accepts what the reader accepts in its usual spelling (numbers without quotes and, where fractions
+//! are allowed, without `_`); the reader refuses more, since names that must exist and parameters that must fit together
+//! are beyond a schema.
 
 use std::ops::Bound;
 

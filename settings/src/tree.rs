@@ -331,6 +331,12 @@ impl PatchProblem {
     }
 
     fn scalar(at: &Path, text: &str, segment: &str) -> PatchProblem {
+        if at.is_root() {
+            return PatchProblem::new(format!(
+                "the whole is the single value `{}`, so it has no `{segment}`",
+                shortened(text)
+            ));
+        }
         PatchProblem {
             message: format!("`{at}` is the single value `{}`, so it has no `{segment}`", shortened(text)),
             help: Some(format!("replace `{at}` whole, or write it as a map in the scenario")),

@@ -1,9 +1,9 @@
 //! The line of those who wait for a place: who is next, who is turned away, who leaves.
 //!
 //! A pure structure over the numbers of calls: the caller says what time it is and does what follows. Calls stand in
-//! a ring of 16 bytes each, so that first come, first served costs a push and a pop. One who leaves from the middle
-//! is marked and skipped later; it is looked for at the head, where the oldest and therefore the first to give up
-//! stand, and by an index, made when it is first needed, behind that.
+//! a ring of 16 bytes each, so that first come, first served costs a push and a pop. One who leaves is looked for at
+//! the head, where the oldest and therefore the first to give up stand, and behind that by an index, which is made
+//! when it is first needed; one who leaves from deep inside is marked and skipped later.
 //!
 //! | discipline | who is next |
 //! | --- | --- |
@@ -132,6 +132,13 @@ struct Place {
 #[derive(Clone, Debug, Default)]
 struct Ring {
     places: VecDeque<Place>,
+    /// There only where the places alone do not say everything, which is seldom.
+    more: Option<Box<More>>,
+}
+
+/// What there is to know about a ring beyond its places.
+#[derive(Clone, Debug, Default)]
+struct More {
     /// Places whose call has left.
     dead: usize,
     /// Until when each place may be waited in; there only if a call that may not wait for ever has joined.
@@ -144,31 +151,37 @@ struct Ring {
 
 impl Ring {
     #[inline]
-    fn waiting(&self) -> usize {
-        self.places.len() - self.dead
-    }
-
-    #[inline]
     fn push_back(&mut self, place: Place, until: Option<Time>) {
-        if let Some(index) = &mut self.index {
-            index.insert(place.call, self.first.wrapping_add(self.places.len() as u64));
-        }
-        if until.is_some() && self.until.is_none() {
-            self.until = Some(vec![None; self.places.len()].into());
-        }
-        if let Some(each) = &mut self.until {
-            each.push_back(until);
+        if until.is_some() || self.more.is_some() {
+            self.note_pushed(place.call, until);
         }
         self.places.push_back(place);
     }
 
-    fn push_front(&mut self, place: Place) {
-        self.first = self.first.wrapping_sub(1);
-        if let Some(index) = &mut self.index {
-            index.insert(place.call, self.first);
+    #[cold]
+    fn note_pushed(&mut self, call: u32, until: Option<Time>) {
+        let len = self.places.len();
+        let more = self.more.get_or_insert_default();
+        if let Some(index) = &mut more.index {
+            index.insert(call, more.first.wrapping_add(len as u64));
         }
-        if let Some(each) = &mut self.until {
-            each.push_front(None);
+        if until.is_some() && more.until.is_none() {
+            more.until = Some(vec![None; len].into());
+        }
+        if let Some(each) = &mut more.until {
+            each.push_back(until);
+        }
+    }
+
+    fn push_front(&mut self, place: Place) {
+        if let Some(more) = &mut self.more {
+            more.first = more.first.wrapping_sub(1);
+            if let Some(index) = &mut more.index {
+                index.insert(place.call, more.first);
+            }
+            if let Some(each) = &mut more.until {
+                each.push_front(None);
+            }
         }
         self.places.push_front(place);
     }
@@ -177,92 +190,115 @@ impl Ring {
     #[inline]
     fn pop_front(&mut self, now: Time) -> Option<(Place, bool)> {
         let place = self.places.pop_front()?;
-        self.first = self.first.wrapping_add(1);
-        let until = self.until.as_mut().and_then(|each| each.pop_front().flatten());
-        if self.index.is_some() || self.dead > 0 {
-            self.left(place.call);
-        }
-        Some((place, until.is_some_and(|until| until < now)))
+        let late = self.more.is_some() && self.note_popped(place.call, now, true);
+        Some((place, late))
     }
 
     /// The last place; whether its time is over at `now`.
     #[inline]
     fn pop_back(&mut self, now: Time) -> Option<(Place, bool)> {
         let place = self.places.pop_back()?;
-        let until = self.until.as_mut().and_then(|each| each.pop_back().flatten());
-        if self.index.is_some() || self.dead > 0 {
-            self.left(place.call);
-        }
-        Some((place, until.is_some_and(|until| until < now)))
+        let late = self.more.is_some() && self.note_popped(place.call, now, false);
+        Some((place, late))
+    }
+
+    #[cold]
+    fn note_popped(&mut self, call: u32, now: Time, from_front: bool) -> bool {
+        let Some(more) = &mut self.more else { return false };
+        let until = more.until.as_mut();
+        let until = if from_front {
+            more.first = more.first.wrapping_add(1);
+            until.and_then(|each| each.pop_front())
+        } else {
+            until.and_then(|each| each.pop_back())
+        };
+        self.tidy(call);
+        until.flatten().is_some_and(|until| until < now)
     }
 
     /// Whether the first may no longer wait.
     #[inline]
     fn first_is_late(&self, now: Time) -> bool {
-        let until = self.until.as_ref().and_then(|each| each.front().copied().flatten());
+        let until = self.more.as_ref().and_then(|more| more.until.as_ref()?.front().copied().flatten());
         until.is_some_and(|until| until < now)
     }
 
-    /// Restores what holds of the ends and of the index after a call has left.
-    #[cold]
-    fn left(&mut self, call: u32) {
-        if let Some(index) = &mut self.index {
+    /// Restores what holds of the ends and of the index after `call` has left.
+    fn tidy(&mut self, call: u32) {
+        let Some(more) = &mut self.more else { return };
+        if let Some(index) = &mut more.index {
             index.remove(&call);
         }
         while self.places.front().is_some_and(|place| !place.waits) {
             self.places.pop_front();
-            self.until.as_mut().and_then(|each| each.pop_front());
-            self.first = self.first.wrapping_add(1);
-            self.dead -= 1;
+            more.until.as_mut().and_then(|each| each.pop_front());
+            more.first = more.first.wrapping_add(1);
+            more.dead -= 1;
         }
         while self.places.back().is_some_and(|place| !place.waits) {
             self.places.pop_back();
-            self.until.as_mut().and_then(|each| each.pop_back());
-            self.dead -= 1;
+            more.until.as_mut().and_then(|each| each.pop_back());
+            more.dead -= 1;
         }
-        if self.places.len() <= SEARCHED {
-            self.index = None;
-        }
-        if self.dead > self.waiting() + DEAD_TOLERATED {
+        let waiting = self.places.len() - more.dead;
+        if self.places.len() <= SEARCHED || more.dead > waiting + DEAD_TOLERATED {
             self.compact();
         }
     }
 
+    /// Drops the places whose call has left, and all that is then known from the places alone.
     fn compact(&mut self) {
-        if let Some(each) = &mut self.until {
-            let mut waits = self.places.iter().map(|place| place.waits);
-            each.retain(|_| waits.next().unwrap_or(true));
+        let Some(more) = &mut self.more else { return };
+        if more.dead > 0 {
+            if let Some(each) = &mut more.until {
+                let mut waits = self.places.iter().map(|place| place.waits);
+                each.retain(|_| waits.next().unwrap_or(true));
+            }
+            self.places.retain(|place| place.waits);
+            more.dead = 0;
         }
-        self.places.retain(|place| place.waits);
-        self.dead = 0;
-        if self.index.is_some() {
+        if self.places.len() <= SEARCHED {
+            more.index = None;
+            if more.until.as_ref().is_none_or(VecDeque::is_empty) {
+                self.more = None;
+            }
+        } else if more.index.is_some() {
             self.make_index();
         }
     }
 
     fn make_index(&mut self) {
+        let more = self.more.get_or_insert_default();
         let numbered = self.places.iter().zip(0u64..).filter(|(place, _)| place.waits);
-        self.index = Some(numbered.map(|(place, offset)| (place.call, self.first.wrapping_add(offset))).collect());
+        more.index = Some(numbered.map(|(place, offset)| (place.call, more.first.wrapping_add(offset))).collect());
     }
 
     fn remove(&mut self, call: u32) -> bool {
         let Some(at) = self.find(call) else { return false };
-        self.places[at].waits = false;
-        self.dead += 1;
-        self.left(call);
+        match &mut self.more {
+            // Near the head, closing up is cheaper than remembering a gap.
+            None => drop(self.places.remove(at)),
+            Some(more) => {
+                self.places[at].waits = false;
+                more.dead += 1;
+                self.tidy(call);
+            }
+        }
         true
     }
 
+    /// Where a call stands. An index is there afterwards if that is not near the head.
     fn find(&mut self, call: u32) -> Option<usize> {
         let near = self.places.iter().take(SEARCHED).position(|place| place.call == call && place.waits);
         if near.is_some() || self.places.len() <= SEARCHED {
             return near;
         }
-        if self.index.is_none() {
+        if self.more.as_ref().is_none_or(|more| more.index.is_none()) {
             self.make_index();
         }
-        let number = *self.index.as_ref()?.get(&call)?;
-        Some(number.wrapping_sub(self.first) as usize)
+        let more = self.more.as_ref()?;
+        let number = *more.index.as_ref()?.get(&call)?;
+        Some(number.wrapping_sub(more.first) as usize)
     }
 
     /// Since when the one who has waited longest waits. Those put back stand in front, the latest first, so the
@@ -281,6 +317,13 @@ impl Ring {
 
     fn calls(&self) -> impl Iterator<Item = u32> {
         self.places.iter().filter(|place| place.waits).map(|place| place.call)
+    }
+
+    /// Takes all who wait, each with the instant until which it may.
+    fn take_all(&mut self) -> Vec<(Place, Option<Time>)> {
+        let Ring { places, more } = std::mem::take(self);
+        let until = more.and_then(|more| more.until).unwrap_or_else(|| vec![None; places.len()].into());
+        places.into_iter().zip(until).filter(|(place, _)| place.waits).collect()
     }
 }
 
@@ -359,14 +402,8 @@ impl Line {
         if discipline == self.discipline {
             return;
         }
-        let rings = std::iter::once(&mut self.ring).chain(self.levels.iter_mut().map(|level| &mut level.ring));
-        let mut all: Vec<(Place, Option<Time>)> = Vec::new();
-        for ring in rings {
-            ring.compact();
-            let untils = ring.until.take().unwrap_or_else(|| vec![None; ring.places.len()].into());
-            all.extend(ring.places.drain(..).zip(untils));
-            *ring = Ring::default();
-        }
+        let mut all = self.ring.take_all();
+        all.extend(self.levels.iter_mut().flat_map(|level| level.ring.take_all()));
         all.sort_by_key(|(place, _)| place.since);
         self.discipline = discipline;
         self.codel = codel_of(discipline);
@@ -410,6 +447,16 @@ impl Line {
     /// in which they are met: those whose time is over, and those that a controlled delay sheds.
     #[inline]
     pub fn pop(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
+        if self.discipline == Discipline::Fifo && self.ring.more.is_none() {
+            // First come, first served, and nothing else: the common case.
+            let place = self.ring.places.pop_front()?;
+            self.len -= 1;
+            return Some(Popped { call: place.call, waited: now.saturating_sub(place.since) });
+        }
+        self.pop_by_discipline(now, dropped)
+    }
+
+    fn pop_by_discipline(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
         loop {
             let (place, late) = match self.discipline {
                 Discipline::Fifo | Discipline::Codel { .. } => self.ring.pop_front(now),

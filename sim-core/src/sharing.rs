@@ -76,6 +76,8 @@ struct Part {
     clock: u128,
     /// Advance of the clock in a nanosecond.
     rate: u64,
+    /// Cores of each job, as a fraction, and the speed of the cores, from which `rate` follows.
+    share: (u128, u128, u128),
     /// Cores in use, in 2⁻²⁴ millionths.
     using: u128,
     /// The integral of `using` over time in ns.
@@ -97,6 +99,7 @@ impl Part {
             at: now,
             clock: 0,
             rate: 0,
+            share: (0, 0, 0),
             using: 0,
             used: 0,
             content: true,
@@ -129,16 +132,28 @@ impl Part {
         }
     }
 
-    /// Notes that each job now has `numerator / denominator` cores, at a machine of this speed.
+    /// Notes that each job now has `numerator / denominator` cores, which run at this speed. False if that is nothing
+    /// new.
     #[inline]
-    fn set_share(&mut self, now: Time, numerator: u128, denominator: u128, speed: u64, using: u128) {
-        self.advance(now);
-        self.using = using;
-        let whole = numerator == denominator;
-        let share = if whole { u128::from(TICK) } else { (numerator << TICK_SHIFT).div_ceil(denominator) };
+    fn set_share(&mut self, now: Time, numerator: u128, denominator: u128, speed: u64) -> bool {
         let speed = if self.speed == SPEED { u128::from(speed) } else { scaled(speed, self.speed) };
-        let rate = if speed == u128::from(SPEED) { share } else { (share * speed).div_ceil(u128::from(SPEED)) };
+        let share = (numerator, denominator, speed);
+        if share == self.share {
+            return false;
+        }
+        self.advance(now);
+        self.share = share;
+        let of_a_core = if numerator == denominator {
+            u128::from(TICK)
+        } else {
+            // A division of numbers of this size is dear, so the remainder comes from a multiplication.
+            let quotient = (numerator << TICK_SHIFT) / denominator;
+            quotient + u128::from(quotient * denominator != numerator << TICK_SHIFT)
+        };
+        self.using = (of_a_core * self.len as u128 * u128::from(CORE)) >> (TICK_SHIFT - USE_SHIFT);
+        let rate = if speed == u128::from(SPEED) { of_a_core } else { (of_a_core * speed).div_ceil(u128::from(SPEED)) };
         self.rate = rate as u64;
+        true
     }
 
     /// Finds out when the first job will be complete; `jobs` tells which are still there.
@@ -154,7 +169,7 @@ impl Part {
             } else if self.rate == TICK {
                 left.div_ceil(u128::from(TICK))
             } else if self.rate > 0 {
-                left.div_ceil(u128::from(self.rate))
+                (left + u128::from(self.rate - 1)) / u128::from(self.rate)
             } else {
                 return None;
             };
@@ -306,6 +321,7 @@ impl Shares {
             // An empty part starts afresh, so that its numbers stay small.
             each.ends.clear();
             (each.clock, each.rate, each.using, each.content) = (0, 0, 0, true);
+            each.share = (0, 0, 0);
         }
         let (demand_now, weight_now) = (each.demand(), each.weight_total());
         self.demand = self.demand - demand + demand_now;
@@ -319,11 +335,13 @@ impl Shares {
         } else {
             !was_contended && !is_contended
         };
-        if alone {
-            self.give(now, part);
-        } else {
+        if !alone {
             self.divide(now);
+        } else if len > 0 {
+            self.give(now, part);
         }
+        // What comes first in this part is another job, even if they all run as fast as before.
+        self.parts[part].foresee(&self.jobs);
     }
 
     /// Finds all shares anew: whoever wants no more than a fair share of what is left gets it, until nobody does.
@@ -354,31 +372,26 @@ impl Shares {
             }
         }
         for part in 0..self.parts.len() {
-            self.give(now, part);
+            if self.parts[part].len > 0 && self.give(now, part) {
+                self.parts[part].foresee(&self.jobs);
+            }
         }
     }
 
-    /// Gives the jobs of a part the share that has been found for it.
+    /// Gives the jobs of a part the share that has been found for it. False if they had it already.
     #[inline]
-    fn give(&mut self, now: Time, part: usize) {
+    fn give(&mut self, now: Time, part: usize) -> bool {
         let part = &mut self.parts[part];
-        if part.len > 0 {
-            let len = part.len as u128;
-            if part.content {
-                let demand = u128::from(part.demand());
-                part.set_share(now, demand, len * u128::from(CORE), self.speed, demand << USE_SHIFT);
-            } else {
-                let (left, left_weight) = (u128::from(self.left), u128::from(self.left_weight));
-                let using = ((u128::from(part.weight_total()) * left) << USE_SHIFT) / left_weight;
-                let (weight, among) = match part.weight {
-                    Weight::Each(weight) => (weight, 1),
-                    Weight::Together(weight) => (weight, len),
-                };
-                let whole = left_weight * among * u128::from(CORE);
-                part.set_share(now, u128::from(weight) * left, whole, self.speed, using);
-            }
+        let len = part.len as u128;
+        if part.content {
+            return part.set_share(now, u128::from(part.demand()), len * u128::from(CORE), self.speed);
         }
-        part.foresee(&self.jobs);
+        let (weight, among) = match part.weight {
+            Weight::Each(weight) => (weight, 1),
+            Weight::Together(weight) => (weight, len),
+        };
+        let whole = u128::from(self.left_weight) * among * u128::from(CORE);
+        part.set_share(now, u128::from(weight) * u128::from(self.left), whole, self.speed)
     }
 }
 

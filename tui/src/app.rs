@@ -8,7 +8,7 @@ use lab::result::{Snapshot, Topology};
 use ratatui::layout::{Position, Rect};
 
 use crate::deck::{Doing, Side};
-use crate::diagram::{Diagram, Folding, cluster_of};
+use crate::diagram::{Diagram, Drawings, Folding, cluster_of};
 use crate::keys::{self, Action, Jump, Move, Place, Screen, Way};
 use crate::line::Line;
 use crate::player::{Command, Pace, View};
@@ -123,6 +123,7 @@ pub struct App {
     pub notice: Option<(String, bool, u32)>,
     /// Size of the screen.
     pub size: Rect,
+    drawings: Drawings,
     told: u64,
     clicked: Option<(usize, u32)>,
     frames: u32,
@@ -148,6 +149,7 @@ impl App {
             captions,
             notice: None,
             size: Rect::new(0, 0, 80, 24),
+            drawings: Drawings::default(),
             clicked: None,
             frames: 0,
         }
@@ -502,12 +504,31 @@ impl App {
         self.folding.insert(cluster, !folded);
     }
 
-    /// The drawing of the topology as the screen shows it.
-    pub fn diagram(&self) -> Diagram {
+    /// Lays out what will be drawn, so that drawing does not have to do it again for each frame. Not needed for a
+    /// correct picture.
+    pub fn prepare(&mut self) {
+        if self.screen != Screen::Topology {
+            return;
+        }
         let areas = Areas::new(self.size, self);
         let panes = screens::topology::panes(self, areas.body);
-        let drawing = panes.first().map_or(areas.body, |pane| pane.drawing);
-        Diagram::new(self.topology(), &self.folding, drawing.width, drawing.height)
+        let sizes: Vec<(u16, u16)> = panes.iter().map(|pane| (pane.drawing.width, pane.drawing.height)).collect();
+        let view = Arc::clone(&self.view);
+        self.drawings.prepare(&view.futures[0].snapshot.topology, &self.folding, &sizes);
+    }
+
+    /// The drawing of the topology for a part of the screen.
+    pub fn diagram_for(&self, area: Rect) -> Arc<Diagram> {
+        let size = (area.width, area.height);
+        let made = || Arc::new(Diagram::new(self.topology(), &self.folding, size.0, size.1));
+        self.drawings.get(&self.folding, size).unwrap_or_else(made)
+    }
+
+    /// The drawing of the topology as the screen shows it.
+    pub fn diagram(&self) -> Arc<Diagram> {
+        let areas = Areas::new(self.size, self);
+        let panes = screens::topology::panes(self, areas.body);
+        self.diagram_for(panes.first().map_or(areas.body, |pane| pane.drawing))
     }
 
     fn select(&mut self, step: Move) {
@@ -616,7 +637,7 @@ impl App {
             if pane.side != self.view.focus {
                 effects.push(Effect::Ask(Command::Focus(pane.side)));
             }
-            let diagram = Diagram::new(self.topology(), &self.folding, pane.drawing.width, pane.drawing.height);
+            let diagram = self.diagram_for(pane.drawing);
             let origin = screens::topology::origin(self, &diagram, pane.drawing);
             let (x, y) = (i32::from(at.x - pane.drawing.x) + origin.0, i32::from(at.y - pane.drawing.y) + origin.1);
             let Some(group) = diagram.group_at(x, y) else { continue };

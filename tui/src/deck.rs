@@ -196,6 +196,7 @@ impl<S: Simulation> Deck<S> {
         let now = self.world.original.now_ns();
         if now > at_ns || found.at_ns > now {
             self.world = found.state.clone();
+            self.make_what_is_due();
         }
     }
 
@@ -244,6 +245,7 @@ impl<S: Simulation> Deck<S> {
         let at = change.at_ns;
         self.checkpoints.forget(at, |_| false);
         self.world = self.checkpoints.before(at, |state| state.made[index] < made).state.clone();
+        self.make_what_is_due();
         Ok(change)
     }
 

@@ -2,6 +2,7 @@
 //! figures of both, gathered from a snapshot.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lab::result::{FaultWindow, Snapshot, Topology};
 
@@ -77,6 +78,37 @@ pub struct Diagram {
     pub detail: Detail,
     /// Where everything is.
     pub placement: Placement,
+}
+
+/// Drawings that have been laid out already, by the size they were laid out for.
+#[derive(Clone, Debug, Default)]
+pub struct Drawings {
+    folding: Folding,
+    nodes: usize,
+    kept: Vec<((u16, u16), Arc<Diagram>)>,
+}
+
+impl Drawings {
+    /// Lays out for each of these sizes what has not been laid out yet, and forgets the other sizes.
+    pub fn prepare(&mut self, topology: &Topology, folding: &Folding, sizes: &[(u16, u16)]) {
+        if self.folding != *folding || self.nodes != topology.nodes.len() {
+            self.kept.clear();
+            self.folding = folding.clone();
+            self.nodes = topology.nodes.len();
+        }
+        self.kept.retain(|(size, _)| sizes.contains(size));
+        for &size in sizes {
+            if self.get(folding, size).is_none() {
+                self.kept.push((size, Arc::new(Diagram::new(topology, folding, size.0, size.1))));
+            }
+        }
+    }
+
+    /// The drawing for a size, where it has been prepared.
+    pub fn get(&self, folding: &Folding, size: (u16, u16)) -> Option<Arc<Diagram>> {
+        let kept = self.kept.iter().find(|(other, _)| *other == size).filter(|_| self.folding == *folding);
+        kept.map(|(_, diagram)| Arc::clone(diagram))
+    }
 }
 
 /// The cluster that a name belongs to.

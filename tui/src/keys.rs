@@ -220,7 +220,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(Char(']'), NO)], "]", Do::Seek(Jump::Far(Way::On)), Anywhere, "", "goes a tenth of the run on"),
     binding(&[(KeyCode::Home, NO)], "home", Do::Seek(Jump::Start), Anywhere, "", "goes to the start"),
     binding(&[(KeyCode::End, NO)], "end", Do::Seek(Jump::End), Anywhere, "", "goes to the end"),
-    binding(&[(Char('b'), NO)], "b", Do::Branch, Anywhere, "branch", "begins a second future here; again: which to keep"),
+    binding(&[(Char('b'), NO)], "b", Do::Branch, Anywhere, "branch", "begins a second future, or ends it"),
     binding(&[(Char('x'), NO)], "x", Do::SwitchFuture, Anywhere, "", "lets changes act on the other future"),
     binding(&[(Char('u'), NO)], "u", Do::TakeBack, Anywhere, "", "takes the newest change back"),
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Topology), "details", "shows the selected component, opens a cluster"),

@@ -172,7 +172,10 @@ impl<'a> Layout<'a> {
                 if channel + 1 < last {
                     let wire = items.len();
                     items.push(Item::Wire(number));
-                    layers[channel + 1].push(wire);
+                    // The trunk of a large fan runs through its middle, so that what follows does not drift aside.
+                    let fan = segments.iter().filter(|segment| segment.trunk == number).count();
+                    let place = if fan > 3 { layers[channel + 1].len() / 2 } else { layers[channel + 1].len() };
+                    layers[channel + 1].insert(place, wire);
                     trunk.wires.push(wire);
                     segments.push(Segment { trunk: number, from, to: wire, edge: None });
                     from = wire;

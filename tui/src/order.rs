@@ -76,50 +76,70 @@ pub fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     layer.iter().map(|old| used.partition_point(|other| other < old)).collect()
 }
 
-/// How many pairs of lines cross between two layers.
-pub fn crossings(upper: &[usize], lower: &[usize], pairs: &[(usize, usize)]) -> usize {
-    let place = |list: &[usize], item: usize| list.iter().position(|&other| other == item).unwrap_or(0);
-    let ends: Vec<(usize, usize)> = pairs.iter().map(|&(from, to)| (place(upper, from), place(lower, to))).collect();
+/// How many pairs of lines cross between two layers, by the places of their ends.
+pub fn crossings(mut ends: Vec<(usize, usize)>) -> usize {
+    ends.sort_unstable();
+    let size = ends.iter().map(|end| end.1 + 1).max().unwrap_or(0);
+    // A binary indexed tree of how many lines that begin further up end at or below each place.
+    let mut tree = vec![0usize; size + 1];
     let mut found = 0;
-    for (index, one) in ends.iter().enumerate() {
-        found += ends[..index].iter().filter(|two| (one.0 < two.0 && one.1 > two.1) || (one.0 > two.0 && one.1 < two.1)).count();
+    for (seen, &(_, to)) in ends.iter().enumerate() {
+        let mut not_below = 0;
+        let mut place = to + 1;
+        while place > 0 {
+            not_below += tree[place];
+            place &= place - 1;
+        }
+        found += seen - not_below;
+        let mut place = to + 1;
+        while place <= size {
+            tree[place] += 1;
+            place += place & place.wrapping_neg();
+        }
     }
     found
 }
 
 /// Orders the items of every layer so that few lines cross: each moves to the mean place of its neighbours, from left to
-/// right and back, and the best order seen is kept.
+/// right and back, and the best order seen is kept. Items are numbered from 0.
 pub fn fewer_crossings(layers: &mut [Vec<usize>], pairs: &[Vec<(usize, usize)>]) {
-    let total = |layers: &[Vec<usize>]| -> usize {
-        pairs.iter().enumerate().map(|(channel, pairs)| crossings(&layers[channel], &layers[channel + 1], pairs)).sum()
+    let count = layers.iter().flatten().max().map_or(0, |&last| last + 1);
+    let places_of = |order: &[Vec<usize>]| {
+        let mut places = vec![0usize; count];
+        for layer in order {
+            layer.iter().enumerate().for_each(|(place, &item)| places[item] = place);
+        }
+        places
+    };
+    let total = |places: &[usize]| -> usize {
+        pairs.iter().map(|pairs| crossings(pairs.iter().map(|&(from, to)| (places[from], places[to])).collect())).sum()
     };
     let mut order = layers.to_vec();
-    let mut best = total(&order);
+    let mut places = places_of(&order);
+    let mut best = total(&places);
     for sweep in 0..8 {
         if best == 0 {
             break;
         }
-        let count = order.len();
-        for step in 1..count {
-            let (layer, fixed) = if sweep % 2 == 0 { (step, step - 1) } else { (count - 1 - step, count - step) };
-            let channel = &pairs[layer.min(fixed)];
-            let mean = |item: usize, own: usize| -> f64 {
-                let (mut sum, mut number) = (0.0, 0.0);
-                for &(from, to) in channel {
-                    let (here, there) = if fixed < layer { (to, from) } else { (from, to) };
-                    if here == item {
-                        sum += order[fixed].iter().position(|&other| other == there).unwrap_or(0) as f64;
-                        number += 1.0;
-                    }
-                }
-                if number > 0.0 { sum / number } else { own as f64 }
+        let last = order.len();
+        for step in 1..last {
+            let (layer, fixed) = if sweep % 2 == 0 { (step, step - 1) } else { (last - 1 - step, last - step) };
+            let mut means: Vec<(f64, f64)> = vec![(0.0, 0.0); count];
+            for &(from, to) in &pairs[layer.min(fixed)] {
+                let (here, there) = if fixed < layer { (to, from) } else { (from, to) };
+                means[here].0 += places[there] as f64;
+                means[here].1 += 1.0;
+            }
+            let mean = |item: usize| match means[item] {
+                (sum, number) if number > 0.0 => sum / number,
+                _ => places[item] as f64,
             };
-            let mut keyed: Vec<(f64, usize)> =
-                order[layer].iter().enumerate().map(|(own, &item)| (mean(item, own), item)).collect();
+            let mut keyed: Vec<(f64, usize)> = order[layer].iter().map(|&item| (mean(item), item)).collect();
             keyed.sort_by(|one, two| one.0.total_cmp(&two.0));
             order[layer] = keyed.into_iter().map(|(_, item)| item).collect();
+            order[layer].iter().enumerate().for_each(|(place, &item)| places[item] = place);
         }
-        let found = total(&order);
+        let found = total(&places);
         if found < best {
             best = found;
             layers.clone_from_slice(&order);
@@ -164,10 +184,23 @@ mod tests {
     #[test]
     fn crossings_that_can_be_avoided_are() {
         let mut order = vec![vec![0, 1], vec![2, 3]];
-        let pairs = vec![vec![(0, 3), (1, 2)]];
-        assert_eq!(crossings(&order[0], &order[1], &pairs[0]), 1);
-        fewer_crossings(&mut order, &pairs);
-        assert_eq!(crossings(&order[0], &order[1], &pairs[0]), 0);
+        fewer_crossings(&mut order, &[vec![(0, 3), (1, 2)]]);
+        assert!(order == [[0, 1], [3, 2]] || order == [[1, 0], [2, 3]], "{order:?}");
+    }
+
+    #[test]
+    fn crossings_are_counted_as_by_looking_at_every_pair() {
+        let mut random = 1u64;
+        for count in 0..40 {
+            let mut next = || {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (random >> 60) as usize
+            };
+            let ends: Vec<(usize, usize)> = (0..count).map(|_| (next(), next())).collect();
+            let crosses = |one: &(usize, usize), two: &(usize, usize)| one.0 < two.0 && one.1 > two.1;
+            let slow: usize = ends.iter().map(|one| ends.iter().filter(|two| crosses(one, two)).count()).sum();
+            assert_eq!(crossings(ends), slow);
+        }
     }
 
     #[test]

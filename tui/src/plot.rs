@@ -29,8 +29,8 @@ pub(crate) struct Curve {
 }
 
 /// A chart.
-pub(crate) struct Plot<'a> {
-    pub(crate) title: &'a str,
+pub(crate) struct Plot {
+    pub(crate) title: String,
     pub(crate) figure: fn(f64) -> String,
     pub(crate) curves: Vec<Curve>,
     /// Width of a window, s.
@@ -59,7 +59,7 @@ struct Spread {
     mean: f64,
 }
 
-impl Plot<'_> {
+impl Plot {
     /// Draws into a part of the brush's area.
     pub(crate) fn draw(&self, brush: &mut Brush, (x, y, width, height): (i32, i32, i32, i32)) {
         let (columns, rows) = (width - MARGIN - 1, height - 2);
@@ -120,7 +120,7 @@ impl Plot<'_> {
     }
 
     fn legend(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32)) {
-        let mut column = brush.text(x + 1, y, self.title, Role::Strong) + 2;
+        let mut column = brush.text(x + 1, y, &self.title, Role::Strong) + 2;
         if self.is_logarithmic {
             column = brush.text(column - 1, y, "(log)", Role::Faint) + 2;
         }
@@ -287,7 +287,7 @@ mod tests {
         let points = (0..100).map(|index| (f64::from(index), Some(if index == 37 { 9.0 } else { 1.0 }))).collect();
         let curve = Curve { name: String::new(), role: Role::Tail, shape: Shape::Line, points };
         let plot = Plot {
-            title: "",
+            title: String::new(),
             figure: figures::number,
             curves: vec![curve.clone()],
             window_s: 1.0,

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -134,6 +134,11 @@ fn run<S: Simulation>(
         if stale {
             let size = screen.terminal.size()?;
             app.size = Rect::new(0, 0, size.width, size.height);
+            app.prepare();
+            let Ok(mine) = IS_OURS.lock() else { return Ok((written, false)) };
+            if !*mine {
+                return Ok((written, false));
+            }
             screen.terminal.draw(|frame| screens::draw(frame, app))?;
             stale = false;
         }
@@ -238,6 +243,11 @@ fn slug(name: &str) -> String {
     if parts.is_empty() { "scenario".into() } else { parts.join("-") }
 }
 
+/// True while the terminal is ours; held while it is drawn to, so that nothing is drawn after it has been given back.
+static IS_OURS: Mutex<bool> = Mutex::new(false);
+/// True once it has been given back.
+static IS_LEFT: AtomicBool = AtomicBool::new(true);
+
 /// The terminal while it is ours.
 struct Screen {
     terminal: Terminal<CrosstermBackend<io::Stdout>>,
@@ -247,9 +257,11 @@ struct Screen {
 
 impl Screen {
     fn open() -> io::Result<Screen> {
-        let restore = Restore;
         let hook = PanicHook::install();
         terminal::enable_raw_mode()?;
+        *IS_OURS.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        IS_LEFT.store(false, Ordering::SeqCst);
+        let restore = Restore;
         execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, event::EnableBracketedPaste, cursor::Hide)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         Ok(Screen { terminal, _hook: hook, _restore: restore })
@@ -265,8 +277,27 @@ impl Drop for Restore {
     }
 }
 
-/// Gives the terminal back; does no harm where it has been given back.
+/// Gives the terminal back, once: leaving the alternate screen twice would put the cursor on top of a panic's message.
 fn restore() {
+    // A frame takes milliseconds. A thread that panics while it draws holds the lock itself and must not wait for ever.
+    for _ in 0..50 {
+        match IS_OURS.try_lock() {
+            Ok(mut mine) if *mine => {
+                *mine = false;
+                return leave();
+            }
+            Ok(_) => return,
+            Err(TryLockError::Poisoned(_)) => break,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+    leave();
+}
+
+fn leave() {
+    if IS_LEFT.swap(true, Ordering::SeqCst) {
+        return;
+    }
     let _ = terminal::disable_raw_mode();
     let _ = execute!(
         io::stdout(),

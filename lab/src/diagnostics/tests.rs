@@ -84,7 +84,7 @@ fn editors_get_lines_and_columns_from_one() {
 #[test]
 fn a_problem_without_a_place_is_still_shown() {
     let problem = Problem::error("x", Span::NOWHERE, "nothing can be seen\u{1b}[31m").help("look elsewhere");
-    let shown = render(&[problem.clone()], &Sources::new(), Style::Plain);
+    let shown = render(std::slice::from_ref(&problem), &Sources::new(), Style::Plain);
     assert!(shown.starts_with("error: nothing can be seen"), "{shown}");
     assert!(!shown.contains('\u{1b}'));
     assert_eq!(to_json(&[problem], &Sources::new())[0]["line"], Json::Null);

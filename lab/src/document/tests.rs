@@ -87,27 +87,60 @@ fn aliases_stand_for_what_their_anchor_names() {
 fn every_refusal_names_its_place() {
     let mut wrong = Vec::new();
     for (text, said) in [
-        ("a: 1\nb: 2\na: 3\n", "3:1 duplicate_key `a`: the key `a` is there twice; the first one is in line 1: keep one of them"),
-        ("{x: 1, x: 2}", "1:8 duplicate_key `x`: the key `x` is there twice; the first one is in line 1: keep one of them"),
+        (
+            "a: 1\nb: 2\na: 3\n",
+            "3:1 duplicate_key `a`: the key `a` is there twice; the first one is in line 1: keep one of them",
+        ),
+        (
+            "{x: 1, x: 2}",
+            "1:8 duplicate_key `x`: the key `x` is there twice; the first one is in line 1: keep one of them",
+        ),
         (
             "a: &b {c: 1}\nd:\n  <<: *b\n",
             "3:3 merge_key `<<`: merge keys (`<<`) are not used in scenarios; write the keys out, or name them once under \
              `policies` and take them with `use`",
         ),
-        ("a: !!str 5\n", "1:4 tag `!!str`: tags such as `!!str` are not used in scenarios; remove it: the setting decides what a value is"),
-        ("a: &p !x [5]\n", "1:7 tag `!x`: tags such as `!x` are not used in scenarios; remove it: the setting decides what a value is"),
+        (
+            "a: !!str 5\n",
+            "1:4 tag `!!str`: tags such as `!!str` are not used in scenarios; remove it: the setting decides what a value is",
+        ),
+        (
+            "a: &p !x [5]\n",
+            "1:7 tag `!x`: tags such as `!x` are not used in scenarios; remove it: the setting decides what a value is",
+        ),
         ("a: &x [*x]\n", "1:8 self_alias `*x`: `*x` stands inside what it refers to"),
-        ("a: *x\n", "1:4 not_yaml `*`: no anchor of this name stands before this alias; an anchor is written `&name`, before the value"),
+        (
+            "a: *x\n",
+            "1:4 not_yaml `*`: no anchor of this name stands before this alias; an anchor is written `&name`, before the value",
+        ),
         ("? [a, b]\n: 1\n", "1:3 bad_key `[a, b]`: a key must be one word, found a list"),
         ("a: 1\n: 2\n", "2:1 bad_key ``: there is no key before the `:`"),
         ("a:\n\tb: 1\n", "2:1 tab `\t`: a tab cannot be indentation; indent with spaces"),
         ("a:\n  b: 1\n\tc: 2\n", "3:1 tab `\t`: a tab cannot be indentation; indent with spaces"),
-        ("", "1:1 empty_document ``: the scenario is empty; a scenario has at least `version: 1`, `run` and one of `workloads`"),
-        ("# only this\n", "1:1 empty_document ``: the scenario is empty; a scenario has at least `version: 1`, `run` and one of `workloads`"),
-        ("a: 1\n---\nb: 2\n", "2:1 two_documents `---`: a second document begins here; a scenario is one document: remove the `---`, or make two files"),
-        ("a: b: c\n", "1:5 not_yaml `:`: there is a `: ` where no key can stand; indent keys of one map alike; put text that contains `: ` into quotes"),
-        ("a: 1\n b: 2\n", "2:3 not_yaml `:`: there is a `: ` where no key can stand; indent keys of one map alike; put text that contains `: ` into quotes"),
-        ("a: [1, 2\nb: 3\n", "2:2 not_yaml `:`: there is a `:` where no key can stand; perhaps a bracket above is not closed"),
+        (
+            "",
+            "1:1 empty_document ``: the scenario is empty; a scenario has at least `version: 1`, `run` and one of `workloads`",
+        ),
+        (
+            "# only this\n",
+            "1:1 empty_document ``: the scenario is empty; a scenario has at least `version: 1`, `run` and one of `workloads`",
+        ),
+        (
+            "a: 1\n---\nb: 2\n",
+            "2:1 two_documents `---`: a second document begins here; a scenario is one document: remove the `---`, or make two files",
+        ),
+        (
+            "a: b: c\n",
+            "1:5 not_yaml `:`: there is a `: ` where no key can stand; indent keys of one map alike; put text that contains `: ` into quotes",
+        ),
+        (
+            "a: 1\n b: 2\n",
+            "2:3 not_yaml `:`: there is a `: ` where no key can stand; indent keys of one map alike; put text that contains `: ` into quotes",
+        ),
+        (
+            "a: [1, 2\nb: 3\n",
+            "2:2 not_yaml `:`: there is a `:` where no key can stand; perhaps a bracket above is not closed",
+        ),
         ("a: {b: 1\n", "1:9 not_yaml ``: a `,` or the closing `}` is missing before this"),
         ("a: \"x\n", "1:4 not_yaml `\"`: the text ends within quotes; write the closing quote"),
         ("a: @x\n", "1:4 not_yaml `@`: no value can begin with this character; put the text into quotes"),
@@ -133,7 +166,9 @@ fn problems_that_can_be_passed_over_are_all_found() {
 fn texts_in_other_encodings_are_named_with_their_byte() {
     assert_eq!(
         refused(b"name: caf\xE9\n"),
-        ["1:10 not_utf8 `\u{FFFD}`: byte 9 is 0xE9, which is not UTF-8; the file looks like Latin-1 (ISO 8859-1): save it as UTF-8"]
+        [
+            "1:10 not_utf8 `\u{FFFD}`: byte 9 is 0xE9, which is not UTF-8; the file looks like Latin-1 (ISO 8859-1): save it as UTF-8"
+        ]
     );
     assert_eq!(
         refused(b"\xFF\xFEa\x00"),
@@ -218,8 +253,8 @@ fn a_tree_written_as_yaml_reads_back_as_the_same_tree() {
 #[test]
 fn no_text_makes_the_reader_fail() {
     const PIECES: [&str; 32] = [
-        "a", "b: ", ": ", "- ", "\n", "\n  ", "\n    ", "\t", "{", "}", "[", "]", ",", "\"", "'", "|\n", ">\n", "&x ", "*x",
-        "!t ", "? ", "#", "---\n", "...\n", "<<: ", "é", "%", "@", "~", "\r\n", "\\", "5ms",
+        "a", "b: ", ": ", "- ", "\n", "\n  ", "\n    ", "\t", "{", "}", "[", "]", ",", "\"", "'", "|\n", ">\n", "&x ",
+        "*x", "!t ", "? ", "#", "---\n", "...\n", "<<: ", "é", "%", "@", "~", "\r\n", "\\", "5ms",
     ];
     let mut state: u64 = 1;
     for _ in 0..30_000 {
@@ -234,7 +269,10 @@ fn no_text_makes_the_reader_fail() {
             Ok(node) => all_within(&node, &text),
             Err(problems) => {
                 for problem in problems {
-                    assert!(text.get(problem.span.start as usize..problem.span.end as usize).is_some(), "{text:?} {problem:?}");
+                    assert!(
+                        text.get(problem.span.start as usize..problem.span.end as usize).is_some(),
+                        "{text:?} {problem:?}"
+                    );
                 }
             }
         }

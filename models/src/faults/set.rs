@@ -10,11 +10,13 @@ use super::{Act, Fault, Scene};
 pub struct Settings {
     /// What changes to what.
     pub changes: Map<Node, String>,
+    /// The same as it was written, with its places.
+    pub node: Node,
 }
 
 impl Setting for Settings {
     fn read(node: &Node, cx: &mut settings::Reader) -> Option<Self> {
-        Some(Settings { changes: Map::read(node, cx)? })
+        Some(Settings { changes: Map::read(node, cx)?, node: node.clone() })
     }
 
     fn describe(book: &mut settings::Book) -> settings::Shape {

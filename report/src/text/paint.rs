@@ -106,8 +106,12 @@ impl Page {
     /// A sentence broken into lines of the page's width, the first after `head`, the others as far indented.
     pub(crate) fn paragraph(&mut self, head: Span, text: &str, ink: Ink) {
         let indent = head.width();
-        let room = self.width().saturating_sub(indent).max(20);
-        let mut lines = wrapped(text, room).into_iter();
+        if indent + 20 > self.width() {
+            // No room beside the head: below it.
+            self.paragraph(Span::default(), &head.text, head.ink);
+            return self.paragraph(Span::plain("    "), text, ink);
+        }
+        let mut lines = wrapped(text, self.width() - indent).into_iter();
         self.line(&[head, Span::new(lines.next().unwrap_or_default(), ink)]);
         for line in lines {
             self.line(&[Span::plain(" ".repeat(indent)), Span::new(line, ink)]);

@@ -102,7 +102,10 @@ fn headline(page: &mut Page, result: &RunResult) {
         Column::grouped("latency", "p99.9").spare(2),
         Column::left("failures").spare(1),
     ]);
-    for (name, workload) in &result.workloads {
+    let all: Vec<(&str, &WorkloadResult)> =
+        result.workloads.iter().map(|(name, workload)| (name.as_str(), workload)).collect();
+    let shown = foremost(&all, |(_, workload)| workload.sent);
+    for (name, workload) in &shown {
         table.row(headline_row(name, workload));
     }
     if result.workloads.len() > 1 {
@@ -118,6 +121,7 @@ fn headline(page: &mut Page, result: &RunResult) {
     }
     if !table.is_empty() {
         table.write(page, 0);
+        rest(page, all.len(), shown.len(), "with fewer requests");
         page.gap();
     }
 }
@@ -194,9 +198,12 @@ const SCALE: usize = 13;
 /// Rows of faults before the rest is summed up.
 const FAULT_ROWS: usize = 4;
 
+/// A sparkline: its label, its windows, how they are joined, how its largest value is written.
+type Curve = (String, Vec<Option<f64>>, Join, fn(f64) -> String);
+
 fn timeline(page: &mut Page, result: &RunResult) {
     let Some(axis) = Axis::new(&result.series, page.width() - LABEL - SCALE) else { return };
-    let mut rows: Vec<(String, Vec<Option<f64>>, Join, fn(f64) -> String)> = vec![
+    let mut rows: Vec<Curve> = vec![
         ("offered".to_owned(), over_time::workload_total(result, "sent"), Join::Mean, units::rate),
         ("goodput".to_owned(), over_time::workload_total(result, "goodput"), Join::Mean, units::rate),
         (
@@ -265,12 +272,41 @@ fn components(page: &mut Page, result: &RunResult) {
         Column::left("failures").spare(2),
     ]);
     let longest = longest_queue(result).map(|(name, _)| name);
-    for (name, component) in &result.components {
-        table.row(component_row(name, component, longest == Some(name.as_str()), result));
+    let all: Vec<(&str, &ComponentResult)> =
+        result.components.iter().map(|(name, component)| (name.as_str(), component)).collect();
+    let shown =
+        foremost(&all, |(_, component)| (component.queue.map_or(0, |queue| queue.depth_max), component.arrivals));
+    for (name, component) in &shown {
+        table.row(component_row(name, component, longest == Some(*name), result));
     }
     table.write(page, 0);
-    own_figures(page, result);
+    rest(page, all.len(), shown.len(), "with shorter queues");
+    for (name, component) in &shown {
+        let words = figures_in_words(&component.own);
+        if !words.is_empty() {
+            page.paragraph(Span::new(format!("  {name}: "), Ink::Dim), &words, Ink::Plain);
+        }
+    }
     page.gap();
+}
+
+/// More rows than this are no longer one screen; the JSON and the page have them all.
+const ROWS_MAX: usize = 20;
+
+/// The rows with the largest keys, in the order in which they came.
+fn foremost<T: Copy, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|index| (std::cmp::Reverse(key(&all[*index])), *index));
+    order.truncate(ROWS_MAX);
+    order.sort_unstable();
+    order.into_iter().map(|index| all[index]).collect()
+}
+
+/// Says how many rows are not shown.
+fn rest(page: &mut Page, all: usize, shown: usize, which: &str) {
+    if all > shown {
+        page.line(&[Span::new(format!("and {} more {which}", all - shown), Ink::Dim)]);
+    }
 }
 
 fn component_row(name: &str, component: &ComponentResult, longest: bool, result: &RunResult) -> Vec<Span> {
@@ -313,16 +349,6 @@ fn component_row(name: &str, component: &ComponentResult, longest: bool, result:
     ]
 }
 
-/// What is special to a kind, a line for each component that has such figures.
-fn own_figures(page: &mut Page, result: &RunResult) {
-    for (name, component) in &result.components {
-        let words = figures_in_words(&component.own);
-        if !words.is_empty() {
-            page.paragraph(Span::new(format!("  {name}: "), Ink::Dim), &words, Ink::Plain);
-        }
-    }
-}
-
 /// Named figures: `hit_ratio 91 %, open_connections 42`; those that are zero are left out.
 pub(crate) fn figures_in_words(own: &Named<f64>) -> String {
     let parts: Vec<String> = own
@@ -359,24 +385,27 @@ fn links(page: &mut Page, result: &RunResult) {
         Column::grouped("pool", "wait p99"),
         Column::left("failures").spare(2),
     ]);
-    let mut own = Vec::new();
-    for (from, links) in &result.links {
-        for (link, figures) in links {
-            let name = link_name(from, link, figures);
-            let words = figures_in_words(&figures.own);
-            if !words.is_empty() {
-                own.push((name.clone(), words));
-            }
-            table.row(link_row(name, figures, result));
-        }
+    let all: Vec<(&str, &str, &LinkResult)> = result
+        .links
+        .iter()
+        .flat_map(|(from, links)| links.iter().map(move |(link, figures)| (from.as_str(), link.as_str(), figures)))
+        .collect();
+    let shown = foremost(&all, |(_, _, figures)| (figures.retries, figures.attempts));
+    for (from, link, figures) in &shown {
+        table.row(link_row(link_name(from, link, figures), figures, result));
     }
     if table.is_empty() {
         return;
     }
     section(page, "Links");
     table.write(page, 0);
-    for (name, words) in own {
-        page.paragraph(Span::new(format!("  {name}: "), Ink::Dim), &words, Ink::Plain);
+    rest(page, all.len(), shown.len(), "with fewer retries");
+    for (from, link, figures) in &shown {
+        let words = figures_in_words(&figures.own);
+        if !words.is_empty() {
+            let name = link_name(from, link, figures);
+            page.paragraph(Span::new(format!("  {name}: "), Ink::Dim), &words, Ink::Plain);
+        }
     }
     page.gap();
 }

@@ -1,5 +1,7 @@
 //! Tables that fit: columns as wide as what stands in them, empty columns left out, names shortened in the middle.
 
+use std::collections::BTreeMap;
+
 use super::paint::{Ink, Page, Span, width};
 use crate::units;
 
@@ -75,7 +77,7 @@ impl Table {
             .filter(|column| *column == 0 || self.rows.iter().any(|row| !row[*column].text.is_empty()))
             .collect();
         let mut widths = self.widths(&shown, room);
-        while total(&widths) > room
+        while (total(&widths) > room || self.names_collide(widths[0]))
             && let Some(least) =
                 shown.iter().copied().filter(|column| self.columns[*column].spare > 0).max_by_key(|column| {
                     // Of two that can equally be spared, the one further right goes first.
@@ -95,6 +97,15 @@ impl Table {
             let cells = shown.iter().map(|column| row[*column].clone()).collect();
             self.write_cells(page, indent, &shown, &widths, cells);
         }
+    }
+
+    /// Whether two different names look the same once they are shortened.
+    fn names_collide(&self, room: usize) -> bool {
+        let mut seen = BTreeMap::new();
+        self.rows.iter().any(|row| {
+            let name = &row[0].text;
+            seen.insert(units::shortened(name, room), name).is_some_and(|other| other != name)
+        })
     }
 
     /// Widths of some of the columns, as near to `room` as they can come.
@@ -247,6 +258,17 @@ mod tests {
         assert_eq!(heading(100), "name a b c");
         assert_eq!(heading(80), "name a c");
         assert_eq!(heading(60), "name c");
+    }
+
+    #[test]
+    fn names_stay_different_even_if_a_column_has_to_go() {
+        let mut table = Table::new(vec![Column::left("name"), Column::right("spare").spare(1), Column::right("kept")]);
+        for number in 1..=2 {
+            let name = format!("region-{number}/recommendations");
+            table.row(vec![Span::plain(name), Span::plain("x".repeat(28)), Span::plain("y".repeat(16))]);
+        }
+        let text = written(&table, 60);
+        assert!(text.contains("region-1") && text.contains("region-2") && !text.contains("spare"), "{text}");
     }
 
     #[test]

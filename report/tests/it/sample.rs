@@ -7,7 +7,7 @@ use lab::result::{
 };
 
 /// A latency whose percentiles are multiples of its median.
-pub fn latency(p50_s: f64, count: u64) -> Latency {
+pub(crate) fn latency(p50_s: f64, count: u64) -> Latency {
     Latency {
         mean_s: Some(p50_s * 1.2),
         p50_s: Some(p50_s),
@@ -21,7 +21,7 @@ pub fn latency(p50_s: f64, count: u64) -> Latency {
 }
 
 /// A table of counts.
-pub fn outcomes(pairs: &[(&str, u64)]) -> Table<u64> {
+pub(crate) fn outcomes(pairs: &[(&str, u64)]) -> Table<u64> {
     pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
@@ -47,7 +47,10 @@ fn info(name: &str, source: &str) -> (Tool, ScenarioInfo) {
     )
 }
 
-fn series(from_s: i64, until_s: i64, columns: &[(&str, &dyn Fn(f64, usize) -> Option<f64>)]) -> Series {
+/// A column: its path, and its value at an instant, in a window of that number.
+type Made<'a> = (&'a str, &'a dyn Fn(f64, usize) -> Option<f64>);
+
+fn series(from_s: i64, until_s: i64, columns: &[Made<'_>]) -> Series {
     let at_s: Vec<f64> = (from_s..until_s).map(|second| second as f64).collect();
     let columns = columns
         .iter()
@@ -59,7 +62,7 @@ fn series(from_s: i64, until_s: i64, columns: &[(&str, &dyn Fn(f64, usize) -> Op
 }
 
 /// One workload over `api` to `db`; the database is slow from 60 s to 80 s, and the storm outlives it.
-pub fn storm() -> RunResult {
+pub(crate) fn storm() -> RunResult {
     let (tool, scenario) = info("Checkout under a slow database", "retry-storm.yaml");
     let backlog = |at_s: f64| if at_s < 60.0 { 2.0 } else { (at_s - 60.0) * 596.0 };
     let series = series(
@@ -231,7 +234,7 @@ pub fn storm() -> RunResult {
 }
 
 /// Two workloads through a cache; a fault that is over quickly and leaves no trace.
-pub fn calm() -> RunResult {
+pub(crate) fn calm() -> RunResult {
     let (tool, scenario) = info("A cache that helps", "@cache-aside");
     let dip = |at_s: f64| if (60.0..84.0).contains(&at_s) { 0.7 } else { 1.0 };
     let series = series(
@@ -325,8 +328,7 @@ pub fn calm() -> RunResult {
 }
 
 /// Sixty components with long names in cells, many workloads, many faults: what must still fit.
-#[allow(dead_code)]
-pub fn crowded() -> RunResult {
+pub(crate) fn crowded() -> RunResult {
     let mut result = storm();
     let (api, shoppers) = (result.components["api"].clone(), result.workloads["shoppers"].clone());
     let link = result.links["api"]["db"].clone();

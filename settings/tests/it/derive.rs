@@ -306,6 +306,37 @@ fn the_book_describes_what_the_reader_accepts() {
 }
 
 #[test]
+fn what_nothing_explains_is_found() {
+    #[derive(Setting)]
+    #[allow(dead_code)]
+    struct Bare {
+        size: u32,
+        /// Which.
+        order: Word,
+    }
+    /// One of two.
+    #[derive(Setting)]
+    #[allow(dead_code)]
+    enum Word {
+        /// The first.
+        First,
+        Second {
+            depth: u32,
+        },
+    }
+    let mut book = Book::new();
+    Bare::describe(&mut book);
+    let found: Vec<String> =
+        book.undocumented().iter().map(|name| name.rsplit("::").next().unwrap_or(name).to_string()).collect();
+    assert_eq!(found, ["Bare.size", "Word.second.depth", "Bare", "Word.second"]);
+    let mut book = Book::new();
+    Placed::describe(&mut book);
+    settings::DurationDist::describe(&mut book);
+    settings::KeyChooser::describe(&mut book);
+    assert_eq!(book.undocumented(), Vec::<String>::new());
+}
+
+#[test]
 fn several_values_of_one_type_keep_their_units() {
     assert_eq!(good::<Vec<Rate>>("[1/s, 30/min]"), [Rate(1.0), Rate(0.5)]);
     assert_eq!(good::<OneOrMany<Fraction>>("10%").values, [Fraction(0.1)]);

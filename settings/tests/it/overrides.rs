@@ -46,7 +46,10 @@ fn an_override_reaches_inside_a_word() {
 
 #[test]
 fn what_is_not_on_the_path_stays_as_it_is_written() {
-    assert_eq!(overridden::<Link>("edge", "timeuot", "1s"), "`` is the single value `edge`, so it has no `timeuot`");
+    assert_eq!(
+        overridden::<Link>("edge", "timeuot", "1s"),
+        "the whole is the single value `edge`, so it has no `timeuot`"
+    );
     assert_eq!(
         overridden::<Pool>("{size: 1, order: codel}", "order.priority.preempt", "true"),
         "`order` is the single value `codel`, so it has no `priority`"

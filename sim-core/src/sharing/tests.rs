@@ -384,6 +384,36 @@ fn containers_get_cores_by_weight_within_their_limits() {
 }
 
 #[test]
+fn what_thirds_of_cores_add_up_to_is_exact() {
+    let mut host = Host::new(4.0);
+    let containers = [(1, None), (2, None), (1, Some(0.7))].map(|(weight, limit)| host.add_container(0, weight, limit));
+    for (number, &container) in containers.iter().enumerate() {
+        for key in 0..7 {
+            host.add(0, container, 7 * number as u32 + key, 1_000_000);
+        }
+    }
+    assert_eq!(containers.map(|container| host.container_using(container)), [1_100_000, 2_200_000, 700_000]);
+    assert_eq!(containers.map(|container| host.container_reaches(container, 77)), [70, 35, 110].map(Some));
+    assert_eq!(containers.map(|container| host.container_busy(10_000, container)), [11_000, 22_000, 7_000]);
+}
+
+#[test]
+fn a_slow_container_is_slow_on_top_of_a_slow_host() {
+    let mut host = Host::new(1.0);
+    let slow = host.add_container(0, 1, None);
+    host.add(0, slow, 0, 1000);
+    host.set_container_speed(100, slow, 0.5);
+    assert_eq!(host.next_completion(), Some(1900));
+    host.set_speed(200, 0.1);
+    assert_eq!(host.next_completion(), Some(17_200));
+    host.set_container_speed(200, slow, 1.0);
+    assert_eq!(host.next_completion(), Some(8700));
+    // Half the cores at a tenth of the speed.
+    host.set_capacity(700, 0.5);
+    assert_eq!(host.next_completion(), Some(16_700));
+}
+
+#[test]
 fn what_is_taken_back_has_its_work_left_and_is_not_found_again() {
     let mut group = Group::new(1.0);
     let first = group.add(0, 0, 100, 1);

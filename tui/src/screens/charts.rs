@@ -13,7 +13,7 @@ use crate::plot::{Curve, Plot, Shape};
 use crate::theme::Role;
 
 /// A curve's windows: where each begins, s, and its value.
-type Points = Vec<(f64, Option<f64>)>;
+pub(crate) type Points = Vec<(f64, Option<f64>)>;
 
 /// One column of the series.
 pub(crate) fn column(snapshot: &Snapshot, name: &str) -> Points {
@@ -66,7 +66,7 @@ pub(crate) fn span(app: &App) -> (f64, f64) {
 }
 
 /// A chart with everything that all charts share.
-pub(crate) fn plot<'a>(app: &App, title: &'a str, figure: fn(f64) -> String, curves: Vec<Curve>) -> Plot<'a> {
+pub(crate) fn plot(app: &App, title: &str, figure: fn(f64) -> String, curves: Vec<Curve>) -> Plot {
     let snapshot = app.snapshot();
     let acting = snapshot.faults.iter().filter(|fault| fault.at_s <= snapshot.at_s);
     let bands = acting.map(|fault| (fault.at_s, fault.until_s.unwrap_or(snapshot.until_s).min(snapshot.at_s))).collect();
@@ -79,7 +79,7 @@ pub(crate) fn plot<'a>(app: &App, title: &'a str, figure: fn(f64) -> String, cur
     }
     marks.push((snapshot.at_s, '●', Role::Strong));
     Plot {
-        title,
+        title: title.to_string(),
         figure,
         curves,
         window_s: snapshot.series.window_s,
@@ -98,12 +98,21 @@ fn compared(app: &App, points: impl Fn(&Snapshot) -> Points) -> Vec<Curve> {
         name: future.side.letter().to_string(),
         role: if future.side == Side::Original { Role::Original } else { Role::Branch },
         shape: if future.side == Side::Original { Shape::Line } else { Shape::Dotted },
-        points: points(&future.snapshot),
+        points: own_part(app, future, points(&future.snapshot)),
     };
     app.view.futures.iter().map(one).collect()
 }
 
-fn load(app: &App) -> Plot<'static> {
+/// Of the branch only what comes after the fork: what comes before is the original's.
+pub(crate) fn own_part(app: &App, future: &Future, mut points: Points) -> Points {
+    if let (Side::Branch, Some(fork_ns)) = (future.side, app.view.fork_ns) {
+        let window_s = future.snapshot.series.window_s;
+        points.retain(|point| point.0 + window_s > fork_ns as f64 / 1e9);
+    }
+    points
+}
+
+fn load(app: &App) -> Plot {
     if app.view.futures.len() > 1 {
         return plot(app, "goodput", figures::rate, compared(app, |snapshot| summed(snapshot, "goodput")));
     }
@@ -114,8 +123,8 @@ fn load(app: &App) -> Plot<'static> {
     plot(app, "requests", figures::rate, curves)
 }
 
-fn latency(app: &App) -> Plot<'static> {
-    let logarithmic = |plot: Plot<'static>| Plot { is_logarithmic: true, ..plot };
+fn latency(app: &App) -> Plot {
+    let logarithmic = |plot: Plot| Plot { is_logarithmic: true, ..plot };
     if app.view.futures.len() > 1 {
         let curves = compared(app, |snapshot| largest(snapshot, "latency.p99_s"));
         return logarithmic(plot(app, "latency p99", figures::seconds, curves));
@@ -131,8 +140,8 @@ fn latency(app: &App) -> Plot<'static> {
     logarithmic(plot(app, "latency", figures::seconds, curves))
 }
 
-/// The components with the highest peaks of a metric; after a branch, the highest one in both futures.
-fn highest(app: &App, metric: &str) -> Vec<Curve> {
+/// The components with the highest peaks of a metric; after a branch the highest one in both futures, with words for it.
+fn highest(app: &App, metric: &str) -> (String, Vec<Curve>) {
     let snapshot = app.snapshot();
     let mut ranked: Vec<(f64, &str)> = snapshot
         .topology
@@ -140,20 +149,20 @@ fn highest(app: &App, metric: &str) -> Vec<Curve> {
         .iter()
         .filter(|node| !node.is_workload)
         .map(|node| {
-            let points = column(snapshot, &format!("components.{}.{metric}", node.name));
-            (points.iter().filter_map(|point| point.1).fold(f64::NEG_INFINITY, f64::max), node.name.as_str())
+            let name = format!("components.{}.{metric}", node.name);
+            let columns = app.view.futures.iter().filter_map(|future| future.snapshot.series.columns.get(&name));
+            (columns.flatten().flatten().copied().fold(f64::NEG_INFINITY, f64::max), node.name.as_str())
         })
         .filter(|(peak, _)| peak.is_finite())
         .collect();
     ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
     if app.view.futures.len() > 1 {
-        let Some((_, name)) = ranked.first() else { return Vec::new() };
-        let mut curves = compared(app, |snapshot| column(snapshot, &format!("components.{name}.{metric}")));
-        curves.iter_mut().for_each(|curve| curve.name = format!("{name} {}", curve.name));
-        return curves;
+        let Some((_, name)) = ranked.first() else { return (String::new(), Vec::new()) };
+        let curves = compared(app, |snapshot| column(snapshot, &format!("components.{name}.{metric}")));
+        return (format!(" of {name}"), curves);
     }
     let roles = [Role::Tail, Role::Median, Role::Offered];
-    ranked
+    let curves = ranked
         .into_iter()
         .zip(roles)
         .map(|((_, name), role)| Curve {
@@ -162,19 +171,23 @@ fn highest(app: &App, metric: &str) -> Vec<Curve> {
             shape: Shape::Line,
             points: column(snapshot, &format!("components.{name}.{metric}")),
         })
-        .collect()
+        .collect();
+    (String::new(), curves)
 }
 
-fn amplification(app: &App) -> Plot<'static> {
-    Plot { bottom: 1.0, top: 2.0, ..plot(app, "amplification", figures::factor, highest(app, "amplification")) }
+fn amplification(app: &App) -> Plot {
+    let (of, curves) = highest(app, "amplification");
+    Plot { bottom: 1.0, top: 2.0, ..plot(app, &format!("amplification{of}"), figures::factor, curves) }
 }
 
-fn queues(app: &App) -> Plot<'static> {
-    Plot { top: 10.0, ..plot(app, "queue", figures::number, highest(app, "queue.depth")) }
+fn queues(app: &App) -> Plot {
+    let (of, curves) = highest(app, "queue.depth");
+    Plot { top: 10.0, ..plot(app, &format!("queue{of}"), figures::number, curves) }
 }
 
-fn utilisation(app: &App) -> Plot<'static> {
-    Plot { top: 1.0, ..plot(app, "utilisation", figures::share, highest(app, "utilization")) }
+fn utilisation(app: &App) -> Plot {
+    let (of, curves) = highest(app, "utilization");
+    Plot { top: 1.0, ..plot(app, &format!("utilisation{of}"), figures::share, curves) }
 }
 
 /// Draws charts in as many rows and columns as have room.

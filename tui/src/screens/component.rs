@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::brush::Brush;
 use crate::figures;
 use crate::plot::{Curve, Plot, Shape};
-use crate::screens::{charts, frame, side_role};
+use crate::screens::{charts, frame, lines_of, side_role};
 use crate::theme::{Role, Theme};
 
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -94,9 +94,9 @@ fn figures_of(buffer: &mut Buffer, area: Rect, app: &App) {
             None => {
                 brush.text(15, y, &value, role);
                 if let Some(level) = level
-                    && width > 36
+                    && width > 40
                 {
-                    brush.text(29, y, &figures::bar(level, (width - 29).clamp(4, 24) as usize), role);
+                    brush.text(31, y, &figures::bar(level, (width - 31).clamp(4, 24) as usize), role);
                 }
             }
             Some(others) => {
@@ -136,11 +136,17 @@ fn links(brush: &mut Brush, mut y: i32, width: i32, app: &App, snapshot: &Snapsh
             let errors = if link.attempts > 0.0 { link.failed / link.attempts } else { 0.0 };
             let mark = if outwards { '→' } else { '←' };
             brush.put(1, y, mark, Theme::errors(errors));
-            let after = brush.text(3, y, &figures::shorten(name(other), 16), Role::Text);
-            brush.text(after.max(20) + 1, y, &link_words(&link, errors), Theme::errors(errors));
+            let after = brush.text(3, y, &figures::shorten(name(other), 22), Role::Text).max(18) + 1;
+            brush.text(after, y, &link_words(&link, errors), Theme::errors(errors));
             y += 1;
-            if outwards && !edge.policies.is_empty() {
-                brush.text(3, y, &figures::shorten(&edge.policies.join(" · "), (width - 3).max(0) as usize), Role::Faint);
+            let pool = link.pool.map(|(active, size)| match link.pool_waiting {
+                0 => format!("pool {active} of {size}"),
+                waiting => format!("pool {active} of {size}, {} wait", figures::count(waiting)),
+            });
+            let policies = edge.policies.iter().filter(|_| outwards).cloned();
+            let words: Vec<String> = pool.into_iter().chain(policies).collect();
+            for line in lines_of(&words.join(" · "), (width - 5).max(10) as usize).iter().filter(|line| !line.is_empty()) {
+                brush.text(5, y, line, Role::Faint);
                 y += 1;
             }
         }
@@ -158,12 +164,6 @@ fn link_words(link: &LinkNow, errors: f64) -> String {
     if let Some(amplification) = link.amplification.filter(|value| *value >= 1.05) {
         words += &format!("  {}", figures::factor(amplification));
     }
-    if let Some((active, size)) = link.pool {
-        words += &format!("  pool {active}/{size}");
-        if link.pool_waiting > 0 {
-            words += &format!(" +{}", figures::count(link.pool_waiting));
-        }
-    }
     words
 }
 
@@ -172,7 +172,9 @@ fn past(buffer: &mut Buffer, area: Rect, app: &App, name: &str, is_workload: boo
     let curves = |metrics: &[(&str, &str, Role, Shape)]| -> Vec<Curve> {
         if app.view.futures.len() > 1 {
             let (metric, _, _, _) = metrics[0];
-            let points = |future: &crate::player::Future| charts::column(&future.snapshot, &format!("{sort}.{name}.{metric}"));
+            let points = |future: &crate::player::Future| {
+                charts::own_part(app, future, charts::column(&future.snapshot, &format!("{sort}.{name}.{metric}")))
+            };
             let both = app.view.futures.iter().map(|future| Curve {
                 name: future.side.letter().to_string(),
                 role: side_role(future),

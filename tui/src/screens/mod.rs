@@ -201,18 +201,18 @@ fn headline(buffer: &mut Buffer, area: Rect, app: &App, future: &Future) {
         let role = side_role(future);
         x = brush.text(x, 0, &format!("{} ", future.side.letter()), role) + 1;
     }
-    let mut pair = |brush: &mut Brush, label: &str, value: &str, role: Role| {
+    let mut pair = |brush: &mut Brush, label: &str, value: &str, width: usize, role: Role| {
         x = brush.text(x, 0, label, Role::Faint) + 1;
-        x = brush.text(x, 0, &format!("{value:<8}"), role) + 1;
+        x = brush.text(x, 0, &format!("{value:<width$}"), role) + 1;
         x
     };
-    pair(&mut brush, "offered", &figures::rate(all.arrivals), Role::Text);
+    pair(&mut brush, "offered", &figures::rate(all.arrivals), 8, Role::Text);
     let shown = if all.arrivals > 0.0 { figures::share(share) } else { "–".into() };
-    pair(&mut brush, "good", &format!("{} {shown}", figures::rate(all.good)), role);
-    pair(&mut brush, "p99", &figures::seconds_or_dash(all.latency_p99_s), Role::Text);
-    let mut end = pair(&mut brush, "in flight", &figures::count(all.in_flight), Role::Text);
+    pair(&mut brush, "good", &format!("{} {shown}", figures::rate(all.good)), 15, role);
+    pair(&mut brush, "p99", &figures::seconds_or_dash(all.latency_p99_s), 7, Role::Text);
+    let mut end = pair(&mut brush, "in flight", &figures::count(all.in_flight), 6, Role::Text);
     if i32::from(area.width) - end > 30 {
-        end = pair(&mut brush, "p50", &figures::seconds_or_dash(all.latency_p50_s), Role::Text);
+        end = pair(&mut brush, "p50", &figures::seconds_or_dash(all.latency_p50_s), 7, Role::Text);
     }
     let room = i32::from(area.width) - end - 1;
     if room >= 8 {

@@ -104,20 +104,28 @@ fn find(buffer: &mut Buffer, body: Rect, app: &App, line: &Line, chosen: usize) 
 }
 
 fn help(buffer: &mut Buffer, body: Rect, app: &App, scrolled: usize) {
-    let mut rows: Vec<(&str, String)> = Vec::new();
-    let mut heading = None;
-    for (place, label, text) in keys::help() {
-        if heading != Some(place) {
-            heading = Some(place);
-            let title = match place {
-                Place::Anywhere => "on every screen",
-                Place::On(screen) => screen.title(),
-                Place::Typing => "while typing",
-                Place::Reading | Place::Asking => "",
-            };
-            rows.push(("", title.to_string()));
+    let mut places: Vec<Place> = vec![Place::Anywhere];
+    let all = keys::help();
+    all.iter().for_each(|(place, ..)| {
+        if !places.contains(place) {
+            places.push(*place);
         }
-        rows.push((label, text.to_string()));
+    });
+    // The keys of the screen that is shown come first.
+    places.sort_by_key(|place| (*place != Place::On(app.screen), *place == Place::Typing));
+    let mut rows: Vec<(&str, &str)> = Vec::new();
+    for place in places {
+        let mut keys = all.iter().filter(|row| row.0 == place).map(|&(_, label, text)| (label, text)).peekable();
+        let title = match place {
+            Place::Anywhere => "on every screen",
+            Place::On(screen) => screen.title(),
+            Place::Typing => "while typing",
+            Place::Reading | Place::Asking => "",
+        };
+        if keys.peek().is_some() {
+            rows.push(("", title));
+            rows.extend(keys);
+        }
     }
     let about = "Boxes are components, lines are calls. A bar is the share of capacity in use; q or queue is how many wait. \
                  ×3 means that retries triple the calls. Nothing you do here can change a result by accident: every change is \
@@ -125,7 +133,7 @@ fn help(buffer: &mut Buffer, body: Rect, app: &App, scrolled: usize) {
     let area = Rect { x: body.x + 1, width: body.width.saturating_sub(2), ..body };
     let area = cleared(buffer, area, app, "help");
     let mut brush = Brush::new(buffer, area, app.theme);
-    let columns = if area.width >= 120 { 2 } else { 1 };
+    let columns = if area.width >= 110 { 2 } else { 1 };
     let width = i32::from(area.width) / columns;
     let text = lines_of(about, usize::from(area.width).saturating_sub(4));
     let below = rows.len().div_ceil(columns as usize);
@@ -142,7 +150,7 @@ fn help(buffer: &mut Buffer, body: Rect, app: &App, scrolled: usize) {
             brush.text(column * width + 2, y, words, Role::Strong);
         } else {
             brush.text_before(column * width + 13, y, label, Role::Key);
-            brush.text(column * width + 15, y, words, Role::Text);
+            brush.text(column * width + 15, y, &figures::shorten(words, (width - 16).max(1) as usize), Role::Text);
         }
     }
     if hidden > skip as usize {

@@ -75,7 +75,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
             let mut brush = Brush::new(buffer, pane.outer, app.theme);
             frame(&mut brush, (0, 0, i32::from(pane.outer.width), i32::from(pane.outer.height)), &title, role);
         }
-        let diagram = Diagram::new(&future.snapshot.topology, &app.folding, pane.drawing.width, pane.drawing.height);
+        let diagram = app.diagram_for(pane.drawing);
         drawing(buffer, pane.drawing, app, &future.snapshot, &diagram);
     }
     let rest = Rect { y: bottom, height: body.bottom().saturating_sub(bottom), ..body };
@@ -124,14 +124,18 @@ fn lines(brush: &mut Brush, app: &App, snapshot: &Snapshot, diagram: &Diagram) {
     let figures: Vec<LineFigures> = diagram.lines.iter().map(|line| LineFigures::of(snapshot, &line.edges)).collect();
     let most = figures.iter().map(|line| line.attempts).fold(0.0, f64::max);
     let mut grid = Wires::new(diagram.placement.width, diagram.placement.height);
+    // In a crowd only the lines of what is selected move, and those that fail; the others would hide them.
+    let selected = diagram.group_of(app.selected);
+    let crowded = diagram.detail == Detail::Pill && diagram.lines.len() > 20;
     let routes: Vec<(&Route, &LineFigures, Weight)> = diagram
         .placement
         .routes
         .iter()
-        .zip(&figures)
-        .filter_map(|(route, figures)| {
+        .zip(diagram.lines.iter().zip(&figures))
+        .filter_map(|(route, (line, figures))| {
+            let told = Some(line.from) == selected || Some(line.to) == selected || figures.error_share() >= 0.05;
             let weight = match figures.attempts {
-                _ if figures.attempts <= 0.0 => Weight::Dashed,
+                _ if figures.attempts <= 0.0 || (crowded && !told) => Weight::Dashed,
                 _ if figures.attempts < most * 0.3 => Weight::Light,
                 _ => Weight::Heavy,
             };
@@ -139,7 +143,7 @@ fn lines(brush: &mut Brush, app: &App, snapshot: &Snapshot, diagram: &Diagram) {
         })
         .collect();
     for (route, figures, weight) in &routes {
-        let role = if *weight == Weight::Dashed { Role::Idle } else { Theme::errors(figures.error_share()) };
+        let role = line_role(figures, *weight);
         grid.lay(route, Stroke { weight: *weight, role });
     }
     let mut taken: BTreeSet<(i32, i32)> = BTreeSet::new();
@@ -156,6 +160,10 @@ fn lines(brush: &mut Brush, app: &App, snapshot: &Snapshot, diagram: &Diagram) {
             taken.extend(label);
         }
     }
+}
+
+fn line_role(figures: &LineFigures, weight: Weight) -> Role {
+    if weight == Weight::Dashed { Role::Idle } else { Theme::errors(figures.error_share()) }
 }
 
 /// What moves along a line: a mark for each so many attempts, hollow for a retry.
@@ -191,7 +199,7 @@ fn ends(
 ) -> Option<Vec<(i32, i32)>> {
     let &(x, y) = route.points.last()?;
     let before_x = route.points.len().checked_sub(2).map_or(x - 1, |place| route.points[place].0);
-    let role = if weight == Weight::Dashed { Role::Idle } else { Theme::errors(figures.error_share()) };
+    let role = line_role(figures, weight);
     let onwards = before_x < x;
     brush.put(x, y, if onwards { '►' } else { '◄' }, role);
     let mut label = String::new();
@@ -214,6 +222,14 @@ fn ends(
     let row = [y - 1, y + 1].into_iter().find(|&row| row >= 0 && (begin..begin + length).all(|column| is_free(column, row)))?;
     brush.text(begin, row, &label, role);
     Some((begin..begin + length).map(|column| (column, row)).collect())
+}
+
+/// A name that fits; of one in a cluster the cluster is left out first.
+fn short_name(name: &str, room: usize) -> String {
+    match name.rsplit_once('/') {
+        Some((_, own)) if name.chars().count() > room => figures::shorten(&format!("…/{own}"), room),
+        _ => figures::shorten(name, room),
+    }
 }
 
 /// How one box is drawn.
@@ -277,27 +293,25 @@ impl Look<'_> {
         brush.put(x, y + height - 1, bottom_left, role);
         brush.put(x + width - 1, y + height - 1, bottom_right, role);
 
-        // Above: the name, and the kind or the fault. Below: replicas, and amplification.
+        // Above: the name, and the kind or the fault as far as there is room. Below: replicas, and amplification.
         let tight = self.detail <= Detail::Narrow;
-        let mut room = width - 4;
-        match figures.faults.first().filter(|_| !tight) {
-            Some(fault) => {
-                let least = group.name.chars().count().min(8) as i32;
-                let words = format!(" ↯ {} ", figures::shorten(fault, (room - least - 5).max(1) as usize));
+        let name = short_name(&group.name, (width - 4).max(1) as usize);
+        let room = width - 4 - name.chars().count() as i32;
+        brush.text(x + 1, y, &format!(" {name} "), if self.selected { Role::Selected } else { Role::Strong });
+        match figures.faults.first() {
+            Some(fault) if room >= 9 => {
+                let words = format!(" ↯ {} ", figures::shorten(fault, (room - 4) as usize));
                 brush.text_before(x + width - 1, y, &words, Role::Fault);
-                room -= words.chars().count() as i32;
             }
+            Some(_) if room >= 2 => brush.put(x + width - 2, y, '↯', Role::Fault),
+            Some(_) => {}
             None => {
                 let kind = group.kind.replace('_', " ");
-                let length = kind.chars().count() as i32;
-                if !tight && !group.is_workload && group.name.chars().count() as i32 + length + 3 <= room {
+                if !tight && !group.is_workload && kind.chars().count() as i32 + 3 <= room {
                     brush.text_before(x + width - 2, y, &format!(" {kind} "), Role::Faint);
-                    room -= length + 3;
                 }
             }
         }
-        let name = figures::shorten(&group.name, room.max(1) as usize);
-        brush.text(x + 1, y, &format!(" {name} "), if self.selected { Role::Selected } else { Role::Strong });
 
         let bottom = y + height - 1;
         if let Some(factor) = figures.amplification.filter(|value| *value >= AMPLIFIED).map(figures::factor) {
@@ -305,7 +319,7 @@ impl Look<'_> {
         }
         let (up, all) = figures.replicas;
         let mut left = x + 1;
-        if tight && !figures.faults.is_empty() {
+        if room < 2 && !figures.faults.is_empty() {
             left = brush.text(left, bottom, " ↯ ", Role::Fault);
         }
         if up < all {
@@ -492,7 +506,7 @@ impl Look<'_> {
         let level = figures.utilization.unwrap_or(0.0);
         brush.put(end - 1, y, figures::block(level), role);
         let room = (end - 1 - begin).max(0) as usize;
-        brush.text(begin, y, &figures::shorten(&group.name, room), Role::Strong);
+        brush.text(begin, y, &short_name(&group.name, room), Role::Strong);
         if self.selected {
             brush.restyle(x, y, width, Role::Cursor);
         }

@@ -1,0 +1,90 @@
+//! `check`: reads and checks scenarios without running them.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use lab::diagnostics::{self, Style};
+use lab::{Loaded, Options, Refused};
+
+use crate::input::{self, Changes, Failure};
+
+/// How problems are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For editors.
+    Json,
+}
+
+/// Reads and checks scenarios: every problem at once, with its place. All variants are checked too.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Scenario files, `-` for standard input, or `@name`.
+    #[arg(required = true)]
+    files: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
+    /// Print the scenario with every default filled in.
+    #[arg(long)]
+    resolved: bool,
+    /// How problems are printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Check {
+    pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
+        let mut wrong = false;
+        let mut json = Vec::new();
+        for file in &self.files {
+            let text = input::text(file)?;
+            let options = self.changes.options();
+            let checked = lab::load(&text, &options).and_then(|loaded| {
+                self.check_variants(&text, &options, &loaded)?;
+                Ok(loaded)
+            });
+            let (problems, sources) = match &checked {
+                Ok(loaded) => (&loaded.warnings, &loaded.sources),
+                Err(refused) => (&refused.problems, &refused.sources),
+            };
+            wrong |= checked.is_err();
+            match self.format {
+                Format::Json => json.push(diagnostics::to_json(problems, sources)),
+                Format::Text if !problems.is_empty() => {
+                    let style = if self.changes.color.on_stderr() { Style::Coloured } else { Style::Plain };
+                    eprintln!("{}", diagnostics::render(problems, sources, style).trim_end());
+                }
+                Format::Text if !self.resolved => input::print(&format!("{}: ok\n", text.name))?,
+                Format::Text => {}
+            }
+            if let (Ok(loaded), true) = (&checked, self.resolved) {
+                input::print(&loaded.resolved())?;
+            }
+        }
+        if self.format == Format::Json {
+            let all: Vec<serde_json::Value> = json
+                .into_iter()
+                .flat_map(|one| match one {
+                    serde_json::Value::Array(problems) => problems,
+                    other => vec![other],
+                })
+                .collect();
+            let text = serde_json::to_string_pretty(&all).map_err(|e| Failure::Failed(e.to_string()))?;
+            input::print(&format!("{text}\n"))?;
+        }
+        Ok(if wrong { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    }
+
+    /// A variant is as much part of the file as the rest.
+    fn check_variants(&self, text: &lab::Text, options: &Options, loaded: &Loaded) -> Result<(), Refused> {
+        if options.variant.is_some() {
+            return Ok(());
+        }
+        for variant in &loaded.variants {
+            lab::load(text, &Options { variant: Some(variant.clone()), ..options.clone() })?;
+        }
+        Ok(())
+    }
+}

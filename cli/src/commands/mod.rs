@@ -1,0 +1,35 @@
+//! The commands, one file each; their doc comments are their help.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::input::Failure;
+
+mod check;
+mod run;
+mod scenarios;
+
+/// What can be asked for.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    Run(run::Run),
+    Check(check::Check),
+    Scenarios(scenarios::Scenarios),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Command::Run(run::Run::default())
+    }
+}
+
+impl Command {
+    pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
+        match self {
+            Command::Run(run) => run.execute(),
+            Command::Check(check) => check.execute(),
+            Command::Scenarios(scenarios) => scenarios.execute(),
+        }
+    }
+}

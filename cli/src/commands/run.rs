@@ -1,0 +1,95 @@
+//! `run`: simulates once and prints the report.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use lab::Session;
+use lab::result::RunResult;
+
+use crate::input::{self, Failure, Scenario};
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// Everything, versioned.
+    Json,
+    /// The time series.
+    Csv,
+}
+
+/// Simulates a scenario once and prints the report.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    scenario: Scenario,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Say nothing on standard error.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Run {
+    pub(crate) fn execute(mut self) -> Result<ExitCode, Failure> {
+        if self.scenario.file.is_empty() {
+            self.scenario.file = "@retry-storm".into();
+        }
+        let loaded = input::load(&self.scenario)?;
+        let color = self.scenario.changes.color;
+        if !self.quiet && !loaded.warnings.is_empty() {
+            let style =
+                if color.on_stderr() { lab::diagnostics::Style::Coloured } else { lab::diagnostics::Style::Plain };
+            let _ = writeln!(
+                std::io::stderr(),
+                "{}\n",
+                lab::diagnostics::render(&loaded.warnings, &loaded.sources, style).trim_end()
+            );
+        }
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = interrupted.clone();
+        // A second handler cannot be set; then Ctrl-C ends the program as usual.
+        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+        let began = Instant::now();
+        let seed = loaded.scenario.seed;
+        let mut session = Session::new(Arc::new(loaded), seed, None);
+        let window = session.window_ns() as i64;
+        while !session.is_finished() && !interrupted.load(Ordering::Relaxed) {
+            let to = session.now_ns() + window;
+            session.run_until(to).map_err(|f| Failure::Failed(f.to_string()))?;
+        }
+        let mut result = session.result();
+        let wall = began.elapsed().as_secs_f64();
+        result.run.wall_s = wall;
+        result.run.events_per_s = result.run.events as f64 / wall.max(1e-9);
+        input::print(&self.printed(&result))?;
+        if !self.quiet && self.format == Format::Text {
+            let _ = writeln!(
+                std::io::stderr(),
+                "{:.1} million events in {wall:.2} s: {:.1} million a second, {:.0} × real time",
+                result.run.events as f64 / 1e6,
+                result.run.events_per_s / 1e6,
+                (result.run.duration_s + result.run.warmup_s) / wall.max(1e-9),
+            );
+        }
+        Ok(if interrupted.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    }
+
+    fn printed(&self, result: &RunResult) -> String {
+        match self.format {
+            Format::Text => {
+                let color = self.scenario.changes.color.on_stdout();
+                report::text::run_report(result, report::text::Options { color, ..Default::default() })
+            }
+            Format::Json => report::json::to_json(result),
+            Format::Csv => report::csv::to_csv(result),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `scenarios`: the scenarios that are built in.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::input::{self, Failure};
+
+/// Lists, shows or copies the scenarios that are built in.
+#[derive(Args, Debug)]
+pub(crate) struct Scenarios {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+/// What to do with them.
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Lists them with a sentence each.
+    List,
+    /// Prints one.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Writes one as a file into this folder.
+    Copy {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Scenarios {
+    pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
+        match self.what.unwrap_or(What::List) {
+            What::List => {
+                let width = lab::builtin::SCENARIOS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+                let lines = lab::builtin::SCENARIOS
+                    .iter()
+                    .map(|(name, text)| format!("@{name:width$}  {}\n", lab::builtin::purpose(text)));
+                input::print(&lines.collect::<String>())?;
+            }
+            What::Show { name } => {
+                let text = input::text(&format!("@{}", name.trim_start_matches('@')))?;
+                input::print(&String::from_utf8_lossy(&text.bytes))?;
+            }
+            What::Copy { name } => {
+                let name = name.trim_start_matches('@');
+                let text = input::text(&format!("@{name}"))?;
+                let file = format!("{name}.yaml");
+                if Path::new(&file).exists() {
+                    return Err(Failure::Usage(format!("`{file}` is already there")));
+                }
+                std::fs::write(&file, text.bytes)?;
+                eprintln!("wrote {file}");
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,155 @@
+//! What commands share: finding scenarios, common options, showing what is wrong, exit codes.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use lab::diagnostics::{self, Style};
+use lab::{Loaded, Options, Refused, Text};
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    fn on(self, terminal: bool) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        }
+    }
+
+    pub(crate) fn on_stdout(self) -> bool {
+        self.on(io::stdout().is_terminal())
+    }
+
+    pub(crate) fn on_stderr(self) -> bool {
+        self.on(io::stderr().is_terminal())
+    }
+}
+
+/// Which scenario, and how it is changed.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Scenario {
+    /// A scenario file, `-` for standard input, or `@name` for a built-in one.
+    #[arg(default_value = "@retry-storm")]
+    pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) changes: Changes,
+}
+
+/// How a scenario is changed.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Changes {
+    /// Take this seed instead of the file's.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Replace the value at a path; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Apply a variant of the file.
+    #[arg(long)]
+    pub(crate) variant: Option<String>,
+    /// Simulate so long after the warm-up.
+    #[arg(long)]
+    pub(crate) duration: Option<String>,
+    /// When to use colours.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+impl Changes {
+    /// As the lab wants them.
+    pub(crate) fn options(&self) -> Options {
+        let mut overrides = self.set.clone();
+        overrides.extend(self.duration.as_ref().map(|d| format!("run.duration={d}")));
+        Options { variant: self.variant.clone(), overrides, seed: self.seed }
+    }
+}
+
+/// Why a command ended without doing what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The scenario is wrong.
+    Refused(Box<Refused>, Color),
+    /// The command line is wrong.
+    Usage(String),
+    /// It failed on the way.
+    Failed(String),
+}
+
+impl Failure {
+    pub(crate) fn code(&self) -> ExitCode {
+        match self {
+            Failure::Refused(..) | Failure::Usage(_) => ExitCode::from(2),
+            Failure::Failed(_) => ExitCode::from(3),
+        }
+    }
+
+    pub(crate) fn show(&self) {
+        let text = match self {
+            Failure::Refused(refused, color) => {
+                let style = if color.on_stderr() { Style::Coloured } else { Style::Plain };
+                diagnostics::render(&refused.problems, &refused.sources, style)
+            }
+            Failure::Usage(text) | Failure::Failed(text) => format!("error: {text}"),
+        };
+        let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Failed(error.to_string())
+    }
+}
+
+/// The text of a scenario by name.
+pub(crate) fn text(file: &str) -> Result<Text, Failure> {
+    if let Some(name) = file.strip_prefix('@') {
+        let Some(text) = lab::builtin::text(name) else {
+            let names = lab::builtin::SCENARIOS.iter().map(|(n, _)| *n);
+            let help = settings::problem::did_you_mean(name, names).unwrap_or_else(|| "see `brownout scenarios`".into());
+            return Err(Failure::Usage(format!("no built-in scenario is called `{name}`; {help}")));
+        };
+        return Ok(Text { name: file.to_string(), bytes: text.as_bytes().to_vec(), folder: None });
+    }
+    if file == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Failure::Usage(format!("standard input: {e}")))?;
+        return Ok(Text { name: "<stdin>".into(), bytes, folder: None });
+    }
+    let path = Path::new(file);
+    let bytes = std::fs::read(path).map_err(|e| Failure::Usage(format!("`{file}` cannot be read: {e}")))?;
+    let name = path.file_name().map_or(file.into(), |n| n.to_string_lossy().into_owned());
+    let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".").into() } else { p.to_path_buf() });
+    Ok(Text { name, bytes, folder })
+}
+
+/// Finds, reads and checks a scenario; what is odd about it goes to standard error.
+pub(crate) fn load(scenario: &Scenario) -> Result<Loaded, Failure> {
+    let text = text(&scenario.file)?;
+    let color = scenario.changes.color;
+    let loaded =
+        lab::load(&text, &scenario.changes.options()).map_err(|refused| Failure::Refused(Box::new(refused), color))?;
+    Ok(loaded)
+}
+
+/// Writes to standard output; a reader that has gone away is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,14 @@
+//! The scenarios that are built into the program: the files under `scenarios/`.
+
+include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
+
+/// The text of a built-in scenario.
+pub fn text(name: &str) -> Option<&'static str> {
+    SCENARIOS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
+/// What a scenario shows, in a sentence: its first comment.
+pub fn purpose(text: &str) -> String {
+    let comment = text.lines().take_while(|l| l.starts_with('#')).map(|l| l.trim_start_matches('#').trim());
+    comment.take_while(|l| !l.is_empty()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,333 @@
+//! From a session to plain data: the result of a finished run, and a snapshot of one that is going on.
+
+use std::sync::Arc;
+
+use sim_core::histogram::Histogram;
+use sim_core::measure::Measure;
+use sim_core::time::SECOND;
+
+use crate::result::*;
+use crate::session::{Session, amplification, outcomes};
+
+fn seconds(ns: f64) -> f64 {
+    ns / SECOND as f64
+}
+
+/// The percentiles of a histogram.
+pub fn latency(histogram: &Histogram) -> Latency {
+    let quantile = |p: f64| histogram.quantile(p).map(|v| seconds(v as f64));
+    Latency {
+        mean_s: histogram.mean().map(seconds),
+        p50_s: quantile(0.5),
+        p90_s: quantile(0.9),
+        p95_s: quantile(0.95),
+        p99_s: quantile(0.99),
+        p999_s: quantile(0.999),
+        max_s: histogram.max().map(|v| seconds(v as f64)),
+        count: histogram.count(),
+    }
+}
+
+impl Session {
+    /// Seconds since the end of the warm-up.
+    fn measured_s(&self) -> f64 {
+        seconds((self.engine().now() - self.zero) as f64).max(0.0)
+    }
+
+    /// What is known at this instant, as the result of a run; `run.finished` says whether it is the end.
+    pub fn result(&self) -> RunResult {
+        let span = self.measured_s();
+        let info = &self.loaded.scenario;
+        let workloads: Table<WorkloadResult> = self.workload_results(span);
+        let mut result = RunResult {
+            format: 1,
+            tool: Tool { name: "brownout".into(), version: env!("CARGO_PKG_VERSION").into() },
+            scenario: ScenarioInfo {
+                name: info.name.clone().unwrap_or_else(|| self.loaded.source.clone()),
+                description: info.description.clone(),
+                source: self.loaded.source.clone(),
+                hash: self.loaded.hash.clone(),
+                seed: self.seed,
+                variant: self.loaded.options.variant.clone(),
+                overrides: self.loaded.options.overrides.clone(),
+            },
+            run: RunInfo {
+                duration_s: if info.run.until.is_some() {
+                    seconds(self.last_activity.saturating_sub(self.zero) as f64)
+                } else {
+                    span
+                },
+                warmup_s: seconds(self.zero as f64),
+                events: self.events(),
+                wall_s: 0.0,
+                events_per_s: 0.0,
+                finished: self.finished,
+            },
+            goodput: workloads.values().map(|w| w.goodput).sum(),
+            workloads,
+            components: self.component_results(span),
+            links: self.link_results(span),
+            series: (*self.series).clone(),
+            faults: (*self.faults).clone(),
+            warnings: Vec::new(),
+        };
+        result.warnings = warnings(&result);
+        result
+    }
+
+    fn mean(&self, integral: u128, span: f64) -> f64 {
+        if span > 0.0 { integral as f64 / (span * SECOND as f64) } else { 0.0 }
+    }
+
+    fn workload_results(&self, span: f64) -> Table<WorkloadResult> {
+        let engine = self.engine();
+        let of = |place: &models::network::WorkloadPlace| {
+            let measure: &Measure = engine.group(place.link.group);
+            let counts = &measure.measured;
+            let link = self.links.iter().find(|l| l.from == place.name).expect("every workload has its link");
+            let (_, attempts, _, _) = self.link_together(link);
+            let per_second = |count: u64| if span > 0.0 { count as f64 / span } else { 0.0 };
+            WorkloadResult {
+                sent: counts.arrivals,
+                completed: counts.completed(),
+                offered: per_second(counts.arrivals),
+                goodput: per_second(counts.good),
+                latency: latency(&measure.latency),
+                latency_failed: latency(&measure.latency_failed),
+                outcomes: outcomes(&counts.outcomes),
+                attempts_per_request: (counts.arrivals > 0)
+                    .then(|| attempts.attempts as f64 / counts.arrivals as f64),
+                in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
+                in_flight_end: counts.arrivals - counts.completed(),
+            }
+        };
+        self.network.directory.workloads.iter().map(|w| (w.name.clone(), of(w))).collect()
+    }
+
+    fn component_results(&self, span: f64) -> Table<ComponentResult> {
+        let engine = self.engine();
+        let of = |index: usize| {
+            let place = &self.network.directory.components[index];
+            let measure = engine.group(place.group);
+            let counts = &measure.measured;
+            let together = self.together(index);
+            let figures = &together.figures;
+            let share = |part: u128, whole: f64| (whole > 0.0).then(|| (part as f64 / whole).min(1.0));
+            let available = figures.capacity.map(|c| c as f64 * span * SECOND as f64);
+            let retries = counts.arrivals_by_retry;
+            ComponentResult {
+                kind: place.kind.to_string(),
+                replicas: place.replicas,
+                arrivals: counts.arrivals,
+                completed: counts.completed(),
+                utilization: available.and_then(|a| share(figures.held_integral, a)),
+                cpu: figures.cpu.and_then(|(busy, cores)| share(busy, cores * span * SECOND as f64)),
+                in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
+                in_flight_end: measure.in_flight.value(),
+                queue: figures.has_queue.then(|| QueueResult {
+                    depth: self.mean(figures.queue_integral, span),
+                    depth_max: figures.queue_peak,
+                    depth_end: figures.queue,
+                    wait: latency(&measure.wait),
+                    oldest_age_s: figures.oldest_since.map(|at| seconds((engine.now() - at) as f64)),
+                }),
+                latency: latency(&measure.latency),
+                outcomes: outcomes(&counts.outcomes),
+                retry_share: (counts.arrivals > 0).then(|| retries as f64 / counts.arrivals as f64),
+                amplification: amplification(counts),
+                wasted_work: share(figures.wasted_integral, figures.held_integral as f64),
+                own: together.own,
+            }
+        };
+        let components = &self.network.directory.components;
+        components.iter().enumerate().map(|(index, c)| (c.name.clone(), of(index))).collect()
+    }
+
+    fn link_results(&self, span: f64) -> Table<Table<LinkResult>> {
+        let engine = self.engine();
+        let mut links: Table<Table<LinkResult>> = Table::new();
+        for place in self.links.iter() {
+            let calls = engine.group(place.group).measured.arrivals;
+            let (_, attempts, figures, own) = self.link_together(place);
+            let mut wait = Histogram::new();
+            let mut size = 0;
+            for link in self.links_of(place) {
+                wait.merge(&link.pool_wait);
+                size += link.pool().and_then(|p| p.slots.capacity()).unwrap_or(0) as u64;
+            }
+            let result = LinkResult {
+                to: place.to.clone(),
+                calls,
+                attempts: attempts.attempts,
+                outcomes: outcomes(&attempts.outcomes),
+                retries: attempts.retries,
+                retries_refused: attempts.retries_refused,
+                hedges: 0,
+                amplification: (calls > 0).then(|| attempts.attempts as f64 / calls as f64),
+                pool: (size > 0).then(|| PoolResult {
+                    size,
+                    active: self.mean(figures.held_integral, span),
+                    wait: latency(&wait),
+                    waiting: self.mean(figures.queue_integral, span),
+                }),
+                own,
+            };
+            links.entry(place.from.clone()).or_default().insert(place.name.clone(), result);
+        }
+        links
+    }
+
+    /// The run as it stands.
+    pub fn snapshot(&self) -> Snapshot {
+        let engine = self.engine();
+        let at_s = self.now_ns() as f64 / SECOND as f64;
+        let last = |column: &str| self.series.columns.get(column).and_then(|c| c.last().copied()).flatten();
+        let acting = |target: &str| -> Vec<String> {
+            let acts = |f: &&FaultWindow| {
+                f.at_s <= at_s && f.until_s.is_none_or(|u| at_s < u) && f.targets.iter().any(|t| t == target)
+            };
+            self.faults.iter().filter(acts).map(|f| f.name.clone().unwrap_or_else(|| f.what.clone())).collect()
+        };
+        let mut nodes = Vec::new();
+        for workload in &self.network.directory.workloads {
+            let measure = engine.group(workload.link.group);
+            let column = |metric: &str| last(&format!("workloads.{}.{metric}", workload.name));
+            nodes.push(NodeNow {
+                arrivals: column("sent").unwrap_or(0.0),
+                good: column("goodput").unwrap_or(0.0),
+                failed: column("failed").unwrap_or(0.0),
+                in_flight: measure.in_flight.value(),
+                latency_p50_s: column("latency.p50_s"),
+                latency_p99_s: column("latency.p99_s"),
+                replicas: 1,
+                replicas_up: 1,
+                faults: acting(&workload.name),
+                ..NodeNow::default()
+            });
+        }
+        for (index, component) in self.network.directory.components.iter().enumerate() {
+            let together = self.together(index);
+            let figures = &together.figures;
+            let column = |metric: &str| last(&format!("components.{}.{metric}", component.name));
+            nodes.push(NodeNow {
+                arrivals: column("arrivals").unwrap_or(0.0),
+                good: column("completed").unwrap_or(0.0),
+                failed: column("failed").unwrap_or(0.0),
+                in_flight: engine.group(component.group).in_flight.value(),
+                queue: figures.queue,
+                queue_max: figures.queue_max,
+                utilization: column("utilization"),
+                amplification: column("amplification"),
+                wasted_work: column("wasted_work"),
+                replicas: component.replicas,
+                replicas_up: together.up,
+                slots: figures.capacity.map(|c| (figures.held, c)),
+                faults: acting(&component.name),
+                own: together.own,
+                ..NodeNow::default()
+            });
+        }
+        let links = self.links.iter().map(|place| {
+            let column = |metric: &str| last(&format!("links.{}.{}.{metric}", place.from, place.name));
+            let (_, _, figures, _) = self.link_together(place);
+            let size: u64 =
+                self.links_of(place).filter_map(|l| l.pool().and_then(|p| p.slots.capacity())).map(u64::from).sum();
+            LinkNow {
+                attempts: column("attempts").unwrap_or(0.0),
+                retries: column("retries").unwrap_or(0.0),
+                failed: column("failed").unwrap_or(0.0),
+                amplification: column("amplification"),
+                pool: (size > 0).then_some((figures.held, size)),
+                pool_waiting: if size > 0 { figures.queue } else { 0 },
+                in_flight: engine.group(place.group).in_flight.value(),
+            }
+        });
+        Snapshot {
+            at_s,
+            from_s: self.start_ns() as f64 / SECOND as f64,
+            until_s: self.end_ns() as f64 / SECOND as f64,
+            finished: self.finished,
+            events: self.events(),
+            scenario: self.loaded.scenario.name.clone().unwrap_or_else(|| self.loaded.source.clone()),
+            topology: Arc::new(self.topology()),
+            links: links.collect(),
+            nodes,
+            faults: (*self.faults).clone(),
+            series: self.series.clone(),
+        }
+    }
+
+    fn topology(&self) -> Topology {
+        let directory = &self.network.directory;
+        let workloads = directory.workloads.iter().map(|w| TopologyNode {
+            name: w.name.clone(),
+            kind: "workload".into(),
+            is_workload: true,
+        });
+        let components = directory.components.iter().map(|c| TopologyNode {
+            name: c.name.clone(),
+            kind: c.kind.into(),
+            is_workload: false,
+        });
+        let nodes: Vec<TopologyNode> = workloads.chain(components).collect();
+        let mut edges = Vec::new();
+        for (index, link) in self.links.iter().enumerate() {
+            let Some(from) = nodes.iter().position(|n| n.name == link.from) else { continue };
+            for to in self.targets_of(link) {
+                let Some(to) = nodes.iter().position(|n| !n.is_workload && n.name == to) else { continue };
+                edges.push(TopologyEdge { from, to, link: link.name.clone(), index, policies: link.policies.clone() });
+            }
+        }
+        Topology { nodes, edges }
+    }
+
+    /// Full names of what a link calls.
+    fn targets_of(&self, link: &crate::session::LinkPlace) -> Vec<String> {
+        let directory = &self.network.directory;
+        let full = |name: &String| match link.from.rsplit_once('/') {
+            Some((cluster, _)) if directory.component(&format!("{cluster}/{name}")).is_some() => {
+                format!("{cluster}/{name}")
+            }
+            _ => name.clone(),
+        };
+        link.to.iter().map(full).collect()
+    }
+}
+
+/// What a reader must know before trusting a figure.
+fn warnings(result: &RunResult) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !result.run.finished {
+        warnings.push(format!("cut short at {} s: what follows is not known", result.run.duration_s));
+    }
+    for (name, workload) in &result.workloads {
+        let left = workload.in_flight_end as f64 / workload.sent.max(1) as f64;
+        if let Some(p) = [(0.999, "p999"), (0.99, "p99"), (0.95, "p95"), (0.9, "p90"), (0.5, "p50")]
+            .into_iter()
+            .filter(|(p, _)| left > 1.0 - p)
+            .next_back()
+        {
+            warnings.push(format!(
+                "{:.1} % of {name}'s requests are still under way at the end: from {} up, percentiles are lower bounds",
+                left * 100.0,
+                p.1
+            ));
+        }
+        let count = workload.latency.count;
+        if count > 0 && count < 1_000 {
+            warnings.push(format!("only {count} latencies of {name} were measured: p99 and p999 mean little"));
+        }
+    }
+    for (name, component) in &result.components {
+        if let Some(queue) = &component.queue
+            && queue.depth_end > 100
+            && queue.depth_end as f64 > 0.9 * queue.depth_max as f64
+        {
+            warnings.push(format!(
+                "the queue of {name} is still growing at the end ({} wait): it is unstable at this load",
+                queue.depth_end
+            ));
+        }
+    }
+    warnings
+}

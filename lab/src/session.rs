@@ -1,0 +1,612 @@
+//! A session: one run of a scenario that can be carried on, looked at, changed and cloned.
+//!
+//! A session goes from window to window; at each border it reads the counters and appends a row to the series, between
+//! two stretches of the engine and never as an event, so that no way of watching can change what happens.
+
+use std::sync::Arc;
+
+use models::components::Node;
+use models::faults::{FaultSettings, Planned, Scene};
+use models::link::{AttemptCounts, Link};
+use models::network::{Network, WORKLOAD_LINK};
+use models::scenario::UntilSettings;
+use settings::{Problems, Reader, Setting};
+use sim_core::measure::Counts;
+use sim_core::time::SECOND;
+use sim_core::{Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
+
+use crate::load::Loaded;
+use crate::result::{FaultWindow, Series, Table};
+
+/// What ended a run before its time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// Calls go round without time passing.
+    Stuck(sim_core::Stuck),
+    /// A law does not hold: a bug of this program.
+    Breach(sim_core::Breach),
+    /// Nothing is left to happen, but calls are open that can never end: where, and how many.
+    NeverEnds(Vec<(String, u64)>),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Stuck(stuck) => write!(
+                f,
+                "at {} s calls go round in `{}` without time passing: give its retries a back-off, or its loop a wait",
+                stuck.at as f64 / SECOND as f64,
+                stuck.group
+            ),
+            Failure::Breach(breach) => write!(
+                f,
+                "a law does not hold at `{}` ({}: {} ≠ {}); this is a bug of brownout, please report it",
+                breach.group, breach.law, breach.left, breach.right
+            ),
+            Failure::NeverEnds(open) => {
+                write!(f, "nothing is left to happen, and these calls can never end:")?;
+                open.iter().try_for_each(|(name, count)| write!(f, " {count} in `{name}`,"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What one component's replicas say together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Together {
+    pub(crate) figures: Figures,
+    pub(crate) own: Table<f64>,
+    pub(crate) up: u32,
+    pub(crate) cores: Option<f64>,
+}
+
+/// Counters as they stood at the last border.
+#[derive(Clone, Debug, Default)]
+struct Before {
+    workloads: Vec<Counts>,
+    components: Vec<(Counts, Figures)>,
+    links: Vec<(AttemptCounts, Counts)>,
+}
+
+/// A link, by its caller and its place there.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkPlace {
+    pub(crate) from: String,
+    pub(crate) name: String,
+    pub(crate) group: GroupId,
+    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) to: Vec<String>,
+    pub(crate) policies: Vec<String>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) network: Network,
+    pub(crate) links: Arc<Vec<LinkPlace>>,
+    pub(crate) seed: u64,
+    pub(crate) zero: Time,
+    pub(crate) end: Time,
+    until_idle: bool,
+    window: Span,
+    next_border: Time,
+    measuring: bool,
+    pub(crate) finished: bool,
+    pub(crate) last_activity: Time,
+    before: Before,
+    pub(crate) series: Arc<Series>,
+    pub(crate) faults: Arc<Vec<FaultWindow>>,
+    pub(crate) changes: Vec<(i64, String, String)>,
+    injected: u32,
+}
+
+impl Session {
+    /// A run of a scenario under a seed, at its beginning; the warm-up is the scenario's unless given.
+    pub fn new(loaded: Arc<Loaded>, seed: u64, warmup: Option<Span>) -> Session {
+        let zero = warmup.unwrap_or_else(|| loaded.scenario.warmup());
+        let network = loaded.build(seed, zero);
+        let scenario = &loaded.scenario;
+        let window = scenario.run.window.0;
+        let until_idle = scenario.run.until == Some(UntilSettings::Idle);
+        // Finite work needs no end; what never comes to rest is stopped after a thousand years.
+        let end = if until_idle { Time::MAX >> 9 } else { zero + scenario.run.duration.map_or(0, |d| d.0) };
+        let links = links(&loaded, &network);
+        let faults = scenario.faults.iter().map(|f| fault_window(&f.value)).collect();
+        let mut session = Session {
+            links: Arc::new(links),
+            seed,
+            zero,
+            end,
+            until_idle,
+            window,
+            next_border: if zero == 0 { window } else if zero % window == 0 { window } else { zero % window },
+            measuring: false,
+            finished: false,
+            last_activity: 0,
+            before: Before::default(),
+            series: Arc::new(Series { window_s: window as f64 / SECOND as f64, ..Series::default() }),
+            faults: Arc::new(faults),
+            changes: Vec::new(),
+            injected: scenario.faults.len() as u32,
+            network,
+            loaded,
+        };
+        session.name_columns();
+        session.remember();
+        if zero == 0 {
+            session.begin_measuring();
+        }
+        session
+    }
+
+    fn begin_measuring(&mut self) {
+        self.network.engine.begin_measuring();
+        self.measuring = true;
+        self.remember();
+    }
+
+    /// The instant reached, in ns on the scenario's clock (0 is the end of the warm-up).
+    pub fn now_ns(&self) -> i64 {
+        self.network.engine.now() as i64 - self.zero as i64
+    }
+
+    /// Where the run ends, ns.
+    pub fn end_ns(&self) -> i64 {
+        if self.until_idle { self.now_ns().max(1) } else { self.end as i64 - self.zero as i64 }
+    }
+
+    /// Where the run begins, ns: minus the warm-up.
+    pub fn start_ns(&self) -> i64 {
+        -(self.zero as i64)
+    }
+
+    /// Width of a window, ns.
+    pub fn window_ns(&self) -> u64 {
+        self.window
+    }
+
+    /// Events so far.
+    pub fn events(&self) -> u64 {
+        self.network.engine.events()
+    }
+
+    /// True at the end.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The scenario.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
+    }
+
+    /// Carries the run on to an instant (ns on the scenario's clock): everything strictly before it has happened.
+    pub fn run_until(&mut self, at_ns: i64) -> Result<(), Failure> {
+        let until = ((at_ns + self.zero as i64).max(0) as Time).min(self.end);
+        while self.network.engine.now() < until && !self.finished {
+            let stop = until.min(self.next_border);
+            if self.until_idle {
+                match self.network.engine.next_event() {
+                    None => {
+                        self.finish_idle()?;
+                        return Ok(());
+                    }
+                    Some(at) if at >= self.next_border => {
+                        // Empty windows in between are closed one after the other.
+                        self.network.engine.run_until(stop).map_err(Failure::Stuck)?;
+                    }
+                    Some(at) => {
+                        self.last_activity = at;
+                        self.network.engine.run_until((at + 1).min(stop)).map_err(Failure::Stuck)?;
+                    }
+                }
+            } else {
+                self.network.engine.run_until(stop).map_err(Failure::Stuck)?;
+            }
+            if self.network.engine.now() == self.next_border {
+                self.close_window(self.next_border);
+            }
+            if self.network.engine.now() == self.zero && !self.measuring {
+                self.begin_measuring();
+            }
+        }
+        if self.network.engine.now() == self.end && !self.finished {
+            self.finished = true;
+            self.close_last_window();
+            self.network.engine.check_laws().map_err(Failure::Breach)?;
+        }
+        Ok(())
+    }
+
+    /// Carries the run on to its end.
+    pub fn run_to_end(&mut self) -> Result<(), Failure> {
+        self.run_until((self.end - self.zero) as i64)
+    }
+
+    fn finish_idle(&mut self) -> Result<(), Failure> {
+        self.finished = true;
+        self.end = self.network.engine.now();
+        self.close_last_window();
+        self.network.engine.check_laws().map_err(Failure::Breach)?;
+        let open: Vec<(String, u64)> = self
+            .network
+            .directory
+            .components
+            .iter()
+            .map(|c| (c.name.clone(), self.network.engine.group(c.group).in_flight.value()))
+            .filter(|(_, n)| *n > 0)
+            .collect();
+        if open.is_empty() { Ok(()) } else { Err(Failure::NeverEnds(open)) }
+    }
+
+    fn close_last_window(&mut self) {
+        let begun = self.next_border - self.window;
+        if self.network.engine.now() > begun && self.network.engine.now() < self.next_border {
+            self.close_window(self.network.engine.now());
+        }
+    }
+
+    /// Lets a fault strike now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
+    pub fn inject(&mut self, fault: &str) -> Result<(), String> {
+        let text = fault.trim();
+        let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
+        let now = settings::values::Scalar::format(&settings::SignedDuration(self.now_ns()));
+        let text = format!("{{at: {now}, {inner}}}");
+        let node = settings::notation::parse(&text, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
+        let mut reader = Reader::new();
+        let read = FaultSettings::read(&node, &mut reader);
+        let Some(fault) = read.filter(|_| !reader.problems.has_errors()) else {
+            return Err(first_message(&reader.problems));
+        };
+        let mut problems = Problems::new();
+        let now = self.network.engine.now();
+        let lasts = fault.r#for.map(|d| d.0);
+        let mut scene = Scene {
+            directory: &self.network.directory,
+            problems: &mut problems,
+            span: settings::Span::NOWHERE,
+            path: settings::Path::default(),
+            number: self.injected,
+            lasts,
+        };
+        let acting = fault.what.resolve(&mut scene);
+        let Some(acting) = acting.filter(|_| !problems.has_errors()) else {
+            return Err(first_message(&problems));
+        };
+        self.injected += 1;
+        let planned = Planned { at: now, until: lasts.map(|l| now + l), acting };
+        self.network.engine.act(NodeId(0), |node, cx| {
+            if let Node::Director(director) = node {
+                director.inject(cx, planned);
+            }
+            sim_core::Next::Wait
+        });
+        Arc::make_mut(&mut self.faults).push(fault_window(&fault));
+        Ok(())
+    }
+
+    /// Changes a live setting now.
+    pub fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
+        let path = settings::Path::parse(path)?;
+        let node = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
+        let mut book = settings::Book::new();
+        let shape = models::scenario::Scenario::describe(&mut book);
+        if book.live(&shape, &path) != settings::book::Live::Yes {
+            return Err(format!("`{path}` cannot change during a run"));
+        }
+        let mut plain = (*self.loaded.plain).clone();
+        plain.patch(&path, settings::Span::NOWHERE, node).map_err(|p| p.message)?;
+        let mut reader = Reader::new();
+        let then = models::scenario::Scenario::read(&plain, &mut reader);
+        let Some(then) = then.filter(|_| !reader.problems.has_errors()) else {
+            return Err(first_message(&reader.problems));
+        };
+        // Numbers of live changes lie above those of faults.
+        let change = 1_000_000 + self.changes.len() as u32;
+        models::network::prepare(&then, &self.network.directory, &mut self.network.engine, change);
+        let nodes: Vec<NodeId> = self.nodes_at(&path);
+        self.network.engine.act(NodeId(0), |_, cx| {
+            nodes.iter().for_each(|node| cx.order(sim_core::Order::Adopt(*node, change)));
+            sim_core::Next::Wait
+        });
+        self.changes.push((self.now_ns(), path.to_string(), value.to_string()));
+        let mut loaded = (*self.loaded).clone();
+        loaded.plain = Arc::new(plain);
+        loaded.scenario = Arc::new(then);
+        self.loaded = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// The nodes that a path of the scenario belongs to.
+    fn nodes_at(&self, path: &settings::Path) -> Vec<NodeId> {
+        let directory = &self.network.directory;
+        match path.segments() {
+            [section, name, ..] if section == "components" => {
+                let component = directory.component(name);
+                let nodes = component.map_or_else(Vec::new, |c| directory.nodes_of(c));
+                nodes.into_iter().flat_map(|n| directory.with_links(n)).collect()
+            }
+            [section, name, ..] if section == "workloads" => {
+                directory.workloads.iter().filter(|w| w.name == *name).map(|w| NodeId(w.node.0 + 1)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn together(&self, component: usize) -> Together {
+        let place = &self.network.directory.components[component];
+        let engine = &self.network.engine;
+        let now = engine.now();
+        let mut sum = Figures { capacity: Some(0), ..Figures::default() };
+        let mut own: Table<(f64, u32)> = Table::new();
+        let (mut up, mut cores, mut cpu) = (0, None, 0u128);
+        for node in self.network.directory.nodes_of(component) {
+            up += engine.is_up(node) as u32;
+            let mut one = Figures::default();
+            sim_core::Component::figures(engine.node(node), now, &mut one);
+            add_figures(&mut sum, &one);
+            merge_own(&mut own, &one);
+            for part in engine.cpus_of(node) {
+                cpu += engine.cpu_busy(*part);
+                if place.replicas > 0 && self.network.directory.machines_of(&place.name).is_some() {
+                    cores = Some(cores.unwrap_or(0.0) + engine.machine_busy(part.machine).1);
+                }
+            }
+        }
+        if place.replicas == 0 {
+            sum.capacity = None;
+        }
+        sum.cpu = cores.map(|c| (cpu, c));
+        let own = own.into_iter().map(|(name, (value, count))| (name, value / count.max(1) as f64)).collect();
+        Together { figures: sum, own, up, cores }
+    }
+
+    pub(crate) fn link_together(&self, link: &LinkPlace) -> (AttemptCounts, AttemptCounts, Figures, Table<f64>) {
+        let engine = &self.network.engine;
+        let (mut all, mut measured) = (AttemptCounts::default(), AttemptCounts::default());
+        let mut sum = Figures { capacity: Some(0), ..Figures::default() };
+        let mut own: Table<(f64, u32)> = Table::new();
+        for node in &link.nodes {
+            if let Node::Link(one) = engine.node(*node) {
+                all.merge(&one.all);
+                measured.merge(&one.measured);
+                let mut figures = Figures::default();
+                sim_core::Component::figures(engine.node(*node), engine.now(), &mut figures);
+                add_figures(&mut sum, &figures);
+                merge_own(&mut own, &figures);
+            }
+        }
+        let own = own.into_iter().map(|(name, (value, count))| (name, value / count.max(1) as f64)).collect();
+        (all, measured, sum, own)
+    }
+
+    pub(crate) fn links_of(&self, place: &LinkPlace) -> impl Iterator<Item = &Link> {
+        place.nodes.iter().filter_map(|node| match self.network.engine.node(*node) {
+            Node::Link(link) => Some(&**link),
+            _ => None,
+        })
+    }
+
+    fn name_columns(&mut self) {
+        let mut columns = Table::new();
+        for workload in &self.network.directory.workloads {
+            for metric in ["sent", "goodput", "failed", "latency.p50_s", "latency.p99_s"] {
+                columns.insert(format!("workloads.{}.{metric}", workload.name), Vec::new());
+            }
+        }
+        for component in &self.network.directory.components {
+            for metric in COMPONENT_COLUMNS {
+                columns.insert(format!("components.{}.{metric}", component.name), Vec::new());
+            }
+        }
+        for link in self.links.iter() {
+            for metric in LINK_COLUMNS {
+                columns.insert(format!("links.{}.{}.{metric}", link.from, link.name), Vec::new());
+            }
+        }
+        Arc::make_mut(&mut self.series).columns = columns;
+    }
+
+    fn remember(&mut self) {
+        let engine = &self.network.engine;
+        self.before = Before {
+            workloads: self.network.directory.workloads.iter().map(|w| engine.group(w.link.group).all).collect(),
+            components: (0..self.network.directory.components.len())
+                .map(|c| {
+                    let group = self.network.directory.components[c].group;
+                    (engine.group(group).all, self.together(c).figures)
+                })
+                .collect(),
+            links: self
+                .links
+                .iter()
+                .map(|link| (self.link_together(link).0, engine.group(link.group).all))
+                .collect(),
+        };
+    }
+
+    /// Appends a row to the series: what happened since the last border.
+    fn close_window(&mut self, at: Time) {
+        let begun = self.begun(at);
+        let seconds = (at - begun) as f64 / SECOND as f64;
+        let mut row: Vec<Option<f64>> = Vec::with_capacity(self.series.columns.len());
+        let before = std::mem::take(&mut self.before);
+        let groups: Vec<GroupId> = self.network.directory.workloads.iter().map(|w| w.link.group).collect();
+        for (group, before) in groups.into_iter().zip(&before.workloads) {
+            let measure = self.network.engine.group_mut(group);
+            let counts = measure.all.since(before);
+            let well = counts.answered_well();
+            row.push(Some(counts.arrivals as f64 / seconds));
+            row.push(Some(counts.good as f64 / seconds));
+            row.push(Some((counts.completed() - well) as f64 / seconds));
+            let latency = measure.window_latency.as_mut().expect("workloads keep it");
+            row.push(latency.quantile(0.5).map(|v| v as f64 / SECOND as f64));
+            row.push(latency.quantile(0.99).map(|v| v as f64 / SECOND as f64));
+            latency.clear();
+        }
+        for (component, (counts_before, figures_before)) in before.components.iter().enumerate() {
+            let group = self.network.directory.components[component].group;
+            let measure = self.network.engine.group(group);
+            let counts = measure.all.since(counts_before);
+            let figures = self.together(component).figures;
+            let well = counts.answered_well();
+            let held = figures.held_integral.saturating_sub(figures_before.held_integral);
+            let wasted = figures.wasted_integral.saturating_sub(figures_before.wasted_integral);
+            let queue = figures.queue_integral.saturating_sub(figures_before.queue_integral);
+            let available = figures.capacity.map(|c| c as f64 * (at - begun) as f64);
+            row.push(Some(counts.arrivals as f64 / seconds));
+            row.push(Some(well as f64 / seconds));
+            row.push(Some((counts.completed() - well) as f64 / seconds));
+            row.push(available.filter(|a| *a > 0.0).map(|a| (held as f64 / a).min(1.0)));
+            row.push(figures.has_queue.then_some(queue as f64 / (at - begun) as f64));
+            row.push(Some(measure.in_flight.value() as f64));
+            row.push(amplification(&counts));
+            row.push((held > 0).then(|| (wasted as f64 / held as f64).min(1.0)));
+        }
+        for (link, (attempts_before, calls_before)) in self.links.iter().zip(&before.links) {
+            let (all, _, figures, _) = self.link_together(link);
+            let calls = self.network.engine.group(link.group).all.since(calls_before);
+            let attempts = all.attempts - attempts_before.attempts;
+            row.push(Some(attempts as f64 / seconds));
+            row.push(Some((all.retries - attempts_before.retries) as f64 / seconds));
+            row.push(Some((all.failed() - attempts_before.failed()) as f64 / seconds));
+            row.push((calls.arrivals > 0).then(|| attempts as f64 / calls.arrivals as f64));
+            let has_pool = self.links_of(link).any(|l| l.pool().is_some());
+            row.push(has_pool.then_some(figures.held as f64));
+            row.push(has_pool.then_some(figures.queue as f64));
+        }
+        let series = Arc::make_mut(&mut self.series);
+        series.at_s.push((begun as f64 - self.zero as f64) / SECOND as f64);
+        for (column, value) in series.columns.values_mut().zip(row) {
+            column.push(value);
+        }
+        self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
+        self.remember();
+    }
+
+    fn begun(&self, at: Time) -> Time {
+        let last = self.series.at_s.last();
+        match last {
+            None => 0,
+            // The border behind the last row.
+            Some(_) => self.next_border.saturating_sub(self.window).min(at),
+        }
+    }
+}
+
+pub(crate) const COMPONENT_COLUMNS: [&str; 8] =
+    ["arrivals", "completed", "failed", "utilization", "queue.depth", "in_flight", "amplification", "wasted_work"];
+
+pub(crate) const LINK_COLUMNS: [&str; 6] =
+    ["attempts", "retries", "failed", "amplification", "pool.active", "pool.waiting"];
+
+/// 1 / (1 − share of retries among arrivals).
+pub(crate) fn amplification(counts: &Counts) -> Option<f64> {
+    let fresh = counts.arrivals - counts.arrivals_by_retry;
+    (fresh > 0).then(|| counts.arrivals as f64 / fresh as f64)
+}
+
+fn first_message(problems: &Problems) -> String {
+    problems.iter().next().map_or_else(
+        || "that cannot be done".to_string(),
+        |p| match &p.help {
+            Some(help) => format!("{} ({help})", p.message),
+            None => p.message.clone(),
+        },
+    )
+}
+
+fn fault_window(fault: &FaultSettings) -> FaultWindow {
+    let seconds = |ns: i64| ns as f64 / SECOND as f64;
+    FaultWindow {
+        name: fault.name.as_ref().map(|n| n.as_str().to_string()),
+        at_s: seconds(fault.at.0),
+        until_s: match fault.r#for {
+            Some(lasts) => Some(seconds(fault.at.0 + lasts.0 as i64)),
+            None if fault.what.is_momentary() => Some(seconds(fault.at.0)),
+            None => None,
+        },
+        what: fault.what.words(),
+        targets: fault.what.targets(),
+    }
+}
+
+fn add_figures(sum: &mut Figures, one: &Figures) {
+    sum.held += one.held;
+    sum.capacity = match (sum.capacity, one.capacity) {
+        (Some(a), Some(b)) => Some(a + b),
+        _ => None,
+    };
+    sum.held_integral += one.held_integral;
+    sum.wasted_integral += one.wasted_integral;
+    sum.queue += one.queue;
+    sum.queue_max = match (sum.queue_max, one.queue_max) {
+        (Some(a), Some(b)) => Some(a + b),
+        (None, Some(b)) => Some(b),
+        (a, None) => a,
+    };
+    sum.queue_integral += one.queue_integral;
+    sum.queue_peak += one.queue_peak;
+    sum.has_queue |= one.has_queue;
+    sum.oldest_since = match (sum.oldest_since, one.oldest_since) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+}
+
+fn merge_own(own: &mut Table<(f64, u32)>, one: &Figures) {
+    for (name, merge, value) in &one.own {
+        let entry = own.entry(name.to_string()).or_insert((0.0, 0));
+        match merge {
+            sim_core::Merge::Sum => *entry = (entry.0 + value, 1),
+            sim_core::Merge::Mean => *entry = (entry.0 + value, entry.1 + 1),
+            sim_core::Merge::Max => *entry = (entry.0.max(*value), 1),
+        }
+    }
+}
+
+fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
+    let directory = &network.directory;
+    let mut links = Vec::new();
+    for (entry, place) in loaded.scenario.workloads.iter().zip(&directory.workloads) {
+        links.push(LinkPlace {
+            from: place.name.clone(),
+            name: WORKLOAD_LINK.to_string(),
+            group: place.link.group,
+            nodes: vec![NodeId(place.node.0 + 1)],
+            to: place.link.target_names.clone(),
+            policies: entry.value.call.in_words(),
+        });
+    }
+    for (index, (entry, place)) in loaded.scenario.components.iter().zip(&directory.components).enumerate() {
+        for (at, (_, settings)) in entry.value.settings.links().into_iter().enumerate() {
+            let link = &place.links[at];
+            links.push(LinkPlace {
+                from: place.name.clone(),
+                name: link.name.clone(),
+                group: link.group,
+                nodes: (0..place.replicas).map(|r| directory.link_of(index, r, &link.name).0).collect(),
+                to: link.target_names.clone(),
+                policies: settings.in_words(),
+            });
+        }
+    }
+    links
+}
+
+/// Names of outcomes that happened, with how often.
+pub(crate) fn outcomes(counts: &[u64; Outcome::COUNT]) -> Table<u64> {
+    let happened = Outcome::ALL.into_iter().filter(|o| counts[*o as usize] > 0);
+    happened.map(|o| (o.name().to_string(), counts[o as usize])).collect()
+}
+
+/// The engine behind a session, for tests and benchmarks.
+impl Session {
+    /// The engine.
+    pub fn engine(&self) -> &Engine<Node> {
+        &self.network.engine
+    }
+}

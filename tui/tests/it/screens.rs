@@ -1,0 +1,304 @@
+//! What the screens look like: fixed snapshots drawn and compared as text, styles where colour carries something.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+use tui::app::{App, ColourBy, Open};
+use tui::deck::{Change, Doing, Side};
+use tui::keys::Screen;
+use tui::line::Line;
+use tui::player::{Future, View};
+use tui::theme::{Background, Depth, Role, Theme};
+use tui::{Caption, Simulation, screenshot};
+
+use crate::fake::{Fake, checkout, clusters, sixty, three};
+
+const SECOND: i64 = 1_000_000_000;
+
+fn future(side: Side, fake: &Fake) -> Future {
+    Future {
+        side,
+        snapshot: Arc::new(fake.snapshot()),
+        changes: Vec::new(),
+        happenings: fake.happenings(),
+        requests: fake.requests(),
+    }
+}
+
+fn app(mut fake: Fake, at_s: i64, (width, height): (u16, u16)) -> App {
+    fake.run_until(at_s * SECOND);
+    let view =
+        View { knobs: Arc::new(fake.knobs()), futures: vec![future(Side::Original, &fake)], ..View::still(fake.snapshot()) };
+    let mut app = App::new(Arc::new(view), Theme::default(), Vec::new());
+    app.size = Rect::new(0, 0, width, height);
+    app
+}
+
+/// Two futures: with retries, and without since the fault struck.
+fn branched(size: (u16, u16)) -> App {
+    let mut app = app(Fake::new(checkout()), 100, size);
+    let doing = Doing::Set { path: "components.api.calls.db.retry.max_attempts".into(), value: "1".into() };
+    let mut branch = Fake::new(checkout());
+    branch.run_until(62 * SECOND);
+    branch.set("components.api.calls.db.retry.max_attempts", "1").unwrap();
+    branch.run_until(100 * SECOND);
+    let mut view = (*app.view).clone();
+    view.futures.push(Future { changes: vec![Change { at_ns: 62 * SECOND, doing }], ..future(Side::Branch, &branch) });
+    view.fork_ns = Some(62 * SECOND);
+    view.focus = Side::Branch;
+    app.receive(Arc::new(view));
+    app
+}
+
+fn drawn(app: &App) -> Buffer {
+    tui::terminal::drawn(app)
+}
+
+fn text(app: &App) -> String {
+    screenshot::text(&drawn(app))
+}
+
+fn select(app: &mut App, name: &str) {
+    app.selected = app.topology().nodes.iter().position(|node| node.name == name).unwrap();
+}
+
+#[test]
+fn topology_at_80x24() {
+    insta::assert_snapshot!(text(&app(Fake::new(checkout()), 70, (80, 24))));
+}
+
+#[test]
+fn topology_at_120x40() {
+    insta::assert_snapshot!(text(&app(Fake::new(checkout()), 70, (120, 40))));
+}
+
+#[test]
+fn topology_at_200x60() {
+    insta::assert_snapshot!(text(&app(Fake::new(checkout()), 70, (200, 60))));
+}
+
+#[test]
+fn topology_of_three_at_80x24() {
+    insta::assert_snapshot!(text(&app(Fake::new(three()), 20, (80, 24))));
+}
+
+#[test]
+fn topology_of_clusters_at_80x24() {
+    insta::assert_snapshot!(text(&app(Fake::new(clusters()), 70, (80, 24))));
+}
+
+#[test]
+fn topology_with_one_cluster_open_at_200x60() {
+    let mut app = app(Fake::new(clusters()), 70, (200, 60));
+    app.folding.insert("eu-west".into(), false);
+    select(&mut app, "eu-west/api");
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn topology_of_sixty_at_200x60() {
+    let mut app = app(Fake::new(sixty()), 20, (200, 60));
+    select(&mut app, "svc-04");
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn charts_at_120x40() {
+    let mut app = app(Fake::new(checkout()), 150, (120, 40));
+    app.screen = Screen::Charts;
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn component_at_80x24() {
+    let mut app = app(Fake::new(checkout()), 70, (80, 24));
+    app.screen = Screen::Component;
+    select(&mut app, "orders-db");
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn component_at_120x40() {
+    let mut app = app(Fake::new(checkout()), 70, (120, 40));
+    app.screen = Screen::Component;
+    select(&mut app, "api");
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn requests_at_80x24() {
+    let mut app = app(Fake::new(checkout()), 70, (80, 24));
+    app.screen = Screen::Requests;
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn events_at_80x24() {
+    let mut app = app(Fake::new(checkout()), 100, (80, 24));
+    app.screen = Screen::Events;
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn knobs_at_80x24() {
+    let mut app = app(Fake::new(checkout()), 70, (80, 24));
+    app.screen = Screen::Knobs;
+    app.cursors.knob = 2;
+    app.open = Open::Knob("components.api.calls.db.retry.max_attempts".into(), Line::new("3"));
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn faults_at_80x24() {
+    let mut app = app(Fake::new(checkout()), 70, (80, 24));
+    app.screen = Screen::Faults;
+    select(&mut app, "orders-db");
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn help_at_120x40() {
+    let mut app = app(Fake::new(checkout()), 70, (120, 40));
+    app.open = Open::Help(0);
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn two_futures_side_by_side_at_160x45() {
+    insta::assert_snapshot!(text(&branched((160, 45))));
+}
+
+#[test]
+fn two_futures_of_one_component_at_100x30() {
+    let mut app = branched((100, 30));
+    app.screen = Screen::Component;
+    select(&mut app, "orders-db");
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn a_tour_and_a_search_at_80x24() {
+    let mut app = app(Fake::new(checkout()), 61, (80, 24));
+    let words = "The database becomes five times slower. Watch its queue, and the hollow marks: those are retries.";
+    app.captions = vec![Caption { at_s: 60.0, text: words.into() }];
+    app.open = Open::Find(Line::new("or"), 0);
+    insta::assert_snapshot!(text(&app));
+}
+
+#[test]
+fn nothing_is_told_by_colour_alone() {
+    // The same letters whatever the colours are; what a colour says is also said by a letter, a word or a figure.
+    let mut app = app(Fake::new(checkout()), 70, (120, 40));
+    let with_colours = text(&app);
+    for depth in [Depth::None, Depth::Sixteen] {
+        for background in [Background::Dark, Background::Light] {
+            app.theme = Theme { depth, background };
+            assert_eq!(text(&app), with_colours);
+            let is_plain = |buffer: &Buffer| buffer.content.iter().all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset));
+            assert_eq!(is_plain(&drawn(&app)), depth == Depth::None);
+        }
+    }
+    for word in ["×2.7", "↯", "100 %", "✗"] {
+        assert!(with_colours.contains(word), "{word} is missing");
+    }
+}
+
+#[test]
+fn colours_follow_load_errors_and_faults() {
+    let mut app = app(Fake::new(checkout()), 70, (120, 40));
+    let theme = app.theme;
+    let foreground = |app: &App, words: &str| {
+        let buffer = drawn(app);
+        let lines: Vec<String> = screenshot::text(&buffer).lines().map(str::to_string).collect();
+        let (row, line) = lines.iter().enumerate().skip(3).find(|(_, line)| line.contains(words)).unwrap();
+        let column = line.split(words).next().unwrap().chars().count();
+        buffer[(column as u16, row as u16)].fg
+    };
+    let of = |role: Role| theme.style(role).fg.unwrap();
+    assert_eq!(foreground(&app, "↯ slow"), of(Role::Fault));
+    assert_eq!(foreground(&app, "✗ 99 %"), of(Role::Critical));
+    assert_eq!(foreground(&app, "25 %"), of(Role::Calm), "the cache is at ease …");
+    app.colour_by = ColourBy::Errors;
+    assert_eq!(foreground(&app, "25 %"), of(Role::Critical), "… but what it answers fails");
+}
+
+#[test]
+fn what_flows_moves_only_while_the_run_goes_on() {
+    let mut app = app(Fake::new(checkout()), 20, (120, 40));
+    let before = text(&app);
+    let still = Arc::new((*app.view).clone());
+    app.receive(still);
+    assert_eq!(text(&app), before);
+    for _ in 0..2 {
+        let mut later = (*app.view).clone();
+        later.now_ns += 1;
+        app.receive(Arc::new(later));
+    }
+    assert_ne!(text(&app), before);
+}
+
+#[test]
+fn a_screen_that_is_too_small_says_so() {
+    let app = app(Fake::new(checkout()), 20, (30, 8));
+    assert!(text(&app).starts_with("needs 50×14 cells"));
+}
+
+#[test]
+fn a_picture_is_well_formed() {
+    let app = app(Fake::new(checkout()), 70, (120, 40));
+    let svg = screenshot::svg(&drawn(&app), app.theme);
+    assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+    assert!(svg.ends_with("</svg>\n") && svg.contains("orders-db"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every screen, at every size, at every instant, with whatever is open, is drawn without a panic.
+    #[test]
+    fn every_screen_can_be_drawn_at_every_size(
+        width in 1u16..220,
+        height in 1u16..70,
+        at_s in -30i64..=300,
+        screen in 0usize..7,
+        which in 0usize..4,
+        open in 0usize..6,
+        selected in 0usize..70,
+        two in any::<bool>(),
+        cursor in 0usize..40,
+    ) {
+        let topology = [three(), checkout(), clusters(), sixty()][which].clone();
+        let mut app = app(Fake::new(topology), at_s, (width, height));
+        if two {
+            let mut view = (*app.view).clone();
+            view.futures.push(Future { side: Side::Branch, ..view.futures[0].clone() });
+            view.fork_ns = Some(view.start_ns);
+            app.receive(Arc::new(view));
+        }
+        app.screen = Screen::ALL[screen];
+        app.selected = selected.min(app.topology().nodes.len() - 1);
+        app.cursors = tui::app::Cursors { knob: cursor, fault: cursor, event: cursor, request: cursor };
+        app.captions = vec![Caption { at_s: 0.0, text: "words ".repeat(cursor) }];
+        app.open = match open {
+            0 => Open::Help(cursor as u16),
+            1 => Open::Find(Line::new("svc"), cursor),
+            2 => Open::Knob("no such path".into(), Line::new(&"long ".repeat(cursor))),
+            3 => Open::Fault(Line::new("{for: 20s}")),
+            4 => Open::Keep,
+            _ => Open::Nothing,
+        };
+        drawn(&app);
+    }
+}
+
+#[test]
+fn a_snapshot_with_nothing_in_it_can_be_drawn() {
+    for screen in Screen::ALL {
+        let mut app = App::new(Arc::new(View::still(lab::result::Snapshot::default())), Theme::default(), Vec::new());
+        app.screen = screen;
+        drawn(&app);
+    }
+}
