@@ -8,6 +8,7 @@ pub mod builtin;
 pub mod diagnostics;
 pub mod document;
 mod expand;
+pub mod knobs;
 pub mod load;
 mod outcome;
 pub mod result;

@@ -30,7 +30,7 @@ pub struct Text {
 }
 
 /// What is asked for beside the text.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// A variant of the file.
     pub variant: Option<String>,

@@ -320,6 +320,31 @@ impl Session {
         Ok(())
     }
 
+    /// The scenario with what was changed in it: settings as they are now, and faults that were let strike, at their
+    /// instants. Changes of settings become `set` faults, so that the exported scenario does what was watched.
+    pub fn exported(&self, injected: &[(i64, String)]) -> String {
+        let mut document = (*self.loaded.document).clone();
+        let mut faults = document.at("faults").and_then(|f| f.members()).map_or_else(Vec::new, <[_]>::to_vec);
+        let instant = |at: i64| settings::values::Scalar::format(&settings::SignedDuration(at));
+        for (at, text) in injected {
+            let inner = text.trim().trim_start_matches('{').trim_end_matches('}');
+            let closing = text.matches('}').count() - inner.matches('}').count();
+            let inner = format!("{inner}{}", "}".repeat(closing.saturating_sub(1)));
+            let text = format!("{{at: {}, {inner}}}", instant(*at));
+            faults.extend(settings::notation::parse(&text, settings::SourceId::NOWHERE));
+        }
+        for (at, path, value) in &self.changes {
+            let text = format!("{{at: {}, set: {{{path}: {value}}}}}", instant(*at));
+            faults.extend(settings::notation::parse(&text, settings::SourceId::NOWHERE));
+        }
+        if !faults.is_empty() {
+            let path = settings::Path::of(&["faults"]);
+            // A document that was read is a map, so its top can take a key.
+            let _ = document.patch(&path, settings::Span::NOWHERE, settings::Node::list(faults));
+        }
+        crate::document::to_yaml(&document).unwrap_or_default()
+    }
+
     /// The nodes that a path of the scenario belongs to.
     fn nodes_at(&self, path: &settings::Path) -> Vec<NodeId> {
         let directory = &self.network.directory;

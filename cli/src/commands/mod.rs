@@ -9,6 +9,7 @@ use crate::input::Failure;
 mod check;
 mod run;
 mod scenarios;
+mod watch;
 
 /// What can be asked for.
 #[derive(Subcommand, Debug)]
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     Run(run::Run),
     Check(check::Check),
     Scenarios(scenarios::Scenarios),
+    Watch(watch::Watch),
 }
 
 impl Default for Command {
@@ -30,6 +32,7 @@ impl Command {
             Command::Run(run) => run.execute(),
             Command::Check(check) => check.execute(),
             Command::Scenarios(scenarios) => scenarios.execute(),
+            Command::Watch(watch) => watch.execute(),
         }
     }
 }
