@@ -10,6 +10,7 @@ pub mod document;
 mod expand;
 pub mod knobs;
 pub mod load;
+pub mod metrics;
 mod outcome;
 pub mod result;
 pub mod session;

@@ -1,0 +1,288 @@
+//! Metrics by their path in the language: `workloads.shoppers.latency.p99`, `components.db.amplification`, `goodput`.
+//!
+//! One walk over a result names every figure with its value and its unit; looking one up, listing them and finding the
+//! nearest name all use that walk. A path is that of the JSON result, but for the unit's suffix `_s`, which is not
+//! written.
+
+use sim_core::Outcome;
+
+use crate::result::{ComponentResult, Latency, LinkResult, RunResult, WorkloadResult};
+
+/// What a metric is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    /// A time, s.
+    Seconds,
+    /// Something per second.
+    PerSecond,
+    /// A share between 0 and 1.
+    Fraction,
+    /// How many.
+    Count,
+    /// A number without a unit: a factor, or a figure that only one kind has.
+    Number,
+}
+
+/// A path that no metric of a result has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownMetric {
+    /// The path that was asked for.
+    pub path: String,
+    /// The metric that was probably meant.
+    pub nearest: Option<String>,
+}
+
+impl std::fmt::Display for UnknownMetric {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no metric is called `{}`", self.path)?;
+        match &self.nearest {
+            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for UnknownMetric {}
+
+/// One figure of a result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// Its path.
+    pub name: String,
+    /// Its value; `None` where it cannot be known.
+    pub value: Option<f64>,
+    /// Its unit.
+    pub unit: Unit,
+}
+
+/// Every metric of a result, in its order: the total goodput, workloads, components, links.
+pub fn all(result: &RunResult) -> Vec<Metric> {
+    let mut walk = Walk::default();
+    walk.add("goodput", Some(result.goodput), Unit::PerSecond);
+    for (name, workload) in &result.workloads {
+        walk.workload(&format!("workloads.{name}"), workload);
+    }
+    for (name, component) in &result.components {
+        walk.component(&format!("components.{name}"), component);
+    }
+    for (from, links) in &result.links {
+        for (name, link) in links {
+            walk.link(&format!("links.{from}.{name}"), link);
+        }
+    }
+    walk.found
+}
+
+/// The metric of a path.
+pub fn find(result: &RunResult, path: &str) -> Result<Metric, UnknownMetric> {
+    let all = all(result);
+    match all.iter().position(|metric| metric.name == path) {
+        Some(place) => Ok(all[place].clone()),
+        None => Err(unknown(path, all.iter().map(|metric| metric.name.as_str()))),
+    }
+}
+
+/// The value of a metric; `Ok(None)` where it cannot be known in this run.
+pub fn value(result: &RunResult, path: &str) -> Result<Option<f64>, UnknownMetric> {
+    find(result, path).map(|metric| metric.value)
+}
+
+/// The unit of a metric.
+pub fn unit(result: &RunResult, path: &str) -> Result<Unit, UnknownMetric> {
+    find(result, path).map(|metric| metric.unit)
+}
+
+/// The paths of all metrics.
+pub fn names(result: &RunResult) -> Vec<String> {
+    all(result).into_iter().map(|metric| metric.name).collect()
+}
+
+/// The names of the columns of the time series that a metric over time is the sum of; none where it is not kept over
+/// time.
+pub fn columns(result: &RunResult, path: &str) -> Vec<String> {
+    if path == "goodput" {
+        return result.workloads.keys().map(|workload| format!("workloads.{workload}.goodput")).collect();
+    }
+    let kept = |name: &String| result.series.columns.contains_key(name);
+    [path.to_string(), format!("{path}_s")].into_iter().find(kept).into_iter().collect()
+}
+
+fn unknown<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> UnknownMetric {
+    let names: Vec<&str> = names.collect();
+    let bare = path.strip_suffix("_s").unwrap_or(path);
+    let nearest = match names.iter().find(|name| **name == bare) {
+        Some(name) => Some(*name),
+        None => settings::problem::nearest(bare, names.iter().copied()),
+    };
+    UnknownMetric { path: path.to_string(), nearest: nearest.map(str::to_string) }
+}
+
+#[derive(Default)]
+struct Walk {
+    found: Vec<Metric>,
+}
+
+impl Walk {
+    fn add(&mut self, name: impl Into<String>, value: Option<f64>, unit: Unit) {
+        self.found.push(Metric { name: name.into(), value, unit });
+    }
+
+    fn count(&mut self, at: &str, name: &str, value: u64) {
+        self.add(format!("{at}.{name}"), Some(value as f64), Unit::Count);
+    }
+
+    fn latency(&mut self, at: &str, latency: &Latency) {
+        let times = [
+            ("mean", latency.mean_s),
+            ("p50", latency.p50_s),
+            ("p90", latency.p90_s),
+            ("p95", latency.p95_s),
+            ("p99", latency.p99_s),
+            ("p999", latency.p999_s),
+            ("max", latency.max_s),
+        ];
+        for (name, value) in times {
+            self.add(format!("{at}.{name}"), value, Unit::Seconds);
+        }
+        self.count(at, "count", latency.count);
+    }
+
+    /// All outcomes, those that never happened too: that none timed out is a figure like any other.
+    fn outcomes(&mut self, at: &str, outcomes: &crate::result::Table<u64>) {
+        for outcome in Outcome::ALL {
+            let count = outcomes.get(outcome.name()).copied().unwrap_or(0);
+            self.count(&format!("{at}.outcomes"), outcome.name(), count);
+        }
+    }
+
+    fn own(&mut self, at: &str, own: &crate::result::Table<f64>) {
+        for (name, value) in own {
+            let (name, unit) = match name.strip_suffix("_s") {
+                Some(name) => (name, Unit::Seconds),
+                None if name.ends_with("_ratio") || name.ends_with("_share") => (name.as_str(), Unit::Fraction),
+                None => (name.as_str(), Unit::Number),
+            };
+            self.add(format!("{at}.{name}"), Some(*value), unit);
+        }
+    }
+
+    fn workload(&mut self, at: &str, workload: &WorkloadResult) {
+        self.count(at, "sent", workload.sent);
+        self.count(at, "completed", workload.completed);
+        self.add(format!("{at}.offered"), Some(workload.offered), Unit::PerSecond);
+        self.add(format!("{at}.goodput"), Some(workload.goodput), Unit::PerSecond);
+        self.latency(&format!("{at}.latency"), &workload.latency);
+        self.latency(&format!("{at}.latency_failed"), &workload.latency_failed);
+        self.outcomes(at, &workload.outcomes);
+        self.add(format!("{at}.attempts_per_request"), workload.attempts_per_request, Unit::Number);
+        self.add(format!("{at}.in_flight"), Some(workload.in_flight), Unit::Count);
+        self.count(at, "in_flight_end", workload.in_flight_end);
+    }
+
+    fn component(&mut self, at: &str, component: &ComponentResult) {
+        self.count(at, "replicas", u64::from(component.replicas));
+        self.count(at, "arrivals", component.arrivals);
+        self.count(at, "completed", component.completed);
+        self.add(format!("{at}.utilization"), component.utilization, Unit::Fraction);
+        self.add(format!("{at}.cpu"), component.cpu, Unit::Fraction);
+        self.add(format!("{at}.in_flight"), Some(component.in_flight), Unit::Count);
+        self.count(at, "in_flight_end", component.in_flight_end);
+        if let Some(queue) = &component.queue {
+            self.add(format!("{at}.queue.depth"), Some(queue.depth), Unit::Count);
+            self.count(at, "queue.depth_max", queue.depth_max);
+            self.count(at, "queue.depth_end", queue.depth_end);
+            self.latency(&format!("{at}.queue.wait"), &queue.wait);
+            self.add(format!("{at}.queue.oldest_age"), queue.oldest_age_s, Unit::Seconds);
+        }
+        self.latency(&format!("{at}.latency"), &component.latency);
+        self.outcomes(at, &component.outcomes);
+        self.add(format!("{at}.retry_share"), component.retry_share, Unit::Fraction);
+        self.add(format!("{at}.amplification"), component.amplification, Unit::Number);
+        self.add(format!("{at}.wasted_work"), component.wasted_work, Unit::Fraction);
+        self.own(at, &component.own);
+    }
+
+    fn link(&mut self, at: &str, link: &LinkResult) {
+        self.count(at, "calls", link.calls);
+        self.count(at, "attempts", link.attempts);
+        self.outcomes(at, &link.outcomes);
+        self.count(at, "retries", link.retries);
+        self.count(at, "retries_refused", link.retries_refused);
+        self.count(at, "hedges", link.hedges);
+        self.add(format!("{at}.amplification"), link.amplification, Unit::Number);
+        if let Some(pool) = &link.pool {
+            self.count(at, "pool.size", pool.size);
+            self.add(format!("{at}.pool.active"), Some(pool.active), Unit::Count);
+            self.latency(&format!("{at}.pool.wait"), &pool.wait);
+            self.add(format!("{at}.pool.waiting"), Some(pool.waiting), Unit::Count);
+        }
+        self.own(at, &link.own);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Session, Text, load};
+    use std::sync::Arc;
+
+    fn storm() -> RunResult {
+        let text = crate::builtin::text("retry-storm").expect("built in").as_bytes().to_vec();
+        let text = Text { name: "@retry-storm".into(), bytes: text, folder: None };
+        let options = Options { overrides: vec!["run.duration=20s".into()], ..Options::default() };
+        let loaded = load(&text, &options).expect("a good scenario");
+        let mut session = Session::new(Arc::new(loaded), 1, None);
+        session.run_to_end().expect("it runs");
+        session.result()
+    }
+
+    /// The walk is written by hand; the JSON result, which the derive makes, is the independent witness.
+    #[test]
+    fn every_number_of_the_json_result_has_a_metric_with_that_value() {
+        let result = storm();
+        let json = serde_json::to_value(&result).expect("plain data");
+        let mut checked = 0;
+        for section in ["workloads", "components", "links"] {
+            each_number(section, &json[section], &mut |path, number| {
+                let bare = path.strip_suffix("_s").unwrap_or(path);
+                assert_eq!(value(&result, bare), Ok(number), "{path}");
+                checked += 1;
+            });
+        }
+        assert!(checked > 80, "{checked}");
+        assert_eq!(value(&result, "goodput"), Ok(Some(result.goodput)));
+    }
+
+    fn each_number(path: &str, json: &serde_json::Value, visit: &mut impl FnMut(&str, Option<f64>)) {
+        match json {
+            serde_json::Value::Object(entries) => {
+                entries.iter().for_each(|(key, value)| each_number(&format!("{path}.{key}"), value, visit));
+            }
+            serde_json::Value::Number(number) => visit(path, number.as_f64()),
+            serde_json::Value::Null if !path.ends_with("pool") && !path.ends_with("queue") => visit(path, None),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_never_happened_was_seen_zero_times() {
+        assert_eq!(value(&storm(), "workloads.shoppers.outcomes.reset"), Ok(Some(0.0)));
+    }
+
+    #[test]
+    fn an_unknown_metric_names_the_nearest() {
+        let result = storm();
+        let nearest = |path: &str| value(&result, path).expect_err(path).nearest;
+        assert_eq!(nearest("goodputt").as_deref(), Some("goodput"));
+        assert_eq!(nearest("workloads.shopers.latency.p99").as_deref(), Some("workloads.shoppers.latency.p99"));
+        assert_eq!(nearest("workloads.shoppers.latency.p99_s").as_deref(), Some("workloads.shoppers.latency.p99"));
+    }
+
+    #[test]
+    fn what_is_kept_over_time_is_found_by_its_path() {
+        let result = storm();
+        assert_eq!(columns(&result, "workloads.shoppers.latency.p99"), ["workloads.shoppers.latency.p99_s"]);
+        assert_eq!(columns(&result, "goodput"), ["workloads.shoppers.goodput"]);
+        assert_eq!(columns(&result, "components.db.latency.p99"), [""; 0]);
+    }
+}
