@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 use crate::steps::Step;
 
 /// Reports every cycle once, at the link that closes it.
-pub fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+pub(crate) fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
     // A node of the graph is a component with the operation that it is asked for.
     let mut done: Vec<(usize, String)> = Vec::new();
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {

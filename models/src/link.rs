@@ -10,10 +10,13 @@
 //!        └────────────── last answer ◀── done ── retry? ─────┴──── back-off ◀─────┘
 //! ```
 
+mod attempts;
+mod company;
+mod link_settings;
+
 use std::sync::Arc;
 
-use settings::{DurationDist, Name, OneOrMany, Setting, Spanned};
-use settings::{Duration, Fraction};
+use settings::{DurationDist, Fraction, Name, Spanned};
 use sim_core::calendar::{Class, TimerId};
 use sim_core::calls::Baggage;
 use sim_core::dist::Dist;
@@ -24,131 +27,15 @@ use sim_core::slots::Admission;
 use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use crate::policies::backoff::BackoffSettings;
-use crate::policies::batch::BatchSettings;
 use crate::policies::budget::{BudgetSettings, RatioBudget};
-use crate::policies::coalesce::{CoalesceSettings, Coalescing, SameBy};
-use crate::policies::network::NetworkSettings;
-use crate::policies::not_yet::NotYet;
+use crate::policies::coalesce::Coalescing;
 use crate::policies::outcomes::OutcomeSet;
-use crate::policies::pool::{Connection, Pool, PoolSettings};
+use crate::policies::pool::{Connection, Pool};
 use crate::policies::retry::RetrySettings;
 
-/// One target of a link, with its share of the calls.
-#[derive(Clone, Debug, PartialEq, Setting)]
-#[setting(shorthand = "to")]
-pub struct TargetSettings {
-    /// The component that is called.
-    pub to: Spanned<Name>,
-    /// Its share, relative to the others'.
-    #[setting(default = 1, range = "0..=1000000")]
-    pub weight: f64,
-}
-
-/// What travels along a call beside the call itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
-pub enum Propagated {
-    /// The instant after which nobody wants the answer: expired work is dropped at dequeue and before each step.
-    Deadline,
-    /// Giving up: the callee is told to stop.
-    Cancel,
-}
-
-/// How one component (or a workload) calls another.
-#[derive(Clone, Debug, PartialEq, Setting)]
-#[setting(shorthand = "to")]
-pub struct LinkSettings {
-    /// Who is called: a name, a list of names, or a list of `{to, weight}`.
-    pub to: OneOrMany<TargetSettings>,
-    /// How long the caller waits for one attempt.
-    #[setting(live)]
-    pub timeout: Option<Duration>,
-    /// Bounds everything: waits, attempts and back-offs together.
-    #[setting(live)]
-    pub total_timeout: Option<Duration>,
-    /// Whether and how a failed attempt is made again.
-    #[setting(live)]
-    pub retry: Option<RetrySettings>,
-    /// The connections that calls over this link share.
-    pub pool: Option<PoolSettings>,
-    /// Identical calls under way share one.
-    pub coalesce: Option<CoalesceSettings>,
-    /// Many calls become one.
-    pub batch: Option<BatchSettings>,
-    /// What lies between.
-    pub network: Option<NetworkSettings>,
-    /// What travels along.
-    #[setting(default = "[]")]
-    pub propagate: Vec<Propagated>,
-    /// A second copy after a delay.
-    pub hedge: Option<NotYet>,
-    /// Stop calling what fails.
-    pub breaker: Option<NotYet>,
-    /// A bound on the rate.
-    pub rate_limit: Option<NotYet>,
-    /// A bound on the calls under way.
-    pub concurrency: Option<NotYet>,
-    /// Client-side rejection by accept rate.
-    pub throttle: Option<NotYet>,
-    /// What answers instead.
-    pub fallback: Option<NotYet>,
-}
-
-impl LinkSettings {
-    /// A link with no policies.
-    pub fn bare(to: OneOrMany<TargetSettings>) -> LinkSettings {
-        LinkSettings {
-            to,
-            timeout: None,
-            total_timeout: None,
-            retry: None,
-            pool: None,
-            coalesce: None,
-            batch: None,
-            network: None,
-            propagate: Vec::new(),
-            hedge: None,
-            breaker: None,
-            rate_limit: None,
-            concurrency: None,
-            throttle: None,
-            fallback: None,
-        }
-    }
-
-    /// Attempts that one call can make.
-    pub fn max_attempts(&self) -> u32 {
-        self.retry.as_ref().map_or(1, |r| r.max_attempts)
-    }
-
-    /// The policies in words, in the order in which they are asked.
-    pub fn in_words(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        let text = |d: &Duration| settings::values::Scalar::format(d);
-        if let Some(total) = &self.total_timeout {
-            words.push(format!("total_timeout {}", text(total)));
-        }
-        if self.coalesce.is_some() {
-            words.push("coalesce".into());
-        }
-        if let Some(batch) = &self.batch {
-            words.push(format!("batch {}/{}", batch.max, text(&batch.wait)));
-        }
-        if let Some(retry) = &self.retry {
-            let budget = if retry.budget.is_some() { " (budget)" } else { "" };
-            words.push(format!("retry ×{}{budget}", retry.max_attempts));
-        }
-        if let Some(pool) = &self.pool {
-            words.push(format!("pool {}", pool.size));
-        }
-        if let Some(timeout) = &self.timeout {
-            words.push(format!("timeout {}", text(timeout)));
-        }
-        if let Some(rtt) = self.network.as_ref().and_then(|n| n.rtt.as_ref()) {
-            words.push(format!("network {}", text(rtt)));
-        }
-        words
-    }
-}
+pub use attempts::AttemptCounts;
+use company::Members;
+pub use link_settings::{LinkSettings, Propagated, TargetSettings};
 
 /// A component that a link calls: its replicas, how the network is towards it, and its share.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,41 +61,6 @@ pub struct LinkPlan {
     pub salt: u32,
     /// Live changes that faults and knobs can make, by number.
     pub changes: Vec<(u32, LinkSettings)>,
-}
-
-/// Attempts as their caller saw them.
-#[derive(Clone, Debug, Default)]
-pub struct AttemptCounts {
-    /// Attempts made.
-    pub attempts: u64,
-    /// Those that were not the first of their call.
-    pub retries: u64,
-    /// Retries that the budget refused.
-    pub retries_refused: u64,
-    /// Attempts by how they ended.
-    pub outcomes: [u64; Outcome::COUNT],
-}
-
-impl AttemptCounts {
-    /// Attempts that have ended.
-    pub fn ended(&self) -> u64 {
-        self.outcomes.iter().sum()
-    }
-
-    /// Attempts that ended, and not well.
-    pub fn failed(&self) -> u64 {
-        self.outcomes[Outcome::Degraded as usize + 1..].iter().sum()
-    }
-
-    /// Adds another replica's.
-    pub fn merge(&mut self, other: &AttemptCounts) {
-        self.attempts += other.attempts;
-        self.retries += other.retries;
-        self.retries_refused += other.retries_refused;
-        for (a, b) in self.outcomes.iter_mut().zip(other.outcomes) {
-            *a += b;
-        }
-    }
 }
 
 /// Where a logical call stands.
@@ -244,12 +96,6 @@ struct Logical {
     phase: Phase,
     has_place: bool,
     measured: bool,
-}
-
-/// A batch that is filling, or under way: who is in it beside its leader.
-#[derive(Clone, Debug, Default)]
-struct Members {
-    followers: Vec<u32>,
 }
 
 const TIMEOUT: u8 = 0;
@@ -593,9 +439,7 @@ impl Link {
             let is_retry = record.attempts > 1;
             let measured = cx.now() >= self.measured_from;
             let slot = answer.outcome as usize;
-            for counts in
-                std::iter::once(&mut self.all).chain(if measured { Some(&mut self.measured) } else { None })
-            {
+            for counts in std::iter::once(&mut self.all).chain(if measured { Some(&mut self.measured) } else { None }) {
                 counts.attempts += 1;
                 counts.retries += is_retry as u64;
                 counts.outcomes[slot] += 1;
@@ -621,8 +465,7 @@ impl Link {
         }
         let backoff: &BackoffSettings = &self.retry().backoff;
         let jitter_looks_back = backoff.jitter == crate::policies::backoff::Jitter::Decorrelated;
-        let previous =
-            if jitter_looks_back { self.previous_backoffs.get(&index).copied().unwrap_or(0) } else { 0 };
+        let previous = if jitter_looks_back { self.previous_backoffs.get(&index).copied().unwrap_or(0) } else { 0 };
         let mut wait = backoff.wait(attempts, previous, || cx.draw(call, PURPOSE_BACKOFF));
         if jitter_looks_back {
             self.previous_backoffs.insert(index, wait);
@@ -665,77 +508,6 @@ impl Link {
         Next::Reply(record.call, answer)
     }
 
-    fn answer_followers(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId, answer: Answer) {
-        let identity = self.identity(cx, call);
-        if let Some(coalescing) = &mut self.coalescing {
-            coalescing.answered(identity.0, identity.1, index);
-        }
-        if let Some(members) = self.members.remove(&index) {
-            for follower in members.followers {
-                let then = self.finish(cx, follower, answer);
-                cx.post(then);
-            }
-        }
-    }
-
-    fn identity(&self, cx: &Cx<'_>, call: CallId) -> (u16, u64) {
-        let op = cx.profile(call).op;
-        match self.plan.settings.coalesce.as_ref().map(|c| c.by) {
-            Some(SameBy::Op) => (op, 0),
-            _ => (op, cx.baggage(call).data_key),
-        }
-    }
-
-    /// Puts a call into the batch that is filling; the one that fills it, or the timer, sends it.
-    fn join_batch(&mut self, cx: &mut Cx<'_>, index: u32, batch: &BatchSettings) -> Next {
-        self.batched += 1;
-        let leader = match self.filling {
-            None => {
-                self.batches += 1;
-                self.filling = Some(index);
-                self.members.entry(index).or_default();
-                let call = self.record(index).call;
-                if batch.max > 1 {
-                    let timer = cx.after_constant(batch.wait.0, Class::GivingUp, Timer::of(FLUSH, call));
-                    let record = self.record(index);
-                    record.phase = Phase::InBatch;
-                    record.timer = Some(timer);
-                    return Next::Wait;
-                }
-                index
-            }
-            Some(leader) => {
-                let call = self.record(index).call;
-                self.record(index).phase = Phase::Follows;
-                let members = self.members.entry(leader).or_default();
-                members.followers.push(index);
-                // A merged call is fresh if any member is.
-                let leading = self.record(leader).call;
-                if !cx.is_retry(call) {
-                    cx.set_retry(leading, false);
-                }
-                if self.members[&leader].followers.len() as u32 + 1 < batch.max {
-                    return Next::Wait;
-                }
-                leader
-            }
-        };
-        self.flush(cx, leader)
-    }
-
-    fn flush(&mut self, cx: &mut Cx<'_>, leader: u32) -> Next {
-        self.filling = None;
-        let items = self.members.get(&leader).map_or(1, |m| m.followers.len() as u32 + 1);
-        let record = self.record(leader);
-        if let Some(timer) = record.timer.take() {
-            cx.cancel(timer);
-        }
-        let call = self.record(leader).call;
-        let baggage = cx.baggage(call);
-        cx.set_baggage(call, Baggage { items, ..baggage });
-        self.attempt(cx, leader)
-    }
-
     /// Stops whatever is going on for a call: its attempt, its wait, its back-off.
     fn stop(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
         let record = self.records.get_mut(index).expect("an open call has its record");
@@ -764,13 +536,6 @@ impl Link {
                 }
             }
             Phase::Follows | Phase::InBatch | Phase::BacksOff => {}
-        }
-    }
-
-    /// Takes a call out of the company that it shares a call with; whoever follows it goes on without it.
-    fn leave_company(&mut self, index: u32) {
-        for members in self.members.values_mut() {
-            members.followers.retain(|f| *f != index);
         }
     }
 }
@@ -966,26 +731,6 @@ impl Component for Link {
 }
 
 impl Link {
-    /// The leader of a filling batch leaves it: the next member leads, with the timer that is left.
-    fn pass_on_lead(&mut self, cx: &mut Cx<'_>, index: u32) {
-        self.filling = None;
-        let Some(mut members) = self.members.remove(&index) else { return };
-        if members.followers.is_empty() {
-            return;
-        }
-        let next = members.followers.remove(0);
-        self.members.insert(next, members);
-        self.filling = Some(next);
-        let wait = self.plan.settings.batch.as_ref().map_or(0, |b| b.wait.0);
-        let began = self.record(index).since;
-        let left = (began + wait).saturating_sub(cx.now());
-        let call = self.record(next).call;
-        let timer = cx.after(left, Class::GivingUp, Timer::of(FLUSH, call));
-        let record = self.record(next);
-        record.phase = Phase::InBatch;
-        record.timer = Some(timer);
-    }
-
     /// Where the names of the targets stand, for errors.
     pub fn target_names(settings: &LinkSettings) -> Vec<&Spanned<Name>> {
         settings.to.iter().map(|t| &t.to).collect()

@@ -34,14 +34,7 @@ pub struct Slots {
 impl Slots {
     /// So many places (`None`: no limit) and that line.
     pub fn new(capacity: Option<u32>, line: Line) -> Slots {
-        Slots {
-            capacity,
-            held: Gauge::new(0, 0),
-            waiting: Gauge::new(0, 0),
-            wasted: 0,
-            measured_from: 0,
-            line,
-        }
+        Slots { capacity, held: Gauge::new(0, 0), waiting: Gauge::new(0, 0), wasted: 0, measured_from: 0, line }
     }
 
     /// Places there are; `None` where there is no limit.

@@ -214,7 +214,14 @@ impl<'a> Checks<'a> {
     }
 
     /// Something that can, but is hardly meant.
-    pub fn warning(&mut self, code: &'static str, span: settings::Span, below: &str, message: &str, help: Option<&str>) {
+    pub fn warning(
+        &mut self,
+        code: &'static str,
+        span: settings::Span,
+        below: &str,
+        message: &str,
+        help: Option<&str>,
+    ) {
         let problem = Problem::warning(code, span, message).path(self.path(below)).help_if(help.map(str::to_string));
         self.problems.push(problem);
     }

@@ -9,25 +9,33 @@
 //!                                 │ cpu: the replica's cores, shared
 //!                                 │ wait, call: holds a thread, frees an event loop
 //! ```
+//!
+//! The instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`; `check.rs` tells
+//! which settings make no sense together.
+
+mod branches;
+mod check;
+mod execute;
+mod locks;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use locks::Lock;
 use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
 use sim_core::slots::{Admission, Slots};
 use sim_core::{
-    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Profile, Span, Time,
-    Timer, To,
+    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer,
 };
 
 use crate::admission::AdmissionSettings;
 use crate::components::{Kind, Links, Site};
-use crate::link::{LinkSettings, sample};
+use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 use crate::runtimes::RuntimeSettings;
-use crate::steps::program::{Asks, Cost, Failure, Instruction, LOOPS, Names, Place, Program};
+use crate::steps::program::{Failure, Instruction, LOOPS, Names, Place, Program};
 use crate::steps::{Step, walk};
 
 /// Cores of a replica's own, or its share of its host's.
@@ -158,13 +166,6 @@ struct Strand {
     cancelled: bool,
 }
 
-/// A lock: who holds it, who waits.
-#[derive(Clone, Debug, Default)]
-struct Lock {
-    holder: Option<u32>,
-    waiting: VecDeque<(u8, u32)>,
-}
-
 /// What all replicas share; fixed but for what a live change replaces.
 #[derive(Clone, Debug)]
 struct Plan {
@@ -267,7 +268,12 @@ impl Kind for Service {
                     Step::Send(send) => (&send.link, send.op.as_ref(), send.size),
                     _ => return,
                 };
-                asks.push(crate::components::Ask { handler: Some(handler.name.as_str()), link, op, size_bytes: size.map(|s| s.0) });
+                asks.push(crate::components::Ask {
+                    handler: Some(handler.name.as_str()),
+                    link,
+                    op,
+                    size_bytes: size.map(|s| s.0),
+                });
             });
         }
         asks
@@ -352,7 +358,8 @@ impl Service {
 
     /// A call that has a worker begins.
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let place = self.plan.handlers[cx.profile(call).op as usize].expect("every operation was checked to be handled");
+        let place =
+            self.plan.handlers[cx.profile(call).op as usize].expect("every operation was checked to be handled");
         let index = self.new_strand(cx, call, place, None);
         self.strand(index).holds_worker = true;
         if self.preempts {
@@ -461,343 +468,6 @@ impl Service {
         if computes { self.compute(cx, index, left) } else { self.pass(cx, index, left, true) }
     }
 
-    fn compute(&mut self, cx: &mut Cx<'_>, index: u32, work: Span) -> Next {
-        let Some(cpu) = self.cpu else { return self.pass(cx, index, work, true) };
-        if work == 0 {
-            return self.run(cx, index);
-        }
-        let call = self.strand(index).call;
-        let job = cx.cpu(cpu, work, Timer::of(STEP, call));
-        self.strand(index).doing = Doing::Computes(job);
-        Next::Wait
-    }
-
-    /// Something that a strand waited for has come.
-    fn resume(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let now = cx.now();
-        if !self.is_loop || self.strand(index).holds_worker {
-            return self.run(cx, index);
-        }
-        if self.slots.has_room() && self.ready.is_empty() && self.slots.line.is_empty() {
-            self.slots.take(now);
-            let strand = self.strand(index);
-            strand.holds_worker = true;
-            strand.holding_since = now;
-            return self.run(cx, index);
-        }
-        self.strand(index).doing = Doing::Ready;
-        self.ready.push_back((index, now));
-        self.dispatch(cx);
-        Next::Wait
-    }
-
-    /// Executes instructions until the strand must wait or is over.
-    fn run(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let plan = self.plan.clone();
-        loop {
-            let strand = self.strand(index);
-            strand.doing = Doing::Runs;
-            let call = strand.call;
-            if strand.cancelled {
-                let answer = cx.answer(Outcome::Cancelled);
-                return self.end_task(cx, index, answer);
-            }
-            if cx.baggage(call).deadline <= cx.now() {
-                let answer = cx.answer(Outcome::Timeout);
-                return self.end_task(cx, index, answer);
-            }
-            let place = strand.place;
-            strand.place += 1;
-            match &plan.program.code[place as usize] {
-                Instruction::Cpu(dist) => {
-                    let work = sample(dist, cx, call, PURPOSE_STEP);
-                    if work > 0 {
-                        return self.compute(cx, index, work);
-                    }
-                }
-                Instruction::Wait(dist) => {
-                    let span = sample(dist, cx, call, PURPOSE_STEP);
-                    if span > 0 {
-                        return self.pass(cx, index, span, false);
-                    }
-                }
-                Instruction::Block(dist) => {
-                    let span = sample(dist, cx, call, PURPOSE_STEP);
-                    if span > 0 {
-                        return self.pass(cx, index, span, true);
-                    }
-                }
-                Instruction::Call { link, asks, .. } => {
-                    let child = self.make_call(cx, index, *link, asks, true);
-                    self.strand(index).doing = Doing::Calls(child);
-                    self.let_go(cx, index);
-                    return Next::Call(child);
-                }
-                Instruction::Send { link, asks } => {
-                    let child = self.make_call(cx, index, *link, asks, false);
-                    cx.post(Next::Call(child));
-                }
-                Instruction::Fork { branches, cost, .. } => {
-                    return self.fork(cx, index, place, branches.len() as u64, cost);
-                }
-                Instruction::Split { items, per_task, cost, .. } => {
-                    let items = items.sample_count(&mut cx.draw(call, PURPOSE_STEP));
-                    let tasks = items.div_ceil(*per_task);
-                    // How many items there are is remembered where the strand's loops are.
-                    self.strand(index).loops[LOOPS - 1] = items;
-                    return self.fork(cx, index, place, tasks, cost);
-                }
-                Instruction::EndBranch => return self.end_branch(cx, index, None),
-                Instruction::Loop { times, slot, after } => {
-                    let times = times.sample_count(&mut cx.draw(call, PURPOSE_STEP));
-                    let strand = self.strand(index);
-                    if times == 0 {
-                        strand.place = *after;
-                    } else {
-                        strand.loops[*slot as usize] = times;
-                    }
-                }
-                Instruction::Again { slot, begin } => {
-                    let strand = self.strand(index);
-                    let left = &mut strand.loops[*slot as usize];
-                    *left = left.saturating_sub(1);
-                    if *left > 0 {
-                        strand.place = *begin;
-                    }
-                }
-                Instruction::Choose { weights, places } => {
-                    let chosen = weights.sample(&mut cx.draw(call, PURPOSE_STEP));
-                    self.strand(index).place = places[chosen];
-                }
-                Instruction::Jump(place) => self.strand(index).place = *place,
-                Instruction::Lock { lock, by_priority } => {
-                    if !self.take_lock(cx, index, *lock, *by_priority) {
-                        self.let_go(cx, index);
-                        return Next::Wait;
-                    }
-                }
-                Instruction::Unlock { lock } => self.give_lock(cx, index, *lock),
-                Instruction::Reply(outcome) => {
-                    let strand = self.strand(index);
-                    if !strand.replied {
-                        strand.replied = true;
-                        let answer = cx.answer(*outcome);
-                        let twin = cx.detach(call);
-                        cx.set_ticket(twin, index + 1);
-                        self.strand(index).call = twin;
-                        cx.post(Next::Reply(call, answer));
-                    }
-                }
-                Instruction::Fail { probability, outcome } => {
-                    if *probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < *probability {
-                        let answer = cx.answer(*outcome);
-                        return self.fail(cx, index, answer);
-                    }
-                }
-                Instruction::Leak { probability } => {
-                    if *probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < *probability {
-                        self.strand(index).leaks = true;
-                    }
-                }
-                Instruction::End => {
-                    let answer = cx.answer(Outcome::Ok);
-                    return self.end_task(cx, index, answer);
-                }
-            }
-        }
-    }
-
-    fn make_call(&mut self, cx: &mut Cx<'_>, index: u32, link: u16, asks: &Asks, waits: bool) -> CallId {
-        let (node, salt) = self.links[link as usize];
-        let strand = self.strand(index);
-        let call = strand.call;
-        let ordinal = &mut strand.ordinals[(link as usize).min(7)];
-        let nth = *ordinal as u32;
-        *ordinal = ordinal.wrapping_add(1);
-        let profile = if asks.op.is_some() || asks.size_bytes.is_some() {
-            let own = cx.profile(call);
-            let op = asks.op.unwrap_or(own.op);
-            Some(cx.intern_profile(Profile { op, size_bytes: asks.size_bytes.unwrap_or(own.size_bytes) }))
-        } else {
-            None
-        };
-        let to = To { node, link: salt, ordinal: nth, profile, path: 0, is_retry: false };
-        let child = if waits { cx.call(call, to) } else { cx.call_and_forget(call, to) };
-        if let Some(key) = asks.key {
-            let baggage = cx.baggage(child);
-            cx.set_baggage(child, sim_core::Baggage { data_key: key, ..baggage });
-        }
-        child
-    }
-
-    /// Begins to start branches; what starting them costs passes in the parent.
-    fn fork(&mut self, cx: &mut Cx<'_>, index: u32, place: Place, tasks: u64, cost: &Cost) -> Next {
-        let strand = self.strand(index);
-        strand.started = 0;
-        strand.to_start = tasks;
-        strand.place = place;
-        if tasks == 0 {
-            return self.joined(cx, index);
-        }
-        if cost.each == 0 {
-            return self.start_branches(cx, index, tasks);
-        }
-        let span = if cost.staggered { cost.each } else { cost.each.saturating_mul(tasks) };
-        self.strand(index).doing = Doing::Joins;
-        if cost.on_cpu { self.compute(cx, index, span) } else { self.pass(cx, index, span, true) }
-    }
-
-    /// The cost of one start, or of all, has passed: the strand stands at its fork with branches to start.
-    fn cost_passed(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let plan = self.plan.clone();
-        let place = self.strand(index).place;
-        let cost = match &plan.program.code[place as usize] {
-            Instruction::Fork { cost, .. } | Instruction::Split { cost, .. } => *cost,
-            _ => unreachable!("only forks have branches to start"),
-        };
-        if !cost.staggered {
-            let tasks = self.strand(index).to_start;
-            return self.start_branches(cx, index, tasks);
-        }
-        let then = self.start_branches(cx, index, 1);
-        // The branch that was started may have ended the whole task.
-        if then != Next::Wait || self.strands.get(index).is_none() {
-            return then;
-        }
-        let strand = self.strand(index);
-        if (strand.started as u64) < strand.to_start {
-            return if cost.on_cpu {
-                self.compute(cx, index, cost.each)
-            } else {
-                self.pass(cx, index, cost.each, true)
-            };
-        }
-        Next::Wait
-    }
-
-    /// Starts so many of the branches; if those are the last, the strand waits for them.
-    fn start_branches(&mut self, cx: &mut Cx<'_>, index: u32, tasks: u64) -> Next {
-        let plan = self.plan.clone();
-        let place = self.strand(index).place;
-        let call = self.strand(index).call;
-        let total = self.strand(index).to_start;
-        let first = self.strand(index).started;
-        if first == 0 {
-            let needed = match &plan.program.code[place as usize] {
-                Instruction::Fork { need, .. } => (*need as u64).min(total),
-                _ => total,
-            };
-            let strand = self.strand(index);
-            strand.needed = needed as u32;
-            strand.branches = 0;
-        }
-        // All are known before the first one runs: one that ends at once must not end the fork.
-        let mut begun = Vec::with_capacity(tasks as usize);
-        for nth in first..first + tasks as u32 {
-            let frame = cx.branch(call, nth);
-            let (begin, items) = match &plan.program.code[place as usize] {
-                Instruction::Fork { branches, .. } => (branches[nth as usize], 0),
-                Instruction::Split { body, per_task, .. } => {
-                    let items = self.strand(index).loops[LOOPS - 1];
-                    (*body, (items - nth as u64 * per_task).min(*per_task))
-                }
-                _ => unreachable!("only forks have branches to start"),
-            };
-            let branch = self.new_strand(cx, frame, begin, Some(index));
-            self.strand(branch).loops[0] = items;
-            begun.push(branch);
-        }
-        let strand = self.strand(index);
-        strand.started += tasks as u32;
-        strand.branches += tasks as u32;
-        let all_started = strand.started as u64 == strand.to_start;
-        if all_started {
-            strand.doing = Doing::Joins;
-            self.let_go(cx, index);
-        }
-        for branch in begun {
-            if self.strands.get(branch).is_none() {
-                continue;
-            }
-            let then = if self.is_loop { self.resume(cx, branch) } else { self.run(cx, branch) };
-            cx.post(then);
-        }
-        Next::Wait
-    }
-
-    /// A branch is over, well or with a failure.
-    fn end_branch(&mut self, cx: &mut Cx<'_>, index: u32, failure: Option<Answer>) -> Next {
-        self.drop_locks(cx, index);
-        if self.is_loop {
-            self.release(cx, index);
-        }
-        let branch = self.strands.remove(index).expect("it just ended");
-        cx.end_branch(branch.call);
-        let parent = branch.parent.expect("a branch has a parent");
-        let strand = self.strand(parent);
-        strand.branches -= 1;
-        if failure.is_none() {
-            strand.needed -= 1;
-        }
-        let to_come = strand.to_start - strand.started as u64;
-        let still_possible = strand.needed as u64 <= strand.branches as u64 + to_come;
-        let then = if strand.needed == 0 && strand.started > 0 {
-            self.give_up_branches(cx, parent);
-            self.joined_later(cx, parent)
-        } else if !still_possible {
-            self.fail(cx, parent, failure.expect("only a failure makes it impossible"))
-        } else {
-            Next::Wait
-        };
-        if self.is_loop {
-            self.dispatch(cx);
-        }
-        then
-    }
-
-    /// Enough branches have succeeded: the strand goes on behind its fork.
-    fn joined_later(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        // While starts are still being paid for, they are stopped.
-        self.stop(cx, index);
-        let place = self.after_fork(index);
-        self.strand(index).place = place;
-        self.resume(cx, index)
-    }
-
-    fn joined(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let place = self.after_fork(index);
-        self.strand(index).place = place;
-        self.run(cx, index)
-    }
-
-    fn after_fork(&mut self, index: u32) -> Place {
-        let place = self.strand(index).place;
-        match &self.plan.program.code[place as usize] {
-            Instruction::Fork { after, .. } | Instruction::Split { after, .. } => *after,
-            _ => unreachable!("only forks are joined"),
-        }
-    }
-
-    /// The branches of a strand that are still going are given up, and theirs.
-    fn give_up_branches(&mut self, cx: &mut Cx<'_>, index: u32) {
-        if self.strand(index).branches == 0 {
-            return;
-        }
-        let branches: Vec<u32> =
-            self.strands.iter().filter(|(_, s)| s.parent == Some(index)).map(|(i, _)| i).collect();
-        for branch in branches {
-            self.give_up_branches(cx, branch);
-            self.stop(cx, branch);
-            self.drop_locks(cx, branch);
-            if self.is_loop {
-                self.release(cx, branch);
-            }
-            let gone = self.strands.remove(branch).expect("just found");
-            cx.end_branch(gone.call);
-        }
-        self.strand(index).branches = 0;
-    }
-
     /// Ends what a strand is in the middle of.
     fn stop(&mut self, cx: &mut Cx<'_>, index: u32) {
         let strand = self.strand(index);
@@ -870,39 +540,6 @@ impl Service {
         };
         self.dispatch(cx);
         then
-    }
-
-    fn take_lock(&mut self, cx: &mut Cx<'_>, index: u32, lock: u16, by_priority: bool) -> bool {
-        let call = self.strand(index).call;
-        let entry = &mut self.locks[lock as usize];
-        if entry.holder.is_none() {
-            entry.holder = Some(index);
-            return true;
-        }
-        let priority = if by_priority { cx.priority(call) } else { 0 };
-        let at = entry.waiting.iter().position(|(p, _)| *p > priority).unwrap_or(entry.waiting.len());
-        entry.waiting.insert(at, (priority, index));
-        self.strand(index).doing = Doing::WaitsForLock(lock);
-        false
-    }
-
-    fn give_lock(&mut self, cx: &mut Cx<'_>, index: u32, lock: u16) {
-        let entry = &mut self.locks[lock as usize];
-        if entry.holder != Some(index) {
-            return;
-        }
-        entry.holder = None;
-        if let Some((_, next)) = entry.waiting.pop_front() {
-            entry.holder = Some(next);
-            let then = self.resume(cx, next);
-            cx.post(then);
-        }
-    }
-
-    fn drop_locks(&mut self, cx: &mut Cx<'_>, index: u32) {
-        for lock in 0..self.locks.len() {
-            self.give_lock(cx, index, lock as u16);
-        }
     }
 
     /// A more important call interrupts the least important one that is served, if there is one less important.
@@ -1083,96 +720,5 @@ fn passed_on(outcome: Outcome) -> Outcome {
         Outcome::Overload | Outcome::RateLimited => Outcome::Overload,
         Outcome::Error | Outcome::ClientError => Outcome::Error,
         _ => Outcome::Unavailable,
-    }
-}
-
-mod check {
-    //! What only makes sense together.
-
-    use super::*;
-    use crate::components::Checks;
-    use crate::steps::{CallStep, ChoiceSettings, SendStep};
-
-    pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
-        let links: Vec<&str> = settings.calls.names().collect();
-        let mut used = vec![false; links.len()];
-        let mut uses_cpu = None;
-        for handler in &settings.handlers {
-            let path = format!("handlers.{}", handler.name);
-            walk(&handler.value, &mut |step| match step {
-                Step::Cpu(_) => uses_cpu = uses_cpu.or(Some(handler.name_span)),
-                Step::Call(CallStep { link, .. }) | Step::Send(SendStep { link, .. }) => {
-                    match links.iter().position(|l| *l == link.as_str()) {
-                        Some(at) => used[at] = true,
-                        None => checks.unknown_name("unknown_link", link, "link of this component's `calls`", &links),
-                    }
-                }
-                Step::Choose(choices) if choices.iter().all(|c: &ChoiceSettings| c.weight == 0.0) => {
-                    checks.error("no_weight", handler.name_span, &path, "all choices have weight 0", None);
-                }
-                _ => {}
-            });
-            if loops(&handler.value) > LOOPS - 1 {
-                let message = format!("`repeat` can be nested {} deep", LOOPS - 1);
-                checks.error("too_deep", handler.name_span, &path, &message, None);
-            }
-            inner_replies(&handler.value, false, &mut || {
-                let message = "`reply` inside a branch: branches end with their parallel step";
-                checks.error("reply_in_branch", handler.name_span, &path, message, Some("put `reply` outside of it"));
-            });
-        }
-        for (entry, used) in settings.calls.iter().zip(used) {
-            if !used {
-                let path = format!("calls.{}", entry.name);
-                let message = format!("no handler calls over `{}`", entry.name);
-                checks.warning("unused_link", entry.name_span, &path, &message, Some("remove it, or call over it"));
-            }
-        }
-        if let Some(span) = uses_cpu
-            && settings.cpu.is_none()
-            && settings.hosts.is_none()
-        {
-            let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
-            checks.error("no_cpu", span, "handlers", "a `cpu` step needs cores, and this service has none", Some(help));
-        }
-        if matches!(settings.runtime, RuntimeSettings::Unlimited)
-            && settings.admission.queue.is_some()
-        {
-            let message = "`admission.queue` has no effect: with runtime `unlimited` nothing ever waits";
-            checks.error("no_effect", checks.span(), "admission.queue", message, Some("remove it, or choose a runtime with workers"));
-        }
-        if settings.admission.preempts() && settings.runtime.is_loop() {
-            let message = "an event loop runs each piece of code to its end: nothing can be preempted";
-            checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
-        }
-    }
-
-    fn loops(steps: &[Step]) -> usize {
-        let inside = |steps: &[Step]| loops(steps);
-        steps
-            .iter()
-            .map(|step| match step {
-                Step::Repeat { steps, .. } => 1 + inside(steps),
-                Step::Split(split) => 1 + inside(&split.each),
-                Step::Lock { steps, .. } => inside(steps),
-                Step::Parallel(p) => p.branches.iter().map(|b| inside(b)).max().unwrap_or(0),
-                Step::Choose(c) => c.iter().map(|c| inside(&c.steps)).max().unwrap_or(0),
-                _ => 0,
-            })
-            .max()
-            .unwrap_or(0)
-    }
-
-    fn inner_replies(steps: &[Step], in_branch: bool, found: &mut impl FnMut()) {
-        for step in steps {
-            match step {
-                Step::Reply(_) if in_branch => found(),
-                Step::Parallel(p) => p.branches.iter().for_each(|b| inner_replies(b, true, found)),
-                Step::Split(s) => inner_replies(&s.each, true, found),
-                Step::Repeat { steps, .. } | Step::Lock { steps, .. } => inner_replies(steps, in_branch, found),
-                Step::Choose(c) => c.iter().for_each(|c| inner_replies(&c.steps, in_branch, found)),
-                _ => {}
-            }
-        }
     }
 }

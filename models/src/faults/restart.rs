@@ -21,7 +21,11 @@ impl Fault for Settings {
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<kill::Acting> {
         let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;
         if scene.lasts.is_some() {
-            scene.error("no_effect", self.component.span, "`for` has no effect on `restart`: it lasts as long as `start_up`");
+            scene.error(
+                "no_effect",
+                self.component.span,
+                "`for` has no effect on `restart`: it lasts as long as `start_up`",
+            );
         }
         let component = &scene.directory.components[scene.directory.component(self.component.as_str())?];
         Some(kill::Acting { nodes, replaced_after: Some(0), start_up: component.start_up.clone() })

@@ -56,20 +56,14 @@ impl Fault for Settings {
     }
 
     fn words(&self) -> String {
-        let changes: Vec<String> = self
-            .changes
-            .iter()
-            .map(|c| format!("{} = {}", c.name, c.value.as_text().unwrap_or("…")))
-            .collect();
+        let changes: Vec<String> =
+            self.changes.iter().map(|c| format!("{} = {}", c.name, c.value.as_text().unwrap_or("…"))).collect();
         format!("set {}", changes.join(", "))
     }
 
     fn targets(&self) -> Vec<String> {
-        let mut targets: Vec<String> = self
-            .changes
-            .iter()
-            .filter_map(|c| c.name.split('.').nth(1).map(str::to_string))
-            .collect();
+        let mut targets: Vec<String> =
+            self.changes.iter().filter_map(|c| c.name.split('.').nth(1).map(str::to_string)).collect();
         targets.dedup();
         targets
     }

@@ -74,7 +74,11 @@ impl BackoffSettings {
                 for _ in 0..n.min(256) {
                     wait *= factor;
                 }
-                (base.0, max.map_or(Span::MAX, |m| m.0), if wait >= 1e18 { 1_000_000_000_000_000_000 } else { wait as Span })
+                (
+                    base.0,
+                    max.map_or(Span::MAX, |m| m.0),
+                    if wait >= 1e18 { 1_000_000_000_000_000_000 } else { wait as Span },
+                )
             }
         };
         let plain = plain.min(cap);
@@ -102,7 +106,9 @@ impl BackoffSettings {
                 };
                 (0..failures).fold(base, |wait, _| wait.saturating_mul(3)).min(cap)
             }
-            _ => BackoffSettings { jitter: Jitter::None, ..self.clone() }.wait(failures, 0, || unreachable!("no jitter")),
+            _ => {
+                BackoffSettings { jitter: Jitter::None, ..self.clone() }.wait(failures, 0, || unreachable!("no jitter"))
+            }
         }
     }
 }
@@ -124,9 +130,7 @@ mod tests {
 
     #[test]
     fn plain_waits_follow_their_formulas() {
-        let waits = |text: &str| -> Vec<Span> {
-            (1..=5).map(|n| backoff(text).wait(n, 0, || draws(n)) / MS).collect()
-        };
+        let waits = |text: &str| -> Vec<Span> { (1..=5).map(|n| backoff(text).wait(n, 0, || draws(n)) / MS).collect() };
         assert_eq!(waits("none"), [0, 0, 0, 0, 0]);
         assert_eq!(waits("{fixed: 30ms}"), [30, 30, 30, 30, 30]);
         assert_eq!(waits("{linear: {base: 10ms, max: 40ms}}"), [10, 20, 30, 40, 40]);

@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use settings::{Duration, Setting};
 use settings::DurationDist;
+use settings::{Duration, Setting};
 use sim_core::line::{Discipline, Line};
 use sim_core::slots::Slots;
 use sim_core::{Span, Time};
@@ -20,7 +20,6 @@ pub enum PoolOrder {
     /// The one that came last.
     Lifo,
 }
-
 
 /// A connection pool.
 #[derive(Clone, Debug, PartialEq, Setting)]

@@ -4,9 +4,9 @@
 //! number, its place in the program, and nothing is allocated while it runs.
 
 use sim_core::Outcome;
+use sim_core::Span;
 use sim_core::dist::Dist;
 use sim_core::keys::AliasTable;
-use sim_core::Span;
 
 use super::{CallStep, CostModel, CostOn, Need, OnFailure, SendStep, Step};
 
@@ -141,11 +141,8 @@ impl Program {
             Step::Block(dist) => self.code.push(Instruction::Block(dist.0.clone())),
             Step::Call(call) => self.call(call, names, depth),
             Step::Send(SendStep { link, op, key, size }) => {
-                let asks = Asks {
-                    op: op.as_ref().map(|op| names.op(op.as_str())),
-                    key: *key,
-                    size_bytes: size.map(|s| s.0),
-                };
+                let asks =
+                    Asks { op: op.as_ref().map(|op| names.op(op.as_str())), key: *key, size_bytes: size.map(|s| s.0) };
                 self.code.push(Instruction::Send { link: names.link(link.as_str()), asks });
             }
             Step::Parallel(parallel) => {

@@ -163,11 +163,13 @@ impl Setting for TraceSettings {
             return cx.refuse(problem);
         };
         let mut column = |key: &str, name: &str| -> Option<Vec<String>> {
-            files.column(&columns.file, name).map_err(|why| {
-                let span = node.entry(key).map_or(node.span, |e| e.value.span);
-                cx.report(Problem::error("bad_table", span, why));
-            })
-            .ok()
+            files
+                .column(&columns.file, name)
+                .map_err(|why| {
+                    let span = node.entry(key).map_or(node.span, |e| e.value.span);
+                    cx.report(Problem::error("bad_table", span, why));
+                })
+                .ok()
         };
         let times = column("time_column", &columns.time_column)?;
         let ops = match &columns.op_column {
@@ -266,11 +268,9 @@ impl Source {
                 Gaps::Modulated { state: states.len() - 1, states: Arc::new(states), until: 0.0 }
             }
             Process::Once { count, at } => Gaps::Once { at: (zero as i64 + at.0).max(0) as Time, left: count.0 },
-            Process::Trace(trace) => Gaps::Trace {
-                requests: trace.requests.clone(),
-                sorts: Arc::new(Vec::new()),
-                next: 0,
-            },
+            Process::Trace(trace) => {
+                Gaps::Trace { requests: trace.requests.clone(), sorts: Arc::new(Vec::new()), next: 0 }
+            }
             Process::Closed { .. } | Process::Connections { .. } => return None,
         };
         Some(Source { gaps, shape, stream, zero, surge: 1.0 })

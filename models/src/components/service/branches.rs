@@ -1,0 +1,175 @@
+//! Branches of a handler side by side: starting them, what starting them costs, and waiting for enough of them.
+
+use sim_core::{Answer, Cx, Next};
+
+use super::{Doing, Service};
+use crate::steps::program::{Cost, Instruction, LOOPS, Place};
+
+impl Service {
+    /// Begins to start branches; what starting them costs passes in the parent.
+    pub(super) fn fork(&mut self, cx: &mut Cx<'_>, index: u32, place: Place, tasks: u64, cost: &Cost) -> Next {
+        let strand = self.strand(index);
+        strand.started = 0;
+        strand.to_start = tasks;
+        strand.place = place;
+        if tasks == 0 {
+            return self.joined(cx, index);
+        }
+        if cost.each == 0 {
+            return self.start_branches(cx, index, tasks);
+        }
+        let span = if cost.staggered { cost.each } else { cost.each.saturating_mul(tasks) };
+        self.strand(index).doing = Doing::Joins;
+        if cost.on_cpu { self.compute(cx, index, span) } else { self.pass(cx, index, span, true) }
+    }
+
+    /// The cost of one start, or of all, has passed: the strand stands at its fork with branches to start.
+    pub(super) fn cost_passed(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let plan = self.plan.clone();
+        let place = self.strand(index).place;
+        let cost = match &plan.program.code[place as usize] {
+            Instruction::Fork { cost, .. } | Instruction::Split { cost, .. } => *cost,
+            _ => unreachable!("only forks have branches to start"),
+        };
+        if !cost.staggered {
+            let tasks = self.strand(index).to_start;
+            return self.start_branches(cx, index, tasks);
+        }
+        let then = self.start_branches(cx, index, 1);
+        // The branch that was started may have ended the whole task.
+        if then != Next::Wait || self.strands.get(index).is_none() {
+            return then;
+        }
+        let strand = self.strand(index);
+        if (strand.started as u64) < strand.to_start {
+            return if cost.on_cpu {
+                self.compute(cx, index, cost.each)
+            } else {
+                self.pass(cx, index, cost.each, true)
+            };
+        }
+        Next::Wait
+    }
+
+    /// Starts so many of the branches; if those are the last, the strand waits for them.
+    pub(super) fn start_branches(&mut self, cx: &mut Cx<'_>, index: u32, tasks: u64) -> Next {
+        let plan = self.plan.clone();
+        let place = self.strand(index).place;
+        let call = self.strand(index).call;
+        let total = self.strand(index).to_start;
+        let first = self.strand(index).started;
+        if first == 0 {
+            let needed = match &plan.program.code[place as usize] {
+                Instruction::Fork { need, .. } => (*need as u64).min(total),
+                _ => total,
+            };
+            let strand = self.strand(index);
+            strand.needed = needed as u32;
+            strand.branches = 0;
+        }
+        // All are known before the first one runs: one that ends at once must not end the fork.
+        let mut begun = Vec::with_capacity(tasks as usize);
+        for nth in first..first + tasks as u32 {
+            let frame = cx.branch(call, nth);
+            let (begin, items) = match &plan.program.code[place as usize] {
+                Instruction::Fork { branches, .. } => (branches[nth as usize], 0),
+                Instruction::Split { body, per_task, .. } => {
+                    let items = self.strand(index).loops[LOOPS - 1];
+                    (*body, (items - nth as u64 * per_task).min(*per_task))
+                }
+                _ => unreachable!("only forks have branches to start"),
+            };
+            let branch = self.new_strand(cx, frame, begin, Some(index));
+            self.strand(branch).loops[0] = items;
+            begun.push(branch);
+        }
+        let strand = self.strand(index);
+        strand.started += tasks as u32;
+        strand.branches += tasks as u32;
+        let all_started = strand.started as u64 == strand.to_start;
+        if all_started {
+            strand.doing = Doing::Joins;
+            self.let_go(cx, index);
+        }
+        for branch in begun {
+            if self.strands.get(branch).is_none() {
+                continue;
+            }
+            let then = if self.is_loop { self.resume(cx, branch) } else { self.run(cx, branch) };
+            cx.post(then);
+        }
+        Next::Wait
+    }
+
+    /// A branch is over, well or with a failure.
+    pub(super) fn end_branch(&mut self, cx: &mut Cx<'_>, index: u32, failure: Option<Answer>) -> Next {
+        self.drop_locks(cx, index);
+        if self.is_loop {
+            self.release(cx, index);
+        }
+        let branch = self.strands.remove(index).expect("it just ended");
+        cx.end_branch(branch.call);
+        let parent = branch.parent.expect("a branch has a parent");
+        let strand = self.strand(parent);
+        strand.branches -= 1;
+        if failure.is_none() {
+            strand.needed -= 1;
+        }
+        let to_come = strand.to_start - strand.started as u64;
+        let still_possible = strand.needed as u64 <= strand.branches as u64 + to_come;
+        let then = if strand.needed == 0 && strand.started > 0 {
+            self.give_up_branches(cx, parent);
+            self.joined_later(cx, parent)
+        } else if !still_possible {
+            self.fail(cx, parent, failure.expect("only a failure makes it impossible"))
+        } else {
+            Next::Wait
+        };
+        if self.is_loop {
+            self.dispatch(cx);
+        }
+        then
+    }
+
+    /// Enough branches have succeeded: the strand goes on behind its fork.
+    pub(super) fn joined_later(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        // While starts are still being paid for, they are stopped.
+        self.stop(cx, index);
+        let place = self.after_fork(index);
+        self.strand(index).place = place;
+        self.resume(cx, index)
+    }
+
+    pub(super) fn joined(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let place = self.after_fork(index);
+        self.strand(index).place = place;
+        self.run(cx, index)
+    }
+
+    pub(super) fn after_fork(&mut self, index: u32) -> Place {
+        let place = self.strand(index).place;
+        match &self.plan.program.code[place as usize] {
+            Instruction::Fork { after, .. } | Instruction::Split { after, .. } => *after,
+            _ => unreachable!("only forks are joined"),
+        }
+    }
+
+    /// The branches of a strand that are still going are given up, and theirs.
+    pub(super) fn give_up_branches(&mut self, cx: &mut Cx<'_>, index: u32) {
+        if self.strand(index).branches == 0 {
+            return;
+        }
+        let branches: Vec<u32> = self.strands.iter().filter(|(_, s)| s.parent == Some(index)).map(|(i, _)| i).collect();
+        for branch in branches {
+            self.give_up_branches(cx, branch);
+            self.stop(cx, branch);
+            self.drop_locks(cx, branch);
+            if self.is_loop {
+                self.release(cx, branch);
+            }
+            let gone = self.strands.remove(branch).expect("just found");
+            cx.end_branch(gone.call);
+        }
+        self.strand(index).branches = 0;
+    }
+}

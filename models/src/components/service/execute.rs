@@ -1,0 +1,178 @@
+//! Instructions of a handler, one after the other, until the strand must wait.
+
+use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Timer, To};
+
+use super::{Doing, PURPOSE_STEP, STEP, Service};
+use crate::link::sample;
+use crate::steps::program::{Asks, Instruction, LOOPS};
+
+impl Service {
+    pub(super) fn compute(&mut self, cx: &mut Cx<'_>, index: u32, work: Span) -> Next {
+        let Some(cpu) = self.cpu else { return self.pass(cx, index, work, true) };
+        if work == 0 {
+            return self.run(cx, index);
+        }
+        let call = self.strand(index).call;
+        let job = cx.cpu(cpu, work, Timer::of(STEP, call));
+        self.strand(index).doing = Doing::Computes(job);
+        Next::Wait
+    }
+
+    /// Something that a strand waited for has come.
+    pub(super) fn resume(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let now = cx.now();
+        if !self.is_loop || self.strand(index).holds_worker {
+            return self.run(cx, index);
+        }
+        if self.slots.has_room() && self.ready.is_empty() && self.slots.line.is_empty() {
+            self.slots.take(now);
+            let strand = self.strand(index);
+            strand.holds_worker = true;
+            strand.holding_since = now;
+            return self.run(cx, index);
+        }
+        self.strand(index).doing = Doing::Ready;
+        self.ready.push_back((index, now));
+        self.dispatch(cx);
+        Next::Wait
+    }
+
+    /// Executes instructions until the strand must wait or is over.
+    pub(super) fn run(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let plan = self.plan.clone();
+        loop {
+            let strand = self.strand(index);
+            strand.doing = Doing::Runs;
+            let call = strand.call;
+            if strand.cancelled {
+                let answer = cx.answer(Outcome::Cancelled);
+                return self.end_task(cx, index, answer);
+            }
+            if cx.baggage(call).deadline <= cx.now() {
+                let answer = cx.answer(Outcome::Timeout);
+                return self.end_task(cx, index, answer);
+            }
+            let place = strand.place;
+            strand.place += 1;
+            match &plan.program.code[place as usize] {
+                Instruction::Cpu(dist) => {
+                    let work = sample(dist, cx, call, PURPOSE_STEP);
+                    if work > 0 {
+                        return self.compute(cx, index, work);
+                    }
+                }
+                Instruction::Wait(dist) => {
+                    let span = sample(dist, cx, call, PURPOSE_STEP);
+                    if span > 0 {
+                        return self.pass(cx, index, span, false);
+                    }
+                }
+                Instruction::Block(dist) => {
+                    let span = sample(dist, cx, call, PURPOSE_STEP);
+                    if span > 0 {
+                        return self.pass(cx, index, span, true);
+                    }
+                }
+                Instruction::Call { link, asks, .. } => {
+                    let child = self.make_call(cx, index, *link, asks, true);
+                    self.strand(index).doing = Doing::Calls(child);
+                    self.let_go(cx, index);
+                    return Next::Call(child);
+                }
+                Instruction::Send { link, asks } => {
+                    let child = self.make_call(cx, index, *link, asks, false);
+                    cx.post(Next::Call(child));
+                }
+                Instruction::Fork { branches, cost, .. } => {
+                    return self.fork(cx, index, place, branches.len() as u64, cost);
+                }
+                Instruction::Split { items, per_task, cost, .. } => {
+                    let items = items.sample_count(&mut cx.draw(call, PURPOSE_STEP));
+                    let tasks = items.div_ceil(*per_task);
+                    // How many items there are is remembered where the strand's loops are.
+                    self.strand(index).loops[LOOPS - 1] = items;
+                    return self.fork(cx, index, place, tasks, cost);
+                }
+                Instruction::EndBranch => return self.end_branch(cx, index, None),
+                Instruction::Loop { times, slot, after } => {
+                    let times = times.sample_count(&mut cx.draw(call, PURPOSE_STEP));
+                    let strand = self.strand(index);
+                    if times == 0 {
+                        strand.place = *after;
+                    } else {
+                        strand.loops[*slot as usize] = times;
+                    }
+                }
+                Instruction::Again { slot, begin } => {
+                    let strand = self.strand(index);
+                    let left = &mut strand.loops[*slot as usize];
+                    *left = left.saturating_sub(1);
+                    if *left > 0 {
+                        strand.place = *begin;
+                    }
+                }
+                Instruction::Choose { weights, places } => {
+                    let chosen = weights.sample(&mut cx.draw(call, PURPOSE_STEP));
+                    self.strand(index).place = places[chosen];
+                }
+                Instruction::Jump(place) => self.strand(index).place = *place,
+                Instruction::Lock { lock, by_priority } => {
+                    if !self.take_lock(cx, index, *lock, *by_priority) {
+                        self.let_go(cx, index);
+                        return Next::Wait;
+                    }
+                }
+                Instruction::Unlock { lock } => self.give_lock(cx, index, *lock),
+                Instruction::Reply(outcome) => {
+                    let strand = self.strand(index);
+                    if !strand.replied {
+                        strand.replied = true;
+                        let answer = cx.answer(*outcome);
+                        let twin = cx.detach(call);
+                        cx.set_ticket(twin, index + 1);
+                        self.strand(index).call = twin;
+                        cx.post(Next::Reply(call, answer));
+                    }
+                }
+                Instruction::Fail { probability, outcome } => {
+                    if *probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < *probability {
+                        let answer = cx.answer(*outcome);
+                        return self.fail(cx, index, answer);
+                    }
+                }
+                Instruction::Leak { probability } => {
+                    if *probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < *probability {
+                        self.strand(index).leaks = true;
+                    }
+                }
+                Instruction::End => {
+                    let answer = cx.answer(Outcome::Ok);
+                    return self.end_task(cx, index, answer);
+                }
+            }
+        }
+    }
+
+    pub(super) fn make_call(&mut self, cx: &mut Cx<'_>, index: u32, link: u16, asks: &Asks, waits: bool) -> CallId {
+        let (node, salt) = self.links[link as usize];
+        let strand = self.strand(index);
+        let call = strand.call;
+        let ordinal = &mut strand.ordinals[(link as usize).min(7)];
+        let nth = *ordinal as u32;
+        *ordinal = ordinal.wrapping_add(1);
+        let profile = if asks.op.is_some() || asks.size_bytes.is_some() {
+            let own = cx.profile(call);
+            let op = asks.op.unwrap_or(own.op);
+            Some(cx.intern_profile(Profile { op, size_bytes: asks.size_bytes.unwrap_or(own.size_bytes) }))
+        } else {
+            None
+        };
+        let to = To { node, link: salt, ordinal: nth, profile, path: 0, is_retry: false };
+        let child = if waits { cx.call(call, to) } else { cx.call_and_forget(call, to) };
+        if let Some(key) = asks.key {
+            let baggage = cx.baggage(child);
+            cx.set_baggage(child, sim_core::Baggage { data_key: key, ..baggage });
+        }
+        child
+    }
+}

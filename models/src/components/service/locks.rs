@@ -1,0 +1,49 @@
+//! Locks within a replica: who holds each, who waits for it.
+
+use std::collections::VecDeque;
+
+use sim_core::Cx;
+
+use super::{Doing, Service};
+
+/// A lock: who holds it, who waits.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lock {
+    pub(super) holder: Option<u32>,
+    pub(super) waiting: VecDeque<(u8, u32)>,
+}
+
+impl Service {
+    pub(super) fn take_lock(&mut self, cx: &mut Cx<'_>, index: u32, lock: u16, by_priority: bool) -> bool {
+        let call = self.strand(index).call;
+        let entry = &mut self.locks[lock as usize];
+        if entry.holder.is_none() {
+            entry.holder = Some(index);
+            return true;
+        }
+        let priority = if by_priority { cx.priority(call) } else { 0 };
+        let at = entry.waiting.iter().position(|(p, _)| *p > priority).unwrap_or(entry.waiting.len());
+        entry.waiting.insert(at, (priority, index));
+        self.strand(index).doing = Doing::WaitsForLock(lock);
+        false
+    }
+
+    pub(super) fn give_lock(&mut self, cx: &mut Cx<'_>, index: u32, lock: u16) {
+        let entry = &mut self.locks[lock as usize];
+        if entry.holder != Some(index) {
+            return;
+        }
+        entry.holder = None;
+        if let Some((_, next)) = entry.waiting.pop_front() {
+            entry.holder = Some(next);
+            let then = self.resume(cx, next);
+            cx.post(then);
+        }
+    }
+
+    pub(super) fn drop_locks(&mut self, cx: &mut Cx<'_>, index: u32) {
+        for lock in 0..self.locks.len() {
+            self.give_lock(cx, index, lock as u16);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Calls that share one: those that were found to be identical, and those of a batch.
+
+use sim_core::calendar::Class;
+use sim_core::calls::Baggage;
+use sim_core::{Answer, CallId, Cx, Next, Timer};
+
+use super::{FLUSH, Link, Phase};
+use crate::policies::batch::BatchSettings;
+use crate::policies::coalesce::SameBy;
+
+/// A batch that is filling, or under way: who is in it beside its leader.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members {
+    pub(super) followers: Vec<u32>,
+}
+
+impl Link {
+    pub(super) fn answer_followers(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId, answer: Answer) {
+        let identity = self.identity(cx, call);
+        if let Some(coalescing) = &mut self.coalescing {
+            coalescing.answered(identity.0, identity.1, index);
+        }
+        if let Some(members) = self.members.remove(&index) {
+            for follower in members.followers {
+                let then = self.finish(cx, follower, answer);
+                cx.post(then);
+            }
+        }
+    }
+
+    pub(super) fn identity(&self, cx: &Cx<'_>, call: CallId) -> (u16, u64) {
+        let op = cx.profile(call).op;
+        match self.plan.settings.coalesce.as_ref().map(|c| c.by) {
+            Some(SameBy::Op) => (op, 0),
+            _ => (op, cx.baggage(call).data_key),
+        }
+    }
+
+    /// Puts a call into the batch that is filling; the one that fills it, or the timer, sends it.
+    pub(super) fn join_batch(&mut self, cx: &mut Cx<'_>, index: u32, batch: &BatchSettings) -> Next {
+        self.batched += 1;
+        let leader = match self.filling {
+            None => {
+                self.batches += 1;
+                self.filling = Some(index);
+                self.members.entry(index).or_default();
+                let call = self.record(index).call;
+                if batch.max > 1 {
+                    let timer = cx.after_constant(batch.wait.0, Class::GivingUp, Timer::of(FLUSH, call));
+                    let record = self.record(index);
+                    record.phase = Phase::InBatch;
+                    record.timer = Some(timer);
+                    return Next::Wait;
+                }
+                index
+            }
+            Some(leader) => {
+                let call = self.record(index).call;
+                self.record(index).phase = Phase::Follows;
+                let members = self.members.entry(leader).or_default();
+                members.followers.push(index);
+                // A merged call is fresh if any member is.
+                let leading = self.record(leader).call;
+                if !cx.is_retry(call) {
+                    cx.set_retry(leading, false);
+                }
+                if self.members[&leader].followers.len() as u32 + 1 < batch.max {
+                    return Next::Wait;
+                }
+                leader
+            }
+        };
+        self.flush(cx, leader)
+    }
+
+    pub(super) fn flush(&mut self, cx: &mut Cx<'_>, leader: u32) -> Next {
+        self.filling = None;
+        let items = self.members.get(&leader).map_or(1, |m| m.followers.len() as u32 + 1);
+        let record = self.record(leader);
+        if let Some(timer) = record.timer.take() {
+            cx.cancel(timer);
+        }
+        let call = self.record(leader).call;
+        let baggage = cx.baggage(call);
+        cx.set_baggage(call, Baggage { items, ..baggage });
+        self.attempt(cx, leader)
+    }
+
+    /// Takes a call out of the company that it shares a call with; whoever follows it goes on without it.
+    pub(super) fn leave_company(&mut self, index: u32) {
+        for members in self.members.values_mut() {
+            members.followers.retain(|f| *f != index);
+        }
+    }
+
+    /// The leader of a filling batch leaves it: the next member leads, with the timer that is left.
+    pub(super) fn pass_on_lead(&mut self, cx: &mut Cx<'_>, index: u32) {
+        self.filling = None;
+        let Some(mut members) = self.members.remove(&index) else { return };
+        if members.followers.is_empty() {
+            return;
+        }
+        let next = members.followers.remove(0);
+        self.members.insert(next, members);
+        self.filling = Some(next);
+        let wait = self.plan.settings.batch.as_ref().map_or(0, |b| b.wait.0);
+        let began = self.record(index).since;
+        let left = (began + wait).saturating_sub(cx.now());
+        let call = self.record(next).call;
+        let timer = cx.after(left, Class::GivingUp, Timer::of(FLUSH, call));
+        let record = self.record(next);
+        record.phase = Phase::InBatch;
+        record.timer = Some(timer);
+    }
+}

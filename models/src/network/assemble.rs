@@ -1,0 +1,134 @@
+//! The nodes themselves: the director of the faults, workloads, components, links.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use settings::{Problem, Problems};
+use sim_core::keys::AliasTable;
+use sim_core::random::{Stream, hash};
+use sim_core::{Engine, NodeId, Profile, Span, Time};
+
+use super::{Directory, LinkEntry};
+use crate::components::{Node, Site};
+use crate::faults::{Breaking, Director, Planned, Scene};
+use crate::link::{Link, LinkPlan, LinkSettings};
+use crate::scenario::Scenario;
+use crate::workloads::arrivals::Process;
+use crate::workloads::shape::Shape;
+use crate::workloads::{Sort, Workload, WorkloadPlan};
+
+pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mut Problems) -> Director {
+    let mut planned = Vec::new();
+    for (number, fault) in scenario.faults.iter().enumerate() {
+        let at = directory.zero as i64 + fault.value.at.0;
+        if at < 0 {
+            let message = "this is before the warm-up begins";
+            problems.push(Problem::error("too_early", fault.span, message).path(fault.path.clone()));
+            continue;
+        }
+        let lasts = fault.value.r#for.map(|d| d.0);
+        let mut scene =
+            Scene { directory, problems, span: fault.span, path: fault.path.clone(), number: number as u32, lasts };
+        if let Some(acting) = fault.value.what.resolve(&mut scene) {
+            planned.push(Planned { at: at as Time, until: lasts.map(|l| at as Time + l), acting });
+        }
+    }
+    let mut breaking = Vec::new();
+    for (index, entry) in scenario.components.iter().enumerate() {
+        let Some(random) = &entry.value.random else { continue };
+        let nodes = directory.nodes_of(index);
+        let stream = |n: usize| Stream::named(directory.seed, &format!("{}[{n}]/random", entry.name.as_str()));
+        breaking.push(Breaking {
+            streams: (0..nodes.len()).map(stream).collect(),
+            nodes,
+            mtbf: random.mtbf.0.clone(),
+            mttr: random.mttr.0.clone(),
+        });
+    }
+    Director::new(planned, breaking, directory.seed)
+}
+
+pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>) {
+    for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
+        let settings = &entry.value;
+        let number = |op: &str| directory.ops.iter().position(|o| o == op).unwrap_or(0) as u16;
+        let mut sorts: Vec<Sort> = settings
+            .requests
+            .iter()
+            .map(|r| Sort {
+                profile: engine.add_profile(Profile { op: number(r.op.as_str()), size_bytes: r.size.0 }),
+                priority: r.priority.0,
+                keys: r.key.as_ref().map(|k| k.0.clone()),
+            })
+            .collect();
+        let weights: Vec<f64> = settings.requests.iter().map(|r| r.weight).collect();
+        let weights = if weights.len() > 1 { AliasTable::new(&weights).ok() } else { None };
+        let mut of_recorded = Vec::new();
+        if let Process::Trace(trace) = &settings.arrivals.process {
+            for recorded in trace.requests.iter() {
+                let sort = recorded.op.as_deref().map(|op| {
+                    let profile = engine.add_profile(Profile { op: number(op), size_bytes: 0 });
+                    let found = sorts.iter().position(|s| s.profile == profile);
+                    found.unwrap_or_else(|| {
+                        sorts.push(Sort { profile, priority: 2, keys: None });
+                        sorts.len() - 1
+                    }) as u16
+                });
+                of_recorded.push(sort);
+            }
+        }
+        let plan = WorkloadPlan {
+            name: place.name.clone(),
+            link: NodeId(place.node.0 + 1),
+            sorts,
+            weights,
+            process: settings.arrivals.process.clone(),
+            batch: settings.arrivals.batch.clone(),
+            zero: directory.zero,
+        };
+        let shape = settings.shape.as_ref().map(Shape::new);
+        let mut workload = Workload::new(plan, shape, directory.seed);
+        workload.set_recorded_sorts(of_recorded);
+        let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
+        debug_assert_eq!(node, place.node);
+        add_link(&settings.call, &place.link, None, engine);
+        let measure = engine.group_mut(place.link.group);
+        measure.deadline = settings.deadline().unwrap_or(Span::MAX);
+        measure.window_latency = Some(sim_core::histogram::Histogram::new());
+        measure.causes = Some(BTreeMap::new());
+    }
+}
+
+pub(super) fn add_link(settings: &LinkSettings, entry: &LinkEntry, owner: Option<NodeId>, engine: &mut Engine<Node>) {
+    let plan = LinkPlan {
+        settings: settings.clone(),
+        targets: entry.targets.clone(),
+        salt: hash(0, &entry.name) as u32,
+        changes: Vec::new(),
+    };
+    engine.add_node(Node::Link(Box::new(Link::new(Arc::new(plan)))), entry.group, owner);
+}
+
+pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>) {
+    for (index, entry) in scenario.components.iter().enumerate() {
+        let settings = &entry.value.settings;
+        let links = settings.links();
+        let mut machines = Vec::new();
+        for replica in 0..directory.components[index].replicas {
+            let node = NodeId(engine.node_count() as u32);
+            // The node is put in its place first, so that what it runs on can be noted there.
+            let group = directory.components[index].group;
+            engine.reserve_node(group);
+            let mut site = Site { engine, directory, component: index, replica, node };
+            let part = settings.build(&mut site);
+            engine.fill_node(part);
+            for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
+                add_link(link, &entry, Some(node), engine);
+            }
+            if directory.components[index].hosts.is_none() {
+                machines.extend(engine.cpus_of(node).iter().map(|c| c.machine));
+            }
+        }
+        directory.components[index].machines = machines;
+    }
+}

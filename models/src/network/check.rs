@@ -1,0 +1,135 @@
+//! What can only be checked once everybody is known.
+
+use settings::{Path as TreePath, Problem, Problems};
+
+use super::wire::find_component;
+use super::{Directory, problem_at};
+use crate::components::{Answers, Checks};
+use crate::scenario::Scenario;
+use crate::workloads::arrivals::Process;
+
+pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    if scenario.workloads.is_empty() {
+        let message = "a scenario needs at least one workload";
+        problems.push(problem_at("workloads", "no_workload", message));
+    }
+    if let (None, None) = (scenario.run.duration, scenario.run.until) {
+        let message = "`run` needs a `duration`, or `until: idle` for finite work";
+        problems.push(problem_at("run", "missing_key", message));
+    }
+    for entry in &scenario.components {
+        let mut at = TreePath::default();
+        at.push("components");
+        at.push(entry.name.as_str());
+        let mut checks = Checks::new(problems, at, entry.name_span);
+        entry.value.settings.check(&mut checks);
+        if let Some(hosts) = entry.value.settings.hosts()
+            && scenario.hosts.get(hosts.on.as_str()).is_none()
+        {
+            let names: Vec<&str> = scenario.hosts.names().collect();
+            let problem = Problem::unknown_name("group of hosts", hosts.on.as_str(), hosts.on.span, names);
+            problems.push(problem.path(hosts.on.path.clone()));
+        }
+    }
+    for entry in &scenario.workloads {
+        let workload = &entry.value;
+        let path = |key: &str| {
+            let mut at = TreePath::default();
+            ["workloads", entry.name.as_str(), key].iter().for_each(|s| at.push(s));
+            at
+        };
+        let open = workload.arrivals.process.is_open();
+        if workload.shape.is_some() && !open {
+            let message = "a `shape` multiplies an open rate; here nobody sends whatever comes back";
+            problems.push(Problem::error("no_effect", entry.name_span, message).path(path("shape")));
+        }
+        if workload.arrivals.batch.is_some() && !open {
+            let message = "`batch` belongs to open arrivals";
+            problems.push(Problem::error("no_effect", entry.name_span, message).path(path("arrivals")));
+        }
+        if workload.requests.is_empty() || workload.requests.iter().all(|r| r.weight == 0.0) {
+            let message = "`requests` needs at least one with a weight above 0";
+            problems.push(Problem::error("no_weight", entry.name_span, message).path(path("requests")));
+        }
+        if let Process::Mmpp { states } = &workload.arrivals.process
+            && (states.is_empty() || states.iter().all(|s| s.rate.0 == 0.0))
+        {
+            let message = "`mmpp` needs at least one state with a rate above 0";
+            problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
+        }
+        if let Some(0.0) = workload.arrivals.process.rate() {
+            let message = "a rate of 0 sends nothing";
+            problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
+        }
+    }
+    check_ops(scenario, directory, problems);
+    crate::cycles::check(scenario, directory, problems);
+}
+
+/// Follows every operation from the workloads on and checks that whoever is asked for it answers it.
+pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    let mut seen: Vec<(usize, String)> = Vec::new();
+    let mut open: Vec<(usize, String)> = Vec::new();
+    let mut ask = |component: usize,
+                   op: &str,
+                   span,
+                   path: &TreePath,
+                   open: &mut Vec<(usize, String)>,
+                   problems: &mut Problems| {
+        if seen.iter().any(|(c, o)| *c == component && o == op) {
+            return;
+        }
+        seen.push((component, op.to_string()));
+        let place = &directory.components[component];
+        let Some(entry) = scenario.components.entry(&place.name) else { return };
+        match entry.value.settings.answers() {
+            Answers::Ops(ops) if !ops.contains(&op) && !ops.contains(&"default") => {
+                let message = format!("`{}` is asked for `{op}`, which it does not handle", place.name);
+                let problem = Problem::error("op_without_handler", span, message)
+                    .path(path.clone())
+                    .help_if(settings::problem::did_you_mean(op, ops.iter().copied()))
+                    .help_if(Some(format!("it handles {}; add `{op}` or `default`", ops.join(", "))));
+                problems.push(problem);
+            }
+            _ => open.push((component, op.to_string())),
+        }
+    };
+    for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
+        for request in &entry.value.requests {
+            for target in &place.link.target_names {
+                if let Some(component) = find_component(directory, &place.name, target) {
+                    let (span, path) = if request.op.span.is_somewhere() {
+                        (request.op.span, request.op.path.clone())
+                    } else {
+                        (entry.name_span, request.op.path.clone())
+                    };
+                    ask(component, request.op.as_str(), span, &path, &mut open, problems);
+                }
+            }
+        }
+    }
+    while let Some((component, op)) = open.pop() {
+        let place = &directory.components[component];
+        let Some(entry) = scenario.components.entry(&place.name) else { continue };
+        let settings = &entry.value.settings;
+        let handler = match settings.answers() {
+            Answers::Ops(ops) => Some(if ops.contains(&op.as_str()) { op.clone() } else { "default".to_string() }),
+            Answers::Anything => None,
+        };
+        for asked in settings.asks() {
+            if asked.handler.is_some() && asked.handler != handler.as_deref() {
+                continue;
+            }
+            let (wanted, span, path) = match asked.op {
+                Some(op) => (op.as_str().to_string(), op.span, op.path.clone()),
+                None => (op.clone(), asked.link.span, asked.link.path.clone()),
+            };
+            let Some(link) = place.links.iter().find(|l| l.name == asked.link.as_str()) else { continue };
+            for target in &link.target_names {
+                if let Some(target) = find_component(directory, &place.name, target) {
+                    ask(target, &wanted, span, &path, &mut open, problems);
+                }
+            }
+        }
+    }
+}

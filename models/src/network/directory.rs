@@ -1,0 +1,349 @@
+//! Who is who in a network, before anything of it is built.
+
+use std::collections::BTreeMap;
+
+use settings::{Name, Problem, Problems, Spanned};
+use sim_core::dist::Dist;
+use sim_core::random::hash;
+use sim_core::{Engine, GroupId, NodeId, Span, Time};
+
+use super::WORKLOAD_LINK;
+use crate::components::Node;
+use crate::link::{LinkSettings, Target};
+use crate::scenario::Scenario;
+use crate::workloads::arrivals::Process;
+
+/// A link in the directory.
+#[derive(Clone, Debug)]
+pub struct LinkEntry {
+    /// Its name among its caller's.
+    pub name: String,
+    /// The group that measures it.
+    pub group: GroupId,
+    /// Whom it calls.
+    pub targets: Vec<Target>,
+    /// The names of those.
+    pub target_names: Vec<String>,
+}
+
+/// A component in the directory.
+#[derive(Clone, Debug)]
+pub struct ComponentPlace {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The group that measures it.
+    pub group: GroupId,
+    /// Node of the first replica; the others follow, each with its links behind it.
+    pub first: NodeId,
+    /// How many replicas.
+    pub replicas: u32,
+    /// Its links.
+    pub links: Vec<LinkEntry>,
+    /// Where it is.
+    pub region: Option<String>,
+    /// Replaced after so long when killed.
+    pub replace_after: Option<Span>,
+    /// How long coming up takes.
+    pub start_up: Option<Dist>,
+    /// The group of hosts, and how replicas are placed there.
+    pub(super) hosts: Option<(String, crate::components::service::Placement)>,
+    /// Whether it has cores of its own.
+    pub(super) machines: Vec<u32>,
+}
+
+impl ComponentPlace {
+    pub(super) fn stride(&self) -> u32 {
+        1 + self.links.len() as u32
+    }
+}
+
+/// A workload in the directory.
+#[derive(Clone, Debug)]
+pub struct WorkloadPlace {
+    /// Its name.
+    pub name: String,
+    /// Its node; its link follows.
+    pub node: NodeId,
+    /// Its link; the requests are measured there.
+    pub link: LinkEntry,
+    /// Whether its rate is open.
+    pub is_open: bool,
+    /// Where it is.
+    pub region: Option<String>,
+}
+
+/// A group of machines in the directory.
+#[derive(Clone, Debug)]
+pub struct HostGroup {
+    /// Its name.
+    pub name: String,
+    /// How many machines.
+    pub count: u32,
+    /// The first one's number.
+    pub first_machine: u32,
+}
+
+/// Who is who.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The operations, by number.
+    pub ops: Vec<String>,
+    /// The workloads.
+    pub workloads: Vec<WorkloadPlace>,
+    /// The components.
+    pub components: Vec<ComponentPlace>,
+    /// The groups of machines.
+    pub hosts: Vec<HostGroup>,
+    /// The regions.
+    pub regions: Vec<String>,
+    /// The end of the warm-up.
+    pub zero: Time,
+    /// The paths of the network: what they lead from and to, by row.
+    pub(super) paths: Vec<(String, String, String)>,
+    /// Nodes that each `set` changes, by the fault's number.
+    pub(super) changed: BTreeMap<u32, Vec<NodeId>>,
+}
+
+impl Directory {
+    /// The number of a component.
+    pub fn component(&self, name: &str) -> Option<usize> {
+        self.components.iter().position(|c| c.name == name)
+    }
+
+    /// The replicas of a component.
+    pub fn nodes_of(&self, component: usize) -> Vec<NodeId> {
+        let c = &self.components[component];
+        (0..c.replicas).map(|r| NodeId(c.first.0 + r * c.stride())).collect()
+    }
+
+    /// A replica and the links that belong to it.
+    pub fn with_links(&self, node: NodeId) -> Vec<NodeId> {
+        let found = self.components.iter().find(|c| {
+            let end = c.first.0 + c.replicas * c.stride();
+            (c.first.0..end).contains(&node.0)
+        });
+        found.map_or(vec![node], |c| (0..c.stride()).map(|i| NodeId(node.0 + i)).collect())
+    }
+
+    /// The node of a replica's link, and what tells its draws from other links'.
+    pub fn link_of(&self, component: usize, replica: u32, name: &str) -> (NodeId, u32) {
+        let c = &self.components[component];
+        let at = c.links.iter().position(|l| l.name == name).unwrap_or(0) as u32;
+        (NodeId(c.first.0 + replica * c.stride() + 1 + at), hash(0, name) as u32)
+    }
+
+    /// Whom a component's link calls.
+    pub fn targets_of(&self, component: usize, name: &str) -> &[Target] {
+        let c = &self.components[component];
+        c.links.iter().find(|l| l.name == name).map_or(&[], |l| &l.targets)
+    }
+
+    fn host_index(&self, component: usize, replica: u32) -> Option<(usize, u32)> {
+        let c = &self.components[component];
+        let (group, placement) = c.hosts.as_ref()?;
+        let at = self.hosts.iter().position(|h| h.name == *group)?;
+        let count = self.hosts[at].count;
+        let index = match placement {
+            crate::components::service::Placement::Spread => replica % count,
+            // Filled evenly, in order: the first hosts take ⌈replicas ÷ hosts⌉ each.
+            crate::components::service::Placement::Pack => (replica / c.replicas.div_ceil(count)).min(count - 1),
+        };
+        Some((at, index))
+    }
+
+    /// The machine that a replica runs on.
+    pub fn machine_for(&self, group: &str, component: usize, replica: u32) -> Option<u32> {
+        let (at, index) = self.host_index(component, replica)?;
+        debug_assert_eq!(self.hosts[at].name, group);
+        Some(self.hosts[at].first_machine + index)
+    }
+
+    /// All replicas on one host of a group, or on all of them.
+    pub fn nodes_on(&self, group: &str, host: Option<u32>) -> Vec<NodeId> {
+        let mut nodes = Vec::new();
+        for (component, place) in self.components.iter().enumerate() {
+            for (replica, node) in self.nodes_of(component).into_iter().enumerate() {
+                let on = self.host_index(component, replica as u32);
+                let is_there = place.hosts.as_ref().is_some_and(|(g, _)| g == group)
+                    && on.is_some_and(|(_, index)| host.is_none_or(|h| h == index));
+                if is_there {
+                    nodes.push(node);
+                }
+            }
+        }
+        nodes
+    }
+
+    /// All replicas in a region.
+    pub fn nodes_in(&self, region: &str) -> Vec<NodeId> {
+        let there = |c: &ComponentPlace| c.region.as_deref() == Some(region);
+        (0..self.components.len()).filter(|c| there(&self.components[*c])).flat_map(|c| self.nodes_of(c)).collect()
+    }
+
+    /// Machines of a group of hosts, or those of a component with cores of its own.
+    pub fn machines_of(&self, name: &str) -> Option<Vec<u32>> {
+        if let Some(group) = self.hosts.iter().find(|h| h.name == name) {
+            return Some((0..group.count).map(|i| group.first_machine + i).collect());
+        }
+        let component = &self.components[self.component(name)?];
+        (!component.machines.is_empty()).then(|| component.machines.clone())
+    }
+
+    /// Whether a component, workload or region is called so.
+    pub fn is_known(&self, name: &str) -> bool {
+        self.all_names().iter().any(|n| n == name)
+    }
+
+    /// The names of components, workloads and regions.
+    pub fn all_names(&self) -> Vec<String> {
+        let components = self.components.iter().map(|c| c.name.clone());
+        let workloads = self.workloads.iter().map(|w| w.name.clone());
+        components
+            .chain(workloads)
+            .chain(self.regions.iter().cloned())
+            .chain(self.hosts.iter().map(|h| h.name.clone()))
+            .collect()
+    }
+
+    pub(super) fn region_of(&self, name: &str) -> Option<&str> {
+        let component = self.components.iter().find(|c| c.name == name).map(|c| &c.region);
+        let workload = self.workloads.iter().find(|w| w.name == name).map(|w| &w.region);
+        component.or(workload).and_then(|r| r.as_deref())
+    }
+
+    /// Rows of the paths that lead from one to the other or back; names are those of components, workloads or regions.
+    pub fn paths_between(&self, a: &str, b: &str) -> Vec<u16> {
+        let is = |name: &str, wanted: &str| name == wanted || self.region_of(name) == Some(wanted);
+        let joins = |from: &str, to: &str| (is(from, a) && is(to, b)) || (is(from, b) && is(to, a));
+        let rows = self.paths.iter().enumerate().filter(|(_, (from, _, to))| joins(from, to));
+        rows.map(|(row, _)| row as u16 + 1).collect()
+    }
+
+    /// Rows of the paths of a link, `CALLER.LINK`.
+    pub fn paths_of_link(&self, name: &str) -> Option<Vec<u16>> {
+        let (caller, link) = name.rsplit_once('.')?;
+        let rows = self.paths.iter().enumerate().filter(|(_, (from, l, _))| from == caller && l == link);
+        let rows: Vec<u16> = rows.map(|(row, _)| row as u16 + 1).collect();
+        (!rows.is_empty()).then_some(rows)
+    }
+
+    /// All links, `CALLER.LINK`.
+    pub fn link_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.paths.iter().map(|(from, link, _)| format!("{from}.{link}")).collect();
+        names.dedup();
+        names
+    }
+
+    /// The nodes that `set` fault number `number` changes.
+    pub fn changed_by(&self, number: u32) -> Vec<NodeId> {
+        self.changed.get(&number).cloned().unwrap_or_default()
+    }
+}
+
+/// Numbers everything that a scenario names: groups, nodes, machines, operations.
+pub(super) fn directory(
+    scenario: &Scenario,
+    engine: &mut Engine<Node>,
+    seed: u64,
+    warmup: Span,
+    problems: &mut Problems,
+) -> Directory {
+    let regions: Vec<String> = scenario.regions.names().map(str::to_string).collect();
+    let mut check_region = |region: Option<&Spanned<Name>>| {
+        if let Some(region) = region
+            && !regions.iter().any(|r| r == region.as_str())
+        {
+            let problem =
+                Problem::unknown_name("region", region.as_str(), region.span, regions.iter().map(String::as_str));
+            problems.push(problem.path(region.path.clone()));
+        }
+    };
+    let mut ops: Vec<String> = Vec::new();
+    let mut add_op = |op: &str| {
+        if !ops.iter().any(|o| o == op) {
+            ops.push(op.to_string());
+        }
+    };
+    add_op("default");
+    let link = |engine: &mut Engine<Node>, caller: &str, name: &str, settings: &LinkSettings| LinkEntry {
+        name: name.to_string(),
+        group: engine.add_group(&format!("{caller}.{name}")),
+        targets: Vec::new(),
+        target_names: settings.to.iter().map(|t| t.to.as_str().to_string()).collect(),
+    };
+    // The director of the faults is node 0.
+    let mut next_node = 1;
+    let mut workloads = Vec::new();
+    for entry in &scenario.workloads {
+        check_region(entry.value.region.as_ref());
+        for request in &entry.value.requests {
+            add_op(request.op.as_str());
+        }
+        if let Process::Trace(trace) = &entry.value.arrivals.process {
+            trace.requests.iter().filter_map(|r| r.op.as_deref()).for_each(&mut add_op);
+        }
+        workloads.push(WorkloadPlace {
+            name: entry.name.as_str().to_string(),
+            node: NodeId(next_node),
+            link: link(engine, entry.name.as_str(), WORKLOAD_LINK, &entry.value.call),
+            is_open: entry.value.arrivals.process.is_open(),
+            region: entry.value.region.as_ref().map(|r| r.as_str().to_string()),
+        });
+        next_node += 2;
+    }
+    let mut hosts = Vec::new();
+    for entry in &scenario.hosts {
+        check_region(entry.value.region.as_ref());
+        let mut first_machine = 0;
+        for nth in 0..entry.value.count {
+            let machine = engine.add_machine(entry.value.cores.0);
+            if nth == 0 {
+                first_machine = machine;
+            }
+        }
+        hosts.push(HostGroup { name: entry.name.as_str().to_string(), count: entry.value.count, first_machine });
+    }
+    let mut components = Vec::new();
+    for entry in &scenario.components {
+        let settings = &entry.value.settings;
+        let name = entry.name.as_str();
+        check_region(settings.region());
+        let group = engine.add_group(name);
+        let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| link(engine, name, l, s)).collect();
+        settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| add_op(op.as_str()));
+        let on = settings.hosts().map(|h| (h.on.as_str().to_string(), h.placement));
+        let host_region = on.as_ref().and_then(|(group, _)| {
+            scenario.hosts.get(group).and_then(|h| h.region.as_ref()).map(|r| r.as_str().to_string())
+        });
+        components.push(ComponentPlace {
+            name: name.to_string(),
+            kind: settings.kind(),
+            group,
+            first: NodeId(next_node),
+            replicas: settings.replicas(),
+            region: settings.region().map(|r| r.as_str().to_string()).or(host_region),
+            replace_after: settings.replace_after(),
+            start_up: settings.start_up().cloned(),
+            hosts: on,
+            machines: Vec::new(),
+            links,
+        });
+        let place = components.last().expect("just added");
+        next_node += place.replicas * place.stride();
+    }
+    Directory {
+        seed,
+        ops,
+        workloads,
+        components,
+        hosts,
+        regions,
+        zero: warmup,
+        paths: Vec::new(),
+        changed: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,113 @@
+//! From a scenario to a network that can be run.
+//!
+//! First the directory: who is who, before anything is built, so that names can be checked and nodes can refer to nodes
+//! that come later. Then the engine: the director of the faults, each workload with its link, each replica of each
+//! component with its links.
+
+mod assemble;
+mod changes;
+mod check;
+mod directory;
+mod wire;
+
+use std::sync::Arc;
+
+use settings::{Path as TreePath, Problem, Problems};
+use sim_core::{Engine, Span};
+
+use crate::components::Node;
+use crate::link::{LinkSettings, Propagated};
+use crate::scenario::Scenario;
+use crate::workloads::arrivals::Process;
+
+pub use changes::prepare;
+pub use directory::{ComponentPlace, Directory, HostGroup, LinkEntry, WorkloadPlace};
+
+/// A network, ready to run.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The engine.
+    pub engine: Engine<Node>,
+    /// Who is who.
+    pub directory: Arc<Directory>,
+}
+
+/// Faults that change settings: the fault's number and the whole scenario as it is then.
+pub type Changed = Vec<(u32, Scenario)>;
+
+/// The name of the link of a workload.
+pub const WORKLOAD_LINK: &str = "call";
+
+/// Checks a scenario as a whole and builds it.
+pub fn build(
+    scenario: &Scenario,
+    changed: &Changed,
+    seed: u64,
+    warmup: Span,
+    problems: &mut Problems,
+) -> Option<Network> {
+    let before = problems.len();
+    let mut engine = Engine::new(seed);
+    let mut directory = directory::directory(scenario, &mut engine, seed, warmup, problems);
+    wire::wire(scenario, &mut directory, &mut engine, problems);
+    check::check(scenario, &directory, problems);
+    if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
+        return None;
+    }
+    changes::find_changes(scenario, changed, &mut directory);
+    let director = assemble::director(scenario, &directory, problems);
+    if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
+        return None;
+    }
+    if carries_baggage(scenario) {
+        engine.carry_baggage();
+    }
+    let everything = engine.add_group("faults");
+    engine.add_node(Node::Director(director), everything, None);
+    assemble::add_workloads(scenario, &directory, &mut engine);
+    assemble::add_components(scenario, &mut directory, &mut engine);
+    changes::prepare_changes(scenario, changed, &directory, &mut engine);
+    engine.start();
+    Some(Network { engine, directory: Arc::new(directory) })
+}
+
+/// The links of a scenario: caller, its region, link, settings.
+fn each_link<'a>(scenario: &'a Scenario, mut visit: impl FnMut(&'a str, bool, &'a str, &'a LinkSettings)) {
+    for entry in &scenario.workloads {
+        visit(entry.name.as_str(), true, WORKLOAD_LINK, &entry.value.call);
+    }
+    for entry in &scenario.components {
+        for (link, settings) in entry.value.settings.links() {
+            visit(entry.name.as_str(), false, link, settings);
+        }
+    }
+}
+
+fn carries_baggage(scenario: &Scenario) -> bool {
+    let mut any = scenario.workloads.iter().any(|w| {
+        w.value.requests.iter().any(|r| r.key.is_some())
+            || matches!(&w.value.arrivals.process, Process::Trace(t) if t.columns.key_column.is_some())
+    });
+    each_link(scenario, |_, _, _, link| {
+        any |= link.batch.is_some() || link.propagate.contains(&Propagated::Deadline);
+    });
+    any || scenario.components.iter().any(|c| {
+        let mut keyed = false;
+        if let crate::components::ComponentSettings::Service(service) = &*c.value.settings {
+            for handler in &service.handlers {
+                crate::steps::walk(&handler.value, &mut |step| {
+                    keyed |= matches!(step, crate::steps::Step::Call(c) if c.key.is_some())
+                        || matches!(step, crate::steps::Step::Send(c) if c.key.is_some());
+                });
+            }
+        }
+        keyed
+    })
+}
+
+/// A problem with what is missing, which has no place of its own.
+fn problem_at(path: &str, code: &'static str, message: &str) -> Problem {
+    let mut at = TreePath::default();
+    at.push(path);
+    Problem::error(code, settings::Span::NOWHERE, message).path(at)
+}

@@ -1,0 +1,103 @@
+//! Whom each link calls, and what lies between.
+
+use settings::{Name, Problem, Problems, Spanned};
+use sim_core::conditions::Path;
+use sim_core::{Engine, Span};
+
+use super::each_link;
+use super::{ComponentPlace, Directory};
+use crate::components::Node;
+use crate::link::{LinkSettings, Target};
+use crate::scenario::Scenario;
+
+/// Finds what every link calls, and the network between.
+pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>, problems: &mut Problems) {
+    let mut wired: Vec<(String, bool, String, Vec<Target>)> = Vec::new();
+    let mut paths = Vec::new();
+    each_link(scenario, |caller, is_workload, link, settings| {
+        let mut targets = Vec::new();
+        for target in &settings.to {
+            let Some(component) = find_component(directory, caller, target.to.as_str()) else {
+                let names = directory.components.iter().map(|c| c.name.as_str());
+                let problem = Problem::unknown_name("component", target.to.as_str(), target.to.span, names);
+                problems.push(problem.path(target.to.path.clone()));
+                continue;
+            };
+            let to = &directory.components[component];
+            let rtt = round_trip(scenario, directory, caller, to, settings, &target.to, problems);
+            let network = settings.network.as_ref();
+            let path = Path {
+                there: rtt / 2,
+                back: rtt - rtt / 2,
+                nanoseconds_per_byte: network.and_then(|n| n.bandwidth).map_or(0.0, |b| 8e9 / b.0 as f64),
+                loss: network.map_or(0.0, |n| n.loss.0),
+                retransmits: network.is_none_or(|n| n.keep_alive),
+                ..Path::default()
+            };
+            let row = engine.add_path(path);
+            debug_assert_eq!(row as usize, paths.len() + 1);
+            paths.push((caller.to_string(), link.to_string(), to.name.clone()));
+            targets.push(Target { nodes: directory.nodes_of(component), path: row, weight: target.weight, rtt });
+        }
+        if !settings.to.values.is_empty() && settings.to.iter().all(|t| t.weight == 0.0) {
+            let at = &settings.to.values[0].to;
+            problems.push(Problem::error("no_weight", at.span, "all targets have weight 0").path(at.path.clone()));
+        }
+        wired.push((caller.to_string(), is_workload, link.to_string(), targets));
+    });
+    directory.paths = paths;
+    for (caller, is_workload, link, targets) in wired {
+        let entry = if is_workload {
+            directory.workloads.iter_mut().find(|w| w.name == caller).map(|w| &mut w.link)
+        } else {
+            let component = directory.components.iter_mut().find(|c| c.name == caller);
+            component.and_then(|c| c.links.iter_mut().find(|l| l.name == link))
+        };
+        if let Some(entry) = entry {
+            entry.targets = targets;
+        }
+    }
+}
+
+/// Inside a cluster a name means its own component first.
+pub(super) fn find_component(directory: &Directory, caller: &str, name: &str) -> Option<usize> {
+    if let Some((cluster, _)) = caller.rsplit_once('/')
+        && let Some(own) = directory.component(&format!("{cluster}/{name}"))
+    {
+        return Some(own);
+    }
+    directory.component(name)
+}
+
+pub(super) fn round_trip(
+    scenario: &Scenario,
+    directory: &Directory,
+    caller: &str,
+    to: &ComponentPlace,
+    settings: &LinkSettings,
+    at: &Spanned<Name>,
+    problems: &mut Problems,
+) -> Span {
+    if let Some(rtt) = settings.network.as_ref().and_then(|n| n.rtt) {
+        return rtt.0;
+    }
+    let (Some(from), Some(to)) = (directory.region_of(caller), to.region.as_deref()) else { return 0 };
+    if from == to {
+        return 0;
+    }
+    let look = |a: &str, b: &str| scenario.regions.get(a).and_then(|r| r.rtt.get(b)).map(|d| d.0);
+    match (look(from, to), look(to, from)) {
+        (Some(one), Some(other)) if one != other => {
+            let message = format!("the round trips {from} → {to} and {to} → {from} differ; they are one and the same");
+            problems.push(Problem::error("asymmetric_rtt", at.span, message).path(at.path.clone()));
+            one
+        }
+        (Some(rtt), _) | (None, Some(rtt)) => rtt,
+        (None, None) => {
+            let message = format!("the round-trip time between the regions `{from}` and `{to}` is not given");
+            let help = format!("write `regions: {{{from}: {{rtt: {{{to}: 80ms}}}}}}`");
+            problems.push(Problem::error("missing_rtt", at.span, message).path(at.path.clone()).help(help));
+            0
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What must hold at the end of every run, in exact integers.
+
+use super::{Component, Engine, Trace};
+use crate::calls::*;
+use crate::measure::Figures;
+
+/// A law that does not hold: a bug of the engine or of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which law.
+    pub law: &'static str,
+    /// Where.
+    pub group: String,
+    /// What one side comes to.
+    pub left: u128,
+    /// What the other comes to.
+    pub right: u128,
+}
+
+impl<C: Component, T: Trace> Engine<C, T> {
+    /// Open calls that arrived at or after `from` and are not yet answered, by group.
+    fn open_by_group(&self) -> Vec<(u64, u64, u128)> {
+        let mut open = vec![(0u64, 0u64, 0u128); self.core.groups.len()];
+        for (_, frame) in self.core.calls.iter() {
+            if frame.flags & DELIVERED == 0 || frame.flags & (REPLYING | BACKGROUND) != 0 {
+                continue;
+            }
+            let group = self.core.nodes[frame.node as usize].group.0 as usize;
+            let from = self.core.groups[group].measured_from();
+            open[group].0 += 1;
+            open[group].1 += (frame.since >= from) as u64;
+            open[group].2 += (self.core.now - frame.since.max(from)) as u128;
+        }
+        open
+    }
+
+    /// Conservation of calls and Little's law, in exact integers, for every group.
+    pub fn check_laws(&self) -> Result<(), Breach> {
+        for (index, (all, measured, residence)) in self.open_by_group().into_iter().enumerate() {
+            let group = &self.core.groups[index];
+            let breach = |law, left: u128, right: u128| {
+                Err(Breach { law, group: self.core.group_names[index].clone(), left, right })
+            };
+            if group.all.arrivals != group.all.completed() + all {
+                return breach("calls are conserved", group.all.arrivals.into(), (group.all.completed() + all).into());
+            }
+            if group.measured.arrivals != group.measured.completed() + measured {
+                let right = group.measured.completed() + measured;
+                return breach("measured calls are conserved", group.measured.arrivals.into(), right.into());
+            }
+            let integral = group.in_flight.integral(self.core.now);
+            if integral != group.residence + residence {
+                return breach("Little's law", integral, group.residence + residence);
+            }
+        }
+        let span = self.core.now;
+        for (index, node) in self.nodes.iter().enumerate() {
+            let mut figures = Figures::default();
+            node.figures(span, &mut figures);
+            if let Some(capacity) = figures.capacity {
+                let group = self.core.nodes[index].group.0 as usize;
+                let from = self.core.groups[group].measured_from();
+                let available = capacity as u128 * (span - from) as u128;
+                if figures.held_integral > available && figures.held <= capacity {
+                    let group = self.core.group_names[group].clone();
+                    return Err(Breach {
+                        law: "busy ≤ available",
+                        group,
+                        left: figures.held_integral,
+                        right: available,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

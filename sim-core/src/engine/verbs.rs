@@ -1,0 +1,401 @@
+//! The verbs: what an entry of a component can do to the world around it.
+
+use super::{BRANCH, Core, Event, Kind, Order};
+use super::{Next, Profile, Timer};
+use crate::calendar::{Class, TimerId};
+use crate::calls::*;
+use crate::conditions::{Condition, Path};
+use crate::cpu::{CpuId, CpuJob};
+use crate::measure::Measure;
+use crate::outcome::{Answer, Outcome};
+use crate::random::{Draw, Key};
+use crate::time::{Span, Time};
+
+/// The verbs: what a component can do.
+pub struct Cx<'a> {
+    pub(super) core: &'a mut Core,
+    pub(super) node: NodeId,
+}
+
+/// Makes a call: whom it is to, and what makes it differ from its parent.
+#[derive(Clone, Copy, Debug)]
+pub struct To {
+    /// Who serves it.
+    pub node: NodeId,
+    /// The link, by the hash of its name: tells the draws of this child from those of its siblings …
+    pub link: u32,
+    /// … together with its ordinal among the parent's calls over that link.
+    pub ordinal: u32,
+    /// Row of the profile table; `None` to inherit.
+    pub profile: Option<u16>,
+    /// Row of the path table; 0 is no network.
+    pub path: u16,
+    /// True where a retry or hedge brings it about.
+    pub is_retry: bool,
+}
+
+impl<'a> Cx<'a> {
+    /// The instant.
+    #[inline]
+    pub fn now(&self) -> Time {
+        self.core.now
+    }
+
+    /// The node whose entry this is.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Its group, as a place of failure.
+    pub fn place(&self) -> u16 {
+        self.core.nodes[self.node.0 as usize].group.0
+    }
+
+    /// An answer of this node's own.
+    pub fn answer(&self, outcome: Outcome) -> Answer {
+        Answer::new(outcome, self.place())
+    }
+
+    /// Makes a call on behalf of `parent`; return or post [`Next::Call`] to send it.
+    #[inline]
+    pub fn call(&mut self, parent: CallId, to: To) -> CallId {
+        let p = *self.core.calls.at(parent.index);
+        debug_assert!(self.core.calls.is_open(parent));
+        let frame = Frame {
+            since: self.core.now,
+            key: Key::from_bits(p.key).child(to.link, to.ordinal).bits(),
+            parent: parent.index,
+            generation: 0,
+            node: to.node.0,
+            ticket: 0,
+            profile: to.profile.unwrap_or(p.profile),
+            path: to.path,
+            draws: 0,
+            flags: (p.flags & RETRY) | if to.is_retry { RETRY } else { 0 },
+            priority: p.priority,
+        };
+        let baggage = self.core.calls.baggage(parent.index);
+        self.core.calls.insert(frame, baggage)
+    }
+
+    /// Makes a call whose answer nobody waits for.
+    pub fn call_and_forget(&mut self, parent: CallId, to: To) -> CallId {
+        let call = self.call(parent, to);
+        self.core.calls.at_mut(call.index).parent = NONE;
+        call
+    }
+
+    /// Begins a request: a call without a parent, whose answer comes to this node's own `on_reply`.
+    /// `key` is the key of its draws, `since` the instant at which it should have been sent.
+    #[inline]
+    pub fn request(
+        &mut self,
+        to: NodeId,
+        key: u64,
+        since: Time,
+        profile: u16,
+        priority: u8,
+        baggage: Baggage,
+    ) -> CallId {
+        let frame = Frame {
+            since,
+            key,
+            parent: self.node.0,
+            generation: 0,
+            node: to.0,
+            ticket: 0,
+            profile,
+            path: 0,
+            draws: 0,
+            flags: ROOT,
+            priority,
+        };
+        self.core.calls.insert(frame, baggage)
+    }
+
+    /// Goes on working for `call` after it is answered: a twin of it that has no caller. The answer itself is posted by
+    /// the component for the original.
+    pub fn detach(&mut self, call: CallId) -> CallId {
+        let mut frame = *self.core.calls.at(call.index);
+        frame.parent = NONE;
+        frame.flags |= BACKGROUND | DELIVERED;
+        let baggage = self.core.calls.baggage(call.index);
+        self.core.calls.insert(frame, baggage)
+    }
+
+    /// A part of the work for `call` that goes on side by side with the rest of it, with draws of its own. It is served
+    /// by this node, is not measured, and ends with [`Cx::end_branch`].
+    pub fn branch(&mut self, call: CallId, ordinal: u32) -> CallId {
+        let mut frame = *self.core.calls.at(call.index);
+        frame.key = Key::from_bits(frame.key).child(BRANCH, ordinal).bits();
+        frame.parent = call.index;
+        frame.path = 0;
+        frame.draws = 0;
+        frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
+        let baggage = self.core.calls.baggage(call.index);
+        self.core.calls.insert(frame, baggage)
+    }
+
+    /// A branch, or a call that was detached, is over. What it still waited for must have been abandoned.
+    pub fn end_branch(&mut self, call: CallId) {
+        debug_assert!(self.core.calls.at(call.index).flags & BACKGROUND != 0);
+        self.core.free(call.index);
+    }
+
+    /// The row of a profile, which is added where it is new.
+    pub fn intern_profile(&mut self, profile: Profile) -> u16 {
+        if let Some(found) = self.core.profiles.iter().position(|p| *p == profile) {
+            return found as u16;
+        }
+        self.core.profiles.push(profile);
+        (self.core.profiles.len() - 1) as u16
+    }
+
+    /// A second effect of this entry; happens after what the entry returns, before the next event.
+    pub fn post(&mut self, next: Next) {
+        if next != Next::Wait {
+            self.core.ring.push_back(next);
+        }
+    }
+
+    /// The caller stops waiting for `child`, which runs on; its answer will be dropped and its work counts as wasted.
+    /// Nothing happens if it has ended.
+    pub fn abandon(&mut self, child: CallId) {
+        self.core.abandon(child);
+    }
+
+    /// Tells the callee of `child` that its answer is no longer wanted. It must have been abandoned first.
+    pub fn cancel_call(&mut self, child: CallId) {
+        if !self.core.calls.is_open(child) {
+            return;
+        }
+        let frame = self.core.calls.at(child.index);
+        let delay = self.core.paths[frame.path as usize].there();
+        let event = Event { kind: Kind::Cancel, what: 0, epoch: 0, node: frame.node, data: child.to_bits() };
+        self.core.calendar.set(self.core.now + delay, Class::First, event);
+    }
+
+    /// Sets a timer of the clock: it goes off after so long whatever happens to the node's speed.
+    #[inline]
+    pub fn after(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
+        let event = self.event(Kind::Clock, timer);
+        let at = self.core.now.saturating_add(delay);
+        self.core.calendar.set(at, class, event)
+    }
+
+    /// The same for a delay that is a constant of the settings: many such timers cost little.
+    #[inline]
+    pub fn after_constant(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
+        let event = self.event(Kind::Clock, timer);
+        self.core.calendar.set_after(self.core.now, delay, class, event)
+    }
+
+    /// Takes a timer back; false if it has gone off.
+    #[inline]
+    pub fn cancel(&mut self, timer: TimerId) -> bool {
+        self.core.calendar.cancel(timer)
+    }
+
+    /// Something that takes the node so long to do: slower where a fault makes the node slow.
+    #[inline]
+    pub fn work(&mut self, span: Span, timer: Timer) -> TimerId {
+        let span = self.core.nodes[self.node.0 as usize].condition.stretched(span);
+        let event = self.event(Kind::Work, timer);
+        self.core.calendar.set(self.core.now.saturating_add(span), Class::First, event)
+    }
+
+    /// Uses a core of `cpu` for so much work, shared with whatever else runs there. The work must not be nothing.
+    pub fn cpu(&mut self, cpu: CpuId, work: Span, timer: Timer) -> CpuJob {
+        let epoch = self.core.nodes[self.node.0 as usize].epoch;
+        let job = self.core.cpus.add(self.core.now, cpu, work, (self.node, epoch, timer));
+        self.core.arm_cpu(cpu.machine);
+        job
+    }
+
+    /// Takes work back; what was left of it, or `None` if it is complete.
+    pub fn cpu_take_back(&mut self, cpu: CpuId, job: CpuJob) -> Option<Span> {
+        let left = self.core.cpus.remove(self.core.now, cpu, job);
+        self.core.arm_cpu(cpu.machine);
+        left
+    }
+
+    /// Ends all work on `cpu` without completing it.
+    pub fn cpu_clear(&mut self, cpu: CpuId) {
+        self.core.cpus.clear(self.core.now, cpu);
+        self.core.arm_cpu(cpu.machine);
+    }
+
+    #[inline]
+    fn event(&self, kind: Kind, timer: Timer) -> Event {
+        let epoch = self.core.nodes[self.node.0 as usize].epoch;
+        Event { kind, what: timer.what, epoch, node: self.node.0, data: timer.data }
+    }
+
+    /// Random numbers about `call` for one purpose: the same for the same request whatever else happens.
+    #[inline]
+    pub fn draw(&mut self, call: CallId, purpose: u32) -> Draw {
+        let salt = self.core.nodes[self.node.0 as usize].salt;
+        let frame = self.core.calls.at_mut(call.index);
+        let nth = frame.draws;
+        frame.draws = frame.draws.wrapping_add(1);
+        Key::from_bits(frame.key).draw(salt ^ purpose, nth as u32)
+    }
+
+    /// The scenario's seed.
+    pub fn seed(&self) -> u64 {
+        self.core.seed
+    }
+
+    /// True while `call` has not ended.
+    #[inline]
+    pub fn is_open(&self, call: CallId) -> bool {
+        self.core.calls.is_open(call)
+    }
+
+    /// When `call` arrived here; for a request, when it should have been sent.
+    #[inline]
+    pub fn since(&self, call: CallId) -> Time {
+        self.core.calls.at(call.index).since
+    }
+
+    /// What this node remembers of `call`.
+    #[inline]
+    pub fn ticket(&self, call: CallId) -> u32 {
+        self.core.calls.at(call.index).ticket
+    }
+
+    /// Remembers something of `call`.
+    #[inline]
+    pub fn set_ticket(&mut self, call: CallId, ticket: u32) {
+        self.core.calls.at_mut(call.index).ticket = ticket;
+    }
+
+    /// The open call at an index that was kept from [`CallId::index`].
+    #[inline]
+    pub fn open_call(&self, index: u32) -> CallId {
+        self.core.calls.id(index)
+    }
+
+    /// The profile's row of `call`.
+    pub fn profile_row(&self, call: CallId) -> u16 {
+        self.core.calls.at(call.index).profile
+    }
+
+    /// What `call` is about.
+    #[inline]
+    pub fn profile(&self, call: CallId) -> Profile {
+        self.core.profiles[self.core.calls.at(call.index).profile as usize]
+    }
+
+    /// How important it is; 0 is the most.
+    pub fn priority(&self, call: CallId) -> u8 {
+        self.core.calls.at(call.index).priority
+    }
+
+    /// Sets the importance for `call` and what it will call.
+    pub fn set_priority(&mut self, call: CallId, priority: u8) {
+        self.core.calls.at_mut(call.index).priority = priority;
+    }
+
+    /// Data key and deadline of `call`.
+    #[inline]
+    pub fn baggage(&self, call: CallId) -> Baggage {
+        self.core.calls.baggage(call.index)
+    }
+
+    /// Sets them for `call` and what it will call.
+    pub fn set_baggage(&mut self, call: CallId, baggage: Baggage) {
+        self.core.calls.set_baggage(call.index, baggage);
+    }
+
+    /// True where `call` was brought about by a retry or hedge, at any layer above.
+    pub fn is_retry(&self, call: CallId) -> bool {
+        self.core.calls.at(call.index).flags & RETRY != 0
+    }
+
+    /// Marks `call` as not (or as) brought about by a retry.
+    pub fn set_retry(&mut self, call: CallId, retry: bool) {
+        let frame = self.core.calls.at_mut(call.index);
+        frame.flags = if retry { frame.flags | RETRY } else { frame.flags & !RETRY };
+    }
+
+    /// True where `call` goes on in the background after its answer.
+    pub fn is_background(&self, call: CallId) -> bool {
+        self.core.calls.at(call.index).flags & BACKGROUND != 0
+    }
+
+    /// Since when somebody above `call` has no longer been waiting for it; `None` where all still are.
+    #[inline]
+    pub fn abandoned_since(&self, call: CallId) -> Option<Time> {
+        if self.core.given_up.len() == self.core.given_up_free.len() {
+            return None;
+        }
+        self.core.abandoned_since(call)
+    }
+
+    /// The measures of this node's group.
+    #[inline]
+    pub fn measure(&mut self) -> &mut Measure {
+        let group = self.core.nodes[self.node.0 as usize].group;
+        &mut self.core.groups[group.0 as usize]
+    }
+
+    /// True where `node` can be called: for a balancer's or a link's choice.
+    pub fn is_up(&self, node: NodeId) -> bool {
+        self.core.nodes[node.0 as usize].condition.is_up()
+    }
+
+    /// What the network does to this call on its way.
+    pub fn path(&self, row: u16) -> &Path {
+        &self.core.paths[row as usize]
+    }
+
+    /// Changes a row of the path table (network faults).
+    pub fn path_mut(&mut self, row: u16) -> &mut Path {
+        &mut self.core.paths[row as usize]
+    }
+
+    /// Changes the condition of a node (faults).
+    pub fn condition_mut(&mut self, node: NodeId) -> &mut Condition {
+        &mut self.core.nodes[node.0 as usize].condition
+    }
+
+    /// Changes the speed of a container (faults); work under way goes on at the new speed at once.
+    pub fn set_cpu_speed(&mut self, cpu: CpuId, factor: f64) {
+        self.core.cpus.set_speed(self.core.now, cpu, factor);
+        self.core.arm_cpu(cpu.machine);
+    }
+
+    /// Changes the cores of a machine (faults, scaling).
+    pub fn set_machine_cores(&mut self, machine: u32, cores: f64) {
+        self.core.cpus.set_cores(self.core.now, machine, cores);
+        self.core.arm_cpu(machine);
+    }
+
+    /// How many cores a machine has.
+    pub fn machine_cores(&self, machine: u32) -> f64 {
+        self.core.cpus.cores(machine)
+    }
+
+    /// Makes a node slower by a factor (faults), what runs on its cores at once, other work from its next beginning on.
+    pub fn slow_down(&mut self, node: NodeId, factor: f64) {
+        let state = &mut self.core.nodes[node.0 as usize];
+        state.condition.multiply_slowdown(factor);
+        let slowdown = state.condition.slowdown();
+        for cpu in state.cpus.clone() {
+            self.set_cpu_speed(cpu, 1.0 / slowdown);
+        }
+    }
+
+    /// Something to be done to a node after this entry.
+    pub fn order(&mut self, order: Order) {
+        self.core.orders.push_back(order);
+    }
+}
+
+impl CallId {
+    /// Index to keep in a waiting line while the call is open; [`Cx::open_call`] leads back.
+    pub fn index(self) -> u32 {
+        self.index
+    }
+}
