@@ -21,8 +21,14 @@ fn main() -> std::io::Result<()> {
     let captions = match has("tour") {
         true => vec![
             caption(0.0, "All is well: 1200 requests per second, every one of them answered in time."),
-            caption(60.0, "The database becomes five times slower. Watch its queue, and the hollow marks: those are retries."),
-            caption(80.0, "The fault is over, and yet it does not recover: retries keep the database busier than it can bear."),
+            caption(
+                60.0,
+                "The database becomes five times slower. Watch its queue, and the hollow marks: those are retries.",
+            ),
+            caption(
+                80.0,
+                "The fault is over, and yet it does not recover: retries keep the database busier than it can bear.",
+            ),
         ],
         false => Vec::new(),
     };

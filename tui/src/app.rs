@@ -240,8 +240,12 @@ impl App {
     pub fn faults_to_choose(&self) -> Vec<(&FaultExample, String)> {
         let topology = self.topology();
         let Some(node) = topology.nodes.get(self.selected) else { return Vec::new() };
-        let mut links: Vec<String> =
-            topology.edges.iter().filter(|edge| edge.from == self.selected).map(|edge| format!("{}.{}", node.name, edge.link)).collect();
+        let mut links: Vec<String> = topology
+            .edges
+            .iter()
+            .filter(|edge| edge.from == self.selected)
+            .map(|edge| format!("{}.{}", node.name, edge.link))
+            .collect();
         links.dedup();
         let mut found = Vec::new();
         for example in self.view.fault_examples.iter() {
@@ -279,7 +283,10 @@ impl App {
         if self.place() == Place::Typing {
             for letter in text.trim().chars() {
                 let letter = if letter.is_control() { ' ' } else { letter };
-                self.type_key(KeyEvent::new(crossterm::event::KeyCode::Char(letter), crossterm::event::KeyModifiers::NONE));
+                self.type_key(KeyEvent::new(
+                    crossterm::event::KeyCode::Char(letter),
+                    crossterm::event::KeyModifiers::NONE,
+                ));
             }
         }
         Vec::new()
@@ -439,7 +446,9 @@ impl App {
                 }
             }
             // The upper key makes the number larger.
-            Open::Knob(_, line) | Open::Fault(line) => line.turn_number(if way == Way::On { Way::Back } else { Way::On }),
+            Open::Knob(_, line) | Open::Fault(line) => {
+                line.turn_number(if way == Way::On { Way::Back } else { Way::On })
+            }
             Open::Nothing | Open::Help(_) | Open::Keep => {}
         }
     }
@@ -473,10 +482,14 @@ impl App {
             Screen::Events => {
                 let events = crate::events::of(self.view.focused());
                 let chosen = events.len().checked_sub(1 + self.cursors.event).and_then(|place| events.get(place));
-                return chosen.map(|event| Effect::Ask(Command::Seek((event.at_s * 1e9).round() as i64))).into_iter().collect();
+                return chosen
+                    .map(|event| Effect::Ask(Command::Seek((event.at_s * 1e9).round() as i64)))
+                    .into_iter()
+                    .collect();
             }
             Screen::Knobs => {
-                let chosen = self.knobs().get(self.cursors.knob).map(|knob| (knob.path.clone(), knob.value.clone(), knob.live));
+                let chosen =
+                    self.knobs().get(self.cursors.knob).map(|knob| (knob.path.clone(), knob.value.clone(), knob.live));
                 match chosen {
                     Some((path, value, true)) => self.open = Open::Knob(path, Line::new(&value)),
                     Some((path, _, false)) => self.tell(format!("{path} is fixed while the run goes on"), true),
@@ -643,9 +656,9 @@ impl App {
             let Some(group) = diagram.group_at(x, y) else { continue };
             self.selected = diagram.groups[group].members[0];
             // Twice on the same box within half a second, counted in frames.
-            let again = self.clicked.is_some_and(|(before, frame)| {
-                before == self.selected && self.frames.wrapping_sub(frame) < 15
-            });
+            let again = self
+                .clicked
+                .is_some_and(|(before, frame)| before == self.selected && self.frames.wrapping_sub(frame) < 15);
             self.clicked = Some((self.selected, self.frames));
             if again {
                 effects.extend(self.enter());

@@ -228,7 +228,8 @@ impl<S: Simulation> Deck<S> {
     /// instant at which the user was has to be sought again.
     pub fn take_back(&mut self) -> Result<Change, String> {
         let index = self.focus() as usize;
-        let shared = if index == 0 && self.world.branch.is_some() { self.fork.map_or(0, |f| f.shared_changes) } else { 0 };
+        let shared =
+            if index == 0 && self.world.branch.is_some() { self.fork.map_or(0, |f| f.shared_changes) } else { 0 };
         let made = self.world.made[index];
         if made == 0 {
             return Err("nothing has been changed yet".into());

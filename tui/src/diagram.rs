@@ -125,7 +125,7 @@ impl Diagram {
         let open = gather(topology, |cluster| folding.get(cluster).copied().unwrap_or(false));
         let folded = gather(topology, |cluster| folding.get(cluster).copied().unwrap_or(true));
         let framed = [Detail::Full, Detail::Normal, Detail::Narrow, Detail::Compact];
-        let mut choices: Vec<(&(Vec<Group>, Vec<Line>), Detail)> = framed.map(|detail| (&open, detail)).to_vec();
+        let mut choices: Vec<(&Gathered, Detail)> = framed.map(|detail| (&open, detail)).to_vec();
         if clustered {
             choices.extend(framed.map(|detail| (&folded, detail)));
         }
@@ -177,8 +177,11 @@ impl Diagram {
     }
 }
 
+/// Boxes and the lines between them.
+type Gathered = (Vec<Group>, Vec<Line>);
+
 /// Boxes and lines, with the clusters folded for which `fold` says so.
-fn gather(topology: &Topology, fold: impl Fn(&str) -> bool) -> (Vec<Group>, Vec<Line>) {
+fn gather(topology: &Topology, fold: impl Fn(&str) -> bool) -> Gathered {
     let mut groups: Vec<Group> = Vec::new();
     let mut group_of = Vec::with_capacity(topology.nodes.len());
     for (index, node) in topology.nodes.iter().enumerate() {
@@ -301,7 +304,8 @@ impl BoxFigures {
                 (Some(one), Some(other)) => Some((one.0 + other.0, one.1 + other.1)),
                 (one, other) => one.or(other),
             };
-            all.faults.extend(node.faults.iter().filter(|fault| !all.faults.contains(fault)).cloned().collect::<Vec<_>>());
+            all.faults
+                .extend(node.faults.iter().filter(|fault| !all.faults.contains(fault)).cloned().collect::<Vec<_>>());
         }
         all.queue_max = all.queue_max.filter(|_| bounded);
         all
@@ -364,7 +368,8 @@ impl LineFigures {
             };
             let caller = topology.nodes.get(edge.from).map_or("", |node| &node.name);
             let path = format!("{caller}.{}", edge.link);
-            all.faulty |= snapshot.faults.iter().any(|fault| acts(fault, snapshot.at_s) && fault.targets.contains(&path));
+            all.faulty |=
+                snapshot.faults.iter().any(|fault| acts(fault, snapshot.at_s) && fault.targets.contains(&path));
         }
         all
     }

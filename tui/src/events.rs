@@ -57,7 +57,12 @@ pub fn of(future: &Future) -> Vec<Event> {
     }
     for happening in &future.happenings {
         let sort = if happening.bad { Sort::Worse } else { Sort::Better };
-        events.push(Event { at_s: happening.at_s, sort, target: happening.target.clone(), what: happening.what.clone() });
+        events.push(Event {
+            at_s: happening.at_s,
+            sort,
+            target: happening.target.clone(),
+            what: happening.what.clone(),
+        });
     }
     for node in &snapshot.topology.nodes {
         match node.is_workload {
@@ -139,7 +144,10 @@ fn goodput(series: &Series, name: &str, events: &mut Vec<Event>) {
         while index + 1 < sent.len() && series.at_s[index] + series.window_s < at_s - 1e-9 {
             index += 1;
         }
-        let Some(Some(offered)) = sent.get(index).copied().map(|offered| offered.filter(|offered| *offered > 0.0)) else { return };
+        let Some(Some(offered)) = sent.get(index).copied().map(|offered| offered.filter(|offered| *offered > 0.0))
+        else {
+            return;
+        };
         let share = good / offered;
         let mut push = |sort: Sort, what: String| events.push(Event { at_s, sort, target: name.to_string(), what });
         if !collapsed && share < 0.5 {
@@ -164,7 +172,10 @@ mod tests {
         let series = Series {
             window_s: 1.0,
             at_s: (0..windows).map(|window| window as f64).collect(),
-            columns: columns.iter().map(|(name, values)| (name.to_string(), values.iter().copied().map(Some).collect())).collect(),
+            columns: columns
+                .iter()
+                .map(|(name, values)| (name.to_string(), values.iter().copied().map(Some).collect()))
+                .collect(),
         };
         let node = |name: &str, is_workload| TopologyNode { name: name.into(), kind: String::new(), is_workload };
         let topology = Topology { nodes: vec![node("users", true), node("db", false)], edges: Vec::new() };
@@ -189,22 +200,38 @@ mod tests {
         let told = lines(&future(&[("components.db.queue.depth", &values)], 100.0));
         assert_eq!(
             told,
-            ["3 db 100 wait in its queue", "3 db 1k wait in its queue", "5 db its queue is empty again", "6 db 100 wait in its queue"]
+            [
+                "3 db 100 wait in its queue",
+                "3 db 1k wait in its queue",
+                "5 db its queue is empty again",
+                "6 db 100 wait in its queue"
+            ]
         );
     }
 
     #[test]
     fn goodput_that_collapses_and_recovers_is_told() {
-        let columns: [(&str, &[f64]); 2] =
-            [("workloads.users.sent", &[100.0, 100.0, 100.0, 100.0]), ("workloads.users.goodput", &[99.0, 12.0, 70.0, 95.0])];
+        let columns: [(&str, &[f64]); 2] = [
+            ("workloads.users.sent", &[100.0, 100.0, 100.0, 100.0]),
+            ("workloads.users.goodput", &[99.0, 12.0, 70.0, 95.0]),
+        ];
         let told = lines(&future(&columns, 100.0));
-        assert_eq!(told, ["2 users goodput collapses to 12 % of the load", "4 users goodput is back: 95 % of the load"]);
+        assert_eq!(
+            told,
+            ["2 users goodput collapses to 12 % of the load", "4 users goodput is back: 95 % of the load"]
+        );
     }
 
     #[test]
     fn what_lies_ahead_is_not_told() {
         let mut future = future(&[], 15.0);
-        let fault = FaultWindow { at_s: 10.0, until_s: Some(20.0), what: "slow db ×5".into(), targets: vec!["db".into()], name: None };
+        let fault = FaultWindow {
+            at_s: 10.0,
+            until_s: Some(20.0),
+            what: "slow db ×5".into(),
+            targets: vec!["db".into()],
+            name: None,
+        };
         Arc::make_mut(&mut future.snapshot).faults.push(fault);
         assert_eq!(lines(&future), ["10 db slow db ×5"]);
     }

@@ -168,7 +168,10 @@ mod tests {
 
     #[test]
     fn clocks_count_from_the_end_of_the_warm_up() {
-        assert_eq!([clock(72.34), clock(-5.0), clock(3723.0), clock(-0.01)], ["1:12.3", "-0:05.0", "1:02:03.0", "0:00.0"]);
+        assert_eq!(
+            [clock(72.34), clock(-5.0), clock(3723.0), clock(-0.01)],
+            ["1:12.3", "-0:05.0", "1:02:03.0", "0:00.0"]
+        );
         assert_eq!([clock_short(60.0), clock_short(60.5)], ["1:00", "1:00.5"]);
     }
 

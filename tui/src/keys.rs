@@ -200,8 +200,8 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(KeyCode::Esc, NO), (Char('q'), NO)], "esc", Do::Close, Asking, "keep both", ""),
 
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Accept, Typing, "take it", "takes what was typed"),
-    binding(&[(KeyCode::Up, NO)], "↑", Do::Turned(Way::Back), Typing, "more", "larger number, or the entry above"),
-    binding(&[(KeyCode::Down, NO)], "↓", Do::Turned(Way::On), Typing, "less", "smaller number, or the entry below"),
+    binding(&[(KeyCode::Up, NO)], "↑", Do::Turned(Way::Back), Typing, "", "larger number, or the entry above"),
+    binding(&[(KeyCode::Down, NO)], "↓", Do::Turned(Way::On), Typing, "", "smaller number, or the entry below"),
     binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Typing, "leave", "leaves without a change"),
 
     binding(&[(KeyCode::Esc, NO), (Char('?'), NO), (Char('q'), NO), (KeyCode::Enter, NO)], "esc", Do::Close, Reading, "close help", ""),
@@ -212,7 +212,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(Char('.'), NO)], ".", Do::Step(Way::On), Anywhere, "step", "pauses and steps one window on"),
     binding(&[(Char(','), NO)], ",", Do::Step(Way::Back), Anywhere, "", "pauses and steps one window back"),
     binding(&[(Char('+'), NO), (Char('='), NO)], "+", Do::Pace(Way::On), Anywhere, "faster", "plays faster"),
-    binding(&[(Char('-'), NO)], "-", Do::Pace(Way::Back), Anywhere, "slower", "plays slower"),
+    binding(&[(Char('-'), NO)], "-", Do::Pace(Way::Back), Anywhere, "", "plays slower"),
     binding(&[(Char('0'), NO)], "0", Do::FlatOut, Anywhere, "", "plays as fast as it goes"),
     binding(&[(KeyCode::Left, NO)], "←", Do::Seek(Jump::Near(Way::Back)), Anywhere, "rewind", "goes five windows back"),
     binding(&[(KeyCode::Right, NO)], "→", Do::Seek(Jump::Near(Way::On)), Anywhere, "", "goes five windows on"),
@@ -221,9 +221,9 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(KeyCode::Home, NO)], "home", Do::Seek(Jump::Start), Anywhere, "", "goes to the start"),
     binding(&[(KeyCode::End, NO)], "end", Do::Seek(Jump::End), Anywhere, "", "goes to the end"),
     binding(&[(Char('b'), NO)], "b", Do::Branch, Anywhere, "branch", "begins a second future, or ends it"),
-    binding(&[(Char('x'), NO)], "x", Do::SwitchFuture, Anywhere, "", "lets changes act on the other future"),
+    binding(&[(Char('x'), NO)], "x", Do::SwitchFuture, Anywhere, "", "changes act on the other future"),
     binding(&[(Char('u'), NO)], "u", Do::TakeBack, Anywhere, "", "takes the newest change back"),
-    binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Topology), "details", "shows the selected component, opens a cluster"),
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Topology), "details", "opens the selected component or cluster"),
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Events), "go there", "goes to the instant of the event"),
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Knobs), "change", "changes the setting"),
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Faults), "inject", "edits and injects the fault"),
@@ -235,10 +235,10 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(KeyCode::Down, SHIFT)], "shift ↓", Do::Select(Move::Along(Way::On)), On(Screen::Topology), "", "selects the box below"),
     binding(&[(KeyCode::Left, SHIFT)], "shift ←", Do::Select(Move::Across(Way::Back)), On(Screen::Topology), "", "selects the box on the left"),
     binding(&[(KeyCode::Right, SHIFT)], "shift →", Do::Select(Move::Across(Way::On)), On(Screen::Topology), "", "selects the box on the right"),
-    binding(&[(Char('/'), NO)], "/", Do::Find, Anywhere, "find", "finds a component, or a setting on the screen of knobs"),
-    binding(&[(Char('c'), NO)], "c", Do::Fold, On(Screen::Topology), "", "folds or opens the cluster of the selected box"),
+    binding(&[(Char('/'), NO)], "/", Do::Find, Anywhere, "find", "finds a component, or a setting"),
+    binding(&[(Char('c'), NO)], "c", Do::Fold, On(Screen::Topology), "", "folds or opens the cluster of the box"),
     binding(&[(Char('v'), NO)], "v", Do::ColourBy, On(Screen::Topology), "", "colours by load or by errors"),
-    binding(&[(Char('z'), NO)], "z", Do::Zoom, Anywhere, "", "shows the whole run or its last minute in charts"),
+    binding(&[(Char('z'), NO)], "z", Do::Zoom, Anywhere, "", "charts of the whole run or its last minute"),
     binding(&[(KeyCode::Tab, NO)], "tab", Do::Turn(Way::On), Anywhere, "screen", "next screen"),
     binding(&[(KeyCode::BackTab, SHIFT), (KeyCode::BackTab, NO)], "shift tab", Do::Turn(Way::Back), Anywhere, "", "previous screen"),
     binding(&[(Char('1'), NO)], "1…7", Do::Show(Screen::Topology), Anywhere, "", "shows a screen"),
@@ -315,6 +315,13 @@ mod tests {
             for &(code, modifiers) in binding.keys {
                 assert_eq!(action(press(code, modifiers), place), Some(binding.action), "{}", binding.label);
             }
+        }
+    }
+
+    #[test]
+    fn every_line_of_help_fits_in_half_a_screen_of_120_columns() {
+        for (_, label, text) in help() {
+            assert!(label.chars().count() <= 11 && text.chars().count() <= 43, "{label}: {text}");
         }
     }
 

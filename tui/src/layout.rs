@@ -133,8 +133,11 @@ impl<'a> Layout<'a> {
         let count = plan.sizes.len();
         let edges: Vec<(usize, usize)> = plan.edges.clone();
         let backward = order::edges_to_turn(count, &edges);
-        let turned: Vec<(usize, usize)> =
-            edges.iter().zip(&backward).map(|(&(from, to), &turn)| if turn { (to, from) } else { (from, to) }).collect();
+        let turned: Vec<(usize, usize)> = edges
+            .iter()
+            .zip(&backward)
+            .map(|(&(from, to), &turn)| if turn { (to, from) } else { (from, to) })
+            .collect();
         let mut layer_of = order::layers(count, &turned);
         split_tall_layers(&mut layer_of, plan, spacing);
         let layer_count = layer_of.iter().max().map_or(0, |&last| last + 1);
@@ -255,7 +258,8 @@ impl<'a> Layout<'a> {
                 neighbours.extend(pairs[layer].iter().filter(|pair| pair.0 == item).map(|pair| middle(pair.1)));
             }
             let here = middle(item);
-            let wanted = if neighbours.is_empty() { here } else { neighbours.iter().sum::<f64>() / neighbours.len() as f64 };
+            let wanted =
+                if neighbours.is_empty() { here } else { neighbours.iter().sum::<f64>() / neighbours.len() as f64 };
             let weight = match (self.items[item], neighbours.is_empty()) {
                 (Item::Wire(_), _) => 3.0,
                 (Item::Box(_), true) => 0.1,
@@ -292,7 +296,8 @@ impl<'a> Layout<'a> {
         let middle = |item: usize| self.tops[item] + (self.height(item) - 1) / 2;
         let mut leaving = vec![0; self.trunks.len()];
         for index in 0..self.plan.sizes.len() {
-            let mut trunks: Vec<usize> = (0..self.trunks.len()).filter(|&trunk| self.trunks[trunk].left == index).collect();
+            let mut trunks: Vec<usize> =
+                (0..self.trunks.len()).filter(|&trunk| self.trunks[trunk].left == index).collect();
             trunks.sort_by_key(|&trunk| {
                 let ends = &self.trunks[trunk].right;
                 let sum: i32 = ends.iter().map(|&(right, _)| middle(right)).sum();
@@ -320,7 +325,8 @@ impl<'a> Layout<'a> {
             boxes.sort_unstable();
             boxes.dedup();
             for target in boxes {
-                let mut arriving: Vec<usize> = (0..segments.len()).filter(|&index| segments[index].to == target).collect();
+                let mut arriving: Vec<usize> =
+                    (0..segments.len()).filter(|&index| segments[index].to == target).collect();
                 arriving.sort_by_key(|&index| (source(&segments[index]), segments[index].trunk));
                 let wishes: Vec<i32> = arriving.iter().map(|&index| source(&segments[index])).collect();
                 for (found, &index) in ports_near(&wishes, self.place_of(target).rows()).into_iter().zip(&arriving) {

@@ -62,12 +62,14 @@ impl Line {
     /// Turns the number at the cursor, or the last one before it, up or down: 1, 2, 5, 10, 20, 50, … Its unit stays.
     pub fn turn_number(&mut self, way: Way) {
         let is_digit = |letter: &char| letter.is_ascii_digit() || *letter == '.';
-        let Some(last) = (0..self.letters.len().min(self.cursor + 1)).rev().find(|&place| is_digit(&self.letters[place]))
+        let Some(last) =
+            (0..self.letters.len().min(self.cursor + 1)).rev().find(|&place| is_digit(&self.letters[place]))
         else {
             return;
         };
         let first = (0..=last).rev().take_while(|&place| is_digit(&self.letters[place])).last().unwrap_or(last);
-        let after = (last..self.letters.len()).find(|&place| !is_digit(&self.letters[place])).unwrap_or(self.letters.len());
+        let after =
+            (last..self.letters.len()).find(|&place| !is_digit(&self.letters[place])).unwrap_or(self.letters.len());
         let written: String = self.letters[first..after].iter().collect();
         let Ok(value) = written.parse::<f64>() else { return };
         let turned: Vec<char> = turned(value, way).chars().collect();

@@ -489,7 +489,8 @@ impl<S: Simulation> Engine<S> {
             focus: self.deck.focus(),
             playing: self.playing,
             pace: self.pace,
-            actual: (self.playing && self.deck.now_ns() < focused.end_ns()).then(|| self.meter.speed(self.deck.now_ns())),
+            actual: (self.playing && self.deck.now_ns() < focused.end_ns())
+                .then(|| self.meter.speed(self.deck.now_ns())),
             seeking_ns: self.goal.filter(|&goal| goal > self.deck.now_ns()),
             now_ns: self.deck.now_ns(),
             start_ns: focused.start_ns(),

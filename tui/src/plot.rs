@@ -78,8 +78,11 @@ impl Plot {
             }
         }
         let level = |value: f64| -> f64 {
-            let (value, bottom, top) =
-                if self.is_logarithmic { (value.max(bottom).log10(), bottom.log10(), top.log10()) } else { (value, bottom, top) };
+            let (value, bottom, top) = if self.is_logarithmic {
+                (value.max(bottom).log10(), bottom.log10(), top.log10())
+            } else {
+                (value, bottom, top)
+            };
             if top > bottom { ((value - bottom) / (top - bottom)).clamp(0.0, 1.0) } else { 0.0 }
         };
         for curve in self.curves.iter().filter(|curve| curve.shape == Shape::Area) {
@@ -200,7 +203,8 @@ impl Plot {
         let inside = match first < last {
             true => &curve.points[first..last],
             false => {
-                let covering = curve.points[..first].last().filter(|point| point.0 + self.window_s > (begin + end) / 2.0)?;
+                let covering =
+                    curve.points[..first].last().filter(|point| point.0 + self.window_s > (begin + end) / 2.0)?;
                 std::slice::from_ref(covering)
             }
         };

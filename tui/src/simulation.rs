@@ -122,7 +122,12 @@ impl FaultExample {
         use Strikes::{Component, Link, Workload};
         [
             ("slow", Component, "its work takes longer", "{for: 20s, slow: {component: {target}, factor: 5}}"),
-            ("errors", Component, "it fails", "{for: 20s, errors: {component: {target}, fraction: 50%, outcome: error}}"),
+            (
+                "errors",
+                Component,
+                "it fails",
+                "{for: 20s, errors: {component: {target}, fraction: 50%, outcome: error}}",
+            ),
             ("kill", Component, "one replica dies", "{for: 30s, kill: {component: {target}, replicas: 1}}"),
             ("restart", Component, "it is killed and starts again", "{restart: {component: {target}}}"),
             ("pause", Component, "work in it stands still", "{for: 5s, pause: {component: {target}}}"),
@@ -130,7 +135,12 @@ impl FaultExample {
             ("network", Link, "every message takes longer", "{for: 30s, network: {link: {target}, add: 100ms}}"),
         ]
         .into_iter()
-        .map(|(name, strikes, doc, text)| FaultExample { name: name.into(), doc: doc.into(), strikes, text: text.into() })
+        .map(|(name, strikes, doc, text)| FaultExample {
+            name: name.into(),
+            doc: doc.into(),
+            strikes,
+            text: text.into(),
+        })
         .collect()
     }
 }

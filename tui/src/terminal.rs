@@ -3,9 +3,9 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture, Event, KeyEventKind};
@@ -39,7 +39,7 @@ pub struct Options {
     pub captions: Vec<Caption>,
     /// The instant at which to begin, s; `None` for the start of the warm-up.
     pub begin_at_s: Option<f64>,
-    /// Where pictures and scenarios are written.
+    /// Where pictures and scenarios are written; empty for the current folder.
     pub folder: PathBuf,
 }
 
@@ -51,7 +51,7 @@ impl Default for Options {
             pace: Pace::Times(1.0),
             captions: Vec::new(),
             begin_at_s: None,
-            folder: PathBuf::from("."),
+            folder: PathBuf::new(),
         }
     }
 }
@@ -198,12 +198,9 @@ fn finished(export: &mut Option<Receiver<String>>) -> Option<String> {
 /// Draws the screen once more, without its terminal, and writes it down.
 fn picture(app: &App, folder: &Path) -> io::Result<Vec<PathBuf>> {
     let buffer = drawn(app);
-    let name = format!("{}-{}", slug(&app.snapshot().scenario), crate::figures::clock(app.snapshot().at_s).replace(':', "."));
-    write_new(
-        folder,
-        &name,
-        &[("svg", screenshot::svg(&buffer, app.theme)), ("txt", screenshot::text(&buffer))],
-    )
+    let name =
+        format!("{}-{}", slug(&app.snapshot().scenario), crate::figures::clock(app.snapshot().at_s).replace(':', "."));
+    write_new(folder, &name, &[("svg", screenshot::svg(&buffer, app.theme)), ("txt", screenshot::text(&buffer))])
 }
 
 /// The screen as it would be drawn at the app's size.
@@ -237,8 +234,10 @@ fn names(files: &[PathBuf]) -> String {
 
 /// A name that can stand in a file name everywhere.
 fn slug(name: &str) -> String {
-    let letters: String =
-        name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }).collect();
+    let letters: String = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
+        .collect();
     let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { "scenario".into() } else { parts.join("-") }
 }
@@ -299,13 +298,8 @@ fn leave() {
         return;
     }
     let _ = terminal::disable_raw_mode();
-    let _ = execute!(
-        io::stdout(),
-        event::DisableBracketedPaste,
-        DisableMouseCapture,
-        LeaveAlternateScreen,
-        cursor::Show
-    );
+    let _ =
+        execute!(io::stdout(), event::DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
 }
 
 type Hook = Box<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send + 'static>;

@@ -125,7 +125,7 @@ const TABLE: &[Row] = &[
     row(Role::Strong,    [255, 232], [Color::Reset, Color::Reset],          BOLD, NONE),
     row(Role::Brand,     [215, 130], [Color::Yellow, Color::Red],           BOLD, NONE),
     row(Role::Border,    [241, 247], [Color::DarkGray, Color::Gray],        NONE, DIM),
-    row(Role::Selected,  [123, 25],  [Color::LightCyan, Color::Blue],       BOLD, UNDERLINED),
+    row(Role::Selected,  [123, 25],  [Color::LightCyan, Color::Blue],       BOLD, NONE),
     over(Role::Cursor,   [255, 232], [238, 253], [Color::LightCyan, Color::Blue], BOLD),
     over(Role::Tab,      [232, 255], [117, 25], [Color::LightCyan, Color::Blue], BOLD),
     row(Role::Key,       [117, 25],  [Color::LightCyan, Color::Blue],       BOLD, NONE),
@@ -134,7 +134,7 @@ const TABLE: &[Row] = &[
     row(Role::Strained,  [208, 130], [Color::LightRed, Color::Magenta],     NONE, BOLD),
     row(Role::Critical,  [203, 160], [Color::Red, Color::Red],              BOLD, BOLD),
     row(Role::Idle,      [240, 248], [Color::DarkGray, Color::Gray],        NONE, DIM),
-    row(Role::Fault,     [213, 126], [Color::LightMagenta, Color::Magenta], BOLD, REVERSED),
+    row(Role::Fault,     [213, 126], [Color::LightMagenta, Color::Magenta], BOLD, NONE),
     over(Role::FaultBand, [252, 235], [53, 225], [Color::LightMagenta, Color::Magenta], NONE),
     row(Role::Pulse,     [255, 232], [Color::White, Color::Black],          BOLD, BOLD),
     row(Role::Retry,     [214, 130], [Color::LightYellow, Color::Red],      BOLD, BOLD),
@@ -227,9 +227,22 @@ impl Theme {
 /// Red, green and blue of an indexed colour, as every common terminal shows the upper 240.
 pub fn rgb_of_index(index: u8) -> [u8; 3] {
     const NAMED: [[u8; 3]; 16] = [
-        [0, 0, 0], [205, 49, 49], [13, 188, 121], [229, 229, 16], [36, 114, 200], [188, 63, 188], [17, 168, 205],
-        [229, 229, 229], [102, 102, 102], [241, 76, 76], [35, 209, 139], [245, 245, 67], [59, 142, 234],
-        [214, 112, 214], [41, 184, 219], [255, 255, 255],
+        [0, 0, 0],
+        [205, 49, 49],
+        [13, 188, 121],
+        [229, 229, 16],
+        [36, 114, 200],
+        [188, 63, 188],
+        [17, 168, 205],
+        [229, 229, 229],
+        [102, 102, 102],
+        [241, 76, 76],
+        [35, 209, 139],
+        [245, 245, 67],
+        [59, 142, 234],
+        [214, 112, 214],
+        [41, 184, 219],
+        [255, 255, 255],
     ];
     let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
     match index {

@@ -69,7 +69,8 @@ pub(crate) fn span(app: &App) -> (f64, f64) {
 pub(crate) fn plot(app: &App, title: &str, figure: fn(f64) -> String, curves: Vec<Curve>) -> Plot {
     let snapshot = app.snapshot();
     let acting = snapshot.faults.iter().filter(|fault| fault.at_s <= snapshot.at_s);
-    let bands = acting.map(|fault| (fault.at_s, fault.until_s.unwrap_or(snapshot.until_s).min(snapshot.at_s))).collect();
+    let bands =
+        acting.map(|fault| (fault.at_s, fault.until_s.unwrap_or(snapshot.until_s).min(snapshot.at_s))).collect();
     let mut marks: Vec<(f64, char, Role)> = Vec::new();
     for change in app.view.futures.iter().flat_map(|future| &future.changes) {
         marks.push((change.at_ns as f64 / 1e9, '✎', Role::Branch));
@@ -117,7 +118,12 @@ fn load(app: &App) -> Plot {
         return plot(app, "goodput", figures::rate, compared(app, |snapshot| summed(snapshot, "goodput")));
     }
     let snapshot = app.snapshot();
-    let curve = |name: &str, metric: &str, role, shape| Curve { name: name.into(), role, shape, points: summed(snapshot, metric) };
+    let curve = |name: &str, metric: &str, role, shape| Curve {
+        name: name.into(),
+        role,
+        shape,
+        points: summed(snapshot, metric),
+    };
     let curves =
         vec![curve("good", "goodput", Role::Good, Shape::Area), curve("offered", "sent", Role::Offered, Shape::Line)];
     plot(app, "requests", figures::rate, curves)

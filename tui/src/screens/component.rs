@@ -28,12 +28,18 @@ type Row = (String, String, Role, Option<f64>);
 
 fn rows(node: &NodeNow, is_workload: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    let mut push = |label: &str, value: String, role: Role, level: Option<f64>| rows.push((label.into(), value, role, level));
+    let mut push =
+        |label: &str, value: String, role: Role, level: Option<f64>| rows.push((label.into(), value, role, level));
     let answers = node.good + node.failed;
     let failing = if answers > 0.0 { node.failed / answers } else { 0.0 };
     push(if is_workload { "sent" } else { "arrivals" }, figures::rate(node.arrivals), Role::Text, None);
     push("good", figures::rate(node.good), Role::Text, None);
-    push("failed", figures::rate(node.failed), if node.failed > 0.0 { Theme::errors(failing) } else { Role::Text }, None);
+    push(
+        "failed",
+        figures::rate(node.failed),
+        if node.failed > 0.0 { Theme::errors(failing) } else { Role::Text },
+        None,
+    );
     push("in flight", figures::count(node.in_flight), Role::Text, None);
     if is_workload {
         push("latency p50", figures::seconds_or_dash(node.latency_p50_s), Role::Text, None);
@@ -45,7 +51,12 @@ fn rows(node: &NodeNow, is_workload: bool) -> Vec<Row> {
     }
     if let Some((held, all)) = node.slots {
         let level = if all > 0 { held as f64 / all as f64 } else { 0.0 };
-        push("held", format!("{} of {}", figures::count(held), figures::count(all)), Theme::load(Some(level)), Some(level));
+        push(
+            "held",
+            format!("{} of {}", figures::count(held), figures::count(all)),
+            Theme::load(Some(level)),
+            Some(level),
+        );
     }
     let bound = node.queue_max.map_or("no bound".to_string(), |max| format!("of {}", figures::count(max)));
     let level = node.queue_max.filter(|max| *max > 0).map_or_else(
@@ -59,7 +70,12 @@ fn rows(node: &NodeNow, is_workload: bool) -> Vec<Row> {
         push("amplification", figures::factor(amplification), role, None);
     }
     if let Some(wasted) = node.wasted_work {
-        push("wasted work", figures::share(wasted), if wasted > 0.01 { Role::Strained } else { Role::Text }, Some(wasted));
+        push(
+            "wasted work",
+            figures::share(wasted),
+            if wasted > 0.01 { Role::Strained } else { Role::Text },
+            Some(wasted),
+        );
     }
     let role = if node.replicas_up < node.replicas { Role::Fault } else { Role::Text };
     push("replicas up", format!("{} of {}", node.replicas_up, node.replicas), role, None);
@@ -81,7 +97,8 @@ fn figures_of(buffer: &mut Buffer, area: Rect, app: &App) {
     }
     // The other future's figures stand in a column of their own.
     let other = app.view.futures.iter().find(|future| future.side != app.view.focus);
-    let other_rows = other.and_then(|future| future.snapshot.nodes.get(app.selected)).map(|other| rows(other, node.is_workload));
+    let other_rows =
+        other.and_then(|future| future.snapshot.nodes.get(app.selected)).map(|other| rows(other, node.is_workload));
     if let Some(other) = other {
         let mine = app.view.focused();
         brush.text_before(width / 2 + 6, y, mine.side.letter(), side_role(mine));
@@ -136,7 +153,7 @@ fn links(brush: &mut Brush, mut y: i32, width: i32, app: &App, snapshot: &Snapsh
             let errors = if link.attempts > 0.0 { link.failed / link.attempts } else { 0.0 };
             let mark = if outwards { '→' } else { '←' };
             brush.put(1, y, mark, Theme::errors(errors));
-            let after = brush.text(3, y, &figures::shorten(name(other), 22), Role::Text).max(18) + 1;
+            let after = brush.text(3, y, &figures::shorten(name(other), 22), Role::Text).max(14) + 1;
             brush.text(after, y, &link_words(&link, errors), Theme::errors(errors));
             y += 1;
             let pool = link.pool.map(|(active, size)| match link.pool_waiting {
@@ -145,7 +162,9 @@ fn links(brush: &mut Brush, mut y: i32, width: i32, app: &App, snapshot: &Snapsh
             });
             let policies = edge.policies.iter().filter(|_| outwards).cloned();
             let words: Vec<String> = pool.into_iter().chain(policies).collect();
-            for line in lines_of(&words.join(" · "), (width - 5).max(10) as usize).iter().filter(|line| !line.is_empty()) {
+            for line in
+                lines_of(&words.join(" · "), (width - 5).max(10) as usize).iter().filter(|line| !line.is_empty())
+            {
                 brush.text(5, y, line, Role::Faint);
                 y += 1;
             }
@@ -159,10 +178,10 @@ fn links(brush: &mut Brush, mut y: i32, width: i32, app: &App, snapshot: &Snapsh
 fn link_words(link: &LinkNow, errors: f64) -> String {
     let mut words = figures::rate(link.attempts);
     if errors >= 0.001 {
-        words += &format!("  ✗ {}", figures::share(errors));
+        words += &format!(" ✗ {}", figures::share(errors));
     }
     if let Some(amplification) = link.amplification.filter(|value| *value >= 1.05) {
-        words += &format!("  {}", figures::factor(amplification));
+        words += &format!(" {}", figures::factor(amplification));
     }
     words
 }
@@ -195,10 +214,20 @@ fn past(buffer: &mut Buffer, area: Rect, app: &App, name: &str, is_workload: boo
     let line = Shape::Line;
     let mut plots: Vec<Plot> = if is_workload {
         vec![
-            plot("goodput", figures::rate, 0.0, curves(&[("goodput", "good", Role::Good, Shape::Area), ("sent", "sent", Role::Offered, line)])),
+            plot(
+                "goodput",
+                figures::rate,
+                0.0,
+                curves(&[("goodput", "good", Role::Good, Shape::Area), ("sent", "sent", Role::Offered, line)]),
+            ),
             Plot {
                 is_logarithmic: true,
-                ..plot("latency", figures::seconds, 0.0, curves(&[("latency.p99_s", "p99", Role::Tail, line), ("latency.p50_s", "p50", Role::Median, line)]))
+                ..plot(
+                    "latency",
+                    figures::seconds,
+                    0.0,
+                    curves(&[("latency.p99_s", "p99", Role::Tail, line), ("latency.p50_s", "p50", Role::Median, line)]),
+                )
             },
             plot("failed", figures::rate, 0.0, curves(&[("failed", "failed", Role::Critical, Shape::Area)])),
         ]
@@ -206,10 +235,24 @@ fn past(buffer: &mut Buffer, area: Rect, app: &App, name: &str, is_workload: boo
         vec![
             plot("utilisation", figures::share, 1.0, curves(&[("utilization", "held", Role::Median, Shape::Area)])),
             plot("queue", figures::number, 1.0, curves(&[("queue.depth", "waiting", Role::Tail, Shape::Area)])),
-            plot("calls", figures::rate, 0.0, curves(&[("arrivals", "arrive", Role::Offered, line), ("completed", "done", Role::Good, line), ("failed", "failed", Role::Critical, line)])),
+            plot(
+                "calls",
+                figures::rate,
+                0.0,
+                curves(&[
+                    ("arrivals", "arrive", Role::Offered, line),
+                    ("completed", "done", Role::Good, line),
+                    ("failed", "failed", Role::Critical, line),
+                ]),
+            ),
             Plot {
                 bottom: 1.0,
-                ..plot("amplification", figures::factor, 2.0, curves(&[("amplification", "calls per call", Role::Retry, line)]))
+                ..plot(
+                    "amplification",
+                    figures::factor,
+                    2.0,
+                    curves(&[("amplification", "calls per call", Role::Retry, line)]),
+                )
             },
             plot("wasted work", figures::share, 0.2, curves(&[("wasted_work", "wasted", Role::Strained, Shape::Area)])),
         ]

@@ -35,7 +35,8 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     brush.text(path_width, 0, "value", Role::Faint);
     brush.text_before(width - 1, 0, "● can change now  ○ fixed", Role::Faint);
     let changed = |path: &str| {
-        let set = |change: &crate::deck::Change| matches!(&change.doing, Doing::Set { path: other, .. } if other == path);
+        let set =
+            |change: &crate::deck::Change| matches!(&change.doing, Doing::Set { path: other, .. } if other == path);
         app.view.focused().changes.iter().any(set)
     };
     for (row, (index, knob)) in knobs.iter().enumerate().skip(first).take(rows).enumerate() {

@@ -107,7 +107,10 @@ fn header(buffer: &mut Buffer, area: Rect, app: &App) {
     let instant = format!("{} / {}", figures::clock(snapshot.at_s), figures::clock_short(snapshot.until_s));
     let right = brush.text_before(width - 1, 0, &instant, Role::Strong);
     let (state, role) = if view.seeking_ns.is_some() {
-        (format!("» {}", view.seeking_ns.map_or(String::new(), |at| figures::clock_short(at as f64 / 1e9))), Role::Playing)
+        (
+            format!("» {}", view.seeking_ns.map_or(String::new(), |at| figures::clock_short(at as f64 / 1e9))),
+            Role::Playing,
+        )
     } else if snapshot.finished || view.now_ns >= view.end_ns {
         ("■ end".to_string(), Role::Paused)
     } else if view.playing {
@@ -129,7 +132,9 @@ fn pace(app: &App) -> String {
     };
     match (app.view.actual.filter(|actual| *actual > 0.0), app.view.pace) {
         (Some(actual), Pace::FlatOut) => format!("{wanted} ×{}", figures::number(actual)),
-        (Some(actual), Pace::Times(times)) if actual < times * 0.8 => format!("{wanted} (×{})", figures::number(actual)),
+        (Some(actual), Pace::Times(times)) if actual < times * 0.8 => {
+            format!("{wanted} (×{})", figures::number(actual))
+        }
         _ => wanted,
     }
 }
@@ -165,7 +170,8 @@ fn tabs(buffer: &mut Buffer, area: Rect, app: &App) {
         }
     }
     if app.view.futures.len() > 1 {
-        let end = tab_columns(app, area).last().map_or(0, |(_, text, x)| i32::from(x - area.x) + text.chars().count() as i32);
+        let end =
+            tab_columns(app, area).last().map_or(0, |(_, text, x)| i32::from(x - area.x) + text.chars().count() as i32);
         let words = format!(" changes act on {} ", app.view.focus.letter());
         if end + words.chars().count() as i32 <= i32::from(area.width) {
             brush.text_before(i32::from(area.width), 0, &words, Role::Branch);

@@ -23,15 +23,26 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
         Open::Knob(path, line) => {
             let knob = app.view.knobs.iter().find(|knob| &knob.path == path);
             let range = knob.map_or("", |knob| knob.range.as_str());
+            let range = format!("{range}; ↑ ↓ turn the number");
             let area = panel(buffer, body, app, 2, path);
             typed(buffer, area, app, line);
-            Brush::new(buffer, area, app.theme).text(2, 1, &figures::shorten(range, area.width as usize - 2), Role::Faint);
+            Brush::new(buffer, area, app.theme).text(
+                2,
+                1,
+                &figures::shorten(&range, usize::from(area.width).saturating_sub(2)),
+                Role::Faint,
+            );
         }
         Open::Fault(line) => {
             let area = panel(buffer, body, app, 2, "inject a fault now");
             typed(buffer, area, app, line);
             let words = "without `for` it lasts for ever; ↑ ↓ turn the number at the cursor";
-            Brush::new(buffer, area, app.theme).text(2, 1, &figures::shorten(words, area.width as usize - 2), Role::Faint);
+            Brush::new(buffer, area, app.theme).text(
+                2,
+                1,
+                &figures::shorten(words, usize::from(area.width).saturating_sub(2)),
+                Role::Faint,
+            );
         }
         Open::Keep => {
             let area = panel(buffer, body, app, 2, "which future goes on?");
@@ -40,8 +51,17 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
                 let all = super::callers(&future.snapshot);
                 let x = brush.text(1, row as i32, future.side.letter(), super::side_role(future)) + 2;
                 let newest = future.changes.last().map_or("unchanged".into(), |change| change.doing.to_string());
-                let words = format!("good {:<9} p99 {:<9} {newest}", figures::rate(all.good), figures::seconds_or_dash(all.latency_p99_s));
-                brush.text(x, row as i32, &figures::shorten(&words, (area.width as usize).saturating_sub(5)), Role::Text);
+                let words = format!(
+                    "good {:<9} p99 {:<9} {newest}",
+                    figures::rate(all.good),
+                    figures::seconds_or_dash(all.latency_p99_s)
+                );
+                brush.text(
+                    x,
+                    row as i32,
+                    &figures::shorten(&words, (area.width as usize).saturating_sub(5)),
+                    Role::Text,
+                );
             }
         }
     }

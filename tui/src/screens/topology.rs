@@ -47,11 +47,15 @@ pub(crate) fn panes(app: &App, body: Rect) -> Vec<Pane> {
     }
     if body.width >= 120 {
         let [left, right] = drawing.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]));
-        return [(sides[0], left), (sides[1], right)].map(|(side, outer)| Pane { side, outer, drawing: inner(outer) }).into();
+        return [(sides[0], left), (sides[1], right)]
+            .map(|(side, outer)| Pane { side, outer, drawing: inner(outer) })
+            .into();
     }
     if body.height >= 20 {
         let [above, below] = drawing.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]));
-        return [(sides[0], above), (sides[1], below)].map(|(side, outer)| Pane { side, outer, drawing: inner(outer) }).into();
+        return [(sides[0], above), (sides[1], below)]
+            .map(|(side, outer)| Pane { side, outer, drawing: inner(outer) })
+            .into();
     }
     vec![Pane { side: app.view.focus, outer: drawing, drawing: inner(drawing) }]
 }
@@ -219,7 +223,9 @@ fn ends(
         return None;
     }
     let begin = if onwards { x + 1 - length } else { x };
-    let row = [y - 1, y + 1].into_iter().find(|&row| row >= 0 && (begin..begin + length).all(|column| is_free(column, row)))?;
+    let row = [y - 1, y + 1]
+        .into_iter()
+        .find(|&row| row >= 0 && (begin..begin + length).all(|column| is_free(column, row)))?;
     brush.text(begin, row, &label, role);
     Some((begin..begin + length).map(|column| (column, row)).collect())
 }
@@ -341,7 +347,14 @@ impl Look<'_> {
         brush.text(begin, y, &figures::bar(level, length as usize), role);
     }
 
-    fn component(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, figures: &BoxFigures, role: Role) {
+    fn component(
+        &self,
+        brush: &mut Brush,
+        (x, y, width): (i32, i32, i32),
+        group: &Group,
+        figures: &BoxFigures,
+        role: Role,
+    ) {
         self.flow(brush, (x, y, width), figures);
         let in_flight = |brush: &mut Brush, row: i32| {
             let label = if width >= 15 { "in flight" } else { "open" };
@@ -387,7 +400,14 @@ impl Look<'_> {
         }
     }
 
-    fn workload(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, figures: &BoxFigures, role: Role) {
+    fn workload(
+        &self,
+        brush: &mut Brush,
+        (x, y, width): (i32, i32, i32),
+        group: &Group,
+        figures: &BoxFigures,
+        role: Role,
+    ) {
         brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
         let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
         Self::gauge(brush, (x, y + 1, width), "good", good, &figures::share(good), role);
@@ -403,7 +423,15 @@ impl Look<'_> {
     }
 
     /// The last windows as a row of columns; the scale is that of all of them where none is given.
-    fn past(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, before: &str, after: &str, top: Option<f64>) {
+    fn past(
+        &self,
+        brush: &mut Brush,
+        (x, y, width): (i32, i32, i32),
+        group: &Group,
+        before: &str,
+        after: &str,
+        top: Option<f64>,
+    ) {
         let labelled = width >= 18;
         if labelled {
             brush.text(x, y, "past", Role::Faint);
@@ -430,7 +458,14 @@ impl Look<'_> {
     }
 
     /// Two lines: how busy, and the worst of what waits and what fails.
-    fn narrow(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), group: &Group, figures: &BoxFigures, role: Role) {
+    fn narrow(
+        &self,
+        brush: &mut Brush,
+        (x, y, width): (i32, i32, i32),
+        group: &Group,
+        figures: &BoxFigures,
+        role: Role,
+    ) {
         if group.is_workload {
             brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
             let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
@@ -471,7 +506,8 @@ impl Look<'_> {
             (0, false) => return,
             (queue, _) => format!("q {}", figures::count(queue)),
         };
-        let role = if figures.queue == 0 { Theme::errors(errors) } else { Theme::load(Some(figures.queue_level().max(0.6))) };
+        let role =
+            if figures.queue == 0 { Theme::errors(errors) } else { Theme::load(Some(figures.queue_level().max(0.6))) };
         if x + width - after > words.chars().count() as i32 {
             brush.text_before(x + width, y, &words, role);
         }

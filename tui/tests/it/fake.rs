@@ -47,7 +47,13 @@ fn node(name: &str, kind: &str) -> TopologyNode {
 }
 
 fn edge(from: usize, to: usize, link: &str, index: usize, policies: &[&str]) -> TopologyEdge {
-    TopologyEdge { from, to, link: link.into(), index, policies: policies.iter().map(|policy| policy.to_string()).collect() }
+    TopologyEdge {
+        from,
+        to,
+        link: link.into(),
+        index,
+        policies: policies.iter().map(|policy| policy.to_string()).collect(),
+    }
 }
 
 /// Shoppers, an edge balancer, an api, its cache, its database and payments.
@@ -114,7 +120,8 @@ pub(crate) fn clusters() -> Topology {
 
 /// Sixty services in one flat scenario.
 pub(crate) fn sixty() -> Topology {
-    let mut topology = Topology { nodes: vec![node("users", "workload"), node("gateway", "load_balancer")], edges: Vec::new() };
+    let mut topology =
+        Topology { nodes: vec![node("users", "workload"), node("gateway", "load_balancer")], edges: Vec::new() };
     topology.nodes.extend((0..58).map(|number| node(&format!("svc-{number:02}"), "service")));
     let mut pairs = vec![(0, 1)];
     pairs.extend((0..12).map(|number| (1, 2 + number)));
@@ -386,7 +393,13 @@ impl Simulation for Fake {
             range: range.into(),
         };
         vec![
-            knob("workloads.shoppers.arrivals.poisson", format!("{}/s", self.rate), true, "Mean rate of arrivals.", "a rate, above 0/s"),
+            knob(
+                "workloads.shoppers.arrivals.poisson",
+                format!("{}/s", self.rate),
+                true,
+                "Mean rate of arrivals.",
+                "a rate, above 0/s",
+            ),
             knob("workloads.shoppers.deadline", "2s".into(), false, "What counts as good.", "a duration"),
             knob(
                 "components.api.calls.db.retry.max_attempts",
@@ -395,13 +408,26 @@ impl Simulation for Fake {
                 "How often a call is tried in all, the first time included.",
                 "1 to 100, default 3",
             ),
-            knob("components.orders-db.connections", "100".into(), false, "Connections that the database accepts; its workers.", "1 to 100000, default 100"),
-            knob("components.orders-db.capacity", format!("{}/s", self.capacity), true, "What it can do in a second.", "a rate"),
+            knob(
+                "components.orders-db.connections",
+                "100".into(),
+                false,
+                "Connections that the database accepts; its workers.",
+                "1 to 100000, default 100",
+            ),
+            knob(
+                "components.orders-db.capacity",
+                format!("{}/s", self.capacity),
+                true,
+                "What it can do in a second.",
+                "a rate",
+            ),
         ]
     }
 
     fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
-        let number: f64 = value.trim_end_matches("/s").parse().map_err(|_| format!("{path}: {value:?} is not a number"))?;
+        let number: f64 =
+            value.trim_end_matches("/s").parse().map_err(|_| format!("{path}: {value:?} is not a number"))?;
         match path {
             "workloads.shoppers.arrivals.poisson" => self.rate = number,
             "components.api.calls.db.retry.max_attempts" if number >= 1.0 => self.attempts_max = number,
@@ -436,7 +462,8 @@ impl Simulation for Fake {
     fn happenings(&self) -> Vec<Happening> {
         let all = [(64.0, "payments", "breaker opens", true), (94.0, "payments", "breaker closes", false)];
         let past = all.into_iter().filter(|(at_s, ..)| *at_s <= self.at_s());
-        past.map(|(at_s, target, what, bad)| Happening { at_s, target: target.into(), what: what.into(), bad }).collect()
+        past.map(|(at_s, target, what, bad)| Happening { at_s, target: target.into(), what: what.into(), bad })
+            .collect()
     }
 
     fn requests(&self) -> Option<Vec<SampledRequest>> {
@@ -461,7 +488,13 @@ impl Simulation for Fake {
                 span(2, "db attempt 2", 0.6, 1.1, "timeout", false),
             ],
         };
-        let fast = SampledRequest { name: "shoppers 3".into(), at_s: 0.1, took_s: 0.012, outcome: "ok".into(), spans: vec![span(0, "edge", 0.0, 0.012, "ok", false)] };
+        let fast = SampledRequest {
+            name: "shoppers 3".into(),
+            at_s: 0.1,
+            took_s: 0.012,
+            outcome: "ok".into(),
+            spans: vec![span(0, "edge", 0.0, 0.012, "ok", false)],
+        };
         (self.topology.nodes.len() == 6).then(|| vec![slow, fast])
     }
 }

@@ -97,7 +97,9 @@ fn a_fault_is_chosen_for_what_is_selected_edited_and_injected() {
     assert_eq!(app.selected_name(), "orders-db");
     press(&mut app, KeyCode::Char('f'));
     press(&mut app, KeyCode::Enter);
-    assert!(matches!(&app.open, Open::Fault(line) if line.text() == "{for: 20s, slow: {component: orders-db, factor: 5}}"));
+    assert!(
+        matches!(&app.open, Open::Fault(line) if line.text() == "{for: 20s, slow: {component: orders-db, factor: 5}}")
+    );
     press(&mut app, KeyCode::Up);
     let Command::Make(Doing::Inject { yaml }) = asked(press(&mut app, KeyCode::Enter)) else { panic!("a fault") };
     assert_eq!(yaml, "{for: 20s, slow: {component: orders-db, factor: 10}}");

@@ -1,7 +1,5 @@
 //! Layouts of random graphs: nothing overlaps, nothing is outside, every line leads from its caller to its callee.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 use tui::layout::{Placement, Plan, Spacing, place};
 use tui::wires;
@@ -10,15 +8,17 @@ fn plan(boxes: usize, edges: usize) -> impl Strategy<Value = Plan> {
     (1..=boxes).prop_flat_map(move |count| {
         let sizes = proptest::collection::vec((1..30i32, prop_oneof![Just(1), Just(3), Just(5), Just(7)]), count);
         let pairs = proptest::collection::btree_set((0..count, 0..count), 0..=edges);
-        (sizes, pairs).prop_map(|(sizes, pairs): (Vec<(i32, i32)>, BTreeSet<(usize, usize)>)| Plan {
-            sizes,
-            edges: pairs.into_iter().collect(),
-        })
+        (sizes, pairs).prop_map(|(sizes, pairs)| Plan { sizes, edges: pairs.into_iter().collect() })
     })
 }
 
 fn spacing() -> impl Strategy<Value = Spacing> {
-    (0..3i32, 1..9i32, 1..3i32, 1..80i32).prop_map(|(rows, tail, pitch, height_max)| Spacing { rows, tail, pitch, height_max })
+    (0..3i32, 1..9i32, 1..3i32, 1..80i32).prop_map(|(rows, tail, pitch, height_max)| Spacing {
+        rows,
+        tail,
+        pitch,
+        height_max,
+    })
 }
 
 fn check(plan: &Plan, placed: &Placement) -> Result<(), TestCaseError> {
@@ -46,12 +46,18 @@ fn check(plan: &Plan, placed: &Placement) -> Result<(), TestCaseError> {
         let cells = wires::cells(route);
         for &(x, y) in &cells {
             prop_assert!((0..placed.width).contains(&x) && (0..placed.height).contains(&y), "({x}, {y}) is outside");
-            prop_assert!(!placed.boxes.iter().any(|place| place.contains(x, y)), "a line runs through a box at ({x}, {y})");
+            prop_assert!(
+                !placed.boxes.iter().any(|place| place.contains(x, y)),
+                "a line runs through a box at ({x}, {y})"
+            );
         }
         let beside = |index: usize, &(x, y): &(i32, i32)| {
             placed.boxes[index].contains(x - 1, y) || placed.boxes[index].contains(x + 1, y)
         };
-        prop_assert!(cells.first().is_some_and(|cell| beside(from, cell)), "the line of {from} → {to} starts elsewhere");
+        prop_assert!(
+            cells.first().is_some_and(|cell| beside(from, cell)),
+            "the line of {from} → {to} starts elsewhere"
+        );
         prop_assert!(cells.last().is_some_and(|cell| beside(to, cell)), "the line of {from} → {to} ends elsewhere");
     }
     Ok(())

@@ -241,11 +241,8 @@ fn a_watched_paused_and_rewound_run_ends_in_the_same_state() {
 
 #[test]
 fn playing_pauses_at_the_stops_of_a_tour() {
-    let options = PlayerOptions {
-        pace: Pace::FlatOut,
-        stops_ns: vec![10 * SECOND, 60 * SECOND],
-        ..PlayerOptions::default()
-    };
+    let options =
+        PlayerOptions { pace: Pace::FlatOut, stops_ns: vec![10 * SECOND, 60 * SECOND], ..PlayerOptions::default() };
     let player = Player::start(Fake::new(three()), options).unwrap();
     wait(&player, |view| !view.playing && view.now_ns == 10 * SECOND);
     player.send(Command::Play(true));
@@ -271,7 +268,8 @@ fn a_simulation_that_fails_stops_the_player_and_nothing_else() {
 
 #[test]
 fn an_export_has_the_changes_of_the_future_in_focus() {
-    let player = Player::start(Fake::new(three()), PlayerOptions { playing: false, ..PlayerOptions::default() }).unwrap();
+    let player =
+        Player::start(Fake::new(three()), PlayerOptions { playing: false, ..PlayerOptions::default() }).unwrap();
     player.send(Command::Branch);
     player.send(Command::Make(attempts(1)));
     let (reply, answer) = std::sync::mpsc::channel();
