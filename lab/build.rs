@@ -13,7 +13,9 @@ fn main() {
         .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
         .collect();
     files.sort();
-    let mut code = String::from("/// The scenarios that are built in: name and text, by name.\npub const SCENARIOS: &[(&str, &str)] = &[\n");
+    let mut code = String::from(
+        "/// The scenarios that are built in: name and text, by name.\npub const SCENARIOS: &[(&str, &str)] = &[\n",
+    );
     for file in files {
         println!("cargo:rerun-if-changed={}", file.display());
         let name = file.file_stem().and_then(|s| s.to_str()).expect("a name in UTF-8");

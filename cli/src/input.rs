@@ -119,7 +119,8 @@ pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     if let Some(name) = file.strip_prefix('@') {
         let Some(text) = lab::builtin::text(name) else {
             let names = lab::builtin::SCENARIOS.iter().map(|(n, _)| *n);
-            let help = settings::problem::did_you_mean(name, names).unwrap_or_else(|| "see `brownout scenarios`".into());
+            let help =
+                settings::problem::did_you_mean(name, names).unwrap_or_else(|| "see `brownout scenarios`".into());
             return Err(Failure::Usage(format!("no built-in scenario is called `{name}`; {help}")));
         };
         return Ok(Text { name: file.to_string(), bytes: text.as_bytes().to_vec(), folder: None });

@@ -3,8 +3,8 @@
 //! All of it is done on the tree, so that no component knows of it, and every value keeps the place where it was
 //! written.
 
-use settings::{Entry, Name, Node, Path, Problem, Problems, Value};
 use settings::values::Scalar;
+use settings::{Entry, Name, Node, Path, Problem, Problems, Value};
 
 use crate::document::Override;
 
@@ -26,12 +26,8 @@ pub fn expand(document: &Node, variant: Option<&str>, overrides: &[Override], pr
             Some(changes) => patches.extend(changes_of(changes, &format!("variants.{name}"), problems)),
             None => {
                 let names = variant_names(document);
-                let mut problem = Problem::unknown_name(
-                    "variant",
-                    name,
-                    settings::Span::NOWHERE,
-                    names.iter().map(String::as_str),
-                );
+                let mut problem =
+                    Problem::unknown_name("variant", name, settings::Span::NOWHERE, names.iter().map(String::as_str));
                 problem.code = "unknown_variant";
                 problems.push(problem);
             }
@@ -87,8 +83,10 @@ fn path_of(text: &str) -> Path {
 /// Replaces `use: [name, …]` in links by the settings of those sets; the link's own keys win, later names over earlier.
 fn use_policies(document: &mut Node, problems: &mut Problems) {
     let policies = document.at("policies").cloned();
-    let known: Vec<String> =
-        policies.as_ref().and_then(|p| p.entries()).map_or_else(Vec::new, |e| e.iter().map(|e| e.key.clone()).collect());
+    let known: Vec<String> = policies
+        .as_ref()
+        .and_then(|p| p.entries())
+        .map_or_else(Vec::new, |e| e.iter().map(|e| e.key.clone()).collect());
     let mut used: Vec<String> = Vec::new();
     each_link(document, &mut |link, path| {
         let Some(entry) = link.entry("use").cloned() else { return };
@@ -99,7 +97,10 @@ fn use_policies(document: &mut Node, problems: &mut Problems) {
         let mut merged: Vec<Entry> = Vec::new();
         for name in names {
             let Some(text) = name.as_text() else {
-                problems.push(Problem::error("wrong_type", name.span, "expected the name of a set of policies").path(path_of(path)));
+                problems.push(
+                    Problem::error("wrong_type", name.span, "expected the name of a set of policies")
+                        .path(path_of(path)),
+                );
                 continue;
             };
             let Some(set) = policies.as_ref().and_then(|p| p.entry(text)) else {
@@ -167,8 +168,10 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
         return;
     };
     let templates = document.at("templates").cloned();
-    let known: Vec<String> =
-        templates.as_ref().and_then(|t| t.entries()).map_or_else(Vec::new, |t| t.iter().map(|e| e.key.clone()).collect());
+    let known: Vec<String> = templates
+        .as_ref()
+        .and_then(|t| t.entries())
+        .map_or_else(Vec::new, |t| t.iter().map(|e| e.key.clone()).collect());
     for cluster in clusters.entries().unwrap_or_default() {
         let at = format!("clusters.{}", cluster.key);
         let report = |problem: Problem, problems: &mut Problems| problems.push(problem.path(path_of(&at)));
@@ -185,7 +188,10 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
             }
         }
         let Some(from) = cluster.value.entry("from") else {
-            report(Problem::error("missing_key", cluster.key_span, "`from` is missing: the template to stamp out"), problems);
+            report(
+                Problem::error("missing_key", cluster.key_span, "`from` is missing: the template to stamp out"),
+                problems,
+            );
             continue;
         };
         let name = from.value.as_text().unwrap_or_default();
@@ -215,7 +221,10 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
                         .at("components")
                         .and_then(|c| c.entries())
                         .map_or_else(Vec::new, |c| c.iter().map(|e| e.key.as_str()).collect());
-                    report(Problem::unknown_name("component of the template", &first, change.path_span, names), problems);
+                    report(
+                        Problem::unknown_name("component of the template", &first, change.path_span, names),
+                        problems,
+                    );
                     continue;
                 }
                 if let Err(problem) = (Override { path, ..change }).apply(&mut body) {
@@ -224,8 +233,10 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
             }
         }
         let region = cluster.value.entry("region").map(|r| r.value.clone());
-        let hosts: Vec<String> =
-            body.at("hosts").and_then(|h| h.entries()).map_or_else(Vec::new, |h| h.iter().map(|e| e.key.clone()).collect());
+        let hosts: Vec<String> = body
+            .at("hosts")
+            .and_then(|h| h.entries())
+            .map_or_else(Vec::new, |h| h.iter().map(|e| e.key.clone()).collect());
         for section in ["hosts", "components"] {
             for entry in body.at(section).and_then(|s| s.entries()).unwrap_or_default() {
                 let mut value = entry.value.clone();

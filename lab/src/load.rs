@@ -169,7 +169,8 @@ fn newer_version(document: &Node) -> Option<Problem> {
     let version = document.entry("version")?;
     let number: u64 = version.value.as_text()?.parse().ok()?;
     (number > 1).then(|| {
-        let message = format!("this scenario is written in version {number} of the language; this program reads version 1");
+        let message =
+            format!("this scenario is written in version {number} of the language; this program reads version 1");
         Problem::error("newer_version", version.value.span, message)
             .help("use a newer brownout, or see the changelog for what version 1 lacks")
     })

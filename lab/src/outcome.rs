@@ -95,8 +95,7 @@ impl Session {
                 latency: latency(&measure.latency),
                 latency_failed: latency(&measure.latency_failed),
                 outcomes: outcomes(&counts.outcomes),
-                attempts_per_request: (counts.arrivals > 0)
-                    .then(|| attempts.attempts as f64 / counts.arrivals as f64),
+                attempts_per_request: (counts.arrivals > 0).then(|| attempts.attempts as f64 / counts.arrivals as f64),
                 in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: counts.arrivals - counts.completed(),
             }

@@ -122,7 +122,13 @@ impl Session {
             end,
             until_idle,
             window,
-            next_border: if zero == 0 { window } else if zero % window == 0 { window } else { zero % window },
+            next_border: if zero == 0 {
+                window
+            } else if zero % window == 0 {
+                window
+            } else {
+                zero % window
+            },
             measuring: false,
             finished: false,
             last_activity: 0,
@@ -445,11 +451,7 @@ impl Session {
                     (engine.group(group).all, self.together(c).figures)
                 })
                 .collect(),
-            links: self
-                .links
-                .iter()
-                .map(|link| (self.link_together(link).0, engine.group(link.group).all))
-                .collect(),
+            links: self.links.iter().map(|link| (self.link_together(link).0, engine.group(link.group).all)).collect(),
         };
     }
 

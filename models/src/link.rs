@@ -98,6 +98,9 @@ struct Logical {
     measured: bool,
 }
 
+/// Tickets below this are of calls that pass through without a record: 1 if the attempt counts for the totals.
+const RECORDS: u32 = 2;
+
 const TIMEOUT: u8 = 0;
 const TOTAL: u8 = 1;
 const BACKOFF: u8 = 2;
@@ -120,6 +123,8 @@ pub struct Link {
     when: OutcomeSet,
     cancels: bool,
     deadlines: bool,
+    /// Without any policy: calls pass through and only their counts are kept.
+    is_bare: bool,
     weights: Option<AliasTable>,
     // State.
     records: Slab<Logical>,
@@ -153,6 +158,7 @@ impl Link {
             when: OutcomeSet::default(),
             cancels: false,
             deadlines: false,
+            is_bare: false,
             weights: None,
             records: Slab::new(),
             budget: None,
@@ -198,6 +204,14 @@ impl Link {
         self.when = s.retry.as_ref().map_or(OutcomeSet::default(), |r| OutcomeSet::of(&r.when));
         self.cancels = s.propagate.contains(&Propagated::Cancel);
         self.deadlines = s.propagate.contains(&Propagated::Deadline);
+        self.is_bare = self.timeout.is_none()
+            && self.total_timeout.is_none()
+            && s.retry.is_none()
+            && s.pool.is_none()
+            && s.coalesce.is_none()
+            && s.batch.is_none()
+            && s.propagate.is_empty()
+            && s.network.as_ref().is_none_or(|n| n.keep_alive);
         let uneven = plan.targets.len() > 1 && plan.targets.iter().any(|t| t.weight != plan.targets[0].weight);
         self.weights = if uneven {
             AliasTable::new(&plan.targets.iter().map(|t| t.weight).collect::<Vec<_>>()).ok()
@@ -383,6 +397,29 @@ impl Link {
         Some((healthy[draw.below(healthy.len() as u64) as usize], target.path))
     }
 
+    /// A call passes through a link that has no policies.
+    #[inline]
+    fn pass_through(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let measured = cx.now() >= self.measured_from;
+        self.all.attempts += 1;
+        self.measured.attempts += measured as u64;
+        let Some((node, path)) = self.choose(cx, call) else {
+            let answer = cx.answer(Outcome::Unavailable);
+            self.count_outcome(answer.outcome, measured);
+            return Next::Reply(call, answer);
+        };
+        // The ticket remembers whether the attempt counts.
+        cx.set_ticket(call, measured as u32);
+        let to = To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
+        Next::Call(cx.call(call, to))
+    }
+
+    #[inline]
+    fn count_outcome(&mut self, outcome: Outcome, measured: bool) {
+        self.all.outcomes[outcome as usize] += 1;
+        self.measured.outcomes[outcome as usize] += measured as u64;
+    }
+
     /// An attempt has ended: counts it, gives its place back, and goes on.
     fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, connection_is_good: bool) -> Next {
         let record = self.records.get(index).expect("an open call has its record");
@@ -554,6 +591,9 @@ fn backoff_is_jittered(backoff: &BackoffSettings) -> bool {
 impl Component for Link {
     #[inline]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        if self.is_bare {
+            return self.pass_through(cx, call);
+        }
         let now = cx.now();
         let index = self.records.insert(Logical {
             call,
@@ -568,7 +608,7 @@ impl Component for Link {
             has_place: false,
             measured: now >= self.measured_from,
         });
-        cx.set_ticket(call, index);
+        cx.set_ticket(call, index + RECORDS);
         if let Some(total) = self.total_timeout {
             // The clock of a request that should have been sent earlier has been running since then.
             let spent = now - cx.since(call);
@@ -605,7 +645,12 @@ impl Component for Link {
 
     #[inline]
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next {
-        let index = cx.ticket(call);
+        let ticket = cx.ticket(call);
+        if ticket < RECORDS {
+            self.count_outcome(answer.outcome, ticket == 1);
+            return Next::Reply(call, answer);
+        }
+        let index = ticket - RECORDS;
         let record = self.record(index);
         debug_assert!(record.child == Some(child), "an abandoned attempt does not answer");
         record.child = None;
@@ -620,7 +665,7 @@ impl Component for Link {
         if !cx.is_open(call) {
             return Next::Wait;
         }
-        let index = cx.ticket(call);
+        let index = cx.ticket(call) - RECORDS;
         if timer.what != TOTAL {
             self.record(index).timer = None;
         }
@@ -657,7 +702,8 @@ impl Component for Link {
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let index = cx.ticket(call);
+        // Giving up goes on only over links that propagate it: what passes through a bare one runs on.
+        let Some(index) = cx.ticket(call).checked_sub(RECORDS) else { return Next::Wait };
         let leads = self.members.get(&index).is_some_and(|m| !m.followers.is_empty());
         let phase = self.record(index).phase;
         if leads && phase != Phase::InBatch {

@@ -133,11 +133,20 @@ impl Simulation for Watched {
 fn retry_storm_tour() -> Vec<Caption> {
     let caption = |at_s: f64, text: &str| Caption { at_s, text: text.to_string() };
     vec![
-        caption(-29.0, "600 requests a second; the database can serve 1000. All is well: watch the boxes and their queues."),
+        caption(
+            -29.0,
+            "600 requests a second; the database can serve 1000. All is well: watch the boxes and their queues.",
+        ),
         caption(60.0, "The database becomes five times slower for twenty seconds. It can now serve 200 a second."),
         caption(63.0, "Clients give up after a second and try again: see ×2, then ×2.6 on the edge to the API."),
         caption(80.0, "The database is healthy again. The storm should be over now ..."),
-        caption(110.0, "... but it is not: the API works through requests whose clients left long ago. Its work is wasted."),
-        caption(200.0, "The database's own queue is nearly empty. The storm lives in the API's queue. Rewind with ← and branch with b."),
+        caption(
+            110.0,
+            "... but it is not: the API works through requests whose clients left long ago. Its work is wasted.",
+        ),
+        caption(
+            200.0,
+            "The database's own queue is nearly empty. The storm lives in the API's queue. Rewind with ← and branch with b.",
+        ),
     ]
 }

@@ -139,6 +139,8 @@ pub struct Workload {
     user_of: Vec<u32>,
     /// What faults make of the rate.
     surge: f64,
+    has_sessions: bool,
+    has_users: bool,
 }
 
 impl Workload {
@@ -160,6 +162,8 @@ impl Workload {
             sessions: 0,
             user_of: Vec::new(),
             surge: 1.0,
+            has_sessions: matches!(plan.process, Process::Sessions { .. }),
+            has_users: plan.process.think().is_some(),
             plan: Arc::new(plan),
         }
     }
@@ -316,7 +320,7 @@ impl Component for Workload {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
-        if self.plan.process.think().is_none() {
+        if !self.has_users {
             return Next::Wait;
         }
         let index = self.user_of[call.index() as usize];
@@ -339,8 +343,9 @@ impl Component for Workload {
             Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
             None => 1,
         };
-        let plan = self.plan.clone();
-        if let Process::Sessions { requests, .. } = &plan.process {
+        if self.has_sessions {
+            let plan = self.plan.clone();
+            let Process::Sessions { requests, .. } = &plan.process else { return Next::Wait };
             for _ in 0..count {
                 let then = self.begin_session(cx, requests);
                 cx.post(then);
