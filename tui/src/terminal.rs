@@ -331,7 +331,11 @@ impl Drop for PanicHook {
     }
 }
 
-/// Signals that ask the program to end.
+/// 128 plus the number of SIGHUP, as shells report it.
+#[cfg(unix)]
+const HANGUP_STATUS: i32 = 129;
+
+/// Signals that end the watching.
 struct Signals {
     raised: Arc<AtomicBool>,
     registered: Vec<signal_hook::SigId>,
@@ -340,12 +344,16 @@ struct Signals {
 impl Signals {
     fn new() -> io::Result<Signals> {
         let mut signals = Signals { raised: Arc::new(AtomicBool::new(false)), registered: Vec::new() };
-        let mut wanted = vec![signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT];
-        #[cfg(unix)]
-        wanted.push(signal_hook::consts::SIGHUP);
-        for signal in wanted.drain(..) {
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
             signals.registered.push(signal_hook::flag::register(signal, Arc::clone(&signals.raised))?);
         }
+        // The terminal has gone away: there is nothing to restore, and waiting for its input would spin for ever.
+        #[cfg(unix)]
+        signals.registered.push(signal_hook::flag::register_conditional_shutdown(
+            signal_hook::consts::SIGHUP,
+            HANGUP_STATUS,
+            Arc::new(AtomicBool::new(true)),
+        )?);
         Ok(signals)
     }
 
