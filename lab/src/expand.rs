@@ -152,6 +152,9 @@ fn each_link(document: &mut Node, visit: &mut impl FnMut(&mut Node, &str)) {
     });
     section(document, "components", &mut |name, component| {
         let Value::Map(entries) = &mut component.value else { return };
+        if let Some(to) = entries.iter_mut().find(|e| e.key == "to") {
+            visit(&mut to.value, &format!("components.{name}.to"));
+        }
         if let Some(calls) = entries.iter_mut().find(|e| e.key == "calls")
             && let Value::Map(calls) = &mut calls.value.value
         {

@@ -77,6 +77,9 @@ pub(crate) struct LinkPlace {
     pub(crate) name: String,
     pub(crate) group: GroupId,
     pub(crate) nodes: Vec<NodeId>,
+    /// The replicas that call over it, and which of their links it is; none for a workload's.
+    callers: Vec<NodeId>,
+    at: usize,
     pub(crate) to: Vec<String>,
     pub(crate) policies: Vec<String>,
 }
@@ -400,6 +403,12 @@ impl Session {
         let (mut all, mut measured) = (AttemptCounts::default(), AttemptCounts::default());
         let mut sum = Figures { capacity: Some(0), ..Figures::default() };
         let mut own: Table<(f64, u32)> = Table::new();
+        for caller in &link.callers {
+            if let Some((of_all, of_measured)) = engine.node(*caller).attempts(link.at) {
+                all.merge(of_all);
+                measured.merge(of_measured);
+            }
+        }
         for node in &link.nodes {
             if let Node::Link(one) = engine.node(*node) {
                 all.merge(&one.all);
@@ -604,6 +613,8 @@ fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
             name: WORKLOAD_LINK.to_string(),
             group: place.link.group,
             nodes: vec![NodeId(place.node.0 + 1)],
+            callers: Vec::new(),
+            at: 0,
             to: place.link.target_names.clone(),
             policies: entry.value.call.in_words(),
         });
@@ -611,10 +622,15 @@ fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
     for (index, (entry, place)) in loaded.scenario.components.iter().zip(&directory.components).enumerate() {
         for (at, (_, settings)) in entry.value.settings.links().into_iter().enumerate() {
             let link = &place.links[at];
+            let callers = directory.nodes_of(index);
+            // Who calls by himself has one attempt for each call that he is asked for.
+            let is_direct = callers.first().is_some_and(|c| network.engine.node(*c).attempts(at).is_some());
             links.push(LinkPlace {
                 from: place.name.clone(),
                 name: link.name.clone(),
-                group: link.group,
+                group: if is_direct { place.group } else { link.group },
+                callers,
+                at,
                 nodes: (0..place.replicas).map(|r| directory.link_of(index, r, &link.name).0).collect(),
                 to: link.target_names.clone(),
                 policies: settings.in_words(),

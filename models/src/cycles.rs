@@ -77,7 +77,7 @@ fn certain_calls(settings: &ComponentSettings, op: &str) -> Vec<(LinkAt, String)
         other => {
             if other.answers() == Answers::Anything {
                 for ask in other.asks() {
-                    let at = (ask.link.as_str().to_string(), ask.link.span, ask.link.path.clone());
+                    let at = (ask.link.to_string(), ask.at.span, ask.at.path.clone());
                     calls.push((at, ask.op.map_or(op, |o| o.as_str()).to_string()));
                 }
             }

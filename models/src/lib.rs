@@ -5,6 +5,8 @@
 //! file, draws or prints.
 
 pub mod admission;
+pub mod balancing;
+pub mod caching;
 pub mod components;
 mod cycles;
 pub mod faults;

@@ -10,7 +10,7 @@ use sim_core::dist::Dist;
 use sim_core::{CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span, Time, Timer};
 
 use crate::faults::Director;
-use crate::link::{Link, LinkSettings, Target};
+use crate::link::{AttemptCounts, Link, LinkSettings, Target};
 use crate::network::Directory;
 use crate::policies::not_yet::NotYet;
 use crate::workloads::Workload;
@@ -18,7 +18,10 @@ use crate::workloads::Workload;
 #[macro_use]
 mod table;
 
+pub mod cache;
 pub mod database;
+pub mod external;
+pub mod load_balancer;
 pub mod service;
 
 components! {
@@ -26,6 +29,12 @@ components! {
     Service => service,
     /// A stateful store.
     Database => database,
+    /// Spreads calls over replicas.
+    LoadBalancer => load_balancer,
+    /// Someone else's service.
+    External => external,
+    /// Memory in front of something.
+    Cache => cache,
 }
 
 /// The links of a component: name and settings.
@@ -46,11 +55,21 @@ pub struct Ask<'a> {
     /// The handler in which it does; `None` for whatever is asked of it.
     pub handler: Option<&'a str>,
     /// The link over which it does.
-    pub link: &'a Spanned<Name>,
+    pub link: &'a str,
+    /// Where that is said, for errors.
+    pub at: &'a Spanned<Name>,
     /// The operation; `None` for the one that was asked of it.
     pub op: Option<&'a Spanned<Name>>,
     /// Bytes sent; `None` for as many as it was sent.
     pub size_bytes: Option<u64>,
+}
+
+impl<'a> Ask<'a> {
+    /// Whatever is asked is asked of everybody whom a link calls.
+    pub fn same(link: &'a str, settings: &'a LinkSettings) -> Vec<Ask<'a>> {
+        let at = settings.to.values.first().map(|target| &target.to);
+        at.map(|at| Ask { handler: None, link, at, op: None, size_bytes: None }).into_iter().collect()
+    }
 }
 
 /// What a kind of component must offer: its settings and the making of one replica from them.
@@ -59,6 +78,8 @@ pub trait Kind: Component + Sized {
     const NAME: &'static str;
     /// A component of this kind in YAML, which can be built beside a database called `db`.
     const EXAMPLE: &'static str;
+    /// Whether it remembers what a fault can make it forget; it is told so by [`crate::faults::flush::FORGET`].
+    const FORGETS: bool = false;
     /// What the scenario says of it.
     type Settings: Setting + Clone;
 
@@ -110,6 +131,12 @@ pub trait Kind: Component + Sized {
         Vec::new()
     }
 
+    /// Whether it must know which data each call is about, or says so to others.
+    fn needs_keys(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
     /// What only makes sense together.
     fn check(settings: &Self::Settings, checks: &mut Checks<'_>) {
         let _ = (settings, checks);
@@ -120,6 +147,13 @@ pub trait Kind: Component + Sized {
 
     /// Gets ready to adopt other settings under a number.
     fn prepare(&mut self, change: u32, settings: &Self::Settings);
+
+    /// The attempts over one of its links, of the whole run and since the end of the warm-up, where it calls by itself
+    /// instead of over the link's node; `link` counts as [`Kind::links`] does.
+    fn attempts(&self, link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
+        let _ = link;
+        None
+    }
 }
 
 /// Where a replica is built: what it can find out and what it can have made.

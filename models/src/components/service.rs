@@ -268,15 +268,22 @@ impl Kind for Service {
                     Step::Send(send) => (&send.link, send.op.as_ref(), send.size),
                     _ => return,
                 };
-                asks.push(crate::components::Ask {
-                    handler: Some(handler.name.as_str()),
-                    link,
-                    op,
-                    size_bytes: size.map(|s| s.0),
-                });
+                let (at, link, size_bytes) = (link, link.as_str(), size.map(|s| s.0));
+                asks.push(crate::components::Ask { handler: Some(handler.name.as_str()), link, at, op, size_bytes });
             });
         }
         asks
+    }
+
+    fn needs_keys(settings: &Settings) -> bool {
+        let mut sets_keys = false;
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| {
+                sets_keys |= matches!(step, Step::Call(c) if c.key.is_some());
+                sets_keys |= matches!(step, Step::Send(c) if c.key.is_some());
+            });
+        }
+        sets_keys
     }
 
     fn check(settings: &Settings, checks: &mut crate::components::Checks<'_>) {

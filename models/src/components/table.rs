@@ -81,6 +81,14 @@ macro_rules! components {
             pub fn asks(&self) -> Vec<Ask<'_>> {
                 each_kind!(self, s, Part => <Part as Kind>::asks(s))
             }
+            /// Whether it must know which data each call is about, or says so to others.
+            pub fn needs_keys(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::needs_keys(s))
+            }
+            /// Whether it remembers what a fault can make it forget.
+            pub fn forgets(&self) -> bool {
+                each_kind!(self, _s, Part => <Part as Kind>::FORGETS)
+            }
             /// What only makes sense together.
             pub fn check(&self, checks: &mut Checks<'_>) {
                 each_kind!(self, s, Part => <Part as Kind>::check(s, checks))
@@ -100,6 +108,14 @@ macro_rules! components {
                 match (self, settings) {
                     $((Node::$kind(part), ComponentSettings::$kind(s)) => { part.prepare(change, s); true })*
                     _ => false,
+                }
+            }
+
+            /// The attempts over one of its links, where it counts them itself.
+            pub fn attempts(&self, link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
+                match self {
+                    $(Node::$kind(part) => part.attempts(link),)*
+                    _ => None,
                 }
             }
         }

@@ -12,6 +12,7 @@ use crate::policies::not_yet::NotYet;
 
 pub mod cpu_steal;
 pub mod errors;
+pub mod flush;
 pub mod host_down;
 pub mod kill;
 pub mod network;
@@ -64,8 +65,6 @@ macro_rules! faults {
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum FaultKind {
             $($(#[$doc])* $kind($module::Settings),)*
-            /// A cache loses everything.
-            Flush(NotYet),
             /// A replica of a database falls behind.
             ReplicaLag(NotYet),
             /// Partitions change hands.
@@ -142,6 +141,8 @@ faults! {
     Surge => surge,
     /// Settings change.
     Set => set,
+    /// A cache loses everything.
+    Flush => flush,
 }
 
 /// What goes wrong, and when.

@@ -91,6 +91,19 @@ impl LinkSettings {
         }
     }
 
+    /// The policies that are written, by name; the network and what travels along are none.
+    pub fn policies(&self) -> Vec<&'static str> {
+        let written = [
+            ("timeout", self.timeout.is_some()),
+            ("total_timeout", self.total_timeout.is_some()),
+            ("retry", self.retry.is_some()),
+            ("pool", self.pool.is_some()),
+            ("coalesce", self.coalesce.is_some()),
+            ("batch", self.batch.is_some()),
+        ];
+        written.into_iter().filter(|(_, is_written)| *is_written).map(|(name, _)| name).collect()
+    }
+
     /// Attempts that one call can make.
     pub fn max_attempts(&self) -> u32 {
         self.retry.as_ref().map_or(1, |r| r.max_attempts)

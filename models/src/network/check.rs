@@ -122,9 +122,9 @@ pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &m
             }
             let (wanted, span, path) = match asked.op {
                 Some(op) => (op.as_str().to_string(), op.span, op.path.clone()),
-                None => (op.clone(), asked.link.span, asked.link.path.clone()),
+                None => (op.clone(), asked.at.span, asked.at.path.clone()),
             };
-            let Some(link) = place.links.iter().find(|l| l.name == asked.link.as_str()) else { continue };
+            let Some(link) = place.links.iter().find(|l| l.name == asked.link) else { continue };
             for target in &link.target_names {
                 if let Some(target) = find_component(directory, &place.name, target) {
                     ask(target, &wanted, span, &path, &mut open, problems);

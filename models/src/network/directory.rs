@@ -47,6 +47,8 @@ pub struct ComponentPlace {
     pub replace_after: Option<Span>,
     /// How long coming up takes.
     pub start_up: Option<Dist>,
+    /// Whether it remembers what a fault can make it forget.
+    pub forgets: bool,
     /// The group of hosts, and how replicas are placed there.
     pub(super) hosts: Option<(String, crate::components::service::Placement)>,
     /// Whether it has cores of its own.
@@ -328,6 +330,7 @@ pub(super) fn directory(
             region: settings.region().map(|r| r.as_str().to_string()).or(host_region),
             replace_after: settings.replace_after(),
             start_up: settings.start_up().cloned(),
+            forgets: settings.forgets(),
             hosts: on,
             machines: Vec::new(),
             links,

@@ -91,18 +91,7 @@ fn carries_baggage(scenario: &Scenario) -> bool {
     each_link(scenario, |_, _, _, link| {
         any |= link.batch.is_some() || link.propagate.contains(&Propagated::Deadline);
     });
-    any || scenario.components.iter().any(|c| {
-        let mut keyed = false;
-        if let crate::components::ComponentSettings::Service(service) = &*c.value.settings {
-            for handler in &service.handlers {
-                crate::steps::walk(&handler.value, &mut |step| {
-                    keyed |= matches!(step, crate::steps::Step::Call(c) if c.key.is_some())
-                        || matches!(step, crate::steps::Step::Send(c) if c.key.is_some());
-                });
-            }
-        }
-        keyed
-    })
+    any || scenario.components.iter().any(|c| c.value.settings.needs_keys())
 }
 
 /// A problem with what is missing, which has no place of its own.

@@ -11,4 +11,5 @@ pub mod network;
 pub mod not_yet;
 pub mod outcomes;
 pub mod pool;
+pub mod rate_limit;
 pub mod retry;

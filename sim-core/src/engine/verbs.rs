@@ -324,6 +324,11 @@ impl<'a> Cx<'a> {
         self.core.calls.at(call.index).flags & BACKGROUND != 0
     }
 
+    /// True where the caller of `call` itself no longer waits for it; those above may or may not.
+    pub fn is_abandoned(&self, call: CallId) -> bool {
+        self.core.calls.at(call.index).flags & ABANDONED != 0
+    }
+
     /// Since when somebody above `call` has no longer been waiting for it; `None` where all still are.
     #[inline]
     pub fn abandoned_since(&self, call: CallId) -> Option<Time> {

@@ -1,0 +1,3 @@
+//! Whole scenarios: from text to result.
+
+mod kinds;

@@ -1,0 +1,310 @@
+//! A cache: memory in front of something, by real keys.
+//!
+//! Beside what it fronts (cache aside): the caller looks here, calls what lies behind on a miss and writes the answer
+//! back. Both take place in this component, so that the caller sees one call: a hit is answered after `latency`, a miss
+//! goes over the link `to`, whose answer is passed on as it is and, if it is `ok`, kept. A caller who has given up
+//! meanwhile writes nothing back. Entries are (operation, data key); expired ones take up room until they are asked for
+//! or evicted, as in memcached and Redis. A crash loses everything.
+//!
+//! ```text
+//!   call ─▶ [latency] ─▶ hit ─▶ answer
+//!                  └──▶ miss ─▶ [joins another's miss?] ─▶ to ─▶ kept, answer
+//! ```
+
+use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
+use sim_core::slab::Slab;
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+
+use crate::caching::{Data, EvictionSettings, Store, Table};
+use crate::components::{Ask, Kind, Links, Site};
+use crate::faults::flush::FORGET;
+use crate::link::{LinkSettings, sample};
+use crate::policies::not_yet::NotYet;
+
+/// How long entries are good.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "time")]
+pub struct TtlSettings {
+    /// From writing to expiry.
+    pub time: Duration,
+    /// By how much of it at most it is shortened at random, so that what was written together does not expire
+    /// together: TTL × uniform(1 − jitter, 1).
+    #[setting(default = "0%")]
+    pub jitter: Fraction,
+}
+
+/// Where it stands.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum ModeSettings {
+    /// Beside what it fronts: callers write back what they missed.
+    Aside,
+    /// In front: the cache itself reads and writes.
+    Through(NotYet),
+    /// In front: what is written goes on later.
+    Behind(NotYet),
+}
+
+/// Memory in front of something.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// What is called on a miss.
+    pub to: LinkSettings,
+    /// How many entries there is room for.
+    #[setting(live)]
+    pub capacity: Count,
+    /// How long entries are good; without it for ever.
+    #[setting(live)]
+    pub ttl: Option<TtlSettings>,
+    /// What is forgotten first. Redis and memcached evict by recency.
+    #[setting(default = "lru")]
+    pub eviction: EvictionSettings,
+    /// How long a look-up takes, hit or miss.
+    #[setting(default = "0s", live)]
+    pub latency: DurationDist,
+    /// Whether misses of the same entry under way share one call.
+    #[setting(default = false)]
+    pub coalesce: bool,
+    /// Where it stands.
+    #[setting(default = "aside")]
+    pub mode: ModeSettings,
+    /// Where it is.
+    pub region: Option<Spanned<Name>>,
+    /// What a write does to the entry.
+    pub on_write: Option<NotYet>,
+    /// Answering with what has expired while it is fetched anew.
+    pub stale_while_revalidate: Option<NotYet>,
+    /// Fetching anew before expiry, by chance.
+    pub early_expiry: Option<NotYet>,
+    /// How many there are side by side.
+    pub instances: Option<NotYet>,
+    /// Whether it survives a crash.
+    pub durable: Option<NotYet>,
+}
+
+const EXAMPLE: &str = "\
+kind: cache
+to: {to: db, timeout: 200ms}
+capacity: 10k
+ttl: {time: 60s, jitter: 10%}
+eviction: lru
+latency: 500us
+coalesce: true
+";
+
+const LINK: &str = "to";
+
+const LOOK_UP: u8 = 0;
+
+const PURPOSE_LATENCY: u32 = 0x6c61;
+const PURPOSE_JITTER: u32 = 0x6a69;
+
+/// A miss under way: who made the call, and who waits for its answer too.
+#[derive(Clone, Debug)]
+struct Miss {
+    data: Data,
+    call: CallId,
+    child: CallId,
+    followers: Vec<CallId>,
+}
+
+/// The cache.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    settings: Settings,
+    changes: Vec<(u32, Settings)>,
+    link: (NodeId, u32),
+    // State.
+    store: Store,
+    misses_under_way: Slab<Miss>,
+    /// The miss that others of the same entry can join.
+    by_data: Table,
+    // Measures.
+    hits: u64,
+    misses: u64,
+    coalesced: u64,
+}
+
+impl Kind for Cache {
+    const NAME: &'static str = "cache";
+    const EXAMPLE: &'static str = EXAMPLE;
+    const FORGETS: bool = true;
+    type Settings = Settings;
+
+    fn links(settings: &Settings) -> Links<'_> {
+        vec![(LINK, &settings.to)]
+    }
+
+    fn region(settings: &Settings) -> Option<&Spanned<Name>> {
+        settings.region.as_ref()
+    }
+
+    fn asks(settings: &Settings) -> Vec<Ask<'_>> {
+        Ask::same(LINK, &settings.to)
+    }
+
+    fn needs_keys(_settings: &Settings) -> bool {
+        true
+    }
+
+    fn build(settings: &Settings, site: &mut Site<'_>) -> Cache {
+        Cache {
+            link: site.link(LINK),
+            store: Store::new(&settings.eviction, settings.capacity.0 as usize),
+            settings: settings.clone(),
+            changes: Vec::new(),
+            misses_under_way: Slab::new(),
+            by_data: Table::default(),
+            hits: 0,
+            misses: 0,
+            coalesced: 0,
+        }
+    }
+
+    fn prepare(&mut self, change: u32, settings: &Settings) {
+        self.changes.push((change, settings.clone()));
+    }
+}
+
+impl Cache {
+    fn look_up(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        let baggage = cx.baggage(call);
+        if baggage.deadline <= now {
+            return Next::Reply(call, cx.answer(Outcome::Timeout));
+        }
+        let data = Data { op: cx.profile(call).op, key: baggage.data_key };
+        if self.store.look_up(data, now) {
+            self.hits += 1;
+            return Next::Reply(call, cx.answer(Outcome::Ok));
+        }
+        self.misses += 1;
+        if self.settings.coalesce
+            && let Some(index) = self.by_data.get(data)
+        {
+            self.coalesced += 1;
+            cx.set_ticket(call, index + 1);
+            self.misses_under_way[index].followers.push(call);
+            return Next::Wait;
+        }
+        let (node, link) = self.link;
+        let child = cx.call(call, To { node, link, ordinal: 0, profile: None, path: 0, is_retry: false });
+        let index = self.misses_under_way.insert(Miss { data, call, child, followers: Vec::new() });
+        if self.settings.coalesce {
+            self.by_data.insert(data, index);
+        }
+        cx.set_ticket(call, index + 1);
+        Next::Call(child)
+    }
+
+    fn end_miss(&mut self, index: u32) -> Option<Miss> {
+        let miss = self.misses_under_way.remove(index)?;
+        if self.by_data.get(miss.data) == Some(index) {
+            self.by_data.remove(miss.data);
+        }
+        Some(miss)
+    }
+
+    /// When an entry that is written now expires.
+    fn expires(&self, cx: &mut Cx<'_>, call: CallId) -> Time {
+        let Some(ttl) = &self.settings.ttl else { return Time::MAX };
+        let mut span = ttl.time.0;
+        if ttl.jitter.0 > 0.0 {
+            let shortened = span as f64 * ttl.jitter.0 * cx.draw(call, PURPOSE_JITTER).unit();
+            span -= (shortened as Span).min(span);
+        }
+        cx.now().saturating_add(span)
+    }
+}
+
+impl Component for Cache {
+    fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        cx.set_ticket(call, 0);
+        let latency = sample(&self.settings.latency.0, cx, call, PURPOSE_LATENCY);
+        if latency == 0 {
+            return self.look_up(cx, call);
+        }
+        cx.work(latency, Timer::of(LOOK_UP, call));
+        Next::Wait
+    }
+
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        let Some(miss) = self.end_miss(cx.ticket(call) - 1) else { return Next::Reply(call, answer) };
+        let somebody_waits = !cx.is_abandoned(call) || miss.followers.iter().any(|f| !cx.is_abandoned(*f));
+        if answer.outcome == Outcome::Ok && somebody_waits {
+            let expires = self.expires(cx, call);
+            self.store.insert(miss.data, expires);
+        }
+        for follower in miss.followers {
+            cx.post(Next::Reply(follower, answer));
+        }
+        Next::Reply(call, answer)
+    }
+
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        let call = timer.call();
+        if !cx.is_open(call) {
+            return Next::Wait;
+        }
+        self.look_up(cx, call)
+    }
+
+    fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let cancelled = Next::Reply(call, cx.answer(Outcome::Cancelled));
+        let ticket = cx.ticket(call);
+        if ticket == 0 {
+            return cancelled;
+        }
+        let miss = &mut self.misses_under_way[ticket - 1];
+        if miss.call != call {
+            miss.followers.retain(|f| *f != call);
+            return cancelled;
+        }
+        if !miss.followers.is_empty() {
+            // Others wait for its answer: the call goes on.
+            return Next::Wait;
+        }
+        let child = miss.child;
+        self.end_miss(ticket - 1);
+        cx.abandon(child);
+        cx.cancel_call(child);
+        cancelled
+    }
+
+    fn rebuild(&mut self, _now: Time) {
+        self.store.clear();
+        self.misses_under_way.clear();
+        self.by_data.clear();
+    }
+
+    fn begin_measuring(&mut self, _now: Time) {
+        self.hits = 0;
+        self.misses = 0;
+        self.coalesced = 0;
+        self.store.evictions = 0;
+    }
+
+    fn figures(&self, _now: Time, figures: &mut Figures) {
+        if self.hits + self.misses > 0 {
+            let ratio = self.hits as f64 / (self.hits + self.misses) as f64;
+            figures.own.push(("hit_ratio", Merge::Mean, ratio));
+        }
+        figures.own.push(("hits", Merge::Sum, self.hits as f64));
+        figures.own.push(("misses", Merge::Sum, self.misses as f64));
+        figures.own.push(("entries", Merge::Sum, self.store.len() as f64));
+        figures.own.push(("evictions", Merge::Sum, self.store.evictions as f64));
+        if self.settings.coalesce {
+            figures.own.push(("coalesced", Merge::Sum, self.coalesced as f64));
+        }
+    }
+
+    fn adopt(&mut self, _cx: &mut Cx<'_>, change: u32) -> bool {
+        if change == FORGET {
+            self.store.clear();
+            return true;
+        }
+        let Some((_, settings)) = self.changes.iter().find(|(number, _)| *number == change) else { return false };
+        self.settings = settings.clone();
+        self.store.set_capacity(self.settings.capacity.0 as usize);
+        true
+    }
+}

@@ -1,0 +1,148 @@
+//! An external service: someone else's, of which only the outside is known.
+//!
+//! It answers after a latency, well or with an error, as many calls at once as come. What goes beyond its rate limit is
+//! answered `rate_limited` at once, with the time after which to come again; what goes beyond the calls that it serves
+//! at once is answered `overload`. It notices nothing of callers who give up.
+
+use settings::{DurationDist, Fraction, Name, Setting, Spanned};
+use sim_core::line::{Discipline, Line};
+use sim_core::slots::{Admission, Slots};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Next, Outcome, Span, Time, Timer};
+
+use crate::components::{Kind, Site};
+use crate::link::sample;
+use crate::policies::outcomes::OutcomeName;
+use crate::policies::rate_limit::{RateLimitSettings, TokenBucket};
+
+/// How often it answers with an error.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "fraction")]
+pub struct ErrorsSettings {
+    /// Share of the calls.
+    pub fraction: Fraction,
+    /// What is answered instead of `ok`, after the same latency.
+    #[setting(default = "error")]
+    pub outcome: OutcomeName,
+}
+
+/// Someone else's service.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// From the arrival of a call to its answer.
+    #[setting(live)]
+    pub latency: DurationDist,
+    /// How often it answers with an error; without it never.
+    #[setting(live)]
+    pub errors: Option<ErrorsSettings>,
+    /// The bound on the rate at which it lets callers call, all together.
+    pub rate_limit: Option<RateLimitSettings>,
+    /// Calls that it serves at once; without it as many as come.
+    #[setting(range = "1..=10000000", live)]
+    pub concurrency: Option<u32>,
+    /// Where it is.
+    pub region: Option<Spanned<Name>>,
+}
+
+const EXAMPLE: &str = "\
+kind: external
+latency: {lognormal: {p50: 80ms, p99: 400ms}}
+errors: {fraction: 1%, outcome: error}
+rate_limit: {token_bucket: {rate: 100/s, burst: 20}}
+concurrency: 50
+";
+
+const ANSWER: u8 = 0;
+
+const PURPOSE_LATENCY: u32 = 0x6c61;
+const PURPOSE_ERROR: u32 = 0x6572;
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct External {
+    settings: Settings,
+    changes: Vec<(u32, Settings)>,
+    bucket: Option<TokenBucket>,
+    slots: Slots,
+}
+
+impl Kind for External {
+    const NAME: &'static str = "external";
+    const EXAMPLE: &'static str = EXAMPLE;
+    type Settings = Settings;
+
+    fn region(settings: &Settings) -> Option<&Spanned<Name>> {
+        settings.region.as_ref()
+    }
+
+    fn build(settings: &Settings, _site: &mut Site<'_>) -> External {
+        External {
+            bucket: settings.rate_limit.as_ref().and_then(TokenBucket::of),
+            slots: Slots::new(settings.concurrency, Line::new(Discipline::Fifo, Some(0))),
+            settings: settings.clone(),
+            changes: Vec::new(),
+        }
+    }
+
+    fn prepare(&mut self, change: u32, settings: &Settings) {
+        self.changes.push((change, settings.clone()));
+    }
+}
+
+impl Component for External {
+    fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        if self.settings.rate_limit.is_some() {
+            let wait = match &mut self.bucket {
+                Some(bucket) => bucket.take(now).err(),
+                // A rate of nothing.
+                None => Some(0),
+            };
+            if let Some(wait) = wait {
+                let retry_after_us = wait.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
+                return Next::Reply(call, Answer { retry_after_us, ..cx.answer(Outcome::RateLimited) });
+            }
+        }
+        if self.slots.ask(now, call.index(), cx.priority(call)) != Admission::Granted {
+            return Next::Reply(call, cx.answer(Outcome::Overload));
+        }
+        let latency = sample(&self.settings.latency.0, cx, call, PURPOSE_LATENCY);
+        cx.work(latency, Timer::of(ANSWER, call));
+        Next::Wait
+    }
+
+    fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: Answer) -> Next {
+        unreachable!("an external service calls nobody")
+    }
+
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        let call = timer.call();
+        let abandoned = cx.abandoned_since(call);
+        self.slots.give_back(cx.now(), cx.since(call), abandoned);
+        let outcome = match &self.settings.errors {
+            Some(errors) if cx.draw(call, PURPOSE_ERROR).unit() < errors.fraction.0 => errors.outcome.outcome(),
+            _ => Outcome::Ok,
+        };
+        Next::Reply(call, cx.answer(outcome))
+    }
+
+    fn rebuild(&mut self, now: Time) {
+        self.slots.clear(now);
+        self.bucket = self.settings.rate_limit.as_ref().and_then(TokenBucket::of);
+    }
+
+    fn begin_measuring(&mut self, now: Time) {
+        self.slots.begin_measuring(now);
+    }
+
+    fn figures(&self, now: Time, figures: &mut Figures) {
+        self.slots.figures(now, figures);
+        figures.has_queue = false;
+    }
+
+    fn adopt(&mut self, _cx: &mut Cx<'_>, change: u32) -> bool {
+        let Some((_, settings)) = self.changes.iter().find(|(number, _)| *number == change) else { return false };
+        self.settings = settings.clone();
+        self.slots.set_capacity(self.settings.concurrency);
+        true
+    }
+}

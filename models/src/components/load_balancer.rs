@@ -1,0 +1,215 @@
+//! A load balancer: spreads calls over the replicas of what it calls.
+//!
+//! It chooses among *replicas*, calls the chosen one itself and passes the answer on as it is. It counts its own calls
+//! under way, also those whose caller has given up, until they are answered; a replica that is down is passed over at
+//! once (there is no detection time without a health check). Several instances share nothing.
+//!
+//! ```text
+//!            ┌──▶ web[0]
+//!   call ─▶ lb ──▶ web[1]      round robin, random, fewest calls, …
+//!            └──▶ web[2]
+//! ```
+
+use settings::{Name, Setting, Spanned};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Next, NodeId, Outcome, Time, To};
+
+use crate::balancing::{AlgorithmSettings, Choosing};
+use crate::components::{Ask, Checks, Kind, Links, Site};
+use crate::link::{AttemptCounts, LinkSettings, Propagated};
+use crate::policies::not_yet::NotYet;
+
+/// Spreads calls over the replicas of what it calls.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// What it calls: a name, a list of names, or a list of `{to, weight}`. A weight is that of each replica.
+    pub to: LinkSettings,
+    /// How a replica is chosen for each call. Envoy's and nginx's default is round robin.
+    #[setting(default = "round_robin")]
+    pub algorithm: AlgorithmSettings,
+    /// How many balancers there are side by side.
+    #[setting(default = 1, range = "1..=10000")]
+    pub instances: u32,
+    /// Where it is.
+    pub region: Option<Spanned<Name>>,
+    /// Finding out by probes which replicas are well.
+    pub health_check: Option<NotYet>,
+    /// Passing over replicas that answer badly.
+    pub outlier_ejection: Option<NotYet>,
+    /// Below which share of healthy replicas all are called.
+    pub panic_threshold: Option<NotYet>,
+    /// A bound on connections.
+    pub max_connections: Option<NotYet>,
+    /// What it costs.
+    pub cost: Option<NotYet>,
+}
+
+const EXAMPLE: &str = "\
+kind: load_balancer
+to: db
+algorithm: {power_of_two: {choices: 2}}
+";
+
+const LINK: &str = "to";
+
+const PURPOSE_TARGET: u32 = 0x6c62;
+
+/// One balancer.
+#[derive(Clone, Debug)]
+pub struct LoadBalancer {
+    // Settings.
+    algorithm: AlgorithmSettings,
+    targets: Vec<(NodeId, u16)>,
+    weights: Vec<f64>,
+    salt: u32,
+    // State.
+    choosing: Choosing,
+    /// The call made for each call, by index of the latter; kept only where giving up is passed on.
+    children: Option<Vec<Option<CallId>>>,
+    // Measures.
+    measured_from: Time,
+    all: AttemptCounts,
+    measured: AttemptCounts,
+}
+
+impl Kind for LoadBalancer {
+    const NAME: &'static str = "load_balancer";
+    const EXAMPLE: &'static str = EXAMPLE;
+    type Settings = Settings;
+
+    fn links(settings: &Settings) -> Links<'_> {
+        vec![(LINK, &settings.to)]
+    }
+
+    fn replicas(settings: &Settings) -> u32 {
+        settings.instances
+    }
+
+    fn region(settings: &Settings) -> Option<&Spanned<Name>> {
+        settings.region.as_ref()
+    }
+
+    fn asks(settings: &Settings) -> Vec<Ask<'_>> {
+        Ask::same(LINK, &settings.to)
+    }
+
+    fn check(settings: &Settings, checks: &mut Checks<'_>) {
+        for policy in settings.to.policies() {
+            let message = format!("`{policy}` of a balancer's `to` is not there yet");
+            let help = "write it where the balancer is called";
+            checks.error("not_yet", checks.span(), &format!("to.{policy}"), &message, Some(help));
+        }
+        let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
+        if weighted && !settings.algorithm.uses_weights() {
+            let help = "choose `weighted_round_robin`, `random` or `least_connections`, or remove the weights";
+            let at = settings.to.to.values.first().map_or(checks.span(), |t| t.to.span);
+            checks.error("no_effect", at, "to", "this algorithm pays no attention to weights", Some(help));
+        }
+    }
+
+    fn build(settings: &Settings, site: &mut Site<'_>) -> LoadBalancer {
+        let (_, salt) = site.link(LINK);
+        let mut targets = Vec::new();
+        let mut weights = Vec::new();
+        for target in site.targets(LINK) {
+            targets.extend(target.nodes.iter().map(|node| (*node, target.path)));
+            weights.extend(target.nodes.iter().map(|_| target.weight));
+        }
+        let cancels = settings.to.propagate.contains(&Propagated::Cancel);
+        LoadBalancer {
+            choosing: Choosing::new(&settings.algorithm, weights.clone()),
+            algorithm: settings.algorithm.clone(),
+            targets,
+            weights,
+            salt,
+            children: cancels.then(Vec::new),
+            measured_from: 0,
+            all: AttemptCounts::default(),
+            measured: AttemptCounts::default(),
+        }
+    }
+
+    fn prepare(&mut self, _change: u32, _settings: &Settings) {
+        // Nothing of it can change during a run.
+    }
+
+    fn attempts(&self, _link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
+        Some((&self.all, &self.measured))
+    }
+}
+
+impl LoadBalancer {
+    #[inline]
+    fn ended(&mut self, cx: &Cx<'_>, call: CallId, outcome: Outcome) {
+        self.all.outcomes[outcome as usize] += 1;
+        if cx.since(call) >= self.measured_from {
+            self.measured.outcomes[outcome as usize] += 1;
+        }
+    }
+
+    fn remember(&mut self, call: CallId, child: Option<CallId>) {
+        let Some(children) = &mut self.children else { return };
+        let index = call.index() as usize;
+        if children.len() <= index {
+            children.resize(index + 1, None);
+        }
+        children[index] = child;
+    }
+}
+
+impl Component for LoadBalancer {
+    #[inline]
+    fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        self.all.attempts += 1;
+        self.measured.attempts += 1;
+        let draw = cx.draw(call, PURPOSE_TARGET);
+        let targets = &self.targets;
+        let chosen = self.choosing.choose(|target| cx.is_up(targets[target].0), || draw);
+        let Some(target) = chosen else {
+            let answer = cx.answer(Outcome::Unavailable);
+            self.ended(cx, call, answer.outcome);
+            return Next::Reply(call, answer);
+        };
+        cx.set_ticket(call, target as u32);
+        let (node, path) = self.targets[target];
+        let child = cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false });
+        self.remember(call, Some(child));
+        Next::Call(child)
+    }
+
+    #[inline]
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        self.choosing.end(cx.ticket(call) as usize);
+        self.ended(cx, call, answer.outcome);
+        self.remember(call, None);
+        Next::Reply(call, answer)
+    }
+
+    fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: sim_core::Timer) -> Next {
+        unreachable!("a balancer sets no timer")
+    }
+
+    fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let index = call.index() as usize;
+        let child = self.children.as_mut().and_then(|c| c.get_mut(index)).and_then(Option::take);
+        let Some(child) = child else { return Next::Wait };
+        cx.abandon(child);
+        cx.cancel_call(child);
+        self.choosing.end(cx.ticket(call) as usize);
+        self.ended(cx, call, Outcome::Cancelled);
+        Next::Reply(call, cx.answer(Outcome::Cancelled))
+    }
+
+    fn rebuild(&mut self, _now: Time) {
+        self.choosing = Choosing::new(&self.algorithm, self.weights.clone());
+        if let Some(children) = &mut self.children {
+            children.clear();
+        }
+    }
+
+    fn begin_measuring(&mut self, now: Time) {
+        self.measured_from = now;
+        self.measured = AttemptCounts::default();
+    }
+
+    fn figures(&self, _now: Time, _figures: &mut Figures) {}
+}

@@ -1,0 +1,60 @@
+//! A cache loses everything that it remembers, at once; calls under way go on.
+
+use settings::{Name, Setting, Spanned};
+use sim_core::{Cx, NodeId, Order};
+
+use super::{Act, Fault, Scene};
+
+/// The number of the change that makes a component forget; prepared changes have smaller ones.
+pub const FORGET: u32 = u32::MAX;
+
+/// A cache loses everything.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "component")]
+pub struct Settings {
+    /// Which one.
+    pub component: Spanned<Name>,
+}
+
+/// It, with what it strikes.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    nodes: Vec<NodeId>,
+}
+
+impl Fault for Settings {
+    type Acting = Acting;
+
+    fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
+        let component = scene.component(&self.component)?;
+        let place = &scene.directory.components[component];
+        if !place.forgets {
+            let message = format!("`{}` is a {}: it remembers nothing that could be flushed", place.name, place.kind);
+            scene.error("no_effect", self.component.span, &message);
+            return None;
+        }
+        Some(Acting { nodes: scene.directory.nodes_of(component) })
+    }
+
+    fn words(&self) -> String {
+        format!("flush {}", self.component.as_str())
+    }
+
+    fn targets(&self) -> Vec<String> {
+        vec![self.component.as_str().to_string()]
+    }
+
+    fn is_momentary(&self) -> bool {
+        true
+    }
+}
+
+impl Act for Acting {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+        for node in &self.nodes {
+            cx.order(Order::Adopt(*node, FORGET));
+        }
+    }
+
+    fn lift(&self, _cx: &mut Cx<'_>, _number: u32) {}
+}
