@@ -11,7 +11,7 @@ use sim_core::{CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span
 
 use crate::faults::Director;
 use crate::link::{AttemptCounts, Link, LinkSettings, Target};
-use crate::network::Directory;
+use crate::network::{Directory, Population};
 use crate::policies::not_yet::NotYet;
 use crate::workloads::Workload;
 
@@ -80,6 +80,8 @@ pub trait Kind: Component + Sized {
     const EXAMPLE: &'static str;
     /// Whether it remembers what a fault can make it forget; it is told so by [`crate::faults::flush::FORGET`].
     const FORGETS: bool = false;
+    /// Whether it only says whom to call: its callers reach what it calls over their own network.
+    const DIRECTS: bool = false;
     /// What the scenario says of it.
     type Settings: Setting + Clone;
 
@@ -184,6 +186,11 @@ impl Site<'_> {
     /// Whom a link of this component calls.
     pub fn targets(&self, name: &str) -> &[Target] {
         self.directory.targets_of(self.component, name)
+    }
+
+    /// Who calls this component, where it only says whom to call.
+    pub fn populations(&self) -> &[Population] {
+        &self.directory.components[self.component].populations
     }
 
     /// Cores: of its own, or a share of its host's.

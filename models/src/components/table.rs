@@ -89,6 +89,10 @@ macro_rules! components {
             pub fn forgets(&self) -> bool {
                 each_kind!(self, _s, Part => <Part as Kind>::FORGETS)
             }
+            /// Whether it only says whom to call.
+            pub fn directs(&self) -> bool {
+                each_kind!(self, _s, Part => <Part as Kind>::DIRECTS)
+            }
             /// What only makes sense together.
             pub fn check(&self, checks: &mut Checks<'_>) {
                 each_kind!(self, s, Part => <Part as Kind>::check(s, checks))

@@ -26,6 +26,17 @@ pub struct LinkEntry {
     pub target_names: Vec<String>,
 }
 
+/// Callers of a component that only says whom to call.
+#[derive(Clone, Debug)]
+pub struct Population {
+    /// The workload or component that calls.
+    pub caller: String,
+    /// The nodes from which its calls come.
+    pub nodes: Vec<NodeId>,
+    /// How it reaches each of those that it can be sent to.
+    pub targets: Vec<Target>,
+}
+
 /// A component in the directory.
 #[derive(Clone, Debug)]
 pub struct ComponentPlace {
@@ -49,6 +60,8 @@ pub struct ComponentPlace {
     pub start_up: Option<Dist>,
     /// Whether it remembers what a fault can make it forget.
     pub forgets: bool,
+    /// Who calls it, where it only says whom to call: how each of them reaches what it says.
+    pub populations: Vec<Population>,
     /// The group of hosts, and how replicas are placed there.
     pub(super) hosts: Option<(String, crate::components::service::Placement)>,
     /// Whether it has cores of its own.
@@ -104,7 +117,8 @@ pub struct Directory {
     pub regions: Vec<String>,
     /// The end of the warm-up.
     pub zero: Time,
-    /// The paths of the network: what they lead from and to, by row.
+    /// The paths of the network: what they lead from, over which link, and to, by row. Where somebody only says whom to
+    /// call, paths lead from his callers, and the link is his, in full: `dns.to`.
     pub(super) paths: Vec<(String, String, String)>,
     /// Nodes that each `set` changes, by the fault's number.
     pub(super) changed: BTreeMap<u32, Vec<NodeId>>,
@@ -228,14 +242,19 @@ impl Directory {
     /// Rows of the paths of a link, `CALLER.LINK`.
     pub fn paths_of_link(&self, name: &str) -> Option<Vec<u16>> {
         let (caller, link) = name.rsplit_once('.')?;
-        let rows = self.paths.iter().enumerate().filter(|(_, (from, l, _))| from == caller && l == link);
+        let is_on_it = |(from, l, _): &(String, String, String)| (from == caller && l == link) || l == name;
+        let rows = self.paths.iter().enumerate().filter(|(_, path)| is_on_it(path));
         let rows: Vec<u16> = rows.map(|(row, _)| row as u16 + 1).collect();
         (!rows.is_empty()).then_some(rows)
     }
 
     /// All links, `CALLER.LINK`.
     pub fn link_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.paths.iter().map(|(from, link, _)| format!("{from}.{link}")).collect();
+        let name = |(from, link, _): &(String, String, String)| match link.contains('.') {
+            true => link.clone(),
+            false => format!("{from}.{link}"),
+        };
+        let mut names: Vec<String> = self.paths.iter().map(name).collect();
         names.dedup();
         names
     }
@@ -331,6 +350,7 @@ pub(super) fn directory(
             replace_after: settings.replace_after(),
             start_up: settings.start_up().cloned(),
             forgets: settings.forgets(),
+            populations: Vec::new(),
             hosts: on,
             machines: Vec::new(),
             links,

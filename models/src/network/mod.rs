@@ -21,7 +21,7 @@ use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 
 pub use changes::prepare;
-pub use directory::{ComponentPlace, Directory, HostGroup, LinkEntry, WorkloadPlace};
+pub use directory::{ComponentPlace, Directory, HostGroup, LinkEntry, Population, WorkloadPlace};
 
 /// A network, ready to run.
 #[derive(Clone, Debug)]

@@ -2,10 +2,10 @@
 
 use settings::{Name, Problem, Problems, Spanned};
 use sim_core::conditions::Path;
-use sim_core::{Engine, Span};
+use sim_core::{Engine, NodeId, Span};
 
 use super::each_link;
-use super::{ComponentPlace, Directory};
+use super::{ComponentPlace, Directory, Population};
 use crate::components::Node;
 use crate::link::{LinkSettings, Target};
 use crate::scenario::Scenario;
@@ -25,16 +25,7 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
             };
             let to = &directory.components[component];
             let rtt = round_trip(scenario, directory, caller, to, settings, &target.to, problems);
-            let network = settings.network.as_ref();
-            let path = Path {
-                there: rtt / 2,
-                back: rtt - rtt / 2,
-                nanoseconds_per_byte: network.and_then(|n| n.bandwidth).map_or(0.0, |b| 8e9 / b.0 as f64),
-                loss: network.map_or(0.0, |n| n.loss.0),
-                retransmits: network.is_none_or(|n| n.keep_alive),
-                ..Path::default()
-            };
-            let row = engine.add_path(path);
+            let row = engine.add_path(path(settings, rtt));
             debug_assert_eq!(row as usize, paths.len() + 1);
             paths.push((caller.to_string(), link.to_string(), to.name.clone()));
             targets.push(Target { nodes: directory.nodes_of(component), path: row, weight: target.weight, rtt });
@@ -45,6 +36,7 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
         }
         wired.push((caller.to_string(), is_workload, link.to_string(), targets));
     });
+    let populations = find_populations(scenario, directory, engine, problems, &mut paths);
     directory.paths = paths;
     for (caller, is_workload, link, targets) in wired {
         let entry = if is_workload {
@@ -57,6 +49,65 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
             entry.targets = targets;
         }
     }
+    for (component, population) in populations {
+        directory.components[component].populations.push(population);
+    }
+}
+
+fn path(settings: &LinkSettings, rtt: Span) -> Path {
+    let network = settings.network.as_ref();
+    Path {
+        there: rtt / 2,
+        back: rtt - rtt / 2,
+        nanoseconds_per_byte: network.and_then(|n| n.bandwidth).map_or(0.0, |b| 8e9 / b.0 as f64),
+        loss: network.map_or(0.0, |n| n.loss.0),
+        retransmits: network.is_none_or(|n| n.keep_alive),
+        ..Path::default()
+    }
+}
+
+/// Who calls those that only say whom to call, and the network from there to what they say.
+fn find_populations(
+    scenario: &Scenario,
+    directory: &Directory,
+    engine: &mut Engine<Node>,
+    problems: &mut Problems,
+    paths: &mut Vec<(String, String, String)>,
+) -> Vec<(usize, Population)> {
+    let mut found = Vec::new();
+    each_link(scenario, |caller, is_workload, link, settings| {
+        for target in &settings.to {
+            let Some(at) = find_component(directory, caller, target.to.as_str()) else { continue };
+            let place = &directory.components[at];
+            let Some(entry) = scenario.components.entry(&place.name) else { continue };
+            if !entry.value.settings.directs() {
+                continue;
+            }
+            let mut targets = Vec::new();
+            for (name, onward) in entry.value.settings.links() {
+                for target in &onward.to {
+                    let Some(to_at) = find_component(directory, &place.name, target.to.as_str()) else { continue };
+                    let to = &directory.components[to_at];
+                    let rtt = round_trip(scenario, directory, caller, to, onward, &target.to, problems);
+                    let row = engine.add_path(path(onward, rtt));
+                    paths.push((caller.to_string(), format!("{}.{name}", place.name), to.name.clone()));
+                    let nodes = directory.nodes_of(to_at);
+                    targets.push(Target { nodes, path: row, weight: target.weight, rtt });
+                }
+            }
+            let nodes = match directory.component(caller) {
+                Some(component) if !is_workload => directory
+                    .nodes_of(component)
+                    .into_iter()
+                    .enumerate()
+                    .flat_map(|(replica, node)| [node, directory.link_of(component, replica as u32, link).0])
+                    .collect(),
+                _ => directory.workloads.iter().filter(|w| w.name == caller).map(|w| NodeId(w.node.0 + 1)).collect(),
+            };
+            found.push((at, Population { caller: caller.to_string(), nodes, targets }));
+        }
+    });
+    found
 }
 
 /// Inside a cluster a name means its own component first.

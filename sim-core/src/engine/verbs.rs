@@ -324,6 +324,23 @@ impl<'a> Cx<'a> {
         self.core.calls.at(call.index).flags & BACKGROUND != 0
     }
 
+    /// The call on behalf of which `call` was made; `None` for a request, and where nobody waits for the answer.
+    pub fn parent(&self, call: CallId) -> Option<CallId> {
+        let frame = self.core.calls.at(call.index);
+        let has_parent = frame.flags & (ROOT | ABANDONED) == 0 && frame.parent != NONE;
+        has_parent.then(|| self.core.calls.id(frame.parent))
+    }
+
+    /// Who serves `call`.
+    pub fn server(&self, call: CallId) -> NodeId {
+        NodeId(self.core.calls.at(call.index).node)
+    }
+
+    /// The key of the draws about `call`.
+    pub fn key(&self, call: CallId) -> Key {
+        Key::from_bits(self.core.calls.at(call.index).key)
+    }
+
     /// True where the caller of `call` itself no longer waits for it; those above may or may not.
     pub fn is_abandoned(&self, call: CallId) -> bool {
         self.core.calls.at(call.index).flags & ABANDONED != 0
