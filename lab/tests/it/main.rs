@@ -1,3 +1,4 @@
 //! Whole scenarios: from text to result.
 
+mod dns;
 mod kinds;

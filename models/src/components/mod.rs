@@ -20,6 +20,7 @@ mod table;
 
 pub mod cache;
 pub mod database;
+pub mod dns;
 pub mod external;
 pub mod load_balancer;
 pub mod service;
@@ -35,6 +36,8 @@ components! {
     External => external,
     /// Memory in front of something.
     Cache => cache,
+    /// Sends callers to clusters.
+    Dns => dns,
 }
 
 /// The links of a component: name and settings.

@@ -1,0 +1,158 @@
+//! DNS: policies, resolvers that remember, and how long a failover takes.
+
+use lab::result::RunResult;
+
+use crate::kinds::{refused, run, run_variant};
+
+/// Two targets behind a name, called from a region; `us` is 20 ms away and `eu` 90 ms.
+fn named(dns: &str, workload: &str, rest: &str) -> RunResult {
+    run(&format!(
+        "version: 1
+run: {{duration: 100s, window: 5s}}
+regions: {{home: {{rtt: {{us: 20ms, eu: 90ms}}}}, us: {{}}, eu: {{}}}}
+workloads: {{w: {{region: home, arrivals: {{{workload}}}, call: dns}}}}
+components:
+  dns: {{kind: dns, {dns}}}
+  us: {{kind: external, latency: 1ms, region: us}}
+  eu: {{kind: external, latency: 1ms, region: eu}}
+{rest}"
+    ))
+}
+
+/// The share of the requests that failed, window by window.
+fn failed(result: &RunResult, workload: &str) -> Vec<(f64, f64)> {
+    let column = |metric: &str| &result.series.columns[&format!("workloads.{workload}.{metric}")];
+    let rows = column("failed").iter().zip(column("goodput"));
+    let share = rows.map(|(failed, good)| {
+        let (failed, good) = (failed.unwrap_or(0.0), good.unwrap_or(0.0));
+        failed / (failed + good).max(1e-9)
+    });
+    result.series.at_s.iter().copied().zip(share).collect()
+}
+
+#[test]
+fn the_nearest_target_is_reached_over_the_callers_own_network() {
+    let result = named("to: [eu, us], policy: latency", "constant: 10/s", "");
+    assert_eq!(result.components["eu"].arrivals, 0);
+    let latency = &result.workloads["w"].latency;
+    assert!((latency.max_s.expect("measured") - 0.021).abs() < 1e-9, "{latency:?}");
+    assert_eq!(result.links["dns"]["to"].attempts, result.workloads["w"].sent);
+}
+
+#[test]
+fn resolvers_are_spread_by_weight_and_remember() {
+    // 3,000 resolvers: a share of 1/4 has a standard deviation of 0.8 %; five of them fail once in two million.
+    let dns = "to: [{to: us, weight: 3}, eu], ttl: 1h, resolvers: 3000";
+    let result = named(dns, "constant: 500/s", "");
+    let share = result.components["eu"].arrivals as f64 / result.workloads["w"].sent as f64;
+    assert!((share - 0.25).abs() < 0.04, "{share}");
+    assert!(result.components["dns"].own["resolutions"] <= 3_100.0);
+    let one = named("to: [us, eu], ttl: 1h, resolvers: 1", "constant: 10/s", "");
+    assert!(one.components["us"].arrivals == 0 || one.components["eu"].arrivals <= 1_000);
+    assert!(one.components["dns"].own["resolutions"] <= 2.0);
+}
+
+#[test]
+fn without_a_ttl_every_request_is_resolved_anew() {
+    let result = named("to: [us, eu], ttl: 0s", "constant: 10/s", "");
+    assert_eq!(result.components["dns"].own["resolutions"], result.workloads["w"].sent as f64);
+}
+
+#[test]
+fn nobody_is_sent_elsewhere_without_a_health_check() {
+    let fault = "faults: [{at: 50s, kill: {component: us}}]\n";
+    let blind = named("to: [us, eu], policy: failover, ttl: 1s", "constant: 10/s", fault);
+    assert_eq!(blind.components["eu"].arrivals, 0);
+    assert!(blind.workloads["w"].outcomes["ok"].abs_diff(500) <= 1);
+}
+
+#[test]
+fn detection_takes_between_two_and_three_intervals_and_comes_back_likewise() {
+    let dns = "to: [us, eu], policy: failover, ttl: 0s, health_check: {interval: 5s, failures: 3, successes: 2}";
+    for seed in 1..=10 {
+        let fault = format!("seed: {seed}\nfaults: [{{at: 20s, for: 40s, kill: {{component: us}}}}]\n");
+        let result = named(dns, "constant: 100/s", &fault);
+        let lost = result.workloads["w"].sent - result.workloads["w"].outcomes["ok"];
+        assert!((998..=1_502).contains(&lost), "seed {seed}: {lost}");
+        // Sent to the other from then on until two looks after the repair.
+        let elsewhere = result.components["eu"].arrivals;
+        let (least, most) = (4_000 - 1_502 + 498, 4_000 - 998 + 1_002);
+        assert!((least..=most).contains(&elsewhere), "seed {seed}: {elsewhere}");
+    }
+}
+
+#[test]
+fn when_all_are_unhealthy_all_are_healthy() {
+    let dns = "to: [us, eu], ttl: 0s, health_check: {interval: 1s, failures: 1}";
+    let faults = "faults: [{at: 10s, for: 10s, kill: {component: us}}, {at: 10s, for: 10s, kill: {component: eu}}]\n";
+    let result = named(dns, "constant: 100/s", faults);
+    assert!(result.components["us"].arrivals > 4_000 && result.components["eu"].arrivals > 4_000);
+}
+
+#[test]
+fn a_run_of_finite_work_ends_in_spite_of_health_checks() {
+    let result = run("version: 1
+run: {until: idle}
+workloads:
+  early: {arrivals: {once: {count: 3, at: 1s}}, call: dns}
+  late: {arrivals: {once: {count: 3, at: 500s}}, call: dns}
+components:
+  dns: {kind: dns, to: [a, b], policy: failover, ttl: 0s, health_check: {interval: 10s}}
+  a: {kind: external, latency: 1ms}
+  b: {kind: external, latency: 1ms}
+faults: [{at: 100s, kill: {component: a}}]
+");
+    assert!(result.run.finished);
+    // What was not looked at while nobody called has been noticed all the same.
+    assert_eq!(result.workloads["late"].outcomes["ok"], 3);
+    assert_eq!((result.components["a"].arrivals, result.components["b"].arrivals), (3, 3));
+}
+
+#[test]
+fn the_failed_share_falls_in_a_straight_line_over_the_ttl() {
+    let yaml = lab::builtin::text("dns-failover").expect("it is built in");
+    for (variant, ttl) in [("minute", 60.0), ("ten-seconds", 10.0)] {
+        let result = run_variant(yaml, Some(variant));
+        let shares = failed(&result, "shoppers");
+        let dead = |at: &f64| *at >= 60.0;
+        // Nothing gets through until the third look finds the cluster dead …
+        let detected = shares.iter().find(|(at, share)| dead(at) && *share < 1.0).expect("it is detected").0;
+        assert!((79.0..=90.0).contains(&detected), "{variant}: {detected}");
+        assert!(shares.iter().all(|(at, share)| dead(at) || *share == 0.0));
+        // … then resolver after resolver asks again. 2,000 of them deviate by less than 0.06 from a straight line
+        // (once in a million, by the inequality of Dvoretzky, Kiefer and Wolfowitz), a window's 500 requests by less
+        // than 0.11 from those (five standard deviations), and the instant is known to a second.
+        for (at, share) in shares.iter().filter(|(at, _)| *at > detected) {
+            let expected = (1.0 - (at + 0.5 - detected) / ttl).max(0.0);
+            let tolerance = 0.06 + 0.11 + 1.0 / ttl;
+            assert!((share - expected).abs() < tolerance, "{variant} at {at}: {share} against {expected}");
+        }
+        let end = detected + ttl + 1.0;
+        assert!(shares.iter().filter(|(at, _)| *at > end).all(|(_, share)| *share == 0.0), "{variant}");
+    }
+}
+
+#[test]
+fn retries_cannot_outrun_a_resolver() {
+    let yaml = lab::builtin::text("dns-failover").expect("it is built in");
+    let good = |variant: &str| run_variant(yaml, Some(variant)).workloads["shoppers"].goodput;
+    let (without, with) = (good("minute"), good("retries"));
+    assert!((with / without - 1.0).abs() < 0.02, "{without} {with}");
+}
+
+#[test]
+fn what_has_no_effect_is_refused_by_name() {
+    let of = |dns: &str| {
+        refused(&format!(
+            "version: 1\nrun: {{duration: 1s}}\nworkloads: {{w: {{arrivals: {{constant: 1/s}}, call: dns}}}}\ncomponents:\n  dns: {{kind: dns, {dns}}}\n  a: {{kind: external, latency: 1ms}}\n"
+        ))
+    };
+    let says = |dns: &str, words: &str| {
+        let messages = of(dns);
+        assert!(messages.iter().any(|m| m.contains(words)), "{messages:?}");
+    };
+    says("to: {to: a, timeout: 1s}", "DNS only says whom to call");
+    says("to: [{to: a, weight: 2}], policy: latency", "only with the policy `weighted`");
+    says("to: a, policy: {geo: {}}", "not there yet");
+    says("to: a, health_check: {interval: 0s}", "above 0");
+}

@@ -1,0 +1,382 @@
+//! DNS: sends each caller to one of several clusters, and keeps sending it there until its resolver asks again.
+//!
+//! Callers call it like a component, and it calls the chosen target for them: over *their* network, for it only says
+//! whom to call. A population of callers (a workload, or a component) shares so many resolvers; each request belongs to
+//! one of them, its retries to the same. A resolver keeps an answer for the TTL, so after a change of the answers the
+//! share that is still old falls to nothing in a straight line, max(0, 1 − t ÷ TTL). A health check looks at each target
+//! every `interval` and needs several equal findings in a row, so a dead target is noticed between `failures − 1` and
+//! `failures` intervals after its death. While all are unhealthy, all are treated as healthy (as Route 53 does).
+//!
+//! ```text
+//!                    ┌─ resolver ─┐
+//!   population ─────▶│ answer,    │─────▶ us/lb
+//!     (hash of the   │ until …    │╌╌╌╌╌▶ eu/lb
+//!      request)      └────────────┘
+//! ```
+
+use settings::{Duration, Setting};
+use sim_core::calendar::Class;
+use sim_core::random::{Key, hash};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+
+use crate::components::{Ask, Checks, Kind, Links, Site};
+use crate::link::{AttemptCounts, LinkSettings};
+use crate::policies::not_yet::NotYet;
+
+/// Whom a resolver is sent to.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum PolicySettings {
+    /// Any healthy target, each with a probability in proportion to its weight.
+    Weighted,
+    /// The healthy target with the shortest round trip from the population's region; the first of equals.
+    Latency,
+    /// The first healthy target.
+    Failover,
+    /// By where the population is.
+    Geo(NotYet),
+    /// Several answers at once.
+    Multivalue(NotYet),
+}
+
+/// How it finds out which targets are well.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct HealthCheckSettings {
+    /// From one look at a target to the next. Route 53's is 30 s, or 10 s at a price.
+    #[setting(default = "30s")]
+    pub interval: Duration,
+    /// So many findings in a row that it is down make a target unhealthy.
+    #[setting(default = 3, range = "1..=100")]
+    pub failures: u32,
+    /// So many findings in a row that it is up make it healthy again.
+    #[setting(default = 3, range = "1..=100")]
+    pub successes: u32,
+}
+
+/// Sends callers to clusters.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// The targets: a name, a list of names, or a list of `{to, weight}`.
+    pub to: LinkSettings,
+    /// Whom a resolver is sent to.
+    #[setting(default = "weighted")]
+    pub policy: PolicySettings,
+    /// How long a resolver keeps an answer. 60 s is what is advised for failover.
+    #[setting(default = "60s")]
+    pub ttl: Duration,
+    /// Resolvers that each population of callers shares.
+    #[setting(default = 100, range = "1..=1000000")]
+    pub resolvers: u32,
+    /// How it finds out which targets are well; without it they are always taken to be.
+    pub health_check: Option<HealthCheckSettings>,
+}
+
+const EXAMPLE: &str = "\
+kind: dns
+to: [{to: db, weight: 1}]
+policy: weighted
+ttl: 30s
+health_check: {interval: 10s, failures: 3}
+";
+
+const LINK: &str = "to";
+
+const CHECK: u8 = 0;
+
+const PURPOSE_RESOLVER: u32 = 0x7265;
+const PURPOSE_POLICY: u32 = 0x706f;
+const PURPOSE_REPLICA: u32 = 0x7270;
+const PURPOSE_PHASE: u32 = 0x7068;
+
+/// What a resolver remembers.
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    target: u32,
+    until: Time,
+}
+
+/// Callers of one name and what their resolvers remember.
+#[derive(Clone, Debug)]
+struct Callers {
+    /// How they reach each target: row of the path table, and round trip.
+    ways: Vec<(u16, Span)>,
+    resolvers: Vec<Option<Remembered>>,
+}
+
+/// One place to which callers can be sent.
+#[derive(Clone, Debug)]
+struct Place {
+    nodes: Vec<NodeId>,
+    weight: f64,
+    is_healthy: bool,
+    /// Findings in a row that contradict that.
+    against: u32,
+    next_look: Time,
+    is_watched: bool,
+}
+
+/// The name service.
+#[derive(Clone, Debug)]
+pub struct Dns {
+    // Settings.
+    policy: PolicySettings,
+    ttl: Span,
+    health_check: Option<HealthCheckSettings>,
+    salt: u32,
+    seed: u64,
+    /// Which population calls from each node, by node.
+    population_of: Vec<(NodeId, u32)>,
+    // State.
+    populations: Vec<Callers>,
+    places: Vec<Place>,
+    last_call: Time,
+    // Measures.
+    measured_from: Time,
+    all: AttemptCounts,
+    measured: AttemptCounts,
+    resolutions: u64,
+}
+
+impl Kind for Dns {
+    const NAME: &'static str = "dns";
+    const EXAMPLE: &'static str = EXAMPLE;
+    const DIRECTS: bool = true;
+    type Settings = Settings;
+
+    fn links(settings: &Settings) -> Links<'_> {
+        vec![(LINK, &settings.to)]
+    }
+
+    fn asks(settings: &Settings) -> Vec<Ask<'_>> {
+        Ask::same(LINK, &settings.to)
+    }
+
+    fn check(settings: &Settings, checks: &mut Checks<'_>) {
+        for policy in settings.to.policies() {
+            let message = format!("`{policy}` has no effect here: DNS only says whom to call");
+            let help = "write it where the name is called";
+            checks.error("no_effect", checks.span(), &format!("to.{policy}"), &message, Some(help));
+        }
+        let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
+        if weighted && settings.policy != PolicySettings::Weighted {
+            let at = settings.to.to.values.first().map_or(checks.span(), |t| t.to.span);
+            let message = "weights have an effect only with the policy `weighted`";
+            checks.error("no_effect", at, "to", message, Some("remove them, or choose `weighted`"));
+        }
+        if settings.health_check.as_ref().is_some_and(|h| h.interval.0 == 0) {
+            let message = "a health check needs an interval above 0";
+            checks.error("out_of_range", checks.span(), "health_check.interval", message, None);
+        }
+    }
+
+    fn build(settings: &Settings, site: &mut Site<'_>) -> Dns {
+        let (_, salt) = site.link(LINK);
+        let seed = Key::root(site.seed(), hash(0, &site.stream("dns")), 0).bits();
+        let interval = settings.health_check.as_ref().map_or(0, |h| h.interval.0);
+        let places = site.targets(LINK).iter().enumerate().map(|(nth, target)| Place {
+            nodes: target.nodes.clone(),
+            weight: target.weight,
+            is_healthy: true,
+            against: 0,
+            // Nobody knows when the first look is.
+            next_look: Key::root(seed, 1, nth as u64).draw(PURPOSE_PHASE, 0).below(interval.max(1)),
+            is_watched: false,
+        });
+        let places = places.collect();
+        let mut population_of = Vec::new();
+        let mut populations = Vec::new();
+        for population in site.populations() {
+            population_of.extend(population.nodes.iter().map(|node| (*node, populations.len() as u32)));
+            populations.push(Callers {
+                ways: population.targets.iter().map(|t| (t.path, t.rtt)).collect(),
+                resolvers: vec![None; settings.resolvers as usize],
+            });
+        }
+        population_of.sort();
+        Dns {
+            policy: settings.policy.clone(),
+            ttl: settings.ttl.0,
+            health_check: settings.health_check.clone(),
+            salt,
+            seed,
+            population_of,
+            populations,
+            places,
+            last_call: 0,
+            measured_from: 0,
+            all: AttemptCounts::default(),
+            measured: AttemptCounts::default(),
+            resolutions: 0,
+        }
+    }
+
+    fn prepare(&mut self, _change: u32, _settings: &Settings) {
+        // Nothing of it can change during a run.
+    }
+
+    fn attempts(&self, _link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
+        Some((&self.all, &self.measured))
+    }
+}
+
+impl Dns {
+    /// Looks at a target once.
+    fn look(&mut self, cx: &Cx<'_>, place: usize) {
+        let Some(check) = &self.health_check else { return };
+        let place = &mut self.places[place];
+        let is_up = place.nodes.iter().any(|node| cx.is_up(*node));
+        if is_up == place.is_healthy {
+            place.against = 0;
+            return;
+        }
+        place.against += 1;
+        let needed = if is_up { check.successes } else { check.failures };
+        if place.against >= needed {
+            place.is_healthy = is_up;
+            place.against = 0;
+        }
+    }
+
+    /// Takes up the looks at targets that rested while nobody called: so that a run of finite work can end, they go on
+    /// only as long as somebody does. What they would have found meanwhile is what they find now.
+    fn watch(&mut self, cx: &mut Cx<'_>) {
+        let Some(check) = &self.health_check else { return };
+        let (interval, most) = (check.interval.0, check.failures.max(check.successes) as u64);
+        let now = cx.now();
+        for place in 0..self.places.len() {
+            if self.places[place].is_watched {
+                continue;
+            }
+            if self.places[place].next_look <= now {
+                let missed = (now - self.places[place].next_look) / interval + 1;
+                (0..missed.min(most)).for_each(|_| self.look(cx, place));
+                self.places[place].next_look += missed * interval;
+            }
+            self.places[place].is_watched = true;
+            let wait = self.places[place].next_look - now;
+            cx.after(wait, Class::First, Timer { what: CHECK, data: place as u64 });
+        }
+    }
+
+    /// What a resolver is told when it asks.
+    fn resolve(&mut self, cx: &mut Cx<'_>, call: CallId, population: usize) -> u32 {
+        self.resolutions += 1;
+        let all_unhealthy = self.places.iter().all(|p| !p.is_healthy);
+        let counts = |nth: &usize| all_unhealthy || self.places[*nth].is_healthy;
+        let candidates = (0..self.places.len()).filter(counts);
+        let chosen = match self.policy {
+            PolicySettings::Latency => {
+                let ways = &self.populations[population].ways;
+                candidates.min_by_key(|nth| ways[*nth].1)
+            }
+            PolicySettings::Weighted => {
+                let mut draw = cx.draw(call, PURPOSE_POLICY);
+                let candidates: Vec<usize> = candidates.collect();
+                let total: f64 = candidates.iter().map(|nth| self.places[*nth].weight).sum();
+                if total > 0.0 {
+                    let mut left = draw.unit() * total;
+                    let reached = candidates.iter().find(|nth| {
+                        left -= self.places[**nth].weight;
+                        left < 0.0
+                    });
+                    reached.or(candidates.last()).copied()
+                } else {
+                    // As where all weights are 0: everybody is as good.
+                    candidates.get(draw.below(candidates.len() as u64) as usize).copied()
+                }
+            }
+            _ => candidates.min(),
+        };
+        chosen.unwrap_or(0) as u32
+    }
+
+    /// Whom the resolver of a call sends it to.
+    fn answer_of(&mut self, cx: &mut Cx<'_>, call: CallId, population: usize) -> u32 {
+        let now = cx.now();
+        // What a caller sends again belongs to the same resolver: it is drawn from the caller's own call.
+        let key = cx.parent(call).map_or_else(|| cx.key(call), |parent| cx.key(parent));
+        let count = self.populations[population].resolvers.len() as u64;
+        let resolver = key.draw(PURPOSE_RESOLVER, 0).below(count) as usize;
+        let remembered = self.populations[population].resolvers[resolver];
+        if let Some(remembered) = remembered
+            && now < remembered.until
+        {
+            return remembered.target;
+        }
+        let target = self.resolve(cx, call, population);
+        let until = match remembered {
+            Some(_) => now.saturating_add(self.ttl),
+            // The first answer had been there for a while: resolvers' phases are uniform.
+            None if self.ttl > 0 => {
+                let id = (population as u64) << 32 | resolver as u64;
+                let phase = Key::root(self.seed, 2, id).draw(PURPOSE_PHASE, 0).below(self.ttl);
+                now + 1 + (phase + self.ttl - (now + 1) % self.ttl) % self.ttl
+            }
+            None => now,
+        };
+        self.populations[population].resolvers[resolver] = Some(Remembered { target, until });
+        target
+    }
+
+    fn ended(&mut self, cx: &Cx<'_>, call: CallId, outcome: Outcome) {
+        self.all.outcomes[outcome as usize] += 1;
+        if cx.since(call) >= self.measured_from {
+            self.measured.outcomes[outcome as usize] += 1;
+        }
+    }
+}
+
+impl Component for Dns {
+    fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        self.last_call = cx.now();
+        self.watch(cx);
+        let caller = cx.parent(call).map(|parent| cx.server(parent));
+        let found = caller.and_then(|node| self.population_of.binary_search_by_key(&node, |(n, _)| *n).ok());
+        let population = found.map_or(0, |at| self.population_of[at].1 as usize);
+        let target = self.answer_of(cx, call, population) as usize;
+        let nodes = &self.places[target].nodes;
+        let mut draw = cx.draw(call, PURPOSE_REPLICA);
+        let up: Vec<NodeId> = nodes.iter().copied().filter(|node| cx.is_up(*node)).collect();
+        // Who is sent to what is dead finds out by calling it.
+        let from = if up.is_empty() { nodes } else { &up };
+        let node = from[draw.below(from.len() as u64) as usize];
+        let (path, _) = self.populations[population].ways[target];
+        self.all.attempts += 1;
+        self.measured.attempts += 1;
+        Next::Call(cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }))
+    }
+
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        self.ended(cx, call, answer.outcome);
+        Next::Reply(call, answer)
+    }
+
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        let place = timer.data as usize;
+        let Some(interval) = self.health_check.as_ref().map(|h| h.interval.0) else { return Next::Wait };
+        self.look(cx, place);
+        self.places[place].next_look += interval;
+        let somebody_called = self.last_call.saturating_add(interval) >= cx.now();
+        self.places[place].is_watched = somebody_called;
+        if somebody_called {
+            cx.after(interval, Class::First, timer);
+        }
+        Next::Wait
+    }
+
+    fn rebuild(&mut self, _now: Time) {
+        // Resolvers are their callers' and live on; only the looks at targets begin again with the next call.
+        self.places.iter_mut().for_each(|place| place.is_watched = false);
+    }
+
+    fn begin_measuring(&mut self, now: Time) {
+        self.measured_from = now;
+        self.measured = AttemptCounts::default();
+        self.resolutions = 0;
+    }
+
+    fn figures(&self, _now: Time, figures: &mut Figures) {
+        let healthy = self.places.iter().filter(|p| p.is_healthy).count();
+        figures.own.push(("healthy_targets", Merge::Sum, healthy as f64));
+        figures.own.push(("resolutions", Merge::Sum, self.resolutions as f64));
+    }
+}
