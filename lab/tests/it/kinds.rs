@@ -349,6 +349,18 @@ components:
     }
 
     #[test]
+    fn requests_without_keys_are_warned_of() {
+        let yaml = |requests: &str| {
+            format!(
+                "version: 1\nrun: {{duration: 1s}}\nworkloads: {{w: {{arrivals: {{constant: 1/s}}, {requests}call: cache}}}}\ncomponents:\n  cache: {{kind: cache, to: db, capacity: 5}}\n  db: {{kind: database, operations: {{default: 1ms}}}}\n"
+            )
+        };
+        let warnings = |requests: &str| load(&yaml(requests), None).expect("it can be run").warnings.clone();
+        assert!(warnings("").iter().any(|p| p.code == "no_keys"));
+        assert!(warnings("requests: [{key: {constant: 1}}], ").is_empty());
+    }
+
+    #[test]
     fn a_flush_makes_every_key_a_miss_again() {
         let workload = "w: {arrivals: {constant: 100/s}, requests: [{key: {sequential: {keys: 10}}}], call: cache}";
         let misses = |rest: &str| cached("capacity: 50", workload, "1ms", rest).components["cache"].own["misses"];

@@ -136,8 +136,14 @@ pub trait Kind: Component + Sized {
         Vec::new()
     }
 
-    /// Whether it must know which data each call is about, or says so to others.
+    /// Whether it does different things with different data, so that calls must say which they are about.
     fn needs_keys(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Whether it says itself which data its calls are about.
+    fn gives_keys(settings: &Self::Settings) -> bool {
         let _ = settings;
         false
     }

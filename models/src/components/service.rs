@@ -275,7 +275,7 @@ impl Kind for Service {
         asks
     }
 
-    fn needs_keys(settings: &Settings) -> bool {
+    fn gives_keys(settings: &Settings) -> bool {
         let mut sets_keys = false;
         for handler in &settings.handlers {
             walk(&handler.value, &mut |step| {

@@ -81,9 +81,13 @@ macro_rules! components {
             pub fn asks(&self) -> Vec<Ask<'_>> {
                 each_kind!(self, s, Part => <Part as Kind>::asks(s))
             }
-            /// Whether it must know which data each call is about, or says so to others.
+            /// Whether it does different things with different data.
             pub fn needs_keys(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::needs_keys(s))
+            }
+            /// Whether it says itself which data its calls are about.
+            pub fn gives_keys(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::gives_keys(s))
             }
             /// Whether it remembers what a fault can make it forget.
             pub fn forgets(&self) -> bool {

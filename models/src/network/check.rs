@@ -3,7 +3,7 @@
 use settings::{Path as TreePath, Problem, Problems};
 
 use super::wire::find_component;
-use super::{Directory, problem_at};
+use super::{Directory, has_keys, problem_at};
 use crate::components::{Answers, Checks};
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
@@ -23,6 +23,11 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
         at.push(entry.name.as_str());
         let mut checks = Checks::new(problems, at, entry.name_span);
         entry.value.settings.check(&mut checks);
+        if entry.value.settings.needs_keys() && !has_keys(scenario) {
+            let message = "no request says which data it is about: to this component all are about the same";
+            let help = "write `requests: [{key: {zipf: {keys: 1M, s: 0.99}}}]` in a workload";
+            checks.warning("no_keys", entry.name_span, "", message, Some(help));
+        }
         if let Some(hosts) = entry.value.settings.hosts()
             && scenario.hosts.get(hosts.on.as_str()).is_none()
         {

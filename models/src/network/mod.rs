@@ -83,15 +83,21 @@ fn each_link<'a>(scenario: &'a Scenario, mut visit: impl FnMut(&'a str, bool, &'
     }
 }
 
-fn carries_baggage(scenario: &Scenario) -> bool {
-    let mut any = scenario.workloads.iter().any(|w| {
+/// Whether some requests say which data they are about.
+fn has_keys(scenario: &Scenario) -> bool {
+    let of_workloads = scenario.workloads.iter().any(|w| {
         w.value.requests.iter().any(|r| r.key.is_some())
             || matches!(&w.value.arrivals.process, Process::Trace(t) if t.columns.key_column.is_some())
     });
+    of_workloads || scenario.components.iter().any(|c| c.value.settings.gives_keys())
+}
+
+fn carries_baggage(scenario: &Scenario) -> bool {
+    let mut any = has_keys(scenario) || scenario.components.iter().any(|c| c.value.settings.needs_keys());
     each_link(scenario, |_, _, _, link| {
         any |= link.batch.is_some() || link.propagate.contains(&Propagated::Deadline);
     });
-    any || scenario.components.iter().any(|c| c.value.settings.needs_keys())
+    any
 }
 
 /// A problem with what is missing, which has no place of its own.
