@@ -4,6 +4,82 @@
 //! a network. A request is a tree of calls; an entry of a component returns what happens next, so that calls run inline
 //! until something must wait. Time is integer nanoseconds, the order of events is total, every random draw about a
 //! request is keyed by that request, and the whole world is plain data: a clone is a checkpoint.
+//!
+//! # A bank with three clerks
+//!
+//! Four customers come a minute apart and each needs a clerk for five minutes, so the fourth waits for two.
+//! (`examples/bank.rs` is the same bank with customers who come at random, against Erlang's formula.)
+//!
+//! ```
+//! use sim_core::line::{Discipline, Line};
+//! use sim_core::slots::{Admission, Slots};
+//! use sim_core::time::MINUTE;
+//! use sim_core::*;
+//!
+//! #[derive(Clone)]
+//! enum Node {
+//!     Street { bank: NodeId },
+//!     Bank { clerks: Slots },
+//! }
+//!
+//! impl Component for Node {
+//!     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+//!         if let Node::Street { .. } = self {
+//!             for minute in 0..4 {
+//!                 cx.after(minute * MINUTE, Class::First, Timer { what: 0, data: minute });
+//!             }
+//!         }
+//!         Next::Wait
+//!     }
+//!
+//!     // A customer enters the bank: a free clerk begins, otherwise the customer stands in line.
+//!     fn on_call(&mut self, cx: &mut Cx<'_>, customer: CallId) -> Next {
+//!         let Node::Bank { clerks } = self else { unreachable!("nobody calls the street") };
+//!         if clerks.ask(cx.now(), customer.index(), 0) == Admission::Granted {
+//!             cx.work(5 * MINUTE, Timer::of(0, customer));
+//!         }
+//!         Next::Wait
+//!     }
+//!
+//!     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+//!         let now = cx.now();
+//!         match self {
+//!             // A request: whom it is to, its key, when it should have been sent, what it is about, how important.
+//!             Node::Street { bank } => Next::Call(cx.request(*bank, timer.data, now, 0, 0, Baggage::EMPTY)),
+//!             // A clerk is done: the next in line steps up, and the customer leaves.
+//!             Node::Bank { clerks } => {
+//!                 let customer = timer.call();
+//!                 clerks.give_back(now, cx.since(customer), None);
+//!                 if let Some(next) = clerks.next(now, &mut Vec::new()) {
+//!                     let next = cx.open_call(next.call);
+//!                     cx.work(5 * MINUTE, Timer::of(0, next));
+//!                 }
+//!                 Next::Reply(customer, cx.answer(Outcome::Ok))
+//!             }
+//!         }
+//!     }
+//!
+//!     fn on_reply(&mut self, _: &mut Cx<'_>, _: CallId, _: CallId, _: Answer) -> Next {
+//!         Next::Wait
+//!     }
+//!     fn rebuild(&mut self, _: Time) {}
+//!     fn begin_measuring(&mut self, _: Time) {}
+//!     fn figures(&self, _: Time, _: &mut Figures) {}
+//! }
+//!
+//! let mut engine = Engine::new(1);
+//! let inside = engine.add_group("bank");
+//! let outside = engine.add_group("street");
+//! let clerks = Slots::new(Some(3), Line::new(Discipline::Fifo, None));
+//! let bank = engine.add_node(Node::Bank { clerks }, inside, None);
+//! engine.add_node(Node::Street { bank }, outside, None);
+//! engine.start();
+//! assert_eq!(engine.run_until_idle(60 * MINUTE), Ok(true));
+//!
+//! let visits = &engine.group(inside).latency;
+//! assert_eq!((visits.min(), visits.max()), (Some(5 * MINUTE), Some(7 * MINUTE)));
+//! assert_eq!(engine.check_laws(), Ok(()));
+//! ```
 
 pub mod calendar;
 pub mod calls;
