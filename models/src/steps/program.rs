@@ -60,34 +60,99 @@ pub enum Instruction {
     Wait(Dist),
     /// Wait and block.
     Block(Dist),
-    /// Call over link number `link` and wait.
-    Call { link: u16, asks: Asks, failure: Failure },
-    /// Call over link number `link` and go on.
-    Send { link: u16, asks: Asks },
-    /// Start branches at these places; go on at `after` when `need` of them have succeeded.
-    Fork { branches: Vec<Place>, need: u32, cost: Cost, after: Place },
-    /// Start tasks for items at `body`; go on at `after` when all have succeeded.
-    Split { items: Dist, per_task: u64, body: Place, cost: Cost, after: Place },
+    /// Call and wait for the answer.
+    Call {
+        /// Number of the link.
+        link: u16,
+        /// What is asked for.
+        asks: Asks,
+        /// What happens where it fails.
+        failure: Failure,
+    },
+    /// Call and go on.
+    Send {
+        /// Number of the link.
+        link: u16,
+        /// What is asked for.
+        asks: Asks,
+    },
+    /// Start branches and wait for enough of them.
+    Fork {
+        /// Where each begins.
+        branches: Vec<Place>,
+        /// How many must succeed.
+        need: u32,
+        /// What starting them costs.
+        cost: Cost,
+        /// Where it goes on.
+        after: Place,
+    },
+    /// Start tasks for items and wait for all of them.
+    Split {
+        /// How many items there are.
+        items: Dist,
+        /// How many of them one task takes.
+        per_task: u64,
+        /// Where each task begins.
+        body: Place,
+        /// What starting them costs.
+        cost: Cost,
+        /// Where it goes on.
+        after: Place,
+    },
     /// A branch is over.
     EndBranch,
-    /// Begin loop `slot`: so many times, else jump.
-    Loop { times: Dist, slot: u8, after: Place },
+    /// Begin a loop.
+    Loop {
+        /// How many times; for none at all it goes on after the loop.
+        times: Dist,
+        /// Which of the strand's counters counts.
+        slot: u8,
+        /// Behind the loop.
+        after: Place,
+    },
     /// Once more, or go on.
-    Again { slot: u8, begin: Place },
-    /// Jump to one of these.
-    Choose { weights: AliasTable, places: Vec<Place> },
+    Again {
+        /// Which of the strand's counters counts.
+        slot: u8,
+        /// Where the loop begins.
+        begin: Place,
+    },
+    /// Jump to one of these places.
+    Choose {
+        /// How likely each is.
+        weights: AliasTable,
+        /// The places.
+        places: Vec<Place>,
+    },
     /// Go on there.
     Jump(Place),
-    /// Take a lock.
-    Lock { lock: u16, by_priority: bool },
-    /// Give it back.
-    Unlock { lock: u16 },
+    /// Take a lock or wait for it.
+    Lock {
+        /// Number of the lock.
+        lock: u16,
+        /// The most important of those who wait is next, instead of the first.
+        by_priority: bool,
+    },
+    /// Give a lock back.
+    Unlock {
+        /// Number of the lock.
+        lock: u16,
+    },
     /// Answer now.
     Reply(Outcome),
-    /// Fail, with some probability.
-    Fail { probability: f64, outcome: Outcome },
-    /// The task stays for ever, with some probability.
-    Leak { probability: f64 },
+    /// Fail, sometimes.
+    Fail {
+        /// How often, from 0 to 1.
+        probability: f64,
+        /// With what.
+        outcome: Outcome,
+    },
+    /// The task stays for ever, sometimes.
+    Leak {
+        /// How often, from 0 to 1.
+        probability: f64,
+    },
     /// The handler is over.
     End,
 }
