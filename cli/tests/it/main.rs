@@ -1,0 +1,7 @@
+//! The program from outside: arguments, exit codes, messages, the expected texts of the scenarios; and the layering.
+
+mod binary;
+mod expected;
+mod layers;
+mod program;
+mod readme;

@@ -1,0 +1,58 @@
+//! What the README shows is what the program does.
+
+use std::fs;
+
+use crate::expected::{HOW_TO_UPDATE, updates};
+use crate::program::{repository, run, run_with};
+
+fn readme() -> String {
+    fs::read_to_string(repository().join("README.md")).expect("there is a README")
+}
+
+/// The fenced blocks of a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let parts = text.split(&fence).skip(1);
+    parts.filter_map(|part| part.split("\n```").next()).map(|block| format!("{block}\n")).collect()
+}
+
+#[test]
+fn expected_report_is_the_picture_in_the_readme() {
+    let text = readme();
+    let picture = &blocks(&text, "text")[0];
+    let (_, shown) = picture.split_once('\n').expect("a command and what it prints");
+    let report = run(&["run", "--quiet"]).ok();
+    if updates() {
+        fs::write(repository().join("README.md"), text.replacen(shown, &report, 1)).expect("it can be written");
+        return;
+    }
+    assert_eq!(shown, report, "if this is meant: {HOW_TO_UPDATE}");
+}
+
+#[test]
+fn the_scenario_of_the_readme_runs_and_does_what_is_said_of_it() {
+    let text = readme();
+    let scenarios = blocks(&text, "yaml");
+    assert_eq!(scenarios.len(), 1);
+    let report = |more: &[&str]| {
+        let arguments: Vec<&str> = ["run", "-", "--quiet"].iter().chain(more).copied().collect();
+        run_with(&arguments, &scenarios[0]).ok()
+    };
+    assert!(report(&[]).contains("Did not recover from slow-disk"));
+    for mended in ["workloads.users.call.retry=null", "components.web.admission.queue.max=20"] {
+        assert!(text.contains(mended));
+        assert!(!report(&["--set", mended]).contains("Did not recover"), "{mended}");
+    }
+}
+
+#[test]
+fn the_tour_shows_only_commands_that_exist() {
+    let text = readme();
+    let commands = text.lines().filter_map(|line| line.strip_prefix("| `brownout "));
+    let shown: Vec<&str> = commands.filter_map(|line| line.split([' ', '`']).next()).collect();
+    assert!(shown.len() >= 4, "{shown:?}");
+    for name in &shown {
+        let ended = run(&[name, "--help"]);
+        assert_eq!(ended.code, Some(0), "the README shows `{name}`: {}", ended.err);
+    }
+}
