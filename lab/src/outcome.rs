@@ -112,7 +112,10 @@ impl Session {
             let together = self.together(index);
             let figures = &together.figures;
             let share = |part: u128, whole: f64| (whole > 0.0).then(|| (part as f64 / whole).min(1.0));
-            let available = figures.capacity.map(|c| c as f64 * span * SECOND as f64);
+            let available = match figures.capacity_integral {
+                Some(integral) => Some(integral as f64),
+                None => figures.capacity.map(|c| c as f64 * span * SECOND as f64),
+            };
             let retries = counts.arrivals_by_retry;
             ComponentResult {
                 kind: place.kind.to_string(),

@@ -374,7 +374,7 @@ impl Session {
         let place = &self.network.directory.components[component];
         let engine = &self.network.engine;
         let now = engine.now();
-        let mut sum = Figures { capacity: Some(0), ..Figures::default() };
+        let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
         let mut own: Table<(f64, u32)> = Table::new();
         let (mut up, mut cores, mut cpu) = (0, None, 0u128);
         for node in self.network.directory.nodes_of(component) {
@@ -401,7 +401,7 @@ impl Session {
     pub(crate) fn link_together(&self, link: &LinkPlace) -> (AttemptCounts, AttemptCounts, Figures, Table<f64>) {
         let engine = &self.network.engine;
         let (mut all, mut measured) = (AttemptCounts::default(), AttemptCounts::default());
-        let mut sum = Figures { capacity: Some(0), ..Figures::default() };
+        let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
         let mut own: Table<(f64, u32)> = Table::new();
         for caller in &link.callers {
             if let Some((of_all, of_measured)) = engine.node(*caller).attempts(link.at) {
@@ -492,7 +492,10 @@ impl Session {
             let held = figures.held_integral.saturating_sub(figures_before.held_integral);
             let wasted = figures.wasted_integral.saturating_sub(figures_before.wasted_integral);
             let queue = figures.queue_integral.saturating_sub(figures_before.queue_integral);
-            let available = figures.capacity.map(|c| c as f64 * (at - begun) as f64);
+            let available = match (figures.capacity_integral, figures_before.capacity_integral) {
+                (Some(now), Some(before)) => Some(now.saturating_sub(before) as f64),
+                _ => figures.capacity.map(|c| c as f64 * (at - begun) as f64),
+            };
             row.push(Some(counts.arrivals as f64 / seconds));
             row.push(Some(well as f64 / seconds));
             row.push(Some((counts.completed() - well) as f64 / seconds));
@@ -573,6 +576,10 @@ fn fault_window(fault: &FaultSettings) -> FaultWindow {
 fn add_figures(sum: &mut Figures, one: &Figures) {
     sum.held += one.held;
     sum.capacity = match (sum.capacity, one.capacity) {
+        (Some(a), Some(b)) => Some(a + b),
+        _ => None,
+    };
+    sum.capacity_integral = match (sum.capacity_integral, one.capacity_integral) {
         (Some(a), Some(b)) => Some(a + b),
         _ => None,
     };

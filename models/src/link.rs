@@ -134,6 +134,8 @@ pub struct Link {
     /// Followers of coalesced calls and members of batches, by their leader's record.
     members: std::collections::BTreeMap<u32, Members>,
     filling: Option<u32>,
+    /// Whether free connections are being handed on further up the stack.
+    hands_on: bool,
     /// The back-off before, for calls whose jitter asks for it, by record.
     previous_backoffs: std::collections::BTreeMap<u32, Span>,
     // Measures.
@@ -166,6 +168,7 @@ impl Link {
             coalescing: None,
             members: Default::default(),
             filling: None,
+            hands_on: false,
             previous_backoffs: Default::default(),
             measured_from: 0,
             all: AttemptCounts::default(),
@@ -450,6 +453,17 @@ impl Link {
         if connection_is_good {
             pool.returned(now, opened);
         }
+        self.hand_on(cx);
+    }
+
+    /// Free connections go to those who wait for one.
+    fn hand_on(&mut self, cx: &mut Cx<'_>) {
+        // An attempt that fails at once gives its connection back while it is begun: the loop sees that, and does not
+        // grow the stack with the line.
+        if std::mem::replace(&mut self.hands_on, true) {
+            return;
+        }
+        let now = cx.now();
         let mut dropped = Vec::new();
         while let Some(next) = self.pool.as_mut().and_then(|p| p.slots.next(now, &mut dropped)) {
             let record = self.record(next.call);
@@ -465,6 +479,7 @@ impl Link {
             let then = self.connect(cx, next.call);
             cx.post(then);
         }
+        self.hands_on = false;
     }
 
     /// An attempt failed, or could not be begun: try again or end the call.
@@ -704,9 +719,9 @@ impl Component for Link {
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         // Giving up goes on only over links that propagate it: what passes through a bare one runs on.
         let Some(index) = cx.ticket(call).checked_sub(RECORDS) else { return Next::Wait };
-        let leads = self.members.get(&index).is_some_and(|m| !m.followers.is_empty());
         let phase = self.record(index).phase;
-        if leads && phase != Phase::InBatch {
+        let shares = |m: &Members| !m.followers.is_empty() || (!m.is_empty() && phase != Phase::InBatch);
+        if self.members.get(&index).is_some_and(shares) {
             // Others share its call: it goes on for them, and this caller's answer is dropped.
             return Next::Wait;
         }
@@ -759,19 +774,24 @@ impl Component for Link {
         }
     }
 
-    fn adopt(&mut self, _cx: &mut Cx<'_>, change: u32) -> bool {
+    fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
         let Some((_, settings)) = self.plan.changes.iter().find(|(number, _)| *number == change) else {
             return false;
         };
+        let before = self.plan.settings.retry.as_ref().and_then(|r| r.budget.clone());
         let mut plan = (*self.plan).clone();
         plan.settings = settings.clone();
         self.plan = Arc::new(plan);
         self.settle();
         let s = &self.plan.settings;
         if let (Some(pool), Some(settings)) = (&mut self.pool, &s.pool) {
-            pool.slots.set_capacity(Some(settings.size));
+            pool.slots.set_capacity(cx.now(), Some(settings.size));
         }
-        self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(budget);
+        let after = s.retry.as_ref().and_then(|r| r.budget.as_ref());
+        if after != before.as_ref() {
+            self.budget = after.map(budget);
+        }
+        self.hand_on(cx);
         true
     }
 }

@@ -127,21 +127,23 @@ impl Condition {
         self.paused == 1
     }
 
-    pub(crate) fn resume(&mut self) -> Vec<Stashed> {
+    /// What came meanwhile, if it is to go on from now on.
+    pub(crate) fn resume(&mut self) -> Option<Vec<Stashed>> {
         if self.paused == 0 {
-            return Vec::new();
+            return None;
         }
         self.paused -= 1;
         self.settle();
-        if self.paused > 0 { Vec::new() } else { std::mem::take(&mut self.stash) }
+        (self.paused == 0).then(|| std::mem::take(&mut self.stash))
     }
 
     pub(crate) fn stash(&mut self, stashed: Stashed) {
         self.stash.push(stashed);
     }
 
-    pub(crate) fn forget_stash(&mut self) {
-        self.stash.clear();
+    /// The node has crashed: what came meanwhile is lost.
+    pub(crate) fn forget_stash(&mut self) -> Vec<Stashed> {
+        std::mem::take(&mut self.stash)
     }
 
     fn settle(&mut self) {

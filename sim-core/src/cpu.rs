@@ -33,6 +33,8 @@ struct Machine {
     /// Busy core-time at the end of the warm-up, of the machine and of each container.
     busy_before: u128,
     containers: Vec<(Container, u128)>,
+    /// The most cores that each container may use, when it is not frozen.
+    limits: Vec<Option<f64>>,
 }
 
 /// All machines.
@@ -45,7 +47,13 @@ pub(crate) struct Cpus {
 
 impl Cpus {
     pub(crate) fn add_machine(&mut self, cores: f64) -> u32 {
-        self.machines.push(Machine { host: Host::new(cores), timer: None, busy_before: 0, containers: Vec::new() });
+        self.machines.push(Machine {
+            host: Host::new(cores),
+            timer: None,
+            busy_before: 0,
+            containers: Vec::new(),
+            limits: Vec::new(),
+        });
         (self.machines.len() - 1) as u32
     }
 
@@ -53,6 +61,7 @@ impl Cpus {
         let m = &mut self.machines[machine as usize];
         let container = m.host.add_container(0, weight, limit);
         m.containers.push((container, 0));
+        m.limits.push(limit);
         CpuId { machine, container }
     }
 
@@ -87,6 +96,13 @@ impl Cpus {
 
     pub(crate) fn set_speed(&mut self, now: Time, cpu: CpuId, factor: f64) {
         self.machines[cpu.machine as usize].host.set_container_speed(now, cpu.container, factor);
+    }
+
+    /// All work of a container stands still, or goes on.
+    pub(crate) fn freeze(&mut self, now: Time, cpu: CpuId, frozen: bool) {
+        let m = &mut self.machines[cpu.machine as usize];
+        let limit = m.containers.iter().position(|(c, _)| *c == cpu.container).and_then(|at| m.limits[at]);
+        m.host.set_limit(now, cpu.container, if frozen { Some(0.0) } else { limit });
     }
 
     pub(crate) fn set_cores(&mut self, now: Time, machine: u32, cores: f64) {

@@ -23,6 +23,7 @@ use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
 
 pub(crate) use interventions::Stashed;
+use interventions::pack_event;
 pub use laws::Breach;
 pub use verbs::{Cx, To};
 
@@ -135,6 +136,8 @@ enum Kind {
     Reply,
     Cpu,
     Cancel,
+    /// A call that has arrived is seen by its callee, whose work stood still until now.
+    Begin,
 }
 
 /// 16 bytes.
@@ -195,6 +198,11 @@ pub struct Stuck {
 impl Core {
     fn abandon(&mut self, child: CallId) {
         if !self.calls.is_open(child) {
+            return;
+        }
+        if self.calls.at(child.index).flags & LOST != 0 {
+            // Nothing will ever come back for it.
+            self.free(child.index);
             return;
         }
         let slot = self.given_up_free.pop().unwrap_or_else(|| {
@@ -449,7 +457,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                     return Ok(());
                 }
                 if state.condition.is_paused() {
-                    state.condition.stash(Stashed::timer(event));
+                    state.condition.stash(Stashed::Timer(pack_event(event)));
                     return Ok(());
                 }
                 let timer = Timer { what: event.what, data: event.data };
@@ -476,10 +484,34 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 if !self.core.calls.is_open(call) || self.core.calls.at(call.index).flags & REPLYING != 0 {
                     return Ok(());
                 }
+                if self.core.calls.at(call.index).flags & DELIVERED == 0 {
+                    // It overtook the call, which will find itself closed when it arrives.
+                    self.core.free(call.index);
+                    return Ok(());
+                }
+                let state = &mut self.core.nodes[event.node as usize];
+                if state.condition.is_paused() {
+                    state.condition.stash(Stashed::Event(pack_event(event)));
+                    return Ok(());
+                }
                 let node = NodeId(event.node);
                 self.nodes[event.node as usize].on_cancel(&mut Cx { core: &mut self.core, node }, call)
             }
             Kind::Cpu => return self.cpu_due(event.data as u32),
+            Kind::Begin => {
+                let call = CallId::from_bits(event.data);
+                if !self.core.calls.is_open(call) {
+                    return Ok(());
+                }
+                let state = &mut self.core.nodes[event.node as usize];
+                if state.condition.is_paused() {
+                    state.condition.stash(Stashed::Call(call));
+                    return Ok(());
+                }
+                let node = NodeId(event.node);
+                self.trace.delivered(&self.core, call);
+                self.nodes[event.node as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
+            }
         };
         self.go(next);
         self.check_progress(event.node)
@@ -560,6 +592,11 @@ impl<C: Component, T: Trace> Engine<C, T> {
     /// The network has swallowed a call: after the last retransmission the connection is given up.
     fn lost(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
+        if frame.flags & ABANDONED != 0 {
+            // Nobody waits for it.
+            self.core.free(call.index);
+            return Next::Wait;
+        }
         let path = &self.core.paths[frame.path as usize];
         if let Some(after) = path.reset_after() {
             let place = self.core.nodes[frame.node as usize].group.0;
@@ -568,6 +605,8 @@ impl<C: Component, T: Trace> Engine<C, T> {
             self.core.calls.at_mut(call.index).flags |= REPLYING;
             let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
             self.core.calendar.set(self.core.now + after, Class::First, event);
+        } else {
+            self.core.calls.at_mut(call.index).flags |= LOST | REPLYING;
         }
         Next::Wait
     }
@@ -639,6 +678,18 @@ impl<C: Component, T: Trace> Engine<C, T> {
     #[inline]
     fn arrive_back(&mut self, call: CallId, answer: Answer) -> Next {
         let frame = *self.core.calls.at(call.index);
+        if frame.flags & (ABANDONED | ROOT) == 0 && frame.parent != NONE {
+            let caller = self.core.calls.at(frame.parent).node;
+            let condition = &mut self.core.nodes[caller as usize].condition;
+            if condition.is_paused() {
+                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: caller, data: call.to_bits() };
+                condition.stash(Stashed::Event(pack_event(event)));
+                let frame = self.core.calls.at_mut(call.index);
+                frame.key = pack(answer);
+                frame.flags |= REPLYING;
+                return Next::Wait;
+            }
+        }
         let next = if frame.flags & ABANDONED != 0 {
             Next::Wait
         } else if frame.flags & ROOT != 0 {

@@ -172,6 +172,8 @@ pub struct Figures {
     pub held: u64,
     /// Units there are; `None` where nothing limits.
     pub capacity: Option<u64>,
+    /// Integral of the units there were; `None` where their number never changes.
+    pub capacity_integral: Option<u128>,
     /// Integral of the units held.
     pub held_integral: u128,
     /// The part of it that was held for callers who had given up.

@@ -23,6 +23,8 @@ pub enum Admission {
 #[derive(Clone, Debug)]
 pub struct Slots {
     capacity: Option<u32>,
+    /// Places there are, those held beyond a bound that was lowered included.
+    places: Gauge,
     held: Gauge,
     waiting: Gauge,
     wasted: u128,
@@ -34,7 +36,15 @@ pub struct Slots {
 impl Slots {
     /// So many places (`None`: no limit) and that line.
     pub fn new(capacity: Option<u32>, line: Line) -> Slots {
-        Slots { capacity, held: Gauge::new(0, 0), waiting: Gauge::new(0, 0), wasted: 0, measured_from: 0, line }
+        Slots {
+            capacity,
+            places: Gauge::new(0, capacity.map_or(0, u64::from)),
+            held: Gauge::new(0, 0),
+            waiting: Gauge::new(0, 0),
+            wasted: 0,
+            measured_from: 0,
+            line,
+        }
     }
 
     /// Places there are; `None` where there is no limit.
@@ -43,8 +53,14 @@ impl Slots {
     }
 
     /// Changes the number of places; those held beyond it are given back in their own time.
-    pub fn set_capacity(&mut self, capacity: Option<u32>) {
+    pub fn set_capacity(&mut self, now: Time, capacity: Option<u32>) {
         self.capacity = capacity;
+        self.settle_places(now);
+    }
+
+    fn settle_places(&mut self, now: Time) {
+        let capacity = self.capacity.map_or(0, u64::from);
+        self.places.set(now, capacity.max(self.held.value()));
     }
 
     /// Places held now.
@@ -106,6 +122,9 @@ impl Slots {
     #[inline]
     pub fn give_back(&mut self, now: Time, since: Time, abandoned: Option<Time>) {
         self.held.add(now, -1);
+        if self.places.value() > self.capacity.map_or(0, u64::from) {
+            self.settle_places(now);
+        }
         if let Some(abandoned) = abandoned {
             let from = since.max(abandoned).max(self.measured_from);
             self.wasted += (now - from.min(now)) as u128;
@@ -138,11 +157,13 @@ impl Slots {
         self.held.set(now, 0);
         self.waiting.set(now, 0);
         self.line.clear();
+        self.settle_places(now);
     }
 
     /// The warm-up is over.
     pub fn begin_measuring(&mut self, now: Time) {
         self.held.reset(now);
+        self.places.reset(now);
         self.waiting.reset(now);
         self.wasted = 0;
         self.measured_from = now;
@@ -152,6 +173,7 @@ impl Slots {
     pub fn figures(&self, now: Time, figures: &mut crate::measure::Figures) {
         figures.held = self.held();
         figures.capacity = self.capacity.map(u64::from);
+        figures.capacity_integral = self.capacity.map(|_| self.places.integral(now));
         figures.held_integral = self.held.integral(now);
         figures.wasted_integral = self.wasted;
         figures.queue = self.waiting();

@@ -105,6 +105,8 @@ pub struct Database {
     /// When each call took its connection, by index of the call.
     began: Vec<Time>,
     dropped: Vec<u32>,
+    /// Whether waiting queries are being begun further up the stack.
+    begins_next: bool,
 }
 
 impl Kind for Database {
@@ -148,6 +150,7 @@ impl Kind for Database {
             cpu,
             began: Vec::new(),
             dropped: Vec::new(),
+            begins_next: false,
         }
     }
 
@@ -219,6 +222,11 @@ impl Database {
     }
 
     fn next(&mut self, cx: &mut Cx<'_>) {
+        // A query that takes no time frees its connection while it is begun: the loop below sees that, and does not
+        // grow the stack with the queue.
+        if std::mem::replace(&mut self.begins_next, true) {
+            return;
+        }
         let now = cx.now();
         let mut dropped = std::mem::take(&mut self.dropped);
         while let Some(next) = self.slots.next(now, &mut dropped) {
@@ -239,6 +247,7 @@ impl Database {
             cx.post(Next::Reply(call, answer));
         }
         self.dropped = dropped;
+        self.begins_next = false;
     }
 }
 
@@ -298,7 +307,7 @@ impl Component for Database {
         };
         Arc::make_mut(&mut self.plan).settings = settings;
         let settings = &self.plan.settings;
-        self.slots.set_capacity(Some(settings.connections));
+        self.slots.set_capacity(cx.now(), Some(settings.connections));
         self.slots.line.set_max(settings.admission.max());
         self.next(cx);
         true

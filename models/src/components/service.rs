@@ -199,6 +199,8 @@ pub struct Service {
     /// Calls that are served, by strand, where the more important interrupt the less.
     interruptible: Vec<u32>,
     dropped: Vec<u32>,
+    /// Whether workers are being given out further up the stack.
+    dispatching: bool,
     leaked: u64,
 }
 
@@ -318,6 +320,7 @@ impl Kind for Service {
             locks: Vec::new(),
             interruptible: Vec::new(),
             dropped: Vec::new(),
+            dispatching: false,
             leaked: 0,
         };
         service.settle();
@@ -416,6 +419,16 @@ impl Service {
 
     /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
     fn dispatch(&mut self, cx: &mut Cx<'_>) {
+        // Work that takes no time frees its worker while it is taken up: the loop sees that, and does not grow the stack
+        // with the queue.
+        if std::mem::replace(&mut self.dispatching, true) {
+            return;
+        }
+        self.give_out_workers(cx);
+        self.dispatching = false;
+    }
+
+    fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         while self.slots.has_room() {
             let oldest = self.slots.line.oldest_since();
@@ -506,6 +519,8 @@ impl Service {
 
     /// A strand failed: a branch tells its parent, the main strand ends the task.
     fn fail(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
+        // It may have been paying for the starts of more branches.
+        self.stop(cx, index);
         if self.strand(index).parent.is_some() {
             self.give_up_branches(cx, index);
             return self.end_branch(cx, index, Some(answer));
@@ -714,7 +729,7 @@ impl Component for Service {
         plan.settings = settings.clone();
         self.plan = Arc::new(plan);
         let settings = &self.plan.settings;
-        self.slots.set_capacity(settings.runtime.workers());
+        self.slots.set_capacity(cx.now(), settings.runtime.workers());
         self.slots.line.set_max(settings.admission.max());
         self.dispatch(cx);
         true

@@ -8,10 +8,19 @@ use super::{FLUSH, Link, Phase};
 use crate::policies::batch::BatchSettings;
 use crate::policies::coalesce::SameBy;
 
-/// A batch that is filling, or under way: who is in it beside its leader.
+/// Who shares the call of a leader.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
+    /// Coalesced calls: they share the leader's answer, and travel with it for nothing.
     pub(super) followers: Vec<u32>,
+    /// Members of the leader's batch: an item each.
+    pub(super) batch: Vec<u32>,
+}
+
+impl Members {
+    pub(super) fn is_empty(&self) -> bool {
+        self.followers.is_empty() && self.batch.is_empty()
+    }
 }
 
 impl Link {
@@ -21,7 +30,7 @@ impl Link {
             coalescing.answered(identity.0, identity.1, index);
         }
         if let Some(members) = self.members.remove(&index) {
-            for follower in members.followers {
+            for follower in members.followers.into_iter().chain(members.batch) {
                 let then = self.finish(cx, follower, answer);
                 cx.post(then);
             }
@@ -58,13 +67,14 @@ impl Link {
                 let call = self.record(index).call;
                 self.record(index).phase = Phase::Follows;
                 let members = self.members.entry(leader).or_default();
-                members.followers.push(index);
+                members.batch.push(index);
+                let items = members.batch.len() as u32 + 1;
                 // A merged call is fresh if any member is.
                 let leading = self.record(leader).call;
                 if !cx.is_retry(call) {
                     cx.set_retry(leading, false);
                 }
-                if self.members[&leader].followers.len() as u32 + 1 < batch.max {
+                if items < batch.max {
                     return Next::Wait;
                 }
                 leader
@@ -75,7 +85,7 @@ impl Link {
 
     pub(super) fn flush(&mut self, cx: &mut Cx<'_>, leader: u32) -> Next {
         self.filling = None;
-        let items = self.members.get(&leader).map_or(1, |m| m.followers.len() as u32 + 1);
+        let items = self.members.get(&leader).map_or(1, |m| m.batch.len() as u32 + 1);
         let record = self.record(leader);
         if let Some(timer) = record.timer.take() {
             cx.cancel(timer);
@@ -90,18 +100,19 @@ impl Link {
     pub(super) fn leave_company(&mut self, index: u32) {
         for members in self.members.values_mut() {
             members.followers.retain(|f| *f != index);
+            members.batch.retain(|f| *f != index);
         }
     }
 
     /// The leader of a filling batch leaves it: the next member leads, with the timer that is left.
     pub(super) fn pass_on_lead(&mut self, cx: &mut Cx<'_>, index: u32) {
         self.filling = None;
-        let Some(mut members) = self.members.remove(&index) else { return };
-        if members.followers.is_empty() {
+        let mut batch = self.members.get_mut(&index).map(|m| std::mem::take(&mut m.batch)).unwrap_or_default();
+        if batch.is_empty() {
             return;
         }
-        let next = members.followers.remove(0);
-        self.members.insert(next, members);
+        let next = batch.remove(0);
+        self.members.entry(next).or_default().batch = batch;
         self.filling = Some(next);
         let wait = self.plan.settings.batch.as_ref().map_or(0, |b| b.wait.0);
         let began = self.record(index).since;
@@ -111,5 +122,7 @@ impl Link {
         let record = self.record(next);
         record.phase = Phase::InBatch;
         record.timer = Some(timer);
+        // The batch goes when its first member's wait is up, whoever leads it by then.
+        record.since = began;
     }
 }

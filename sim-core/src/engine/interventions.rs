@@ -41,7 +41,8 @@ impl<C: Component, T: Trace> Engine<C, T> {
         let made: Vec<CallId> = core
             .calls
             .iter()
-            .filter(|(_, f)| f.flags & (ROOT | ABANDONED) == 0 && f.parent != NONE && !is_gone(f.node))
+            .filter(|(_, f)| f.flags & (ROOT | ABANDONED) == 0 && f.parent != NONE)
+            .filter(|(_, f)| !is_gone(f.node) || f.flags & DELIVERED == 0 || f.flags & REPLYING != 0)
             .filter(|(_, f)| is_gone(core.calls.at(f.parent).node))
             .map(|(i, _)| core.calls.id(i))
             .collect();
@@ -50,7 +51,15 @@ impl<C: Component, T: Trace> Engine<C, T> {
         }
         for index in gone.iter().copied() {
             core.nodes[index].epoch = core.nodes[index].epoch.wrapping_add(1);
-            core.nodes[index].condition.forget_stash();
+            for stashed in core.nodes[index].condition.forget_stash() {
+                // An answer that was not seen yet never will be.
+                let Stashed::Event(event) = stashed else { continue };
+                let event = unpack_event(event);
+                let call = CallId::from_bits(event.data);
+                if matches!(event.kind, Kind::Reply) && core.calls.is_open(call) {
+                    core.free(call.index);
+                }
+            }
             self.nodes[index].rebuild(core.now);
         }
         for cpu in self.core.nodes[node.0 as usize].cpus.clone() {
@@ -101,26 +110,34 @@ impl<C: Component, T: Trace> Engine<C, T> {
             self.core.calendar.cancel(id);
             self.core.nodes[node.0 as usize].condition.stash(Stashed::Work(at - now, pack_event(event)));
         }
+        self.freeze(node, true);
     }
 
+    /// What a node's work runs on stands still, or goes on.
+    fn freeze(&mut self, node: NodeId, frozen: bool) {
+        for cpu in self.core.nodes[node.0 as usize].cpus.clone() {
+            self.core.cpus.freeze(self.core.now, cpu, frozen);
+            self.core.arm_cpu(cpu.machine);
+        }
+    }
+
+    /// Work goes on, and what came meanwhile is seen, all as events of this instant: first the timers that went off,
+    /// so that an answer that came after its timeout finds that nobody waits for it, then the rest in the order in
+    /// which it came.
     fn resume(&mut self, node: NodeId) {
+        let Some(mut stashed) = self.core.nodes[node.0 as usize].condition.resume() else { return };
         let now = self.core.now;
-        for stashed in self.core.nodes[node.0 as usize].condition.resume() {
-            match stashed {
+        self.freeze(node, false);
+        stashed.sort_by_key(|s| !matches!(s, Stashed::Timer(_)));
+        for stashed in stashed {
+            let (after, event) = match stashed {
+                Stashed::Work(left, event) => (left, unpack_event(event)),
+                Stashed::Timer(event) | Stashed::Event(event) => (0, unpack_event(event)),
                 Stashed::Call(call) => {
-                    if self.core.calls.is_open(call) {
-                        self.trace.delivered(&self.core, call);
-                        let next = self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call);
-                        self.core.ring.push_back(next);
-                    }
+                    (0, Event { kind: Kind::Begin, what: 0, epoch: 0, node: node.0, data: call.to_bits() })
                 }
-                Stashed::Work(left, event) => {
-                    self.core.calendar.set(now + left, Class::First, unpack_event(event));
-                }
-                Stashed::Timer(event) => {
-                    self.core.calendar.set(now, Class::First, unpack_event(event));
-                }
-            }
+            };
+            self.core.calendar.set(now + after, Class::First, event);
         }
     }
 }
@@ -128,29 +145,29 @@ impl<C: Component, T: Trace> Engine<C, T> {
 /// What came for a node whose work stands still.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stashed {
+    /// A call.
     Call(CallId),
+    /// Work, with what is left of it.
     Work(Span, u128),
+    /// A timer that has gone off.
     Timer(u128),
+    /// An answer or a cancellation.
+    Event(u128),
 }
 
-impl Stashed {
-    pub(super) fn timer(event: Event) -> Stashed {
-        Stashed::Timer(pack_event(event))
-    }
-}
-
-fn pack_event(event: Event) -> u128 {
-    let clock = matches!(event.kind, Kind::Clock) as u128;
+pub(super) fn pack_event(event: Event) -> u128 {
     (event.data as u128) << 64
         | (event.node as u128) << 32
         | (event.epoch as u128) << 16
         | (event.what as u128) << 8
-        | clock
+        | event.kind as u128
 }
 
-fn unpack_event(bits: u128) -> Event {
+pub(super) fn unpack_event(bits: u128) -> Event {
+    const KINDS: [Kind; 7] =
+        [Kind::Clock, Kind::Work, Kind::Deliver, Kind::Reply, Kind::Cpu, Kind::Cancel, Kind::Begin];
     Event {
-        kind: if bits & 1 == 1 { Kind::Clock } else { Kind::Work },
+        kind: KINDS[(bits & 0xff) as usize],
         what: (bits >> 8) as u8,
         epoch: (bits >> 16) as u16,
         node: (bits >> 32) as u32,

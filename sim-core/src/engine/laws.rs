@@ -60,8 +60,8 @@ impl<C: Component, T: Trace> Engine<C, T> {
             if let Some(capacity) = figures.capacity {
                 let group = self.core.nodes[index].group.0 as usize;
                 let from = self.core.groups[group].measured_from();
-                let available = capacity as u128 * (span - from) as u128;
-                if figures.held_integral > available && figures.held <= capacity {
+                let available = figures.capacity_integral.unwrap_or(capacity as u128 * (span - from) as u128);
+                if figures.held_integral > available {
                     let group = self.core.group_names[group].clone();
                     return Err(Breach {
                         law: "busy ≤ available",

@@ -118,7 +118,7 @@ impl<'a> Cx<'a> {
     pub fn detach(&mut self, call: CallId) -> CallId {
         let mut frame = *self.core.calls.at(call.index);
         frame.parent = NONE;
-        frame.flags |= BACKGROUND | DELIVERED;
+        frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
         let baggage = self.core.calls.baggage(call.index);
         self.core.calls.insert(frame, baggage)
     }
@@ -170,6 +170,9 @@ impl<'a> Cx<'a> {
             return;
         }
         let frame = self.core.calls.at(child.index);
+        if self.core.paths[frame.path as usize].cuts > 0 {
+            return;
+        }
         let delay = self.core.paths[frame.path as usize].there();
         let event = Event { kind: Kind::Cancel, what: 0, epoch: 0, node: frame.node, data: child.to_bits() };
         self.core.calendar.set(self.core.now + delay, Class::First, event);

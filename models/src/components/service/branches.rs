@@ -35,9 +35,12 @@ impl Service {
             let tasks = self.strand(index).to_start;
             return self.start_branches(cx, index, tasks);
         }
+        let strand = self.strand(index);
+        let (call, started) = (strand.call, strand.started + 1);
         let then = self.start_branches(cx, index, 1);
-        // The branch that was started may have ended the whole task.
-        if then != Next::Wait || self.strands.get(index).is_none() {
+        // The branch that was started may have ended the fork or the whole task; the strand may even be at a fork again.
+        let is_here = |s: &super::Strand| s.call == call && s.place == place && s.started == started;
+        if then != Next::Wait || !self.strands.get(index).is_some_and(is_here) {
             return then;
         }
         let strand = self.strand(index);
@@ -60,7 +63,7 @@ impl Service {
         let first = self.strand(index).started;
         if first == 0 {
             let needed = match &plan.program.code[place as usize] {
-                Instruction::Fork { need, .. } => (*need as u64).min(total),
+                Instruction::Fork { need, .. } => (*need as u64).clamp(1, total),
                 _ => total,
             };
             let strand = self.strand(index);
@@ -81,7 +84,7 @@ impl Service {
             };
             let branch = self.new_strand(cx, frame, begin, Some(index));
             self.strand(branch).loops[0] = items;
-            begun.push(branch);
+            begun.push((branch, frame));
         }
         let strand = self.strand(index);
         strand.started += tasks as u32;
@@ -91,8 +94,9 @@ impl Service {
             strand.doing = Doing::Joins;
             self.let_go(cx, index);
         }
-        for branch in begun {
-            if self.strands.get(branch).is_none() {
+        for (branch, frame) in begun {
+            // An earlier one may have ended the fork, and its place may be another's by now.
+            if self.strands.get(branch).is_none_or(|s| s.call != frame) {
                 continue;
             }
             let then = if self.is_loop { self.resume(cx, branch) } else { self.run(cx, branch) };
@@ -147,7 +151,9 @@ impl Service {
     }
 
     pub(super) fn after_fork(&mut self, index: u32) -> Place {
-        let place = self.strand(index).place;
+        let strand = self.strand(index);
+        (strand.started, strand.to_start) = (0, 0);
+        let place = strand.place;
         match &self.plan.program.code[place as usize] {
             Instruction::Fork { after, .. } | Instruction::Split { after, .. } => *after,
             _ => unreachable!("only forks are joined"),

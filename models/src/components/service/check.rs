@@ -4,7 +4,7 @@ use super::Settings;
 use crate::components::Checks;
 use crate::runtimes::RuntimeSettings;
 use crate::steps::program::LOOPS;
-use crate::steps::{CallStep, ChoiceSettings, SendStep, Step, walk};
+use crate::steps::{CallStep, ChoiceSettings, Need, ParallelStep, SendStep, Step, walk};
 
 pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
     let links: Vec<&str> = settings.calls.names().collect();
@@ -19,6 +19,12 @@ pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
                     Some(at) => used[at] = true,
                     None => checks.unknown_name("unknown_link", link, "link of this component's `calls`", &links),
                 }
+            }
+            Step::Parallel(ParallelStep { need: Need::Number(needed), branches, .. })
+                if *needed == 0 || *needed as usize > branches.len() =>
+            {
+                let message = format!("`need` is {needed}, and there are {} branches", branches.len());
+                checks.error("out_of_range", handler.name_span, &path, &message, Some("need at least one of them"));
             }
             Step::Choose(choices) if choices.iter().all(|c: &ChoiceSettings| c.weight == 0.0) => {
                 checks.error("no_weight", handler.name_span, &path, "all choices have weight 0", None);

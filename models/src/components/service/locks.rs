@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sim_core::Cx;
+use sim_core::{Class, Cx, Timer};
 
 use super::{Doing, Service};
 
@@ -36,8 +36,10 @@ impl Service {
         entry.holder = None;
         if let Some((_, next)) = entry.waiting.pop_front() {
             entry.holder = Some(next);
-            let then = self.resume(cx, next);
-            cx.post(then);
+            // It goes on by an event of its own: run from here it could end branches that are just being given up.
+            let call = self.strand(next).call;
+            let timer = cx.after(0, Class::First, Timer::of(super::STEP, call));
+            self.strand(next).doing = Doing::Passes { timer, until: cx.now(), blocks: false };
         }
     }
 
