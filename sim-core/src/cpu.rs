@@ -3,6 +3,8 @@
 //! A machine is a [`Host`] of containers; a node that has cores of its own is the one container of a machine of its own.
 //! The engine keeps one timer a machine, for whatever completes next there.
 
+use std::collections::VecDeque;
+
 use crate::calendar::TimerId;
 use crate::calls::NodeId;
 use crate::engine::Timer;
@@ -43,6 +45,8 @@ pub(crate) struct Cpus {
     machines: Vec<Machine>,
     /// Whom to tell: node, its epoch, its timer; by the job's number.
     jobs: Slab<(NodeId, u16, Timer)>,
+    /// Jobs that are complete and have not been told of yet.
+    due: VecDeque<u32>,
 }
 
 impl Cpus {
@@ -73,16 +77,28 @@ impl Cpus {
 
     /// What was left of it; `None` if it is complete.
     pub(crate) fn remove(&mut self, now: Time, cpu: CpuId, job: CpuJob) -> Option<Span> {
-        let left = self.machines[cpu.machine as usize].host.remove(now, job.job)?;
+        let Some(left) = self.machines[cpu.machine as usize].host.remove(now, job.job) else {
+            // Complete, but with others at this instant, so that it can still be untold.
+            let at = self.due.iter().position(|number| *number == job.number)?;
+            self.due.remove(at);
+            self.jobs.remove(job.number);
+            return Some(0);
+        };
         self.jobs.remove(job.number);
         Some(left)
     }
 
-    /// What has completed, in order: whom to tell.
-    pub(crate) fn complete(&mut self, now: Time, machine: u32, done: &mut Vec<(NodeId, u16, Timer)>) {
+    /// Finds what has completed, in order; [`Cpus::next_due`] says whom to tell.
+    pub(crate) fn complete(&mut self, now: Time, machine: u32) {
         let mut numbers = Vec::new();
         self.machines[machine as usize].host.complete_due(now, &mut numbers);
-        done.extend(numbers.into_iter().filter_map(|number| self.jobs.remove(number)));
+        self.due.extend(numbers);
+    }
+
+    /// Whom to tell next that its work is complete.
+    pub(crate) fn next_due(&mut self) -> Option<(NodeId, u16, Timer)> {
+        let number = self.due.pop_front()?;
+        self.jobs.remove(number)
     }
 
     /// All work of a container ends without completing.

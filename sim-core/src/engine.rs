@@ -527,10 +527,10 @@ impl<C: Component, T: Trace> Engine<C, T> {
 
     fn cpu_due(&mut self, cpu: u32) -> Result<(), Stuck> {
         self.core.cpus.armed(cpu, None);
-        let mut done = Vec::with_capacity(1);
-        self.core.cpus.complete(self.core.now, cpu, &mut done);
+        self.core.cpus.complete(self.core.now, cpu);
         self.core.arm_cpu(cpu);
-        for (node, epoch, timer) in done {
+        // One at a time: what the first leads to may take back another that is complete at this instant.
+        while let Some((node, epoch, timer)) = self.core.cpus.next_due() {
             if self.core.nodes[node.0 as usize].epoch != epoch {
                 continue;
             }

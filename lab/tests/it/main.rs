@@ -1,4 +1,7 @@
 //! Whole scenarios: from text to result.
 
 mod dns;
+mod harness;
 mod kinds;
+mod laws;
+mod topology;

@@ -139,10 +139,10 @@ impl Component for External {
         figures.has_queue = false;
     }
 
-    fn adopt(&mut self, _cx: &mut Cx<'_>, change: u32) -> bool {
+    fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
         let Some((_, settings)) = self.changes.iter().find(|(number, _)| *number == change) else { return false };
         self.settings = settings.clone();
-        self.slots.set_capacity(self.settings.concurrency);
+        self.slots.set_capacity(cx.now(), self.settings.concurrency);
         true
     }
 }

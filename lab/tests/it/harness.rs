@@ -1,0 +1,43 @@
+//! What the tests of whole scenarios share: from a text to its result, and a look at a series.
+
+use std::sync::Arc;
+
+use lab::result::RunResult;
+use lab::{Loaded, Options, Session, Text};
+
+/// Reads a scenario that must be right, in a variant.
+pub(crate) fn load_variant(yaml: &str, variant: Option<&str>) -> Arc<Loaded> {
+    let text = Text { name: "test.yaml".into(), bytes: yaml.as_bytes().to_vec(), folder: None };
+    let options = Options { variant: variant.map(str::to_string), ..Options::default() };
+    match lab::load(&text, &options) {
+        Ok(loaded) => Arc::new(loaded),
+        Err(refused) => {
+            let style = lab::diagnostics::Style::Plain;
+            panic!("{}\n{yaml}", lab::diagnostics::render(&refused.problems, &refused.sources, style));
+        }
+    }
+}
+
+/// Reads a scenario that must be right.
+pub(crate) fn load(yaml: &str) -> Arc<Loaded> {
+    load_variant(yaml, None)
+}
+
+/// Runs a scenario to its end, where its laws are checked.
+pub(crate) fn run_loaded(loaded: &Arc<Loaded>, seed: u64) -> RunResult {
+    let mut session = Session::new(loaded.clone(), seed, None);
+    if let Err(failure) = session.run_to_end() {
+        panic!("{failure}");
+    }
+    session.result()
+}
+
+/// Reads and runs a scenario.
+pub(crate) fn run(yaml: &str, seed: u64) -> RunResult {
+    run_loaded(&load(yaml), seed)
+}
+
+/// Everything that a result says, to compare every byte.
+pub(crate) fn bytes(result: &RunResult) -> String {
+    serde_json::to_string(result).expect("a result can be written")
+}

@@ -1,0 +1,70 @@
+//! Laws that hold for every scenario, over networks made at random.
+//!
+//! The engine checks conservation of calls, Little's law and busy ≤ available at the end of each run in exact integers;
+//! a breach fails the run. Beyond that: the same scenario gives the same bytes twice, a clone in the middle goes on as the
+//! original does, and it does not matter in what stretches a run is carried on.
+
+use std::sync::Arc;
+
+use lab::{Loaded, Session};
+use proptest::prelude::*;
+
+use crate::harness::{bytes, load};
+use crate::topology::scenario;
+
+fn finished(mut session: Session) -> Result<String, String> {
+    session.run_to_end().map_err(|f| f.to_string())?;
+    Ok(bytes(&session.result()))
+}
+
+fn check(loaded: &Arc<Loaded>, seed: u64) -> Result<(), String> {
+    let begun = || Session::new(loaded.clone(), seed, None);
+    let whole = finished(begun())?;
+    if whole != finished(begun())? {
+        return Err("two runs differ".into());
+    }
+    let mut half = begun();
+    half.run_until(7_123_456_789).map_err(|f| f.to_string())?;
+    let clone = half.clone();
+    if whole != finished(half)? {
+        return Err("a run with a stop differs from one without".into());
+    }
+    if whole != finished(clone)? {
+        return Err("a clone goes on otherwise".into());
+    }
+    let mut stretched = begun();
+    while !stretched.is_finished() {
+        let to = stretched.now_ns() + 137_000_000;
+        stretched.run_until(to).map_err(|f| f.to_string())?;
+    }
+    if whole != bytes(&stretched.result()) {
+        return Err("a run in stretches differs from one in one go".into());
+    }
+    Ok(())
+}
+
+fn cases() -> u32 {
+    std::env::var("LAWS_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: cases(),
+        max_shrink_iters: 3000,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(
+            std::env::var("LAWS_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+        ),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn laws_hold_in_networks_made_at_random(choices in proptest::collection::vec(any::<u16>(), 20..260), seed in 0u64..1000) {
+        let yaml = scenario(&choices);
+        let loaded = load(&yaml);
+        let checked = std::panic::catch_unwind(|| check(&loaded, seed));
+        if let Err(why) = checked.unwrap_or_else(|_| Err("it panics".into())) {
+            return Err(TestCaseError::fail(format!("{why}, seed {seed}\n{yaml}")));
+        }
+    }
+}

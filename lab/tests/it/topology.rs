@@ -1,0 +1,348 @@
+//! Scenarios made at random: small networks of services and databases with policies and faults.
+//!
+//! A scenario is made from a sequence of choices, each a number; where the sequence ends all further choices are 0, which
+//! is always the simplest. So a failing sequence can be made shorter and smaller until little but the failure is left.
+
+use std::fmt::Write;
+
+/// The sequence of choices.
+pub(crate) struct Choices<'a> {
+    left: std::slice::Iter<'a, u16>,
+}
+
+impl<'a> Choices<'a> {
+    pub(crate) fn new(choices: &'a [u16]) -> Choices<'a> {
+        Choices { left: choices.iter() }
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.left.next().copied().unwrap_or(0) as usize % n
+    }
+
+    fn of<T: Copy>(&mut self, options: &[T]) -> T {
+        options[self.below(options.len())]
+    }
+
+    /// True once in `n` times; false where the choices have run out.
+    fn once_in(&mut self, n: usize) -> bool {
+        self.below(n) == n - 1
+    }
+}
+
+const SERVICES: usize = 3;
+const DATABASES: usize = 2;
+const SHORT: [&str; 6] =
+    ["10ms", "{exp: 5ms}", "0s", "1ms", "{uniform: [0ms, 40ms]}", "{hyperexp: {mean: 20ms, cv: 3}}"];
+const OUTCOMES: [&str; 5] = ["error", "unavailable", "overload", "client_error", "reset"];
+
+/// The text of a scenario.
+pub(crate) fn scenario(choices: &[u16]) -> String {
+    let mut c = Choices::new(choices);
+    let mut text = String::from("version: 1\n");
+    let warmup = c.of(&["0s", "2s", "2300ms"]);
+    let window = c.of(&["1s", "700ms"]);
+    let _ = writeln!(text, "run: {{duration: 20s, warmup: {warmup}, window: {window}}}");
+    let services = 1 + c.below(SERVICES);
+    let databases = 1 + c.below(DATABASES);
+    text.push_str("hosts: {box: {count: 2, cores: 2}}\nworkloads:\n");
+    let workloads = 1 + c.below(2);
+    let mut open = Vec::new();
+    for nth in 0..workloads {
+        let is_open = workload(&mut c, &mut text, nth);
+        open.push(is_open);
+    }
+    text.push_str("components:\n");
+    for nth in 0..services {
+        service(&mut c, &mut text, nth, services, databases);
+    }
+    for nth in 0..databases {
+        database(&mut c, &mut text, nth);
+    }
+    faults(&mut c, &mut text, services, &open);
+    text
+}
+
+fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize) -> bool {
+    let (arrivals, open) = c.of(&[
+        ("{poisson: 20/s}", true),
+        ("{constant: 50/s}", true),
+        ("{poisson: 100/s}", true),
+        ("{poisson: 10/s, batch: {geometric: 4}}", true),
+        ("{mmpp: {states: [{rate: 100/s, stays: {exp: 500ms}}, {rate: 5/s, stays: 1s}]}}", true),
+        ("{renewal: {interarrival: {gamma: {mean: 20ms, cv: 2}}}}", true),
+        ("{sessions: {rate: 5/s, requests: {geometric: 3}, think: {exp: 200ms}}}", true),
+        ("{closed: {users: 10, think: {exp: 100ms}, ramp: 1s}}", false),
+        ("{connections: {count: 5, think: 50ms}}", false),
+    ]);
+    let _ = writeln!(text, "  w{nth}:\n    arrivals: {arrivals}");
+    if open && c.once_in(4) {
+        text.push_str("    shape: {steps: [{at: 5s, x: 3}, {at: 8s, x: 0.5}]}\n");
+    }
+    let requests = c.of(&[
+        "",
+        "[{op: default, key: {uniform: {keys: 5}}}]",
+        "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, size: 4KiB}]",
+        "[{op: default, priority: low}, {op: other, priority: critical}, {op: default, size: 1KB}]",
+    ]);
+    if !requests.is_empty() {
+        let _ = writeln!(text, "    requests: {requests}");
+    }
+    let _ = writeln!(text, "    call: {{to: s0{}}}", link(c));
+    open
+}
+
+/// The policies of a link, each with its comma before it.
+fn link(c: &mut Choices<'_>) -> String {
+    let mut text = String::new();
+    if c.once_in(2) {
+        let _ = write!(text, ", timeout: {}", c.of(&["100ms", "30ms", "1s", "5ms"]));
+    }
+    if c.once_in(4) {
+        let _ = write!(text, ", total_timeout: {}", c.of(&["500ms", "50ms", "2s"]));
+    }
+    if c.once_in(2) {
+        let attempts = c.of(&[2, 3, 5]);
+        let backoff = c.of(&[
+            "",
+            ", backoff: {fixed: 10ms}",
+            ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: full}",
+            ", backoff: {linear: {base: 20ms}, jitter: equal}",
+            ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: decorrelated}",
+        ]);
+        let budget = c.of(&["", ", budget: {ratio: {ratio: 10%, min: 1/s}}", ", budget: {ratio: {window: 1s}}"]);
+        let when = c.of(&["", ", when: [timeout, pool_timeout, unavailable, reset]"]);
+        let _ = write!(text, ", retry: {{max_attempts: {attempts}{backoff}{budget}{when}}}");
+    }
+    if c.once_in(3) {
+        let size = c.of(&[2, 1, 10]);
+        let more = c.of(&[
+            "",
+            ", acquire_timeout: 50ms",
+            ", max_waiters: 3, connect: 5ms, min_idle: 0",
+            ", max_lifetime: 1s, connect: {exp: 2ms}, order: lifo",
+            ", idle_timeout: 100ms, min_idle: 1, acquire_timeout: 10ms",
+        ]);
+        let _ = write!(text, ", pool: {{size: {size}{more}}}");
+    }
+    if c.once_in(5) {
+        let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op"]));
+    }
+    if c.once_in(5) {
+        let _ = write!(
+            text,
+            ", batch: {}",
+            c.of(&["{max: 3, wait: 20ms}", "{max: 1, wait: 5ms}", "{max: 50, wait: 100ms}"])
+        );
+    }
+    if c.once_in(3) {
+        let network = c.of(&[
+            "{rtt: 2ms}",
+            "{rtt: 10ms, loss: 5%}",
+            "{rtt: 1ms, bandwidth: 1Mb/s}",
+            "{rtt: 3ms, loss: 10%, keep_alive: false}",
+        ]);
+        let _ = write!(text, ", network: {network}");
+    }
+    let propagate = c.of(&["", "[cancel]", "[deadline]", "[deadline, cancel]"]);
+    if !propagate.is_empty() {
+        let _ = write!(text, ", propagate: {propagate}");
+    }
+    text
+}
+
+fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
+    let discipline = c.of(&[
+        "fifo",
+        "lifo",
+        "adaptive_lifo",
+        "priority",
+        "{codel: {target: 5ms, interval: 50ms}}",
+        if preempts { "{priority: {preempt: true}}" } else { "priority" },
+    ]);
+    let max = c.of(&["", "max: 10, ", "max: 0, ", "max: 2, "]);
+    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}"]);
+    format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
+}
+
+fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, databases: usize) {
+    let replicas = 1 + c.below(3);
+    let _ = writeln!(text, "  s{nth}:\n    kind: service\n    replicas: {replicas}");
+    match c.below(3) {
+        0 => text.push_str("    cpu: 1\n"),
+        1 => text.push_str("    cpu: 0.5\n"),
+        _ => text.push_str("    hosts: box\n"),
+    }
+    let runtime = c.of(&[
+        "{thread_pool: {threads: 5}}",
+        "{thread_pool: {threads: 1}}",
+        "{event_loop: {loops: 1}}",
+        "{event_loop: {loops: 2}}",
+        "unlimited",
+        "{thread_per_request: {max: 8, start: 1ms, close: 1ms}}",
+        "{thread_per_request: {start: 1ms}}",
+    ]);
+    let _ = writeln!(text, "    runtime: {runtime}");
+    if runtime != "unlimited" && c.once_in(2) {
+        let _ = writeln!(text, "    admission: {}", queue(c, !runtime.contains("loop")));
+    }
+    if c.once_in(3) {
+        text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");
+    }
+    let targets: Vec<String> =
+        (nth + 1..services).map(|s| format!("s{s}")).chain((0..databases).map(|d| format!("d{d}"))).collect();
+    let links: Vec<String> = (0..1 + c.below(2)).map(|l| format!("l{l}")).collect();
+    let handlers = ["default", "other"].iter().take(1 + c.below(2)).map(|op| {
+        let mut steps = steps(c, &links, 0, true);
+        // Every link is used somewhere.
+        for link in &links {
+            steps.push(format!("call: {link}"));
+        }
+        let lines: Vec<String> = steps.into_iter().map(|s| format!("        - {{{s}}}\n")).collect();
+        format!("      {op}:\n{}", lines.concat())
+    });
+    let handlers: Vec<String> = handlers.collect();
+    let _ = write!(text, "    handlers:\n{}    calls:\n", handlers.concat());
+    for link_name in &links {
+        let to = if targets.len() > 1 && c.once_in(4) {
+            format!("[{{to: {}, weight: 2}}, {{to: {}}}]", targets[0], targets[1])
+        } else {
+            targets[c.below(targets.len())].clone()
+        };
+        let policies = link(c);
+        let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}}}");
+    }
+}
+
+/// Steps as the inside of a flow map, each.
+fn steps(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) -> Vec<String> {
+    let count = c.below(4);
+    (0..count).map(|_| step(c, links, depth, may_reply)).collect()
+}
+
+fn list(steps: Vec<String>) -> String {
+    let steps: Vec<String> = steps.into_iter().map(|s| format!("{{{s}}}")).collect();
+    format!("[{}]", steps.join(", "))
+}
+
+fn step(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) -> String {
+    let kinds = if depth < 2 { 14 } else { 8 };
+    match c.below(kinds) {
+        0 => format!("wait: {}", c.of(&SHORT)),
+        1 => format!("cpu: {}", c.of(&SHORT)),
+        2 => format!("block: {}", c.of(&SHORT)),
+        3 | 4 => {
+            let link = &links[c.below(links.len())];
+            let failure = match c.below(4) {
+                0 => String::new(),
+                1 => ", on_failure: continue".into(),
+                2 => format!(", on_failure: {{reply: {}}}", c.of(&OUTCOMES)),
+                _ if depth < 2 => format!(", on_failure: {}", list(steps(c, links, depth + 1, may_reply))),
+                _ => String::new(),
+            };
+            format!("call: {{link: {link}, op: {}{failure}}}", c.of(&["default", "other"]))
+        }
+        5 => format!("send: {}", links[c.below(links.len())]),
+        6 => format!("fail: {{probability: {}, outcome: {}}}", c.of(&["10%", "50%"]), c.of(&OUTCOMES)),
+        7 => match c.below(3) {
+            0 if may_reply => "reply: accepted".into(),
+            1 => "leak: {probability: 1%}".into(),
+            _ => "wait: 1ms".into(),
+        },
+        8 | 9 => {
+            let branches: Vec<String> = (0..1 + c.below(3)).map(|_| list(steps(c, links, depth + 1, false))).collect();
+            let need = c.of(&["all", "any", "1"]);
+            format!("parallel: {{branches: [{}], need: {need}{}}}", branches.join(", "), task_cost(c))
+        }
+        10 => {
+            let (items, per_task) = (c.of(&["4", "{poisson: 3}"]), c.of(&[1, 3]));
+            let each = list(steps(c, links, depth + 1, false));
+            format!("split: {{items: {items}, per_task: {per_task}, each: {each}{}}}", task_cost(c))
+        }
+        11 => {
+            let times = c.of(&["2", "{geometric: 2}"]);
+            format!("repeat: {{times: {times}, steps: {}}}", list(steps(c, links, depth + 1, may_reply)))
+        }
+        12 => {
+            let one = list(steps(c, links, depth + 1, may_reply));
+            let other = list(steps(c, links, depth + 1, may_reply));
+            format!("choose: [{{weight: 2, steps: {one}}}, {{steps: {other}}}]")
+        }
+        _ => {
+            // Locks have a name for each depth and are taken in that order, so that nobody waits for himself.
+            let inside = list(steps(c, links, depth + 1, may_reply));
+            format!("lock: {{name: lock{depth}, priority: {}, steps: {inside}}}", c.of(&["false", "true"]))
+        }
+    }
+}
+
+fn task_cost(c: &mut Choices<'_>) -> String {
+    if !c.once_in(3) {
+        return String::new();
+    }
+    let model = c.of(&["serial_upfront", "staggered"]);
+    let on = c.of(&["elapsed", "cpu"]);
+    format!(", task_cost: 2ms, cost_model: {model}, cost_on: {on}")
+}
+
+fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
+    let connections = c.of(&[10, 1, 3]);
+    let _ = writeln!(text, "  d{nth}:\n    kind: database\n    connections: {connections}\n    cores: 2");
+    if c.once_in(3) {
+        text.push_str("    contention: {alpha: 0.1, beta: 0.01}\n");
+    }
+    if c.once_in(3) {
+        let _ = writeln!(text, "    admission: {}", queue(c, false));
+    }
+    let io =
+        c.of(&["{io: 5ms}", "{exp: 10ms}", "{io: {exp: 2ms}, cpu: {exp: 2ms}, per_item: 1ms}", "{cpu: 3ms}", "0s"]);
+    let _ = writeln!(text, "    operations: {{default: {io}}}");
+}
+
+fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]) {
+    let count = c.below(5);
+    if count == 0 {
+        return;
+    }
+    text.push_str("faults:\n");
+    for _ in 0..count {
+        let at = c.of(&["2s", "3500ms", "5s", "9700ms", "12s", "0s"]);
+        let lasts = c.of(&["3s", "500ms", "10s", "20ms"]);
+        let who = match c.below(3) {
+            0 => format!("s{}", c.below(services)),
+            1 => "s0".to_string(),
+            _ => "d0".to_string(),
+        };
+        let service = format!("s{}", c.below(services));
+        let one = c.of(&["", ", replica: 0"]);
+        let (lasts, what) = match c.below(13) {
+            0 => (lasts, format!("slow: {{component: {who}, factor: {}}}", c.of(&["5", "0.5", "50"]))),
+            1 => (lasts, format!("slow: {{component: {who}, add: 30ms{one}}}")),
+            2 => (
+                lasts,
+                format!(
+                    "errors: {{component: {who}, fraction: {}, outcome: {}}}",
+                    c.of(&["50%", "100%"]),
+                    c.of(&OUTCOMES)
+                ),
+            ),
+            3 | 4 => (lasts, format!("kill: {{component: {who}{one}}}")),
+            5 => ("", format!("restart: {{component: {service}{one}}}")),
+            6 => (lasts, "partition: [w0, s0]".to_string()),
+            7 => (lasts, format!("network: {{link: {service}.l0, add: 20ms, loss: {}}}", c.of(&["0%", "20%"]))),
+            8 | 9 => (lasts, format!("pause: {{component: {who}{one}}}")),
+            10 if open[0] => (lasts, format!("surge: {{workload: w0, x: {}}}", c.of(&["3", "0.2"]))),
+            11 => {
+                let change = c.of(&[
+                    "components.d0.connections: 2",
+                    "components.d0.connections: 20",
+                    "workloads.w0.call.timeout: 10ms",
+                    "components.d0.admission.queue.max: 1",
+                ]);
+                (lasts, format!("set: {{{change}}}"))
+            }
+            _ => (lasts, "host_down: {hosts: box, host: 0}".to_string()),
+        };
+        let lasts = if lasts.is_empty() { String::new() } else { format!("for: {lasts}, ") };
+        let _ = writeln!(text, "  - {{at: {at}, {lasts}{what}}}");
+    }
+}
