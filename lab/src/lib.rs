@@ -5,15 +5,22 @@
 //! YAML.
 
 pub mod builtin;
+pub mod compare;
 pub mod diagnostics;
 pub mod document;
 mod expand;
+pub mod file;
+pub mod find;
 pub mod knobs;
 pub mod load;
 pub mod metrics;
 mod outcome;
+pub mod quantity;
+pub mod replicate;
 pub mod result;
 pub mod session;
+pub mod statistics;
+pub mod sweep;
 
 pub use load::{Loaded, Options, Refused, Text, load};
 pub use session::{Failure, Session};

@@ -55,6 +55,10 @@ pub struct Loaded {
     pub source: String,
     /// What was asked for.
     pub options: Options,
+    /// The overrides of the command line, as they were read.
+    pub overrides: Vec<Override>,
+    /// The folder in which the files that it names are found.
+    pub folder: Option<PathBuf>,
     /// What is odd about it.
     pub warnings: Vec<Problem>,
     /// The texts, to show problems with.
@@ -159,6 +163,8 @@ fn load_tree(
         plain: Arc::new(plain),
         source: text.name.clone(),
         options: options.clone(),
+        overrides,
+        folder: text.folder.clone(),
         warnings: problems.into_sorted(),
         sources,
     })
@@ -254,6 +260,11 @@ pub fn live(book: &Book, shape: &settings::Shape, scenario: &Scenario, path: &se
     book.live(shape, path)
 }
 
+/// A value on one line.
+pub(crate) fn in_words(value: &Node) -> String {
+    value.as_text().map_or_else(|| value.to_string(), str::to_string)
+}
+
 impl Loaded {
     /// A network of it under a seed, ready to run.
     pub fn build(&self, seed: u64, warmup: Span) -> Network {
@@ -267,6 +278,17 @@ impl Loaded {
         let mut options = self.options.clone();
         options.overrides.extend(more.iter().cloned());
         load(text, &options)
+    }
+
+    /// The same scenario with more overrides that are already trees, as the points of a sweep are, and perhaps under
+    /// another variant. A problem with one of them is shown where it was written.
+    pub fn patched(&self, more: &[Override], variant: Option<&str>) -> Result<Loaded, Refused> {
+        let mut options = self.options.clone();
+        options.variant = variant.map(str::to_string).or(options.variant);
+        options.overrides.extend(more.iter().map(|o| format!("{}={}", o.path, in_words(&o.value))));
+        let overrides = self.overrides.iter().chain(more).cloned().collect();
+        let text = Text { name: self.source.clone(), bytes: Vec::new(), folder: self.folder.clone() };
+        load_tree((*self.document).clone(), self.sources.clone(), overrides, Problems::new(), &text, &options)
     }
 
     /// The scenario with every default filled in, as YAML.

@@ -70,6 +70,7 @@ impl Session {
             series: (*self.series).clone(),
             faults: (*self.faults).clone(),
             warnings: Vec::new(),
+            replications: None,
         };
         result.warnings = warnings(&result);
         result

@@ -40,6 +40,18 @@ pub struct RunResult {
     pub faults: Vec<FaultWindow>,
     /// What a reader must know before trusting a figure.
     pub warnings: Vec<String>,
+    /// How sure the figures are, where there was more than one run; the rest is then that of replication 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replications: Option<Replications>,
+}
+
+/// What several independent runs of one scenario say together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Replications {
+    /// How many there were.
+    pub n: usize,
+    /// Mean and half-width by metric.
+    pub intervals: Table<crate::statistics::Interval>,
 }
 
 /// Name and version of the program.

@@ -11,15 +11,20 @@
 //! ```
 
 pub mod charts;
+pub mod compare;
 pub mod csv;
-pub mod file;
+pub mod figures;
+pub mod find;
 pub mod findings;
 pub mod html;
 pub mod json;
 pub mod outcome;
 pub mod over_time;
+pub mod sweep;
 pub mod text;
 pub mod units;
+
+pub use lab::file;
 
 // Each of its users needs another part of it.
 #[cfg(test)]

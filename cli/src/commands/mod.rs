@@ -7,8 +7,11 @@ use clap::Subcommand;
 use crate::input::Failure;
 
 mod check;
+mod compare;
+mod find;
 mod run;
 mod scenarios;
+mod sweep;
 mod watch;
 
 /// What can be asked for.
@@ -16,6 +19,9 @@ mod watch;
 pub(crate) enum Command {
     Run(run::Run),
     Check(check::Check),
+    Compare(compare::Compare),
+    Sweep(Box<sweep::Sweep>),
+    Find(find::Find),
     Scenarios(scenarios::Scenarios),
     Watch(watch::Watch),
 }
@@ -31,6 +37,9 @@ impl Command {
         match self {
             Command::Run(run) => run.execute(),
             Command::Check(check) => check.execute(),
+            Command::Compare(compare) => compare.execute(),
+            Command::Sweep(sweep) => sweep.execute(),
+            Command::Find(find) => find.execute(),
             Command::Scenarios(scenarios) => scenarios.execute(),
             Command::Watch(watch) => watch.execute(),
         }

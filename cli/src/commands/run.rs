@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use lab::Session;
+use lab::replicate::{self, Stopped};
 use lab::result::RunResult;
+use lab::{Loaded, Session};
+use models::scenario::WarmupSettings;
 
 use crate::input::{self, Failure, Scenario};
+use crate::work::Work;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -32,9 +35,11 @@ pub(crate) struct Run {
     /// How the result is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Say nothing on standard error.
-    #[arg(long)]
-    quiet: bool,
+    /// Run so many times under different random numbers, and say how sure the figures are.
+    #[arg(long, value_name = "N")]
+    replications: Option<u32>,
+    #[command(flatten)]
+    work: Work,
 }
 
 impl Run {
@@ -44,7 +49,7 @@ impl Run {
         }
         let loaded = input::load(&self.scenario)?;
         let color = self.scenario.changes.color;
-        if !self.quiet && !loaded.warnings.is_empty() {
+        if !self.work.quiet && !loaded.warnings.is_empty() {
             let style =
                 if color.on_stderr() { lab::diagnostics::Style::Coloured } else { lab::diagnostics::Style::Plain };
             let _ = writeln!(
@@ -52,6 +57,14 @@ impl Run {
                 "{}\n",
                 lab::diagnostics::render(&loaded.warnings, &loaded.sources, style).trim_end()
             );
+        }
+        let run = &loaded.scenario.run;
+        let replications = self.replications.or(run.replications).unwrap_or(1);
+        if replications == 0 {
+            return Err(Failure::Usage("`--replications` must be at least 1".into()));
+        }
+        if replications > 1 || run.precision.is_some() || run.warmup == WarmupSettings::Auto {
+            return self.replicated(&Arc::new(loaded), replications);
         }
         let interrupted = Arc::new(AtomicBool::new(false));
         let flag = interrupted.clone();
@@ -70,7 +83,7 @@ impl Run {
         result.run.wall_s = wall;
         result.run.events_per_s = result.run.events as f64 / wall.max(1e-9);
         input::print(&self.printed(&result))?;
-        if !self.quiet && self.format == Format::Text {
+        if !self.work.quiet && self.format == Format::Text {
             let _ = writeln!(
                 std::io::stderr(),
                 "{:.1} million events in {wall:.2} s: {:.1} million a second, {:.0} × real time",
@@ -80,6 +93,25 @@ impl Run {
             );
         }
         Ok(if interrupted.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    }
+
+    /// Several runs, or one whose warm-up must be found first.
+    fn replicated(&self, loaded: &Arc<Loaded>, replications: u32) -> Result<ExitCode, Failure> {
+        let began = Instant::now();
+        let run = self.work.run(replications as usize, |control| replicate::replicate(loaded, replications, control));
+        let replicated = match run {
+            Ok(replicated) => replicated,
+            Err(Stopped::Cut) => return Ok(ExitCode::from(130)),
+            Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
+        };
+        let Some(mut result) = replicated.result() else { return Ok(ExitCode::SUCCESS) };
+        result.run.wall_s = began.elapsed().as_secs_f64();
+        result.run.events_per_s = result.run.events as f64 / result.run.wall_s.max(1e-9);
+        input::print(&self.printed(&result))?;
+        if self.format == Format::Text {
+            input::print(&format!("\n{}", report::text::replications(&result)))?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     fn printed(&self, result: &RunResult) -> String {

@@ -12,11 +12,15 @@
 //! Nothing in it depends on the machine or the moment. Without colour it says the same; without Unicode it is written in
 //! ASCII of the same width.
 
+mod aligned;
 mod paint;
+mod replications;
 mod run;
 mod sparkline;
 mod table;
 
+pub(crate) use aligned::aligned;
+pub use replications::replications;
 pub(crate) use run::figures_in_words;
 pub use run::{run_line, run_report};
 

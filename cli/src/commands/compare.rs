@@ -1,0 +1,101 @@
+//! `compare`: variants or files side by side under common random numbers.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use lab::compare::Contestant;
+use lab::replicate::{REPLICATIONS, Stopped};
+
+use crate::input::{self, Changes, Failure};
+use crate::work::Work;
+
+/// How a comparison is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// Everything.
+    Json,
+}
+
+/// Runs all variants of a file, or several files, under the same random numbers, and says which differences are real.
+#[derive(Args, Debug)]
+pub(crate) struct Compare {
+    /// One scenario with variants, or several scenarios.
+    #[arg(required = true)]
+    files: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
+    /// Runs of each; at least 10 where not said otherwise.
+    #[arg(long, value_name = "N")]
+    replications: Option<u32>,
+    /// Compare this metric; may be repeated.
+    #[arg(long = "metric", value_name = "PATH")]
+    metrics: Vec<String>,
+    /// How the comparison is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Folder for report.html and compare.json.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    work: Work,
+}
+
+impl Compare {
+    pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
+        let contestants = self.contestants()?;
+        let first = &contestants[0].loaded.scenario;
+        let replications = self.replications.or(first.run.replications).unwrap_or(REPLICATIONS);
+        if replications < 2 {
+            return Err(Failure::Usage("one run each shows no difference that could not be chance; take 10".into()));
+        }
+        let title = first.name.clone().unwrap_or_else(|| contestants[0].loaded.source.clone());
+        let compared = self.work.run(contestants.len() * replications as usize, |control| {
+            lab::compare::compare(&contestants, replications, &self.metrics, control)
+        });
+        let compared = match compared {
+            Ok(compared) => compared,
+            Err(Stopped::Cut) => return Ok(ExitCode::from(130)),
+            Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
+        };
+        let mut json = serde_json::to_string_pretty(&compared).map_err(|e| Failure::Failed(e.to_string()))?;
+        json.push('\n');
+        if let Some(folder) = &self.out {
+            std::fs::create_dir_all(folder)?;
+            let html = report::compare::html(&title, &compared).map_err(|e| Failure::Failed(e.to_string()))?;
+            report::file::write_atomically(&folder.join("report.html"), html.as_bytes())?;
+            report::file::write_atomically(&folder.join("compare.json"), json.as_bytes())?;
+        }
+        match self.format {
+            Format::Text => input::print(&report::compare::text(&compared))?,
+            Format::Json => input::print(&json)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn contestants(&self) -> Result<Vec<Contestant>, Failure> {
+        let refuse = |refused| Failure::Refused(Box::new(refused), self.changes.color);
+        let options = self.changes.options();
+        if let [file] = self.files.as_slice() {
+            let loaded = lab::load(&input::text(file)?, &options).map_err(refuse)?;
+            if loaded.variants.is_empty() || options.variant.is_some() {
+                let message = format!("`{file}` has no variants to compare; give it some, or name several files");
+                return Err(Failure::Usage(message));
+            }
+            let variant = |name: &String| {
+                let loaded = loaded.patched(&[], Some(name)).map_err(refuse)?;
+                Ok(Contestant { name: name.clone(), loaded: Arc::new(loaded) })
+            };
+            return loaded.variants.iter().map(variant).collect();
+        }
+        let one = |file: &String| {
+            let loaded = lab::load(&input::text(file)?, &options).map_err(refuse)?;
+            Ok(Contestant { name: file.clone(), loaded: Arc::new(loaded) })
+        };
+        self.files.iter().map(one).collect()
+    }
+}

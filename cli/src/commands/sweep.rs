@@ -1,0 +1,224 @@
+//! `sweep`: runs a scenario at many points in parallel, and resumes where it was cut off.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use lab::replicate::Stopped;
+use lab::sweep::store::Store;
+use lab::sweep::{Plan, PlanOptions, Swept, plan};
+
+use crate::input::{self, Failure, Scenario};
+use crate::work::Work;
+
+/// Runs the sweep of a scenario in parallel and writes its tables and charts; run again, it goes on where it was cut off.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Sweep {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    what: What,
+}
+
+/// The same sweep in parts, for any scheduler.
+#[derive(Subcommand, Debug)]
+enum Part {
+    /// Prints the points without running them.
+    Plan {
+        #[command(flatten)]
+        what: What,
+    },
+    /// Runs the K-th of N equal parts; parts may run anywhere, in any order, more than once.
+    RunShard {
+        /// Which part of how many: 1/4 to 4/4.
+        shard: String,
+        #[command(flatten)]
+        what: What,
+    },
+    /// Says how much has been done.
+    Status {
+        #[command(flatten)]
+        what: What,
+    },
+    /// Makes the tables and charts of what the parts have left.
+    Merge {
+        #[command(flatten)]
+        what: What,
+        /// Folders of other machines to take results from; may be repeated.
+        #[arg(long, value_name = "DIR")]
+        from: Vec<PathBuf>,
+    },
+}
+
+/// Which sweep, and where to.
+#[derive(Args, Debug)]
+struct What {
+    #[command(flatten)]
+    scenario: Scenario,
+    /// Folder for tables, charts and the state of the sweep; without it, only the table is printed.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Runs of each point instead of the file's.
+    #[arg(long, value_name = "N")]
+    replications: Option<u32>,
+    #[command(flatten)]
+    work: Work,
+}
+
+impl What {
+    fn plan(&self) -> Result<Plan, Failure> {
+        let loaded = Arc::new(input::load(&self.scenario)?);
+        if self.replications == Some(0) {
+            return Err(Failure::Usage("`--replications` must be at least 1".into()));
+        }
+        plan(&loaded, PlanOptions { replications: self.replications })
+            .map_err(|refused| Failure::Refused(Box::new(refused), self.scenario.changes.color))
+    }
+
+    fn store(&self) -> Result<Store, Failure> {
+        let Some(folder) = &self.out else {
+            return Err(Failure::Usage("`--out DIR` is needed: where the results are kept".into()));
+        };
+        Store::open(folder).map_err(|e| Failure::Failed(format!("`{}`: {e}", folder.display())))
+    }
+
+    /// Runs what is missing of some units and says whether all of them are done.
+    fn run(&self, plan: &Plan, units: &[usize], store: &Store) -> Result<bool, Failure> {
+        store.write_lock(plan)?;
+        let count = units.len();
+        let missing = units.iter().filter(|unit| store.get(plan.key_of(**unit)).is_none()).count();
+        if missing < count {
+            self.work.say(&format!("{} of {count} runs are there already", count - missing));
+        }
+        let run = self.work.run(missing, |control| plan.run(units.iter().copied(), store, control));
+        match run {
+            Ok(_) => Ok(true),
+            Err(Stopped::Cut) => {
+                let left = units.iter().filter(|unit| store.get(plan.key_of(**unit)).is_none()).count();
+                let done = count - left;
+                self.work
+                    .say(&format!("cut short: {done} of {count} runs are done; the same command goes on from there"));
+                Ok(false)
+            }
+            Err(Stopped::Failed(why)) => Err(Failure::Failed(why)),
+        }
+    }
+}
+
+impl Sweep {
+    pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
+        match self.part {
+            None => whole(&self.what),
+            Some(Part::Plan { what }) => {
+                let plan = what.plan()?;
+                let mut text = String::new();
+                for point in &plan.points {
+                    let both = plan.axes.iter().zip(point.texts());
+                    let values: Vec<String> = both.map(|(axis, value)| format!("{}={value}", axis.path)).collect();
+                    text.push_str(&format!("{}\t{}\n", point.number, values.join("\t")));
+                }
+                let (points, runs) = (plan.points.len(), plan.unit_count());
+                what.work.say(&format!(
+                    "{points} points × {} runs = {runs}; plan {}",
+                    plan.replications,
+                    plan.digest()
+                ));
+                input::print(&text)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Some(Part::RunShard { shard, what }) => {
+                let (part, parts) = shard_of(&shard)?;
+                let (plan, store) = (what.plan()?, what.store()?);
+                let units: Vec<usize> = (0..plan.unit_count()).filter(|unit| unit % parts == part).collect();
+                let done = what.run(&plan, &units, &store)?;
+                Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(130) })
+            }
+            Some(Part::Status { what }) => {
+                let (plan, store) = (what.plan()?, what.store()?);
+                let (all, missing) = (plan.unit_count(), plan.missing(&store));
+                let plan_of = store.lock().map(|lock| lock.plan);
+                let same = plan_of.as_ref().is_none_or(|digest| *digest == plan.digest());
+                let note = if same { "" } else { "; the folder was last used for another plan" };
+                input::print(&format!("{} of {all} runs are done{note}\n", all - missing))?;
+                Ok(if missing == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+            }
+            Some(Part::Merge { what, from }) => {
+                let (plan, store) = (what.plan()?, what.store()?);
+                for folder in &from {
+                    if !folder.is_dir() {
+                        return Err(Failure::Usage(format!("`{}` is no folder", folder.display())));
+                    }
+                    store.take_from(&Store::open(folder)?, &plan)?;
+                }
+                let missing = plan.missing(&store);
+                if missing > 0 {
+                    return Err(Failure::Failed(format!("{missing} of {} runs are missing", plan.unit_count())));
+                }
+                store.write_lock(&plan)?;
+                finish(&what, &plan.collect(&store), store.folder())
+            }
+        }
+    }
+}
+
+fn whole(what: &What) -> Result<ExitCode, Failure> {
+    let plan = what.plan()?;
+    if what.out.is_none() {
+        let run = what.work.run(plan.unit_count(), |control| plan.run_in_memory(control));
+        return match run {
+            Ok(swept) => {
+                input::print(&report::sweep::text(&swept))?;
+                Ok(ended(&swept))
+            }
+            Err(Stopped::Cut) => {
+                what.work.say("cut short; with `--out DIR` what is done would have been kept");
+                Ok(ExitCode::from(130))
+            }
+            Err(Stopped::Failed(why)) => Err(Failure::Failed(why)),
+        };
+    }
+    let store = what.store()?;
+    let units: Vec<usize> = (0..plan.unit_count()).collect();
+    if !what.run(&plan, &units, &store)? {
+        return Ok(ExitCode::from(130));
+    }
+    finish(what, &plan.collect(&store), store.folder())
+}
+
+/// A point that failed makes the whole sweep one that failed on the way, though all else is there.
+fn ended(swept: &Swept) -> ExitCode {
+    let failed = swept.points.iter().any(|point| point.error().is_some());
+    if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
+}
+
+fn finish(what: &What, swept: &Swept, folder: &Path) -> Result<ExitCode, Failure> {
+    let write = |name: &str, bytes: &[u8]| {
+        report::file::write_atomically(&folder.join(name), bytes).map_err(|e| Failure::Failed(format!("{name}: {e}")))
+    };
+    write("points.csv", report::sweep::points_csv(swept).as_bytes())?;
+    write("points.jsonl", report::sweep::points_jsonl(swept).as_bytes())?;
+    write("summary.csv", report::sweep::summary_csv(swept).as_bytes())?;
+    std::fs::create_dir_all(folder.join("charts"))?;
+    for named in report::sweep::charts(swept) {
+        let svg = report::charts::svg(&named.chart).map_err(|e| Failure::Failed(e.to_string()))?;
+        write(&format!("charts/{}.svg", named.name), svg.as_bytes())?;
+        let png = report::charts::png(&named.chart, 2.0).map_err(|e| Failure::Failed(e.to_string()))?;
+        write(&format!("charts/{}.png", named.name), &png)?;
+    }
+    let html = report::sweep::html(swept).map_err(|e| Failure::Failed(e.to_string()))?;
+    write("report.html", html.as_bytes())?;
+    input::print(&report::sweep::text(swept))?;
+    what.work.say(&format!("wrote {}", folder.join("report.html").display()));
+    Ok(ended(swept))
+}
+
+/// `K/N` as the number of the part from 0, and of how many.
+fn shard_of(text: &str) -> Result<(usize, usize), Failure> {
+    let both = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    match both {
+        Some((part, parts)) if (1..=parts).contains(&part) => Ok((part - 1, parts)),
+        _ => Err(Failure::Usage(format!("`{text}` is no part; write K/N with K from 1 to N, as in 2/8"))),
+    }
+}

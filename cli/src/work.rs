@@ -1,0 +1,61 @@
+//! Long work on several cores: how many threads, how to stop it, how it shows that it goes on.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lab::replicate::Control;
+
+/// How long work is done.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Work {
+    /// Threads; one a core if not given. The result does not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    /// Show no progress.
+    #[arg(long)]
+    no_progress: bool,
+    /// Say nothing on standard error.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+impl Work {
+    /// Does the work; Ctrl-C stops it at the next window of each run. `expected` runs are shown as a bar, 0 as a count.
+    pub(crate) fn run<R>(&self, expected: usize, work: impl FnOnce(&Control<'_>) -> R) -> R {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stop.clone();
+        // A second handler cannot be set; then Ctrl-C ends the program as usual.
+        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+        let shown = !self.no_progress && !self.quiet && io::stderr().is_terminal();
+        let bar = match (shown, expected) {
+            (false, _) => ProgressBar::hidden(),
+            (true, 0) => ProgressBar::new_spinner(),
+            (true, expected) => ProgressBar::new(expected as u64),
+        };
+        if shown {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            let template = if expected == 0 {
+                "{spinner} {pos} runs, {elapsed}"
+            } else {
+                "{bar:40} {pos}/{len} runs, {elapsed} gone, {eta} left"
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+        }
+        let progress = |_: usize, _: usize| bar.inc(1);
+        let result = work(&Control { jobs: self.jobs, stop: &stop, progress: &progress });
+        bar.finish_and_clear();
+        result
+    }
+
+    /// Says something on standard error.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}

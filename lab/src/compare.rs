@@ -1,0 +1,216 @@
+//! Variants side by side: run under the same random numbers and compared pair by pair.
+//!
+//! Every variant sees the same requests at the same instants with the same work, so what differs between the runs of a
+//! pair is the variant's doing, and few replications show small differences. A difference is called real where its
+//! interval excludes zero at a confidence that allows for how many comparisons are made (Bonferroni): in a table with
+//! nothing behind it, one difference in twenty would otherwise look real.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::Loaded;
+use crate::metrics::{self, Unit};
+use crate::replicate::{self, CONFIDENCE, Control, Stopped};
+use crate::result::RunResult;
+use crate::statistics::{self, Interval, Paired};
+use sim_core::random::replication_seed;
+
+/// What is compared.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    /// Name of the variant or the file.
+    pub name: String,
+    /// The scenario.
+    pub loaded: Arc<Loaded>,
+}
+
+/// The outcome: plain data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Version of this format; always 1.
+    pub format: u32,
+    /// The base seed of all.
+    pub seed: u64,
+    /// Runs of each.
+    pub replications: u32,
+    /// How sure the intervals are.
+    pub confidence: f64,
+    /// Names; the first is what the others are held against.
+    pub variants: Vec<String>,
+    /// The figures.
+    pub metrics: Vec<ComparedMetric>,
+}
+
+/// One figure of all variants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparedMetric {
+    /// Its path.
+    pub name: String,
+    /// Mean and half-width, by variant; `None` where it is not known.
+    pub intervals: Vec<Option<Interval>>,
+    /// What differs from the first, by variant, the first left out.
+    pub differences: Vec<Option<Difference>>,
+    /// Its unit.
+    #[serde(skip, default = "number")]
+    pub unit: Unit,
+}
+
+fn number() -> Unit {
+    Unit::Number
+}
+
+/// What a variant changes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Interval of the difference and what common random numbers gained.
+    #[serde(flatten)]
+    pub paired: Paired,
+    /// The difference over the mean of the first; `None` where that is zero.
+    pub relative: Option<f64>,
+    /// Whether it is more than chance, allowing for all comparisons of the table.
+    pub real: bool,
+}
+
+/// Runs all contestants `replications` times and compares the metrics; without any, the main ones that all have.
+pub fn compare(
+    contestants: &[Contestant],
+    replications: u32,
+    wanted: &[String],
+    control: &Control<'_>,
+) -> Result<Compared, Stopped> {
+    let Some(first) = contestants.first() else { return Err(Stopped::Failed("nothing to compare".into())) };
+    let seed = first.loaded.scenario.seed;
+    // The warm-ups must be equal, or the same instant would not have the same requests.
+    let mut warmup = 0;
+    for contestant in contestants {
+        warmup = warmup.max(replicate::warmup(&contestant.loaded, seed, control.stop)?);
+    }
+    let shapes: Vec<RunResult> = contestants.iter().map(|c| replicate::shape(&c.loaded)).collect();
+    let names = names(&shapes, contestants, wanted)?;
+    let order: Vec<usize> = (0..contestants.len() * replications as usize).collect();
+    let runs = replicate::in_parallel(&order, control, |unit| {
+        let (contestant, replication) = (unit % contestants.len(), unit / contestants.len());
+        let contestant = &contestants[contestant];
+        let seed = replication_seed(seed, replication as u32);
+        let result = replicate::run_once(&contestant.loaded, seed, warmup, control.stop).map_err(|why| match why {
+            Stopped::Failed(why) => Stopped::Failed(format!("{}: {why}", contestant.name)),
+            cut => cut,
+        })?;
+        Ok(names.iter().map(|name| metrics::value(&result, name).ok().flatten()).collect::<Vec<Option<f64>>>())
+    });
+    if runs.len() < order.len() {
+        return Err(Stopped::Cut);
+    }
+    let runs: Vec<Vec<Option<f64>>> = runs.into_values().collect::<Result<_, Stopped>>()?;
+    let comparisons = names.len() * contestants.len().saturating_sub(1);
+    let strict = 1.0 - (1.0 - CONFIDENCE) / comparisons.max(1) as f64;
+    let value = |contestant: usize, metric: usize, replication: usize| {
+        runs[replication * contestants.len() + contestant][metric]
+    };
+    let all = 0..replications as usize;
+    let metrics = names.iter().enumerate().map(|(metric, name)| {
+        let values = |contestant: usize| -> Vec<f64> {
+            all.clone().filter_map(|replication| value(contestant, metric, replication)).collect()
+        };
+        let difference = |contestant: usize| {
+            let pairs = all.clone().filter_map(|replication| {
+                Some((value(0, metric, replication)?, value(contestant, metric, replication)?))
+            });
+            let (first, second): (Vec<f64>, Vec<f64>) = pairs.unzip();
+            let paired = statistics::paired(&first, &second, CONFIDENCE)?;
+            let base = statistics::mean(&first)?;
+            Some(Difference {
+                paired,
+                relative: (base != 0.0).then(|| paired.difference.mean / base),
+                real: statistics::paired(&first, &second, strict)?.difference.excludes(0.0),
+            })
+        };
+        ComparedMetric {
+            name: name.clone(),
+            unit: replicate::unit(&shapes[0], name),
+            intervals: (0..contestants.len()).map(|c| statistics::mean_interval(&values(c), CONFIDENCE)).collect(),
+            differences: (1..contestants.len()).map(difference).collect(),
+        }
+    });
+    Ok(Compared {
+        format: 1,
+        seed,
+        replications,
+        confidence: CONFIDENCE,
+        variants: contestants.iter().map(|c| c.name.clone()).collect(),
+        metrics: metrics.collect(),
+    })
+}
+
+fn names(shapes: &[RunResult], contestants: &[Contestant], wanted: &[String]) -> Result<Vec<String>, Stopped> {
+    if wanted.is_empty() {
+        let mut names = replicate::main_metrics(&shapes[0]);
+        names.retain(|name| shapes.iter().all(|shape| metrics::find(shape, name).is_ok()));
+        return Ok(names);
+    }
+    for name in wanted {
+        for (shape, contestant) in shapes.iter().zip(contestants) {
+            metrics::find(shape, name).map_err(|why| Stopped::Failed(format!("{}: {why}", contestant.name)))?;
+        }
+    }
+    Ok(wanted.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Text, load};
+    use std::sync::atomic::AtomicBool;
+
+    const SCENARIO: &str = "
+version: 1
+run: {duration: 10s}
+workloads:
+  clients: {arrivals: {poisson: 100/s}, call: {to: db, timeout: 1s}}
+components:
+  db: {kind: database, connections: 1, operations: {default: {exp: 5ms}}}
+variants:
+  same: {}
+  wider: {components.db.connections: 2}
+";
+
+    fn compared() -> Compared {
+        let text = Text { name: "test.yaml".into(), bytes: SCENARIO.as_bytes().to_vec(), folder: None };
+        let loaded = load(&text, &Options::default()).expect("good");
+        let variant = |name: &str| Contestant {
+            name: name.into(),
+            loaded: Arc::new(loaded.patched(&[], Some(name)).expect("good")),
+        };
+        let contestants = [
+            Contestant { name: "as written".into(), loaded: Arc::new(loaded.clone()) },
+            variant("same"),
+            variant("wider"),
+        ];
+        let stop = AtomicBool::new(false);
+        let control = Control { jobs: 2, stop: &stop, progress: &|_, _| {} };
+        compare(&contestants, 10, &[], &control).expect("it runs")
+    }
+
+    #[test]
+    fn what_changes_nothing_differs_by_exactly_nothing_and_what_helps_is_real() {
+        let compared = compared();
+        let p99 = compared.metrics.iter().find(|m| m.name.ends_with("latency.p99")).expect("it is a main metric");
+        let same = p99.differences[0].expect("known");
+        assert_eq!(
+            (same.paired.difference.mean, same.paired.difference.half_width, same.real),
+            (0.0, Some(0.0), false)
+        );
+        let wider = p99.differences[1].expect("known");
+        assert!(wider.real && wider.paired.difference.mean < 0.0);
+    }
+
+    #[test]
+    fn common_random_numbers_narrow_the_difference() {
+        // Offered load is the same in every variant, and so is each request's work.
+        let compared = compared();
+        let goodput = &compared.metrics[0];
+        let wider = goodput.differences[1].expect("known").paired;
+        assert!(wider.variance_reduction.expect("it scatters") > 0.9, "{wider:?}");
+    }
+}

@@ -1,0 +1,303 @@
+//! The value at which an objective begins, or ceases, to hold.
+//!
+//! Both ends are tried; where the objective holds at one of them only, the middle is tried until the two are near enough.
+//! Each value is run as often as it takes for the interval of the metric to lie on one side of the bound; where that
+//! never happens within the replications allowed, the value counts as not holding, so that the answer errs towards
+//! safety. All values run under the same random numbers.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use settings::{Node, Path, Span};
+use sim_core::Span as Nanoseconds;
+
+use crate::document::Override;
+use crate::load::{Loaded, Refused};
+use crate::metrics::{self, Unit};
+use crate::quantity::{Kind, Quantity};
+use crate::replicate::{self, Control, Replicated, Stopped};
+use crate::statistics::{self, Interval};
+
+/// What must hold.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Objective {
+    /// The metric.
+    pub metric: String,
+    /// It must be below the bound, or else above it.
+    pub below: bool,
+    /// The bound, in the unit of the metric.
+    pub bound: f64,
+    /// As it was written.
+    pub text: String,
+}
+
+/// Reads `METRIC < VALUE` or `METRIC > VALUE`; `<=` and `>=` mean the same, since no interval tells them apart.
+pub fn objective(text: &str, loaded: &Arc<Loaded>) -> Result<Objective, String> {
+    let example = "write it as in 'workloads.shoppers.latency.p99 < 300ms' or 'goodput > 500/s'";
+    let place = text.find(['<', '>']).ok_or_else(|| format!("`{text}` has no `<` or `>`; {example}"))?;
+    let metric = text[..place].trim();
+    let written = text[place + 1..].trim_start_matches('=').trim();
+    let unit = metrics::unit(&replicate::shape(loaded), metric).map_err(|unknown| unknown.to_string())?;
+    let bound = Quantity::parse(written).ok_or_else(|| format!("`{written}` is no quantity; {example}"))?;
+    let fits = match unit {
+        Unit::Seconds => bound.kind == Kind::Duration,
+        Unit::PerSecond => bound.kind == Kind::Rate,
+        Unit::Fraction => matches!(bound.kind, Kind::Percent | Kind::Number | Kind::Count),
+        Unit::Count | Unit::Number => matches!(bound.kind, Kind::Number | Kind::Count),
+    };
+    if !fits {
+        let wanted = match unit {
+            Unit::Seconds => "a time such as `300ms`",
+            Unit::PerSecond => "a rate such as `500/s`",
+            Unit::Fraction => "a share such as `70%`",
+            Unit::Count | Unit::Number => "a number",
+        };
+        return Err(format!("`{metric}` is {wanted}, not `{written}`"));
+    }
+    let below = text.as_bytes()[place] == b'<';
+    Ok(Objective { metric: metric.to_string(), below, bound: bound.value, text: text.trim().to_string() })
+}
+
+/// What the runs at one value say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The whole interval is on the right side of the bound.
+    Holds,
+    /// The whole interval is on the wrong side.
+    Fails,
+    /// The bound lies within the interval after all replications that were allowed; counts as not holding.
+    Undecided,
+}
+
+/// A value that was tried.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tried {
+    /// The value as it is written.
+    pub value: String,
+    /// The same as a number, in its base unit.
+    #[serde(skip)]
+    pub number: f64,
+    /// Mean and half-width of the metric; `None` where it was not known in every run.
+    pub interval: Option<Interval>,
+    /// How often it was run.
+    pub replications: usize,
+    /// What that says.
+    pub verdict: Verdict,
+}
+
+/// The answer and its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Found {
+    /// Version of this format; always 1.
+    pub format: u32,
+    /// What was varied.
+    pub path: String,
+    /// What must hold.
+    pub objective: Objective,
+    /// The last value that holds; `None` where none of those tried does.
+    pub holds_at: Option<String>,
+    /// The nearest value that does not; `None` where it holds at both ends.
+    pub fails_at: Option<String>,
+    /// True where the largest value was sought, false for the smallest.
+    pub largest: bool,
+    /// Everything that was tried, by value.
+    pub evidence: Vec<Tried>,
+    /// Unit of the metric.
+    #[serde(skip)]
+    pub unit: Unit,
+}
+
+/// How a search is made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// What is varied.
+    pub path: Path,
+    /// One end …
+    pub from: Quantity,
+    /// … and the other.
+    pub to: Quantity,
+    /// What must hold.
+    pub objective: Objective,
+    /// Replications at least.
+    pub replications: u32,
+    /// Replications at most.
+    pub replications_max: u32,
+    /// How sure each verdict is.
+    pub confidence: f64,
+    /// The search ends when the two values differ by less than this, relative to the larger.
+    pub resolution: f64,
+}
+
+/// Why a search has no answer.
+#[derive(Clone, Debug)]
+pub enum Unanswered {
+    /// A value is refused by the scenario.
+    Refused(Box<Refused>),
+    /// A run failed or was cut short.
+    Stopped(Stopped),
+}
+
+impl From<Stopped> for Unanswered {
+    fn from(stopped: Stopped) -> Self {
+        Unanswered::Stopped(stopped)
+    }
+}
+
+/// Searches.
+pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Result<Found, Unanswered> {
+    let (mut low, mut high) = (search.from, search.to);
+    if low.value > high.value {
+        std::mem::swap(&mut low, &mut high);
+    }
+    let mut evidence = Vec::new();
+    let mut at = |value: Quantity, evidence: &mut Vec<Tried>| -> Result<bool, Unanswered> {
+        let tried = try_value(loaded, search, value, control)?;
+        let holds = tried.verdict == Verdict::Holds;
+        evidence.push(tried);
+        Ok(holds)
+    };
+    let (holds_low, holds_high) = (at(low, &mut evidence)?, at(high, &mut evidence)?);
+    let (mut holds, mut fails) = match (holds_low, holds_high) {
+        (true, true) => (Some(high), None),
+        (false, false) => (None, Some(low)),
+        (true, false) => (Some(low), Some(high)),
+        (false, true) => (Some(high), Some(low)),
+    };
+    while let (Some(good), Some(bad)) = (holds, fails) {
+        let Some(middle) = middle(good, bad, search.resolution) else { break };
+        if at(middle, &mut evidence)? { holds = Some(middle) } else { fails = Some(middle) }
+    }
+    evidence.sort_by(|a, b| a.number.total_cmp(&b.number));
+    Ok(Found {
+        format: 1,
+        path: search.path.to_string(),
+        objective: search.objective.clone(),
+        holds_at: holds.map(|value| value.text()),
+        fails_at: fails.map(|value| value.text()),
+        largest: holds_low,
+        evidence,
+        unit: replicate::unit(&replicate::shape(loaded), &search.objective.metric),
+    })
+}
+
+/// The value between two, as it can be written; `None` where they are near enough.
+fn middle(a: Quantity, b: Quantity, resolution: f64) -> Option<Quantity> {
+    let (low, high) = (a.value.min(b.value), a.value.max(b.value));
+    if a.kind != Kind::Count && high - low <= resolution * high.abs().max(low.abs()) {
+        return None;
+    }
+    // Over more than a factor of four, equal ratios get there sooner.
+    let value = if low > 0.0 && high / low > 4.0 { (low * high).sqrt() } else { low + (high - low) / 2.0 };
+    let text = a.with(value).text();
+    let written = Quantity::parse(&text)?.value;
+    (written > low && written < high).then(|| a.with(written))
+}
+
+fn try_value(
+    loaded: &Arc<Loaded>,
+    search: &Search,
+    value: Quantity,
+    control: &Control<'_>,
+) -> Result<Tried, Unanswered> {
+    let text = value.text();
+    let change = Override { path: search.path.clone(), path_span: Span::NOWHERE, value: Node::scalar(text.clone()) };
+    let there = loaded.patched(&[change], None).map_err(|refused| Unanswered::Refused(Box::new(refused)))?;
+    let there = Arc::new(there);
+    let warmup: Nanoseconds = replicate::warmup(&there, there.scenario.seed, control.stop)?;
+    let mut runs = Replicated { results: Vec::new(), warmup, confidence: search.confidence, not_reached: None };
+    let mut more = search.replications;
+    loop {
+        runs.add(&there, more, control)?;
+        let (interval, verdict) = judge(&runs, search);
+        let room = search.replications_max.saturating_sub(runs.results.len() as u32);
+        if verdict != Verdict::Undecided || room == 0 {
+            let replications = runs.results.len();
+            return Ok(Tried { value: text, number: value.value, interval, replications, verdict });
+        }
+        more = room.min(search.replications.max(1));
+    }
+}
+
+fn judge(runs: &Replicated, search: &Search) -> (Option<Interval>, Verdict) {
+    let objective = &search.objective;
+    let values = runs.values(&objective.metric);
+    if values.len() < runs.results.len() {
+        // A latency of runs in which nothing was answered: whatever is wanted of it, that is not it.
+        return (None, Verdict::Fails);
+    }
+    let Some(interval) = statistics::mean_interval(&values, search.confidence) else { return (None, Verdict::Fails) };
+    let Some((low, high)) = interval.ends() else { return (Some(interval), Verdict::Undecided) };
+    let verdict = match objective.below {
+        true if high < objective.bound => Verdict::Holds,
+        true if low > objective.bound => Verdict::Fails,
+        false if low > objective.bound => Verdict::Holds,
+        false if high < objective.bound => Verdict::Fails,
+        // Runs without any chance in them may lie exactly on the bound.
+        _ if low == high => Verdict::Holds,
+        _ => Verdict::Undecided,
+    };
+    (Some(interval), verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Text, load};
+    use std::sync::atomic::AtomicBool;
+
+    /// A single connection with a constant service of 10 ms serves 100 calls a second.
+    const SCENARIO: &str = "
+version: 1
+run: {duration: 20s}
+workloads:
+  clients: {arrivals: {constant: 50/s}, call: {to: db, timeout: 1s}}
+components:
+  db: {kind: database, connections: 1, operations: {default: 10ms}}
+";
+
+    fn found(path: &str, from: &str, to: &str, wanted: &str) -> Found {
+        let text = Text { name: "test.yaml".into(), bytes: SCENARIO.as_bytes().to_vec(), folder: None };
+        let loaded = Arc::new(load(&text, &Options::default()).expect("good"));
+        let (from, to) = Quantity::parse_both(from, to).expect("quantities");
+        let search = Search {
+            path: Path::parse(path).expect("a path"),
+            from,
+            to,
+            objective: objective(wanted, &loaded).expect("an objective"),
+            replications: 2,
+            replications_max: 4,
+            confidence: 0.95,
+            resolution: 0.01,
+        };
+        let stop = AtomicBool::new(false);
+        let control = Control { jobs: 2, stop: &stop, progress: &|_, _| {} };
+        find(&loaded, &search, &control).expect("it runs")
+    }
+
+    #[test]
+    fn the_largest_load_that_a_constant_server_bears_is_its_capacity() {
+        let found =
+            found("workloads.clients.arrivals.constant", "20/s", "400/s", "workloads.clients.latency.p99 < 50ms");
+        let holds = Quantity::parse(found.holds_at.as_deref().expect("there is one")).expect("a rate").value;
+        assert!(found.largest && (98.0..=101.0).contains(&holds), "{found:?}");
+    }
+
+    #[test]
+    fn the_smallest_number_of_connections_is_found_exactly() {
+        let text = "components.db.connections";
+        // 50/s × 10 ms = half a connection: one is enough for the load, and below 15 ms.
+        assert_eq!(found(text, "1", "8", "workloads.clients.latency.p99 < 15ms").holds_at.as_deref(), Some("8"));
+        let none = found(text, "1", "8", "workloads.clients.latency.p99 < 5ms");
+        assert_eq!((none.holds_at, none.fails_at.as_deref()), (None, Some("1")));
+    }
+
+    #[test]
+    fn an_objective_in_the_wrong_unit_is_refused_with_the_right_one() {
+        let text = Text { name: "test.yaml".into(), bytes: SCENARIO.as_bytes().to_vec(), folder: None };
+        let loaded = Arc::new(load(&text, &Options::default()).expect("good"));
+        let why = objective("goodput > 5ms", &loaded).expect_err("not a rate");
+        assert_eq!(why, "`goodput` is a rate such as `500/s`, not `5ms`");
+        assert!(objective("goodputt > 5/s", &loaded).expect_err("unknown").contains("did you mean `goodput`"));
+    }
+}

@@ -1,0 +1,303 @@
+//! Replications: the same scenario again under other random numbers, on all cores.
+//!
+//! Replication 0 runs under the scenario's seed, the others under hashes of it and their number. Results are collected
+//! by number, so neither the number of threads nor their order can be seen in them. Where a figure must be known well
+//! enough (`run.precision`), replications are added in rounds of a fixed size until it is.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use models::scenario::{PrecisionSettings, WarmupSettings};
+use sim_core::Span;
+use sim_core::random::{hash, replication_seed};
+
+use crate::load::Loaded;
+use crate::metrics::{self, Metric, Unit};
+use crate::result::{Replications, RunResult, Series, Table};
+use crate::session::{Failure, Session};
+use crate::statistics::{self, Interval};
+
+/// How sure an interval is, unless `run.precision` says otherwise.
+pub const CONFIDENCE: f64 = 0.95;
+/// Replications where several are needed and nothing is said.
+pub const REPLICATIONS: u32 = 10;
+/// Replications that a round adds while a figure is not known well enough.
+const ROUND: u32 = 5;
+
+/// Why a run has no result.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stopped {
+    /// It was told to stop.
+    Cut,
+    /// It failed; in words.
+    Failed(String),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Stopped::Failed(failure.to_string())
+    }
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stopped::Cut => f.write_str("it was cut short"),
+            Stopped::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What work on several cores is told from outside and tells in return; none of it can change a result.
+pub struct Control<'a> {
+    /// Threads; 0 for one a core.
+    pub jobs: usize,
+    /// Set to end as soon as possible.
+    pub stop: &'a AtomicBool,
+    /// Called whenever a run has ended, with how many have and how many there are to be at least.
+    pub progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+/// One run to its end. It looks at `stop` at every window.
+pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
+    let run = || {
+        let mut session = Session::new(loaded.clone(), seed, Some(warmup));
+        let window = session.window_ns() as i64;
+        while !session.is_finished() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Stopped::Cut);
+            }
+            session.run_until(session.now_ns() + window)?;
+        }
+        Ok(session.result())
+    };
+    // A bug in one run must not take the others with it.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|t| t.to_string())).unwrap_or_default();
+        Err(Stopped::Failed(format!("a bug of brownout, please report it: {text}")))
+    })
+}
+
+/// The warm-up of a scenario: as written, or where `warmup: auto` finds it. A pilot run with a seed of its own begins
+/// empty; each workload's median latency and the number of calls under way are cut by MSER-5, and the longest cut,
+/// which ends at a window, is taken.
+pub fn warmup(loaded: &Arc<Loaded>, seed: u64, stop: &AtomicBool) -> Result<Span, Stopped> {
+    let scenario = &loaded.scenario;
+    let WarmupSettings::For(span) = scenario.run.warmup else {
+        let pilot = run_once(loaded, hash(seed, "warm-up pilot"), 0, stop)?;
+        let windows = windows_to_cut(&pilot.series).ok_or_else(|| {
+            Stopped::Failed(format!(
+                "`warmup: auto` finds no steady state in a pilot run of {} windows: lengthen `run.duration`, narrow \
+                 `run.window` (50 windows are the least), or write the warm-up",
+                pilot.series.at_s.len()
+            ))
+        })?;
+        return Ok(windows as Span * scenario.run.window.0);
+    };
+    Ok(span.0)
+}
+
+fn windows_to_cut(series: &Series) -> Option<usize> {
+    let windows = series.at_s.len();
+    let mut together = vec![0.0; windows];
+    let mut cut = 0;
+    for (name, column) in &series.columns {
+        if name.starts_with("components.") && name.ends_with(".in_flight") {
+            together.iter_mut().zip(column).for_each(|(sum, value)| *sum += value.unwrap_or(0.0));
+        }
+        if name.starts_with("workloads.") && name.ends_with(".latency.p50_s") {
+            // A window without an answer says nothing; it stands for the one before it.
+            let mut last = 0.0;
+            let mut filled = Vec::with_capacity(windows);
+            for value in column {
+                last = value.unwrap_or(last);
+                filled.push(last);
+            }
+            cut = cut.max(statistics::mser5(&filled)?);
+        }
+    }
+    Some(cut.max(statistics::mser5(&together)?))
+}
+
+/// Does `count` pieces of work on several threads, taken in the order given, and returns their results by number.
+/// `None` stands where `stop` came first.
+pub fn in_parallel<T: Send>(
+    order: &[usize],
+    control: &Control<'_>,
+    work: impl Fn(usize) -> T + Sync,
+) -> BTreeMap<usize, T> {
+    let next = AtomicUsize::new(0);
+    let done = AtomicUsize::new(0);
+    let results = Mutex::new(BTreeMap::new());
+    let worker = || {
+        while let Some(number) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if control.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let result = work(*number);
+            results.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(*number, result);
+            (control.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, order.len());
+        }
+    };
+    match rayon::ThreadPoolBuilder::new().num_threads(control.jobs).build() {
+        Ok(pool) => {
+            pool.broadcast(|_| worker());
+        }
+        // Without threads it takes longer and gives the same.
+        Err(_) => worker(),
+    }
+    results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Several runs of one scenario.
+#[derive(Clone, Debug)]
+pub struct Replicated {
+    /// By number; only replication 0 keeps its time series.
+    pub results: Vec<RunResult>,
+    /// The warm-up of all of them, ns.
+    pub warmup: Span,
+    /// How sure the intervals are.
+    pub confidence: f64,
+    /// What `run.precision` asked for and did not get, in words.
+    pub not_reached: Option<String>,
+}
+
+/// Runs a scenario `replications` times, or until `run.precision` is reached where the scenario has it.
+pub fn replicate(loaded: &Arc<Loaded>, replications: u32, control: &Control<'_>) -> Result<Replicated, Stopped> {
+    let seed = loaded.scenario.seed;
+    let warmup = warmup(loaded, seed, control.stop)?;
+    let precision = loaded.scenario.run.precision.as_ref();
+    let first = match precision {
+        Some(precision) => replications.max(REPLICATIONS).min(precision.max),
+        None => replications,
+    };
+    let mut replicated = Replicated {
+        results: Vec::new(),
+        warmup,
+        confidence: precision.map_or(CONFIDENCE, |p| p.confidence.0),
+        not_reached: None,
+    };
+    replicated.add(loaded, first, control)?;
+    if let Some(precision) = precision {
+        replicated.until_narrow(loaded, precision, control)?;
+    }
+    Ok(replicated)
+}
+
+impl Replicated {
+    /// Runs `more` further replications.
+    pub fn add(&mut self, loaded: &Arc<Loaded>, more: u32, control: &Control<'_>) -> Result<(), Stopped> {
+        let base = loaded.scenario.seed;
+        let from = self.results.len();
+        let numbers: Vec<usize> = (from..from + more as usize).collect();
+        let warmup = self.warmup;
+        let results = in_parallel(&numbers, control, |number| {
+            let mut result = run_once(loaded, replication_seed(base, number as u32), warmup, control.stop)?;
+            if number > 0 {
+                result.series = Series::default();
+            }
+            Ok(result)
+        });
+        if results.len() < numbers.len() {
+            return Err(Stopped::Cut);
+        }
+        for (number, result) in results {
+            self.results.push(result.map_err(|why| match why {
+                Stopped::Failed(text) => Stopped::Failed(format!("replication {number}: {text}")),
+                cut => cut,
+            })?);
+        }
+        Ok(())
+    }
+
+    fn until_narrow(
+        &mut self,
+        loaded: &Arc<Loaded>,
+        precision: &PrecisionSettings,
+        control: &Control<'_>,
+    ) -> Result<(), Stopped> {
+        let metric = precision.metric.value.as_str();
+        let Some(first) = self.results.first() else { return Ok(()) };
+        metrics::find(first, metric).map_err(|why| Stopped::Failed(format!("run.precision: {why}")))?;
+        loop {
+            let interval = self.interval(metric);
+            if interval.is_some_and(|interval| interval.is_within(precision.relative.0)) {
+                return Ok(());
+            }
+            let room = precision.max.saturating_sub(self.results.len() as u32);
+            if room == 0 {
+                let wide = interval.and_then(|i| i.half_width.map(|half| half / i.mean.abs() * 100.0));
+                self.not_reached = Some(format!(
+                    "{metric} is not as precise as asked after {} replications: ± {:.1} % instead of {} %",
+                    precision.max,
+                    wide.unwrap_or(f64::INFINITY),
+                    precision.relative.0 * 100.0
+                ));
+                return Ok(());
+            }
+            self.add(loaded, room.min(ROUND), control)?;
+        }
+    }
+
+    /// The values of a metric, one a replication in which it is known.
+    pub fn values(&self, metric: &str) -> Vec<f64> {
+        self.results.iter().filter_map(|result| metrics::value(result, metric).ok().flatten()).collect()
+    }
+
+    /// The interval of a metric.
+    pub fn interval(&self, metric: &str) -> Option<Interval> {
+        statistics::mean_interval(&self.values(metric), self.confidence)
+    }
+
+    /// The intervals of every metric.
+    pub fn intervals(&self) -> Table<Interval> {
+        let runs: Vec<Vec<Metric>> = self.results.iter().map(metrics::all).collect();
+        let mut values: Table<Vec<f64>> = Table::new();
+        for metric in runs.iter().flatten() {
+            let values = values.entry(metric.name.clone()).or_default();
+            values.extend(metric.value);
+        }
+        let interval = |values: &Vec<f64>| statistics::mean_interval(values, self.confidence);
+        values.iter().filter_map(|(name, values)| Some((name.clone(), interval(values)?))).collect()
+    }
+
+    /// The result of replication 0 with the intervals of all.
+    pub fn result(&self) -> Option<RunResult> {
+        let mut result = self.results.first()?.clone();
+        if self.results.len() > 1 {
+            result.replications = Some(Replications { n: self.results.len(), intervals: self.intervals() });
+        }
+        result.warnings.extend(self.not_reached.clone());
+        result.run.events = self.results.iter().map(|r| r.run.events).sum();
+        Some(result)
+    }
+}
+
+/// The figures that matter where nothing else is asked for: total goodput, then latencies of each workload, then
+/// utilisation and amplification of each component.
+pub fn main_metrics(result: &RunResult) -> Vec<String> {
+    let mut names = vec!["goodput".to_string()];
+    for workload in result.workloads.keys() {
+        names.extend(["p50", "p99"].map(|p| format!("workloads.{workload}.latency.{p}")));
+    }
+    for (component, figures) in &result.components {
+        if figures.utilization.is_some() {
+            names.push(format!("components.{component}.utilization"));
+        }
+        names.push(format!("components.{component}.amplification"));
+    }
+    names
+}
+
+/// The shape of a scenario's result before anything has happened: which metrics it will have.
+pub fn shape(loaded: &Arc<Loaded>) -> RunResult {
+    Session::new(loaded.clone(), loaded.scenario.seed, Some(0)).result()
+}
+
+/// The unit of a metric that may be unknown.
+pub fn unit(result: &RunResult, metric: &str) -> Unit {
+    metrics::unit(result, metric).unwrap_or(Unit::Number)
+}

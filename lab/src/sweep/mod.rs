@@ -1,0 +1,419 @@
+//! Sweeps: a scenario at many points, each several times, on all cores, and resumed where it was cut off.
+//!
+//! ```text
+//! scenario + sweep ── Plan: axes, points, one Loaded each ── units (point × replication)
+//!                                                              │ any order, any thread, any machine
+//!                     Swept: plain data, by number ◄── Store: one file a unit, named by what was run
+//! ```
+//!
+//! A unit is a pure function of the scenario at its point and the seed. Its file is named by a digest of both, so it is
+//! found again by whatever sweep needs it, and the tables are made from the files in the order of the plan: the same
+//! bytes whether the units ran here, in shards elsewhere, or partly last week.
+
+pub mod points;
+pub mod store;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use models::scenario::{ChartKind, ChartSettings, DesignSettings, SweepSettings};
+use serde::{Deserialize, Serialize};
+use settings::{Problem, Problems, Setting, Span, Spanned, Value};
+use sim_core::random::{hash, replication_seed};
+
+use crate::document::to_yaml;
+use crate::load::{Loaded, Refused, in_words};
+use crate::metrics::{self, Unit};
+use crate::replicate::{self, Control, REPLICATIONS, Stopped};
+use crate::result::Table;
+use crate::statistics::{self, Interval};
+
+use points::{Axis, Point};
+use store::Store;
+
+/// A sweep that is ready to be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The scenario as it was loaded.
+    pub loaded: Arc<Loaded>,
+    /// What is varied.
+    pub axes: Vec<Axis>,
+    /// The points, by number.
+    pub points: Vec<Point>,
+    /// The scenario at each point.
+    pub scenarios: Vec<Arc<Loaded>>,
+    /// Runs of each point.
+    pub replications: u32,
+    /// The metrics that are kept.
+    pub metrics: Vec<String>,
+    /// Their units.
+    pub units: Vec<Unit>,
+    /// The charts that are asked for; `None` for sensible ones.
+    pub charts: Option<Vec<ChartWanted>>,
+    /// Digest of what is simulated at each point.
+    contents: Vec<u64>,
+    independent: bool,
+    one_at_a_time: bool,
+}
+
+/// A chart of a sweep, as plain data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChartWanted {
+    /// The path along the horizontal axis.
+    pub x: String,
+    /// The metric.
+    pub value: String,
+    /// The path that tells lines apart, or the vertical axis of a heat map.
+    pub group: Option<String>,
+    /// How it is drawn.
+    pub kind: ChartForm,
+}
+
+/// How a chart of a sweep is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChartForm {
+    /// Lines with their intervals.
+    Line,
+    /// A grid of colours.
+    HeatMap,
+    /// Bars.
+    Bars,
+}
+
+/// What one unit found out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UnitResult {
+    /// Value of each metric of the plan, by its path.
+    pub values: Table<Option<f64>>,
+    /// Events that were simulated.
+    pub events: u64,
+    /// Why there are no values.
+    pub error: Option<String>,
+}
+
+/// A sweep that has been run, or as much of it as has been: plain data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Swept {
+    /// The scenario's name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// File name without folders, or `@name`.
+    pub source: String,
+    /// The base seed.
+    pub seed: u64,
+    /// Runs of each point.
+    pub replications: u32,
+    /// Paths of what is varied.
+    pub axes: Vec<String>,
+    /// Metrics that were kept …
+    pub metrics: Vec<String>,
+    /// … and their units.
+    pub units: Vec<Unit>,
+    /// The charts that are asked for; `None` for sensible ones.
+    pub charts: Option<Vec<ChartWanted>>,
+    /// True where each axis was varied alone.
+    pub one_at_a_time: bool,
+    /// The points, by number.
+    pub points: Vec<SweptPoint>,
+}
+
+/// What was found at a point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweptPoint {
+    /// Its number.
+    pub number: usize,
+    /// The value of each axis as it is written.
+    pub values: Vec<String>,
+    /// Which axes are not as the scenario has them.
+    pub varied: Vec<bool>,
+    /// Its runs, by replication; `None` where one has not been done.
+    pub runs: Vec<Option<UnitResult>>,
+}
+
+impl SweptPoint {
+    /// Mean and half-width of a metric over the runs in which it is known.
+    pub fn interval(&self, metric: &str) -> Option<Interval> {
+        let values: Vec<f64> =
+            self.runs.iter().flatten().filter_map(|run| run.values.get(metric).copied().flatten()).collect();
+        statistics::mean_interval(&values, replicate::CONFIDENCE)
+    }
+
+    /// The first error among its runs.
+    pub fn error(&self) -> Option<&str> {
+        self.runs.iter().flatten().find_map(|run| run.error.as_deref())
+    }
+}
+
+/// What is asked for beside the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlanOptions {
+    /// Runs of each point instead of the file's.
+    pub replications: Option<u32>,
+}
+
+/// The plan of a scenario's sweep, with every problem of every point.
+pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused> {
+    let mut problems = Problems::new();
+    let refused = |problems: Problems| Refused { problems: problems.into_sorted(), sources: loaded.sources.clone() };
+    let Some(settings) = &loaded.scenario.sweep else {
+        let problem = Problem::error("no_sweep", Span::NOWHERE, format!("`{}` has no `sweep`", loaded.source));
+        problems.push(problem.help("add `sweep: {vary: {PATH: [VALUE, …]}}`"));
+        return Err(refused(problems));
+    };
+    let axes = points::axes(settings, &loaded.document, &mut problems);
+    let place = loaded.document.at("sweep.design").map_or(Span::NOWHERE, |node| node.span);
+    let points = if problems.has_errors() {
+        Vec::new()
+    } else {
+        points::points(&axes, settings.design, loaded.scenario.seed, place, &mut problems)
+    };
+    let shape = replicate::shape(loaded);
+    let metrics = measured(settings, &shape, &mut problems);
+    let charts = settings.charts.as_ref().map(|c| charts_wanted(c, &axes, &metrics, &mut problems));
+    let mut scenarios = Vec::new();
+    for point in &points {
+        match loaded.patched(&point.overrides(&axes), None) {
+            Ok(scenario) => scenarios.push(Arc::new(scenario)),
+            // The same value stands in many points: it is enough to say once what is wrong with it.
+            Err(refused) => {
+                let known: Vec<Problem> = problems.iter().cloned().collect();
+                refused.problems.into_iter().filter(|p| !known.contains(p)).for_each(|p| problems.push(p));
+            }
+        }
+    }
+    if problems.has_errors() {
+        return Err(refused(problems));
+    }
+    let replications =
+        options.replications.or(settings.replications).or(loaded.scenario.run.replications).unwrap_or(REPLICATIONS);
+    Ok(Plan {
+        units: metrics.iter().map(|metric| replicate::unit(&shape, metric)).collect(),
+        contents: scenarios.iter().map(|scenario| content(scenario)).collect(),
+        independent: settings.independent,
+        one_at_a_time: settings.design == DesignSettings::OneAtATime,
+        loaded: loaded.clone(),
+        axes,
+        points,
+        scenarios,
+        replications,
+        metrics,
+        charts,
+    })
+}
+
+/// A digest of everything that a run depends on but the seed.
+fn content(loaded: &Loaded) -> u64 {
+    let mut written = loaded.scenario.write();
+    if let Value::Map(entries) = &mut written.value {
+        entries.retain(|e| !["name", "description", "seed", "sweep", "objectives"].contains(&e.key.as_str()));
+        if let Some(run) = entries.iter_mut().find(|e| e.key == "run")
+            && let Value::Map(entries) = &mut run.value.value
+        {
+            entries.retain(|e| !["replications", "precision"].contains(&e.key.as_str()));
+        }
+    }
+    hash(0, &to_yaml(&written).unwrap_or_default())
+}
+
+fn known_metric(metric: &Spanned<String>, shape: &crate::result::RunResult, problems: &mut Problems) -> Option<String> {
+    match metrics::find(shape, &metric.value) {
+        Ok(metric) => Some(metric.name),
+        Err(unknown) => {
+            let mut problem =
+                Problem::error("unknown_metric", metric.span, format!("no metric is called `{}`", unknown.path));
+            problem.help = unknown.nearest.map(|nearest| format!("did you mean `{nearest}`?"));
+            problems.push(problem.path(metric.path.clone()));
+            None
+        }
+    }
+}
+
+fn measured(settings: &SweepSettings, shape: &crate::result::RunResult, problems: &mut Problems) -> Vec<String> {
+    if settings.measure.is_empty() {
+        return replicate::main_metrics(shape);
+    }
+    let mut names: Vec<String> = Vec::new();
+    for metric in &settings.measure {
+        names.extend(known_metric(metric, shape, problems).filter(|name| !names.contains(name)));
+    }
+    names
+}
+
+fn charts_wanted(
+    charts: &[ChartSettings],
+    axes: &[Axis],
+    metrics: &[String],
+    problems: &mut Problems,
+) -> Vec<ChartWanted> {
+    let paths: Vec<String> = axes.iter().map(|axis| axis.path.to_string()).collect();
+    let mut one_of = |what: &str, given: &Spanned<String>, known: &[String]| {
+        if !known.contains(&given.value) {
+            let problem = Problem::unknown_name(what, &given.value, given.span, known.iter().map(String::as_str));
+            problems.push(problem.path(given.path.clone()));
+        }
+        given.value.clone()
+    };
+    charts
+        .iter()
+        .map(|chart| ChartWanted {
+            x: one_of("path that is varied", &chart.x, &paths),
+            value: one_of("metric that is measured", &chart.value, metrics),
+            group: chart.group.as_ref().map(|group| one_of("path that is varied", group, &paths)),
+            kind: match chart.kind {
+                ChartKind::Line => ChartForm::Line,
+                ChartKind::Heatmap => ChartForm::HeatMap,
+                ChartKind::Bars => ChartForm::Bars,
+            },
+        })
+        .collect()
+}
+
+impl Plan {
+    /// How many units there are. Unit u is replication u mod R of point u div R.
+    pub fn unit_count(&self) -> usize {
+        self.points.len() * self.replications as usize
+    }
+
+    /// Point and replication of a unit.
+    pub fn place_of(&self, unit: usize) -> (usize, u32) {
+        let replications = self.replications as usize;
+        (unit / replications, (unit % replications) as u32)
+    }
+
+    /// The seed of a unit: that of its replication, the same at all points unless they are to be independent.
+    pub fn seed_of(&self, unit: usize) -> u64 {
+        let (point, replication) = self.place_of(unit);
+        let base = self.loaded.scenario.seed;
+        let base = if self.independent && point > 0 { hash(base, &format!("point {point}")) } else { base };
+        replication_seed(base, replication)
+    }
+
+    /// The name of a unit's result: a digest of what is run, under which seed, by which version, and what is kept.
+    pub fn key_of(&self, unit: usize) -> u64 {
+        let (point, _) = self.place_of(unit);
+        let kept = self.metrics.join(" ");
+        let what = format!("{:016x} {kept} {}", self.contents[point], env!("CARGO_PKG_VERSION"));
+        hash(self.seed_of(unit), &what)
+    }
+
+    /// A digest of the whole plan.
+    pub fn digest(&self) -> String {
+        let keys: String = (0..self.unit_count()).map(|unit| format!("{:016x}", self.key_of(unit))).collect();
+        format!("{:016x}", hash(0, &keys))
+    }
+
+    /// Units in the order in which they are best begun: those that take longest first, so that no core is left alone
+    /// with a long one at the end.
+    pub fn order(&self, units: impl Iterator<Item = usize>) -> Vec<usize> {
+        let costs: Vec<f64> = self.scenarios.iter().map(|scenario| cost(scenario)).collect();
+        let mut order: Vec<usize> = units.collect();
+        order.sort_by(|a, b| {
+            let cost = |unit: usize| costs[self.place_of(unit).0];
+            cost(*b).total_cmp(&cost(*a)).then(a.cmp(b))
+        });
+        order
+    }
+
+    /// Runs one unit.
+    fn run_unit(&self, unit: usize, control: &Control<'_>) -> Result<UnitResult, Stopped> {
+        let (point, _) = self.place_of(unit);
+        let scenario = &self.scenarios[point];
+        let run = replicate::warmup(scenario, self.loaded.scenario.seed, control.stop)
+            .and_then(|warmup| replicate::run_once(scenario, self.seed_of(unit), warmup, control.stop));
+        match run {
+            Ok(result) => {
+                let all: BTreeMap<String, Option<f64>> =
+                    metrics::all(&result).into_iter().map(|metric| (metric.name, metric.value)).collect();
+                let value = |name: &String| all.get(name).copied().flatten().filter(|value| value.is_finite());
+                let values = self.metrics.iter().map(|name| (name.clone(), value(name))).collect();
+                Ok(UnitResult { values, events: result.run.events, error: None })
+            }
+            Err(Stopped::Failed(why)) => Ok(UnitResult { error: Some(why), ..UnitResult::default() }),
+            Err(Stopped::Cut) => Err(Stopped::Cut),
+        }
+    }
+
+    /// Runs those of the units that the store does not have, and stores each as soon as it is done. Returns how many
+    /// were run; `Cut` where `stop` came before the last one.
+    pub fn run(
+        &self,
+        units: impl Iterator<Item = usize>,
+        store: &Store,
+        control: &Control<'_>,
+    ) -> Result<usize, Stopped> {
+        let missing: Vec<usize> = units.filter(|unit| store.get(self.key_of(*unit)).is_none()).collect();
+        let order = self.order(missing.into_iter());
+        let done = replicate::in_parallel(&order, control, |unit| {
+            let result = self.run_unit(unit, control)?;
+            let stored = store.put(self.key_of(unit), &result);
+            stored.map_err(|e| Stopped::Failed(format!("a result cannot be stored: {e}")))
+        });
+        let count = done.len();
+        done.into_values().collect::<Result<Vec<()>, Stopped>>()?;
+        if count < order.len() { Err(Stopped::Cut) } else { Ok(count) }
+    }
+
+    /// Runs all units without storing any.
+    pub fn run_in_memory(&self, control: &Control<'_>) -> Result<Swept, Stopped> {
+        let order = self.order(0..self.unit_count());
+        let done = replicate::in_parallel(&order, control, |unit| self.run_unit(unit, control));
+        if done.len() < order.len() {
+            return Err(Stopped::Cut);
+        }
+        let mut results = BTreeMap::new();
+        for (unit, result) in done {
+            results.insert(unit, result?);
+        }
+        Ok(self.swept(|unit| results.get(&unit).cloned()))
+    }
+
+    /// What the store has of this plan.
+    pub fn collect(&self, store: &Store) -> Swept {
+        self.swept(|unit| store.get(self.key_of(unit)))
+    }
+
+    /// Units that the store does not have.
+    pub fn missing(&self, store: &Store) -> usize {
+        (0..self.unit_count()).filter(|unit| store.get(self.key_of(*unit)).is_none()).count()
+    }
+
+    fn swept(&self, result: impl Fn(usize) -> Option<UnitResult>) -> Swept {
+        let replications = self.replications as usize;
+        let point = |point: &Point| {
+            let own = |axis: &Axis| self.loaded.plain.get(&axis.path).map_or_else(String::new, in_words);
+            let both = self.axes.iter().zip(&point.values);
+            SweptPoint {
+                number: point.number,
+                values: both.map(|(axis, v)| v.as_ref().map_or_else(|| own(axis), in_words)).collect(),
+                varied: point.values.iter().map(Option::is_some).collect(),
+                runs: (0..replications).map(|r| result(point.number * replications + r)).collect(),
+            }
+        };
+        let scenario = &self.loaded.scenario;
+        Swept {
+            name: scenario.name.clone().unwrap_or_else(|| self.loaded.source.clone()),
+            description: scenario.description.clone(),
+            source: self.loaded.source.clone(),
+            seed: scenario.seed,
+            replications: self.replications,
+            axes: self.axes.iter().map(|axis| axis.path.to_string()).collect(),
+            metrics: self.metrics.clone(),
+            units: self.units.clone(),
+            charts: self.charts.clone(),
+            one_at_a_time: self.one_at_a_time,
+            points: self.points.iter().map(point).collect(),
+        }
+    }
+}
+
+/// About how much work a run is: simulated time × requests a second. Only the order in which runs begin depends on it.
+fn cost(loaded: &Loaded) -> f64 {
+    let scenario = &loaded.scenario;
+    let length = scenario.run.duration.map_or(1.0, |d| d.0 as f64) + scenario.warmup() as f64;
+    let rate: f64 = scenario.workloads.iter().map(|w| w.value.arrivals.process.rate().unwrap_or(1.0)).sum();
+    length * rate
+}
+
+#[cfg(test)]
+mod tests;

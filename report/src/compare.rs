@@ -1,0 +1,124 @@
+//! A comparison as text and as a page, with a sentence on what really differs.
+
+use lab::compare::{Compared, ComparedMetric};
+
+use crate::charts::{Axis, BarGroup, Chart, ChartError, Kind, Size};
+use crate::figures;
+use crate::html::{Block, Page, Section, Table, TableCell, TableColumn, page};
+use crate::text::aligned;
+use crate::units;
+
+/// The table for a terminal, and what it says in sentences.
+#[must_use]
+pub fn text(compared: &Compared) -> String {
+    let mut heading = vec!["metric".to_owned()];
+    heading.extend(compared.variants.iter().cloned());
+    let rows: Vec<Vec<String>> = compared
+        .metrics
+        .iter()
+        .map(|metric| {
+            let cells = (0..compared.variants.len()).map(|variant| cell(metric, variant));
+            std::iter::once(metric.name.clone()).chain(cells).collect()
+        })
+        .collect();
+    let mut text = aligned(&heading, &rows);
+    text.push_str(&format!("\n  {}\n\n", conditions(compared)));
+    for sentence in sentences(compared) {
+        text.push_str(&format!("{sentence}\n"));
+    }
+    text
+}
+
+fn cell(metric: &ComparedMetric, variant: usize) -> String {
+    let real = variant > 0 && metric.differences[variant - 1].is_some_and(|difference| difference.real);
+    let text = figures::interval(metric.intervals[variant].as_ref(), metric.unit);
+    if real { format!("{text} *") } else { text }
+}
+
+fn conditions(compared: &Compared) -> String {
+    format!(
+        "{} runs of each under common random numbers, seed {}; ± is half of the {} interval; * really differs from {}",
+        compared.replications,
+        compared.seed,
+        units::share(compared.confidence),
+        compared.variants.first().map_or("", String::as_str),
+    )
+}
+
+/// What each variant really changes, in a sentence each.
+#[must_use]
+pub fn sentences(compared: &Compared) -> Vec<String> {
+    let base = compared.variants.first().map_or("", String::as_str);
+    let of = |(index, name): (usize, &String)| {
+        let real = compared.metrics.iter().filter_map(|metric| {
+            let difference = metric.differences[index].filter(|difference| difference.real)?;
+            let mean = difference.paired.difference.mean;
+            let relative = match difference.relative {
+                Some(relative) if relative.abs() < 10.0 => format!(" ({:+.1} %)", relative * 100.0).replace('-', "−"),
+                _ => String::new(),
+            };
+            let half = difference.paired.difference.half_width.unwrap_or(0.0);
+            let half = if half > 0.0 { format!(" ± {}", figures::figure(half, metric.unit)) } else { String::new() };
+            Some(format!("{} {}{half}{relative}", metric.name, figures::change(mean, metric.unit)))
+        });
+        let real: Vec<String> = real.collect();
+        match real.len() {
+            0 => format!("{name} against {base}: no difference that could not be chance."),
+            1 => format!("{name} against {base}: one difference is real: {}.", real[0]),
+            n => format!("{name} against {base}: {n} differences are real: {}.", real.join("; ")),
+        }
+    };
+    compared.variants.iter().skip(1).enumerate().map(of).collect()
+}
+
+/// The report as one self-contained page.
+///
+/// # Errors
+/// If a chart cannot be drawn.
+pub fn html(title: &str, compared: &Compared) -> Result<String, ChartError> {
+    let mut columns = vec![TableColumn::words("Metric", "")];
+    columns.extend(compared.variants.iter().map(|name| TableColumn::figures(name.clone(), "")));
+    let row = |metric: &ComparedMetric| {
+        let cells = (0..compared.variants.len()).map(|variant| TableCell {
+            text: cell(metric, variant),
+            value: metric.intervals[variant].map(|interval| interval.mean),
+        });
+        std::iter::once(TableCell::words(metric.name.clone())).chain(cells).collect()
+    };
+    let rows = compared.metrics.iter().map(row).collect();
+    let charts = compared.metrics.iter().map(|metric| Block::Chart(Box::new(chart(title, compared, metric))));
+    page(&Page {
+        title: format!("{title}: comparison"),
+        subtitle: compared.variants.join(" · "),
+        lead: Some(conditions(compared)),
+        sections: vec![
+            Section { heading: "What differs".to_owned(), blocks: vec![Block::List(sentences(compared))] },
+            Section {
+                heading: "Figures".to_owned(),
+                blocks: vec![Block::Table(Table { caption: "Mean ± half of the interval".to_owned(), columns, rows })],
+            },
+            Section { heading: "Charts".to_owned(), blocks: charts.collect() },
+        ],
+        footer: format!("brownout {}", env!("CARGO_PKG_VERSION")),
+    })
+}
+
+fn chart(title: &str, compared: &Compared, metric: &ComparedMetric) -> Chart {
+    let group = BarGroup {
+        name: metric.name.clone(),
+        values: metric.intervals.iter().map(|i| i.map(|i| i.mean)).collect(),
+        half_widths: metric.intervals.iter().map(|i| i.and_then(|i| i.half_width)).collect(),
+    };
+    Chart {
+        title: format!("{} by variant", metric.name),
+        subtitle: format!(
+            "{title}; {} runs each, {} intervals",
+            compared.replications,
+            units::share(compared.confidence)
+        ),
+        x: Axis::linear("variant", crate::charts::Unit::Other(String::new())),
+        y: Axis::linear(metric.name.clone(), figures::chart_unit(metric.unit)),
+        kind: Kind::Bars { categories: compared.variants.clone(), groups: vec![group] },
+        size: Size::default(),
+    }
+}

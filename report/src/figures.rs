@@ -1,0 +1,79 @@
+//! Figures of metrics, whose unit is only known when they are written.
+
+use lab::metrics::Unit;
+use lab::quantity::{Kind, Quantity};
+use lab::statistics::Interval;
+
+use crate::{charts, units};
+
+/// A value of a metric as it is read.
+#[must_use]
+pub fn figure(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Seconds => units::time(value),
+        Unit::PerSecond => units::rate(value),
+        Unit::Fraction => units::share(value),
+        Unit::Count | Unit::Number => units::quantity(value),
+    }
+}
+
+/// A change of a metric, with its sign.
+#[must_use]
+pub fn change(value: f64, unit: Unit) -> String {
+    let sign = if value > 0.0 {
+        "+"
+    } else if value < 0.0 {
+        "−"
+    } else {
+        ""
+    };
+    format!("{sign}{}", figure(value.abs(), unit))
+}
+
+/// Mean ± half-width.
+#[must_use]
+pub fn interval(interval: Option<&Interval>, unit: Unit) -> String {
+    let Some(interval) = interval else { return units::UNKNOWN.to_owned() };
+    match interval.half_width {
+        Some(half) if half > 0.0 => format!("{} ± {}", figure(interval.mean, unit), figure(half, unit)),
+        _ => figure(interval.mean, unit),
+    }
+}
+
+/// The unit of an axis for a metric.
+#[must_use]
+pub fn chart_unit(unit: Unit) -> charts::Unit {
+    match unit {
+        Unit::Seconds => charts::Unit::Seconds,
+        Unit::PerSecond => charts::Unit::PerSecond,
+        Unit::Fraction => charts::Unit::Share,
+        Unit::Count => charts::Unit::Count,
+        Unit::Number => charts::Unit::Other(String::new()),
+    }
+}
+
+/// The unit of an axis for values of a setting.
+#[must_use]
+pub fn setting_unit(kind: Kind) -> charts::Unit {
+    match kind {
+        Kind::Count => charts::Unit::Count,
+        Kind::Number => charts::Unit::Other(String::new()),
+        Kind::Percent => charts::Unit::Share,
+        Kind::Duration => charts::Unit::Seconds,
+        Kind::Rate => charts::Unit::PerSecond,
+        Kind::Size => charts::Unit::Other("B".to_owned()),
+        Kind::Bandwidth => charts::Unit::Other("b/s".to_owned()),
+        Kind::Money => charts::Unit::Other("per hour".to_owned()),
+    }
+}
+
+/// All as quantities of one kind, where they are.
+#[must_use]
+pub fn quantities(texts: &[&str]) -> Option<(Kind, Vec<f64>)> {
+    let read: Vec<Quantity> = texts.iter().map(|text| Quantity::parse(text)).collect::<Option<_>>()?;
+    let kind = read.first()?.kind;
+    let plain = |kind| matches!(kind, Kind::Count | Kind::Number);
+    let same = read.iter().all(|quantity| quantity.kind == kind);
+    let kind = if same { kind } else { Kind::Number };
+    (same || read.iter().all(|quantity| plain(quantity.kind))).then(|| (kind, read.iter().map(|q| q.value).collect()))
+}

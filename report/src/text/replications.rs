@@ -1,0 +1,24 @@
+//! How sure the figures of a run are, where it was run several times.
+
+use lab::metrics;
+use lab::result::RunResult;
+
+use super::aligned;
+use crate::figures;
+
+/// The main figures with their intervals; empty for a single run.
+#[must_use]
+pub fn replications(result: &RunResult) -> String {
+    let Some(replications) = &result.replications else { return String::new() };
+    let rows: Vec<Vec<String>> = lab::replicate::main_metrics(result)
+        .into_iter()
+        .filter_map(|name| {
+            let interval = replications.intervals.get(&name)?;
+            let unit = metrics::unit(result, &name).ok()?;
+            Some(vec![name, figures::interval(Some(interval), unit)])
+        })
+        .collect();
+    let confidence = replications.intervals.values().next().map_or(0.95, |interval| interval.confidence);
+    let heading = ["metric".to_owned(), format!("mean ± half of the {} interval", crate::units::share(confidence))];
+    format!("Over {} runs (the report above is that of the first)\n{}", replications.n, aligned(&heading, &rows))
+}
