@@ -53,9 +53,13 @@ pub fn variance(values: &[f64]) -> Option<f64> {
 
 /// Student's interval of the mean of independent values: mean ± t(n−1) · s / √n.
 pub fn mean_interval(values: &[f64], confidence: f64) -> Option<Interval> {
-    let mean = mean(values)?;
+    let mean = match values {
+        [first, rest @ ..] if rest.iter().all(|value| value == first) => *first,
+        _ => mean(values)?,
+    };
     let half_width = variance(values).map(|variance| {
-        if variance == 0.0 {
+        // The mean of equal values may be off by a rounding, which is no scatter.
+        if variance == 0.0 || values.iter().all(|value| *value == values[0]) {
             return 0.0;
         }
         let t = student_t_quantile(0.5 + confidence / 2.0, (values.len() - 1) as f64);

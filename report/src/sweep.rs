@@ -262,9 +262,11 @@ fn grouped<'p>(
     x: usize,
     group: Option<usize>,
 ) -> Vec<(String, Vec<&'p SweptPoint>)> {
+    // Axes that go together (`zip`) make one line: no value of x comes twice.
+    let together = points.iter().enumerate().all(|(at, p)| points[..at].iter().all(|o| o.values[x] != p.values[x]));
     let name = |point: &SweptPoint| match group {
         Some(axis) => format!("{} {}", last_words(&swept.axes[axis]), point.values[axis]),
-        None if swept.one_at_a_time || swept.axes.len() == 1 => swept.name.clone(),
+        None if together => swept.name.clone(),
         None => {
             let others = (0..swept.axes.len()).filter(|axis| *axis != x);
             others.map(|a| format!("{} {}", last_words(&swept.axes[a]), point.values[a])).collect::<Vec<_>>().join(", ")

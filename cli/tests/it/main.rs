@@ -5,3 +5,4 @@ mod expected;
 mod layers;
 mod program;
 mod readme;
+mod sweep;
