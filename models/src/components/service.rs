@@ -633,20 +633,19 @@ impl Component for Service {
         if answer.outcome.is_good() {
             return self.resume(cx, index);
         }
-        let plan = self.plan.clone();
         let place = self.strand(index).place - 1;
-        let Instruction::Call { failure, .. } = &plan.program.code[place as usize] else {
+        let Instruction::Call { failure, .. } = self.plan.program.code[place as usize] else {
             unreachable!("only calls are answered")
         };
         match failure {
             Failure::Continues => self.resume(cx, index),
             Failure::Jumps(place) => {
-                self.strand(index).place = *place;
+                self.strand(index).place = place;
                 self.resume(cx, index)
             }
             Failure::Replies(outcome) => {
                 self.strand(index).doing = Doing::Runs;
-                let answer = answer.passed_on(*outcome);
+                let answer = answer.passed_on(outcome);
                 self.fail(cx, index, answer)
             }
             Failure::Ends => {

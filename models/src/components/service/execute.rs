@@ -4,7 +4,7 @@ use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Timer, To};
 
 use super::{Doing, PURPOSE_STEP, STEP, Service};
 use crate::link::sample;
-use crate::steps::program::{Asks, Instruction, LOOPS};
+use crate::steps::program::{Asks, Cost, Instruction, LOOPS, Place};
 
 impl Service {
     pub(super) fn compute(&mut self, cx: &mut Cx<'_>, index: u32, work: Span) -> Next {
@@ -39,7 +39,6 @@ impl Service {
 
     /// Executes instructions until the strand must wait or is over.
     pub(super) fn run(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let plan = self.plan.clone();
         loop {
             let strand = self.strand(index);
             strand.doing = Doing::Runs;
@@ -54,98 +53,67 @@ impl Service {
             }
             let place = strand.place;
             strand.place += 1;
-            match &plan.program.code[place as usize] {
-                Instruction::Cpu(dist) => {
-                    let work = sample(dist, cx, call, PURPOSE_STEP);
-                    if work > 0 {
-                        return self.compute(cx, index, work);
-                    }
-                }
-                Instruction::Wait(dist) => {
-                    let span = sample(dist, cx, call, PURPOSE_STEP);
-                    if span > 0 {
-                        return self.pass(cx, index, span, false);
-                    }
-                }
-                Instruction::Block(dist) => {
-                    let span = sample(dist, cx, call, PURPOSE_STEP);
-                    if span > 0 {
-                        return self.pass(cx, index, span, true);
-                    }
-                }
-                Instruction::Call { link, asks, .. } => {
-                    let child = self.make_call(cx, index, *link, asks, true);
+            match decode(&self.plan.program.code[place as usize], cx, call) {
+                Action::Nothing => {}
+                Action::Compute(work) => return self.compute(cx, index, work),
+                Action::Pass { span, blocks } => return self.pass(cx, index, span, blocks),
+                Action::Call { link, asks } => {
+                    let child = self.make_call(cx, index, link, &asks, true);
                     self.strand(index).doing = Doing::Calls(child);
                     self.let_go(cx, index);
                     return Next::Call(child);
                 }
-                Instruction::Send { link, asks } => {
-                    let child = self.make_call(cx, index, *link, asks, false);
+                Action::Send { link, asks } => {
+                    let child = self.make_call(cx, index, link, &asks, false);
                     cx.post(Next::Call(child));
                 }
-                Instruction::Fork { branches, cost, .. } => {
-                    return self.fork(cx, index, place, branches.len() as u64, cost);
-                }
-                Instruction::Split { items, per_task, cost, .. } => {
-                    let items = items.sample_count(&mut cx.draw(call, PURPOSE_STEP));
-                    let tasks = items.div_ceil(*per_task);
+                Action::Fork { tasks, items, cost } => {
                     // How many items there are is remembered where the strand's loops are.
                     self.strand(index).loops[LOOPS - 1] = items;
-                    return self.fork(cx, index, place, tasks, cost);
+                    return self.fork(cx, index, place, tasks, &cost);
                 }
-                Instruction::EndBranch => return self.end_branch(cx, index, None),
-                Instruction::Loop { times, slot, after } => {
-                    let times = times.sample_count(&mut cx.draw(call, PURPOSE_STEP));
+                Action::EndBranch => return self.end_branch(cx, index, None),
+                Action::Loop { times, slot, after } => {
                     let strand = self.strand(index);
                     if times == 0 {
-                        strand.place = *after;
+                        strand.place = after;
                     } else {
-                        strand.loops[*slot as usize] = times;
+                        strand.loops[slot as usize] = times;
                     }
                 }
-                Instruction::Again { slot, begin } => {
+                Action::Again { slot, begin } => {
                     let strand = self.strand(index);
-                    let left = &mut strand.loops[*slot as usize];
+                    let left = &mut strand.loops[slot as usize];
                     *left = left.saturating_sub(1);
                     if *left > 0 {
-                        strand.place = *begin;
+                        strand.place = begin;
                     }
                 }
-                Instruction::Choose { weights, places } => {
-                    let chosen = weights.sample(&mut cx.draw(call, PURPOSE_STEP));
-                    self.strand(index).place = places[chosen];
-                }
-                Instruction::Jump(place) => self.strand(index).place = *place,
-                Instruction::Lock { lock, by_priority } => {
-                    if !self.take_lock(cx, index, *lock, *by_priority) {
+                Action::Jump(place) => self.strand(index).place = place,
+                Action::Lock { lock, by_priority } => {
+                    if !self.take_lock(cx, index, lock, by_priority) {
                         self.let_go(cx, index);
                         return Next::Wait;
                     }
                 }
-                Instruction::Unlock { lock } => self.give_lock(cx, index, *lock),
-                Instruction::Reply(outcome) => {
+                Action::Unlock { lock } => self.give_lock(cx, index, lock),
+                Action::Reply(outcome) => {
                     let strand = self.strand(index);
                     if !strand.replied {
                         strand.replied = true;
-                        let answer = cx.answer(*outcome);
+                        let answer = cx.answer(outcome);
                         let twin = cx.detach(call);
                         cx.set_ticket(twin, index + 1);
                         self.strand(index).call = twin;
                         cx.post(Next::Reply(call, answer));
                     }
                 }
-                Instruction::Fail { probability, outcome } => {
-                    if *probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < *probability {
-                        let answer = cx.answer(*outcome);
-                        return self.fail(cx, index, answer);
-                    }
+                Action::Fail(outcome) => {
+                    let answer = cx.answer(outcome);
+                    return self.fail(cx, index, answer);
                 }
-                Instruction::Leak { probability } => {
-                    if *probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < *probability {
-                        self.strand(index).leaks = true;
-                    }
-                }
-                Instruction::End => {
+                Action::Leak => self.strand(index).leaks = true,
+                Action::End => {
                     let answer = cx.answer(Outcome::Ok);
                     return self.end_task(cx, index, answer);
                 }
@@ -174,5 +142,68 @@ impl Service {
             cx.set_baggage(child, sim_core::Baggage { data_key: key, ..baggage });
         }
         child
+    }
+}
+
+/// An instruction with its draws made: nothing of it refers to the program any more.
+enum Action {
+    Nothing,
+    Compute(Span),
+    Pass { span: Span, blocks: bool },
+    Call { link: u16, asks: Asks },
+    Send { link: u16, asks: Asks },
+    Fork { tasks: u64, items: u64, cost: Cost },
+    EndBranch,
+    Loop { times: u64, slot: u8, after: Place },
+    Again { slot: u8, begin: Place },
+    Jump(Place),
+    Lock { lock: u16, by_priority: bool },
+    Unlock { lock: u16 },
+    Reply(Outcome),
+    Fail(Outcome),
+    Leak,
+    End,
+}
+
+/// Makes an instruction's draws.
+#[inline]
+fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
+    let happens = |probability: f64, cx: &mut Cx<'_>| {
+        probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < probability
+    };
+    let pass = |span: Span, blocks: bool| if span > 0 { Action::Pass { span, blocks } } else { Action::Nothing };
+    match instruction {
+        Instruction::Cpu(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
+            0 => Action::Nothing,
+            work => Action::Compute(work),
+        },
+        Instruction::Wait(dist) => pass(sample(dist, cx, call, PURPOSE_STEP), false),
+        Instruction::Block(dist) => pass(sample(dist, cx, call, PURPOSE_STEP), true),
+        Instruction::Call { link, asks, .. } => Action::Call { link: *link, asks: *asks },
+        Instruction::Send { link, asks } => Action::Send { link: *link, asks: *asks },
+        Instruction::Fork { branches, cost, .. } => {
+            Action::Fork { tasks: branches.len() as u64, items: 0, cost: *cost }
+        }
+        Instruction::Split { items, per_task, cost, .. } => {
+            let items = items.sample_count(&mut cx.draw(call, PURPOSE_STEP));
+            Action::Fork { tasks: items.div_ceil(*per_task), items, cost: *cost }
+        }
+        Instruction::EndBranch => Action::EndBranch,
+        Instruction::Loop { times, slot, after } => {
+            let times = times.sample_count(&mut cx.draw(call, PURPOSE_STEP));
+            Action::Loop { times, slot: *slot, after: *after }
+        }
+        Instruction::Again { slot, begin } => Action::Again { slot: *slot, begin: *begin },
+        Instruction::Choose { weights, places } => {
+            Action::Jump(places[weights.sample(&mut cx.draw(call, PURPOSE_STEP))])
+        }
+        Instruction::Jump(place) => Action::Jump(*place),
+        Instruction::Lock { lock, by_priority } => Action::Lock { lock: *lock, by_priority: *by_priority },
+        Instruction::Unlock { lock } => Action::Unlock { lock: *lock },
+        Instruction::Reply(outcome) => Action::Reply(*outcome),
+        Instruction::Fail { probability, outcome } if happens(*probability, cx) => Action::Fail(*outcome),
+        Instruction::Leak { probability } if happens(*probability, cx) => Action::Leak,
+        Instruction::Fail { .. } | Instruction::Leak { .. } => Action::Nothing,
+        Instruction::End => Action::End,
     }
 }
