@@ -18,7 +18,11 @@ struct Work {
     by_hand: fn() -> handwritten::Done,
 }
 
-const WORKS: &[Work] = &[Work { name: "work-a", by_hand: handwritten::work_a }];
+const WORKS: &[Work] = &[
+    Work { name: "work-a", by_hand: handwritten::work_a },
+    Work { name: "work-b", by_hand: handwritten::work_b },
+    Work { name: "work-c", by_hand: handwritten::work_c },
+];
 
 fn main() {
     // `cargo bench` passes `--bench`, which is not for us.
