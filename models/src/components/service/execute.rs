@@ -168,9 +168,8 @@ enum Action {
 /// Makes an instruction's draws.
 #[inline]
 fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
-    let happens = |probability: f64, cx: &mut Cx<'_>| {
-        probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < probability
-    };
+    let happens =
+        |probability: f64, cx: &mut Cx<'_>| probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < probability;
     let pass = |span: Span, blocks: bool| if span > 0 { Action::Pass { span, blocks } } else { Action::Nothing };
     match instruction {
         Instruction::Cpu(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
