@@ -12,13 +12,13 @@ use crate::document::Override;
 const WORKED_IN: [&str; 4] = ["variants", "policies", "templates", "clusters"];
 
 /// The names of a document's variants, in file order.
-pub fn variant_names(document: &Node) -> Vec<String> {
+pub(crate) fn variant_names(document: &Node) -> Vec<String> {
     let variants = document.at("variants").and_then(|v| v.entries());
     variants.map_or_else(Vec::new, |v| v.iter().map(|e| e.key.clone()).collect())
 }
 
 /// Applies a variant and the overrides, expands clusters and named policies. What is left is a plain scenario.
-pub fn expand(document: &Node, variant: Option<&str>, overrides: &[Override], problems: &mut Problems) -> Node {
+pub(crate) fn expand(document: &Node, variant: Option<&str>, overrides: &[Override], problems: &mut Problems) -> Node {
     let mut node = document.clone();
     let mut patches: Vec<Override> = Vec::new();
     if let Some(name) = variant {
@@ -56,7 +56,7 @@ pub fn expand(document: &Node, variant: Option<&str>, overrides: &[Override], pr
 }
 
 /// A map of paths to values as overrides.
-pub fn changes_of(changes: &Node, at: &str, problems: &mut Problems) -> Vec<Override> {
+pub(crate) fn changes_of(changes: &Node, at: &str, problems: &mut Problems) -> Vec<Override> {
     let Some(entries) = changes.entries() else {
         if changes.value != Value::Null {
             let problem = Problem::error("wrong_type", changes.span, "expected a map of paths to values");

@@ -151,7 +151,7 @@ pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Res
         std::mem::swap(&mut low, &mut high);
     }
     let mut evidence = Vec::new();
-    let mut at = |value: Quantity, evidence: &mut Vec<Tried>| -> Result<bool, Unanswered> {
+    let at = |value: Quantity, evidence: &mut Vec<Tried>| -> Result<bool, Unanswered> {
         let tried = try_value(loaded, search, value, control)?;
         let holds = tried.verdict == Verdict::Holds;
         evidence.push(tried);

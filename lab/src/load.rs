@@ -93,7 +93,7 @@ fn column_of(path: &FilePath, file: &str, column: &str) -> Result<Vec<String>, S
     let Some(index) = headers.iter().position(|h| h.trim() == column) else {
         let names: Vec<&str> = headers.iter().map(str::trim).collect();
         let help = settings::problem::did_you_mean(column, names.iter().copied());
-        let help = help.map_or_else(|| format!("it has {}", names.join(", ")), |h| h);
+        let help = help.unwrap_or_else(|| format!("it has {}", names.join(", ")));
         return Err(format!("`{file}` has no column `{column}`; {help}"));
     };
     let mut cells = Vec::new();

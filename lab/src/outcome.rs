@@ -14,7 +14,7 @@ fn seconds(ns: f64) -> f64 {
 }
 
 /// The percentiles of a histogram.
-pub fn latency(histogram: &Histogram) -> Latency {
+pub(crate) fn latency(histogram: &Histogram) -> Latency {
     let quantile = |p: f64| histogram.quantile(p).map(|v| seconds(v as f64));
     Latency {
         mean_s: histogram.mean().map(seconds),
@@ -307,8 +307,7 @@ fn warnings(result: &RunResult) -> Vec<String> {
         let left = workload.in_flight_end as f64 / workload.sent.max(1) as f64;
         if let Some(p) = [(0.999, "p999"), (0.99, "p99"), (0.95, "p95"), (0.9, "p90"), (0.5, "p50")]
             .into_iter()
-            .filter(|(p, _)| left > 1.0 - p)
-            .next_back()
+            .rfind(|(p, _)| left > 1.0 - p)
         {
             warnings.push(format!(
                 "{:.1} % of {name}'s requests are still under way at the end: from {} up, percentiles are lower bounds",

@@ -59,7 +59,6 @@ pub(crate) struct Together {
     pub(crate) figures: Figures,
     pub(crate) own: Table<f64>,
     pub(crate) up: u32,
-    pub(crate) cores: Option<f64>,
 }
 
 /// Counters as they stood at the last border.
@@ -125,13 +124,7 @@ impl Session {
             end,
             until_idle,
             window,
-            next_border: if zero == 0 {
-                window
-            } else if zero % window == 0 {
-                window
-            } else {
-                zero % window
-            },
+            next_border: if zero.is_multiple_of(window) { window } else { zero % window },
             measuring: false,
             finished: false,
             last_activity: 0,
@@ -395,7 +388,7 @@ impl Session {
         }
         sum.cpu = cores.map(|c| (cpu, c));
         let own = own.into_iter().map(|(name, (value, count))| (name, value / count.max(1) as f64)).collect();
-        Together { figures: sum, own, up, cores }
+        Together { figures: sum, own, up }
     }
 
     pub(crate) fn link_together(&self, link: &LinkPlace) -> (AttemptCounts, AttemptCounts, Figures, Table<f64>) {

@@ -121,10 +121,7 @@ impl Setting for ComponentEntry {
             return ComponentSettings::read(node, cx)
                 .map(|settings| ComponentEntry { settings: Arc::new(settings), random: None });
         };
-        let random = match node.entry("random") {
-            Some(entry) => Some(cx.read_entry::<RandomFailures>(entry)),
-            None => None,
-        };
+        let random = node.entry("random").map(|entry| cx.read_entry::<RandomFailures>(entry));
         let rest = entries.iter().filter(|e| e.key != "random").cloned().collect();
         let settings = ComponentSettings::read(&Node::new(Value::Map(rest), node.span), cx);
         Some(ComponentEntry {

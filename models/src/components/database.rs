@@ -254,10 +254,9 @@ impl Database {
 impl Component for Database {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
-        let until = match self.plan.settings.admission.queue.as_ref().and_then(|q| q.max_age.as_ref()) {
-            Some(DurationDist(age)) => Some(now.saturating_add(age.sample_span(&mut cx.draw(call, PURPOSE_AGE)))),
-            None => None,
-        };
+        let max_age = self.plan.settings.admission.queue.as_ref().and_then(|q| q.max_age.as_ref());
+        let until =
+            max_age.map(|DurationDist(age)| now.saturating_add(age.sample_span(&mut cx.draw(call, PURPOSE_AGE))));
         match self.slots.ask_until(now, call.index(), cx.priority(call), until) {
             Admission::Granted => {
                 cx.measure().waited(now, 0);

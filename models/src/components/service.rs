@@ -607,10 +607,9 @@ impl Component for Service {
             cx.measure().waited(now, 0);
             return self.begin(cx, call);
         }
-        let until = match self.plan.settings.admission.queue.as_ref().and_then(|q| q.max_age.as_ref()) {
-            Some(DurationDist(age)) => Some(now.saturating_add(age.sample_span(&mut cx.draw(call, PURPOSE_AGE)))),
-            None => None,
-        };
+        let max_age = self.plan.settings.admission.queue.as_ref().and_then(|q| q.max_age.as_ref());
+        let until =
+            max_age.map(|DurationDist(age)| now.saturating_add(age.sample_span(&mut cx.draw(call, PURPOSE_AGE))));
         if self.is_loop && !self.ready.is_empty() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.slots.wait(now, call.index(), priority, until) {
@@ -657,15 +656,12 @@ impl Component for Service {
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        match timer.what {
-            CLOSED => {
-                let since = timer.data >> 1;
-                let abandoned = (timer.data & 1 == 1).then_some(since);
-                self.slots.give_back(cx.now(), since, abandoned);
-                self.dispatch(cx);
-                return Next::Wait;
-            }
-            _ => {}
+        if timer.what == CLOSED {
+            let since = timer.data >> 1;
+            let abandoned = (timer.data & 1 == 1).then_some(since);
+            self.slots.give_back(cx.now(), since, abandoned);
+            self.dispatch(cx);
+            return Next::Wait;
         }
         let call = timer.call();
         if !cx.is_open(call) {

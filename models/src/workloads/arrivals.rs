@@ -189,11 +189,9 @@ impl Setting for TraceSettings {
             let Some(at) = instant(cell, &columns.time_column) else {
                 return cx.refuse(refuse("time", cell));
             };
-            let key = match keys.as_ref().map(|k| &k[row]) {
-                // Keys that are words are told apart by their hash.
-                Some(cell) => Some(cell.parse().unwrap_or_else(|_| sim_core::random::hash(0, cell))),
-                None => None,
-            };
+            // Keys that are words are told apart by their hash.
+            let number = |cell: &String| cell.parse().unwrap_or_else(|_| sim_core::random::hash(0, cell));
+            let key = keys.as_ref().map(|k| number(&k[row]));
             let at = (at / columns.speed + 0.5) as Span;
             requests.push(Recorded { at, op: ops.as_ref().map(|o| o[row].clone()), key });
         }
