@@ -11,11 +11,11 @@ use sim_core::random::Stream;
 use sim_core::ziggurat::unit_exponential;
 
 /// What a program did.
-pub struct Done {
+pub(crate) struct Done {
     /// Requests.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// Mean latency, s.
-    pub mean_s: f64,
+    pub(crate) mean_s: f64,
 }
 
 const SECOND: f64 = 1e9;
@@ -27,7 +27,7 @@ fn event(at: u64, sequence: &mut u64, what: u64) -> u128 {
 }
 
 /// M/M/1 at 80 % load.
-pub fn work_a() -> Done {
+pub(crate) fn work_a() -> Done {
     let mut stream = Stream::named(1, "work a");
     let mut pending: Heap<u128> = Heap::new();
     let mut queue: VecDeque<u64> = VecDeque::with_capacity(1024);
@@ -93,7 +93,7 @@ struct Server {
 }
 
 /// Timeouts and retries behind a balancer that takes the server with the fewest calls.
-pub fn work_b() -> Done {
+pub(crate) fn work_b() -> Done {
     balanced(&Shape {
         servers: 10,
         workers: 4,
@@ -108,7 +108,7 @@ pub fn work_b() -> Done {
 }
 
 /// A closed loop over a balancer that takes the better of two.
-pub fn work_c() -> Done {
+pub(crate) fn work_c() -> Done {
     balanced(&Shape {
         servers: 1000,
         workers: 4,
@@ -151,7 +151,7 @@ fn balanced(shape: &Shape) -> Done {
         let due = timeouts.front().map_or(u64::MAX, |t| t.0);
         let (mut sends, mut fails) = (None, None);
         let now;
-        match pending.peek().copied() {
+        match pending.peek() {
             Some(next) if (next >> 64) as u64 <= due => {
                 pending.pop();
                 now = (next >> 64) as u64;

@@ -1,6 +1,6 @@
 //! From scenario text to results.
 //!
-//! A scenario is loaded ([`load`]: text → document → settings, checked as a whole), run in a [`session`], and becomes
+//! A scenario is loaded ([`load()`]: text → document → settings, checked as a whole), run in a [`session`], and becomes
 //! plain data ([`result`]). Replications, sweeps and their statistics are made of many sessions. Only this crate knows
 //! YAML.
 

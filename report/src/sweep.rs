@@ -235,12 +235,11 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Chart> {
         name: name.clone(),
         points: columns
             .iter()
-            .filter_map(|(value, text)| {
-                points.iter().any(|p| p.values[x] == *text).then(|| {
-                    let found = mean_of(points, x, text, &chart.value);
-                    let interval = found.and_then(|(mean, half)| half.map(|half| (mean - half, mean + half)));
-                    Point { x: *value, y: found.map(|(mean, _)| mean), interval }
-                })
+            .filter(|(_, text)| points.iter().any(|p| p.values[x] == *text))
+            .map(|(value, text)| {
+                let found = mean_of(points, x, text, &chart.value);
+                let interval = found.and_then(|(mean, half)| half.map(|half| (mean - half, mean + half)));
+                Point { x: *value, y: found.map(|(mean, _)| mean), interval }
             })
             .collect(),
     };

@@ -83,7 +83,8 @@ fn every_way_to_run_a_sweep_leaves_the_same_bytes() {
     assert_eq!((status.status.code(), status.stdout.as_slice()), (Some(1), b"8 of 24 runs are done\n".as_slice()));
     let early = run(here, &["sweep", "merge", "s.yaml", "--out", "merged", "--from", "part1"]);
     assert_eq!(early.status.code(), Some(3), "two thirds are missing");
-    let merge = ["sweep", "merge", "s.yaml", "--out", "merged", "--from", "part1", "--from", "part2", "--from", "part3"];
+    let merge =
+        ["sweep", "merge", "s.yaml", "--out", "merged", "--from", "part1", "--from", "part2", "--from", "part3"];
     assert!(run(here, &merge).status.success());
     assert!(files(&here.join("merged")) == expected, "the merged bytes are others");
 }
@@ -95,7 +96,8 @@ fn a_sweep_that_was_killed_goes_on_to_the_same_bytes() {
     let longer = ["sweep", "s.yaml", "--duration", "60s", "--jobs", "1", "--out"];
     let with = |out: &'static str| [longer.as_slice(), &[out]].concat();
     assert!(run(here, &with("whole")).status.success());
-    let mut child = brownout(here, &with("cut")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut child =
+        brownout(here, &with("cut")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let units = here.join("cut/units");
     let done = || fs::read_dir(&units).map_or(0, |found| found.count());
     while done() < 3 && child.try_wait().expect("it can be asked").is_none() {
@@ -119,8 +121,19 @@ fn a_comparison_says_what_is_real_and_a_search_finds_its_bound() {
     assert!(compared.status.success() && text.contains("wide against narrow:") && text.contains("real:"), "{text}");
     assert!(folder.path().join("compared/report.html").exists());
     let search = [
-        "find", "s.yaml", "--vary", "workloads.clients.arrivals.poisson", "--between", "20/s", "400/s", "--such-that",
-        "workloads.clients.latency.p99 < 100ms", "--duration", "20s", "--resolution", "5%",
+        "find",
+        "s.yaml",
+        "--vary",
+        "workloads.clients.arrivals.poisson",
+        "--between",
+        "20/s",
+        "400/s",
+        "--such-that",
+        "workloads.clients.latency.p99 < 100ms",
+        "--duration",
+        "20s",
+        "--resolution",
+        "5%",
     ];
     let found = run(folder.path(), &search);
     let text = String::from_utf8_lossy(&found.stdout).into_owned();
