@@ -186,7 +186,10 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Chart> {
     let y = Axis::linear(chart.value.clone(), figures::chart_unit(unit));
     let texts = distinct(swept, x);
     let title = format!("{} against {}", chart.value, chart.x);
-    let subtitle = format!("{}; {} runs a point, 95 % intervals", swept.name, swept.replications);
+    let subtitle = match swept.replications {
+        1 => format!("{}; one run a point", swept.name),
+        runs => format!("{}; {runs} runs a point, 95 % intervals", swept.name),
+    };
     let whole =
         |x, y, kind| Chart { title: title.clone(), subtitle: subtitle.clone(), x, y, kind, size: Size::default() };
     // In a design that varies one axis at a time, the other axes' points do not belong here.
