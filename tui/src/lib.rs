@@ -7,7 +7,7 @@
 //!
 //! - [`simulation`]: what is asked of a simulation, a trait;
 //! - [`deck`], [`checkpoints`], [`player`]: time, in both directions and in two futures;
-//! - [`app`], [`keys`], [`line`]: what the screen knows, and what keys do to it;
+//! - [`app`], [`keys`], [`mod@line`]: what the screen knows, and what keys do to it;
 //! - [`theme`], [`figures`]: how things look;
 //! - [`diagram`], [`layout`], [`order`], [`wires`]: the drawing of the topology;
 //! - [`events`], [`screenshot`]: what is derived from a view;

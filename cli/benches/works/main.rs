@@ -4,7 +4,6 @@
 //! all measures on) and the hand-written program with a general event queue in turn, so that a slow minute of the
 //! machine hits both, and prints the median of the ratios of a request's CPU time.
 
-#[path = "handwritten.rs"]
 mod handwritten;
 
 use std::sync::Arc;
