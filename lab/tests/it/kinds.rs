@@ -42,7 +42,7 @@ fn indented(yaml: &str) -> String {
 /// A component called `x` in a scenario with a database, under whatever faults are given.
 fn around(component: &str, run: &str, faults: &str) -> String {
     format!(
-        "version: 1\nrun: {run}\nworkloads:\n  w:\n    arrivals: {{poisson: 200/s}}\n    requests: [{{key: {{zipf: {{keys: 200, s: 0.9}}}}}}]\n    call: {{to: x, timeout: 100ms, retry: {{max_attempts: 2, backoff: {{fixed: 5ms}}}}, propagate: [deadline]}}\ncomponents:\n  x:\n{}  db: {{kind: database, connections: 5, operations: {{default: {{exp: 5ms}}}}}}\nfaults: [{faults}]\n",
+        "version: 1\nrun: {run}\nworkloads:\n  w:\n    arrivals: {{poisson: 200/s}}\n    requests: [{{key: {{zipf: {{keys: 200, s: 0.9}}}}}}]\n    call: {{to: x, timeout: 100ms, retry: {{max_attempts: 2, backoff: {{fixed: 5ms}}}}, propagate: [cancel, deadline]}}\ncomponents:\n  x:\n{}  db: {{kind: database, connections: 5, operations: {{default: {{exp: 5ms}}}}}}\nfaults: [{faults}]\n",
         indented(component)
     )
 }
