@@ -124,6 +124,7 @@ impl Session {
             end,
             until_idle,
             window,
+            // The first window is the shorter one, so that one begins where the warm-up ends.
             next_border: if zero.is_multiple_of(window) { window } else { zero % window },
             measuring: false,
             finished: false,

@@ -2,8 +2,11 @@
 
 use settings::{Duration, DurationDist, Setting};
 use sim_core::line::{Discipline, Line};
+use sim_core::{CallId, Cx, Time};
 
 use crate::policies::not_yet::NotYet;
+
+const PURPOSE_AGE: u32 = 0x6167;
 
 /// Who of those that wait is served next.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -60,6 +63,14 @@ pub struct AdmissionSettings {
 }
 
 impl AdmissionSettings {
+    /// Until when a call that arrives now may wait; `None` where its age is not bounded.
+    #[inline]
+    pub fn until(&self, cx: &mut Cx<'_>, call: CallId) -> Option<Time> {
+        let DurationDist(age) = self.queue.as_ref()?.max_age.as_ref()?;
+        let age = age.sample_span(&mut cx.draw(call, PURPOSE_AGE));
+        Some(cx.now().saturating_add(age))
+    }
+
     /// The line that they describe.
     pub fn line(&self) -> Line {
         let Some(queue) = &self.queue else {

@@ -55,6 +55,7 @@ impl Bank {
 
 /// What a node of this network can be.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are two nodes")]
 enum Node {
     Street(Street),
     Bank(Bank),

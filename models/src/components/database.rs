@@ -94,7 +94,6 @@ const CPU: u8 = 1;
 
 const PURPOSE_IO: u32 = 0x696f;
 const PURPOSE_CPU: u32 = 0x6370;
-const PURPOSE_AGE: u32 = 0x6167;
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -254,9 +253,7 @@ impl Database {
 impl Component for Database {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
-        let max_age = self.plan.settings.admission.queue.as_ref().and_then(|q| q.max_age.as_ref());
-        let until =
-            max_age.map(|DurationDist(age)| now.saturating_add(age.sample_span(&mut cx.draw(call, PURPOSE_AGE))));
+        let until = self.plan.settings.admission.until(cx, call);
         match self.slots.ask_until(now, call.index(), cx.priority(call), until) {
             Admission::Granted => {
                 cx.measure().waited(now, 0);

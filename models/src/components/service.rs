@@ -181,7 +181,6 @@ const STEP: u8 = 0;
 const CLOSED: u8 = 1;
 
 const PURPOSE_STEP: u32 = 0x7374;
-const PURPOSE_AGE: u32 = 0x6167;
 
 /// One replica.
 #[derive(Clone, Debug)]
@@ -607,9 +606,7 @@ impl Component for Service {
             cx.measure().waited(now, 0);
             return self.begin(cx, call);
         }
-        let max_age = self.plan.settings.admission.queue.as_ref().and_then(|q| q.max_age.as_ref());
-        let until =
-            max_age.map(|DurationDist(age)| now.saturating_add(age.sample_span(&mut cx.draw(call, PURPOSE_AGE))));
+        let until = self.plan.settings.admission.until(cx, call);
         if self.is_loop && !self.ready.is_empty() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.slots.wait(now, call.index(), priority, until) {
