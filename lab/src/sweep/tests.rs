@@ -147,7 +147,7 @@ fn an_automatic_warmup_ends_at_a_window_and_is_refused_where_nothing_settles() {
     let text = SCENARIO.replace("run: {duration: 2s}", "run: {duration: 60s, warmup: auto, window: 100ms}");
     let stop = AtomicBool::new(false);
     let warmup = replicate::warmup(&loaded(&text).expect("good"), 3, &stop).expect("it settles");
-    assert!(warmup % 100_000_000 == 0 && warmup < 30_000_000_000, "{warmup}");
+    assert!(warmup.is_multiple_of(100_000_000) && warmup < 30_000_000_000, "{warmup}");
     let overloaded = text.replace("100/s", "400/s");
     let why = replicate::warmup(&loaded(&overloaded).expect("good"), 3, &stop).expect_err("it only grows");
     assert!(why.to_string().contains("no steady state"), "{why}");
