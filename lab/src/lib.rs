@@ -9,9 +9,12 @@ pub mod diagnostics;
 pub mod document;
 mod expand;
 pub mod knobs;
+pub mod language;
 pub mod load;
 pub mod metrics;
+pub mod objectives;
 mod outcome;
+mod places;
 pub mod result;
 pub mod session;
 

@@ -7,8 +7,12 @@ use clap::Subcommand;
 use crate::input::Failure;
 
 mod check;
+mod completions;
+mod kinds;
+mod man;
 mod run;
 mod scenarios;
+mod schema;
 mod watch;
 
 /// What can be asked for.
@@ -18,6 +22,10 @@ pub(crate) enum Command {
     Check(check::Check),
     Scenarios(scenarios::Scenarios),
     Watch(watch::Watch),
+    Kinds(kinds::Kinds),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Default for Command {
@@ -33,6 +41,10 @@ impl Command {
             Command::Check(check) => check.execute(),
             Command::Scenarios(scenarios) => scenarios.execute(),
             Command::Watch(watch) => watch.execute(),
+            Command::Kinds(kinds) => kinds.execute(),
+            Command::Schema(schema) => schema.execute(),
+            Command::Completions(completions) => completions.execute(),
+            Command::Man(man) => man.execute(),
         }
     }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Run {
     /// How the result is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// End with exit code 1 if an objective does not hold, and say which.
+    #[arg(long)]
+    check: bool,
     /// Say nothing on standard error.
     #[arg(long)]
     quiet: bool,
@@ -79,7 +82,28 @@ impl Run {
                 (result.run.duration_s + result.run.warmup_s) / wall.max(1e-9),
             );
         }
+        if self.check && !interrupted.load(Ordering::Relaxed) {
+            return Ok(self.judged(&result));
+        }
         Ok(if interrupted.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    }
+
+    /// Whether all objectives hold, as an exit code; those that do not are named on standard error.
+    fn judged(&self, result: &RunResult) -> ExitCode {
+        let missed: Vec<String> = result
+            .objectives
+            .iter()
+            .filter(|objective| !objective.holds)
+            .map(|objective| format!("objective missed: {}", lab::objectives::in_words(objective)))
+            .collect();
+        let mut err = std::io::stderr();
+        if result.objectives.is_empty() && !self.quiet {
+            let _ = writeln!(err, "the scenario has no objectives, so there is nothing to check");
+        }
+        for line in &missed {
+            let _ = writeln!(err, "{line}");
+        }
+        if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 
     fn printed(&self, result: &RunResult) -> String {

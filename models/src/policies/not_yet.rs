@@ -15,7 +15,7 @@ impl Setting for NotYet {
     }
 
     fn describe(_book: &mut Book) -> Shape {
-        Shape::Anything
+        Shape::NotYet
     }
 
     fn write(&self) -> Node {
