@@ -98,11 +98,7 @@ pub fn read_document(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<
 
 /// Reads a document as far as it can be followed: a key that is there twice, a tag or a merge key is a problem, but what
 /// stands around it can still be checked. An error is what leaves no document at all.
-pub fn read_document_leniently(
-    sources: &mut Sources,
-    name: &str,
-    bytes: &[u8],
-) -> Result<(Node, Problems), Problems> {
+pub fn read_document_leniently(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<(Node, Problems), Problems> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let fatal = |problem| {
         let mut problems = Problems::new();

@@ -26,8 +26,7 @@ pub fn expand(document: &Node, variant: Option<(&str, Span)>, overrides: &[Overr
             Some(changes) => patches.extend(changes_of(changes, &format!("variants.{name}"), problems)),
             None => {
                 let names = variant_names(document);
-                let mut problem =
-                    Problem::unknown_name("variant", name, place, names.iter().map(String::as_str));
+                let mut problem = Problem::unknown_name("variant", name, place, names.iter().map(String::as_str));
                 problem.code = "unknown_variant";
                 problems.push(problem);
             }

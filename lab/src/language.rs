@@ -15,7 +15,8 @@ use settings::{Book, Name, Scalar, Setting, Shape};
 /// The file under which the schema is kept in the repository.
 pub const SCHEMA_FILE: &str = "schema/scenario.schema.json";
 
-const LINK: &str = "models::link::LinkSettings";
+/// The type that describes links.
+const LINK: &str = "LinkSettings";
 
 /// The book of the language, and the shape of a whole document.
 pub fn book() -> &'static (Book, Shape) {
@@ -51,7 +52,8 @@ fn add_worked_in(book: &mut Book, scenario: &Shape) {
     let name = || Shape::Scalar(<Name as Scalar>::SHAPE);
     let changes = Shape::Map(<String as Scalar>::SHAPE, Box::new(Shape::Anything));
     let uses = Shape::OneOrMany(Box::new(name()));
-    let link = match book.definition(LINK).map(|definition| &definition.body) {
+    let Some(link_name) = definition(book, LINK).map(|definition| definition.name.clone()) else { return };
+    let link = match book.definition(&link_name).map(|definition| &definition.body) {
         Some(Body::Fields(fields)) => fields.fields.clone(),
         _ => Vec::new(),
     };
@@ -61,7 +63,10 @@ fn add_worked_in(book: &mut Book, scenario: &Shape) {
         "A named set of link settings: a link takes it with `use`, and its own keys win.",
         |_| Body::Fields(FieldsShape { fields: policies, shorthand: None }),
     );
-    book.add_field(LINK, field("use", "Named sets of `policies`; later ones win over earlier, own keys over all.", uses));
+    book.add_field(
+        &link_name,
+        field("use", "Named sets of `policies`; later ones win over earlier, own keys over all.", uses),
+    );
     let Shape::Named(root) = scenario else { return };
     let shape_of = |book: &Book, key: &str| match book.definition(root).map(|definition| &definition.body) {
         Some(Body::Fields(fields)) => {
@@ -73,11 +78,10 @@ fn add_worked_in(book: &mut Book, scenario: &Shape) {
         field("hosts", "Groups of machines, one of each for every cluster.", shape_of(book, "hosts")),
         field("components", "What handles requests; names mean the own cluster's first.", shape_of(book, "components")),
     ];
-    let template = book.define(
-        "language::TemplateSettings",
-        "A part of a topology that is stamped out several times.",
-        |_| Body::Fields(FieldsShape { fields: parts, shorthand: None }),
-    );
+    let template =
+        book.define("language::TemplateSettings", "A part of a topology that is stamped out several times.", |_| {
+            Body::Fields(FieldsShape { fields: parts, shorthand: None })
+        });
     let mut from = field("from", "The template.", name());
     from.required = true;
     let cluster = vec![
@@ -162,17 +166,15 @@ pub fn topics() -> Vec<Topic> {
         Some(Body::Fields(fields)) => fields.fields.clone(),
         _ => Vec::new(),
     };
-    let Shape::Named(root) = root else { return topics };
-    for (group, name) in [("link settings", LINK), ("sections", root.as_str())] {
+    let (Shape::Named(root), Some(link)) = (root, definition(book, LINK)) else { return topics };
+    for (group, name) in [("link settings", link.name.as_str()), ("sections", root.as_str())] {
         for field in fields(name).into_iter().filter(|field| !field.flattened) {
             let doc = settings::bind::first_sentence(field.doc).to_string();
             topics.push(Topic { name: field.key, group, doc, about: About::Setting(field) });
         }
     }
-    if let Some(link) = book.definition(LINK) {
-        let doc = settings::bind::first_sentence(&link.doc).to_string();
-        topics.push(Topic { name: "link", group: "sections", doc, about: About::Definition(LINK.to_string()) });
-    }
+    let doc = settings::bind::first_sentence(&link.doc).to_string();
+    topics.push(Topic { name: "link", group: "sections", doc, about: About::Definition(link.name.clone()) });
     topics
 }
 
@@ -201,7 +203,9 @@ impl Topic {
         let (book, _) = book();
         let mut page = match &self.about {
             _ if self.is_not_yet() => match style {
-                Style::Markdown => format!("# {}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc),
+                Style::Markdown => {
+                    format!("# {}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
+                }
                 Style::Text => {
                     let line = "=".repeat(self.name.chars().count());
                     format!("{}\n{line}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
@@ -238,11 +242,7 @@ fn with_example(page: &str, example: &str, style: Style) -> String {
         }
     };
     // Heading (and its line), then what it is: the example follows.
-    let skipped = match style {
-        Style::Markdown => 2,
-        Style::Text => 2,
-    };
-    match page.match_indices("\n\n").nth(skipped - 1) {
+    match page.match_indices("\n\n").nth(1) {
         Some((place, _)) => format!("{}{shown}{}", &page[..place + 2], &page[place + 2..]),
         None => format!("{page}\n{shown}"),
     }

@@ -12,8 +12,8 @@ use models::network::{self, Changed, Network};
 use models::scenario::{Scenario, WarmupSettings};
 use settings::book::Live;
 use settings::{Book, Files, Node, Problem, Problems, Reader, Setting};
-use sim_core::{Span, Time};
 use sim_core::random::hash;
+use sim_core::{Span, Time};
 
 use crate::document::{Override, Sources, read_document_leniently, read_option, read_override, to_yaml};
 use crate::expand::{changes_of, expand, variant_names, work_in};
@@ -224,8 +224,12 @@ fn semantic_problems(plain: &Node, document: &Node, found: &Problems, reader: &m
         };
         let mut semantic = Problems::new();
         network::build(&scenario, &Vec::new(), scenario.seed, scenario.warmup(), &mut semantic);
+        check_run(&scenario, &mut semantic);
+        let run_is_whole = plain.at("run") == left.at("run");
         for problem in semantic {
-            if places::is_about_a_name(&problem) && !places::was_left_out(&problem, document, &left) {
+            let about_run = problem.path.segments().first().is_some_and(|first| first == "run") && run_is_whole;
+            let about_a_name = places::is_about_a_name(&problem) && !places::was_left_out(&problem, document, &left);
+            if about_run || about_a_name {
                 kept.push(problem);
             }
         }
@@ -263,7 +267,8 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
     let length = scenario.run.duration.map_or(0, |d| d.0);
     if length.saturating_add(scenario.warmup()) > Time::MAX / 4 {
         problems.push(run("duration", "that is longer than can be simulated (146 years)", "out_of_range"));
-    } else if scenario.run.window.0 > 0 && length.saturating_add(scenario.warmup()) / scenario.run.window.0 > 10_000_000 {
+    } else if scenario.run.window.0 > 0 && length.saturating_add(scenario.warmup()) / scenario.run.window.0 > 10_000_000
+    {
         problems.push(run("window", "that makes more than ten million windows; widen it", "out_of_range"));
     }
     if scenario.run.until.is_some() {

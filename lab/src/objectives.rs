@@ -77,21 +77,25 @@ fn check_one(
     let over_time = objective.during.is_some() || objective.recovers.is_some();
     if unit.is_some() && over_time && metrics::columns(result, &metric.value).is_empty() {
         let names: Vec<&str> = result.series.columns.keys().map(|name| name.trim_end_matches("_s")).collect();
-        let message = format!("`{}` is not kept over time, so it cannot be judged during a part of the run", metric.value);
+        let message =
+            format!("`{}` is not kept over time, so it cannot be judged during a part of the run", metric.value);
         let problem = Problem::error("not_over_time", metric.span, message).path(at("metric"));
-        let family = metric.value.rsplit_once('.').map_or("", |(family, _)| family);
-        let beside: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(family)).collect();
+        // Those of the same workload, component or link.
+        let owner: Vec<&str> = metric.value.split('.').take(2).collect();
+        let owner = format!("{}.", owner.join("."));
+        let beside: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(&owner)).collect();
         let beside = if beside.is_empty() { names } else { beside };
         problems.push(problem.help(format!("kept over time: {}", settings::problem::all_of(&beside))));
     }
     if let Some((from, to)) = &objective.during
         && from.0 >= to.0
     {
-        let problem = Problem::error("out_of_range", metric.span, "`during` must begin before it ends").path(at("during"));
+        let problem = Problem::error("out_of_range", settings::Span::NOWHERE, "`during` must begin before it ends")
+            .path(at("during"));
         problems.push(problem);
     }
     if let (Some(_), Some(_)) = (&objective.during, &objective.recovers) {
-        let problem = Problem::error("no_effect", metric.span, "`during` has no effect beside `recovers`");
+        let problem = Problem::error("no_effect", settings::Span::NOWHERE, "`during` has no effect beside `recovers`");
         problems.push(problem.path(at("during")));
     }
     if let Some(recovers) = &objective.recovers {
@@ -123,7 +127,9 @@ fn parse_bound(bound: &Spanned<String>, unit: Unit) -> Result<f64, Problem> {
         Unit::Seconds => (Duration::parse(text).map(|d| d.0 as f64 / SECOND as f64), "a time such as `300ms`"),
         Unit::PerSecond => (Rate::parse(text).map(|rate| rate.0), "a rate such as `1200/s`"),
         Unit::Fraction => (Fraction::parse(text).map(|share| share.0), "a share such as `95%`"),
-        Unit::Count => (number(text).or_else(|_| Count::parse(text).map(|count| count.0 as f64)), "a count such as `10k`"),
+        Unit::Count => {
+            (number(text).or_else(|_| Count::parse(text).map(|count| count.0 as f64)), "a count such as `10k`")
+        }
         Unit::Number => (number(text), "a number such as `1.5`"),
     };
     parsed.map_err(|error| {
@@ -274,7 +280,11 @@ pub fn in_words(objective: &ObjectiveResult) -> String {
     match (objective.demand, objective.value) {
         (Demand::Recovers, None) => format!("{what}: it did not recover (bound {bound} after the fault)"),
         (Demand::Recovers, Some(value)) => {
-            let late = if objective.holds { String::new() } else { format!(", {} too late", quantity(value - objective.bound)) };
+            let late = if objective.holds {
+                String::new()
+            } else {
+                format!(", {} too late", quantity(value - objective.bound))
+            };
             format!("{what}: recovered {} after the fault (bound {bound}){late}", quantity(value))
         }
         (_, None) => format!("{what}: it cannot be known in this run (bound {bound})"),

@@ -149,7 +149,8 @@ pub(crate) fn leave_out(tree: &mut Node, paths: &[Path]) -> bool {
     let mut any = false;
     let mut paths: Vec<&Path> = paths.iter().collect();
     // Later members of a list first, so that the numbers of earlier ones stay.
-    paths.sort_by_key(|path| std::cmp::Reverse(path.segments().iter().map(|s| format!("{s:0>12}")).collect::<Vec<_>>()));
+    paths
+        .sort_by_key(|path| std::cmp::Reverse(path.segments().iter().map(|s| format!("{s:0>12}")).collect::<Vec<_>>()));
     paths.dedup();
     for path in paths {
         any |= take_out(tree, path.segments());
@@ -168,7 +169,9 @@ fn take_out(tree: &mut Node, path: &[String]) -> bool {
             true
         }
         Value::List(members) => {
-            let Some(place) = segment.parse::<usize>().ok().filter(|place| *place < members.len()) else { return false };
+            let Some(place) = segment.parse::<usize>().ok().filter(|place| *place < members.len()) else {
+                return false;
+            };
             if !take_out(&mut members[place], rest) {
                 members.remove(place);
             }

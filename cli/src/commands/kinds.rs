@@ -49,7 +49,8 @@ fn list(topics: &[Topic]) -> String {
 fn pages(topics: &[Topic], name: &str) -> Result<String, Failure> {
     let (group, bare) = name.split_once('/').map_or((None, name), |(group, bare)| (Some(group), bare));
     let is_meant = |topic: &&Topic| {
-        topic.name == bare && group.is_none_or(|group| topic.group == group || topic.group.trim_end_matches('s') == group)
+        topic.name == bare
+            && group.is_none_or(|group| topic.group == group || topic.group.trim_end_matches('s') == group)
     };
     let found: Vec<&Topic> = topics.iter().filter(is_meant).collect();
     if found.is_empty() {
