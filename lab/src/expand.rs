@@ -262,6 +262,39 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
     }
 }
 
+/// The opposite of stamping out, for a scenario that is written back: what belongs to a cluster becomes a template that
+/// this one cluster is made from, since a file cannot define names with `/`.
+pub(crate) fn fold_clusters(document: &mut Node) {
+    let mut templates: Vec<Entry> = Vec::new();
+    let Value::Map(top) = &mut document.value else { return };
+    for section in ["hosts", "components"] {
+        let Some(section_entry) = top.iter_mut().find(|e| e.key == section) else { continue };
+        let Value::Map(entries) = &mut section_entry.value.value else { continue };
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            std::mem::take(entries).into_iter().partition(|e| e.key.contains('/'));
+        *entries = outside;
+        for mut entry in inside {
+            let Some((cluster, local)) = entry.key.clone().split_once('/').map(|(c, l)| (c.to_string(), l.to_string()))
+            else {
+                continue;
+            };
+            entry.key = local;
+            let at = templates.iter().position(|t| t.key == cluster).unwrap_or_else(|| {
+                templates.push(Entry::new(cluster, Node::map(Vec::new())));
+                templates.len() - 1
+            });
+            put(&mut templates[at].value, section, entry);
+        }
+    }
+    if templates.is_empty() {
+        return;
+    }
+    let from = |name: &String| Entry::new(name.clone(), Node::one("from", Node::scalar(name.clone())));
+    let clusters = templates.iter().map(|template| from(&template.key)).collect();
+    top.push(Entry::new("templates", Node::map(templates)));
+    top.push(Entry::new("clusters", Node::map(clusters)));
+}
+
 /// Kinds that are somewhere.
 fn takes_region(section: &str, entries: &[Entry]) -> bool {
     let kind = entries.iter().find(|e| e.key == "kind").and_then(|e| e.value.as_text());

@@ -16,7 +16,7 @@ use sim_core::random::hash;
 use sim_core::{Span, Time};
 
 use crate::document::{Override, Sources, read_document_leniently, read_option, read_override, to_yaml};
-use crate::expand::{changes_of, expand, variant_names, work_in};
+use crate::expand::{changes_of, expand, fold_clusters, variant_names, work_in};
 use crate::places;
 
 /// A text that may be a scenario, and where it comes from.
@@ -346,6 +346,8 @@ impl Loaded {
 
     /// The scenario with every default filled in, as YAML.
     pub fn resolved(&self) -> String {
-        to_yaml(&self.scenario.write()).unwrap_or_default()
+        let mut node = self.scenario.write();
+        fold_clusters(&mut node);
+        to_yaml(&node).unwrap_or_default()
     }
 }
