@@ -71,9 +71,12 @@ pub(crate) struct Changes {
 impl Changes {
     /// As the lab wants them.
     pub(crate) fn options(&self) -> Options {
-        let mut overrides = self.set.clone();
-        overrides.extend(self.duration.as_ref().map(|d| format!("run.duration={d}")));
-        Options { variant: self.variant.clone(), overrides, seed: self.seed }
+        Options {
+            variant: self.variant.clone(),
+            overrides: self.set.clone(),
+            duration: self.duration.clone(),
+            seed: self.seed,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use commands::Command;
 /// Simulates the architecture in a scenario file: latency, goodput, retries, cascades.
 #[derive(Parser, Debug)]
 #[command(name = "brownout", version, about, arg_required_else_help = false)]
-struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }

@@ -92,6 +92,13 @@ impl Override {
 
 /// Reads a document. The text is kept in `sources` whatever becomes of it, so that problems can be shown.
 pub fn read_document(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<Node, Problems> {
+    let (node, problems) = read_document_leniently(sources, name, bytes)?;
+    if problems.is_empty() { Ok(node) } else { Err(problems) }
+}
+
+/// Reads a document as far as it can be followed: a key that is there twice, a tag or a merge key is a problem, but what
+/// stands around it can still be checked. An error is what leaves no document at all.
+pub fn read_document_leniently(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<(Node, Problems), Problems> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let fatal = |problem| {
         let mut problems = Problems::new();
@@ -117,13 +124,13 @@ pub fn read_document(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<
         let message = format!("byte {place} is the control character U+{:04X}: this is not a text file", u32::from(c));
         return fatal(Problem::error("not_text", span, message));
     }
-    let node = read_text(text, 0..text.len(), id)?;
-    if node.value == Value::Null {
+    let (node, problems) = read_text(text, 0..text.len(), id)?;
+    if node.value == Value::Null && problems.is_empty() {
         let problem = Problem::error("empty_document", Span::new(id, 0, 0), "the scenario is empty")
             .help("a scenario has at least `version: 1`, `run` and one of `workloads`");
         return fatal(problem);
     }
-    Ok(node)
+    Ok((node, problems))
 }
 
 /// Reads an override as it stands after `--set`: `components.api.replicas=5`. The value is YAML; `null` removes.
@@ -155,8 +162,25 @@ pub fn read_override(sources: &mut Sources, name: &str, text: &str) -> Result<Ov
     if written.is_empty() {
         return refuse(equals..text.len(), format!("there is no value for `{path}`"), "write `null` to remove the key");
     }
-    let value = read_text(text, equals + 1..text.len(), id)?;
+    let value = strictly(read_text(text, equals + 1..text.len(), id)?)?;
     Ok(Override { path, path_span: Span::new(id, 0, equals as u32), value })
+}
+
+/// Reads the value of an option that stands for a path, such as `--duration 60s`; problems point at the option.
+pub fn read_option(sources: &mut Sources, name: &str, path: Path, text: &str) -> Result<Override, Problems> {
+    let id = sources.add(name, text);
+    let span = Span::new(id, 0, text.len() as u32);
+    if text.trim().is_empty() || text.contains(is_junk) {
+        let mut problems = Problems::new();
+        problems.push(Problem::error("bad_override", span, format!("`{name}` needs a value")));
+        return Err(problems);
+    }
+    let value = strictly(read_text(text, 0..text.len(), id)?)?;
+    Ok(Override { path, path_span: span, value })
+}
+
+fn strictly((node, problems): (Node, Problems)) -> Result<Node, Problems> {
+    if problems.is_empty() { Ok(node) } else { Err(problems) }
 }
 
 /// Control characters that no text file has; YAML allows tabs and line ends.
@@ -177,8 +201,9 @@ fn not_utf8(bytes: &[u8], place: usize, id: SourceId) -> Problem {
     Problem::error("not_utf8", span, message).help(help)
 }
 
-/// Reads the YAML in a part of a text; spans point into the whole text.
-fn read_text(text: &str, part: Range<usize>, source: SourceId) -> Result<Node, Problems> {
+/// Reads the YAML in a part of a text; spans point into the whole text. An error is what ends reading; problems beside a
+/// node are those around which it could go on.
+fn read_text(text: &str, part: Range<usize>, source: SourceId) -> Result<(Node, Problems), Problems> {
     let yaml = &text[part.clone()];
     let mut builder = Builder {
         parser: Parser::new_from_str(yaml),
@@ -189,14 +214,13 @@ fn read_text(text: &str, part: Range<usize>, source: SourceId) -> Result<Node, P
         anchors: BTreeMap::new(),
         nodes: 0,
     };
-    let node = match builder.document() {
-        Ok(node) => node,
+    match builder.document() {
+        Ok(node) => Ok((node, builder.problems)),
         Err(Stop(problem)) => {
             builder.problems.push(problem);
-            Node::null()
+            Err(builder.problems)
         }
-    };
-    if builder.problems.is_empty() { Ok(node) } else { Err(builder.problems) }
+    }
 }
 
 /// Byte offsets of the parser's character indices.

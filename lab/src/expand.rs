@@ -4,7 +4,7 @@
 //! written.
 
 use settings::values::Scalar;
-use settings::{Entry, Name, Node, Path, Problem, Problems, Value};
+use settings::{Entry, Name, Node, Path, Problem, Problems, Span, Value};
 
 use crate::document::Override;
 
@@ -18,16 +18,20 @@ pub(crate) fn variant_names(document: &Node) -> Vec<String> {
 }
 
 /// Applies a variant and the overrides, expands clusters and named policies. What is left is a plain scenario.
-pub(crate) fn expand(document: &Node, variant: Option<&str>, overrides: &[Override], problems: &mut Problems) -> Node {
+pub(crate) fn expand(
+    document: &Node,
+    variant: Option<(&str, Span)>,
+    overrides: &[Override],
+    problems: &mut Problems,
+) -> Node {
     let mut node = document.clone();
     let mut patches: Vec<Override> = Vec::new();
-    if let Some(name) = variant {
-        match document.at(&format!("variants.{name}")) {
+    if let Some((name, place)) = variant {
+        match document.entry("variants").and_then(|variants| variants.value.entry(name)).map(|entry| &entry.value) {
             Some(changes) => patches.extend(changes_of(changes, &format!("variants.{name}"), problems)),
             None => {
                 let names = variant_names(document);
-                let mut problem =
-                    Problem::unknown_name("variant", name, settings::Span::NOWHERE, names.iter().map(String::as_str));
+                let mut problem = Problem::unknown_name("variant", name, place, names.iter().map(String::as_str));
                 problem.code = "unknown_variant";
                 problems.push(problem);
             }
@@ -38,21 +42,27 @@ pub(crate) fn expand(document: &Node, variant: Option<&str>, overrides: &[Overri
     let (late, early): (Vec<_>, Vec<_>) =
         patches.into_iter().partition(|p| p.path.segments().get(1).is_some_and(|s| s.contains('/')));
     for patch in early {
-        if let Err(problem) = patch.apply(&mut node) {
-            problems.push(problem);
-        }
+        work_in(&patch, &mut node, problems);
     }
     stamp_clusters(&mut node, problems);
     for patch in late {
-        if let Err(problem) = patch.apply(&mut node) {
-            problems.push(problem);
-        }
+        work_in(&patch, &mut node, problems);
     }
     use_policies(&mut node, problems);
     if let Value::Map(entries) = &mut node.value {
         entries.retain(|e| !WORKED_IN.contains(&e.key.as_str()));
     }
     node
+}
+
+/// Applies one override. What is written short along its path (`call: edge`) is written out first, so that the path
+/// leads somewhere.
+pub(crate) fn work_in(patch: &Override, node: &mut Node, problems: &mut Problems) {
+    let (book, shape) = crate::language::book();
+    settings::overrides::write_out(book, shape, node, &patch.path);
+    if let Err(problem) = patch.apply(node) {
+        problems.push(problem);
+    }
 }
 
 /// A map of paths to values as overrides.
@@ -185,8 +195,8 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
         for entry in cluster.value.entries().unwrap_or_default() {
             if !["from", "region", "set"].contains(&entry.key.as_str()) {
                 let problem = Problem::error("unknown_key", entry.key_span, format!("unknown key `{}`", entry.key))
-                    .help_if(settings::problem::did_you_mean(&entry.key, ["from", "region", "set"]))
-                    .help("a cluster has `from`, `region` and `set`");
+                    .help("a cluster has `from`, `region` and `set`")
+                    .help_if(settings::problem::did_you_mean(&entry.key, ["from", "region", "set"]));
                 report(problem, problems);
             }
         }
@@ -230,9 +240,7 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
                     );
                     continue;
                 }
-                if let Err(problem) = (Override { path, ..change }).apply(&mut body) {
-                    problems.push(problem);
-                }
+                work_in(&Override { path, ..change }, &mut body, problems);
             }
         }
         let region = cluster.value.entry("region").map(|r| r.value.clone());
@@ -257,6 +265,39 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
             }
         }
     }
+}
+
+/// The opposite of stamping out, for a scenario that is written back: what belongs to a cluster becomes a template that
+/// this one cluster is made from, since a file cannot define names with `/`.
+pub(crate) fn fold_clusters(document: &mut Node) {
+    let mut templates: Vec<Entry> = Vec::new();
+    let Value::Map(top) = &mut document.value else { return };
+    for section in ["hosts", "components"] {
+        let Some(section_entry) = top.iter_mut().find(|e| e.key == section) else { continue };
+        let Value::Map(entries) = &mut section_entry.value.value else { continue };
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            std::mem::take(entries).into_iter().partition(|e| e.key.contains('/'));
+        *entries = outside;
+        for mut entry in inside {
+            let Some((cluster, local)) = entry.key.clone().split_once('/').map(|(c, l)| (c.to_string(), l.to_string()))
+            else {
+                continue;
+            };
+            entry.key = local;
+            let at = templates.iter().position(|t| t.key == cluster).unwrap_or_else(|| {
+                templates.push(Entry::new(cluster, Node::map(Vec::new())));
+                templates.len() - 1
+            });
+            put(&mut templates[at].value, section, entry);
+        }
+    }
+    if templates.is_empty() {
+        return;
+    }
+    let from = |name: &String| Entry::new(name.clone(), Node::one("from", Node::scalar(name.clone())));
+    let clusters = templates.iter().map(|template| from(&template.key)).collect();
+    top.push(Entry::new("templates", Node::map(templates)));
+    top.push(Entry::new("clusters", Node::map(clusters)));
 }
 
 /// Kinds that are somewhere.

@@ -98,6 +98,6 @@ fn meaning(book: &Book, shape: &Shape, path: &[String]) -> Option<(String, Strin
             }),
             Body::Pending => None,
         },
-        Shape::Scalar(_) | Shape::Anything => None,
+        Shape::Scalar(_) | Shape::Anything | Shape::NotYet => None,
     }
 }

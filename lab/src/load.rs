@@ -12,11 +12,12 @@ use models::network::{self, Changed, Network};
 use models::scenario::{Scenario, WarmupSettings};
 use settings::book::Live;
 use settings::{Book, Files, Node, Problem, Problems, Reader, Setting};
-use sim_core::Span;
 use sim_core::random::hash;
+use sim_core::{Span, Time};
 
-use crate::document::{Override, Sources, read_document, read_override, to_yaml};
-use crate::expand::{changes_of, expand, variant_names};
+use crate::document::{Override, Sources, read_document_leniently, read_option, read_override, to_yaml};
+use crate::expand::{changes_of, expand, fold_clusters, variant_names, work_in};
+use crate::places;
 
 /// A text that may be a scenario, and where it comes from.
 #[derive(Clone, Debug)]
@@ -36,8 +37,18 @@ pub struct Options {
     pub variant: Option<String>,
     /// `path=value`, in order.
     pub overrides: Vec<String>,
+    /// Instead of the file's `run.duration`.
+    pub duration: Option<String>,
     /// Instead of the file's seed.
     pub seed: Option<u64>,
+}
+
+impl Options {
+    /// Everything that replaces a value of the file, as `path=value`.
+    pub fn all_overrides(&self) -> Vec<String> {
+        let duration = self.duration.iter().map(|d| format!("run.duration={d}"));
+        self.overrides.iter().cloned().chain(duration).collect()
+    }
 }
 
 /// A scenario that has been read and checked.
@@ -108,8 +119,11 @@ fn column_of(path: &FilePath, file: &str, column: &str) -> Result<Vec<String>, S
 pub fn load(text: &Text, options: &Options) -> Result<Loaded, Refused> {
     let mut sources = Sources::new();
     let mut problems = Problems::new();
-    let document = match read_document(&mut sources, &text.name, &text.bytes) {
-        Ok(document) => document,
+    let document = match read_document_leniently(&mut sources, &text.name, &text.bytes) {
+        Ok((document, found)) => {
+            problems.extend(found);
+            document
+        }
         Err(problems) => return Err(Refused { problems: problems.into_sorted(), sources }),
     };
     let mut overrides = Vec::new();
@@ -119,13 +133,23 @@ pub fn load(text: &Text, options: &Options) -> Result<Loaded, Refused> {
             Err(found) => problems.extend(found),
         }
     }
-    load_tree(document, sources, overrides, problems, text, options)
+    if let Some(duration) = &options.duration {
+        let path = settings::Path::of(&["run", "duration"]);
+        match read_option(&mut sources, "--duration", path, duration) {
+            Ok(one) => overrides.push(one),
+            Err(found) => problems.extend(found),
+        }
+    }
+    let asked = options.variant.as_ref().map(|name| (sources.add("--variant", name.as_str()), name.len() as u32));
+    let asked = asked.map(|(source, end)| settings::Span::new(source, 0, end));
+    load_tree(document, sources, &overrides, asked, problems, text, options)
 }
 
 fn load_tree(
     document: Node,
     sources: Sources,
-    overrides: Vec<Override>,
+    overrides: &[Override],
+    variant_asked: Option<settings::Span>,
     mut problems: Problems,
     text: &Text,
     options: &Options,
@@ -133,17 +157,26 @@ fn load_tree(
     if let Some(problem) = newer_version(&document) {
         return Err(Refused { problems: vec![problem], sources });
     }
-    let plain = expand(&document, options.variant.as_deref(), &overrides, &mut problems);
+    places::check_names(&document, &mut problems);
+    let variant = options.variant.as_deref().zip(variant_asked);
+    let plain = expand(&document, variant, overrides, &mut problems);
+    let refused = |problems: Problems, sources: Sources, plain: &Node| Refused {
+        problems: places::in_file_order(problems, plain, &document, &sources),
+        sources,
+    };
     let files: Rc<dyn Files> = Rc::new(Folder(text.folder.clone()));
     let mut reader = match &text.folder {
         Some(_) => Reader::with_files(files.clone()),
         None => Reader::new(),
     };
     let scenario = Scenario::read(&plain, &mut reader);
-    problems.extend(std::mem::take(&mut reader.problems));
+    let found = std::mem::take(&mut reader.problems);
     let Some(mut scenario) = scenario else {
-        return Err(Refused { problems: problems.into_sorted(), sources });
+        problems.extend(semantic_problems(&plain, &document, &found, &mut reader));
+        problems.extend(found);
+        return Err(refused(problems, sources, &plain));
     };
+    problems.extend(found);
     if let Some(seed) = options.seed {
         scenario.seed = seed;
     }
@@ -151,23 +184,64 @@ fn load_tree(
     network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut problems);
     check_run(&scenario, &mut problems);
     if problems.has_errors() {
-        return Err(Refused { problems: problems.into_sorted(), sources });
+        return Err(refused(problems, sources, &plain));
     }
     let written = to_yaml(&scenario.write()).unwrap_or_default();
-    Ok(Loaded {
+    let mut loaded = Loaded {
         hash: format!("{:016x}", hash(0, &written)),
         variants: variant_names(&document),
         scenario: Arc::new(scenario),
         changed: Arc::new(changed),
-        document: Arc::new(document),
+        document: Arc::new(document.clone()),
         plain: Arc::new(plain),
         source: text.name.clone(),
         options: options.clone(),
-        overrides,
+        overrides: overrides.to_vec(),
         folder: text.folder.clone(),
-        warnings: problems.into_sorted(),
-        sources,
-    })
+        warnings: Vec::new(),
+        sources: sources.clone(),
+    };
+    if crate::objectives::names_metrics(&loaded.scenario) {
+        crate::objectives::check(&loaded, &mut problems);
+        if problems.has_errors() {
+            return Err(refused(problems, sources, &loaded.plain));
+        }
+    }
+    loaded.warnings = places::in_file_order(problems, &loaded.plain, &document, &sources);
+    Ok(loaded)
+}
+
+/// The names that lead nowhere and the calls that nobody answers in a scenario that cannot be read whole: what could not
+/// be read is left out, and the rest is checked. Only what cannot be a consequence of leaving out is kept.
+fn semantic_problems(plain: &Node, document: &Node, found: &Problems, reader: &mut Reader) -> Problems {
+    const ROUNDS_MAX: usize = 8;
+    let mut left = plain.clone();
+    let mut paths: Vec<settings::Path> = found.iter().map(|p| p.path.clone()).collect();
+    let mut kept = Problems::new();
+    for _ in 0..ROUNDS_MAX {
+        if !places::leave_out(&mut left, &paths) {
+            return kept;
+        }
+        let scenario = Scenario::read(&left, reader);
+        let problems = std::mem::take(&mut reader.problems);
+        let Some(scenario) = scenario else {
+            paths = problems.iter().map(|p| p.path.clone()).collect();
+            continue;
+        };
+        let mut semantic = Problems::new();
+        network::build(&scenario, &Vec::new(), scenario.seed, scenario.warmup(), &mut semantic);
+        check_run(&scenario, &mut semantic);
+        let run_is_whole = plain.at("run") == left.at("run");
+        for problem in semantic {
+            let about_run = problem.path.segments().first().is_some_and(|first| first == "run") && run_is_whole;
+            let about_a_name = places::is_about_a_name(&problem) && !places::was_left_out(&problem, document, &left);
+            if about_run || about_a_name {
+                kept.push(problem);
+            }
+        }
+        return kept;
+    }
+    kept
 }
 
 /// A file for a newer program is refused as a whole: its other keys cannot be judged.
@@ -183,22 +257,25 @@ fn newer_version(document: &Node) -> Option<Problem> {
 }
 
 fn check_run(scenario: &Scenario, problems: &mut Problems) {
-    let run = |message: &str, code: &'static str| {
-        let path = settings::Path::of(&["run"]);
+    let run = |key: &str, message: &str, code: &'static str| {
+        let path = settings::Path::of(&["run", key]);
         Problem::error(code, settings::Span::NOWHERE, message).path(path)
     };
     if scenario.run.window.0 == 0 {
-        problems.push(run("`window` must be longer than nothing", "out_of_range"));
+        problems.push(run("window", "a window must be longer than nothing", "out_of_range"));
     }
     if scenario.run.duration.is_some_and(|d| d.0 == 0) {
-        problems.push(run("`duration` must be longer than nothing", "out_of_range"));
+        problems.push(run("duration", "a run must be longer than nothing", "out_of_range"));
     }
     if scenario.run.duration.is_some() && scenario.run.until.is_some() {
-        problems.push(run("`duration` and `until` exclude each other", "several_choices"));
+        problems.push(run("until", "`duration` and `until` exclude each other", "several_choices"));
     }
     let length = scenario.run.duration.map_or(0, |d| d.0);
-    if length.saturating_add(scenario.warmup()) / scenario.run.window.0.max(1) > 10_000_000 {
-        problems.push(run("that makes more than ten million windows; widen `window`", "out_of_range"));
+    if length.saturating_add(scenario.warmup()) > Time::MAX / 4 {
+        problems.push(run("duration", "that is longer than can be simulated (146 years)", "out_of_range"));
+    } else if scenario.run.window.0 > 0 && length.saturating_add(scenario.warmup()) / scenario.run.window.0 > 10_000_000
+    {
+        problems.push(run("window", "that makes more than ten million windows; widen it", "out_of_range"));
     }
     if scenario.run.until.is_some() {
         for workload in &scenario.workloads {
@@ -214,7 +291,7 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
         let shaped = scenario.workloads.iter().any(|w| w.value.shape.is_some());
         if shaped || !scenario.faults.is_empty() {
             let message = "`warmup: auto` needs a steady state, and faults or shapes leave none";
-            problems.push(run(message, "no_steady_state"));
+            problems.push(run("warmup", message, "no_steady_state"));
         }
     }
 }
@@ -222,24 +299,22 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
 /// The scenario as each `set` fault leaves it.
 fn changed_by_faults(scenario: &Scenario, plain: &Node, problems: &mut Problems) -> Changed {
     let mut changed = Vec::new();
-    let mut book = Book::new();
-    let shape = Scenario::describe(&mut book);
+    let (book, shape) = crate::language::book();
     for (number, fault) in scenario.faults.iter().enumerate() {
         let FaultKind::Set(set) = &fault.value.what else { continue };
         let changes = changes_of(&set.node, &format!("faults.{number}.set"), problems);
         let mut node = plain.clone();
         let mut is_live = true;
         for change in &changes {
-            if let Live::No | Live::Unknown = live(&book, &shape, scenario, &change.path) {
+            if let Live::No | Live::Unknown = live(book, shape, scenario, &change.path) {
                 let message = format!("`{}` cannot change during a run", change.path);
                 let problem = Problem::error("not_live", change.path_span, message).path(fault.path.clone());
                 problems.push(problem.help("the reference page of its kind (`kinds NAME`) marks what can"));
                 is_live = false;
             }
-            if let Err(problem) = change.apply(&mut node) {
-                problems.push(problem);
-                is_live = false;
-            }
+            let before = problems.len();
+            work_in(change, &mut node, problems);
+            is_live &= problems.len() == before;
         }
         if !is_live {
             continue;
@@ -286,13 +361,18 @@ impl Loaded {
         let mut options = self.options.clone();
         options.variant = variant.map(str::to_string).or(options.variant);
         options.overrides.extend(more.iter().map(|o| format!("{}={}", o.path, in_words(&o.value))));
-        let overrides = self.overrides.iter().chain(more).cloned().collect();
+        let overrides: Vec<Override> = self.overrides.iter().chain(more).cloned().collect();
         let text = Text { name: self.source.clone(), bytes: Vec::new(), folder: self.folder.clone() };
-        load_tree((*self.document).clone(), self.sources.clone(), overrides, Problems::new(), &text, &options)
+        // The variant was found when the file was loaded, or is one of its own names: it needs no place.
+        let asked = options.variant.as_ref().map(|_| settings::Span::NOWHERE);
+        let (document, sources) = ((*self.document).clone(), self.sources.clone());
+        load_tree(document, sources, &overrides, asked, Problems::new(), &text, &options)
     }
 
     /// The scenario with every default filled in, as YAML.
     pub fn resolved(&self) -> String {
-        to_yaml(&self.scenario.write()).unwrap_or_default()
+        let mut node = self.scenario.write();
+        fold_clusters(&mut node);
+        to_yaml(&node).unwrap_or_default()
     }
 }

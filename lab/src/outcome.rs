@@ -49,7 +49,7 @@ impl Session {
                 hash: self.loaded.hash.clone(),
                 seed: self.seed,
                 variant: self.loaded.options.variant.clone(),
-                overrides: self.loaded.options.overrides.clone(),
+                overrides: self.loaded.options.all_overrides(),
             },
             run: RunInfo {
                 duration_s: if info.run.until.is_some() {
@@ -69,9 +69,11 @@ impl Session {
             links: self.link_results(span),
             series: (*self.series).clone(),
             faults: (*self.faults).clone(),
+            objectives: Vec::new(),
             warnings: Vec::new(),
             replications: None,
         };
+        result.objectives = crate::objectives::evaluate(info, &result);
         result.warnings = warnings(&result);
         result
     }

@@ -38,6 +38,9 @@ pub struct RunResult {
     pub series: Series,
     /// The faults that struck.
     pub faults: Vec<FaultWindow>,
+    /// What must hold, and whether it does; in the order of the scenario.
+    #[serde(default)]
+    pub objectives: Vec<ObjectiveResult>,
     /// What a reader must know before trusting a figure.
     pub warnings: Vec<String>,
     /// How sure the figures are, where there was more than one run; the rest is then that of replication 0.
@@ -262,6 +265,39 @@ pub struct FaultWindow {
     pub what: String,
     /// What it strikes: names of components, workloads or `FROM.LINK` links.
     pub targets: Vec<String>,
+}
+
+/// What an objective asks of its metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// At most the bound.
+    #[default]
+    Below,
+    /// At least the bound.
+    Above,
+    /// Back to what it was before a fault, at most `bound` seconds after the fault's end.
+    Recovers,
+}
+
+/// Whether an objective holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ObjectiveResult {
+    /// Its name; what it demands, in words, where it has none.
+    pub name: String,
+    /// The metric's path.
+    pub metric: String,
+    /// What is asked of it.
+    pub demand: Demand,
+    /// The metric; for `recovers`, how long after the fault's end it was back, s. `None` where it cannot be known or it
+    /// never was back: then the objective does not hold.
+    pub value: Option<f64>,
+    /// What it is held against, in the same unit.
+    pub bound: f64,
+    /// What both are measured in: `s`, `/s`, or nothing for shares, counts and factors.
+    pub unit: String,
+    /// Whether it holds.
+    pub holds: bool,
 }
 
 /// What calls what; fixed for a run.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use settings::book::{Body, FieldShape, FieldsShape};
 use settings::{
     Book, Cores, Duration, DurationDist, Fraction, Map, Money, Name, Node, Reader, Setting, Shape, Spanned, Value,
 };
@@ -134,7 +135,27 @@ impl Setting for ComponentEntry {
     }
 
     fn describe(book: &mut Book) -> Shape {
-        ComponentSettings::describe(book)
+        let doc = "A component: what its kind says, and what every kind can have.";
+        book.define("models::scenario::ComponentEntry", doc, |book| {
+            let field = |key, doc, shape, required, flattened| FieldShape {
+                key,
+                doc,
+                shape,
+                required,
+                default: None,
+                range: None,
+                live: false,
+                example: None,
+                flattened,
+            };
+            let random = RandomFailures::describe(book);
+            let kinds = ComponentSettings::describe(book);
+            let fields = vec![
+                field("random", "It breaks and is repaired for ever.", random, false, false),
+                field("settings", "Its kind, and what that kind can be told.", kinds, true, true),
+            ];
+            Body::Fields(FieldsShape { fields, shorthand: None })
+        })
     }
 
     fn write(&self) -> Node {
@@ -153,12 +174,13 @@ pub struct ObjectiveSettings {
     pub name: Option<Name>,
     /// The figure.
     pub metric: Spanned<String>,
-    /// It must be below this.
+    /// It must be at most this, in the metric's own unit: `300ms`, `1200/s`, `5%`, `10k`.
     pub below: Option<Spanned<String>>,
-    /// It must be above this.
+    /// It must be at least this.
     pub above: Option<Spanned<String>>,
-    /// Only between these instants.
-    pub during: Option<Vec<settings::SignedDuration>>,
+    /// Only between these instants: rates and averages are taken over the windows within, a percentile must keep the
+    /// bound in every one of them.
+    pub during: Option<(settings::SignedDuration, settings::SignedDuration)>,
     /// It must come back after a fault.
     pub recovers: Option<RecoversSettings>,
 }

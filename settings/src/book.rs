@@ -69,6 +69,8 @@ pub enum Shape {
     Named(String),
     /// Anything: it is checked elsewhere.
     Anything,
+    /// A key that the language has and this version refuses.
+    NotYet,
 }
 
 /// A named definition.
@@ -209,6 +211,16 @@ impl Book {
         self.define(name, doc, |_| Body::Choice(ChoiceShape { variants, bare: None, tag: Some(tag) }))
     }
 
+    /// Adds a setting to a definition that is a map of settings, unless it has one of that key: for keys that are worked
+    /// in before the settings are read.
+    pub fn add_field(&mut self, name: &str, field: FieldShape) {
+        if let Some(Definition { body: Body::Fields(fields), .. }) = self.definitions.get_mut(name)
+            && fields.fields.iter().all(|known| known.key != field.key)
+        {
+            fields.fields.push(field);
+        }
+    }
+
     /// A definition by its full name.
     pub fn definition(&self, name: &str) -> Option<&Definition> {
         self.definitions.get(name)
@@ -285,7 +297,7 @@ impl Book {
             return if live { Live::Yes } else { Live::No };
         };
         match shape {
-            Shape::Scalar(_) => Live::Unknown,
+            Shape::Scalar(_) | Shape::NotYet => Live::Unknown,
             Shape::Anything => {
                 if live {
                     Live::Yes

@@ -17,7 +17,7 @@ fn along(book: &Book, shape: &Shape, node: &mut Node, path: &[String]) {
         return;
     };
     match shape {
-        Shape::Scalar(_) | Shape::Anything => {}
+        Shape::Scalar(_) | Shape::Anything | Shape::NotYet => {}
         Shape::List(member) | Shape::Pair(member) => {
             if let Some(child) = child(node, segment) {
                 along(book, member, child, rest);

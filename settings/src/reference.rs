@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::bind::range_in_words;
-use crate::book::{Body, Book, ChoiceShape, Content, FieldShape, FieldsShape, Shape};
+use crate::book::{Body, Book, ChoiceShape, Content, FieldShape, FieldsShape, Shape, VariantShape};
 
 /// How much a page tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub enum Extent {
     Own,
     /// The definition and all that can be written inside it.
     Whole,
+}
+
+/// What a page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// The manual.
+    Markdown,
+    /// The terminal.
+    Text,
 }
 
 /// How a page is written.
@@ -31,6 +40,55 @@ pub fn markdown(book: &Book, name: &str, heading: &str, extent: Extent) -> Strin
 /// The reference page of a definition in plain text, no line wider than 100 characters.
 pub fn text(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
     Page { book, format: Format::Text, text: String::new() }.write(name, heading, extent)
+}
+
+/// The page of one word of a choice: what it is and what stands behind it.
+pub fn word(book: &Book, variant: &VariantShape, style: Style, extent: Extent) -> String {
+    let format = match style {
+        Style::Markdown => Format::Markdown,
+        Style::Text => Format::Text,
+    };
+    let mut page = Page { book, format, text: String::new() };
+    page.heading(variant.word, 1);
+    page.paragraph(variant.doc);
+    let mut inner = Vec::new();
+    match &variant.content {
+        Content::Nothing => page.paragraph("It takes no settings."),
+        Content::Value(Shape::Named(name)) => {
+            page.body(name);
+            inner = reachable(book, name);
+        }
+        Content::Value(shape) => {
+            let value = page.shape(shape);
+            page.paragraph(&format!("Its value: {value}."));
+            let mut names = Vec::new();
+            names_in(shape, &mut names);
+            inner = with_reachable(book, names);
+        }
+        Content::Fields(fields) => {
+            page.fields(fields);
+            let mut names = Vec::new();
+            names_in_fields(fields, &mut names);
+            inner = with_reachable(book, names);
+        }
+    }
+    if extent == Extent::Whole {
+        page.inner(inner);
+    }
+    page.finish()
+}
+
+fn with_reachable(book: &Book, names: Vec<String>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for name in names {
+        let below = reachable(book, &name);
+        for one in std::iter::once(name).chain(below) {
+            if !all.contains(&one) && is_told(book, &one) {
+                all.push(one);
+            }
+        }
+    }
+    all
 }
 
 /// A definition's name as a heading: `PoolSettings` as "Pool", `service::Settings` as "Service".
@@ -74,11 +132,20 @@ impl Page<'_> {
     fn write(mut self, name: &str, heading_text: &str, extent: Extent) -> String {
         self.definition(name, heading_text, 1);
         if extent == Extent::Whole {
-            for inner in reachable(self.book, name) {
-                let inner_heading = heading(self.book, &inner);
-                self.definition(&inner, &inner_heading, 2);
-            }
+            self.inner(reachable(self.book, name));
         }
+        self.finish()
+    }
+
+    /// The definitions that can be written inside.
+    fn inner(&mut self, names: Vec<String>) {
+        for name in names {
+            let heading = heading(self.book, &name);
+            self.definition(&name, &heading, 2);
+        }
+    }
+
+    fn finish(mut self) -> String {
         self.text.truncate(self.text.trim_end().len());
         self.text.push('\n');
         self.text
@@ -90,10 +157,15 @@ impl Page<'_> {
         };
         self.heading(heading, level);
         self.paragraph(&definition.doc);
-        match &definition.body {
-            Body::Pending => {}
-            Body::Fields(fields) => self.fields(fields),
-            Body::Choice(choice) => self.choice(choice),
+        self.body(name);
+    }
+
+    /// What may be written, without what it is.
+    fn body(&mut self, name: &str) {
+        match self.book.definition(name).map(|definition| &definition.body) {
+            Some(Body::Fields(fields)) => self.fields(fields),
+            Some(Body::Choice(choice)) => self.choice(choice),
+            _ => {}
         }
     }
 
@@ -189,6 +261,7 @@ impl Page<'_> {
         }
         let default = match &field.default {
             Some(default) => format!("`{default}`"),
+            None if field.shape == Shape::NotYet => String::new(),
             None if field.required => "required".to_string(),
             None => "none".to_string(),
         };
@@ -265,6 +338,7 @@ impl Page<'_> {
             Shape::AnyOf(shapes) => shapes.iter().map(|shape| self.shape(shape)).collect::<Vec<_>>().join(" or "),
             Shape::Named(name) => self.named(name),
             Shape::Anything => "anything".to_string(),
+            Shape::NotYet => "not there yet".to_string(),
         }
     }
 
@@ -338,11 +412,15 @@ fn reachable(book: &Book, name: &str) -> Vec<String> {
             }
         }
     }
-    let told = |name: &String| match book.definition(name).map(|definition| &definition.body) {
+    order.into_iter().skip(1).filter(|name| is_told(book, name)).collect()
+}
+
+/// Whether a definition has a part of a page: one that a table names in full needs none.
+fn is_told(book: &Book, name: &str) -> bool {
+    match book.definition(name).map(|definition| &definition.body) {
         Some(Body::Choice(choice)) => !is_plain(choice),
         _ => true,
-    };
-    order.into_iter().skip(1).filter(told).collect()
+    }
 }
 
 fn names_in_fields(shape: &FieldsShape, names: &mut Vec<String>) {
@@ -357,7 +435,7 @@ fn names_in(shape: &Shape, names: &mut Vec<String>) {
         }
         Shape::Map(_, inner) => names_in(inner, names),
         Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| names_in(shape, names)),
-        Shape::Scalar(_) | Shape::Anything => {}
+        Shape::Scalar(_) | Shape::Anything | Shape::NotYet => {}
     }
 }
 

@@ -101,6 +101,8 @@ fn shape_schema(book: &Book, shape: &Shape) -> Json {
         Shape::AnyOf(shapes) => any_of(shapes.iter().map(|shape| shape_schema(book, shape)).collect()),
         Shape::Named(name) => reference(&definition_name(book, name)),
         Shape::Anything => json!({}),
+        // Allowed nowhere; maps and choices leave such keys out, so that editors do not offer them.
+        Shape::NotYet => json!({ "not": {} }),
     }
 }
 
@@ -176,7 +178,7 @@ impl Keys {
     }
 
     fn add(&mut self, book: &Book, shape: &FieldsShape, required: bool) {
-        for field in &shape.fields {
+        for field in shape.fields.iter().filter(|field| field.shape != Shape::NotYet) {
             if field.flattened {
                 self.add_part(book, field, required);
                 continue;
@@ -206,7 +208,7 @@ impl Keys {
     /// The words of a choice as keys: exactly one of them, or at most one where the choice has a default.
     fn add_choice(&mut self, book: &Book, choice: &ChoiceShape, required: bool) {
         let mut one_of: Vec<Json> = Vec::new();
-        for variant in &choice.variants {
+        for variant in present(choice) {
             self.properties.insert(variant.word.to_string(), variant_schema(book, variant));
             one_of.push(json!({ "required": [variant.word] }));
             if variant.alone {
@@ -222,12 +224,13 @@ impl Keys {
 
     /// The tag, and for each of its words the keys that stand beside it.
     fn add_tagged(&mut self, book: &Book, choice: &ChoiceShape, tag: &'static str) {
-        self.properties.insert(tag.to_string(), words_schema(&choice.variants));
+        let variants: Vec<VariantShape> = present(choice).cloned().collect();
+        self.properties.insert(tag.to_string(), words_schema(&variants));
         self.required.push(json!(tag));
         self.others_required = true;
         self.open = true;
         let common = self.properties.clone();
-        for variant in &choice.variants {
+        for variant in &variants {
             let mut beside = Keys { properties: common.clone(), ..Keys::default() };
             match &variant.content {
                 Content::Nothing => {}
@@ -284,6 +287,11 @@ fn fields_schema(book: &Book, shape: &FieldsShape) -> Json {
     any_of(forms)
 }
 
+/// The words of a choice that this version has.
+fn present(choice: &ChoiceShape) -> impl Iterator<Item = &VariantShape> {
+    choice.variants.iter().filter(|variant| variant.content != Content::Value(Shape::NotYet))
+}
+
 fn words_schema(variants: &[VariantShape]) -> Json {
     let words: Vec<&str> = variants.iter().map(|variant| variant.word).collect();
     let docs: Vec<&str> = variants.iter().map(|variant| variant.doc).collect();
@@ -316,7 +324,7 @@ fn choice_schema(book: &Book, choice: &ChoiceShape) -> Json {
         forms.push(words_schema(&alone));
     }
     let mut properties = Map::new();
-    for variant in &choice.variants {
+    for variant in present(choice) {
         properties.insert(variant.word.to_string(), variant_schema(book, variant));
     }
     forms.push(json!({
@@ -385,6 +393,6 @@ fn collect_scalars(shape: &Shape, found: &mut Vec<&'static ScalarShape>) {
         }
         Shape::Map(_, inner) => collect_scalars(inner, found),
         Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| collect_scalars(shape, found)),
-        Shape::Named(_) | Shape::Anything => {}
+        Shape::Named(_) | Shape::Anything | Shape::NotYet => {}
     }
 }

@@ -8,9 +8,13 @@ use crate::input::Failure;
 
 mod check;
 mod compare;
+mod completions;
 mod find;
+mod kinds;
+mod man;
 mod run;
 mod scenarios;
+mod schema;
 mod sweep;
 mod watch;
 
@@ -24,6 +28,10 @@ pub(crate) enum Command {
     Find(find::Find),
     Scenarios(scenarios::Scenarios),
     Watch(watch::Watch),
+    Kinds(kinds::Kinds),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Default for Command {
@@ -42,6 +50,10 @@ impl Command {
             Command::Find(find) => find.execute(),
             Command::Scenarios(scenarios) => scenarios.execute(),
             Command::Watch(watch) => watch.execute(),
+            Command::Kinds(kinds) => kinds.execute(),
+            Command::Schema(schema) => schema.execute(),
+            Command::Completions(completions) => completions.execute(),
+            Command::Man(man) => man.execute(),
         }
     }
 }

@@ -40,6 +40,9 @@ pub(crate) struct Run {
     replications: Option<u32>,
     #[command(flatten)]
     work: Work,
+    /// End with exit code 1 if an objective does not hold, and say which.
+    #[arg(long)]
+    check: bool,
 }
 
 impl Run {
@@ -92,6 +95,9 @@ impl Run {
                 (result.run.duration_s + result.run.warmup_s) / wall.max(1e-9),
             );
         }
+        if self.check && !interrupted.load(Ordering::Relaxed) {
+            return Ok(self.judged(&result));
+        }
         Ok(if interrupted.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
@@ -111,7 +117,28 @@ impl Run {
         if self.format == Format::Text {
             input::print(&format!("\n{}", report::text::replications(&result)))?;
         }
+        if self.check {
+            return Ok(self.judged(&result));
+        }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Whether all objectives hold, as an exit code; those that do not are named on standard error.
+    fn judged(&self, result: &RunResult) -> ExitCode {
+        let missed: Vec<String> = result
+            .objectives
+            .iter()
+            .filter(|objective| !objective.holds)
+            .map(|objective| format!("objective missed: {}", lab::objectives::in_words(objective)))
+            .collect();
+        let mut err = std::io::stderr();
+        if result.objectives.is_empty() && !self.work.quiet {
+            let _ = writeln!(err, "the scenario has no objectives, so there is nothing to check");
+        }
+        for line in &missed {
+            let _ = writeln!(err, "{line}");
+        }
+        if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 
     fn printed(&self, result: &RunResult) -> String {

@@ -1,7 +1,13 @@
 //! Whole scenarios: from text to result.
 
+mod diagnostics;
 mod dns;
+mod guide;
 mod harness;
+mod junk;
 mod kinds;
 mod laws;
+mod objectives;
+mod reference;
+mod resolved;
 mod topology;

@@ -52,6 +52,8 @@ pub fn build(
     wire::wire(scenario, &mut directory, &mut engine, problems);
     check::check(scenario, &directory, problems);
     if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
+        // What is wrong with the faults belongs to the same list.
+        assemble::director(scenario, &directory, problems);
         return None;
     }
     changes::find_changes(scenario, changed, &mut directory);

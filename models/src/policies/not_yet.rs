@@ -8,14 +8,13 @@ pub struct NotYet;
 
 impl Setting for NotYet {
     fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
-        let problem =
-            Problem::error("not_yet", cx.introduced_at(node.span), format!("`{}` is not there yet", cx.path()))
-                .help("it belongs to the language, but this version cannot simulate it: remove it");
+        let problem = Problem::error("not_yet", cx.introduced_at(node.span), "this is not there yet")
+            .help("it belongs to the language, but this version cannot simulate it: remove it");
         cx.refuse(problem)
     }
 
     fn describe(_book: &mut Book) -> Shape {
-        Shape::Anything
+        Shape::NotYet
     }
 
     fn write(&self) -> Node {
@@ -25,12 +24,8 @@ impl Setting for NotYet {
 
 impl settings::bind::Part for NotYet {
     fn read_part(_fields: &mut settings::bind::Fields<'_>, cx: &mut Reader) -> Option<Self> {
-        let problem = Problem::error(
-            "not_yet",
-            cx.introduced_at(settings::Span::NOWHERE),
-            format!("`{}` is not there yet", cx.path()),
-        )
-        .help("it belongs to the language, but this version cannot simulate it: remove it");
+        let problem = Problem::error("not_yet", cx.introduced_at(settings::Span::NOWHERE), "this is not there yet")
+            .help("it belongs to the language, but this version cannot simulate it: remove it");
         cx.refuse(problem)
     }
 

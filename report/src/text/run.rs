@@ -21,6 +21,7 @@ pub fn run_report(result: &RunResult, options: Options) -> String {
     timeline(&mut page, result);
     components(&mut page, result);
     links(&mut page, result);
+    objectives(&mut page, result);
     warnings(&mut page, result);
     page.finish().trim_end().to_owned() + "\n"
 }
@@ -442,6 +443,18 @@ fn link_row(name: String, figures: &LinkResult, result: &RunResult) -> Vec<Span>
         pool(&|pool| Span::plain(units::or_unknown(pool.wait.p99_s, units::time))),
         Span::plain(outcome::failures_in_words(&figures.outcomes, 3)),
     ]
+}
+
+fn objectives(page: &mut Page, result: &RunResult) {
+    if result.objectives.is_empty() {
+        return;
+    }
+    section(page, "Objectives");
+    for objective in &result.objectives {
+        let (word, ink) = if objective.holds { ("holds  ", Ink::Good) } else { ("missed ", Ink::Bad) };
+        page.paragraph(Span::new(word, ink), &lab::objectives::in_words(objective), Ink::Plain);
+    }
+    page.gap();
 }
 
 fn warnings(page: &mut Page, result: &RunResult) {

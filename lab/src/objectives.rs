@@ -1,0 +1,316 @@
+//! Objectives: what must hold, and whether it does.
+//!
+//! `below` and `above` hold the metric of the whole run against a bound in the metric's own unit. With `during`, rates
+//! and averages are taken over the windows that lie within, and a percentile must keep the bound in every one of them
+//! (then the percentile of them all keeps it too). `recovers` looks for the first instant after a fault's end from which
+//! on the metric is back, window by window, for `hold`: at least `to` of its mean before the fault, or, for a time, at
+//! most that mean divided by `to`.
+
+use std::sync::Arc;
+
+use models::scenario::{ObjectiveSettings, RecoversSettings, Scenario};
+use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Spanned};
+use sim_core::time::SECOND;
+
+use crate::load::Loaded;
+use crate::metrics::{self, Unit};
+use crate::result::{Demand, ObjectiveResult, RunResult};
+use crate::session::Session;
+
+/// Whether a scenario names metrics that must be looked up before it is run.
+pub(crate) fn names_metrics(scenario: &Scenario) -> bool {
+    !scenario.objectives.is_empty() || scenario.run.precision.is_some() || scenario.sweep.is_some()
+}
+
+/// Checks everything that names a metric: what is measured is known from a run that has not begun.
+pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
+    let scenario = loaded.scenario.clone();
+    let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).result();
+    let known = |metric: &Spanned<String>, problems: &mut Problems| {
+        let found = metrics::unit(&result, &metric.value);
+        if let Err(unknown) = &found {
+            let help = unknown.nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"));
+            let message = format!("no metric is called `{}`", unknown.path);
+            let problem = Problem::error("unknown_metric", metric.span, message).path(metric.path.clone());
+            let elsewhere = "the user guide lists the metrics; `run --format json` shows those of this scenario";
+            problems.push(problem.help(elsewhere).help_if(help));
+        }
+        found.ok()
+    };
+    for (number, objective) in scenario.objectives.iter().enumerate() {
+        let unit = known(&objective.metric, problems);
+        check_one(&scenario, &result, objective, number, unit, problems);
+    }
+    if let Some(precision) = &scenario.run.precision {
+        known(&precision.metric, problems);
+    }
+    if let Some(sweep) = &scenario.sweep {
+        sweep.measure.iter().for_each(|metric| drop(known(metric, problems)));
+        for chart in sweep.charts.iter().flatten() {
+            known(&chart.value, problems);
+        }
+    }
+}
+
+fn check_one(
+    scenario: &Scenario,
+    result: &RunResult,
+    objective: &ObjectiveSettings,
+    number: usize,
+    unit: Option<Unit>,
+    problems: &mut Problems,
+) {
+    let at = |key: &str| settings::Path::of(&["objectives", &number.to_string(), key]);
+    let metric = &objective.metric;
+    let demands = [objective.below.is_some(), objective.above.is_some(), objective.recovers.is_some()];
+    if demands.iter().filter(|there| **there).count() != 1 {
+        let message = "an objective needs exactly one of `below`, `above` and `recovers`";
+        problems.push(Problem::error("several_choices", metric.span, message).path(at("metric")));
+    }
+    for bound in [&objective.below, &objective.above].into_iter().flatten() {
+        if let Some(unit) = unit
+            && let Err(problem) = parse_bound(bound, unit)
+        {
+            problems.push(problem);
+        }
+    }
+    let over_time = objective.during.is_some() || objective.recovers.is_some();
+    if unit.is_some() && over_time && metrics::columns(result, &metric.value).is_empty() {
+        let names: Vec<&str> = result.series.columns.keys().map(|name| name.trim_end_matches("_s")).collect();
+        let message =
+            format!("`{}` is not kept over time, so it cannot be judged during a part of the run", metric.value);
+        let problem = Problem::error("not_over_time", metric.span, message).path(at("metric"));
+        // Those of the same workload, component or link.
+        let owner: Vec<&str> = metric.value.split('.').take(2).collect();
+        let owner = format!("{}.", owner.join("."));
+        let beside: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(&owner)).collect();
+        let beside = if beside.is_empty() { names } else { beside };
+        problems.push(problem.help(format!("kept over time: {}", settings::problem::all_of(&beside))));
+    }
+    if let Some((from, to)) = &objective.during
+        && from.0 >= to.0
+    {
+        let problem = Problem::error("out_of_range", settings::Span::NOWHERE, "`during` must begin before it ends")
+            .path(at("during"));
+        problems.push(problem);
+    }
+    if let (Some(_), Some(_)) = (&objective.during, &objective.recovers) {
+        let problem = Problem::error("no_effect", settings::Span::NOWHERE, "`during` has no effect beside `recovers`");
+        problems.push(problem.path(at("during")));
+    }
+    if let Some(recovers) = &objective.recovers {
+        check_recovers(scenario, recovers, problems);
+    }
+}
+
+fn check_recovers(scenario: &Scenario, recovers: &RecoversSettings, problems: &mut Problems) {
+    let named = |fault: &&Spanned<models::faults::FaultSettings>| {
+        fault.value.name.as_ref().is_some_and(|name| name.as_str() == recovers.from.as_str())
+    };
+    let Some(fault) = scenario.faults.iter().find(named) else {
+        let names: Vec<&str> = scenario.faults.iter().filter_map(|fault| fault.value.name.as_deref()).collect();
+        let problem = Problem::unknown_name("fault", recovers.from.as_str(), recovers.from.span, names);
+        problems.push(problem.path(recovers.from.path.clone()));
+        return;
+    };
+    if fault.value.r#for.is_none() && !fault.value.what.is_momentary() {
+        let message = format!("the fault `{}` never ends, so nothing can recover from it", recovers.from.as_str());
+        let problem = Problem::error("no_effect", recovers.from.span, message).path(recovers.from.path.clone());
+        problems.push(problem.help("give it a `for`"));
+    }
+}
+
+/// A bound in the unit of its metric.
+fn parse_bound(bound: &Spanned<String>, unit: Unit) -> Result<f64, Problem> {
+    let text = bound.value.trim();
+    let (parsed, expected) = match unit {
+        Unit::Seconds => (Duration::parse(text).map(|d| d.0 as f64 / SECOND as f64), "a time such as `300ms`"),
+        Unit::PerSecond => (Rate::parse(text).map(|rate| rate.0), "a rate such as `1200/s`"),
+        Unit::Fraction => (Fraction::parse(text).map(|share| share.0), "a share such as `95%`"),
+        Unit::Count => {
+            (number(text).or_else(|_| Count::parse(text).map(|count| count.0 as f64)), "a count such as `10k`")
+        }
+        Unit::Number => (number(text), "a number such as `1.5`"),
+    };
+    parsed.map_err(|error| {
+        let message = format!("this metric is held against {expected}: {}", error.message);
+        Problem::error("bad_value", bound.span, message).path(bound.path.clone()).help_if(error.help)
+    })
+}
+
+fn number(text: &str) -> Result<f64, settings::ValueError> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or_else(|| settings::ValueError::new(format!("`{text}` is not a number")))
+}
+
+/// What is written behind a number of this unit in a result.
+fn suffix(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Seconds => "s",
+        Unit::PerSecond => "/s",
+        Unit::Fraction | Unit::Count | Unit::Number => "",
+    }
+}
+
+/// Judges all objectives of a scenario by a result. What can no longer be judged, since the run has not come so far, does
+/// not hold.
+pub fn evaluate(scenario: &Scenario, result: &RunResult) -> Vec<ObjectiveResult> {
+    scenario.objectives.iter().filter_map(|objective| judge(objective, result)).collect()
+}
+
+fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveResult> {
+    let metric = metrics::find(result, &objective.metric.value).ok()?;
+    let name = |words: String| objective.name.as_ref().map_or(words, |name| name.as_str().to_string());
+    let path = &objective.metric.value;
+    if let Some(recovers) = &objective.recovers {
+        let bound = recovers.within.0 as f64 / SECOND as f64;
+        let value = recovery(recovers, result, path, metric.unit);
+        return Some(ObjectiveResult {
+            name: name(format!("{path} recovers from {} within {}", recovers.from.as_str(), recovers.within.format())),
+            metric: path.clone(),
+            demand: Demand::Recovers,
+            value,
+            bound,
+            unit: suffix(Unit::Seconds).to_string(),
+            holds: value.is_some_and(|value| value <= bound),
+        });
+    }
+    let (demand, written) = match (&objective.below, &objective.above) {
+        (Some(below), _) => (Demand::Below, below),
+        (_, Some(above)) => (Demand::Above, above),
+        _ => return None,
+    };
+    let bound = parse_bound(written, metric.unit).ok()?;
+    let value = match &objective.during {
+        Some((from, to)) => over_windows(result, path, metric.unit, demand, seconds(from.0), seconds(to.0)),
+        None => metric.value,
+    };
+    let holds = value.is_some_and(|value| match demand {
+        Demand::Below => value <= bound,
+        _ => value >= bound,
+    });
+    let words = if demand == Demand::Below { "below" } else { "above" };
+    Some(ObjectiveResult {
+        name: name(format!("{path} {words} {}", written.value.trim())),
+        metric: path.clone(),
+        demand,
+        value,
+        bound,
+        unit: suffix(metric.unit).to_string(),
+        holds,
+    })
+}
+
+fn seconds(ns: i64) -> f64 {
+    ns as f64 / SECOND as f64
+}
+
+/// A metric in every window: where it begins, and its value there (several columns are added up).
+fn windows(result: &RunResult, path: &str) -> Vec<(f64, Option<f64>)> {
+    let columns: Vec<&Vec<Option<f64>>> =
+        metrics::columns(result, path).iter().filter_map(|name| result.series.columns.get(name)).collect();
+    if columns.is_empty() {
+        return Vec::new();
+    }
+    let at = |row: usize| columns.iter().map(|column| column.get(row).copied().flatten()).sum::<Option<f64>>();
+    result.series.at_s.iter().enumerate().map(|(row, begins)| (*begins, at(row))).collect()
+}
+
+/// Borders of windows are multiples of their width; half a nanosecond forgives what seconds as numbers round away.
+const NEARLY: f64 = 0.5e-9;
+
+fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from: f64, to: f64) -> Option<f64> {
+    let width = result.series.window_s;
+    let within = windows(result, path)
+        .into_iter()
+        .filter(|(begins, _)| *begins >= from - NEARLY && begins + width <= to + NEARLY);
+    let values: Vec<f64> = within.filter_map(|(_, value)| value).collect();
+    if values.is_empty() {
+        return None;
+    }
+    match (unit, demand) {
+        (Unit::Seconds, Demand::Below) => values.into_iter().reduce(f64::max),
+        (Unit::Seconds, _) => values.into_iter().reduce(f64::min),
+        _ => Some(values.iter().sum::<f64>() / values.len() as f64),
+    }
+}
+
+/// How long after a fault's end a metric is back, s; `None` if it never is, or not long enough before the end.
+fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: Unit) -> Option<f64> {
+    let fault = result.faults.iter().find(|fault| fault.name.as_deref() == Some(recovers.from.as_str()))?;
+    let end = fault.until_s?;
+    let ended_before = result.faults.iter().filter_map(|other| other.until_s).filter(|until| *until <= fault.at_s);
+    let calm_from = ended_before.fold(0.0, f64::max);
+    let width = result.series.window_s;
+    let windows = windows(result, path);
+    let before: Vec<f64> = windows
+        .iter()
+        .filter(|(begins, _)| *begins >= calm_from - NEARLY && begins + width <= fault.at_s + NEARLY)
+        .filter_map(|(_, value)| *value)
+        .collect();
+    if before.is_empty() {
+        return None;
+    }
+    let mean = before.iter().sum::<f64>() / before.len() as f64;
+    let is_back = |value: Option<f64>| match unit {
+        Unit::Seconds => value.is_some_and(|value| value * recovers.to.0 <= mean),
+        _ => value.is_some_and(|value| value >= mean * recovers.to.0),
+    };
+    let hold = recovers.hold.0 as f64 / SECOND as f64;
+    let after: Vec<&(f64, Option<f64>)> = windows.iter().filter(|(begins, _)| *begins >= end - NEARLY).collect();
+    let mut since = None;
+    for (begins, value) in after {
+        if !is_back(*value) {
+            since = None;
+            continue;
+        }
+        let first = *since.get_or_insert(*begins);
+        if begins + width - first >= hold - NEARLY {
+            return Some((first - end).max(0.0));
+        }
+    }
+    None
+}
+
+/// One objective in a sentence: `p99: 412 ms is 112 ms above its bound of 300 ms`.
+pub fn in_words(objective: &ObjectiveResult) -> String {
+    let quantity = |value: f64| format!("{}{}", rounded(value), spaced(&objective.unit));
+    let bound = quantity(objective.bound);
+    let what = &objective.name;
+    match (objective.demand, objective.value) {
+        (Demand::Recovers, None) => format!("{what}: it did not recover (bound {bound} after the fault)"),
+        (Demand::Recovers, Some(value)) => {
+            let late = if objective.holds {
+                String::new()
+            } else {
+                format!(", {} too late", quantity(value - objective.bound))
+            };
+            format!("{what}: recovered {} after the fault (bound {bound}){late}", quantity(value))
+        }
+        (_, None) => format!("{what}: it cannot be known in this run (bound {bound})"),
+        (_, Some(value)) if objective.holds => format!("{what}: {} (bound {bound})", quantity(value)),
+        (demand, Some(value)) => {
+            let (missed, side) = if demand == Demand::Below {
+                (value - objective.bound, "above")
+            } else {
+                (objective.bound - value, "below")
+            };
+            format!("{what}: {} is {} {side} its bound of {bound}", quantity(value), quantity(missed))
+        }
+    }
+}
+
+fn spaced(unit: &str) -> String {
+    if unit == "s" { " s".to_string() } else { unit.to_string() }
+}
+
+/// Four significant digits, without zeros at the end.
+fn rounded(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_string();
+    }
+    let magnitude = libm::floor(libm::log10(value.abs())) as i32;
+    let decimals = (3 - magnitude).clamp(0, 9) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}

@@ -1,0 +1,64 @@
+//! Objectives against runs whose figures are known without running them.
+
+use std::sync::Arc;
+
+use lab::objectives::in_words;
+use lab::result::{Demand, ObjectiveResult};
+use lab::{Options, Session, Text, load};
+
+/// A constant 10 requests a second, each answered after exactly 100 ms; refused altogether from 10 s to 15 s.
+fn judged(objectives: &str) -> Vec<ObjectiveResult> {
+    let yaml = format!(
+        "version: 1\nrun: {{duration: 40s}}\nworkloads:\n  users: {{arrivals: {{constant: 10/s}}, call: api}}\n\
+         components:\n  api: {{kind: service, runtime: unlimited, handlers: {{default: [wait: 100ms]}}}}\n\
+         faults:\n  - {{name: outage, at: 10s, for: 5s, errors: {{component: api, fraction: 100%}}}}\n\
+         objectives:\n{objectives}\n"
+    );
+    let text = Text { name: "test.yaml".into(), bytes: yaml.into_bytes(), folder: None };
+    let loaded = load(&text, &Options::default()).unwrap_or_else(|r| panic!("{:?}", r.problems));
+    let mut session = Session::new(Arc::new(loaded), 1, None);
+    session.run_to_end().expect("it runs");
+    session.result().objectives
+}
+
+#[test]
+fn a_bound_is_held_against_the_metric_in_its_unit() {
+    let judged = judged(
+        "  - {metric: workloads.users.latency.p99, below: 101ms}\n\
+         \x20 - {name: too-fast, metric: workloads.users.latency.p99, below: 90ms}\n\
+         \x20 - {metric: workloads.users.outcomes.error, below: 0}\n\
+         \x20 - {metric: goodput, above: 8/s}",
+    );
+    let holds: Vec<bool> = judged.iter().map(|objective| objective.holds).collect();
+    assert_eq!(holds, [true, false, false, true]);
+    assert_eq!((judged[1].name.as_str(), judged[1].demand, judged[1].bound), ("too-fast", Demand::Below, 0.09));
+    assert_eq!(in_words(&judged[1]), "too-fast: 0.1 s is 0.01 s above its bound of 0.09 s");
+    // 5 s × 10/s were refused.
+    assert_eq!(judged[2].value, Some(50.0));
+}
+
+#[test]
+fn during_looks_at_the_windows_within() {
+    let judged = judged(
+        "  - {metric: goodput, above: 9.9/s, during: [2s, 9s]}\n\
+         \x20 - {metric: goodput, below: 0/s, during: [11s, 15s]}\n\
+         \x20 - {metric: goodput, above: 9.9/s, during: [2s, 20s]}\n\
+         \x20 - {metric: goodput, above: 1/s, during: [50s, 60s]}",
+    );
+    let holds: Vec<bool> = judged.iter().map(|objective| objective.holds).collect();
+    assert_eq!(holds, [true, true, false, false]);
+    assert_eq!(judged[3].value, None);
+}
+
+#[test]
+fn recovery_is_timed_from_the_end_of_the_fault() {
+    let judged = judged(
+        "  - {metric: goodput, recovers: {from: outage, within: 2s}}\n\
+         \x20 - {metric: goodput, recovers: {from: outage, within: 20s, hold: 30s}}",
+    );
+    assert!(judged[0].holds, "{judged:?}");
+    // In the first window after the fault the first answer is 100 ms late, so 9 of 10 arrive.
+    assert!(judged[0].value.is_some_and(|value| value <= 1.0), "{judged:?}");
+    // Only 25 s are left, in which nothing can hold for 30 s.
+    assert_eq!((judged[1].value, judged[1].holds), (None, false));
+}
