@@ -89,7 +89,8 @@ impl Quantity {
             Kind::Number => format!("{value}"),
             Kind::Percent => format!("{}%", rounded(self.value * 100.0)),
             Kind::Duration => Duration((value * 1e9).round().max(0.0) as u64).format(),
-            Kind::Rate => Rate(value).format(),
+            // Made rates are compared with each other, which takes one unit.
+            Kind::Rate => format!("{value}/s"),
             Kind::Size => Size(value.round().max(0.0) as u64).format(),
             Kind::Bandwidth => Bandwidth(value.round().max(0.0) as u64).format(),
             Kind::Money => Money(value).format(),
