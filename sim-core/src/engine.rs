@@ -476,7 +476,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 if !self.core.calls.is_open(call) {
                     return Ok(());
                 }
-                let answer = unpack(self.core.calls.at(call.index).key);
+                let answer = Answer::from_bits(self.core.calls.at(call.index).key);
                 self.arrive_back(call, answer)
             }
             Kind::Cancel => {
@@ -601,7 +601,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
         if let Some(after) = path.reset_after() {
             let place = self.core.nodes[frame.node as usize].group.0;
             let answer = Answer::new(Outcome::Reset, place);
-            self.core.calls.at_mut(call.index).key = pack(answer);
+            self.core.calls.at_mut(call.index).key = answer.to_bits();
             self.core.calls.at_mut(call.index).flags |= REPLYING;
             let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
             self.core.calendar.set(self.core.now + after, Class::First, event);
@@ -666,7 +666,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                     self.core.calendar.set(self.core.now + delay, Class::First, event);
                 }
                 let frame = self.core.calls.at_mut(call.index);
-                frame.key = pack(answer);
+                frame.key = answer.to_bits();
                 frame.flags |= REPLYING;
                 return Next::Wait;
             }
@@ -685,7 +685,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: caller, data: call.to_bits() };
                 condition.stash(Stashed::Event(pack_event(event)));
                 let frame = self.core.calls.at_mut(call.index);
-                frame.key = pack(answer);
+                frame.key = answer.to_bits();
                 frame.flags |= REPLYING;
                 return Next::Wait;
             }
@@ -782,21 +782,5 @@ impl<C: Component, T: Trace> Engine<C, T> {
     /// Bytes of the tables that grow with what is under way.
     pub fn bytes_in_flight(&self) -> usize {
         self.core.calls.bytes() + self.core.calendar.bytes()
-    }
-}
-
-fn pack(answer: Answer) -> u64 {
-    answer.outcome as u64
-        | (answer.cause as u64) << 8
-        | (answer.place as u64) << 16
-        | (answer.retry_after_us as u64) << 32
-}
-
-fn unpack(bits: u64) -> Answer {
-    Answer {
-        outcome: Outcome::ALL[(bits & 0xff) as usize],
-        cause: Outcome::ALL[(bits >> 8 & 0xff) as usize],
-        place: (bits >> 16) as u16,
-        retry_after_us: (bits >> 32) as u32,
     }
 }

@@ -99,6 +99,21 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// It as one number, to travel in the frame of its call.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.outcome as u64 | (self.cause as u64) << 8 | (self.place as u64) << 16 | (self.retry_after_us as u64) << 32
+    }
+
+    /// The reverse of [`Answer::to_bits`].
+    pub(crate) fn from_bits(bits: u64) -> Answer {
+        Answer {
+            outcome: Outcome::ALL[(bits & 0xff) as usize],
+            cause: Outcome::ALL[(bits >> 8 & 0xff) as usize],
+            place: (bits >> 16) as u16,
+            retry_after_us: (bits >> 32) as u32,
+        }
+    }
+
     /// An answer that has its cause in `place`.
     pub fn new(outcome: Outcome, place: u16) -> Answer {
         Answer { outcome, cause: outcome, place, retry_after_us: 0 }

@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod dns;
+mod examples;
 mod guide;
 mod harness;
 mod junk;
@@ -10,4 +11,5 @@ mod laws;
 mod objectives;
 mod reference;
 mod resolved;
+mod theory;
 mod topology;
