@@ -45,7 +45,9 @@ pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
         known(&precision.metric, problems);
     }
     if let Some(sweep) = &scenario.sweep {
-        sweep.measure.iter().for_each(|metric| drop(known(metric, problems)));
+        sweep.measure.iter().for_each(|metric| {
+            known(metric, problems);
+        });
         for chart in sweep.charts.iter().flatten() {
             known(&chart.value, problems);
         }

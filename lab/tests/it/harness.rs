@@ -32,11 +32,6 @@ pub(crate) fn run_loaded(loaded: &Arc<Loaded>, seed: u64) -> RunResult {
     session.result()
 }
 
-/// Reads and runs a scenario.
-pub(crate) fn run(yaml: &str, seed: u64) -> RunResult {
-    run_loaded(&load(yaml), seed)
-}
-
 /// Everything that a result says, to compare every byte.
 pub(crate) fn bytes(result: &RunResult) -> String {
     serde_json::to_string(result).expect("a result can be written")
