@@ -31,7 +31,7 @@ pub(crate) fn latency(histogram: &Histogram) -> Latency {
 impl Session {
     /// Seconds since the end of the warm-up.
     fn measured_s(&self) -> f64 {
-        seconds((self.engine().now() - self.zero) as f64).max(0.0)
+        seconds(self.engine().now().saturating_sub(self.zero) as f64)
     }
 
     /// What is known at this instant, as the result of a run; `run.finished` says whether it is the end.

@@ -62,3 +62,23 @@ fn recovery_is_timed_from_the_end_of_the_fault() {
     // Only 25 s are left, in which nothing can hold for 30 s.
     assert_eq!((judged[1].value, judged[1].holds), (None, false));
 }
+
+#[test]
+fn metrics_are_known_before_the_warm_up_begins() {
+    let text = "\
+version: 1
+run: {duration: 10s, warmup: 5s}
+workloads:
+  users: {arrivals: {constant: 10/s}, call: db}
+components:
+  db: {kind: database, operations: {default: 10ms}}
+objectives:
+  - {metric: goodput, above: 9/s}
+";
+    let text = Text { name: "warm.yaml".into(), bytes: text.into(), folder: None };
+    let loaded = load(&text, &Options::default()).expect("a scenario with a warm-up can have objectives");
+    let seed = loaded.scenario.seed;
+    let mut session = Session::new(Arc::new(loaded), seed, None);
+    session.run_to_end().expect("it ends");
+    assert!(session.result().objectives[0].holds);
+}
