@@ -252,7 +252,7 @@ fn with_example(page: &str, example: &str, style: Style) -> String {
 pub fn pages() -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = Vec::new();
     let mut index = String::from(
-        "# Reference\n\nMade from the program's own description of its settings by `cargo test -p lab --test it`; \
+        "# Reference\n\nMade from the program's own description of its settings by `cargo test -p brownout-lab --test it`; \
          the same pages are shown by `brownout kinds NAME`.\n",
     );
     let topics = topics();

@@ -1,7 +1,7 @@
 //! What users see when a scenario is wrong: each case against an expected text.
 //!
 //! A case is a file `diagnostics/NAME.yaml` with what is shown for it in `NAME.txt`. After a change of a message,
-//! `UPDATE_EXPECTED=1 cargo test -p lab --test it diagnostics` writes the texts anew; read the difference.
+//! `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it diagnostics` writes the texts anew; read the difference.
 
 use std::fs;
 use std::path::{Path, PathBuf};

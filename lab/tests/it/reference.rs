@@ -1,6 +1,6 @@
 //! The schema and the reference pages in the repository are those that this program makes.
 //!
-//! `UPDATE_EXPECTED=1 cargo test -p lab --test it reference` writes them anew.
+//! `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it reference` writes them anew.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,7 +38,10 @@ fn the_reference_pages_are_current() {
         .filter(|(name, page)| expect(&folder.join(name), page).is_err())
         .map(|(n, _)| n.as_str())
         .collect();
-    assert!(stale.is_empty(), "stale: {stale:?}; run `UPDATE_EXPECTED=1 cargo test -p lab --test it reference`");
+    assert!(
+        stale.is_empty(),
+        "stale: {stale:?}; run `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it reference`"
+    );
 }
 
 #[test]
