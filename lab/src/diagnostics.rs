@@ -32,7 +32,8 @@ pub fn render(problems: &[Problem], sources: &Sources, style: Style) -> String {
         text.push_str("\n\n");
     }
     text.push_str(&summary(problems));
-    text
+    // The renderer takes care of the other control characters; some terminals obey these too.
+    text.replace(|c| ('\u{80}'..='\u{9F}').contains(&c), "\u{FFFD}")
 }
 
 /// "2 errors and 1 warning", with a line end; nothing for no problems.
@@ -80,7 +81,7 @@ fn snippet<'a>(problem: &Problem, sources: &'a Sources) -> Option<Snippet<'a, an
     let label = problem.expected.as_deref().filter(|expected| !repeats(&problem.message, expected));
     let annotation = AnnotationKind::Primary.span(marked).label(label.map(normalize_untrusted_str));
     let text = &source.text[shown];
-    Some(Snippet::source(text).path(source.name.as_str()).line_start(line).annotation(annotation))
+    Some(Snippet::source(text).path(normalize_untrusted_str(&source.name)).line_start(line).annotation(annotation))
 }
 
 fn repeats(message: &str, expected: &str) -> bool {

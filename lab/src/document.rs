@@ -587,18 +587,23 @@ fn yaml_value(node: &Node) -> serde_yaml::Value {
     match &node.value {
         Value::Null => Yaml::Null,
         Value::Scalar { text, plain: false } => Yaml::String(text.clone()),
-        Value::Scalar { text, plain: true } => match (text.as_str(), text.parse::<u64>(), text.parse::<f64>()) {
-            ("true", ..) => Yaml::Bool(true),
-            ("false", ..) => Yaml::Bool(false),
-            (_, Ok(number), _) if number.to_string() == *text => Yaml::Number(number.into()),
-            (_, Err(_), Ok(number)) if number.to_string() == *text && number.is_finite() => Yaml::Number(number.into()),
-            _ => Yaml::String(text.clone()),
+        Value::Scalar { text, plain: true } => match text.as_str() {
+            "true" => Yaml::Bool(true),
+            "false" => Yaml::Bool(false),
+            _ => written_number(text).map_or_else(|| Yaml::String(text.clone()), Yaml::Number),
         },
         Value::List(members) => Yaml::Sequence(members.iter().map(yaml_value).collect()),
         Value::Map(entries) => Yaml::Mapping(
             entries.iter().map(|entry| (Yaml::String(entry.key.clone()), yaml_value(&entry.value))).collect(),
         ),
     }
+}
+
+/// The number that is written exactly so. Another spelling of a number stays text, so that it is read back as it was.
+fn written_number(text: &str) -> Option<serde_yaml::Number> {
+    let whole = text.parse::<u64>().map(Into::into).or_else(|_| text.parse::<i64>().map(Into::into));
+    let number: serde_yaml::Number = whole.or_else(|_| text.parse::<f64>().map(Into::into)).ok()?;
+    (number.is_finite() && number.to_string() == text).then_some(number)
 }
 
 /// The span that ends later.

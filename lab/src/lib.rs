@@ -24,6 +24,7 @@ pub mod result;
 pub mod session;
 pub mod statistics;
 pub mod sweep;
+pub mod table;
 pub mod theory;
 
 pub use load::{Loaded, Options, Refused, Text, load};

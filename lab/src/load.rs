@@ -3,7 +3,7 @@
 //! Text → document → (variant, overrides, clusters, policies worked in) → settings → checked as a whole by building it
 //! once. All problems come together, in file order.
 
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use sim_core::{Span, Time};
 
 use crate::document::{Override, Sources, read_document_leniently, read_option, read_override, to_yaml};
 use crate::expand::{changes_of, expand, fold_clusters, variant_names, work_in};
-use crate::places;
+use crate::{places, table};
 
 /// A text that may be a scenario, and where it comes from.
 #[derive(Clone, Debug)]
@@ -94,25 +94,9 @@ struct Folder(Option<PathBuf>);
 impl Files for Folder {
     fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
         let folder = self.0.as_ref().ok_or("a scenario that is not a file can name no other file")?;
-        column_of(&folder.join(file), file, column)
+        let table = std::fs::File::open(folder.join(file)).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
+        table::column(table, file, column)
     }
-}
-
-fn column_of(path: &FilePath, file: &str, column: &str) -> Result<Vec<String>, String> {
-    let mut reader = csv::Reader::from_path(path).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
-    let headers = reader.headers().map_err(|e| format!("`{file}` has no header: {e}"))?.clone();
-    let Some(index) = headers.iter().position(|h| h.trim() == column) else {
-        let names: Vec<&str> = headers.iter().map(str::trim).collect();
-        let help = settings::problem::did_you_mean(column, names.iter().copied());
-        let help = help.unwrap_or_else(|| format!("it has {}", names.join(", ")));
-        return Err(format!("`{file}` has no column `{column}`; {help}"));
-    };
-    let mut cells = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| format!("`{file}`: {e}"))?;
-        cells.push(record.get(index).unwrap_or_default().trim().to_string());
-    }
-    Ok(cells)
 }
 
 /// Reads and checks a scenario.

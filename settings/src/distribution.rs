@@ -42,7 +42,7 @@ impl Parameter for Duration {
     }
 
     fn of_number(number: f64) -> Duration {
-        Duration((number + 0.5) as u64)
+        Duration(number.round() as u64)
     }
 
     /// With its unit in the cell, or at the end of the column's name: `latency_ms`.
@@ -80,7 +80,7 @@ impl Parameter for Count {
     }
 
     fn of_number(number: f64) -> Count {
-        Count((number + 0.5) as u64)
+        Count(number.round() as u64)
     }
 
     fn of_cell(cell: &str, _column: &str) -> Result<Count, String> {

@@ -1,5 +1,6 @@
 //! Whole scenarios: from text to result.
 
+mod corpus;
 mod diagnostics;
 mod dns;
 mod examples;

@@ -134,6 +134,9 @@ pub struct TraceColumns {
     pub speed: f64,
 }
 
+/// The latest instant of a recorded request, ns: as long as a run may be.
+const LATEST: Time = Time::MAX / 4;
+
 /// One recorded request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
@@ -192,7 +195,11 @@ impl Setting for TraceSettings {
             // Keys that are words are told apart by their hash.
             let number = |cell: &String| cell.parse().unwrap_or_else(|_| sim_core::random::hash(0, cell));
             let key = keys.as_ref().map(|k| number(&k[row]));
-            let at = (at / columns.speed + 0.5) as Span;
+            let at = at / columns.speed + 0.5;
+            if at >= LATEST as f64 {
+                return cx.refuse(refuse("time within what can be simulated (146 years)", cell));
+            }
+            let at = at as Span;
             requests.push(Recorded { at, op: ops.as_ref().map(|o| o[row].clone()), key });
         }
         requests.sort_by_key(|r| r.at);

@@ -1,0 +1,4 @@
+//! A text in the place of any value: see `checks::values`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::values(bytes));

@@ -1,0 +1,186 @@
+//! What must hold of every text that anyone can hand to the program, one function for each sort of text.
+//!
+//! The fuzzer calls them with what it makes up (`fuzz_targets/`), and an ordinary test of `lab` with the files of
+//! `corpus/`, so that whatever was once found stays mended on machines without a fuzzer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use lab::diagnostics::{Style, render, to_json};
+use lab::document::{Sources, read_override};
+use lab::{Loaded, Options, Text, load};
+use models::workloads::arrivals::{Process, Source, TraceSettings};
+use settings::{
+    Bandwidth, Cores, Count, CountDist, Duration, DurationDist, Files, Fraction, KeyChooser, Money, Name, Path,
+    Priority, Problem, Rate, Reader, Scalar, Setting, SignedDuration, Size, SourceId, notation,
+};
+use sim_core::random::{Draw, Stream};
+
+/// A scenario in which most of what paths can lead through stands, in short forms too.
+const SCENARIO: &str = include_str!("../scenario.yaml");
+
+/// Any bytes as a scenario file: it is refused with every problem at a place of the file and in file order, or it is a
+/// scenario whose resolved form is one too and says the same.
+pub fn document(bytes: &[u8]) {
+    match loaded(bytes, &Options::default()) {
+        Err(()) => {}
+        Ok(loaded) => {
+            let resolved = loaded.resolved();
+            let text = Text { name: "resolved.yaml".into(), bytes: resolved.clone().into_bytes(), folder: None };
+            match load(&text, &Options::default()) {
+                Ok(again) => assert_eq!(again.resolved(), resolved, "resolved again, it is another"),
+                Err(refused) => {
+                    panic!("resolved, it is refused:\n{}\n{resolved}", shown(&refused.problems, &refused.sources))
+                }
+            }
+        }
+    }
+}
+
+/// Any text as a value: what is read is written so that the same is read again, and a distribution draws numbers that
+/// can be used.
+pub fn values(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    scalar::<Duration>(text);
+    scalar::<SignedDuration>(text);
+    scalar::<Rate>(text);
+    scalar::<Size>(text);
+    scalar::<Bandwidth>(text);
+    scalar::<Money>(text);
+    scalar::<Fraction>(text);
+    scalar::<Cores>(text);
+    scalar::<Count>(text);
+    scalar::<Name>(text);
+    scalar::<Priority>(text);
+    scalar::<bool>(text);
+    scalar::<u32>(text);
+    scalar::<u64>(text);
+    scalar::<i64>(text);
+    scalar::<f64>(text);
+    let mut draws = Draw::new(1, 2, 3);
+    if let Some(DurationDist(dist)) = setting::<DurationDist>(text) {
+        (0..8).for_each(|_| assert!(dist.sample(&mut draws) >= 0.0, "{dist:?}"));
+        assert!(dist.mean() >= 0.0, "{dist:?}");
+    }
+    if let Some(CountDist(dist)) = setting::<CountDist>(text) {
+        (0..8).for_each(|_| assert!(dist.sample(&mut draws) >= 0.0, "{dist:?}"));
+    }
+    setting::<KeyChooser>(text);
+}
+
+/// Any lines as overrides of a scenario, as paths, and as names of metrics.
+pub fn paths(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (book, shape) = lab::language::book();
+    let lines: Vec<String> = text.lines().take(4).map(str::to_string).collect();
+    for line in &lines {
+        if let Ok(path) = Path::parse(line) {
+            assert_eq!(Path::parse(&path.to_string()).as_ref(), Ok(&path));
+            book.live(shape, &path);
+        }
+        let mut sources = Sources::new();
+        if let Err(problems) = read_override(&mut sources, "--set", line) {
+            assert!(problems.has_errors());
+            shown(&problems.into_sorted(), &sources);
+        }
+    }
+    let options = Options { overrides: lines.clone(), ..Options::default() };
+    let changed = loaded(SCENARIO.as_bytes(), &options);
+    let loaded = changed.unwrap_or_else(|()| loaded(SCENARIO.as_bytes(), &Options::default()).expect("it is good"));
+    assert!(!lab::knobs::all(&loaded).is_empty());
+    let result = lab::replicate::shape(&Arc::new(loaded));
+    for line in &lines {
+        if let Err(unknown) = lab::metrics::find(&result, line) {
+            assert!(unknown.to_string().contains(line.as_str()));
+        }
+        lab::metrics::columns(&result, line);
+    }
+}
+
+/// Any bytes as a recorded workload and as measured values: refused at a place, or requests in the order of time.
+pub fn traces(bytes: &[u8]) {
+    let files: Rc<dyn Files> = Rc::new(Table(bytes.to_vec()));
+    for columns in [
+        "{file: t.csv, time_column: at}",
+        "{file: t.csv, time_column: at_ms, op_column: op, key_column: key, speed: 2.5}",
+        "{file: t.csv, time_column: at_ns, key_column: key, speed: 0.000001}",
+    ] {
+        let Some(trace) = from_table::<TraceSettings>(columns, &files) else { continue };
+        let process = Process::Trace(trace);
+        let zero = 1_000_000_000;
+        let mut source = Source::new(&process, None, Stream::named(1, "fuzz"), zero).expect("a trace is a source");
+        let mut now = 0;
+        while let Some(at) = source.next(now) {
+            assert!(at >= now && at >= zero);
+            assert!(source.traced().is_some());
+            now = at;
+        }
+    }
+    from_table::<DurationDist>("{empirical: {file: t.csv, column: at_ms}}", &files);
+    from_table::<DurationDist>("{empirical: {file: t.csv, column: latency}}", &files);
+    from_table::<CountDist>("{empirical: {file: t.csv, column: key}}", &files);
+}
+
+/// One table under every name.
+struct Table(Vec<u8>);
+
+impl Files for Table {
+    fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
+        lab::table::column(self.0.as_slice(), file, column)
+    }
+}
+
+fn from_table<T: Setting>(text: &str, files: &Rc<dyn Files>) -> Option<T> {
+    let node = notation::parse(text, SourceId(0)).expect("it is written above");
+    let mut reader = Reader::with_files(files.clone());
+    let value = T::read(&node, &mut reader);
+    assert!(value.is_some() || reader.problems.has_errors(), "refused without a reason");
+    assert!(reader.problems.iter().all(|problem| problem.span.is_somewhere()));
+    value
+}
+
+fn scalar<T: Scalar + PartialEq + std::fmt::Debug>(text: &str) {
+    match T::parse(text) {
+        Ok(value) => assert_eq!(T::parse(&value.format()).as_ref(), Ok(&value), "{text:?} as {}", value.format()),
+        Err(error) => assert!(!error.message.is_empty()),
+    }
+}
+
+fn setting<T: Setting + PartialEq + std::fmt::Debug>(text: &str) -> Option<T> {
+    let value = notation::read::<T>(text).ok()?;
+    let written = value.write().to_string();
+    match notation::read::<T>(&written) {
+        Ok(again) => assert_eq!(again, value, "{text:?} as {written}"),
+        Err(problems) => panic!("{text:?} is written {written}: {problems:?}"),
+    }
+    Some(value)
+}
+
+fn shown(problems: &[Problem], sources: &Sources) -> String {
+    to_json(problems, sources);
+    render(problems, sources, Style::Plain)
+}
+
+/// Loads, and checks whatever is complained of.
+fn loaded(bytes: &[u8], options: &Options) -> Result<Loaded, ()> {
+    let text = Text { name: "fuzz.yaml".into(), bytes: bytes.to_vec(), folder: None };
+    let (result, problems, sources) = match load(&text, options) {
+        Ok(loaded) => {
+            let (problems, sources) = (loaded.warnings.clone(), loaded.sources.clone());
+            (Ok(loaded), problems, sources)
+        }
+        Err(refused) => (Err(()), refused.problems, refused.sources),
+    };
+    assert!(result.is_ok() || !problems.is_empty(), "refused without a reason");
+    for problem in &problems {
+        let span = problem.span;
+        assert!(span.is_somewhere(), "without a place: {problem:?}");
+        let source = sources.get(span.source).expect("a place in a text that is there");
+        assert!(span.start <= span.end && span.end as usize <= source.text.len(), "outside the text: {problem:?}");
+        assert!(!problem.message.is_empty());
+    }
+    assert!(problems.is_sorted_by_key(|problem| (problem.span.source, problem.span.start)), "not in file order");
+    let text = shown(&problems, &sources);
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "a terminal would obey this: {text:?}");
+    result
+}
