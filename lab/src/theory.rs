@@ -352,11 +352,26 @@ fn merging() -> Vec<Case> {
             expect(LATENCY, d * (1.0 + rate * d / 2.0) / (1.0 + rate * d)),
         ],
     ));
-    for (name, rate) in [("batches at 100/s", 100), ("batches at 500/s", 500), ("batches at 1000/s", 1000)] {
+    // Five servers, each of which sends one query at a time: n·λ/(1 + λd), here for 500 · 0.1 s among five.
+    let yaml = "workloads: {w: {arrivals: {poisson: 500/s}, call: app}}\ncomponents:\n  app: {kind: service, replicas: 5, \
+                runtime: unlimited, handlers: {default: [{call: s}]}, calls: {s: {to: s, coalesce: {by: key}}}}\n  \
+                s: {kind: database, operations: {default: 100ms}}\n";
+    let share = expect("components.s.arrivals / workloads.w.sent", 1.0 / (1.0 + 100.0 * 0.1));
+    cases.push(case("coalescing in five servers", 100, yaml, vec![share]));
+    for (name, rate) in [
+        ("batches at 50/s", 50),
+        ("batches at 100/s", 100),
+        ("batches at 200/s", 200),
+        ("batches at 500/s", 500),
+        ("batches at 900/s", 900),
+        ("batches at 1000/s", 1000),
+        ("batches at 2000/s", 2000),
+        ("batches at 10000/s", 10_000),
+    ] {
         let yaml = to_database(&format!("{{poisson: {rate}/s}}"), "batch: {max: 10, wait: 10ms}", "0s");
         cases.push(case(
             name,
-            60,
+            if rate > 1000 { 10 } else { 60 },
             &yaml,
             vec![
                 expect("links.w.call.batch_size", batch_size(10, f64::from(rate), 0.01)),
