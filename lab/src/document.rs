@@ -45,6 +45,16 @@ impl Sources {
         SourceId(id)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
     /// The text of a number.
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.sources.get(usize::from(id.0))

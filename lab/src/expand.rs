@@ -17,6 +17,11 @@ pub(crate) fn variant_names(document: &Node) -> Vec<String> {
     variants.map_or_else(Vec::new, |v| v.iter().map(|e| e.key.clone()).collect())
 }
 
+/// The entries of a section; none where it is not there.
+pub(crate) fn entries_at<'n>(document: &'n Node, section: &str) -> &'n [Entry] {
+    document.entry(section).and_then(|entry| entry.value.entries()).unwrap_or_default()
+}
+
 /// Applies a variant and the overrides, expands clusters and named policies. What is left is a plain scenario.
 pub(crate) fn expand(
     document: &Node,

@@ -26,6 +26,7 @@ pub mod statistics;
 pub mod sweep;
 pub mod table;
 pub mod theory;
+mod unused;
 
 pub use load::{Loaded, Options, Refused, Text, load};
 pub use session::{Failure, Session};

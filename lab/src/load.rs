@@ -17,7 +17,7 @@ use sim_core::{Span, Time};
 
 use crate::document::{Override, Sources, read_document_leniently, read_option, read_override, to_yaml};
 use crate::expand::{changes_of, expand, fold_clusters, variant_names, work_in};
-use crate::{places, table};
+use crate::{places, table, unused};
 
 /// A text that may be a scenario, and where it comes from.
 #[derive(Clone, Debug)]
@@ -89,14 +89,70 @@ pub struct Refused {
     pub sources: Sources,
 }
 
-struct Folder(Option<PathBuf>);
+struct Folder(PathBuf);
 
 impl Files for Folder {
     fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
-        let folder = self.0.as_ref().ok_or("a scenario that is not a file can name no other file")?;
-        let table = std::fs::File::open(folder.join(file)).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
+        let table = std::fs::File::open(self.0.join(file)).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
         table::column(table, file, column)
     }
+}
+
+/// The way to the files that a scenario may name.
+fn files(text: &Text) -> Option<Rc<dyn Files>> {
+    text.folder.clone().map(|folder| Rc::new(Folder(folder)) as Rc<dyn Files>)
+}
+
+fn reader(files: Option<&Rc<dyn Files>>) -> Reader {
+    files.map_or_else(Reader::new, |files| Reader::with_files(files.clone()))
+}
+
+/// Checks a whole file: the scenario as it is asked for, and, unless a variant is asked for, every variant and every
+/// point of its sweep too, since they are as much part of the file as the rest.
+///
+/// # Errors
+/// All problems of all of them together, in file order.
+pub fn check(text: &Text, options: &Options) -> Result<Loaded, Refused> {
+    let base = load(text, options);
+    if options.variant.is_some() {
+        return base;
+    }
+    let mut refused = Vec::new();
+    let base = base.map_err(|why| refused.push(why)).ok();
+    for variant in variants_of(text) {
+        refused.extend(load(text, &Options { variant: Some(variant), ..options.clone() }).err());
+    }
+    if let Some(loaded) = base.as_ref().filter(|loaded| loaded.scenario.sweep.is_some()) {
+        refused.extend(crate::sweep::plan(&Arc::new(loaded.clone()), Default::default()).err());
+    }
+    match base {
+        Some(loaded) if refused.is_empty() => Ok(loaded),
+        _ => Err(together(refused)),
+    }
+}
+
+/// The names of the variants of a text, as far as it can be read.
+fn variants_of(text: &Text) -> Vec<String> {
+    let document = read_document_leniently(&mut Sources::new(), &text.name, &text.bytes);
+    document.map_or_else(|_| Vec::new(), |(document, _)| variant_names(&document))
+}
+
+/// What several readings of one file complain of, each once.
+fn together(refused: Vec<Refused>) -> Refused {
+    let mut all = Refused { problems: Vec::new(), sources: Sources::new() };
+    for one in refused {
+        for problem in one.problems {
+            if !all.problems.iter().any(|old| old.span == problem.span && old.message == problem.message) {
+                all.problems.push(problem);
+            }
+        }
+        // Every reading numbers the file and the overrides alike; a variant's own name comes last.
+        if all.sources.len() < one.sources.len() {
+            all.sources = one.sources;
+        }
+    }
+    all.problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
+    all
 }
 
 /// Reads and checks a scenario.
@@ -143,16 +199,15 @@ fn load_tree(
     }
     places::check_names(&document, &mut problems);
     let variant = options.variant.as_deref().zip(variant_asked);
+    let files = files(text);
+    unused::check_policies(&document, &mut reader(files.as_ref()), &mut problems);
     let plain = expand(&document, variant, overrides, &mut problems);
+    unused::check_templates(&document, &sources, &mut reader(files.as_ref()), &mut problems);
     let refused = |problems: Problems, sources: Sources, plain: &Node| Refused {
         problems: places::in_file_order(problems, plain, &document, &sources),
         sources,
     };
-    let files: Rc<dyn Files> = Rc::new(Folder(text.folder.clone()));
-    let mut reader = match &text.folder {
-        Some(_) => Reader::with_files(files.clone()),
-        None => Reader::new(),
-    };
+    let mut reader = reader(files.as_ref());
     let scenario = Scenario::read(&plain, &mut reader);
     let found = std::mem::take(&mut reader.problems);
     let Some(mut scenario) = scenario else {
@@ -167,6 +222,7 @@ fn load_tree(
     let changed = changed_by_faults(&scenario, &plain, &mut problems);
     network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut problems);
     check_run(&scenario, &mut problems);
+    check_sweep(&scenario, &document, &mut problems);
     if problems.has_errors() {
         return Err(refused(problems, sources, &plain));
     }
@@ -215,6 +271,7 @@ fn semantic_problems(plain: &Node, document: &Node, found: &Problems, reader: &m
         let mut semantic = Problems::new();
         network::build(&scenario, &Vec::new(), scenario.seed, scenario.warmup(), &mut semantic);
         check_run(&scenario, &mut semantic);
+        check_sweep(&scenario, document, &mut kept);
         let run_is_whole = plain.at("run") == left.at("run");
         for problem in semantic {
             let about_run = problem.path.segments().first().is_some_and(|first| first == "run") && run_is_whole;
@@ -238,6 +295,13 @@ fn newer_version(document: &Node) -> Option<Problem> {
         Problem::error("newer_version", version.value.span, message)
             .help("use a newer brownout, or see the changelog for what version 1 lacks")
     })
+}
+
+/// What is varied is checked by itself; whether the scenario can be run with each value, by whoever runs the sweep.
+fn check_sweep(scenario: &Scenario, document: &Node, problems: &mut Problems) {
+    if let Some(sweep) = &scenario.sweep {
+        crate::sweep::points::axes(sweep, document, problems);
+    }
 }
 
 fn check_run(scenario: &Scenario, problems: &mut Problems) {

@@ -6,6 +6,7 @@
 use settings::{Name, Node, Path, Problem, Problems, Span, Value};
 
 use crate::document::Sources;
+use crate::expand::entries_at;
 
 /// Places and sorts problems: those that only know their path point at the key that introduces it, those that point at
 /// something around it move to it, and what several readers of one place found alike is said once.
@@ -118,10 +119,6 @@ pub(crate) fn check_names(document: &Node, problems: &mut Problems) {
             problems.push(Problem::error("duplicate_name", workload.key_span, message).path(path).help(help));
         }
     }
-}
-
-fn entries_at<'n>(tree: &'n Node, section: &str) -> &'n [settings::Entry] {
-    tree.entry(section).and_then(|entry| entry.value.entries()).unwrap_or_default()
 }
 
 fn each_name(document: &Node, section: &str, problems: &mut Problems, is_read: bool) {

@@ -12,6 +12,9 @@ use crate::problem::{Problem, did_you_mean, nearest, one_of};
 use crate::reader::{Reader, Setting};
 use crate::tree::{Entry, Node, Span, Value};
 
+/// The code of a problem with something that the language has and this version does not.
+pub const NOT_YET: &str = "not_yet";
+
 /// What a field's description says, apart from its type.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldRule {
@@ -103,6 +106,12 @@ pub struct Fields<'a> {
     entries: Cow<'a, [Entry]>,
     taken: Vec<bool>,
     known: Vec<&'static str>,
+    /// Keys that are required and not there, with what to say of each unless a slip of the pen explains it.
+    missing: Vec<(&'static str, Problem)>,
+    /// Where the word stands that says which settings are beside it.
+    tag: Option<Span>,
+    /// Whether the one entry is the value of a shorthand, whose key nobody wrote.
+    implied: bool,
     span: Span,
     /// Whether it is not known which keys belong here, so that none can be called unknown.
     obscure: bool,
@@ -111,6 +120,7 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Takes a node as a map of settings.
     pub fn open(node: &'a Node, cx: &mut Reader, opening: &Opening) -> Option<Fields<'a>> {
+        let mut implied = false;
         let entries = match &node.value {
             Value::Map(entries) if !opening.means_shorthand(entries) => Cow::Borrowed(entries.as_slice()),
             Value::Scalar { text, plain: true } if opening.flattened_words.contains(&text.as_str()) => {
@@ -120,6 +130,7 @@ impl<'a> Fields<'a> {
             }
             value => match opening.shorthand {
                 Some(key) if *value != Value::Null => {
+                    implied = true;
                     Cow::Owned(vec![Entry { key: key.to_string(), key_span: Span::NOWHERE, value: node.clone() }])
                 }
                 _ => {
@@ -141,13 +152,22 @@ impl<'a> Fields<'a> {
             },
         };
         let taken = vec![false; entries.len()];
-        Some(Fields { entries, taken, known: Vec::new(), span: node.span, obscure: false })
+        Some(Fields {
+            entries,
+            taken,
+            known: Vec::new(),
+            missing: Vec::new(),
+            tag: None,
+            implied,
+            span: node.span,
+            obscure: false,
+        })
     }
 
     /// Reads a field: its key, else its default, else what its type says of an absent key.
     pub fn read<T: Setting>(&mut self, cx: &mut Reader, rule: &FieldRule) -> Option<T> {
         match self.take(rule.key) {
-            Some(place) => cx.read_entry(&self.entries[place]),
+            Some(place) => self.read_at(place, cx),
             None => match rule.default {
                 Some(text) => self.read_default(cx, rule, text),
                 None => T::absent().or_else(|| self.missing(cx, rule)),
@@ -155,10 +175,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Reads an entry; what a shorthand stands for is where the shorthand stands.
+    fn read_at<T: Setting>(&self, place: usize, cx: &mut Reader) -> Option<T> {
+        let entry = &self.entries[place];
+        if self.implied { T::read(&entry.value, cx) } else { cx.read_entry(entry) }
+    }
+
     /// Reads a field whose default is made by a function.
     pub fn read_or<T: Setting>(&mut self, cx: &mut Reader, rule: &FieldRule, default: fn() -> T) -> Option<T> {
         match self.take(rule.key) {
-            Some(place) => cx.read_entry(&self.entries[place]),
+            Some(place) => self.read_at(place, cx),
             None => Some(default()),
         }
     }
@@ -247,16 +273,32 @@ impl<'a> Fields<'a> {
             return cx.refuse(problem);
         };
         let entry = &self.entries[place];
+        self.tag = Some(entry.value.span);
         let index = cx.within_key(entry, |cx| read_tag(entry, cx, tag, words));
         self.obscure |= index.is_none();
         index
     }
 
-    /// Reports every key that nothing has asked for.
+    /// Refuses the whole map for its tag's word: what stands beside it cannot be judged then.
+    pub fn refuse_tag<T>(&mut self, cx: &mut Reader, mut problem: Problem) -> Option<T> {
+        self.obscure = true;
+        problem.span = self.tag.unwrap_or_else(|| cx.introduced_at(self.span));
+        cx.refuse(problem)
+    }
+
+    /// Reports every key that nothing has asked for, and those that are missing. Where an unknown key is nearly a
+    /// missing one, it is the mistake, and said once.
     pub fn close(self, cx: &mut Reader) {
+        let mut explained = Vec::new();
         for (entry, taken) in self.entries.iter().zip(&self.taken) {
             if !taken && !self.obscure {
+                explained.extend(nearest(&entry.key, self.known.iter().copied()));
                 cx.within_key(entry, |cx| cx.report(unknown_key(entry, &self.known)));
+            }
+        }
+        for (key, problem) in self.missing {
+            if !explained.contains(&key) {
+                cx.problems.push(problem);
             }
         }
     }
@@ -268,7 +310,7 @@ impl<'a> Fields<'a> {
         Some(place)
     }
 
-    fn missing<T>(&self, cx: &mut Reader, rule: &FieldRule) -> Option<T> {
+    fn missing<T>(&mut self, cx: &mut Reader, rule: &FieldRule) -> Option<T> {
         let mut problem =
             Problem::error("missing_key", cx.introduced_at(self.span), format!("`{}` is missing", rule.key));
         problem.help = match (first_sentence(rule.doc), rule.example) {
@@ -277,7 +319,8 @@ impl<'a> Fields<'a> {
             (doc, None) => Some(format!("`{}`: {doc}", rule.key)),
             (doc, Some(example)) => Some(format!("write `{}: {example}`: {doc}", rule.key)),
         };
-        cx.refuse(problem)
+        self.missing.push((rule.key, problem.path(cx.path().clone())));
+        None
     }
 
     fn read_default<T: Setting>(&self, cx: &mut Reader, rule: &FieldRule, text: &str) -> Option<T> {
@@ -497,15 +540,23 @@ pub fn read_nothing(entry: &Entry, cx: &mut Reader) -> Option<()> {
 
 /// Reads what stands behind a word as one value; of a word alone, as one whose settings all have defaults.
 pub fn read_behind<T: Setting>(entry: &Entry, alone: bool, cx: &mut Reader) -> Option<T> {
-    if alone {
-        let value = cx.read_quietly::<T>(&entry.value);
-        return value.or_else(|| {
-            let message = format!("`{}` needs a value", entry.key);
-            let help = format!("write `{{{}: …}}`", entry.key);
-            cx.refuse(Problem::error("missing_value", entry.key_span, message).help(help))
-        });
+    if !alone {
+        return cx.read_entry(entry);
     }
-    cx.read_entry(entry)
+    let before = std::mem::take(&mut cx.problems);
+    let value = cx.read_entry::<T>(entry);
+    let found = std::mem::replace(&mut cx.problems, before);
+    if !found.has_errors() {
+        return value;
+    }
+    // A word that stands for something that cannot be had is wrong with a value behind it too.
+    if found.iter().any(|problem| problem.code == NOT_YET) {
+        cx.problems.extend(found);
+        return None;
+    }
+    let message = format!("`{}` needs a value", entry.key);
+    let help = format!("write `{{{}: …}}`", entry.key);
+    cx.refuse(Problem::error("missing_value", entry.key_span, message).help(help))
 }
 
 /// Reads a value that needs no word; if it is none, names the words too.

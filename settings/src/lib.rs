@@ -21,7 +21,7 @@
 //! let pool: PoolSettings = settings::notation::read("{size: 20}").expect("a pool");
 //! assert_eq!(pool.acquire_timeout, Duration(30_000_000_000));
 //! let problems = settings::notation::read::<PoolSettings>("{sizes: 20, acquire_timeout: 5}").unwrap_err();
-//! assert_eq!(problems.len(), 3);
+//! assert_eq!(problems.len(), 2);
 //! ```
 
 // The derive names this crate by its name, also within it.

@@ -65,6 +65,11 @@ impl Reader {
         Reader::default()
     }
 
+    /// A reader of what stands at a path of a larger tree; it may not open files.
+    pub fn at(path: Path) -> Reader {
+        Reader { keys: vec![None; path.segments().len()], path, ..Reader::default() }
+    }
+
     /// With a way to the files that a scenario names.
     pub fn with_files(files: Rc<dyn Files>) -> Reader {
         Reader { files: Some(files), ..Reader::default() }

@@ -4,8 +4,6 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use lab::diagnostics::{self, Style};
-use lab::{Loaded, Options, Refused};
-use settings::Problem;
 
 use crate::input::{self, Changes, Failure};
 
@@ -42,10 +40,7 @@ impl Check {
         for file in &self.files {
             let text = input::text(file)?;
             let options = self.changes.options();
-            let checked = match lab::load(&text, &options) {
-                Ok(loaded) => self.check_variants(&text, &options, &loaded).map(|()| loaded),
-                Err(refused) => Err(refused),
-            };
+            let checked = lab::load::check(&text, &options);
             let (problems, sources) = match &checked {
                 Ok(loaded) => (&loaded.warnings, &loaded.sources),
                 Err(refused) => (&refused.problems, &refused.sources),
@@ -76,32 +71,5 @@ impl Check {
             input::print(&format!("{text}\n"))?;
         }
         Ok(if wrong { ExitCode::from(2) } else { ExitCode::SUCCESS })
-    }
-
-    /// A variant is as much part of the file as the rest: the problems of all of them come together.
-    fn check_variants(&self, text: &lab::Text, options: &Options, loaded: &Loaded) -> Result<(), Refused> {
-        if options.variant.is_some() {
-            return Ok(());
-        }
-        let mut all: Option<Refused> = None;
-        for variant in &loaded.variants {
-            let Err(refused) = lab::load(text, &Options { variant: Some(variant.clone()), ..options.clone() }) else {
-                continue;
-            };
-            match &mut all {
-                None => all = Some(refused),
-                Some(all) => {
-                    let known = |new: &Problem| {
-                        all.problems.iter().any(|old| old.span == new.span && old.message == new.message)
-                    };
-                    let new: Vec<Problem> = refused.problems.into_iter().filter(|problem| !known(problem)).collect();
-                    all.problems.extend(new);
-                }
-            }
-        }
-        all.map_or(Ok(()), |mut all| {
-            all.problems.sort_by_key(|problem| (problem.span.source, problem.span.start));
-            Err(all)
-        })
     }
 }

@@ -95,7 +95,7 @@ fn values_of(node: &Node, at: &Path, problems: &mut Problems) -> Option<Vec<Node
         problems.push(problem.help("write `[5, 10, 20]` or `{from: 200/s, to: 2000/s, steps: 10}`"));
         return None;
     }
-    let mut reader = Reader::new();
+    let mut reader = Reader::at(at.clone());
     let range = RangeSettings::read(node, &mut reader);
     problems.extend(std::mem::take(&mut reader.problems));
     let range = range?;

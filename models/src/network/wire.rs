@@ -10,6 +10,14 @@ use crate::components::Node;
 use crate::link::{LinkSettings, Target};
 use crate::scenario::Scenario;
 
+/// What a component can be called by a caller: within one cluster its name there is enough.
+fn seen_from<'c>(caller: &str, component: &'c str) -> &'c str {
+    match (caller.split_once('/'), component.split_once('/')) {
+        (Some((own, _)), Some((cluster, local))) if own == cluster => local,
+        _ => component,
+    }
+}
+
 /// Finds what every link calls, and the network between.
 pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>, problems: &mut Problems) {
     let mut wired: Vec<(String, bool, String, Vec<Target>)> = Vec::new();
@@ -18,7 +26,7 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
         let mut targets = Vec::new();
         for target in &settings.to {
             let Some(component) = find_component(directory, caller, target.to.as_str()) else {
-                let names = directory.components.iter().map(|c| c.name.as_str());
+                let names = directory.components.iter().map(|c| seen_from(caller, c.name.as_str()));
                 let problem = Problem::unknown_name("component", target.to.as_str(), target.to.span, names);
                 problems.push(problem.path(target.to.path.clone()));
                 continue;

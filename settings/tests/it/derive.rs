@@ -166,7 +166,7 @@ fn what_is_no_map_of_its_own_keys_stands_for_the_shorthand() {
     assert_eq!(link.to.iter().map(|target| target.to.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(good::<Operation>("{exp: 5ms}"), good::<Operation>("{io: {exp: 5ms}}"));
     assert_eq!(good::<Operation>("5ms"), good::<Operation>("{io: 5ms}"));
-    assert_eq!(problems::<Operation>("{exp: 5}"), ["6:7: io.exp: `5` has no unit; write `5ms` or `5s`"]);
+    assert_eq!(problems::<Operation>("{exp: 5}"), ["6:7: exp: `5` has no unit; write `5ms` or `5s`"]);
 }
 
 #[test]
