@@ -4,6 +4,7 @@ use settings::{Duration, DurationDist, Setting};
 use sim_core::line::{Discipline, Line};
 use sim_core::{CallId, Cx, Time};
 
+use crate::demand::Waiting;
 use crate::policies::not_yet::NotYet;
 
 const PURPOSE_AGE: u32 = 0x6167;
@@ -91,6 +92,19 @@ impl AdmissionSettings {
     /// The bound of the queue, if it has one.
     pub fn max(&self) -> Option<u32> {
         self.queue.as_ref().and_then(|q| q.max)
+    }
+
+    /// Who waits where all workers are busy.
+    pub fn waiting(&self) -> Waiting {
+        match &self.queue {
+            Some(QueueSettings { max: Some(max), .. }) => Waiting::UpTo(*max),
+            // Who waits too long is dropped, or the queue is kept short.
+            Some(
+                QueueSettings { max_age: Some(_), .. }
+                | QueueSettings { discipline: DisciplineSettings::Codel { .. }, .. },
+            ) => Waiting::Shed,
+            _ => Waiting::Unbounded,
+        }
     }
 
     /// Whether more important calls interrupt less important ones.

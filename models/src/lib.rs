@@ -9,6 +9,7 @@ pub mod balancing;
 pub mod caching;
 pub mod components;
 mod cycles;
+pub mod demand;
 pub mod faults;
 pub mod link;
 pub mod network;

@@ -4,6 +4,7 @@
 //! of entries: entries are found through a hash table and hang in doubly linked lists, one for the order of use or of
 //! arrival, or one for each number of uses.
 
+pub mod hit_ratio;
 mod table;
 
 use settings::Setting;

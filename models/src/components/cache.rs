@@ -15,8 +15,10 @@ use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
 use sim_core::slab::Slab;
 use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
 
+use crate::caching::hit_ratio::{self, Hits, KeyGroup, Room};
 use crate::caching::{Data, EvictionSettings, Store, Table};
 use crate::components::{Ask, Kind, Links, Site};
+use crate::demand::{CallsMade, Demand, Surroundings, mean_s};
 use crate::faults::flush::FORGET;
 use crate::link::{LinkSettings, sample};
 use crate::policies::not_yet::NotYet;
@@ -144,6 +146,20 @@ impl Kind for Cache {
 
     fn needs_keys(_settings: &Settings) -> bool {
         true
+    }
+
+    fn demand(settings: &Settings, _op: &str, around: &mut Surroundings<'_>) -> Demand {
+        let latency_s = mean_s(&settings.latency.0) + around.miss_ratio * (around.call_s)(LINK, None);
+        let mean = around.fetch_ratio;
+        let calls = vec![CallsMade { link: LINK.to_string(), op: None, key: None, mean, most: 1.0 }];
+        Demand { latency_s, calls, ..Demand::default() }
+    }
+
+    fn hits(settings: &Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
+        let ttl_s = settings.ttl.as_ref().map(|ttl| ttl.time.0 as f64 / 1e9 * (1.0 - ttl.jitter.0 / 2.0));
+        let capacity = settings.capacity.0 as f64;
+        let room = Room { capacity, eviction: &settings.eviction, ttl_s, coalesce: settings.coalesce, fetch_s };
+        hit_ratio::hits(groups, &room)
     }
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> Cache {

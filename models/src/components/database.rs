@@ -14,6 +14,7 @@ use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Time,
 
 use crate::admission::AdmissionSettings;
 use crate::components::{Answers, Checks, Kind, Site};
+use crate::demand::{Demand, Limits, Surroundings, mean_s};
 use crate::link::sample;
 use crate::policies::not_yet::NotYet;
 
@@ -41,6 +42,13 @@ pub struct ContentionSettings {
     /// What keeping each other informed costs, for each pair.
     #[setting(default = 0.000172, range = "0..=1")]
     pub beta: f64,
+}
+
+impl ContentionSettings {
+    /// How many times as long everything takes with `n` at work.
+    fn factor(&self, n: f64) -> f64 {
+        1.0 + self.alpha * (n - 1.0) + self.beta * n * (n - 1.0)
+    }
 }
 
 /// A stateful store.
@@ -121,6 +129,31 @@ impl Kind for Database {
         Answers::Ops(settings.operations.names().collect())
     }
 
+    fn limits(settings: &Settings) -> Limits {
+        Limits {
+            workers: Some(("connections", settings.connections)),
+            is_connections: true,
+            cores: settings.cores.map(|cores| cores.0),
+            waiting: settings.admission.waiting(),
+            ..Limits::default()
+        }
+    }
+
+    fn demand(settings: &Settings, op: &str, around: &mut Surroundings<'_>) -> Demand {
+        let Some(operation) = settings.operations.get(op).or_else(|| settings.operations.get("default")) else {
+            return Demand::default();
+        };
+        let mut io_s = mean_s(&operation.io.0);
+        io_s += operation.per_item.as_ref().map_or(0.0, |per_item| mean_s(&per_item.0) * around.items);
+        let mut cpu_s = operation.cpu.as_ref().map_or(0.0, |cpu| mean_s(&cpu.0));
+        if let Some(contention) = &settings.contention {
+            let hindered = contention.factor(around.at_work.max(1.0));
+            (io_s, cpu_s) = (io_s * hindered, cpu_s * hindered);
+        }
+        let held_s = io_s + cpu_s * around.stretch;
+        Demand { held_s, cpu_s, piece_s: cpu_s, latency_s: held_s, ..Demand::default() }
+    }
+
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
         for operation in &settings.operations {
             if operation.value.cpu.is_some() && settings.cores.is_none() {
@@ -195,7 +228,7 @@ impl Database {
             None => span,
             Some(c) => {
                 let n = self.slots.held() as f64;
-                (span as f64 * (1.0 + c.alpha * (n - 1.0) + c.beta * n * (n - 1.0)) + 0.5) as Span
+                (span as f64 * c.factor(n) + 0.5) as Span
             }
         }
     }

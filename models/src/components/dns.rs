@@ -19,7 +19,7 @@ use sim_core::calendar::Class;
 use sim_core::random::{Key, hash};
 use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
 
-use crate::components::{Ask, Checks, Kind, Links, Site};
+use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
 use crate::link::{AttemptCounts, LinkSettings};
 use crate::policies::not_yet::NotYet;
 
@@ -148,6 +148,15 @@ impl Kind for Dns {
 
     fn asks(settings: &Settings) -> Vec<Ask<'_>> {
         Ask::same(LINK, &settings.to)
+    }
+
+    fn shares(settings: &Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {
+        let only = |at: Option<usize>| (0..targets.len()).map(|t| if Some(t) == at { 1.0 } else { 0.0 }).collect();
+        match settings.policy {
+            PolicySettings::Failover => only(Some(0)),
+            PolicySettings::Latency => only((0..targets.len()).min_by_key(|t| targets[*t].2)),
+            _ => in_proportion(targets.iter().map(|(weight, _, _)| *weight)),
+        }
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {

@@ -10,6 +10,7 @@ use sim_core::slots::{Admission, Slots};
 use sim_core::{Answer, CallId, Component, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
 use crate::components::{Kind, Site};
+use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
 use crate::link::sample;
 use crate::policies::outcomes::OutcomeName;
 use crate::policies::rate_limit::{RateLimitSettings, TokenBucket};
@@ -72,6 +73,20 @@ impl Kind for External {
 
     fn region(settings: &Settings) -> Option<&Spanned<Name>> {
         settings.region.as_ref()
+    }
+
+    fn limits(settings: &Settings) -> Limits {
+        Limits {
+            workers: settings.concurrency.map(|most| ("calls at once", most)),
+            rate_per_s: settings.rate_limit.as_ref().and_then(RateLimitSettings::rate_per_s),
+            waiting: if settings.concurrency.is_some() { Waiting::UpTo(0) } else { Waiting::Never },
+            ..Limits::default()
+        }
+    }
+
+    fn demand(settings: &Settings, _op: &str, _around: &mut Surroundings<'_>) -> Demand {
+        let latency_s = mean_s(&settings.latency.0);
+        Demand { held_s: latency_s, latency_s, ..Demand::default() }
     }
 
     fn build(settings: &Settings, _site: &mut Site<'_>) -> External {

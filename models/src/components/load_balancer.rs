@@ -11,10 +11,10 @@
 //! ```
 
 use settings::{Name, Setting, Spanned};
-use sim_core::{Answer, CallId, Component, Cx, Figures, Next, NodeId, Outcome, Time, To};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Next, NodeId, Outcome, Span, Time, To};
 
 use crate::balancing::{AlgorithmSettings, Choosing};
-use crate::components::{Ask, Checks, Kind, Links, Site};
+use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
 use crate::link::{AttemptCounts, LinkSettings, Propagated};
 use crate::policies::not_yet::NotYet;
 
@@ -90,6 +90,11 @@ impl Kind for LoadBalancer {
 
     fn asks(settings: &Settings) -> Vec<Ask<'_>> {
         Ask::same(LINK, &settings.to)
+    }
+
+    fn shares(settings: &Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {
+        let _ = settings;
+        in_proportion(targets.iter().map(|(weight, replicas, _)| weight * f64::from(*replicas)))
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {

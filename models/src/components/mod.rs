@@ -9,6 +9,8 @@ use settings::{Map, Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
 use sim_core::{CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span, Time, Timer};
 
+use crate::caching::hit_ratio::{Hits, KeyGroup};
+use crate::demand::{CallsMade, Demand, Limits, Surroundings};
 use crate::faults::Director;
 use crate::link::{AttemptCounts, Link, LinkSettings, Target};
 use crate::network::{Directory, Population};
@@ -148,6 +150,37 @@ pub trait Kind: Component + Sized {
         false
     }
 
+    /// What limits one replica.
+    fn limits(settings: &Self::Settings) -> Limits {
+        let _ = settings;
+        Limits::default()
+    }
+
+    /// What one call of an operation takes; for one that only passes calls on, what those take.
+    fn demand(settings: &Self::Settings, op: &str, around: &mut Surroundings<'_>) -> Demand {
+        let _ = op;
+        let mut demand = Demand::default();
+        for ask in Self::asks(settings) {
+            demand.latency_s += (around.call_s)(ask.link, None);
+            demand.calls.push(CallsMade { link: ask.link.to_string(), op: None, key: None, mean: 1.0, most: 1.0 });
+        }
+        demand
+    }
+
+    /// Which share of its calls each target of its link gets while all are well: weight, replicas and round trip of
+    /// each are given. In proportion to the weights, unless the kind chooses in another way.
+    fn shares(settings: &Self::Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {
+        let _ = settings;
+        in_proportion(targets.iter().map(|(weight, _, _)| *weight))
+    }
+
+    /// How often it answers by itself what is asked for at these rates, where it can at all and that is known; a call to
+    /// what is behind it takes `fetch_s`.
+    fn hits(settings: &Self::Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
+        let _ = (settings, groups, fetch_s);
+        None
+    }
+
     /// What only makes sense together.
     fn check(settings: &Self::Settings, checks: &mut Checks<'_>) {
         let _ = (settings, checks);
@@ -282,6 +315,13 @@ impl<'a> Checks<'a> {
         problem.code = code;
         self.problems.push(problem.path(name.path.clone()));
     }
+}
+
+/// The shares that weights stand for.
+pub(crate) fn in_proportion(weights: impl Iterator<Item = f64>) -> Vec<f64> {
+    let weights: Vec<f64> = weights.collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| if total > 0.0 { weight / total } else { 0.0 }).collect()
 }
 
 /// All components of a scenario, by name.

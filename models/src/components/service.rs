@@ -32,6 +32,7 @@ use sim_core::{
 
 use crate::admission::AdmissionSettings;
 use crate::components::{Kind, Links, Site};
+use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 use crate::runtimes::RuntimeSettings;
@@ -285,6 +286,32 @@ impl Kind for Service {
             });
         }
         sets_keys
+    }
+
+    fn limits(settings: &Settings) -> Limits {
+        let workers = settings.runtime.workers().map(|count| (settings.runtime.noun(), count));
+        Limits {
+            frees_while_waiting: settings.runtime.is_loop(),
+            is_threads: settings.runtime.is_threads(),
+            cores: settings.cpu.as_ref().map(|cpu| cpu.request.0),
+            waiting: if workers.is_some() { settings.admission.waiting() } else { Waiting::Never },
+            workers,
+            ..Limits::default()
+        }
+    }
+
+    fn demand(settings: &Settings, op: &str, around: &mut Surroundings<'_>) -> Demand {
+        let Some(handler) = settings.handlers.get(op).or_else(|| settings.handlers.get("default")) else {
+            return Demand::default();
+        };
+        let mut demand = crate::steps::demand::demand(handler, around);
+        let (start, close) = settings.runtime.start_and_close();
+        demand.latency_s += start as f64 / 1e9;
+        demand.held_s += (start + close) as f64 / 1e9;
+        if settings.runtime.is_loop() {
+            demand.held_s = demand.cpu_s * around.stretch + demand.blocks_s;
+        }
+        demand
     }
 
     fn check(settings: &Settings, checks: &mut crate::components::Checks<'_>) {

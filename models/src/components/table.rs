@@ -97,6 +97,22 @@ macro_rules! components {
             pub fn directs(&self) -> bool {
                 each_kind!(self, _s, Part => <Part as Kind>::DIRECTS)
             }
+            /// What limits one replica.
+            pub fn limits(&self) -> Limits {
+                each_kind!(self, s, Part => <Part as Kind>::limits(s))
+            }
+            /// What one call of an operation takes.
+            pub fn demand(&self, op: &str, around: &mut Surroundings<'_>) -> Demand {
+                each_kind!(self, s, Part => <Part as Kind>::demand(s, op, around))
+            }
+            /// Which share of its calls each target of its link gets.
+            pub fn shares(&self, targets: &[(f64, u32, Span)]) -> Vec<f64> {
+                each_kind!(self, s, Part => <Part as Kind>::shares(s, targets))
+            }
+            /// How often it answers by itself, where it can and that is known.
+            pub fn hits(&self, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
+                each_kind!(self, s, Part => <Part as Kind>::hits(s, groups, fetch_s))
+            }
             /// What only makes sense together.
             pub fn check(&self, checks: &mut Checks<'_>) {
                 each_kind!(self, s, Part => <Part as Kind>::check(s, checks))

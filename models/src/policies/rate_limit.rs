@@ -29,6 +29,17 @@ pub enum RateLimitSettings {
     SlidingCounter(NotYet),
 }
 
+impl RateLimitSettings {
+    /// Calls a second that are let through in the long run.
+    pub fn rate_per_s(&self) -> Option<f64> {
+        match self {
+            RateLimitSettings::TokenBucket { rate, .. } => Some(rate.0),
+            // The others are refused when read.
+            _ => None,
+        }
+    }
+}
+
 /// Instants are kept in these parts of a nanosecond, so that rates that do not divide a second add up.
 const PARTS: f64 = 65_536.0;
 

@@ -73,6 +73,16 @@ impl RuntimeSettings {
         matches!(self, RuntimeSettings::EventLoop { .. })
     }
 
+    /// What its workers are, in the plural.
+    pub fn noun(&self) -> &'static str {
+        if self.is_loop() { "loops" } else { "threads" }
+    }
+
+    /// Whether each task has a thread of its own.
+    pub fn is_threads(&self) -> bool {
+        matches!(self, RuntimeSettings::ThreadPool { .. } | RuntimeSettings::ThreadPerRequest { .. })
+    }
+
     /// What making and closing a worker takes.
     pub fn start_and_close(&self) -> (Span, Span) {
         match self {

@@ -3,6 +3,7 @@
 //! A handler is a list of steps. [`program`] turns it into a flat program whose places are numbers, so that a service
 //! remembers only where each of its strands is.
 
+pub mod demand;
 pub mod program;
 
 use settings::{CountDist, Duration, DurationDist, Fraction, Name, Setting, Size, Spanned};

@@ -1,0 +1,246 @@
+//! What a handler takes, step by step, as far as it can be known without running it.
+//!
+//! Times are those of one who waits for nothing but what the steps say; branches side by side take as long as the
+//! longest of them takes on average, which is a little less than the longest takes in each case.
+
+use super::{CallStep, CostModel, CostOn, Need, OnFailure, Step};
+use crate::demand::{CallsMade, Counts, Demand, Surroundings, add, larger, mean_s, most};
+
+/// What the steps of a handler take.
+pub fn demand(steps: &[Step], around: &mut Surroundings<'_>) -> Demand {
+    let mut walk = Walk { demand: Demand::default(), means: Counts::new(), pieces: 0.0, around };
+    let done = walk.steps(steps, 1.0, true);
+    let Walk { mut demand, mut means, pieces, .. } = walk;
+    demand.held_s = done.elapsed_s;
+    demand.latency_s = demand.latency_s.max(if done.replied { 0.0 } else { done.elapsed_s });
+    demand.piece_s = if pieces > 0.0 { demand.cpu_s / pieces } else { 0.0 };
+    let at_most = most_calls(steps);
+    at_most.keys().for_each(|call| {
+        means.entry(*call).or_insert(0.0);
+    });
+    demand.calls = means
+        .into_iter()
+        .map(|((link, op, key), mean)| CallsMade {
+            link: link.to_string(),
+            op: op.map(str::to_string),
+            key,
+            mean,
+            most: at_most.get(&(link, op, key)).copied().unwrap_or(mean),
+        })
+        .collect();
+    demand
+}
+
+struct Walk<'a, 'b, 'c> {
+    demand: Demand,
+    means: Counts<'a>,
+    /// Pieces of work on a core, on average.
+    pieces: f64,
+    around: &'b mut Surroundings<'c>,
+}
+
+struct Done {
+    /// How long it takes, on average over those who begin it, s.
+    elapsed_s: f64,
+    /// Probability that the handler goes on behind it.
+    goes_on: f64,
+    /// Whether the call has been answered in it.
+    replied: bool,
+}
+
+impl<'a> Walk<'a, '_, '_> {
+    /// Steps that are begun `weight` times a call, on average; `outermost` ones may answer it.
+    fn steps(&mut self, steps: &'a [Step], weight: f64, outermost: bool) -> Done {
+        let mut done = Done { elapsed_s: 0.0, goes_on: 1.0, replied: false };
+        for step in steps {
+            let times = weight * done.goes_on;
+            let (elapsed_s, goes_on) = match step {
+                Step::Reply(_) => {
+                    if outermost && !done.replied {
+                        self.demand.latency_s = done.elapsed_s;
+                        done.replied = true;
+                    }
+                    (0.0, 1.0)
+                }
+                other => self.step(other, times),
+            };
+            done.elapsed_s += done.goes_on * elapsed_s;
+            done.goes_on *= goes_on;
+        }
+        done
+    }
+
+    /// How long a step takes and the probability that the handler goes on behind it.
+    fn step(&mut self, step: &'a Step, times: f64) -> (f64, f64) {
+        match step {
+            Step::Cpu(work) => (self.work(mean_s(&work.0), times), 1.0),
+            Step::Wait(time) => (mean_s(&time.0), 1.0),
+            Step::Block(time) => {
+                self.demand.blocks_s += times * mean_s(&time.0);
+                (mean_s(&time.0), 1.0)
+            }
+            Step::Call(call) => {
+                self.called(call.link.as_str(), call.op.as_ref().map(|o| o.as_str()), call.key, times);
+                ((self.around.call_s)(call.link.as_str(), call.op.as_ref().map(|o| o.as_str())), 1.0)
+            }
+            Step::Send(send) => {
+                self.called(send.link.as_str(), send.op.as_ref().map(|o| o.as_str()), send.key, times);
+                (0.0, 1.0)
+            }
+            Step::Parallel(parallel) => {
+                let branches = parallel.branches.iter();
+                let mut ends: Vec<f64> = branches.map(|branch| self.steps(branch, times, false).elapsed_s).collect();
+                let cost_s = self.cost(parallel.task_cost.0 as f64 / 1e9, parallel.cost_on, times, ends.len() as f64);
+                let count = ends.len();
+                for (nth, end_s) in ends.iter_mut().enumerate() {
+                    let starts = if parallel.cost_model == CostModel::Staggered { nth + 1 } else { count };
+                    *end_s += cost_s * starts as f64;
+                }
+                ends.sort_by(f64::total_cmp);
+                let needed = match parallel.need {
+                    Need::All => count,
+                    Need::Any => 1,
+                    Need::Number(number) => number as usize,
+                };
+                (ends.get(needed.clamp(1, count.max(1)) - 1).copied().unwrap_or(0.0), 1.0)
+            }
+            Step::Split(split) => {
+                let items = split.items.0.mean();
+                let tasks = (items / split.per_task as f64).ceil();
+                let each_s = self.steps(&split.each, times * items, false).elapsed_s;
+                let cost_s = self.cost(split.task_cost.0 as f64 / 1e9, split.cost_on, times, tasks);
+                (cost_s * tasks + each_s * (split.per_task as f64).min(items), 1.0)
+            }
+            Step::Repeat { times: count, steps } => {
+                let count = count.0.mean();
+                let one = self.steps(steps, times * count, false);
+                (one.elapsed_s * count, if one.goes_on < 1.0 { libm::pow(one.goes_on, count) } else { 1.0 })
+            }
+            Step::Choose(choices) => {
+                let total: f64 = choices.iter().map(|c| c.weight).sum();
+                choices.iter().filter(|c| c.weight > 0.0).fold((0.0, 0.0), |(elapsed_s, goes_on), choice| {
+                    let share = choice.weight / total;
+                    let one = self.steps(&choice.steps, times * share, false);
+                    (elapsed_s + share * one.elapsed_s, goes_on + share * one.goes_on)
+                })
+            }
+            Step::Lock { name, steps, .. } => {
+                let one = self.steps(steps, times, false);
+                let held_s = times * one.elapsed_s;
+                match self.demand.locks.iter_mut().find(|(lock, _)| lock == name.as_str()) {
+                    Some((_, so_far_s)) => *so_far_s += held_s,
+                    None => self.demand.locks.push((name.as_str().to_string(), held_s)),
+                }
+                (one.elapsed_s, one.goes_on)
+            }
+            Step::Fail { probability, .. } => (0.0, 1.0 - probability.0),
+            Step::Leak { probability } => {
+                self.demand.leaks += times * probability.0;
+                (0.0, 1.0)
+            }
+            // A reply is handled with its list; the others are refused when read.
+            Step::Reply(_) | Step::Allocate(_) => (0.0, 1.0),
+        }
+    }
+
+    fn work(&mut self, work_s: f64, times: f64) -> f64 {
+        self.demand.cpu_s += times * work_s;
+        self.pieces += times;
+        work_s * self.around.stretch
+    }
+
+    fn cost(&mut self, cost_s: f64, on: CostOn, times: f64, tasks: f64) -> f64 {
+        match on {
+            CostOn::Elapsed => cost_s,
+            CostOn::Cpu if cost_s == 0.0 => 0.0,
+            CostOn::Cpu => self.work(cost_s, times * tasks),
+        }
+    }
+
+    fn called(&mut self, link: &'a str, op: Option<&'a str>, key: Option<u64>, times: f64) {
+        *self.means.entry((link, op, key)).or_insert(0.0) += times;
+    }
+}
+
+/// How often each call is made at most: of alternatives the one that makes more.
+fn most_calls(steps: &[Step]) -> Counts<'_> {
+    let mut all = Counts::new();
+    for step in steps {
+        match step {
+            Step::Call(CallStep { link, op, key, on_failure, .. }) => {
+                *all.entry((link.as_str(), op.as_ref().map(|o| o.as_str()), *key)).or_insert(0.0) += 1.0;
+                if let Some(OnFailure::Steps(steps)) = on_failure {
+                    add(&mut all, &most_calls(steps), 1.0);
+                }
+            }
+            Step::Send(send) => {
+                let call = (send.link.as_str(), send.op.as_ref().map(|o| o.as_str()), send.key);
+                *all.entry(call).or_insert(0.0) += 1.0;
+            }
+            Step::Parallel(p) => p.branches.iter().for_each(|branch| add(&mut all, &most_calls(branch), 1.0)),
+            Step::Split(split) => add(&mut all, &most_calls(&split.each), most(&split.items.0)),
+            Step::Repeat { times, steps } => add(&mut all, &most_calls(steps), most(&times.0)),
+            Step::Lock { steps, .. } => add(&mut all, &most_calls(steps), 1.0),
+            Step::Choose(choices) => {
+                let mut largest = Counts::new();
+                choices.iter().for_each(|choice| larger(&mut largest, &most_calls(&choice.steps)));
+                add(&mut all, &largest, 1.0);
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Demand {
+        let steps: Vec<Step> = settings::notation::read(text).expect("steps");
+        let mut call_s = |_: &str, _: Option<&str>| 0.1;
+        let mut around = Surroundings {
+            call_s: &mut call_s,
+            stretch: 1.0,
+            at_work: 1.0,
+            items: 1.0,
+            miss_ratio: 1.0,
+            fetch_ratio: 1.0,
+        };
+        demand(&steps, &mut around)
+    }
+
+    fn close(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found} instead of {expected}");
+    }
+
+    /// Four calls of 2, 5, 5 and 1 s in threads that cost 20 ms: 5.08 s, 5.06 s staggered, 13 s one after the other.
+    #[test]
+    fn branches_take_as_long_as_the_exact_examples_say() {
+        let branches = "[[{wait: 2s}], [{wait: 5s}], [{wait: 5s}], [{wait: 1s}]], task_cost: 20ms";
+        close(of(&format!("[{{parallel: {{branches: {branches}}}}}]")).held_s, 5.08);
+        close(of(&format!("[{{parallel: {{branches: {branches}, cost_model: staggered}}}}]")).held_s, 5.06);
+        close(of("[{wait: 2s}, {wait: 5s}, {wait: 5s}, {wait: 1s}]").held_s, 13.0);
+        close(of("[{split: {items: 1000, each: [{wait: 10ms}], task_cost: 20ms}}]").held_s, 20.01);
+        close(of("[{split: {items: 1000, per_task: 200, each: [{wait: 10ms}], task_cost: 20ms}}]").held_s, 2.1);
+    }
+
+    #[test]
+    fn calls_are_counted_on_average_and_at_most() {
+        let demand = of("[{call: a}, {choose: [{weight: 3, steps: [{call: a}, {call: b}]}, {steps: [{call: b}]}]}, \
+             {fail: {probability: 50%}}, {repeat: {times: {uniform: [1, 3]}, steps: [{call: c}]}}]");
+        let found: Vec<(&str, f64, f64)> = demand.calls.iter().map(|c| (c.link.as_str(), c.mean, c.most)).collect();
+        assert_eq!(found, [("a", 1.75, 2.0), ("b", 1.0, 1.0), ("c", 1.0, 3.0)]);
+        close(demand.held_s, 0.1 + 0.75 * 0.2 + 0.25 * 0.1 + 0.5 * 0.2);
+    }
+
+    #[test]
+    fn what_follows_a_reply_holds_the_worker_but_not_the_caller() {
+        let demand = of("[{cpu: 4ms}, {reply: accepted}, {lock: {name: l, steps: [{wait: 10ms}, {cpu: 2ms}]}}]");
+        close(demand.latency_s, 0.004);
+        close(demand.held_s, 0.016);
+        close(demand.cpu_s, 0.006);
+        close(demand.piece_s, 0.003);
+        assert_eq!(demand.locks, [("l".to_string(), 0.012)]);
+    }
+}
