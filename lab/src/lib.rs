@@ -9,6 +9,7 @@ pub mod compare;
 pub mod diagnostics;
 pub mod document;
 mod expand;
+pub mod explain;
 pub mod file;
 pub mod find;
 pub mod knobs;

@@ -13,6 +13,7 @@
 pub mod charts;
 pub mod compare;
 pub mod csv;
+pub mod explain;
 pub mod figures;
 pub mod find;
 pub mod findings;

@@ -9,6 +9,7 @@ use crate::input::Failure;
 mod check;
 mod compare;
 mod completions;
+mod explain;
 mod find;
 mod kinds;
 mod man;
@@ -23,6 +24,7 @@ mod watch;
 pub(crate) enum Command {
     Run(run::Run),
     Check(check::Check),
+    Explain(explain::Explain),
     Compare(compare::Compare),
     Sweep(Box<sweep::Sweep>),
     Find(find::Find),
@@ -45,6 +47,7 @@ impl Command {
         match self {
             Command::Run(run) => run.execute(),
             Command::Check(check) => check.execute(),
+            Command::Explain(explain) => explain.execute(),
             Command::Compare(compare) => compare.execute(),
             Command::Sweep(sweep) => sweep.execute(),
             Command::Find(find) => find.execute(),

@@ -1,0 +1,43 @@
+//! `explain`: what will be simulated, and what is known of it without running it.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use lab::diagnostics::Style;
+
+use crate::input::{self, Failure, Scenario};
+
+/// How an explanation is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// Everything.
+    Json,
+}
+
+/// Says what will be simulated, what each part bears, and what cannot hold, without running it.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    scenario: Scenario,
+    /// How the explanation is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Explain {
+    pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
+        let loaded = input::load(&self.scenario)?;
+        let explained = lab::explain::explain(&loaded);
+        match self.format {
+            Format::Text => {
+                let style = if self.scenario.changes.color.on_stdout() { Style::Coloured } else { Style::Plain };
+                input::print(&report::explain::text(&explained, style))?;
+            }
+            Format::Json => input::print(&report::explain::json(&explained))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

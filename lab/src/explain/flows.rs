@@ -1,0 +1,298 @@
+//! Flows: how many calls a second come to each component, solved through the call graph.
+//!
+//! What arrives is told apart by component, operation and whose data it is about. The calls that each arrival brings
+//! about are linear in it but for caches, coalescing and batching, whose shares depend on the flow itself; the equations
+//! are iterated until nothing moves, which takes as many rounds as the deepest chain of calls where no calls go round.
+
+use std::collections::BTreeMap;
+
+use models::caching::hit_ratio::{self, KeyGroup};
+use models::policies::budget::BudgetSettings;
+use models::policies::coalesce::SameBy;
+use models::workloads::WorkloadSettings;
+use models::workloads::shape::Shape;
+use sim_core::keys::Keys;
+
+use super::graph::{Caller, Graph};
+use super::times::Times;
+use crate::theory;
+
+/// Whose data a call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Data {
+    /// Chosen by a sort of requests of a workload.
+    Chosen(usize, usize),
+    /// Always the same key.
+    Key(u64),
+}
+
+/// What arrives: where, asked for what, about which data.
+pub(super) type Arrival = (usize, String, Data);
+
+/// How much of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Flow {
+    /// Calls a second.
+    pub(super) calls: f64,
+    /// Items a second; more than the calls where those are batches.
+    pub(super) items: f64,
+}
+
+/// Whether retries are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempts {
+    /// Nothing fails.
+    First,
+    /// Everything fails: every call makes all attempts that its policy and, in the long run, its budget allow.
+    All,
+}
+
+/// Flows under a load.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flows {
+    pub(super) arrivals: BTreeMap<Arrival, Flow>,
+    /// Logical calls a second over each link.
+    pub(super) links: Vec<f64>,
+    /// Share of misses, and of calls that fetch, by component that answers some calls by itself; `None` where it is not
+    /// known and every call is taken to miss.
+    pub(super) misses: BTreeMap<usize, Option<(f64, f64)>>,
+    /// False where calls bring about ever more calls.
+    pub(super) settled: bool,
+}
+
+const ROUNDS_MAX: usize = 500;
+const CLOSE: f64 = 1e-10;
+
+/// Which factor of its shape counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The mean over the run.
+    Average,
+    /// The largest.
+    Peak,
+}
+
+/// Requests a second that an open workload sends.
+pub(super) fn open_rate(workload: &WorkloadSettings, duration_s: f64, moment: Moment) -> Option<f64> {
+    let rate = workload.arrivals.process.rate()? * workload.arrivals.batch.as_ref().map_or(1.0, |b| b.0.mean());
+    let factor = workload.shape.as_ref().map_or(1.0, |settings| {
+        const STEPS: u32 = 10_000;
+        let shape = Shape::new(settings);
+        let end = (duration_s * 1e9).max(1.0);
+        match moment {
+            Moment::Average => shape.integral(0.0, end) / end,
+            Moment::Peak => (0..=STEPS).map(|i| shape.at(end * f64::from(i) / f64::from(STEPS))).fold(0.0, f64::max),
+        }
+    });
+    Some(rate * factor)
+}
+
+/// Solves the flows of requests that come at these rates, by workload.
+pub(super) fn solve(graph: &Graph<'_>, rates: &[f64], attempts: Attempts) -> Flows {
+    let mut flows = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
+    let times = Times::unloaded(graph);
+    for round in 0..ROUNDS_MAX {
+        let next = step(graph, rates, attempts, &flows, &times);
+        let moved = moved(&flows.arrivals, &next.arrivals);
+        let endless = next.arrivals.values().any(|flow| flow.calls > 1e15);
+        flows = next;
+        if moved < CLOSE && round > 0 {
+            flows.settled = true;
+            return flows;
+        }
+        if endless {
+            break;
+        }
+    }
+    flows
+}
+
+fn moved(before: &BTreeMap<Arrival, Flow>, after: &BTreeMap<Arrival, Flow>) -> f64 {
+    let change = |(arrival, flow): (&Arrival, &Flow)| {
+        let was = before.get(arrival).copied().unwrap_or_default();
+        (flow.calls - was.calls).abs() / flow.calls.max(was.calls).max(1e-12)
+    };
+    after.iter().map(change).fold(0.0, f64::max)
+}
+
+fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, times: &Times<'_>) -> Flows {
+    let mut next = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
+    let push = |link: usize, op: &str, data: Data, flow: Flow, next: &mut Flows| {
+        next.links[link] += flow.items;
+        let at = &graph.links[link];
+        let merged = merged(graph, link, op, data, flow, before, times);
+        let all = match attempts {
+            Attempts::First => 1.0,
+            Attempts::All => sustained_attempts(graph, link, before.links[link]),
+        };
+        for way in &at.ways {
+            let arrival = next.arrivals.entry((way.component, op.to_string(), data)).or_default();
+            arrival.calls += merged.calls * all * way.share;
+            arrival.items += merged.items * all * way.share;
+        }
+    };
+    for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
+        let total: f64 = entry.value.requests.iter().map(|r| r.weight).sum();
+        for (sort, request) in entry.value.requests.iter().enumerate().filter(|(_, r)| r.weight > 0.0) {
+            let rate = rates[nth] * request.weight / total;
+            // The links of the workloads come first, in their order.
+            push(nth, request.op.as_str(), Data::Chosen(nth, sort), Flow { calls: rate, items: rate }, &mut next);
+        }
+    }
+    for component in 0..graph.components.len() {
+        if let Some(found) = hits(graph, component, before, times) {
+            next.misses.insert(component, found);
+        }
+    }
+    for ((component, op, data), flow) in &before.arrivals {
+        if graph.components[*component].directs() {
+            continue;
+        }
+        let misses = next.misses.get(component).copied().flatten().unwrap_or((1.0, 1.0));
+        for call in graph.demand(*component, op, misses).calls {
+            let Some(link) = graph.link_of(*component, &call.link) else { continue };
+            let calls = flow.calls * call.mean;
+            let data = call.key.map_or(*data, Data::Key);
+            push(link, call.op.as_deref().unwrap_or(op), data, Flow { calls, items: calls }, &mut next);
+        }
+    }
+    next
+}
+
+/// Attempts that a call over a link makes in the long run while everything fails; its budget is fed by `rate` calls a
+/// second.
+pub(super) fn sustained_attempts(graph: &Graph<'_>, link: usize, rate: f64) -> f64 {
+    let at = &graph.links[link];
+    let Some(retry) = &at.settings.retry else { return 1.0 };
+    let most = if retry.when.is_empty() { 1.0 } else { f64::from(retry.max_attempts) };
+    match &retry.budget {
+        Some(BudgetSettings::Ratio { ratio, min, .. }) if rate > 0.0 => {
+            (1.0 + ratio.0 + min.0 * f64::from(at.copies) / rate).min(most)
+        }
+        _ => most,
+    }
+}
+
+/// What coalescing and batching leave of the calls over a link.
+fn merged(graph: &Graph<'_>, link: usize, op: &str, data: Data, flow: Flow, before: &Flows, times: &Times<'_>) -> Flow {
+    let at = &graph.links[link];
+    let mut flow = flow;
+    if let Some(coalesce) = &at.settings.coalesce {
+        let copies = f64::from(at.copies);
+        let groups = match coalesce.by {
+            SameBy::Op => Some(vec![KeyGroup { keys: 1.0, rate_per_s: flow.calls }]),
+            SameBy::Key => key_groups(graph, data, flow.calls),
+        };
+        let call_s = times.over_link(link, op);
+        if let Some(groups) = groups {
+            let shared = |g: &KeyGroup| g.keys * g.rate_per_s / (1.0 + g.rate_per_s / copies * call_s);
+            let calls = groups.iter().map(shared).sum();
+            flow = Flow { calls, items: calls };
+        }
+    }
+    if let Some(batch) = &at.settings.batch
+        && flow.items > 0.0
+    {
+        let each = before.links[link].max(flow.items) / f64::from(at.copies);
+        let size = theory::batch_size(batch.max, each, batch.wait.0 as f64 / 1e9);
+        flow.calls = flow.items / size;
+    }
+    flow
+}
+
+/// The keys of requests of one sort; all about the same where they name none.
+pub(super) fn keys(graph: &Graph<'_>, data: Data) -> Keys {
+    match data {
+        Data::Key(key) => Keys::constant(key),
+        Data::Chosen(workload, sort) => {
+            let workloads = graph.scenario.workloads.iter().as_slice();
+            let request = workloads.get(workload).and_then(|w| w.value.requests.get(sort));
+            request.and_then(|r| r.key.as_ref()).map_or(Keys::constant(0), |chooser| chooser.0.clone())
+        }
+    }
+}
+
+fn key_groups(graph: &Graph<'_>, data: Data, rate: f64) -> Option<Vec<KeyGroup>> {
+    hit_ratio::groups(&keys(graph, data), rate)
+}
+
+/// What a component that answers some calls by itself misses and fetches; the inner `None` where that is not known.
+fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) -> Option<Option<(f64, f64)>> {
+    let settings = graph.components[component];
+    if !settings.needs_keys() {
+        return None;
+    }
+    // Entries are told apart by operation and key. Requests that choose alike share their entries.
+    let mut entries: Vec<(&str, Keys, f64)> = Vec::new();
+    let mut fetch = (0.0, 0.0);
+    for ((at, op, data), flow) in before.arrivals.iter().filter(|((at, _, _), _)| *at == component) {
+        let keys = keys(graph, *data);
+        let fetch_s: f64 = graph
+            .links
+            .iter()
+            .enumerate()
+            .filter(|(_, link)| link.caller == Caller::Component(*at))
+            .map(|(link, _)| times.over_link(link, op))
+            .sum();
+        fetch = (fetch.0 + flow.calls * fetch_s, fetch.1 + flow.calls);
+        match entries.iter_mut().find(|(of, _, _)| of == op) {
+            Some((_, same, rate)) if *same == keys => *rate += flow.calls,
+            Some(_) => return Some(None),
+            None => entries.push((op, keys, flow.calls)),
+        }
+    }
+    let groups: Option<Vec<Vec<KeyGroup>>> =
+        entries.iter().map(|(_, keys, rate)| hit_ratio::groups(keys, *rate)).collect();
+    let fetch_s = if fetch.1 > 0.0 { fetch.0 / fetch.1 } else { 0.0 };
+    let hits = groups.and_then(|groups| settings.hits(&groups.concat(), fetch_s));
+    Some(hits.map(|hits| (1.0 - hits.ratio, hits.fetches)))
+}
+
+/// Calls that one request of a workload brings about at each component at most, all layers trying as often as they may;
+/// `None` where there is no bound. With `once` every call is made once only: what remains is the product over the
+/// layers.
+pub(super) fn most_calls(graph: &Graph<'_>, workload: usize, once: bool) -> Option<Vec<f64>> {
+    let mut counts: BTreeMap<(usize, String), f64> = BTreeMap::new();
+    let depth_max = 4 * (graph.components.len() + 1) * (graph.directory.ops.len() + 1);
+    let reach = |link: usize, op: &str, times: f64, into: &mut BTreeMap<(usize, String), f64>| {
+        let at = &graph.links[link];
+        let attempts = f64::from(at.settings.max_attempts());
+        for way in at.ways.iter().filter(|way| way.share > 0.0) {
+            *into.entry((way.component, op.to_string())).or_insert(0.0) += times * attempts;
+        }
+    };
+    let mut wave: BTreeMap<(usize, String), f64> = BTreeMap::new();
+    let entry = graph.scenario.workloads.iter().as_slice().get(workload)?;
+    for request in entry.value.requests.iter().filter(|r| r.weight > 0.0) {
+        // A request is of one sort; of several the worst is looked for, by operation.
+        let mut of_sort = BTreeMap::new();
+        reach(workload, request.op.as_str(), 1.0, &mut of_sort);
+        for (at, times) in of_sort {
+            let most = wave.entry(at).or_insert(0.0);
+            *most = most.max(times);
+        }
+    }
+    for _ in 0..depth_max {
+        if wave.is_empty() {
+            let mut by_component = vec![0.0; graph.components.len()];
+            for ((component, _), times) in counts {
+                by_component[component] += times;
+            }
+            return Some(by_component);
+        }
+        let mut next = BTreeMap::new();
+        for ((component, op), times) in &wave {
+            *counts.entry((*component, op.clone())).or_insert(0.0) += times;
+            if graph.components[*component].directs() {
+                continue;
+            }
+            for call in graph.demand(*component, op, (1.0, 1.0)).calls {
+                let Some(link) = graph.link_of(*component, &call.link) else { continue };
+                let made = if once { 1.0 } else { call.most };
+                reach(link, call.op.as_deref().unwrap_or(op), times * made, &mut next);
+            }
+        }
+        wave = next;
+    }
+    None
+}

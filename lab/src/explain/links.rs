@@ -1,0 +1,160 @@
+//! Links: which policies act on a call, in which order, and whose state each of them is.
+
+use models::link::LinkSettings;
+use models::policies::budget::BudgetSettings;
+use serde::Serialize;
+use settings::Duration;
+use settings::values::Scalar;
+
+use super::graph::{Caller, Graph};
+use super::limits::{Limit, Load};
+
+/// A policy of a link.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Policy {
+    /// Its name in the scenario.
+    pub name: &'static str,
+    /// What it is told, in words.
+    pub words: String,
+    /// Whether it remembers something between calls; that belongs to each caller.
+    pub has_state: bool,
+}
+
+/// What is known of a link.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Link {
+    /// The workload or component that calls.
+    pub from: String,
+    /// Its name.
+    pub name: String,
+    /// Whom it calls.
+    pub to: Vec<String>,
+    /// The policies that are written, outermost first; the network comes last.
+    pub policies: Vec<Policy>,
+    /// How many callers have policies of their own: the calling replicas, or 1 for a workload, whose whole population
+    /// shares one state.
+    pub states: u32,
+    /// Attempts that one call can make.
+    pub attempts_most: u32,
+    /// How long a caller waits at most, back-offs included, s; `None` where nothing bounds it.
+    pub lasts_most_s: Option<f64>,
+    /// Connections that all callers' pools open together at most.
+    pub connections: Option<u64>,
+    /// The pool as a limit.
+    pub pool: Option<Limit>,
+    /// Calls a second, first attempts; `None` where there is no rate.
+    pub calls_per_s: Option<f64>,
+}
+
+/// All links.
+pub(super) fn links(graph: &Graph<'_>, load: &Load<'_>) -> Vec<Link> {
+    let link = |nth: usize| {
+        let at = &graph.links[nth];
+        Link {
+            from: at.from.to_string(),
+            name: at.name.to_string(),
+            to: at.settings.to.iter().map(|target| target.to.as_str().to_string()).collect(),
+            policies: policies(at.settings),
+            states: at.copies,
+            attempts_most: at.settings.max_attempts(),
+            lasts_most_s: lasts_most_s(at.settings),
+            connections: at.settings.pool.as_ref().map(|pool| u64::from(pool.size) * u64::from(at.copies)),
+            pool: load.of_pool(nth),
+            calls_per_s: load.has_rates.then_some(load.fresh.links[nth]),
+        }
+    };
+    (0..graph.links.len()).map(link).collect()
+}
+
+/// The policies of a link in the order of the language.
+fn policies(link: &LinkSettings) -> Vec<Policy> {
+    let text = |d: &Duration| d.format();
+    let mut found = Vec::new();
+    let mut add = |name, words: String, has_state| found.push(Policy { name, words, has_state });
+    if let Some(total) = &link.total_timeout {
+        add("total_timeout", text(total), false);
+    }
+    if let Some(coalesce) = &link.coalesce {
+        add("coalesce", format!("by {}", settings::Setting::write(&coalesce.by).as_text().unwrap_or_default()), true);
+    }
+    if let Some(batch) = &link.batch {
+        add("batch", format!("of {} or after {}", batch.max, text(&batch.wait)), true);
+    }
+    if let Some(retry) = &link.retry {
+        let budget = match &retry.budget {
+            Some(BudgetSettings::Ratio { ratio, min, .. }) => {
+                format!(", budget {} and {}", Scalar::format(ratio), Scalar::format(min))
+            }
+            Some(_) => ", budget".into(),
+            None => ", no budget".into(),
+        };
+        add("retry", format!("×{}{budget}", retry.max_attempts), retry.budget.is_some());
+    }
+    if let Some(pool) = &link.pool {
+        add("pool", format!("of {}, waits {}", pool.size, text(&pool.acquire_timeout)), true);
+    }
+    if let Some(timeout) = &link.timeout {
+        add("timeout", text(timeout), false);
+    }
+    let network = link.network.as_ref();
+    let rtt = network.and_then(|n| n.rtt.as_ref()).map(|rtt| format!("round trip {}", text(rtt)));
+    let loss = network.filter(|n| n.loss.0 > 0.0).map(|n| format!("loss {}", Scalar::format(&n.loss)));
+    let said: Vec<String> = rtt.into_iter().chain(loss).collect();
+    if !said.is_empty() {
+        add("network", said.join(", "), false);
+    }
+    found
+}
+
+/// How long a caller waits at most over a link, s.
+pub(super) fn lasts_most_s(link: &LinkSettings) -> Option<f64> {
+    let total_s = link.total_timeout.map(|d| d.0 as f64 / 1e9);
+    let attempts_s = link.timeout.map(|timeout| {
+        let back_offs: u64 = link.retry.as_ref().map_or(0, |retry| {
+            (1..retry.max_attempts).fold(0, |sum: u64, n| sum.saturating_add(retry.backoff.longest(n)))
+        });
+        let acquire = link.pool.as_ref().map_or(0, |pool| pool.acquire_timeout.0);
+        let attempt = (timeout.0 + acquire) as f64;
+        (attempt * f64::from(link.max_attempts()) + back_offs as f64) / 1e9
+    });
+    match (total_s, attempts_s) {
+        (Some(total_s), Some(attempts_s)) => Some(total_s.min(attempts_s)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Inner attempts and back-offs, without the waits for a connection: what an outer timeout must at least allow for.
+pub(super) fn tries_s(link: &LinkSettings) -> Option<f64> {
+    let mut bare = link.clone();
+    bare.pool = None;
+    lasts_most_s(&bare)
+}
+
+/// The least of the timeouts of those who call a component, s, seen through those who only pass calls on, and the link
+/// that has it. `None` where some caller waits for ever.
+pub(super) fn patience(graph: &Graph<'_>, component: usize) -> Option<(f64, usize)> {
+    let mut least: Option<(f64, usize)> = None;
+    let mut open = vec![component];
+    let mut seen = Vec::new();
+    while let Some(at) = open.pop() {
+        if seen.contains(&at) {
+            continue;
+        }
+        seen.push(at);
+        for (nth, link) in graph.links.iter().enumerate() {
+            if !link.ways.iter().any(|way| way.component == at) {
+                continue;
+            }
+            let attempt_s = [link.settings.timeout, link.settings.total_timeout];
+            let attempt_s = attempt_s.iter().flatten().map(|d| d.0 as f64 / 1e9).fold(f64::INFINITY, f64::min);
+            if attempt_s.is_finite() {
+                if least.is_none_or(|(so_far, _)| attempt_s < so_far) {
+                    least = Some((attempt_s, nth));
+                }
+            } else if let Caller::Component(caller) = link.caller {
+                open.push(caller);
+            }
+        }
+    }
+    least
+}

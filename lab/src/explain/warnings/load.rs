@@ -1,0 +1,226 @@
+//! More work than there is room for: at the given load, at its peak, with retries, with cold caches.
+
+use settings::Path;
+
+use super::super::flows::{Attempts, solve};
+use super::super::limits::Limit;
+use super::{Finder, mend, percent, rate};
+
+/// The limits of everything with where they are written and what they belong to.
+fn limits(finder: &Finder<'_, '_>) -> Vec<(Path, String, Limit)> {
+    let mut found = Vec::new();
+    for (name, component) in &finder.explained.components {
+        let at = Path::of(&["components", name]);
+        found.extend(
+            component.limits.iter().map(|limit| (at.clone(), format!("the {} of {name}", limit.what), limit.clone())),
+        );
+    }
+    for (at, link) in finder.graph.links.iter().zip(&finder.explained.links) {
+        if let Some(pool) = &link.pool {
+            let what = format!("the pool of {} of {}.{}", pool.what, link.from, link.name);
+            found.push((at.path.join("pool"), what, pool.clone()));
+        }
+    }
+    for (name, limit) in &finder.explained.hosts {
+        found.push((Path::of(&["hosts", name]), format!("the {} of {name}", limit.what), limit.clone()));
+    }
+    found
+}
+
+/// Whether some workload sends whatever the answers do; users who wait for theirs cannot overload anything for long.
+fn has_open_load(finder: &Finder<'_, '_>) -> bool {
+    finder.explained.workloads.values().any(|w| w.is_open && w.rate_per_s.is_some())
+}
+
+/// The given load is more than something serves.
+pub(super) fn overload(finder: &mut Finder<'_, '_>) {
+    if !finder.load.fresh.settled {
+        let path = Path::of(&["components"]);
+        let message =
+            "calls bring about ever more calls: a request makes more than one of its own kind, on average".into();
+        finder.warn("endless_calls", &path, message, "make the call back less likely, or call something else".into());
+        return;
+    }
+    if !has_open_load(finder) {
+        return;
+    }
+    // Where a load is more than several things serve, the tightest is to be widened first.
+    for (path, what, limit) in limits(finder) {
+        let share = limit.unwaited;
+        if share < 1.0 {
+            continue;
+        }
+        let needed = (limit.units * share / 0.8).ceil();
+        let (message, help) = match (limit.held_s, limit.ceiling_per_s) {
+            (Some(held_s), Some(ceiling)) => (
+                format!(
+                    "{what} are held {} a call and serve {} at most; the load is {}",
+                    super::time(held_s),
+                    rate(ceiling),
+                    rate(ceiling * share)
+                ),
+                format!("at 80 % utilisation this load needs {}; or send less", super::super::limits::grouped(needed)),
+            ),
+            _ => (
+                format!("{what}: the load is {} of what is there", percent(share)),
+                format!("at 80 % this load needs {}; or send less", super::super::limits::plain(needed)),
+            ),
+        };
+        finder.warn("overload", &path, message, help);
+    }
+}
+
+/// The load is more than something serves while a shape is at its highest.
+pub(super) fn peak(finder: &mut Finder<'_, '_>) {
+    if !has_open_load(finder) || finder.explained.workloads.values().all(|w| w.peak_per_s.is_none()) {
+        return;
+    }
+    let graph = finder.graph;
+    let at_peak = solve(graph, finder.peak, Attempts::First);
+    let load = super::super::limits::Load {
+        graph,
+        fresh: &at_peak,
+        all: &at_peak,
+        bare: super::super::times::Times::unloaded(graph),
+        loaded: super::super::times::Times::unloaded(graph),
+        has_rates: true,
+    };
+    for component in 0..graph.components.len() {
+        let name = graph.name(component);
+        let before = finder.explained.components.get(name).map_or(&[][..], |c| &c.limits).to_vec();
+        for (limit, usual) in load.of_component(component).into_iter().zip(before) {
+            if limit.unwaited >= 1.0 && usual.unwaited < 1.0 {
+                let message = format!(
+                    "at the peak of the load the {} of {name} would be {} busy; on average they are {}",
+                    limit.what,
+                    percent(limit.unwaited),
+                    percent(usual.unwaited)
+                );
+                let help = "what comes beyond waits or is turned away: bound the queue, or serve more".into();
+                finder.warn("overload_at_peak", &finder.component_path(component), message, help);
+            }
+        }
+    }
+}
+
+/// Retries can keep the system down after the trigger has gone.
+pub(super) fn vulnerable(finder: &mut Finder<'_, '_>) {
+    let Some(capacity) = finder.explained.capacity.clone().filter(|c| c.state == "vulnerable") else { return };
+    let graph = finder.graph;
+    let worst = (0..graph.links.len()).filter(|link| graph.links[*link].settings.max_attempts() > 1).max_by(|a, b| {
+        let attempts = |link: usize| super::super::flows::sustained_attempts(graph, link, finder.load.all.links[link]);
+        attempts(*a).total_cmp(&attempts(*b)).then(b.cmp(a))
+    });
+    let Some(link) = worst else { return };
+    let message = format!(
+        "retries can keep the system down: it serves {} while it is healthy, but once everything is retried only a load \
+         below {} heals by itself, and this one is {} ({})",
+        rate(capacity.advertised_per_s),
+        rate(capacity.hidden_per_s),
+        rate(capacity.load_per_s),
+        capacity.hidden_by
+    );
+    let path = graph.links[link].path.join("retry");
+    if graph.links[link].settings.retry.as_ref().is_some_and(|retry| retry.budget.is_some()) {
+        finder.warn("vulnerable", &path, message, "lower `max_attempts`, the budget or the load".into());
+    } else {
+        let change = mend(&path.join("budget"), "{ratio: {ratio: 10%, min: 0/s}}");
+        finder.warn_mended("vulnerable", &path, message, "a budget bounds what retries add", change);
+    }
+}
+
+/// What is behind a cache does not bear what comes while the cache is empty.
+pub(super) fn cold_cache(finder: &mut Finder<'_, '_>) {
+    if !has_open_load(finder) {
+        return;
+    }
+    let graph = finder.graph;
+    for (component, misses) in finder.load.fresh.misses.clone() {
+        let Some((_, fetches)) = misses.filter(|(_, fetches)| *fetches < 0.999) else { continue };
+        let name = graph.name(component).to_string();
+        let rate_in = super::super::times::Times::rate(component, finder.load.fresh);
+        let links: Vec<usize> = (0..graph.links.len())
+            .filter(|l| graph.links[*l].caller == super::super::graph::Caller::Component(component))
+            .collect();
+        for link in links {
+            for way in graph.links[link].ways.clone() {
+                let behind = way.component;
+                let behind_name = graph.name(behind);
+                let Some(known) = finder.explained.components.get(behind_name) else { continue };
+                let here = super::super::times::Times::rate(behind, finder.load.fresh);
+                let cold = here + rate_in * (1.0 - fetches) * way.share;
+                let tightest = known.limits.iter().filter_map(|l| Some((l.ceiling_per_s?, l.what.clone())));
+                let Some((ceiling, what)) = tightest.min_by(|a, b| a.0.total_cmp(&b.0)) else { continue };
+                if here >= ceiling || cold < ceiling {
+                    continue;
+                }
+                let message = format!(
+                    "while {name} is empty {} come to {behind_name}, whose {what} serve {}; with a full cache it is {}",
+                    rate(cold),
+                    rate(ceiling),
+                    rate(here)
+                );
+                let help = "after a flush or a restart what is behind is overloaded until the cache has filled: \
+                     let misses share a call (`coalesce`), bound the queue behind, or serve more"
+                    .into();
+                finder.warn("cold_cache", &finder.component_path(component), message, help);
+            }
+        }
+    }
+}
+
+/// Calls that never give back what they run on.
+pub(super) fn leaks(finder: &mut Finder<'_, '_>) {
+    for component in 0..finder.graph.components.len() {
+        let leaked_per_s = finder.load.bare.work(component, finder.load.fresh, |d| d.leaks);
+        if leaked_per_s <= 0.0 {
+            continue;
+        }
+        let name = finder.graph.name(component);
+        let path = finder.component_path(component).join("handlers");
+        let limits = finder.graph.components[component].limits();
+        let units = limits.workers.map(|(noun, count)| (noun, f64::from(count) * finder.graph.replicas(component)));
+        let message = match units {
+            Some((noun, units)) if finder.load.has_rates && !limits.frees_while_waiting => format!(
+                "{name} leaks {} tasks: all {} {noun} are gone after {}",
+                rate(leaked_per_s),
+                super::super::limits::grouped(units),
+                super::time(units / leaked_per_s)
+            ),
+            _ => format!(
+                "{name} leaks a task in {} of its calls",
+                percent(leaked_per_s / super::super::times::Times::rate(component, finder.load.fresh))
+            ),
+        };
+        finder.warn(
+            "leak",
+            &path,
+            message,
+            "a task that waits for something that never comes needs a timeout; remove the `leak`".into(),
+        );
+    }
+}
+
+/// Replicas that ask for more cores than their hosts have.
+pub(super) fn hosts(finder: &mut Finder<'_, '_>) {
+    for entry in &finder.graph.scenario.hosts {
+        let there = (0..finder.graph.components.len())
+            .filter(|c| finder.graph.components[*c].hosts().is_some_and(|h| h.on.as_str() == entry.name.as_str()));
+        let asked: f64 =
+            there.map(|c| finder.graph.components[c].limits().cores.unwrap_or(0.0) * finder.graph.replicas(c)).sum();
+        let cores = entry.value.cores.0 * f64::from(entry.value.count);
+        if asked <= cores {
+            continue;
+        }
+        let path = Path::of(&["hosts", entry.name.as_str()]);
+        let message = format!(
+            "the replicas on {} ask for {} cores, and there are {}",
+            entry.name.as_str(),
+            super::super::limits::plain(asked),
+            super::super::limits::plain(cores)
+        );
+        let count = (asked / entry.value.cores.0).ceil();
+        let change = mend(&path.join("count"), super::super::limits::plain(count).replace(',', ""));
+        finder.warn_mended("hosts_overcommitted", &path, message, "more hosts", change);
+    }
+}

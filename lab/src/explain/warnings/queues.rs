@@ -1,0 +1,189 @@
+//! Queues and pools: what grows without a bound, what is served too late, what is larger than what it shares.
+
+use models::demand::Waiting;
+use settings::Path;
+
+use super::super::graph::{Caller, Graph};
+use super::super::limits::grouped;
+use super::super::links::patience;
+use super::{Finder, mend, time};
+
+/// Calls that can be in a component at the same time, served and waiting; `None` where nothing bounds it.
+fn most_at_once(graph: &Graph<'_>, component: usize, stack: &mut Vec<usize>) -> Option<f64> {
+    if stack.contains(&component) {
+        return None;
+    }
+    stack.push(component);
+    let mut sum = Some(0.0);
+    for link in graph.links.iter().filter(|link| link.ways.iter().any(|way| way.component == component)) {
+        let bound = at_once_over(graph, link, stack);
+        sum = sum.zip(bound).map(|(sum, bound)| sum + bound);
+    }
+    stack.pop();
+    sum
+}
+
+/// Calls under way over a link, those whose caller has given up included.
+fn at_once_over(graph: &Graph<'_>, link: &super::super::graph::LinkAt<'_>, stack: &mut Vec<usize>) -> Option<f64> {
+    use models::link::Propagated;
+    use models::workloads::arrivals::Process;
+    let gives_up = link.settings.timeout.is_some() || link.settings.total_timeout.is_some();
+    let forgets = gives_up && !link.settings.propagate.contains(&Propagated::Cancel);
+    let attempts = f64::from(link.settings.max_attempts());
+    match link.caller {
+        Caller::Workload(nth) => {
+            let workload = &graph.scenario.workloads.iter().as_slice()[nth].value;
+            match &workload.arrivals.process {
+                Process::Once { count, .. } => Some(count.0 as f64 * attempts),
+                Process::Trace(trace) => Some(trace.requests.len() as f64 * attempts),
+                // Who gives up leaves work behind, and comes back with more.
+                _ if forgets => None,
+                Process::Closed { users: count, .. } | Process::Connections { count, .. } => Some(count.0 as f64),
+                _ => None,
+            }
+        }
+        Caller::Component(_) if forgets => {
+            // Work that was abandoned piles up, unless what calls is finite.
+            is_finite(graph).then_some(f64::MAX)
+        }
+        Caller::Component(caller) => {
+            let limits = graph.components[caller].limits();
+            let calls =
+                graph.components[caller].asks().iter().filter(|ask| ask.link == link.name).count().max(1) as f64;
+            let copies = f64::from(link.copies);
+            let pool = link.settings.pool.as_ref().map(|pool| f64::from(pool.size) * copies);
+            let workers = limits.workers.filter(|_| !limits.frees_while_waiting);
+            let workers = workers.map(|(_, count)| f64::from(count) * copies * calls);
+            let callers = || most_at_once(graph, caller, stack).map(|most| most * calls);
+            pool.into_iter().chain(workers).reduce(f64::min).or_else(callers)
+        }
+    }
+}
+
+/// Whether only a finite number of requests is ever sent.
+pub(super) fn is_finite(graph: &Graph<'_>) -> bool {
+    use models::workloads::arrivals::Process;
+    let finite = |process: &Process| matches!(process, Process::Once { .. } | Process::Trace(_));
+    graph.scenario.workloads.iter().all(|entry| finite(&entry.value.arrivals.process))
+}
+
+/// A queue that nothing bounds.
+pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for component in 0..graph.components.len() {
+        let limits = graph.components[component].limits();
+        let (Waiting::Unbounded, Some((noun, workers))) = (limits.waiting, limits.workers) else { continue };
+        if graph.links_to(component).next().is_none() || most_at_once(graph, component, &mut Vec::new()).is_some() {
+            continue;
+        }
+        let name = graph.name(component);
+        let path = finder.component_path(component);
+        let ceiling = ceiling_of_workers(finder, component);
+        // What is served within half of the callers' patience; as many as are served where they have no end of it.
+        let patience = patience(graph, component).map(|(patience_s, _)| patience_s);
+        let places = match (patience, ceiling) {
+            (Some(patience_s), Some(ceiling)) => {
+                (ceiling / graph.replicas(component) * patience_s / 2.0).floor().max(1.0)
+            }
+            _ => f64::from(workers),
+        };
+        let message = format!(
+            "the queue before the {} {noun} of {name} has no bound: under overload it grows for as long as that lasts, and \
+             who waits in it is answered late or too late",
+            grouped(f64::from(workers) * graph.replicas(component)),
+        );
+        let change = mend(&path.join("admission").join("queue").join("max"), format!("{}", places.min(1e6)));
+        finder.warn_mended("unbounded_queue", &path, message, "turn away at once who would be served too late", change);
+    }
+}
+
+fn ceiling_of_workers(finder: &Finder<'_, '_>, component: usize) -> Option<f64> {
+    let known = finder.explained.components.get(finder.graph.name(component))?;
+    known.limits.iter().filter_map(|limit| limit.ceiling_per_s).reduce(f64::min)
+}
+
+/// A queue in which a call waits longer than its caller does.
+pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for component in 0..graph.components.len() {
+        let limits = graph.components[component].limits();
+        let Waiting::UpTo(places) = limits.waiting else { continue };
+        let (Some((patience_s, by)), Some(ceiling)) =
+            (patience(graph, component), ceiling_of_workers(finder, component))
+        else {
+            continue;
+        };
+        let places_all = f64::from(places) * graph.replicas(component);
+        let full_s = places_all / ceiling;
+        if places == 0 || full_s < patience_s {
+            continue;
+        }
+        let name = graph.name(component);
+        let path = finder.component_path(component).join("admission").join("queue").join("max");
+        let message = format!(
+            "the last of a full queue of {name} waits {}, and {}.{} gives up after {}: the queue is served for nobody",
+            time(full_s),
+            graph.links[by].from,
+            graph.links[by].name,
+            time(patience_s)
+        );
+        let fewer = (f64::from(places) * patience_s / full_s / 2.0).floor().max(1.0);
+        let change = mend(&path, format!("{fewer}"));
+        finder.warn_mended("queue_outlives_callers", &path, message, "keep it shorter than its callers wait", change);
+    }
+}
+
+/// Something that stops an event loop for everybody.
+pub(super) fn blocked_loops(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for component in 0..graph.components.len() {
+        let limits = graph.components[component].limits();
+        if !limits.frees_while_waiting {
+            continue;
+        }
+        let rate = super::super::times::Times::rate(component, finder.load.fresh);
+        let blocks_s = finder.load.bare.work(component, finder.load.fresh, |d| d.blocks_s) / rate;
+        if rate <= 0.0 || blocks_s <= 0.0 {
+            continue;
+        }
+        let name = graph.name(component);
+        let path = finder.component_path(component).join("handlers");
+        let message = format!(
+            "a call blocks a loop of {name} for {} on average, and meanwhile nothing else on that loop goes on",
+            time(blocks_s)
+        );
+        finder.warn("blocked_loop", &path, message, "write `wait` for what need not block".into());
+    }
+}
+
+/// Pools that are larger than what they share.
+pub(super) fn pools(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for component in 0..graph.components.len() {
+        let limits = graph.components[component].limits();
+        let (true, Some((_, workers))) = (limits.is_connections, limits.workers) else { continue };
+        let there = u64::from(workers) * graph.replicas(component) as u64;
+        let pools: Vec<_> = graph.links_to(component).filter(|link| link.settings.pool.is_some()).collect();
+        let size = |link: &super::super::graph::LinkAt<'_>| {
+            u64::from(link.settings.pool.as_ref().map_or(0, |pool| pool.size)) * u64::from(link.copies)
+        };
+        let all: u64 = pools.iter().map(|link| size(link)).sum();
+        let Some(largest) = pools.iter().max_by_key(|link| size(link)) else { continue };
+        if all <= there {
+            continue;
+        }
+        let name = graph.name(component);
+        let path: Path = largest.path.join("pool").join("size");
+        let one = largest.settings.pool.as_ref().map_or(0, |pool| pool.size);
+        let message = format!(
+            "the pools of those who call {name} open {} connections ({} × {one} by {}), and it serves {}: the others wait \
+             in {name}, where no acquire_timeout ends it",
+            grouped(all as f64),
+            largest.copies,
+            largest.from,
+            grouped(there as f64),
+        );
+        let fewer = (u64::from(one) * there / all).max(1);
+        finder.warn_mended("pool_too_large", &path, message, "share out what there is", mend(&path, fewer.to_string()));
+    }
+}

@@ -1,0 +1,105 @@
+//! Retries: without a budget, in step, in several layers, or of what never happens.
+
+use models::policies::backoff::{BackoffGrowth, Jitter};
+use models::policies::outcomes::OutcomeName;
+
+use super::super::graph::{Caller, Graph};
+use super::{Finder, mend, nice};
+
+/// Links that retry, by number.
+fn retrying(graph: &Graph<'_>) -> Vec<usize> {
+    (0..graph.links.len()).filter(|link| graph.links[*link].settings.max_attempts() > 1).collect()
+}
+
+/// Retries that nothing bounds.
+pub(super) fn budget(finder: &mut Finder<'_, '_>) {
+    if super::queues::is_finite(finder.graph) {
+        return;
+    }
+    for nth in retrying(finder.graph) {
+        let link = &finder.graph.links[nth];
+        let Some(retry) = link.settings.retry.as_ref().filter(|retry| retry.budget.is_none()) else { continue };
+        let path = link.path.join("retry");
+        let message = format!(
+            "{}.{} retries without a budget: while everything fails it sends {} times the load",
+            link.from, link.name, retry.max_attempts
+        );
+        let change = mend(&path.join("budget"), "{ratio: {ratio: 10%}}");
+        finder.warn_mended("retry_without_budget", &path, message, "let retries be a share of the calls", change);
+    }
+}
+
+/// Retries that come back together.
+pub(super) fn back_off(finder: &mut Finder<'_, '_>) {
+    for nth in retrying(finder.graph) {
+        let link = &finder.graph.links[nth];
+        let Some(retry) = &link.settings.retry else { continue };
+        let path = link.path.join("retry");
+        if retry.backoff.growth == BackoffGrowth::None {
+            let message = format!(
+                "{}.{} tries again at once: what has just failed gets the next attempt before it can recover",
+                link.from, link.name
+            );
+            let usual_s = finder.load.bare.over_link(nth, &finder.load.main_op(nth)).max(0.001);
+            let value =
+                format!("{{exponential: {{base: {}, max: {}}}, jitter: full}}", nice(usual_s), nice(usual_s * 20.0));
+            let change = mend(&path.join("backoff"), value);
+            finder.warn_mended("retry_without_backoff", &path, message, "wait longer after each failure", change);
+        } else if retry.backoff.jitter == Jitter::None {
+            let message = format!(
+                "{}.{} backs off without jitter: calls that failed together are tried again together",
+                link.from, link.name
+            );
+            let change = mend(&path.join("backoff").join("jitter"), "full");
+            let at = path.join("backoff");
+            finder.warn_mended("retry_without_jitter", &at, message, "spread the retries", change);
+        }
+    }
+}
+
+/// Retries of several layers, which multiply.
+pub(super) fn layers(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for nth in retrying(graph) {
+        let link = &graph.links[nth];
+        let Caller::Component(caller) = link.caller else { continue };
+        let above = finder.explained.components.get(graph.name(caller)).and_then(|c| c.attempts_most);
+        let Some(above) = above.filter(|above| *above > 1.0) else { continue };
+        let own = f64::from(link.settings.max_attempts());
+        let path = link.path.join("retry");
+        let whom: Vec<&str> = link.settings.to.iter().map(|target| target.to.as_str()).collect();
+        let message = format!(
+            "retries multiply: those above call {} up to {above} times for one request, and {}.{} tries each {own} times, \
+             which makes {} calls of {}",
+            link.from,
+            link.from,
+            link.name,
+            above * own,
+            whom.join(" or ")
+        );
+        finder.warn_mended("retries_multiply", &path, message, "retry in one layer only", mend(&path, "null"));
+    }
+}
+
+/// Retries of a failure that cannot happen.
+pub(super) fn never(finder: &mut Finder<'_, '_>) {
+    for nth in retrying(finder.graph) {
+        let link = &finder.graph.links[nth];
+        let Some(retry) = &link.settings.retry else { continue };
+        let path = link.path.join("retry").join("when");
+        if retry.when == [OutcomeName::Timeout] && link.settings.timeout.is_none() {
+            let message =
+                format!("{}.{} is tried again after a `timeout` only, and an attempt has none", link.from, link.name);
+            let usual_s = finder.load.bare.over_link(nth, &finder.load.main_op(nth)).max(0.001);
+            let change = mend(&link.path.join("timeout"), nice(usual_s * 10.0));
+            finder.warn_mended("retry_never", &path, message, "bound an attempt", change);
+        } else if retry
+            .when
+            .iter()
+            .all(|outcome| matches!(outcome, OutcomeName::ClientError | OutcomeName::Ok | OutcomeName::Accepted))
+        {
+            let message = format!("{}.{} never tries again: none of these outcomes is retried", link.from, link.name);
+            finder.warn_mended("retry_never", &path, message, "leave out what is the default", mend(&path, "null"));
+        }
+    }
+}

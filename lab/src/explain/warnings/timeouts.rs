@@ -1,0 +1,211 @@
+//! Timeouts: those that are missing, that go off in the wrong order, that are too short, or that say nothing.
+
+use models::link::Propagated;
+
+use super::super::graph::{Caller, Graph};
+use super::super::links::{patience, tries_s};
+use super::{Finder, mend, nice, time};
+
+/// A link over which a caller waits for ever.
+pub(super) fn missing(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    if super::queues::is_finite(graph) {
+        return;
+    }
+    for (nth, link) in graph.links.iter().enumerate() {
+        let bounded = link.settings.timeout.is_some() || link.settings.total_timeout.is_some();
+        // Who only passes calls on waits no longer than his own caller does.
+        let passes_on = matches!(link.caller, Caller::Component(c) if graph.passes_on(c));
+        if bounded || passes_on || finder.load.fresh.links[nth] <= 0.0 {
+            continue;
+        }
+        let op = finder.load.main_op(nth);
+        let usual_s = finder.load.bare.over_link(nth, &op);
+        let outer = match link.caller {
+            Caller::Component(component) => patience(graph, component).map(|(patience_s, _)| patience_s),
+            Caller::Workload(_) => None,
+        };
+        let attempts = f64::from(link.settings.max_attempts());
+        let timeout_s = outer.map_or(f64::INFINITY, |outer_s| outer_s * 0.8 / attempts).min(10.0 * usual_s);
+        let timeout_s = timeout_s.max(2.0 * usual_s).max(0.001);
+        let holds = match link.caller {
+            Caller::Component(component) => {
+                let limits = graph.components[component].limits();
+                limits.workers.filter(|_| !limits.frees_while_waiting).map_or_else(
+                    || "its callers wait for it".to_string(),
+                    |(noun, count)| format!("each call holds one of its {count} {noun} for as long"),
+                )
+            }
+            Caller::Workload(_) => "its users never give up".to_string(),
+        };
+        let whom: Vec<&str> = link.settings.to.iter().map(|target| target.to.as_str()).collect();
+        let message = format!(
+            "{}.{} has no timeout: if {} hangs, {} waits for ever, and {holds}",
+            link.from,
+            link.name,
+            whom.join(" or "),
+            link.from
+        );
+        let change = mend(&link.path.join("timeout"), nice(timeout_s));
+        finder.warn_mended("no_timeout", &link.path, message, "bound the wait", change);
+    }
+}
+
+/// How long what a component does behind the calls of others may take, by the timeouts and attempts of its links, s, and
+/// the link that allows the most.
+fn inner_s(graph: &Graph<'_>, component: usize, stack: &mut Vec<usize>) -> Option<(f64, usize)> {
+    if stack.contains(&component) {
+        return None;
+    }
+    stack.push(component);
+    let mut most: Option<(f64, usize)> = None;
+    for (nth, link) in graph.links.iter().enumerate().filter(|(_, l)| l.caller == Caller::Component(component)) {
+        let bound = match tries_s(link.settings) {
+            Some(own_s) => Some((own_s, nth)),
+            // Without a timeout of its own it lasts as long as what is behind it, as often as it is tried.
+            None => link
+                .ways
+                .iter()
+                .filter_map(|way| inner_s(graph, way.component, stack))
+                .map(|(behind_s, at)| (behind_s * f64::from(link.settings.max_attempts()), at))
+                .reduce(|a, b| if b.0 > a.0 { b } else { a }),
+        };
+        if let Some(bound) = bound
+            && most.is_none_or(|(so_far, _)| bound.0 > so_far)
+        {
+            most = Some(bound);
+        }
+    }
+    stack.pop();
+    most
+}
+
+/// A caller who gives up before those behind him do: they go on for nobody.
+pub(super) fn inversion(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for link in &graph.links {
+        // Who tells those behind how long he waits needs no timers in order.
+        if link.settings.propagate.contains(&Propagated::Deadline) {
+            continue;
+        }
+        let own = [link.settings.timeout, link.settings.total_timeout];
+        let Some(own) = own.iter().flatten().map(|d| d.0 as f64 / 1e9).reduce(f64::min) else { continue };
+        let behind = link.ways.iter().filter_map(|way| inner_s(graph, way.component, &mut Vec::new()));
+        let Some((inner_s, at)) = behind.reduce(|a, b| if b.0 > a.0 { b } else { a }) else { continue };
+        if own >= inner_s * (1.0 - 1e-9) {
+            continue;
+        }
+        let inner = &graph.links[at];
+        let tries = match inner.settings.max_attempts() {
+            1 => String::new(),
+            n => format!(" with its {n} attempts"),
+        };
+        let message = format!(
+            "{}.{} gives up after {}, but {}.{} behind it goes on for up to {}{tries}: work for nobody",
+            link.from,
+            link.name,
+            time(own),
+            inner.from,
+            inner.name,
+            time(inner_s)
+        );
+        let key = if link.settings.timeout.is_some() { "timeout" } else { "total_timeout" };
+        let change = mend(&inner.path.join("total_timeout"), nice(own * 0.9));
+        finder.warn_mended("timer_inversion", &link.path.join(key), message, "bound what is behind", change);
+    }
+}
+
+/// A timeout that goes off before what it waits for can be done.
+pub(super) fn too_short(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for (nth, link) in graph.links.iter().enumerate() {
+        let Some(timeout) = link.settings.timeout.or(link.settings.total_timeout) else { continue };
+        let op = finder.load.main_op(nth);
+        let batch_s = link.settings.batch.as_ref().map_or(0.0, |batch| batch.wait.0 as f64 / 1e9);
+        let usual_s = finder.load.bare.over_link(nth, &op) - batch_s;
+        let own_s = timeout.0 as f64 / 1e9;
+        if own_s > usual_s || finder.load.fresh.links[nth] <= 0.0 {
+            continue;
+        }
+        let key = if link.settings.timeout.is_some() { "timeout" } else { "total_timeout" };
+        let path = link.path.join(key);
+        let message = format!(
+            "{}.{} gives up after {}, and a call takes {} on average even when nothing is waited for",
+            link.from,
+            link.name,
+            time(own_s),
+            time(usual_s)
+        );
+        let change = mend(&path, nice(usual_s * 4.0));
+        finder.warn_mended("timeout_too_short", &path, message, "wait as long as an answer takes", change);
+    }
+    for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
+        let (Some(deadline), Some(known)) = (entry.value.deadline, finder.explained.workloads.get(entry.name.as_str()))
+        else {
+            continue;
+        };
+        let own_s = deadline.0 as f64 / 1e9;
+        if own_s > known.latency_s {
+            continue;
+        }
+        let path = settings::Path::of(&["workloads", graph.links[nth].from, "deadline"]);
+        let message = format!(
+            "hardly a request can be good: the deadline is {}, and a request takes {} on average even when nothing is \
+             waited for",
+            time(own_s),
+            time(known.latency_s)
+        );
+        let change = mend(&path, nice(known.latency_s * 4.0));
+        finder.warn_mended("deadline_too_short", &path, message, "allow for what a request takes", change);
+    }
+}
+
+/// A timeout inside another that always goes off first.
+pub(super) fn pointless(finder: &mut Finder<'_, '_>) {
+    for link in &finder.graph.links {
+        let (Some(total), Some(timeout)) = (link.settings.total_timeout, link.settings.timeout) else { continue };
+        if total.0 > timeout.0 {
+            continue;
+        }
+        let path = link.path.join("timeout");
+        let retries =
+            if link.settings.max_attempts() > 1 { ", and what has timed out is never tried again" } else { "" };
+        let message = format!(
+            "`timeout` has no effect: `total_timeout` ends everything after {}{retries}",
+            time(total.0 as f64 / 1e9)
+        );
+        let attempts = f64::from(link.settings.max_attempts());
+        let change = mend(&path, nice(total.0 as f64 / 1e9 / attempts.max(1.0) * 0.8));
+        finder.warn_mended("pointless_timeout", &path, message, "give an attempt less than the whole", change);
+    }
+}
+
+/// A wait for a connection that outlasts whoever it is for.
+pub(super) fn acquire(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for link in &graph.links {
+        let Some(pool) = &link.settings.pool else { continue };
+        let acquire_s = pool.acquire_timeout.0 as f64 / 1e9;
+        let own = link.settings.total_timeout.map(|total| (total.0 as f64 / 1e9, link));
+        let outer = match link.caller {
+            Caller::Component(component) => patience(graph, component).map(|(s, at)| (s, &graph.links[at])),
+            Caller::Workload(_) => None,
+        };
+        // The link's own total ends the wait, so only who is further out can have gone.
+        if own.is_some_and(|(own_s, _)| outer.is_none_or(|(outer_s, _)| own_s <= outer_s)) {
+            continue;
+        }
+        let Some((outer_s, by)) = outer.filter(|(outer_s, _)| *outer_s < acquire_s) else { continue };
+        let path = link.path.join("pool").join("acquire_timeout");
+        let message = format!(
+            "a call waits up to {} for a connection, and {}.{} gives up after {}: connections are waited for by callers who \
+             have gone",
+            time(acquire_s),
+            by.from,
+            by.name,
+            time(outer_s)
+        );
+        let change = mend(&path, nice(outer_s / 2.0));
+        finder.warn_mended("acquire_outlives_callers", &path, message, "wait no longer than the caller does", change);
+    }
+}

@@ -1,0 +1,153 @@
+//! Parts that nothing calls and settings without effect.
+
+use settings::Path;
+use settings::values::Scalar;
+
+use super::super::graph::Caller;
+use super::{Finder, mend};
+
+/// A component that no request can reach.
+pub(super) fn components(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    let mut reached = vec![false; graph.components.len()];
+    let mut open: Vec<Caller> = (0..graph.scenario.workloads.len()).map(Caller::Workload).collect();
+    while let Some(caller) = open.pop() {
+        for way in graph.links.iter().filter(|link| link.caller == caller).flat_map(|link| &link.ways) {
+            if !std::mem::replace(&mut reached[way.component], true) {
+                open.push(Caller::Component(way.component));
+            }
+        }
+    }
+    for component in (0..graph.components.len()).filter(|component| !reached[*component]) {
+        let path = finder.component_path(component);
+        let message = format!("nothing calls {}: no request of a workload can come to it", graph.name(component));
+        if graph.name(component).contains('/') {
+            finder.warn("never_called", &path, message, "call it, or leave it out of the template".into());
+        } else {
+            finder.warn_mended("never_called", &path, message, "call it, or remove it", mend(&path, "null"));
+        }
+    }
+    // What is called over a link but for an operation that no request asks for.
+    for (nth, link) in graph.links.iter().enumerate() {
+        let Caller::Component(caller) = link.caller else { continue };
+        let used = graph.components[caller].asks().iter().any(|ask| ask.link == link.name);
+        if reached[caller] && used && finder.load.fresh.links[nth] == 0.0 && finder.load.fresh.settled {
+            let some = finder.load.bare.work(caller, finder.load.fresh, |d| {
+                d.calls.iter().filter(|call| call.link == link.name).map(|call| call.most).sum()
+            });
+            if some == 0.0 && !finder.load.fresh.misses.contains_key(&caller) {
+                let message = format!("no request takes a way on which {} calls over `{}`", link.from, link.name);
+                let help = "ask for the operation that does, or remove the handler and the link".into();
+                finder.warn("never_called", &link.path, message, help);
+            }
+        }
+    }
+}
+
+/// A fault that strikes when the run is over.
+pub(super) fn faults(finder: &mut Finder<'_, '_>) {
+    let run = &finder.graph.scenario.run;
+    let Some(duration) = run.duration else { return };
+    let end = duration.0 as i64;
+    for (nth, fault) in finder.graph.scenario.faults.iter().enumerate() {
+        let path = Path::of(&["faults", &nth.to_string()]);
+        if fault.value.at.0 >= end {
+            let message = format!(
+                "this fault never strikes: it is set for {}, and the run ends at {}",
+                fault.value.at.format(),
+                duration.format()
+            );
+            let lasts = fault.value.r#for.map_or(0, |d| d.0 as i64);
+            let longer = settings::Duration(((fault.value.at.0 + lasts) * 2) as u64).format();
+            let change = mend(&Path::of(&["run", "duration"]), longer);
+            finder.warn_mended("after_the_end", &path, message, "let it run on", change);
+        }
+    }
+    for entry in &finder.graph.scenario.workloads {
+        if let models::workloads::arrivals::Process::Once { at, .. } = &entry.value.arrivals.process
+            && at.0 >= end
+        {
+            let path = Path::of(&["workloads", entry.name.as_str(), "arrivals"]);
+            let message = format!(
+                "{} never sends anything: it is set for {}, and the run ends at {}",
+                entry.name.as_str(),
+                at.format(),
+                duration.format()
+            );
+            let change = mend(&Path::of(&["run", "duration"]), settings::Duration((at.0 * 2) as u64).format());
+            finder.warn_mended("after_the_end", &path, message, "let it run on", change);
+        }
+    }
+}
+
+/// Settings of a pool that nothing can make use of.
+pub(super) fn pool_settings(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for link in &graph.links {
+        let Some(pool) = &link.settings.pool else { continue };
+        if let Some(min_idle) = pool.min_idle.filter(|min_idle| *min_idle > pool.size) {
+            let path = link.path.join("pool").join("min_idle");
+            let message = format!("`min_idle` {min_idle} has no effect beyond the pool's size of {}", pool.size);
+            finder.warn_mended("no_effect", &path, message, "at most its size", mend(&path, pool.size.to_string()));
+        }
+        let Caller::Component(caller) = link.caller else { continue };
+        let limits = graph.components[caller].limits();
+        let Some((noun, workers)) = limits.workers.filter(|_| !limits.frees_while_waiting) else { continue };
+        // A worker that makes its calls one after the other uses one connection at a time.
+        let side_by_side = graph.components[caller].asks().iter().filter(|ask| ask.link == link.name).count() > 1;
+        let most = graph.directory.ops.iter().flat_map(|op| graph.demand(caller, op, (1.0, 1.0)).calls);
+        let most = most.filter(|call| call.link == link.name).map(|call| call.most).fold(0.0, f64::max);
+        if pool.size > workers && !side_by_side && most <= 1.0 {
+            let path = link.path.join("pool").join("size");
+            let message = format!(
+                "only {workers} of the {} connections can ever be in use: {} has {workers} {noun}, and each uses one",
+                pool.size, link.from
+            );
+            finder.warn_mended("no_effect", &path, message, "as many as are used", mend(&path, workers.to_string()));
+        }
+    }
+}
+
+/// Sections that nothing refers to.
+pub(super) fn sections(finder: &mut Finder<'_, '_>) {
+    let graph = finder.graph;
+    for entry in &graph.scenario.hosts {
+        let name = entry.name.as_str();
+        if !graph.components.iter().any(|c| c.hosts().is_some_and(|h| h.on.as_str() == name)) {
+            let path = Path::of(&["hosts", name]);
+            let message = format!("nothing runs on {name}");
+            finder.warn_mended("no_effect", &path, message, "run something on it, or remove it", mend(&path, "null"));
+        }
+    }
+    let document = &graph.loaded.document;
+    let entries = |section: &str| document.entry(section).and_then(|e| e.value.entries()).unwrap_or_default().to_vec();
+    let uses = |section: &str, key: &str, name: &str| {
+        document.entry(section).is_some_and(|section| names(&section.value, key, name))
+    };
+    for template in entries("templates") {
+        if !uses("clusters", "from", &template.key) {
+            let path = Path::of(&["templates", &template.key]);
+            let message = format!("no cluster is made from {}", template.key);
+            finder.warn_mended("no_effect", &path, message, "make one, or remove it", mend(&path, "null"));
+        }
+    }
+    for policy in entries("policies") {
+        let sections = ["workloads", "components", "templates", "policies", "variants"];
+        if !sections.iter().any(|section| uses(section, "use", &policy.key)) {
+            let path = Path::of(&["policies", &policy.key]);
+            let message = format!("no link takes {}", policy.key);
+            finder.warn_mended("no_effect", &path, message, "`use` it, or remove it", mend(&path, "null"));
+        }
+    }
+}
+
+/// Whether a key of this name somewhere in a tree has the name as its value, or among its values.
+fn names(tree: &settings::Node, key: &str, name: &str) -> bool {
+    let says = |node: &settings::Node| {
+        node.as_text() == Some(name) || node.members().is_some_and(|m| m.iter().any(|one| one.as_text() == Some(name)))
+    };
+    let in_entries = tree.entries().is_some_and(|entries| {
+        entries.iter().any(|entry| (entry.key == key && says(&entry.value)) || names(&entry.value, key, name))
+    });
+    in_entries || tree.members().is_some_and(|members| members.iter().any(|one| names(one, key, name)))
+}

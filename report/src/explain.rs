@@ -1,0 +1,254 @@
+//! What is known of a scenario without running it, as text and as JSON.
+
+use lab::diagnostics::{self, Style};
+use lab::explain::{Branch, Capacity, Component, Explained, Limit, Link, ThreadMemory};
+
+use crate::text::aligned;
+use crate::units;
+
+/// Everything, for people: the topology, the links, the limits, what retries do, and the warnings.
+#[must_use]
+pub fn text(explained: &Explained, style: Style) -> String {
+    let mut text = title(explained);
+    let mut section = |heading: &str, body: String| {
+        if !body.is_empty() {
+            text.push_str(&format!("\n{heading}\n{body}"));
+        }
+    };
+    section("Who calls whom", topology(explained));
+    section("Links, their policies outermost first", links(&explained.links));
+    section("What each part bears", limits(explained));
+    section("What else is known", facts(explained));
+    if explained.warnings.is_empty() {
+        text.push_str("\nNothing speaks against it.\n");
+    } else {
+        text.push_str("\nWhat speaks against it\n\n");
+        text.push_str(&diagnostics::render(&explained.warnings, &explained.sources, style));
+    }
+    text
+}
+
+fn title(explained: &Explained) -> String {
+    let variant = explained.variant.as_ref().map_or_else(String::new, |variant| format!(", variant {variant}"));
+    let mut text = format!("{} ({}{variant})\n", explained.name, explained.source);
+    if let Some(description) = &explained.description {
+        text.push_str(&format!("{description}\n"));
+    }
+    text
+}
+
+fn topology(explained: &Explained) -> String {
+    let mut text = String::new();
+    for root in &explained.topology {
+        let sends = explained.workloads.get(&root.name).map_or_else(String::new, |workload| {
+            let rate = match (workload.rate_per_s, workload.is_open) {
+                (None, _) => format!("sends {}", workload.arrivals),
+                (Some(rate), true) => format!("sends {}", units::rate(rate)),
+                (Some(rate), false) => format!("send at most {}", units::rate(rate)),
+            };
+            let peak =
+                workload.peak_per_s.map_or_else(String::new, |peak| format!(", at the peak {}", units::rate(peak)));
+            format!(": {rate}{peak}; a request takes {} without waiting", units::time(workload.latency_s))
+        });
+        text.push_str(&format!("  {}{sends}\n", root.name));
+        branches(&root.calls, explained, "  ", &mut text);
+    }
+    text
+}
+
+fn branches(calls: &[Branch], explained: &Explained, indent: &str, text: &mut String) {
+    for (nth, branch) in calls.iter().enumerate() {
+        let is_last = nth + 1 == calls.len();
+        let (tick, rest) = if is_last { ("└─", "   ") } else { ("├─", "│  ") };
+        let over = match &branch.link {
+            Some(link) if *link != branch.name && link != "to" && link != "call" => format!(" over {link}"),
+            _ => String::new(),
+        };
+        let share = branch.share.map_or_else(String::new, |share| format!(", gets {}", units::share(share)));
+        let about = if branch.seen { " (see above)".to_owned() } else { about(branch, explained) };
+        text.push_str(&format!("{indent}{tick} {}{over}: {}{share}{about}\n", branch.name, kind(branch)));
+        branches(&branch.calls, explained, &format!("{indent}{rest}"), text);
+    }
+}
+
+fn kind(branch: &Branch) -> String {
+    let kind = branch.kind.replace('_', " ");
+    if branch.replicas == 1 { kind } else { format!("{kind} × {}", branch.replicas) }
+}
+
+fn about(branch: &Branch, explained: &Explained) -> String {
+    let Some(component) = explained.components.get(&branch.name) else { return String::new() };
+    let mut said: Vec<String> = component.limits.iter().map(|limit| limit.what.clone()).collect();
+    if let Some(most) = component.queue_most {
+        said.push(format!("{} may wait", units::grouped(most)));
+    }
+    if let Some(hits) = component.hit_ratio {
+        said.push(format!("hits {}", units::share(hits)));
+    }
+    if said.is_empty() { String::new() } else { format!(", {}", said.join(", ")) }
+}
+
+fn links(links: &[Link]) -> String {
+    let mut text = String::new();
+    for link in links {
+        let order = if link.policies.is_empty() {
+            "no policies".to_owned()
+        } else {
+            let words = link.policies.iter().map(|policy| format!("{} {}", policy.name, policy.words));
+            words.collect::<Vec<_>>().join(" → ")
+        };
+        text.push_str(&format!("  {}.{} → {}: {order}\n", link.from, link.name, link.to.join(", ")));
+        let mut notes = Vec::new();
+        let own: Vec<&str> = link.policies.iter().filter(|policy| policy.has_state).map(|policy| policy.name).collect();
+        if let [first, rest @ ..] = own.as_slice() {
+            let names = if rest.is_empty() { (*first).to_owned() } else { own.join(", ") };
+            notes.push(match link.states {
+                1 => format!("{names}: one state for all of {}", link.from),
+                n => format!("{names}: each of the {n} replicas of {} has its own", link.from),
+            });
+        }
+        if let (Some(connections), true) = (link.connections, link.states > 1) {
+            notes.push(format!("{} connections together", units::grouped(connections)));
+        }
+        match link.lasts_most_s {
+            Some(lasts_s) => notes.push(format!("a caller waits {} at most", units::instant(lasts_s))),
+            None => notes.push("nothing bounds the wait".to_owned()),
+        }
+        text.push_str(&format!("    {}\n", notes.join("; ")));
+    }
+    text
+}
+
+fn limits(explained: &Explained) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let or_dash = |value: Option<f64>, text: &dyn Fn(f64) -> String| value.map_or("–".to_owned(), text);
+    let with_retries = explained.links.iter().any(|link| link.attempts_most > 1);
+    let mut row = |name: String, calls: (Option<f64>, Option<f64>), limit: Option<&Limit>| {
+        let mut cells = vec![name, or_dash(calls.0, &units::rate)];
+        cells.push(limit.map_or("no limit".to_owned(), |limit| limit.what.clone()));
+        cells.push(or_dash(limit.and_then(|limit| limit.held_s), &units::time));
+        cells.push(or_dash(limit.and_then(|limit| limit.ceiling_per_s), &units::rate));
+        cells.push(or_dash(limit.and_then(|limit| limit.utilization), &load));
+        if with_retries {
+            cells.push(or_dash(calls.1, &units::rate));
+            cells.push(or_dash(limit.and_then(|limit| limit.utilization_with_retries), &load));
+        }
+        rows.push(cells);
+    };
+    for (name, component) in &explained.components {
+        let calls = (component.calls_per_s, component.calls_with_retries_per_s);
+        match component.limits.as_slice() {
+            [] => row(name.clone(), calls, None),
+            [first, rest @ ..] => {
+                row(name.clone(), calls, Some(first));
+                rest.iter().for_each(|limit| row(String::new(), (None, None), Some(limit)));
+            }
+        }
+    }
+    for link in &explained.links {
+        if let Some(pool) = &link.pool {
+            row(format!("pool {}.{}", link.from, link.name), (link.calls_per_s, None), Some(pool));
+        }
+    }
+    for (name, limit) in &explained.hosts {
+        row(format!("hosts {name}"), (None, None), Some(limit));
+    }
+    let mut heading: Vec<String> = ["", "calls", "limit", "held", "ceiling", "utilisation"].map(str::to_owned).to_vec();
+    if with_retries {
+        heading.extend(["all retried", "utilisation"].map(str::to_owned));
+    }
+    aligned(&heading, &rows)
+}
+
+/// A share that may be more than the whole.
+fn load(share: f64) -> String {
+    if share > 1.0 { format!("{:.0} %", share * 100.0) } else { units::share(share) }
+}
+
+fn facts(explained: &Explained) -> String {
+    let mut lines = Vec::new();
+    if let Some(capacity) = &explained.capacity {
+        lines.push(capacity_sentence(capacity));
+    }
+    for (name, component) in &explained.components {
+        lines.extend(attempts_sentence(name, component));
+    }
+    for (name, component) in &explained.components {
+        if let Some(connections) = component.connections_to.filter(|connections| *connections > 0) {
+            lines.push(format!(
+                "The pools of its callers open {} connections to {name} at most.",
+                units::grouped(connections)
+            ));
+        }
+    }
+    if let Some(ThreadMemory { threads, reserved_low_bytes, reserved_high_bytes }) = explained.thread_memory {
+        lines.push(format!(
+            "The stacks of {} threads reserve {} to {} (1 MB or 8 MB each, the defaults of the JVM and of Linux); what they \
+             touch is less.",
+            units::grouped(threads),
+            bytes(reserved_low_bytes),
+            bytes(reserved_high_bytes)
+        ));
+    }
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+/// What the load may be, in a sentence.
+#[must_use]
+pub fn capacity_sentence(capacity: &Capacity) -> String {
+    let Capacity { load_per_s, advertised_per_s, advertised_by, hidden_per_s, hidden_by, state } = capacity;
+    let meaning = match *state {
+        "overloaded" => "it is more than is served even while nothing fails",
+        "vulnerable" => "whoever trips it over can keep it down",
+        _ => "it heals after any trigger",
+    };
+    format!(
+        "The load is {}. Healthy, {} is served (then {advertised_by} are full); while everything is retried only {} \
+         ({hidden_by}): {state}, {meaning}.",
+        units::rate(*load_per_s),
+        units::rate(*advertised_per_s),
+        units::rate(*hidden_per_s),
+    )
+}
+
+fn attempts_sentence(name: &str, component: &Component) -> Option<String> {
+    match (component.attempts_most, component.calls_per_request_most) {
+        (Some(attempts), Some(calls)) if attempts > 1.0 => {
+            let fan_out = if calls > attempts {
+                format!("; with loops and fan-out {} calls", units::grouped(calls as u64))
+            } else {
+                String::new()
+            };
+            Some(format!(
+                "Retries of all layers ask {name} up to {} times for one request{fan_out}.",
+                units::grouped(attempts as u64)
+            ))
+        }
+        (None, _) => Some(format!("Nothing bounds how often one request can ask {name}: calls can go round.")),
+        _ => None,
+    }
+}
+
+/// Bytes in the decimal units of the texts that such sums come from.
+fn bytes(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b >= 1e9 => format!("{} GB", units::quantity(b / 1e9)),
+        b => format!("{} MB", units::quantity(b / 1e6)),
+    }
+}
+
+/// Everything as JSON; each warning with its place and what would mend it.
+#[must_use]
+pub fn json(explained: &Explained) -> String {
+    let mut value = serde_json::to_value(explained).unwrap_or_default();
+    let mut warnings = diagnostics::to_json(&explained.warnings, &explained.sources);
+    if let Some(list) = warnings.as_array_mut() {
+        for (warning, mend) in list.iter_mut().zip(&explained.mends) {
+            warning["mend"] = serde_json::to_value(mend).unwrap_or_default();
+        }
+    }
+    value["warnings"] = warnings;
+    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    text.push('\n');
+    text
+}
