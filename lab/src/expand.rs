@@ -141,7 +141,8 @@ fn use_policies(document: &mut Node, problems: &mut Problems) {
             let message = format!("no link uses the policies `{}`", entry.key);
             problems.push(
                 Problem::warning("unused_policies", entry.key_span, message)
-                    .path(path_of(&format!("policies.{}", entry.key))),
+                    .path(path_of(&format!("policies.{}", entry.key)))
+                    .help("take it with `use`, or remove it"),
             );
         }
     }

@@ -112,6 +112,7 @@ fn links(links: &[Link]) -> String {
         }
         match link.lasts_most_s {
             Some(lasts_s) => notes.push(format!("a caller waits {} at most", units::instant(lasts_s))),
+            None if link.passes_on => notes.push("calls are passed on: the wait is their callers'".to_owned()),
             None => notes.push("nothing bounds the wait".to_owned()),
         }
         text.push_str(&format!("    {}\n", notes.join("; ")));
@@ -128,7 +129,8 @@ fn limits(explained: &Explained) -> String {
         cells.push(limit.map_or("no limit".to_owned(), |limit| limit.what.clone()));
         cells.push(or_dash(limit.and_then(|limit| limit.held_s), &units::time));
         cells.push(or_dash(limit.and_then(|limit| limit.ceiling_per_s), &units::rate));
-        cells.push(or_dash(limit.and_then(|limit| limit.utilization), &load));
+        let at_least = if limit.is_some_and(|limit| limit.is_lower_bound) { "≥ " } else { "" };
+        cells.push(or_dash(limit.and_then(|limit| limit.utilization), &|share| format!("{at_least}{}", load(share))));
         if with_retries {
             cells.push(or_dash(calls.1, &units::rate));
             cells.push(or_dash(limit.and_then(|limit| limit.utilization_with_retries), &load));
@@ -190,7 +192,26 @@ fn facts(explained: &Explained) -> String {
             bytes(reserved_high_bytes)
         ));
     }
-    lines.iter().map(|line| format!("  {line}\n")).collect()
+    lines.iter().map(|line| wrapped(line)).collect()
+}
+
+/// A paragraph in lines that fit a terminal, the later ones indented.
+fn wrapped(paragraph: &str) -> String {
+    const WIDTH: usize = 100;
+    let mut text = String::from(" ");
+    let mut column = 1;
+    for word in paragraph.split_whitespace() {
+        let wide = word.chars().count();
+        if column + 1 + wide > WIDTH {
+            text.push_str("\n   ");
+            column = 3;
+        }
+        text.push(' ');
+        text.push_str(word);
+        column += 1 + wide;
+    }
+    text.push('\n');
+    text
 }
 
 /// What the load may be, in a sentence.
@@ -203,8 +224,8 @@ pub fn capacity_sentence(capacity: &Capacity) -> String {
         _ => "it heals after any trigger",
     };
     format!(
-        "The load is {}. Healthy, {} is served (then {advertised_by} are full); while everything is retried only {} \
-         ({hidden_by}): {state}, {meaning}.",
+        "The load is {}. While nothing fails {} is served (limited by {advertised_by}), and while everything is retried {} \
+         (limited by {hidden_by}): {state}, {meaning}.",
         units::rate(*load_per_s),
         units::rate(*advertised_per_s),
         units::rate(*hidden_per_s),

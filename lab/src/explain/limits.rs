@@ -26,6 +26,8 @@ pub struct Limit {
     /// The share of it that the given load takes while nothing fails. More than 1 where the load is more than it serves;
     /// `None` where there is no rate.
     pub utilization: Option<f64>,
+    /// Whether it is at least that: something behind it is saturated, and for how long is waited there is not known.
+    pub is_lower_bound: bool,
     /// The share that the load would take if every call made all the attempts that retries allow.
     pub utilization_with_retries: Option<f64>,
     /// The share of it that the load would take if nothing were waited for; in proportion to the load.
@@ -66,6 +68,7 @@ impl Load<'_> {
             held_s,
             ceiling_per_s: ceiling.filter(|c| c.is_finite()),
             utilization: self.has_rates.then_some(shares.waited),
+            is_lower_bound: false,
             utilization_with_retries: self.has_rates.then_some(shares.with_retries.max(shares.unwaited)),
             unwaited: shares.unwaited,
         }
@@ -94,7 +97,9 @@ impl Load<'_> {
             let held_s = self.held_s(component).unwrap_or(mean(bare));
             let ceiling = self.worker_ceiling(component, workers) * replicas;
             let unwaited = bare_share.max(rate / ceiling);
-            let shares = Shares { unwaited, waited: share.max(unwaited), with_retries };
+            let waited = if unwaited < 1.0 { share } else { unwaited };
+            let with_retries = with_retries.max(Times::rate(component, self.all) / ceiling);
+            let shares = Shares { unwaited, waited, with_retries };
             found.push(self.limit(format!("{} {noun}", grouped(units)), units, Some(held_s), Some(ceiling), shares));
         }
         let cpu = |flows: &Flows| self.bare.work(component, flows, |d| d.cpu_s);

@@ -34,6 +34,8 @@ pub struct Link {
     /// How many callers have policies of their own: the calling replicas, or 1 for a workload, whose whole population
     /// shares one state.
     pub states: u32,
+    /// Whether its caller only passes calls on, so that the wait is his own caller's.
+    pub passes_on: bool,
     /// Attempts that one call can make.
     pub attempts_most: u32,
     /// How long a caller waits at most, back-offs included, s; `None` where nothing bounds it.
@@ -56,6 +58,7 @@ pub(super) fn links(graph: &Graph<'_>, load: &Load<'_>) -> Vec<Link> {
             to: at.settings.to.iter().map(|target| target.to.as_str().to_string()).collect(),
             policies: policies(at.settings),
             states: at.copies,
+            passes_on: matches!(at.caller, Caller::Component(caller) if graph.passes_on(caller)),
             attempts_most: at.settings.max_attempts(),
             lasts_most_s: lasts_most_s(at.settings),
             connections: at.settings.pool.as_ref().map(|pool| u64::from(pool.size) * u64::from(at.copies)),

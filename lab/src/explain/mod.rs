@@ -172,7 +172,8 @@ pub fn explain(loaded: &Loaded) -> Explained {
     let loaded_times = Times::loaded(&graph, &fresh);
     let load = Load { graph: &graph, fresh: &fresh, all: &all, bare, loaded: loaded_times, has_rates };
     let links = links::links(&graph, &load);
-    let components = components(&graph, &load);
+    let mut components = components(&graph, &load);
+    mark_lower_bounds(&graph, &links, &mut components);
     let hosts: Table<Limit> = load.of_hosts().into_iter().collect();
     let capacity = capacity(&graph, &rates, &links, &components, &hosts);
     let threads: u64 = components.values().filter_map(|c| c.threads).sum();
@@ -324,6 +325,38 @@ fn components(graph: &Graph<'_>, load: &Load<'_>) -> Table<Component> {
         (place.name.clone(), known)
     };
     (0..graph.components.len()).map(component).collect()
+}
+
+/// From this share on a queue is as long as there are calls to wait in it.
+const SATURATED: f64 = 0.999;
+
+/// Workers that wait for something saturated are held for longer than is known.
+fn mark_lower_bounds(graph: &Graph<'_>, links: &[Link], components: &mut Table<Component>) {
+    let is_full = |limit: &Limit| limit.unwaited >= SATURATED;
+    let mut waits: Vec<bool> = vec![false; graph.components.len()];
+    loop {
+        let mut changed = false;
+        for (at, link) in graph.links.iter().zip(links) {
+            let graph::Caller::Component(caller) = at.caller else { continue };
+            let full = |way: &graph::Way| {
+                waits[way.component]
+                    || components.get_index(way.component).is_some_and(|(_, c)| c.limits.iter().any(is_full))
+            };
+            if !waits[caller] && (link.pool.as_ref().is_some_and(is_full) || at.ways.iter().any(full)) {
+                waits[caller] = true;
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    for (nth, (_, component)) in components.iter_mut().enumerate() {
+        let frees = graph.components[nth].limits().frees_while_waiting;
+        if let Some(workers) = component.limits.first_mut().filter(|limit| waits[nth] && !frees && !is_full(limit)) {
+            workers.is_lower_bound = workers.held_s.is_some();
+        }
+    }
 }
 
 fn mean_latency(load: &Load<'_>, component: usize) -> f64 {

@@ -4,6 +4,7 @@ mod corpus;
 mod diagnostics;
 mod dns;
 mod examples;
+mod explain;
 mod guide;
 mod harness;
 mod junk;

@@ -168,7 +168,9 @@ impl Kind for Database {
         }
         let uses_cpu = settings.operations.iter().any(|o| o.value.cpu.is_some());
         if settings.cores.is_some() && !uses_cpu {
-            checks.warning("no_effect", checks.span(), "cores", "`cores` has no effect: no operation uses `cpu`", None);
+            let help = "let an operation use `cpu`, or remove `cores`";
+            let message = "`cores` has no effect: no operation uses `cpu`";
+            checks.warning("no_effect", checks.span(), "cores", message, Some(help));
         }
     }
 

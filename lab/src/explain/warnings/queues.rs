@@ -6,6 +6,7 @@ use settings::Path;
 use super::super::graph::{Caller, Graph};
 use super::super::limits::grouped;
 use super::super::links::patience;
+use super::super::times::Times;
 use super::{Finder, mend, time};
 
 /// Calls that can be in a component at the same time, served and waiting; `None` where nothing bounds it.
@@ -78,15 +79,12 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
         }
         let name = graph.name(component);
         let path = finder.component_path(component);
-        let ceiling = ceiling_of_workers(finder, component);
-        // What is served within half of the callers' patience; as many as are served where they have no end of it.
-        let patience = patience(graph, component).map(|(patience_s, _)| patience_s);
-        let places = match (patience, ceiling) {
-            (Some(patience_s), Some(ceiling)) => {
-                (ceiling / graph.replicas(component) * patience_s / 2.0).floor().max(1.0)
-            }
-            _ => f64::from(workers),
-        };
+        // What is served within half of the callers' patience; as many as are at work where they have no end of it.
+        let served_in = patience(graph, component).and_then(|(patience_s, _)| {
+            let served = served_per_s(finder, component)? / graph.replicas(component) * patience_s / 2.0;
+            Some((served - f64::from(workers)).max(served / 2.0).floor().max(1.0))
+        });
+        let places = served_in.unwrap_or(f64::from(workers));
         let message = format!(
             "the queue before the {} {noun} of {name} has no bound: under overload it grows for as long as that lasts, and \
              who waits in it is answered late or too late",
@@ -97,9 +95,27 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
     }
 }
 
-fn ceiling_of_workers(finder: &Finder<'_, '_>, component: usize) -> Option<f64> {
-    let known = finder.explained.components.get(finder.graph.name(component))?;
-    known.limits.iter().filter_map(|limit| limit.ceiling_per_s).reduce(f64::min)
+/// Calls a second that a component serves while everything behind it is as busy as it can be.
+fn served_per_s(finder: &Finder<'_, '_>, component: usize) -> Option<f64> {
+    let graph = finder.graph;
+    let mut busiest: f64 = 0.0;
+    let (mut open, mut seen) = (vec![component], Vec::new());
+    while let Some(at) = open.pop() {
+        if seen.contains(&at) {
+            continue;
+        }
+        seen.push(at);
+        let known = finder.explained.components.get(graph.name(at))?;
+        busiest = known.limits.iter().map(|limit| limit.unwaited).fold(busiest, f64::max);
+        for (link, known) in graph.links.iter().zip(&finder.explained.links) {
+            if link.caller == Caller::Component(at) {
+                busiest = known.pool.iter().map(|pool| pool.unwaited).fold(busiest, f64::max);
+                open.extend(link.ways.iter().map(|way| way.component));
+            }
+        }
+    }
+    let rate = Times::rate(component, finder.load.fresh);
+    (busiest > 0.0).then(|| rate / busiest)
 }
 
 /// A queue in which a call waits longer than its caller does.
@@ -108,14 +124,15 @@ pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
         let Waiting::UpTo(places) = limits.waiting else { continue };
-        let (Some((patience_s, by)), Some(ceiling)) =
-            (patience(graph, component), ceiling_of_workers(finder, component))
+        let (Some((patience_s, by)), Some(served)) = (patience(graph, component), served_per_s(finder, component))
         else {
             continue;
         };
-        let places_all = f64::from(places) * graph.replicas(component);
-        let full_s = places_all / ceiling;
-        if places == 0 || full_s < patience_s {
+        let workers = limits.workers.map_or(0, |(_, count)| count);
+        let full_s = f64::from(places + workers) * graph.replicas(component) / served;
+        // Who gives up before an answer can be there has another trouble.
+        let usual_s = finder.explained.components.get(graph.name(component)).map_or(0.0, |known| known.latency_s);
+        if places == 0 || full_s < patience_s || patience_s <= usual_s {
             continue;
         }
         let name = graph.name(component);
@@ -127,7 +144,8 @@ pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
             graph.links[by].name,
             time(patience_s)
         );
-        let fewer = (f64::from(places) * patience_s / full_s / 2.0).floor().max(1.0);
+        let served_in = served / graph.replicas(component) * patience_s / 2.0;
+        let fewer = (served_in - f64::from(workers)).max(0.0).floor();
         let change = mend(&path, format!("{fewer}"));
         finder.warn_mended("queue_outlives_callers", &path, message, "keep it shorter than its callers wait", change);
     }
@@ -141,7 +159,7 @@ pub(super) fn blocked_loops(finder: &mut Finder<'_, '_>) {
         if !limits.frees_while_waiting {
             continue;
         }
-        let rate = super::super::times::Times::rate(component, finder.load.fresh);
+        let rate = Times::rate(component, finder.load.fresh);
         let blocks_s = finder.load.bare.work(component, finder.load.fresh, |d| d.blocks_s) / rate;
         if rate <= 0.0 || blocks_s <= 0.0 {
             continue;

@@ -91,7 +91,9 @@ pub(super) fn never(finder: &mut Finder<'_, '_>) {
             let message =
                 format!("{}.{} is tried again after a `timeout` only, and an attempt has none", link.from, link.name);
             let usual_s = finder.load.bare.over_link(nth, &finder.load.main_op(nth)).max(0.001);
-            let change = mend(&link.path.join("timeout"), nice(usual_s * 10.0));
+            let share_s =
+                link.settings.total_timeout.map(|total| total.0 as f64 / 1e9 * 0.9 / f64::from(retry.max_attempts));
+            let change = mend(&link.path.join("timeout"), nice(share_s.unwrap_or(usual_s * 10.0)));
             finder.warn_mended("retry_never", &path, message, "bound an attempt", change);
         } else if retry
             .when

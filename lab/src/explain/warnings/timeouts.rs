@@ -32,19 +32,20 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
             Caller::Component(component) => {
                 let limits = graph.components[component].limits();
                 limits.workers.filter(|_| !limits.frees_while_waiting).map_or_else(
-                    || "its callers wait for it".to_string(),
-                    |(noun, count)| format!("each call holds one of its {count} {noun} for as long"),
+                    || "and so do its callers".to_string(),
+                    |(noun, count)| {
+                        format!("and each call holds one of the {count} {noun} of {} for as long", link.from)
+                    },
                 )
             }
-            Caller::Workload(_) => "its users never give up".to_string(),
+            Caller::Workload(_) => "and nobody gives up".to_string(),
         };
         let whom: Vec<&str> = link.settings.to.iter().map(|target| target.to.as_str()).collect();
         let message = format!(
-            "{}.{} has no timeout: if {} hangs, {} waits for ever, and {holds}",
+            "{}.{} has no timeout: if {} hangs, calls wait for ever, {holds}",
             link.from,
             link.name,
             whom.join(" or "),
-            link.from
         );
         let change = mend(&link.path.join("timeout"), nice(timeout_s));
         finder.warn_mended("no_timeout", &link.path, message, "bound the wait", change);
@@ -110,7 +111,11 @@ pub(super) fn inversion(finder: &mut Finder<'_, '_>) {
             time(inner_s)
         );
         let key = if link.settings.timeout.is_some() { "timeout" } else { "total_timeout" };
-        let change = mend(&inner.path.join("total_timeout"), nice(own * 0.9));
+        let bound = match (inner.settings.timeout, inner.settings.max_attempts()) {
+            (Some(_), 1) => "timeout",
+            _ => "total_timeout",
+        };
+        let change = mend(&inner.path.join(bound), nice(own * 0.9));
         finder.warn_mended("timer_inversion", &link.path.join(key), message, "bound what is behind", change);
     }
 }

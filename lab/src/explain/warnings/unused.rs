@@ -12,7 +12,12 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
     let mut reached = vec![false; graph.components.len()];
     let mut open: Vec<Caller> = (0..graph.scenario.workloads.len()).map(Caller::Workload).collect();
     while let Some(caller) = open.pop() {
-        for way in graph.links.iter().filter(|link| link.caller == caller).flat_map(|link| &link.ways) {
+        let calls = |link: &&super::super::graph::LinkAt<'_>| match caller {
+            Caller::Workload(_) => true,
+            Caller::Component(component) => graph.components[component].asks().iter().any(|ask| ask.link == link.name),
+        };
+        let links = graph.links.iter().filter(|link| link.caller == caller).filter(calls);
+        for way in links.flat_map(|link| &link.ways) {
             if !std::mem::replace(&mut reached[way.component], true) {
                 open.push(Caller::Component(way.component));
             }
@@ -23,6 +28,13 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
         let message = format!("nothing calls {}: no request of a workload can come to it", graph.name(component));
         if graph.name(component).contains('/') {
             finder.warn("never_called", &path, message, "call it, or leave it out of the template".into());
+        } else if graph.links_to(component).next().is_some() {
+            finder.warn(
+                "never_called",
+                &path,
+                message,
+                "call over the links that lead to it, or remove them and it".into(),
+            );
         } else {
             finder.warn_mended("never_called", &path, message, "call it, or remove it", mend(&path, "null"));
         }
@@ -31,7 +43,8 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
     for (nth, link) in graph.links.iter().enumerate() {
         let Caller::Component(caller) = link.caller else { continue };
         let used = graph.components[caller].asks().iter().any(|ask| ask.link == link.name);
-        if reached[caller] && used && finder.load.fresh.links[nth] == 0.0 && finder.load.fresh.settled {
+        let asked = super::super::times::Times::rate(caller, finder.load.fresh) > 0.0;
+        if asked && used && finder.load.fresh.links[nth] == 0.0 && finder.load.fresh.settled {
             let some = finder.load.bare.work(caller, finder.load.fresh, |d| {
                 d.calls.iter().filter(|call| call.link == link.name).map(|call| call.most).sum()
             });
@@ -128,15 +141,7 @@ pub(super) fn sections(finder: &mut Finder<'_, '_>) {
         if !uses("clusters", "from", &template.key) {
             let path = Path::of(&["templates", &template.key]);
             let message = format!("no cluster is made from {}", template.key);
-            finder.warn_mended("no_effect", &path, message, "make one, or remove it", mend(&path, "null"));
-        }
-    }
-    for policy in entries("policies") {
-        let sections = ["workloads", "components", "templates", "policies", "variants"];
-        if !sections.iter().any(|section| uses(section, "use", &policy.key)) {
-            let path = Path::of(&["policies", &policy.key]);
-            let message = format!("no link takes {}", policy.key);
-            finder.warn_mended("no_effect", &path, message, "`use` it, or remove it", mend(&path, "null"));
+            finder.warn("no_effect", &path, message, "make one, or remove it".into());
         }
     }
 }
