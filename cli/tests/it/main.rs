@@ -2,6 +2,7 @@
 
 mod binary;
 mod expected;
+mod explain;
 mod layers;
 mod program;
 mod readme;
