@@ -132,32 +132,3 @@ pub(super) fn tries_s(link: &LinkSettings) -> Option<f64> {
     bare.pool = None;
     lasts_most_s(&bare)
 }
-
-/// The least of the timeouts of those who call a component, s, seen through those who only pass calls on, and the link
-/// that has it. `None` where some caller waits for ever.
-pub(super) fn patience(graph: &Graph<'_>, component: usize) -> Option<(f64, usize)> {
-    let mut least: Option<(f64, usize)> = None;
-    let mut open = vec![component];
-    let mut seen = Vec::new();
-    while let Some(at) = open.pop() {
-        if seen.contains(&at) {
-            continue;
-        }
-        seen.push(at);
-        for (nth, link) in graph.links.iter().enumerate() {
-            if !link.ways.iter().any(|way| way.component == at) {
-                continue;
-            }
-            let attempt_s = [link.settings.timeout, link.settings.total_timeout];
-            let attempt_s = attempt_s.iter().flatten().map(|d| d.0 as f64 / 1e9).fold(f64::INFINITY, f64::min);
-            if attempt_s.is_finite() {
-                if least.is_none_or(|(so_far, _)| attempt_s < so_far) {
-                    least = Some((attempt_s, nth));
-                }
-            } else if let Caller::Component(caller) = link.caller {
-                open.push(caller);
-            }
-        }
-    }
-    least
-}

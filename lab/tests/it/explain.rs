@@ -128,6 +128,14 @@ const BUNDLED: &[(&str, &[&str])] = &[
         "cache-stampede",
         &["cold_cache components.cache", "no_timeout workloads.readers.call", "unbounded_queue components.db"],
     ),
+    // Users without end of patience, in front of something that always answers.
+    ("a-million-users", &["no_timeout workloads.users.call"]),
+    ("batching-and-rate", &["no_timeout workloads.writers.call", "unbounded_queue components.db"]),
+    // A quarter more load than it can carry is what it is about.
+    ("bounded-queue", &["overload components.app"]),
+    ("containers-on-one-host", &["no_timeout workloads.users.call"]),
+    ("one-crash-takes-the-process", &["no_timeout workloads.callers.call", "unbounded_queue components.app"]),
+    ("one-slow-handler", &["no_timeout workloads.light.call", "unbounded_queue components.app"]),
     ("dns-failover", &["unbounded_queue components.eu/api", "unbounded_queue components.us/api"]),
     ("pool-ceiling", &["no_timeout components.api.calls.db", "no_timeout workloads.users.call"]),
     // It is about nothing else.

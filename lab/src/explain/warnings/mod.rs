@@ -9,6 +9,7 @@ mod queues;
 mod retries;
 mod timeouts;
 mod unused;
+mod ways;
 
 use settings::{Path, Problem, Problems, Span};
 
@@ -53,6 +54,7 @@ struct Finder<'f, 'g> {
     load: &'f Load<'g>,
     peak: &'f [f64],
     explained: &'f Explained,
+    ways: ways::Ways,
     found: Vec<(Problem, Option<Mend>)>,
 }
 
@@ -80,7 +82,8 @@ fn mend(path: &Path, value: impl Into<String>) -> Mend {
 
 /// Looks for everything that cannot hold, and adds what was odd when the scenario was read.
 pub(super) fn find(graph: &Graph<'_>, load: &Load<'_>, peak: &[f64], explained: &mut Explained) {
-    let mut finder = Finder { graph, load, peak, explained, found: Vec::new() };
+    let mut finder =
+        Finder { graph, load, peak, explained, ways: ways::Ways::new(graph, load.fresh), found: Vec::new() };
     for rule in RULES {
         rule(&mut finder);
     }

@@ -5,7 +5,6 @@ use settings::Path;
 
 use super::super::graph::{Caller, Graph};
 use super::super::limits::grouped;
-use super::super::links::patience;
 use super::super::times::Times;
 use super::{Finder, mend, time};
 
@@ -80,7 +79,7 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let path = finder.component_path(component);
         // What is served within half of the callers' patience; as many as are at work where they have no end of it.
-        let served_in = patience(graph, component).and_then(|(patience_s, _)| {
+        let served_in = finder.ways.patience_with(graph, component).and_then(|(patience_s, _)| {
             let served = served_per_s(finder, component)? / graph.replicas(component) * patience_s / 2.0;
             Some((served - f64::from(workers)).max(served / 2.0).floor().max(1.0))
         });
@@ -124,7 +123,8 @@ pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
         let Waiting::UpTo(places) = limits.waiting else { continue };
-        let (Some((patience_s, by)), Some(served)) = (patience(graph, component), served_per_s(finder, component))
+        let (Some((patience_s, by)), Some(served)) =
+            (finder.ways.patience_with(graph, component), served_per_s(finder, component))
         else {
             continue;
         };

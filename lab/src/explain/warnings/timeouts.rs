@@ -2,8 +2,7 @@
 
 use models::link::Propagated;
 
-use super::super::graph::{Caller, Graph};
-use super::super::links::{patience, tries_s};
+use super::super::graph::Caller;
 use super::{Finder, mend, nice, time};
 
 /// A link over which a caller waits for ever.
@@ -22,7 +21,7 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
         let op = finder.load.main_op(nth);
         let usual_s = finder.load.bare.over_link(nth, &op);
         let outer = match link.caller {
-            Caller::Component(component) => patience(graph, component).map(|(patience_s, _)| patience_s),
+            Caller::Component(_) => finder.ways.patience_behind(graph, nth).map(|(patience_s, _)| patience_s),
             Caller::Workload(_) => None,
         };
         let attempts = f64::from(link.settings.max_attempts());
@@ -52,47 +51,17 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
     }
 }
 
-/// How long what a component does behind the calls of others may take, by the timeouts and attempts of its links, s, and
-/// the link that allows the most.
-fn inner_s(graph: &Graph<'_>, component: usize, stack: &mut Vec<usize>) -> Option<(f64, usize)> {
-    if stack.contains(&component) {
-        return None;
-    }
-    stack.push(component);
-    let mut most: Option<(f64, usize)> = None;
-    for (nth, link) in graph.links.iter().enumerate().filter(|(_, l)| l.caller == Caller::Component(component)) {
-        let bound = match tries_s(link.settings) {
-            Some(own_s) => Some((own_s, nth)),
-            // Without a timeout of its own it lasts as long as what is behind it, as often as it is tried.
-            None => link
-                .ways
-                .iter()
-                .filter_map(|way| inner_s(graph, way.component, stack))
-                .map(|(behind_s, at)| (behind_s * f64::from(link.settings.max_attempts()), at))
-                .reduce(|a, b| if b.0 > a.0 { b } else { a }),
-        };
-        if let Some(bound) = bound
-            && most.is_none_or(|(so_far, _)| bound.0 > so_far)
-        {
-            most = Some(bound);
-        }
-    }
-    stack.pop();
-    most
-}
-
 /// A caller who gives up before those behind him do: they go on for nobody.
 pub(super) fn inversion(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
-    for link in &graph.links {
+    for (nth, link) in graph.links.iter().enumerate() {
         // Who tells those behind how long he waits needs no timers in order.
         if link.settings.propagate.contains(&Propagated::Deadline) {
             continue;
         }
         let own = [link.settings.timeout, link.settings.total_timeout];
         let Some(own) = own.iter().flatten().map(|d| d.0 as f64 / 1e9).reduce(f64::min) else { continue };
-        let behind = link.ways.iter().filter_map(|way| inner_s(graph, way.component, &mut Vec::new()));
-        let Some((inner_s, at)) = behind.reduce(|a, b| if b.0 > a.0 { b } else { a }) else { continue };
+        let Some((inner_s, at)) = finder.ways.lasts_behind(graph, nth) else { continue };
         if own >= inner_s * (1.0 - 1e-9) {
             continue;
         }
@@ -188,12 +157,12 @@ pub(super) fn pointless(finder: &mut Finder<'_, '_>) {
 /// A wait for a connection that outlasts whoever it is for.
 pub(super) fn acquire(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
-    for link in &graph.links {
+    for (nth, link) in graph.links.iter().enumerate() {
         let Some(pool) = &link.settings.pool else { continue };
         let acquire_s = pool.acquire_timeout.0 as f64 / 1e9;
         let own = link.settings.total_timeout.map(|total| (total.0 as f64 / 1e9, link));
         let outer = match link.caller {
-            Caller::Component(component) => patience(graph, component).map(|(s, at)| (s, &graph.links[at])),
+            Caller::Component(_) => finder.ways.patience_behind(graph, nth).map(|(s, at)| (s, &graph.links[at])),
             Caller::Workload(_) => None,
         };
         // The link's own total ends the wait, so only who is further out can have gone.

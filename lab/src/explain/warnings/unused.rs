@@ -132,27 +132,4 @@ pub(super) fn sections(finder: &mut Finder<'_, '_>) {
             finder.warn_mended("no_effect", &path, message, "run something on it, or remove it", mend(&path, "null"));
         }
     }
-    let document = &graph.loaded.document;
-    let entries = |section: &str| document.entry(section).and_then(|e| e.value.entries()).unwrap_or_default().to_vec();
-    let uses = |section: &str, key: &str, name: &str| {
-        document.entry(section).is_some_and(|section| names(&section.value, key, name))
-    };
-    for template in entries("templates") {
-        if !uses("clusters", "from", &template.key) {
-            let path = Path::of(&["templates", &template.key]);
-            let message = format!("no cluster is made from {}", template.key);
-            finder.warn("no_effect", &path, message, "make one, or remove it".into());
-        }
-    }
-}
-
-/// Whether a key of this name somewhere in a tree has the name as its value, or among its values.
-fn names(tree: &settings::Node, key: &str, name: &str) -> bool {
-    let says = |node: &settings::Node| {
-        node.as_text() == Some(name) || node.members().is_some_and(|m| m.iter().any(|one| one.as_text() == Some(name)))
-    };
-    let in_entries = tree.entries().is_some_and(|entries| {
-        entries.iter().any(|entry| (entry.key == key && says(&entry.value)) || names(&entry.value, key, name))
-    });
-    in_entries || tree.members().is_some_and(|members| members.iter().any(|one| names(one, key, name)))
 }
