@@ -15,6 +15,7 @@ use sim_core::random::{hash, replication_seed};
 
 use crate::load::Loaded;
 use crate::metrics::{self, Metric, Unit};
+use crate::objectives;
 use crate::result::{Replications, RunResult, Series, Table};
 use crate::session::{Failure, Session};
 use crate::statistics::{self, Interval};
@@ -268,6 +269,7 @@ impl Replicated {
     pub fn result(&self) -> Option<RunResult> {
         let mut result = self.results.first()?.clone();
         if self.results.len() > 1 {
+            result.objectives = objectives::over_replications(&self.results, self.confidence);
             result.replications = Some(Replications { n: self.results.len(), intervals: self.intervals() });
         }
         result.warnings.extend(self.not_reached.clone());

@@ -296,8 +296,35 @@ pub struct ObjectiveResult {
     pub bound: f64,
     /// What both are measured in: `s`, `/s`, or nothing for shares, counts and factors.
     pub unit: String,
-    /// Whether it holds.
+    /// Whether it holds; in replication 0, where there are several.
     pub holds: bool,
+    /// In how many of several replications it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Held>,
+}
+
+impl ObjectiveResult {
+    /// Whether it holds in every run that there was: what `--check` asks.
+    pub fn always_holds(&self) -> bool {
+        self.over.as_ref().map_or(self.holds, |over| over.held == over.n)
+    }
+}
+
+/// How often an objective holds over independent replications.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// Replications.
+    pub n: usize,
+    /// Those in which it holds.
+    pub held: usize,
+    /// The share of those, 0 to 1: the estimate of the probability that it holds.
+    pub probability: f64,
+    /// Lower end of Wilson's interval of that probability.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+    /// How sure that interval is, 0 to 1.
+    pub confidence: f64,
 }
 
 /// What calls what; fixed for a run.

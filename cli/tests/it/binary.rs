@@ -148,6 +148,62 @@ fn check_is_silent_about_a_good_file_and_checks_its_variants() {
     assert_eq!(run_with(&["check", "-"], &wrong).code, Some(2));
 }
 
+/// One request that fails or not by the toss of a coin: of 20 runs all go well once in a million times.
+#[test]
+fn check_over_replications_wants_an_objective_to_hold_in_all_of_them() {
+    let coin = "\
+version: 1
+run: {until: idle}
+workloads:
+  users: {arrivals: {once: {count: 1}}, call: api}
+components:
+  api: {kind: service, runtime: unlimited, handlers: {default: [fail: {probability: 50%, outcome: error}]}}
+objectives:
+  - {name: lucky, metric: workloads.users.outcomes.error, below: 0}
+";
+    let with = |seed: u32, more: &[&str]| {
+        let seed = seed.to_string();
+        let mut arguments = vec!["run", "-", "--check", "--quiet", "--seed", seed.as_str()];
+        arguments.extend(more);
+        run_with(&arguments, coin)
+    };
+    let lucky = (1..40).find(|seed| with(*seed, &[]).code == Some(0)).expect("heads once in 39 tosses");
+    let ended = with(lucky, &["--replications", "20"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.err.starts_with("objective missed: lucky: 0 (bound 0); it holds in "), "{}", ended.err);
+    assert!(ended.err.contains(" of 20 runs: "), "{}", ended.err);
+    assert!(ended.out.contains("missed lucky: 0 (bound 0); it holds in "), "{}", ended.out);
+    let json = with(lucky, &["--replications", "20", "--format", "json"]).out;
+    assert_eq!(value(&json, "/objectives/0/holds"), true);
+    let over = value(&json, "/objectives/0/over");
+    let number = |key: &str| over[key].as_f64().expect("a number");
+    assert_eq!((number("n"), number("probability")), (20.0, number("held") / 20.0));
+    assert!(number("low") < number("probability") && number("probability") < number("high"));
+}
+
+#[test]
+fn check_for_editors_is_a_list_of_problems_in_file_order() {
+    let good = run_with(&["check", "-", "--format", "json"], SMALL);
+    assert_eq!((good.code, good.out.as_str(), good.err.as_str()), (Some(0), "[]\n", ""));
+    let wrong = SMALL.replace("connections: 2", "conections: 2").replace("duration: 2s", "duration: 2");
+    let ended = run_with(&["check", "-", "--format", "json", "--set", "seed=x"], &wrong);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(2), ""));
+    let problems: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON alone on standard output");
+    let problems: Vec<_> = problems.as_array().expect("a list").iter().collect();
+    let said: Vec<_> = problems.iter().map(|p| (p["file"].as_str(), p["line"].as_u64(), p["code"].as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            (Some("<stdin>"), Some(4), Some("bad_value")),
+            (Some("<stdin>"), Some(8), Some("unknown_key")),
+            (Some("--set seed=x"), Some(1), Some("bad_value")),
+        ]
+    );
+    assert_eq!((&problems[1]["column"], &problems[1]["end_column"]), (&24.into(), &34.into()));
+    assert_eq!(problems[1]["help"], "did you mean `connections`?");
+    assert!(problems.iter().all(|problem| problem["severity"] == "error"));
+}
+
 #[test]
 fn a_copied_scenario_is_the_built_in_one_and_is_never_overwritten() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -82,3 +82,36 @@ objectives:
     session.run_to_end().expect("it ends");
     assert!(session.result().objectives[0].holds);
 }
+
+/// Each run sends one request that fails with probability 0.3, so the objective holds with probability 0.7. An interval
+/// of 99.9 % misses that with probability 0.001.
+#[test]
+fn over_replications_an_objective_holds_with_a_probability() {
+    let text = "\
+version: 1
+run: {until: idle, precision: {metric: workloads.users.outcomes.error, relative: 0.1%, confidence: 99.9%, max: 400}}
+workloads:
+  users: {arrivals: {once: {count: 1}}, call: api}
+components:
+  api: {kind: service, runtime: unlimited, handlers: {default: [fail: {probability: 30%, outcome: error}]}}
+objectives:
+  - {metric: workloads.users.outcomes.error, below: 0}
+  - {metric: workloads.users.sent, above: 1}
+";
+    let text = Text { name: "chance.yaml".into(), bytes: text.into(), folder: None };
+    let loaded = Arc::new(load(&text, &Options::default()).unwrap_or_else(|r| panic!("{:?}", r.problems)));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let control = lab::replicate::Control { jobs: 1, stop: &stop, progress: &|_, _| {} };
+    let replicated = lab::replicate::replicate(&loaded, 400, &control).expect("it runs");
+    let good = replicated.results.iter().filter(|run| run.workloads["users"].outcomes.get("error").is_none()).count();
+    let result = replicated.result().expect("there are runs");
+    let chance = result.objectives[0].over.clone().expect("there were several");
+    assert_eq!((chance.n, chance.held, chance.confidence), (400, good, 0.999));
+    assert!(chance.low < 0.7 && 0.7 < chance.high, "{chance:?}");
+    assert!(!result.objectives[0].always_holds() && result.objectives[1].always_holds());
+    let sure = result.objectives[1].over.clone().expect("there were several");
+    // Wilson's lower end for n of n is n / (n + z²).
+    let z = 3.290_526_731_491_9;
+    assert!((sure.low - 400.0 / (400.0 + z * z)).abs() < 1e-9 && sure.probability == 1.0, "{sure:?}");
+    assert!(in_words(&result.objectives[0]).contains(&format!("it holds in {good} of 400 runs")));
+}

@@ -451,7 +451,7 @@ fn objectives(page: &mut Page, result: &RunResult) {
     }
     section(page, "Objectives");
     for objective in &result.objectives {
-        let (word, ink) = if objective.holds { ("holds  ", Ink::Good) } else { ("missed ", Ink::Bad) };
+        let (word, ink) = if objective.always_holds() { ("holds  ", Ink::Good) } else { ("missed ", Ink::Bad) };
         page.paragraph(Span::new(word, ink), &lab::objectives::in_words(objective), Ink::Plain);
     }
     page.gap();
