@@ -3,12 +3,13 @@
 //! Text → document → (variant, overrides, clusters, policies worked in) → settings → checked as a whole by building it
 //! once. All problems come together, in file order.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use models::faults::FaultKind;
-use models::network::{self, Changed, Network};
+use models::network::{self, Changed, Changing, Network};
 use models::scenario::{Scenario, WarmupSettings};
 use settings::book::Live;
 use settings::{Book, Files, Node, Problem, Problems, Reader, Setting};
@@ -344,14 +345,14 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
     }
 }
 
-/// The scenario as each `set` fault leaves it.
+/// The scenario as each `set` fault leaves it, when it strikes and when it ends, with the others that act then.
 fn changed_by_faults(scenario: &Scenario, plain: &Node, problems: &mut Problems) -> Changed {
-    let mut changed = Vec::new();
     let (book, shape) = crate::language::book();
+    let mut events = Vec::new();
+    let mut overrides = BTreeMap::new();
     for (number, fault) in scenario.faults.iter().enumerate() {
         let FaultKind::Set(set) = &fault.value.what else { continue };
         let changes = changes_of(&set.node, &format!("faults.{number}.set"), problems);
-        let mut node = plain.clone();
         let mut is_live = true;
         for change in &changes {
             if let Live::No | Live::Unknown = live(book, shape, scenario, &change.path) {
@@ -360,19 +361,38 @@ fn changed_by_faults(scenario: &Scenario, plain: &Node, problems: &mut Problems)
                 problems.push(problem.help("the reference page of its kind (`kinds NAME`) marks what can"));
                 is_live = false;
             }
-            let before = problems.len();
-            work_in(change, &mut node, problems);
-            is_live &= problems.len() == before;
         }
         if !is_live {
             continue;
         }
-        let mut reader = Reader::new();
-        let then = Scenario::read(&node, &mut reader);
-        problems.extend(std::mem::take(&mut reader.problems));
-        if let Some(then) = then {
-            changed.push((number as u32, then));
+        let at = fault.value.at.0;
+        events.push((at, number as u32, false));
+        events.extend(fault.value.r#for.map(|lasts| (at.saturating_add_unsigned(lasts.0), number as u32, true)));
+        overrides.insert(number as u32, changes);
+    }
+    // As they happen: at one instant in the order of the list.
+    events.sort_unstable();
+    let mut acting: Vec<u32> = Vec::new();
+    let mut changed = Changed::new();
+    let mut before = Arc::new(scenario.clone());
+    for (_, fault, ends) in events {
+        acting.retain(|other| *other != fault);
+        if !ends {
+            acting.push(fault);
         }
+        let mut node = plain.clone();
+        let mut reader = Reader::new();
+        for change in acting.iter().flat_map(|fault| &overrides[fault]) {
+            work_in(change, &mut node, &mut reader.problems);
+        }
+        let then = Scenario::read(&node, &mut reader);
+        let Some(then) = then.filter(|_| !reader.problems.has_errors()) else {
+            problems.extend(reader.problems);
+            break;
+        };
+        let after = Arc::new(then);
+        changed.push(Changing { fault, ends, before, after: after.clone() });
+        before = after;
     }
     changed
 }

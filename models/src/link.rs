@@ -337,9 +337,7 @@ impl Link {
             })
             .flatten();
         }
-        if self.deadlines {
-            self.propagate_deadline(cx, call, child);
-        }
+        self.propagate_deadline(cx, call, child);
         let record = self.record(index);
         record.timer = timer;
         record.child = Some(child);
@@ -349,6 +347,10 @@ impl Link {
 
     fn propagate_deadline(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId) {
         let mut baggage: Baggage = cx.baggage(call);
+        if !self.deadlines {
+            forget_deadline(cx, child);
+            return;
+        }
         if let Some(timeout) = self.timeout {
             baggage.deadline = baggage.deadline.min(cx.now().saturating_add(timeout));
         }
@@ -415,7 +417,9 @@ impl Link {
         // The ticket remembers whether the attempt counts.
         cx.set_ticket(call, measured as u32);
         let to = To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
-        Next::Call(cx.call(call, to))
+        let child = cx.call(call, to);
+        forget_deadline(cx, child);
+        Next::Call(child)
     }
 
     #[inline]
@@ -555,6 +559,15 @@ fn budget(settings: &BudgetSettings) -> RatioBudget {
     match settings {
         BudgetSettings::Ratio { ratio: Fraction(ratio), min, window } => RatioBudget::new(*ratio, min.0, window.0),
         _ => unreachable!("the others are refused when read"),
+    }
+}
+
+/// A deadline does not travel along over what does not propagate it.
+#[inline]
+pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
+    let baggage = cx.baggage(child);
+    if baggage.deadline != Time::MAX {
+        cx.set_baggage(child, Baggage { deadline: Time::MAX, ..baggage });
     }
 }
 

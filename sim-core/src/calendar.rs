@@ -66,7 +66,7 @@ pub enum Class {
 ///
 /// The name of a timer that has gone off or was cancelled names nothing. (A name could be taken for another one after
 /// exactly 2²⁹ further timers, or a multiple of that.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(NonZeroU64);
 
 impl TimerId {
@@ -164,6 +164,19 @@ fn stamp_of(key: u128) -> u32 {
 #[inline]
 pub(crate) fn time_of(key: u128) -> Time {
     (key >> TIME_SHIFT) as Time
+}
+
+/// An event to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live<E> {
+    /// The timer's name.
+    pub id: TimerId,
+    /// When it goes off.
+    pub at: Time,
+    /// Its class.
+    pub class: Class,
+    /// What it is.
+    pub event: E,
 }
 
 /// Events to come, each with an instant and a class, of which the next can be taken and any can be cancelled.
@@ -294,9 +307,9 @@ impl<E: Copy> Calendar<E> {
         }
     }
 
-    /// The events to come for which `wanted` is true, in their order, each with its name and instant. Looks at all
-    /// and sorts, so it is for reports and rare interventions.
-    pub fn live(&self, wanted: impl Fn(&E) -> bool) -> Vec<(TimerId, Time, E)> {
+    /// The events to come for which `wanted` is true, in their order. Looks at all and sorts, so it is for rare
+    /// interventions.
+    pub fn live(&self, wanted: impl Fn(&E) -> bool) -> Vec<Live<E>> {
         let others = self.pending.keys().map(|key| (NO_LANE, key));
         let mut found: Vec<(u128, usize)> = Vec::new();
         for (lane, key) in self.lanes.keys().chain(others) {
@@ -307,7 +320,8 @@ impl<E: Copy> Calendar<E> {
         found.sort_unstable();
         let named = found.into_iter().map(|(key, lane)| {
             let id = TimerId::new(slot_of(key), lane, stamp_of(key));
-            (id, time_of(key), self.slots.slots[slot_of(key) as usize].event)
+            let class = if key >> CLASS_SHIFT & 1 == 0 { Class::First } else { Class::GivingUp };
+            Live { id, at: time_of(key), class, event: self.slots.slots[slot_of(key) as usize].event }
         });
         named.collect()
     }
@@ -465,10 +479,10 @@ mod tests {
                 prop_assert!(dead <= calendar.len() + DEAD_TOLERATED + 32 * crate::lanes::LANES_MAX);
             }
             let live = calendar.live(|_| true);
-            let events: Vec<(Time, u32)> = live.iter().map(|&(_, at, event)| (at, event)).collect();
-            prop_assert_eq!(events, twin.iter().map(|(order, &event)| (order.0, event)).collect::<Vec<_>>());
-            for (id, _, _) in live {
-                prop_assert!(calendar.cancel(id));
+            let events: Vec<(Time, Class, u32)> = live.iter().map(|e| (e.at, e.class, e.event)).collect();
+            prop_assert_eq!(events, twin.iter().map(|(order, &event)| (order.0, order.1, event)).collect::<Vec<_>>());
+            for event in live {
+                prop_assert!(calendar.cancel(event.id));
             }
             prop_assert!(calendar.is_empty() && calendar.peek_time().is_none());
         }

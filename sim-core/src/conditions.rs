@@ -6,7 +6,7 @@
 use crate::engine::Stashed;
 use crate::outcome::Outcome;
 use crate::random::mix;
-use crate::time::{MILLISECOND, Span, Time};
+use crate::time::{MILLISECOND, Span};
 
 /// The state of one node.
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ impl Condition {
         self.down == 0
     }
 
-    pub(crate) fn pause(&mut self, _now: Time) -> bool {
+    pub(crate) fn pause(&mut self) -> bool {
         self.paused += 1;
         self.settle();
         self.paused == 1
@@ -165,8 +165,10 @@ pub struct Path {
     pub loss: f64,
     /// Added each way by faults.
     pub added: Span,
-    /// Share lost by faults.
+    /// Share lost by faults, all together; kept by [`Path::add_loss`] and [`Path::remove_loss`].
     pub added_loss: f64,
+    /// The share of each acting fault, by its number.
+    pub losses: Vec<(u32, f64)>,
     /// Nothing gets through while above 0.
     pub cuts: u32,
     /// Whether a lost packet is sent again (a connection that stays) or the call is lost.
@@ -182,6 +184,7 @@ impl Default for Path {
             loss: 0.0,
             added: 0,
             added_loss: 0.0,
+            losses: Vec::new(),
             cuts: 0,
             retransmits: true,
         }
@@ -194,6 +197,22 @@ const RETRANSMISSION: Span = 200 * MILLISECOND;
 const RETRANSMISSIONS: u32 = 8;
 
 impl Path {
+    /// Fault number `fault` makes a share of the packets get lost.
+    pub fn add_loss(&mut self, fault: u32, share: f64) {
+        self.losses.push((fault, share));
+        self.settle();
+    }
+
+    /// That fault ends.
+    pub fn remove_loss(&mut self, fault: u32) {
+        self.losses.retain(|(f, _)| *f != fault);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.added_loss = 1.0 - self.losses.iter().map(|(_, share)| 1.0 - share).product::<f64>();
+    }
+
     pub(crate) fn there(&self) -> Span {
         self.there + self.added
     }
@@ -261,6 +280,21 @@ mod tests {
         assert!(!condition.bring_up());
         assert!(condition.bring_up());
         assert!(!condition.bring_up());
+    }
+
+    #[test]
+    fn losses_of_overlapping_faults_compose_and_leave_nothing_behind() {
+        let mut path = Path::default();
+        path.add_loss(1, 1.0);
+        path.add_loss(2, 0.3);
+        assert_eq!(path.delay_there(0, 7), None);
+        path.remove_loss(1);
+        assert!((path.added_loss - 0.3).abs() < 1e-12);
+        path.add_loss(3, 0.5);
+        assert!((path.added_loss - 0.65).abs() < 1e-12);
+        path.remove_loss(2);
+        path.remove_loss(3);
+        assert_eq!(path, Path::default());
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct CpuJob {
 #[derive(Clone, Debug)]
 struct Machine {
     host: Host,
+    /// The cores that it has when nobody takes any.
+    cores: f64,
+    /// Which share of them each acting fault leaves, by its number.
+    left: Vec<(u32, f64)>,
     timer: Option<TimerId>,
     /// Busy core-time at the end of the warm-up, of the machine and of each container.
     busy_before: u128,
@@ -53,6 +57,8 @@ impl Cpus {
     pub(crate) fn add_machine(&mut self, cores: f64) -> u32 {
         self.machines.push(Machine {
             host: Host::new(cores),
+            cores,
+            left: Vec::new(),
             timer: None,
             busy_before: 0,
             containers: Vec::new(),
@@ -121,8 +127,13 @@ impl Cpus {
         m.host.set_limit(now, cpu.container, if frozen { Some(0.0) } else { limit });
     }
 
-    pub(crate) fn set_cores(&mut self, now: Time, machine: u32, cores: f64) {
-        self.machines[machine as usize].host.set_capacity(now, cores);
+    /// Fault number `fault` leaves a share of a machine's cores, or all of them again.
+    pub(crate) fn leave(&mut self, now: Time, machine: u32, fault: u32, share: Option<f64>) {
+        let m = &mut self.machines[machine as usize];
+        m.left.retain(|(f, _)| *f != fault);
+        m.left.extend(share.map(|share| (fault, share)));
+        let cores = m.left.iter().fold(m.cores, |cores, (_, share)| cores * share);
+        m.host.set_capacity(now, cores);
     }
 
     /// The timer that is set for a machine, and when something completes next there.

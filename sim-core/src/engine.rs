@@ -12,7 +12,7 @@ mod interventions;
 mod laws;
 mod verbs;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
@@ -23,7 +23,7 @@ use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
 
 pub(crate) use interventions::Stashed;
-use interventions::pack_event;
+use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use verbs::{Cx, To};
 
@@ -181,6 +181,8 @@ pub struct Core {
     profiles: Vec<Profile>,
     paths: Vec<Path>,
     cpus: Cpus,
+    /// What standing still has done to the timers of nodes, for those that ever did.
+    standstills: BTreeMap<NodeId, Standstill>,
 }
 
 /// One instant may not take more activations than this: beyond it, calls go round in a circle without time passing.
@@ -306,6 +308,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 profiles: vec![Profile { op: 0, size_bytes: 0 }],
                 paths: vec![Path::default()],
                 cpus: Cpus::default(),
+                standstills: BTreeMap::new(),
             },
             nodes: Vec::new(),
             reserved: false,
@@ -457,7 +460,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                     return Ok(());
                 }
                 if state.condition.is_paused() {
-                    state.condition.stash(Stashed::Timer(pack_event(event)));
+                    state.condition.stash(Stashed::Event(pack_event(event)));
                     return Ok(());
                 }
                 let timer = Timer { what: event.what, data: event.data };

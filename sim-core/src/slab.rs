@@ -326,4 +326,34 @@ mod tests {
     fn an_optional_key_is_eight_bytes() {
         assert_eq!(size_of::<Option<Key>>(), 8);
     }
+
+    #[test]
+    fn slabs_agree_with_an_ordered_map() {
+        use crate::random::Stream;
+        use std::collections::BTreeMap;
+        let mut stream = Stream::named(2, "slab");
+        let (mut slab, mut keyed) = (Slab::new(), KeyedSlab::new());
+        let (mut twin, mut keys): (BTreeMap<u32, u64>, BTreeMap<u32, Key>) = (BTreeMap::new(), BTreeMap::new());
+        let mut gone: Vec<Key> = Vec::new();
+        for value in 0..20_000_u64 {
+            if stream.below(100) < 52 {
+                let index = slab.insert(value);
+                let key = keyed.insert(value);
+                assert_eq!(key.index(), index);
+                assert!(twin.insert(index, value).is_none(), "a place is given to one");
+                keys.insert(index, key);
+            } else if let Some((&index, &held)) = twin.range(stream.below(64) as u32..).next() {
+                twin.remove(&index);
+                let key = keys.remove(&index).expect("it was there");
+                assert_eq!((slab.remove(index), keyed.remove(key)), (Some(held), Some(held)));
+                gone.push(key);
+            }
+            assert_eq!((slab.len(), keyed.len()), (twin.len(), twin.len()));
+            if value % 500 == 0 {
+                assert!(slab.iter().map(|(index, value)| (index, *value)).eq(twin.iter().map(|(i, v)| (*i, *v))));
+                assert!(keys.iter().all(|(index, key)| keyed.get(*key) == twin.get(index)));
+                assert!(gone.iter().all(|key| keyed.get(*key).is_none()));
+            }
+        }
+    }
 }

@@ -184,3 +184,82 @@ impl Slots {
         figures.oldest_since = self.line.oldest_since();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::Discipline;
+    use crate::measure::Figures;
+    use crate::random::Stream;
+    use std::collections::VecDeque;
+
+    /// The obvious way: who holds a place since when, who waits, and every nanosecond counted on its own.
+    #[derive(Default)]
+    struct Twin {
+        held: Vec<(u32, Time)>,
+        waiting: VecDeque<u32>,
+        held_sum: u128,
+        waiting_sum: u128,
+        wasted: u128,
+        peak: u64,
+    }
+
+    #[test]
+    fn they_agree_with_counting_every_nanosecond() {
+        for seed in 0..20 {
+            let mut stream = Stream::named(seed, "slots");
+            let (capacity, max) = (1 + stream.below(4) as u32, stream.below(6) as u32);
+            let mut slots = Slots::new(Some(capacity), Line::new(Discipline::Fifo, Some(max)));
+            let (mut twin, mut capacity, mut now) = (Twin::default(), capacity as usize, 0);
+            for call in 0..3_000_u32 {
+                let span = stream.below(4);
+                now += span;
+                twin.held_sum += span as u128 * twin.held.len() as u128;
+                twin.waiting_sum += span as u128 * twin.waiting.len() as u128;
+                match stream.below(12) {
+                    0..=4 => {
+                        let expected = if twin.held.len() < capacity && twin.waiting.is_empty() {
+                            twin.held.push((call, now));
+                            Admission::Granted
+                        } else if twin.waiting.len() < max as usize {
+                            twin.waiting.push_back(call);
+                            Admission::Queued
+                        } else {
+                            Admission::Full
+                        };
+                        assert_eq!(slots.ask(now, call, 0), expected);
+                    }
+                    5..=8 if !twin.held.is_empty() => {
+                        let (_, since) = twin.held.swap_remove(stream.below(twin.held.len() as u64) as usize);
+                        let abandoned = (stream.below(2) == 0).then(|| stream.below(now + 1));
+                        twin.wasted += abandoned.map_or(0, |at| now - at.max(since)) as u128;
+                        slots.give_back(now, since, abandoned);
+                    }
+                    9 if !twin.waiting.is_empty() => {
+                        let at = stream.below(twin.waiting.len() as u64) as usize;
+                        let leaves = twin.waiting.remove(at).expect("it waits");
+                        assert!(slots.leave(now, leaves) && !slots.leave(now, leaves));
+                    }
+                    10 => {
+                        capacity = 1 + stream.below(5) as usize;
+                        slots.set_capacity(now, Some(capacity as u32));
+                    }
+                    _ => {}
+                }
+                twin.peak = twin.peak.max(twin.waiting.len() as u64);
+                while twin.held.len() < capacity && !twin.waiting.is_empty() {
+                    let next = twin.waiting.pop_front().expect("somebody waits");
+                    assert_eq!(slots.next(now, &mut Vec::new()).map(|popped| popped.call), Some(next));
+                    twin.held.push((next, now));
+                }
+                assert!(slots.next(now, &mut Vec::new()).is_none());
+                let mut figures = Figures::default();
+                slots.figures(now, &mut figures);
+                assert_eq!((figures.held, figures.queue), (twin.held.len() as u64, twin.waiting.len() as u64));
+                assert_eq!((figures.held_integral, figures.queue_integral), (twin.held_sum, twin.waiting_sum));
+                assert_eq!((figures.wasted_integral, figures.queue_peak), (twin.wasted, twin.peak));
+                assert!(figures.capacity_integral >= Some(figures.held_integral));
+            }
+        }
+    }
+}

@@ -120,7 +120,7 @@ fn link(c: &mut Choices<'_>) -> String {
             ", acquire_timeout: 50ms",
             ", max_waiters: 3, connect: 5ms, min_idle: 0",
             ", max_lifetime: 1s, connect: {exp: 2ms}, order: lifo",
-            ", idle_timeout: 100ms, min_idle: 1, acquire_timeout: 10ms",
+            ", idle_timeout: 100ms, min_idle: 0, acquire_timeout: 10ms",
         ]);
         let _ = write!(text, ", pool: {{size: {size}{more}}}");
     }

@@ -10,7 +10,7 @@ use sim_core::keys::AliasTable;
 use sim_core::random::Draw;
 
 use crate::policies::not_yet::NotYet;
-use fewest::Fewest;
+use fewest::{Fewest, FewestByWeight};
 
 /// How a target is chosen for each call.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -56,7 +56,7 @@ enum Way {
     Weighted { current: Vec<f64> },
     Random { table: Option<AliasTable> },
     Fewest(Fewest),
-    FewestByWeight { loads: Vec<u32> },
+    FewestByWeight(FewestByWeight),
     PowerOfTwo { choices: usize, loads: Vec<u32>, drawn: Vec<usize> },
 }
 
@@ -77,7 +77,7 @@ impl Choosing {
             AlgorithmSettings::Random if even => Way::Random { table: None },
             AlgorithmSettings::Random => Way::Random { table: AliasTable::new(&weights).ok() },
             AlgorithmSettings::LeastConnections if even => Way::Fewest(Fewest::new(count)),
-            AlgorithmSettings::LeastConnections => Way::FewestByWeight { loads: vec![0; count] },
+            AlgorithmSettings::LeastConnections => Way::FewestByWeight(FewestByWeight::new(&weights)),
             AlgorithmSettings::PowerOfTwo { choices } => {
                 Way::PowerOfTwo { choices: *choices as usize, loads: vec![0; count], drawn: Vec::new() }
             }
@@ -144,16 +144,9 @@ impl Choosing {
                 fewest.begin(target);
                 Some(target)
             }
-            Way::FewestByWeight { loads } => {
-                let mut best: Option<(usize, f64)> = None;
-                for target in (0..count).filter(|t| weights[*t] > 0.0 && is_up(*t)) {
-                    let score = weights[target] / (loads[target] as f64 + 1.0);
-                    if best.is_none_or(|(_, most)| score > most) {
-                        best = Some((target, score));
-                    }
-                }
-                let (target, _) = best?;
-                loads[target] += 1;
+            Way::FewestByWeight(fewest) => {
+                let target = fewest.choose(is_up)?;
+                fewest.begin(target);
                 Some(target)
             }
             Way::PowerOfTwo { choices, loads, drawn } => {
@@ -181,7 +174,8 @@ impl Choosing {
     pub fn end(&mut self, target: usize) {
         match &mut self.way {
             Way::Fewest(fewest) => fewest.end(target),
-            Way::FewestByWeight { loads } | Way::PowerOfTwo { loads, .. } => loads[target] -= 1,
+            Way::FewestByWeight(fewest) => fewest.end(target),
+            Way::PowerOfTwo { loads, .. } => loads[target] -= 1,
             Way::RoundRobin { .. } | Way::Weighted { .. } | Way::Random { .. } => {}
         }
     }

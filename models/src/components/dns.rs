@@ -165,6 +165,15 @@ impl Kind for Dns {
             let help = "write it where the name is called";
             checks.error("no_effect", checks.span(), &format!("to.{policy}"), &message, Some(help));
         }
+        let callers = [
+            ("network.keep_alive", settings.to.network.as_ref().is_some_and(|n| !n.keep_alive)),
+            ("propagate", !settings.to.propagate.is_empty()),
+        ];
+        for (key, _) in callers.into_iter().filter(|(_, is_written)| *is_written) {
+            let message = format!("`{key}` has no effect here: the connection is the caller's own");
+            let help = "write it where the name is called";
+            checks.error("no_effect", checks.span(), &format!("to.{key}"), &message, Some(help));
+        }
         let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
         if weighted && settings.policy != PolicySettings::Weighted {
             let at = settings.to.to.values.first().map_or(checks.span(), |t| t.to.span);

@@ -64,6 +64,8 @@ pub struct External {
     changes: Vec<(u32, Settings)>,
     bucket: Option<TokenBucket>,
     slots: Slots,
+    /// When each call was taken up, by index of the call.
+    began: Vec<Time>,
 }
 
 impl Kind for External {
@@ -95,6 +97,7 @@ impl Kind for External {
             slots: Slots::new(settings.concurrency, Line::new(Discipline::Fifo, Some(0))),
             settings: settings.clone(),
             changes: Vec::new(),
+            began: Vec::new(),
         }
     }
 
@@ -120,6 +123,11 @@ impl Component for External {
         if self.slots.ask(now, call.index(), cx.priority(call)) != Admission::Granted {
             return Next::Reply(call, cx.answer(Outcome::Overload));
         }
+        let index = call.index() as usize;
+        if self.began.len() <= index {
+            self.began.resize(index + 1, 0);
+        }
+        self.began[index] = now;
         let latency = sample(&self.settings.latency.0, cx, call, PURPOSE_LATENCY);
         cx.work(latency, Timer::of(ANSWER, call));
         Next::Wait
@@ -132,7 +140,7 @@ impl Component for External {
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let call = timer.call();
         let abandoned = cx.abandoned_since(call);
-        self.slots.give_back(cx.now(), cx.since(call), abandoned);
+        self.slots.give_back(cx.now(), self.began[call.index() as usize], abandoned);
         let outcome = match &self.settings.errors {
             Some(errors) if cx.draw(call, PURPOSE_ERROR).unit() < errors.fraction.0 => errors.outcome.outcome(),
             _ => Outcome::Ok,

@@ -15,7 +15,7 @@ use sim_core::{Answer, CallId, Component, Cx, Figures, Next, NodeId, Outcome, Sp
 
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
-use crate::link::{AttemptCounts, LinkSettings, Propagated};
+use crate::link::{AttemptCounts, LinkSettings, Propagated, forget_deadline};
 use crate::policies::not_yet::NotYet;
 
 /// Spreads calls over the replicas of what it calls.
@@ -63,6 +63,7 @@ pub struct LoadBalancer {
     salt: u32,
     // State.
     choosing: Choosing,
+    keeps_deadlines: bool,
     /// The call made for each call, by index of the latter; kept only where giving up is passed on.
     children: Option<Vec<Option<CallId>>>,
     // Measures.
@@ -103,6 +104,10 @@ impl Kind for LoadBalancer {
             let help = "write it where the balancer is called";
             checks.error("not_yet", checks.span(), &format!("to.{policy}"), &message, Some(help));
         }
+        if settings.to.network.as_ref().is_some_and(|n| !n.keep_alive) {
+            let message = "`keep_alive: false` of a balancer's `to` is not there yet: its connections stay open";
+            checks.error("not_yet", checks.span(), "to.network.keep_alive", message, Some("remove it"));
+        }
         let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
         if weighted && !settings.algorithm.uses_weights() {
             let help = "choose `weighted_round_robin`, `random` or `least_connections`, or remove the weights";
@@ -126,6 +131,7 @@ impl Kind for LoadBalancer {
             targets,
             weights,
             salt,
+            keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
             children: cancels.then(Vec::new),
             measured_from: 0,
             all: AttemptCounts::default(),
@@ -177,6 +183,9 @@ impl Component for LoadBalancer {
         cx.set_ticket(call, target as u32);
         let (node, path) = self.targets[target];
         let child = cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false });
+        if !self.keeps_deadlines {
+            forget_deadline(cx, child);
+        }
         self.remember(call, Some(child));
         Next::Call(child)
     }

@@ -130,7 +130,7 @@ enum Doing {
     Ready,
     /// A core works for it.
     Computes(CpuJob),
-    /// A timer runs: a wait, a block, a cost; until then.
+    /// A timer runs: a wait, a block, a cost; until then by the replica's own clock.
     Passes { timer: TimerId, until: Time, blocks: bool },
     /// A call is under way.
     Calls(CallId),
@@ -413,10 +413,15 @@ impl Service {
         if span == 0 {
             return self.run(cx, index);
         }
+        let span = cx.stretched(span);
+        self.pass_for(cx, index, span, blocks)
+    }
+
+    /// The same for a time whose length is settled.
+    fn pass_for(&mut self, cx: &mut Cx<'_>, index: u32, span: Span, blocks: bool) -> Next {
         let call = self.strand(index).call;
-        let before = cx.now();
-        let timer = cx.work(span, Timer::of(STEP, call));
-        let until = before.saturating_add(span);
+        let timer = cx.work_on(span, Timer::of(STEP, call));
+        let until = cx.own_clock().saturating_add(span);
         self.strand(index).doing = Doing::Passes { timer, until, blocks };
         if !blocks {
             self.let_go(cx, index);
@@ -511,7 +516,20 @@ impl Service {
         strand.holding_since = now;
         let Doing::Interrupted { left, computes } = strand.doing else { return self.run(cx, index) };
         self.interruptible.push(index);
-        if computes { self.compute(cx, index, left) } else { self.pass(cx, index, left, true) }
+        if left == 0 {
+            return self.passed(cx, index);
+        }
+        if computes { self.compute(cx, index, left) } else { self.pass_for(cx, index, left, true) }
+    }
+
+    /// What a strand was busy with is done: the cost of starting branches, or a step.
+    fn passed(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let strand = self.strand(index);
+        if strand.to_start > strand.started as u64 {
+            strand.doing = Doing::Runs;
+            return self.cost_passed(cx, index);
+        }
+        self.resume(cx, index)
     }
 
     /// Ends what a strand is in the middle of.
@@ -569,13 +587,16 @@ impl Service {
         let strand = self.strand(index);
         let (call, replied, leaks) = (strand.call, strand.replied, strand.leaks);
         let (_, close) = self.plan.settings.runtime.start_and_close();
-        if leaks {
-            self.leaked += 1;
+        self.leaked += leaks as u64;
+        if leaks && !self.is_loop {
+            // Its thread is held for ever. A task that waits for ever on a loop holds none.
         } else if close > 0 && self.strand(index).holds_worker {
             // The thread is there until it is closed.
+            // It is held in vain from when its caller gave up, if it did; the last bit tells.
             let since = self.strand(index).holding_since;
-            let abandoned = cx.abandoned_since(call).is_some();
-            cx.work(close, Timer { what: CLOSED, data: since << 1 | abandoned as u64 });
+            let abandoned = cx.abandoned_since(call);
+            let from = abandoned.map_or(since, |abandoned| abandoned.max(since));
+            cx.work(close, Timer { what: CLOSED, data: from << 1 | abandoned.is_some() as u64 });
         } else {
             self.release(cx, index);
         }
@@ -611,7 +632,7 @@ impl Service {
             },
             (Doing::Passes { timer, until, .. }, _) => {
                 cx.cancel(timer);
-                (until.saturating_sub(now), false)
+                (until.saturating_sub(cx.own_clock()), false)
             }
             _ => return false,
         };
@@ -681,9 +702,9 @@ impl Component for Service {
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         if timer.what == CLOSED {
-            let since = timer.data >> 1;
-            let abandoned = (timer.data & 1 == 1).then_some(since);
-            self.slots.give_back(cx.now(), since, abandoned);
+            let from = timer.data >> 1;
+            let abandoned = (timer.data & 1 == 1).then_some(from);
+            self.slots.give_back(cx.now(), from, abandoned);
             self.dispatch(cx);
             return Next::Wait;
         }
@@ -692,12 +713,7 @@ impl Component for Service {
             return Next::Wait;
         }
         let index = cx.ticket(call) - 1;
-        let strand = self.strand(index);
-        if strand.to_start > strand.started as u64 {
-            strand.doing = Doing::Runs;
-            return self.cost_passed(cx, index);
-        }
-        self.resume(cx, index)
+        self.passed(cx, index)
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {

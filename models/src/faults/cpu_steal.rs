@@ -27,13 +27,20 @@ impl Fault for Settings {
     type Acting = Acting;
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
-        let Some(machines) = scene.directory.machines_of(self.from.as_str()) else {
-            let names = scene.directory.all_names();
+        let machines = match scene.directory.machines_of(self.from.as_str()) {
+            // Which components have cores shows when they are built.
+            None if !scene.directory.is_built && scene.directory.component(self.from.as_str()).is_some() => {
+                Some(Vec::new())
+            }
+            found => found,
+        };
+        let Some(machines) = machines else {
+            let names = scene.directory.names_with_cores();
             let problem = settings::Problem::unknown_name(
                 "group of hosts or component with cores",
                 self.from.as_str(),
                 self.from.span,
-                names.iter().map(String::as_str),
+                names,
             );
             scene.problems.push(problem.path(self.from.path.clone()));
             return None;
@@ -51,18 +58,15 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, number: u32) {
         for machine in &self.machines {
-            let cores = cx.machine_cores(*machine);
-            cx.set_machine_cores(*machine, cores * self.left);
+            cx.leave_cores(*machine, number, Some(self.left));
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn lift(&self, cx: &mut Cx<'_>, number: u32) {
         for machine in &self.machines {
-            let cores = cx.machine_cores(*machine);
-            // Cores are counted in millionths: what faults take and give back must leave no remainder.
-            cx.set_machine_cores(*machine, (cores / self.left * 1e4).round() / 1e4);
+            cx.leave_cores(*machine, number, None);
         }
     }
 }

@@ -66,22 +66,19 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, number: u32) {
         for path in &self.paths {
             let path = cx.path_mut(*path);
             path.added += self.add;
-            path.added_loss = 1.0 - (1.0 - path.added_loss) * (1.0 - self.loss);
+            path.add_loss(number, self.loss);
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn lift(&self, cx: &mut Cx<'_>, number: u32) {
         for path in &self.paths {
             let path = cx.path_mut(*path);
             path.added -= self.add;
-            path.added_loss = if self.loss >= 1.0 { 0.0 } else { 1.0 - (1.0 - path.added_loss) / (1.0 - self.loss) };
-            if path.added_loss.abs() < 1e-12 {
-                path.added_loss = 0.0;
-            }
+            path.remove_loss(number);
         }
     }
 }

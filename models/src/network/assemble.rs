@@ -131,4 +131,5 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
         }
         directory.components[index].machines = machines;
     }
+    directory.is_built = true;
 }

@@ -2,16 +2,17 @@
 
 use sim_core::{Engine, NodeId};
 
-use super::{Changed, Directory};
+use super::{Changed, Changing, Directory};
 use crate::components::Node;
+use crate::faults::set::{change_of, undo_of};
 use crate::scenario::Scenario;
 
-/// Which nodes each `set` concerns: those whose settings differ then.
-pub(super) fn find_changes(scenario: &Scenario, changed: &Changed, directory: &mut Directory) {
-    for (number, other) in changed {
-        let mut nodes = Vec::new();
-        for (index, entry) in scenario.components.iter().enumerate() {
-            let Some(then) = other.components.get(entry.name.as_str()) else { continue };
+/// Which nodes each `set` concerns: those whose settings differ once it has struck or ended.
+pub(super) fn find_changes(changed: &Changed, directory: &mut Directory) {
+    for Changing { fault, before, after, .. } in changed {
+        let mut nodes = directory.changed.remove(fault).unwrap_or_default();
+        for (index, entry) in before.components.iter().enumerate() {
+            let Some(then) = after.components.get(entry.name.as_str()) else { continue };
             if entry.value.settings == then.settings {
                 continue;
             }
@@ -19,24 +20,21 @@ pub(super) fn find_changes(scenario: &Scenario, changed: &Changed, directory: &m
                 nodes.extend(directory.with_links(node));
             }
         }
-        for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
-            if other.workloads.get(entry.name.as_str()).is_some_and(|then| then.call != entry.value.call) {
+        for (entry, place) in before.workloads.iter().zip(&directory.workloads) {
+            if after.workloads.get(entry.name.as_str()).is_some_and(|then| then.call != entry.value.call) {
                 nodes.push(NodeId(place.node.0 + 1));
             }
         }
-        directory.changed.insert(*number, nodes);
+        nodes.sort_unstable();
+        nodes.dedup();
+        directory.changed.insert(*fault, nodes);
     }
 }
 
-pub(super) fn prepare_changes(
-    scenario: &Scenario,
-    changed: &Changed,
-    directory: &Directory,
-    engine: &mut Engine<Node>,
-) {
-    for (number, other) in changed {
-        prepare(scenario, directory, engine, crate::faults::set::undo_of(*number));
-        prepare(other, directory, engine, crate::faults::set::change_of(*number));
+pub(super) fn prepare_changes(changed: &Changed, directory: &Directory, engine: &mut Engine<Node>) {
+    for Changing { fault, ends, after, .. } in changed {
+        let number = if *ends { undo_of(*fault) } else { change_of(*fault) };
+        prepare(after, directory, engine, number);
     }
 }
 

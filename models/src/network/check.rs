@@ -3,8 +3,9 @@
 use settings::{Path as TreePath, Problem, Problems};
 
 use super::wire::find_component;
-use super::{Directory, has_keys, problem_at};
+use super::{Directory, each_link, has_keys, problem_at};
 use crate::components::{Answers, Checks};
+use crate::link::LinkSettings;
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 
@@ -67,8 +68,26 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
     }
+    each_link(scenario, |_, _, _, link| check_pool(link, problems));
     check_ops(scenario, directory, problems);
     crate::cycles::check(scenario, directory, problems);
+}
+
+/// What of a pool's settings makes no sense together.
+fn check_pool(link: &LinkSettings, problems: &mut Problems) {
+    let (Some(pool), Some(target)) = (&link.pool, link.to.values.first()) else { return };
+    let mut report = |code, message: String, help: &str| {
+        problems.push(Problem::error(code, target.to.span, message).path(target.to.path.clone()).help(help));
+    };
+    let kept = pool.min_idle.unwrap_or(pool.size);
+    if kept > pool.size {
+        let message = format!("`min_idle` of this link's pool is {kept}, and its `size` is {}", pool.size);
+        report("out_of_range", message, "at most all connections can be kept open");
+    }
+    if pool.idle_timeout.is_some() && kept >= pool.size {
+        let message = "`idle_timeout` of this link's pool has no effect: all its connections are kept open".to_string();
+        report("no_effect", message, "write a `min_idle` below `size`, or remove `idle_timeout`");
+    }
 }
 
 /// Follows every operation from the workloads on and checks that whoever is asked for it answers it.

@@ -122,6 +122,8 @@ pub struct Directory {
     pub(super) paths: Vec<(String, String, String)>,
     /// Nodes that each `set` changes, by the fault's number.
     pub(super) changed: BTreeMap<u32, Vec<NodeId>>,
+    /// Whether the nodes are there, and the machines that they have made for themselves.
+    pub(crate) is_built: bool,
 }
 
 impl Directory {
@@ -207,6 +209,12 @@ impl Directory {
         }
         let component = &self.components[self.component(name)?];
         (!component.machines.is_empty()).then(|| component.machines.clone())
+    }
+
+    /// The names of what has cores: groups of machines, and components with machines of their own.
+    pub fn names_with_cores(&self) -> Vec<&str> {
+        let components = self.components.iter().filter(|c| !c.machines.is_empty()).map(|c| c.name.as_str());
+        self.hosts.iter().map(|h| h.name.as_str()).chain(components).collect()
     }
 
     /// Whether a component, workload or region is called so.
@@ -368,5 +376,6 @@ pub(super) fn directory(
         zero: warmup,
         paths: Vec::new(),
         changed: BTreeMap::new(),
+        is_built: false,
     }
 }

@@ -16,6 +16,7 @@ use settings::{Path as TreePath, Problem, Problems};
 use sim_core::{Engine, Span};
 
 use crate::components::Node;
+use crate::faults::Director;
 use crate::link::{LinkSettings, Propagated};
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
@@ -32,8 +33,21 @@ pub struct Network {
     pub directory: Arc<Directory>,
 }
 
-/// Faults that change settings: the fault's number and the whole scenario as it is then.
-pub type Changed = Vec<(u32, Scenario)>;
+/// Faults that change settings, as they strike and end.
+pub type Changed = Vec<Changing>;
+
+/// A `set` fault strikes or ends: the whole scenario before and after, other such faults included.
+#[derive(Clone, Debug)]
+pub struct Changing {
+    /// The fault's number.
+    pub fault: u32,
+    /// Whether it ends.
+    pub ends: bool,
+    /// The settings in force before.
+    pub before: Arc<Scenario>,
+    /// Those from then on.
+    pub after: Arc<Scenario>,
+}
 
 /// The name of the link of a workload.
 pub const WORKLOAD_LINK: &str = "call";
@@ -56,19 +70,20 @@ pub fn build(
         assemble::director(scenario, &directory, problems);
         return None;
     }
-    changes::find_changes(scenario, changed, &mut directory);
-    let director = assemble::director(scenario, &directory, problems);
-    if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
-        return None;
-    }
+    changes::find_changes(changed, &mut directory);
     if carries_baggage(scenario) {
         engine.carry_baggage();
     }
     let everything = engine.add_group("faults");
-    engine.add_node(Node::Director(director), everything, None);
+    let director = engine.add_node(Node::Director(Director::new(Vec::new(), Vec::new(), seed)), everything, None);
     assemble::add_workloads(scenario, &directory, &mut engine);
     assemble::add_components(scenario, &mut directory, &mut engine);
-    changes::prepare_changes(scenario, changed, &directory, &mut engine);
+    // Faults find the machines that components have made for themselves.
+    *engine.node_mut(director) = Node::Director(assemble::director(scenario, &directory, problems));
+    if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
+        return None;
+    }
+    changes::prepare_changes(changed, &directory, &mut engine);
     engine.start();
     Some(Network { engine, directory: Arc::new(directory) })
 }

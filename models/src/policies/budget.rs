@@ -142,4 +142,34 @@ mod tests {
         assert!(budget.withdraw(0));
         assert!(!budget.withdraw(0));
     }
+
+    #[test]
+    fn it_agrees_with_a_list_of_deposits_and_withdrawals() {
+        use sim_core::random::Stream;
+        for (ratio, min, window) in [(0.1, 0.0, 10_000 * MS), (0.5, 2.0, 1_000 * MS), (1.0, 0.0, 100 * MS)] {
+            let mut budget = RatioBudget::new(ratio, min, window);
+            let mut stream = Stream::named(9, "budget");
+            let cost = (1000.0 / ratio) as i64;
+            let reserve = (min * window as f64 / 1e9) as i64 * cost;
+            // The obvious way: all that was ever paid in and out, each with the tenth of a window in which it was.
+            let mut account: Vec<(u64, i64)> = Vec::new();
+            let mut now = 0;
+            for step in 0..3_000 {
+                now += stream.below(window / 20);
+                let slot = now / (window / 10);
+                if stream.below(3) > 0 {
+                    budget.deposit(now);
+                    account.push((slot, 1000));
+                    continue;
+                }
+                let counts = |at: &u64| at + 10 > slot;
+                let balance: i64 = account.iter().filter(|(at, _)| counts(at)).map(|(_, amount)| amount).sum();
+                let allowed = balance + reserve >= cost;
+                assert_eq!(budget.withdraw(now), allowed, "ratio {ratio}, step {step}");
+                if allowed {
+                    account.push((slot, -cost));
+                }
+            }
+        }
+    }
 }

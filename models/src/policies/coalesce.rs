@@ -54,3 +54,35 @@ impl Coalescing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::random::Stream;
+
+    #[test]
+    fn it_agrees_with_a_list_of_those_under_way() {
+        let mut coalescing = Coalescing::default();
+        let mut stream = Stream::named(3, "coalesce");
+        // The obvious way: who is under way, with what it asked for.
+        let mut under_way: Vec<(u16, u64, u32)> = Vec::new();
+        let mut shared = 0;
+        for record in 0..5_000 {
+            let (op, key) = (stream.below(2) as u16, stream.below(5));
+            let leader = under_way.iter().find(|(o, k, _)| (*o, *k) == (op, key)).map(|(_, _, leader)| *leader);
+            assert_eq!(coalescing.join(op, key, record), leader);
+            shared += u64::from(leader.is_some());
+            if leader.is_none() {
+                under_way.push((op, key, record));
+            } else {
+                // The end of one who only follows ends nothing.
+                coalescing.answered(op, key, record);
+            }
+            if stream.below(3) == 0 {
+                let (op, key, leader) = under_way.swap_remove(stream.below(under_way.len() as u64) as usize);
+                coalescing.answered(op, key, leader);
+            }
+        }
+        assert_eq!(coalescing.coalesced, shared);
+    }
+}

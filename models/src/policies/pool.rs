@@ -70,6 +70,8 @@ pub struct Pool {
     min_idle: usize,
     max_lifetime: Option<Span>,
     idle_timeout: Option<Span>,
+    /// No idle connection reaches its `max_lifetime` before that.
+    expires_first: Time,
     /// Connections opened since the start.
     pub opened: u64,
 }
@@ -88,6 +90,7 @@ impl Pool {
             min_idle,
             max_lifetime: settings.max_lifetime.map(|d| d.0),
             idle_timeout: settings.idle_timeout.map(|d| d.0),
+            expires_first: 0,
             opened: 0,
         }
     }
@@ -106,8 +109,11 @@ impl Pool {
 
     /// The connection comes back in good order.
     pub fn returned(&mut self, now: Time, opened: Time) {
-        if self.max_lifetime.is_some_and(|most| now - opened >= most) {
-            return;
+        if let Some(most) = self.max_lifetime {
+            if now - opened >= most {
+                return;
+            }
+            self.expires_first = self.expires_first.min(opened + most);
         }
         self.idle.push_back(Idle { opened, since: now });
     }
@@ -119,13 +125,14 @@ impl Pool {
     }
 
     fn close_idle(&mut self, now: Time) {
+        if let Some(most) = self.max_lifetime
+            && now >= self.expires_first
+        {
+            self.idle.retain(|idle| now - idle.opened < most);
+            self.expires_first = self.idle.iter().map(|idle| idle.opened + most).min().unwrap_or(Time::MAX);
+        }
         if let Some(most) = self.idle_timeout {
             while self.idle.len() > self.min_idle && self.idle.front().is_some_and(|idle| now - idle.since >= most) {
-                self.idle.pop_front();
-            }
-        }
-        if let Some(most) = self.max_lifetime {
-            while self.idle.front().is_some_and(|idle| now - idle.opened >= most) {
                 self.idle.pop_front();
             }
         }
@@ -176,5 +183,52 @@ mod tests {
         idle.returned(S, 0);
         assert_eq!(idle.idle(10 * S), 2);
         assert_eq!(idle.idle(11 * S), 1);
+    }
+
+    #[test]
+    fn it_agrees_with_a_list_that_is_searched() {
+        use sim_core::random::Stream;
+        let all = [
+            "{size: 5}",
+            "{size: 5, max_lifetime: 10s}",
+            "{size: 5, min_idle: 2, idle_timeout: 3s}",
+            "{size: 6, min_idle: 1, idle_timeout: 2s, max_lifetime: 7s}",
+        ];
+        for text in all {
+            let settings: PoolSettings = settings::notation::read(text).expect("a pool");
+            let mut pool = Pool::new(&settings, 0);
+            let mut stream = Stream::named(5, text);
+            // The obvious way: what is idle with its instants, what is in use with its own.
+            let mut idle: Vec<(Time, Time)> = vec![(0, 0); settings.min_idle.unwrap_or(settings.size) as usize];
+            let (mut in_use, mut now, mut opened): (Vec<Time>, Time, u64) = (Vec::new(), 0, 0);
+            for step in 0..5_000 {
+                now += stream.below(S);
+                idle.retain(|(since, _)| settings.max_lifetime.is_none_or(|most| now - since < most.0));
+                let kept = settings.min_idle.unwrap_or(settings.size) as usize;
+                while let (Some(most), Some((_, since))) = (settings.idle_timeout, idle.first())
+                    && idle.len() > kept
+                    && now - since >= most.0
+                {
+                    idle.remove(0);
+                }
+                assert_eq!(pool.idle(now), idle.len(), "{text}, step {step}");
+                if in_use.len() < settings.size as usize && stream.below(2) == 0 {
+                    let expected = idle.pop().map_or(Connection::Open, |(since, _)| Connection::Ready(since));
+                    assert_eq!(pool.connection(now), expected, "{text}, step {step}");
+                    opened += u64::from(expected == Connection::Open);
+                    in_use.push(if let Connection::Ready(since) = expected { since } else { now });
+                } else if !in_use.is_empty() {
+                    let opened = in_use.swap_remove(stream.below(in_use.len() as u64) as usize);
+                    // One in four is closed by a caller who gave up.
+                    if stream.below(4) > 0 {
+                        pool.returned(now, opened);
+                        if settings.max_lifetime.is_none_or(|most| now - opened < most.0) {
+                            idle.push((opened, now));
+                        }
+                    }
+                }
+            }
+            assert_eq!(pool.opened, opened, "{text}");
+        }
     }
 }

@@ -242,12 +242,78 @@ pub struct Traced {
 enum Gaps {
     /// Gaps in operational time, drawn from a distribution.
     Renewal(Dist),
-    /// States with their rates; which is on and until when.
-    Modulated { states: Arc<Vec<(f64, Dist)>>, state: usize, until: f64 },
+    /// States with their rates, and how it stood when the arrival that is awaited was drawn.
+    Modulated { modulation: Modulation, drawn: Option<Box<Drawn>> },
     /// So many at one instant.
     Once { at: Time, left: u64 },
     /// Recorded; which is next.
     Trace { requests: Arc<Vec<Recorded>>, sorts: Arc<Vec<Option<u16>>>, next: usize },
+}
+
+/// The states of a modulated process, which of them is on and until when.
+#[derive(Clone, Debug)]
+struct Modulation {
+    states: Arc<Vec<(f64, Dist)>>,
+    state: usize,
+    until: f64,
+}
+
+/// A modulated process at the instant at which an arrival was drawn, with the hazard that leads to it.
+#[derive(Clone, Debug)]
+struct Drawn {
+    modulation: Modulation,
+    stream: Stream,
+    at: f64,
+    hazard: f64,
+}
+
+/// Where a hazard leads.
+enum Walked {
+    /// It is used up at that instant.
+    Arrives(f64),
+    /// So much is left of it.
+    Left(f64),
+    /// It never is.
+    Never,
+}
+
+impl Modulation {
+    /// Uses up a hazard from `at` on, at most until `stop`.
+    fn walk(
+        &mut self,
+        (mut at, mut hazard): (f64, f64),
+        stop: f64,
+        surge: f64,
+        (shape, zero): (Option<&Shape>, f64),
+        stream: &mut Stream,
+    ) -> Walked {
+        loop {
+            if at >= self.until {
+                self.state = (self.state + 1) % self.states.len();
+                self.until = at + self.states[self.state].1.sample(stream).max(1.0);
+            }
+            let until = self.until.min(stop);
+            let rate = self.states[self.state].0 * surge / 1e9;
+            let (here, within) = match shape {
+                None => (at + hazard / rate, (until - at) * rate),
+                Some(shape) => {
+                    let to = shape.after(at - zero, hazard / rate).map_or(f64::INFINITY, |t| t + zero);
+                    (to, shape.integral(at - zero, until - zero) * rate)
+                }
+            };
+            if rate > 0.0 && here <= until {
+                return Walked::Arrives(here);
+            }
+            hazard -= within;
+            at = until;
+            if at >= stop {
+                return Walked::Left(hazard);
+            }
+            if at > 1e18 {
+                return Walked::Never;
+            }
+        }
+    }
 }
 
 /// Gives one instant after the other.
@@ -270,7 +336,8 @@ impl Source {
             Process::Renewal { interarrival } => Gaps::Renewal(interarrival.0.clone()),
             Process::Mmpp { states } => {
                 let states: Vec<_> = states.iter().map(|s| (s.rate.0, s.stays.0.clone())).collect();
-                Gaps::Modulated { state: states.len() - 1, states: Arc::new(states), until: 0.0 }
+                let modulation = Modulation { state: states.len() - 1, states: Arc::new(states), until: 0.0 };
+                Gaps::Modulated { modulation, drawn: None }
             }
             Process::Once { count, at } => Gaps::Once { at: (zero as i64 + at.0).max(0) as Time, left: count.0 },
             Process::Trace(trace) => {
@@ -288,9 +355,49 @@ impl Source {
         }
     }
 
-    /// What faults make of the rate.
-    pub fn set_surge(&mut self, factor: f64) {
-        self.surge = factor;
+    /// Faults make of the rate so many times what was written, from `now` on. The arrival that is awaited at `next_at`
+    /// comes when what is left until then has passed at the new rate.
+    pub fn set_surge(&mut self, factor: f64, now: Time, next_at: Option<Time>) -> Option<Time> {
+        let before = std::mem::replace(&mut self.surge, factor);
+        let (zero, from) = (self.zero as f64, now as f64);
+        match &mut self.gaps {
+            Gaps::Renewal(_) => {
+                let next_at = next_at?;
+                match &self.shape {
+                    None => Some(now + ((next_at - now) as f64 * before / factor + 0.5) as Span),
+                    Some(shape) => {
+                        let left = shape.integral(from - zero, next_at as f64 - zero) * before / factor;
+                        shape.after(from - zero, left).map(|t| to_time(t, self.zero, now))
+                    }
+                }
+            }
+            Gaps::Modulated { modulation, drawn } => {
+                let Drawn { modulation: then, stream, at, hazard } = *drawn.take()?;
+                (*modulation, self.stream) = (then, stream);
+                let clock = (self.shape.as_ref(), zero);
+                let left = match modulation.walk((at, hazard), from, before, clock, &mut self.stream) {
+                    Walked::Left(hazard) => hazard.max(0.0),
+                    // It is due at this very instant.
+                    Walked::Arrives(_) => 0.0,
+                    Walked::Never => return None,
+                };
+                self.awaited(now, left)
+            }
+            Gaps::Once { .. } | Gaps::Trace { .. } => next_at,
+        }
+    }
+
+    /// When a modulated process has used up a hazard from `now` on.
+    fn awaited(&mut self, now: Time, hazard: f64) -> Option<Time> {
+        let Gaps::Modulated { modulation, drawn } = &mut self.gaps else { return None };
+        let at = now as f64;
+        let stream = self.stream.clone();
+        *drawn = Some(Box::new(Drawn { modulation: modulation.clone(), stream, at, hazard }));
+        let clock = (self.shape.as_ref(), self.zero as f64);
+        match modulation.walk((at, hazard), f64::INFINITY, self.surge, clock, &mut self.stream) {
+            Walked::Arrives(at) => Some(((at + 0.5) as Time).max(now)),
+            Walked::Left(_) | Walked::Never => None,
+        }
     }
 
     /// What the trace says of the request whose instant was given last.
@@ -314,33 +421,10 @@ impl Source {
                     Some(shape) => shape.after(now as f64 - self.zero as f64, gap).map(|t| to_time(t, self.zero, now)),
                 }
             }
-            Gaps::Modulated { states, state, until } => {
+            Gaps::Modulated { .. } => {
                 // What is left to be used up of a unit of hazard.
-                let mut hazard = sim_core::ziggurat::unit_exponential(&mut self.stream);
-                let mut at = now as f64;
-                loop {
-                    if at >= *until {
-                        *state = (*state + 1) % states.len();
-                        *until = at + states[*state].1.sample(&mut self.stream).max(1.0);
-                    }
-                    let rate = states[*state].0 * self.surge / 1e9;
-                    let zero = self.zero as f64;
-                    let (here, within) = match &self.shape {
-                        None => (at + hazard / rate, (*until - at) * rate),
-                        Some(shape) => {
-                            let to = shape.after(at - zero, hazard / rate).map_or(f64::INFINITY, |t| t + zero);
-                            (to, shape.integral(at - zero, *until - zero) * rate)
-                        }
-                    };
-                    if rate > 0.0 && here <= *until {
-                        return Some((here + 0.5) as Time).map(|t| t.max(now));
-                    }
-                    hazard -= within;
-                    at = *until;
-                    if at > 1e18 {
-                        return None;
-                    }
-                }
+                let hazard = sim_core::ziggurat::unit_exponential(&mut self.stream);
+                self.awaited(now, hazard)
             }
             Gaps::Once { at, left } => {
                 if *left == 0 {

@@ -182,15 +182,10 @@ impl Workload {
         if (self.surge - 1.0).abs() < 1e-6 {
             self.surge = 1.0;
         }
+        let awaited = self.next.take().filter(|timer| cx.cancel(*timer)).map(|_| self.next_at);
         if let Some(source) = &mut self.source {
-            source.set_surge(self.surge);
-        }
-        if let Some(timer) = self.next.take()
-            && cx.cancel(timer)
-        {
-            let left = self.next_at - cx.now();
-            let at = cx.now() + (left as f64 / factor) as Span;
-            self.arm(cx, Some(at));
+            let next = source.set_surge(self.surge, cx.now(), awaited);
+            self.arm(cx, next);
         }
     }
 

@@ -1,10 +1,12 @@
 //! What is done to nodes from outside of them: crashes, restarts, pauses.
 
 use super::{Component, Cx, Engine, Event, Kind, Next, Order, Trace};
-use crate::calendar::Class;
+use std::collections::BTreeMap;
+
+use crate::calendar::{Class, TimerId};
 use crate::calls::*;
 use crate::outcome::{Answer, Outcome};
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 impl<C: Component, T: Trace> Engine<C, T> {
     /// Carries out what entries have asked to be done to nodes.
@@ -16,6 +18,12 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 Order::Pause(node) => self.pause(node),
                 Order::Resume(node) => self.resume(node),
                 Order::Adopt(node, change) => {
+                    // Who stands still reads no settings until it goes on.
+                    let condition = &mut self.core.nodes[node.0 as usize].condition;
+                    if condition.is_paused() {
+                        condition.stash(Stashed::Change(change));
+                        continue;
+                    }
                     self.nodes[node.0 as usize].adopt(&mut Cx { core: &mut self.core, node }, change);
                 }
             }
@@ -52,9 +60,15 @@ impl<C: Component, T: Trace> Engine<C, T> {
         for index in gone.iter().copied() {
             core.nodes[index].epoch = core.nodes[index].epoch.wrapping_add(1);
             for stashed in core.nodes[index].condition.forget_stash() {
-                // An answer that was not seen yet never will be.
-                let Stashed::Event(event) = stashed else { continue };
-                let event = unpack_event(event);
+                let event = match stashed {
+                    // An answer that was not seen yet never will be.
+                    Stashed::Event(event) => unpack_event(event),
+                    Stashed::Change(change) => {
+                        core.orders.push_back(Order::Adopt(NodeId(index as u32), change));
+                        continue;
+                    }
+                    _ => continue,
+                };
                 let call = CallId::from_bits(event.data);
                 if matches!(event.kind, Kind::Reply) && core.calls.is_open(call) {
                     core.free(call.index);
@@ -100,15 +114,26 @@ impl<C: Component, T: Trace> Engine<C, T> {
     }
 
     fn pause(&mut self, node: NodeId) {
-        if !self.core.nodes[node.0 as usize].condition.pause(self.core.now) {
+        let core = &mut self.core;
+        if !core.nodes[node.0 as usize].condition.pause() {
             return;
         }
-        // Work under way stands still: it is taken out and kept with what was left of it.
-        let now = self.core.now;
-        let working = self.core.calendar.live(|e| matches!(e.kind, Kind::Work) && e.node == node.0);
-        for (id, at, event) in working {
-            self.core.calendar.cancel(id);
-            self.core.nodes[node.0 as usize].condition.stash(Stashed::Work(at - now, pack_event(event)));
+        // Its timers are taken out and kept: what is left of its work, and when its clocks go off.
+        let standstill = core.standstills.entry(node).or_default();
+        standstill.since = core.now;
+        let names: BTreeMap<TimerId, TimerId> = standstill.moved.iter().map(|(first, now)| (*now, *first)).collect();
+        standstill.moved.clear();
+        let epoch = core.nodes[node.0 as usize].epoch;
+        let is_its = |e: &Event| matches!(e.kind, Kind::Work | Kind::Clock) && e.node == node.0 && e.epoch == epoch;
+        for timer in core.calendar.live(is_its) {
+            core.calendar.cancel(timer.id);
+            let id = names.get(&timer.id).copied().unwrap_or(timer.id);
+            let event = pack_event(timer.event);
+            let stashed = match timer.event.kind {
+                Kind::Work => Stashed::Work { id, left: timer.at - core.now, event },
+                _ => Stashed::Clock { id, at: timer.at, class: timer.class, event },
+            };
+            core.nodes[node.0 as usize].condition.stash(stashed);
         }
         self.freeze(node, true);
     }
@@ -128,18 +153,45 @@ impl<C: Component, T: Trace> Engine<C, T> {
         let Some(mut stashed) = self.core.nodes[node.0 as usize].condition.resume() else { return };
         let now = self.core.now;
         self.freeze(node, false);
-        stashed.sort_by_key(|s| !matches!(s, Stashed::Timer(_)));
+        let standstill = self.core.standstills.entry(node).or_default();
+        standstill.total += now - standstill.since;
+        let went_off = |s: &Stashed| match s {
+            Stashed::Clock { at, .. } if *at < now => Some(*at),
+            _ => None,
+        };
+        stashed.sort_by_key(|s| went_off(s).unwrap_or(Time::MAX));
         for stashed in stashed {
-            let (after, event) = match stashed {
-                Stashed::Work(left, event) => (left, unpack_event(event)),
-                Stashed::Timer(event) | Stashed::Event(event) => (0, unpack_event(event)),
+            let (id, at, class, event) = match stashed {
+                Stashed::Work { id, left, event } => (Some(id), now + left, Class::First, unpack_event(event)),
+                Stashed::Clock { id, at, event, .. } if at < now => (Some(id), now, Class::First, unpack_event(event)),
+                Stashed::Clock { id, at, class, event } => (Some(id), at, class, unpack_event(event)),
+                Stashed::Event(event) => (None, now, Class::First, unpack_event(event)),
                 Stashed::Call(call) => {
-                    (0, Event { kind: Kind::Begin, what: 0, epoch: 0, node: node.0, data: call.to_bits() })
+                    let event = Event { kind: Kind::Begin, what: 0, epoch: 0, node: node.0, data: call.to_bits() };
+                    (None, now, Class::First, event)
+                }
+                Stashed::Change(change) => {
+                    self.core.orders.push_back(Order::Adopt(node, change));
+                    continue;
                 }
             };
-            self.core.calendar.set(now + after, Class::First, event);
+            let new = self.core.calendar.set(at, class, event);
+            if let Some(id) = id {
+                self.core.standstills.entry(node).or_default().moved.insert(id, new);
+            }
         }
     }
+}
+
+/// How long a node has stood still, and what became of its timers: what was set under one name goes on under another.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standstill {
+    /// When it last began to stand still.
+    since: Time,
+    /// How long it has stood still before that.
+    pub(super) total: Span,
+    /// The present names of the timers that were pending when it last went on, by those under which they were set.
+    pub(super) moved: BTreeMap<TimerId, TimerId>,
 }
 
 /// What came for a node whose work stands still.
@@ -148,11 +200,13 @@ pub(crate) enum Stashed {
     /// A call.
     Call(CallId),
     /// Work, with what is left of it.
-    Work(Span, u128),
-    /// A timer that has gone off.
-    Timer(u128),
-    /// An answer or a cancellation.
+    Work { id: TimerId, left: Span, event: u128 },
+    /// A timer of the clock, with when it goes off whatever the node does.
+    Clock { id: TimerId, at: Time, class: Class, event: u128 },
+    /// An answer, a cancellation, or a timer that was set meanwhile.
     Event(u128),
+    /// A change of settings.
+    Change(u32),
 }
 
 pub(super) fn pack_event(event: Event) -> u128 {

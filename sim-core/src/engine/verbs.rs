@@ -196,13 +196,36 @@ impl<'a> Cx<'a> {
     /// Takes a timer back; false if it has gone off.
     #[inline]
     pub fn cancel(&mut self, timer: TimerId) -> bool {
-        self.core.calendar.cancel(timer)
+        self.core.calendar.cancel(timer) || self.cancel_moved(timer)
+    }
+
+    /// The same for one that has another name since the node stood still.
+    #[cold]
+    fn cancel_moved(&mut self, timer: TimerId) -> bool {
+        let moved = self.core.standstills.get_mut(&self.node).and_then(|s| s.moved.remove(&timer));
+        moved.is_some_and(|timer| self.core.calendar.cancel(timer))
+    }
+
+    /// The node's own clock, which stands still while its work does.
+    pub fn own_clock(&self) -> Time {
+        self.core.now - self.core.standstills.get(&self.node).map_or(0, |s| s.total)
     }
 
     /// Something that takes the node so long to do: slower where a fault makes the node slow.
     #[inline]
     pub fn work(&mut self, span: Span, timer: Timer) -> TimerId {
-        let span = self.core.nodes[self.node.0 as usize].condition.stretched(span);
+        self.work_on(self.stretched(span), timer)
+    }
+
+    /// What a fault that makes the node slow makes of a time that begins now.
+    #[inline]
+    pub fn stretched(&self, span: Span) -> Span {
+        self.core.nodes[self.node.0 as usize].condition.stretched(span)
+    }
+
+    /// Goes on with work that was interrupted: what is left of it keeps its length.
+    #[inline]
+    pub fn work_on(&mut self, span: Span, timer: Timer) -> TimerId {
         let event = self.event(Kind::Work, timer);
         self.core.calendar.set(self.core.now.saturating_add(span), Class::First, event)
     }
@@ -391,15 +414,10 @@ impl<'a> Cx<'a> {
         self.core.arm_cpu(cpu.machine);
     }
 
-    /// Changes the cores of a machine (faults, scaling).
-    pub fn set_machine_cores(&mut self, machine: u32, cores: f64) {
-        self.core.cpus.set_cores(self.core.now, machine, cores);
+    /// Fault number `fault` leaves only a share of a machine's cores; `None` where it ends. Several multiply.
+    pub fn leave_cores(&mut self, machine: u32, fault: u32, share: Option<f64>) {
+        self.core.cpus.leave(self.core.now, machine, fault, share);
         self.core.arm_cpu(machine);
-    }
-
-    /// How many cores a machine has.
-    pub fn machine_cores(&self, machine: u32) -> f64 {
-        self.core.cpus.cores(machine)
     }
 
     /// Makes a node slower by a factor (faults), what runs on its cores at once, other work from its next beginning on.

@@ -4,7 +4,7 @@ use super::Settings;
 use crate::components::Checks;
 use crate::runtimes::RuntimeSettings;
 use crate::steps::program::LOOPS;
-use crate::steps::{CallStep, ChoiceSettings, Need, ParallelStep, SendStep, Step, walk};
+use crate::steps::{CallStep, ChoiceSettings, CostOn, Need, OnFailure, ParallelStep, SendStep, SplitStep, Step, walk};
 
 pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
     let links: Vec<&str> = settings.calls.names().collect();
@@ -14,17 +14,23 @@ pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
         let path = format!("handlers.{}", handler.name);
         walk(&handler.value, &mut |step| match step {
             Step::Cpu(_) => uses_cpu = uses_cpu.or(Some(handler.name_span)),
+            Step::Split(SplitStep { cost_on: CostOn::Cpu, .. }) => uses_cpu = uses_cpu.or(Some(handler.name_span)),
             Step::Call(CallStep { link, .. }) | Step::Send(SendStep { link, .. }) => {
                 match links.iter().position(|l| *l == link.as_str()) {
                     Some(at) => used[at] = true,
                     None => checks.unknown_name("unknown_link", link, "link of this component's `calls`", &links),
                 }
             }
-            Step::Parallel(ParallelStep { need: Need::Number(needed), branches, .. })
-                if *needed == 0 || *needed as usize > branches.len() =>
-            {
-                let message = format!("`need` is {needed}, and there are {} branches", branches.len());
-                checks.error("out_of_range", handler.name_span, &path, &message, Some("need at least one of them"));
+            Step::Parallel(ParallelStep { need, branches, cost_on, .. }) => {
+                if *cost_on == CostOn::Cpu {
+                    uses_cpu = uses_cpu.or(Some(handler.name_span));
+                }
+                if let Need::Number(needed) = need
+                    && (*needed == 0 || *needed as usize > branches.len())
+                {
+                    let message = format!("`need` is {needed}, and there are {} branches", branches.len());
+                    checks.error("out_of_range", handler.name_span, &path, &message, Some("need at least one of them"));
+                }
             }
             Step::Choose(choices) if choices.iter().all(|c: &ChoiceSettings| c.weight == 0.0) => {
                 checks.error("no_weight", handler.name_span, &path, "all choices have weight 0", None);
@@ -35,6 +41,10 @@ pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
             let message = format!("`repeat` can be nested {} deep", LOOPS - 1);
             checks.error("too_deep", handler.name_span, &path, &message, None);
         }
+        relocked(&handler.value, &mut Vec::new(), &mut |name| {
+            let message = format!("who holds the lock `{name}` waits for it here, for ever");
+            checks.error("deadlock", handler.name_span, &path, &message, Some("a lock is not taken twice: remove one"));
+        });
         inner_replies(&handler.value, false, &mut || {
             let message = "`reply` inside a branch: branches end with their parallel step";
             checks.error("reply_in_branch", handler.name_span, &path, message, Some("put `reply` outside of it"));
@@ -80,6 +90,7 @@ fn loops(steps: &[Step]) -> usize {
             Step::Lock { steps, .. } => inside(steps),
             Step::Parallel(p) => p.branches.iter().map(|b| inside(b)).max().unwrap_or(0),
             Step::Choose(c) => c.iter().map(|c| inside(&c.steps)).max().unwrap_or(0),
+            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => inside(steps),
             _ => 0,
         })
         .max()
@@ -94,6 +105,31 @@ fn inner_replies(steps: &[Step], in_branch: bool, found: &mut impl FnMut()) {
             Step::Split(s) => inner_replies(&s.each, true, found),
             Step::Repeat { steps, .. } | Step::Lock { steps, .. } => inner_replies(steps, in_branch, found),
             Step::Choose(c) => c.iter().for_each(|c| inner_replies(&c.steps, in_branch, found)),
+            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => {
+                inner_replies(steps, in_branch, found);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Finds locks that are taken by who holds them already: branches count, since their parent holds on while it waits.
+fn relocked<'a>(steps: &'a [Step], held: &mut Vec<&'a str>, found: &mut impl FnMut(&str)) {
+    for step in steps {
+        match step {
+            Step::Lock { name, steps, .. } => {
+                if held.contains(&name.as_str()) {
+                    found(name.as_str());
+                }
+                held.push(name.as_str());
+                relocked(steps, held, found);
+                held.pop();
+            }
+            Step::Parallel(p) => p.branches.iter().for_each(|b| relocked(b, held, found)),
+            Step::Split(s) => relocked(&s.each, held, found),
+            Step::Repeat { steps, .. } => relocked(steps, held, found),
+            Step::Choose(c) => c.iter().for_each(|c| relocked(&c.steps, held, found)),
+            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => relocked(steps, held, found),
             _ => {}
         }
     }
