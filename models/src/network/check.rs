@@ -73,20 +73,14 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     crate::cycles::check(scenario, directory, problems);
 }
 
-/// What of a pool's settings makes no sense together.
+/// Connections that are all kept open are never idle for too long.
 fn check_pool(link: &LinkSettings, problems: &mut Problems) {
     let (Some(pool), Some(target)) = (&link.pool, link.to.values.first()) else { return };
-    let mut report = |code, message: String, help: &str| {
-        problems.push(Problem::error(code, target.to.span, message).path(target.to.path.clone()).help(help));
-    };
-    let kept = pool.min_idle.unwrap_or(pool.size);
-    if kept > pool.size {
-        let message = format!("`min_idle` of this link's pool is {kept}, and its `size` is {}", pool.size);
-        report("out_of_range", message, "at most all connections can be kept open");
-    }
-    if pool.idle_timeout.is_some() && kept >= pool.size {
-        let message = "`idle_timeout` of this link's pool has no effect: all its connections are kept open".to_string();
-        report("no_effect", message, "write a `min_idle` below `size`, or remove `idle_timeout`");
+    if pool.idle_timeout.is_some() && pool.min_idle.is_none_or(|kept| kept >= pool.size) {
+        let message = "`idle_timeout` of this link's pool has no effect: all its connections are kept open";
+        let help = "write a `min_idle` below `size`, or remove `idle_timeout`";
+        let problem = Problem::error("no_effect", target.to.span, message);
+        problems.push(problem.path(target.to.path.clone()).help(help));
     }
 }
 
