@@ -86,7 +86,7 @@ impl Session {
         let engine = self.engine();
         let of = |place: &models::network::WorkloadPlace| {
             let measure: &Measure = engine.group(place.link.group);
-            let counts = &measure.measured;
+            let counts = &measure.measured();
             let link = self.links.iter().find(|l| l.from == place.name).expect("every workload has its link");
             let (_, attempts, _, _) = self.link_together(link);
             let per_second = |count: u64| if span > 0.0 { count as f64 / span } else { 0.0 };
@@ -111,7 +111,7 @@ impl Session {
         let of = |index: usize| {
             let place = &self.network.directory.components[index];
             let measure = engine.group(place.group);
-            let counts = &measure.measured;
+            let counts = &measure.measured();
             let together = self.together(index);
             let figures = &together.figures;
             let share = |part: u128, whole: f64| (whole > 0.0).then(|| (part as f64 / whole).min(1.0));
@@ -152,7 +152,7 @@ impl Session {
         let engine = self.engine();
         let mut links: Table<Table<LinkResult>> = Table::new();
         for place in self.links.iter() {
-            let calls = engine.group(place.group).measured.arrivals;
+            let calls = engine.group(place.group).measured().arrivals;
             let (_, attempts, figures, own) = self.link_together(place);
             let mut wait = Histogram::new();
             let mut size = 0;

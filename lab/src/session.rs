@@ -398,15 +398,15 @@ impl Session {
         let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
         let mut own: Table<(f64, u32)> = Table::new();
         for caller in &link.callers {
-            if let Some((of_all, of_measured)) = engine.node(*caller).attempts(link.at) {
-                all.merge(of_all);
-                measured.merge(of_measured);
+            if let Some(attempts) = engine.node(*caller).attempts(link.at) {
+                all.merge(&attempts.all);
+                measured.merge(&attempts.measured());
             }
         }
         for node in &link.nodes {
             if let Node::Link(one) = engine.node(*node) {
-                all.merge(&one.all);
-                measured.merge(&one.measured);
+                all.merge(&one.attempts.all);
+                measured.merge(&one.attempts.measured());
                 let mut figures = Figures::default();
                 sim_core::Component::figures(engine.node(*node), engine.now(), &mut figures);
                 add_figures(&mut sum, &figures);

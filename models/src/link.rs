@@ -34,7 +34,7 @@ use crate::policies::outcomes::OutcomeSet;
 use crate::policies::pool::{Connection, Pool};
 use crate::policies::retry::RetrySettings;
 
-pub use attempts::AttemptCounts;
+pub use attempts::{AttemptCounts, Attempts};
 use company::Members;
 pub use link_settings::{LinkSettings, Propagated, TargetSettings};
 
@@ -81,26 +81,24 @@ enum Phase {
     BacksOff,
 }
 
-/// One logical call.
+/// One logical call: 32 bytes, of which there are as many as calls under way.
 #[derive(Clone, Debug)]
 struct Logical {
-    call: CallId,
-    child: Option<CallId>,
+    /// What runs for the present phase.
     timer: Option<TimerId>,
-    total: Option<TimerId>,
     /// When the present attempt was begun, or the wait for the pool.
     since: Time,
-    /// When its connection was opened.
-    opened: Time,
-    waited: Span,
-    attempts: u32,
+    /// The call, by its index.
+    call: u32,
+    /// The attempt under way, by its index; means something only in that phase.
+    child: u32,
+    attempts: u16,
     phase: Phase,
     has_place: bool,
-    measured: bool,
 }
 
-/// Tickets below this are of calls that pass through without a record: 1 if the attempt counts for the totals.
-const RECORDS: u32 = 2;
+/// The ticket of calls that pass through without a record.
+const PASSES: u32 = u32::MAX;
 
 const TIMEOUT: u8 = 0;
 const TOTAL: u8 = 1;
@@ -126,9 +124,17 @@ pub struct Link {
     deadlines: bool,
     /// Without any policy: calls pass through and only their counts are kept.
     is_bare: bool,
+    /// Attempts take a connection out of a pool, or open one.
+    connects: bool,
+    /// Calls share one: coalesced, or in batches.
+    shares: bool,
     weights: Option<AliasTable>,
     // State.
     records: Slab<Logical>,
+    /// By record: what bounds the whole call. Empty where nothing does.
+    totals: Vec<Option<TimerId>>,
+    /// By record: when its connection was opened. Empty where nobody remembers.
+    opened: Vec<Time>,
     budget: Option<RatioBudget>,
     pool: Option<Pool>,
     coalescing: Option<Coalescing>,
@@ -140,11 +146,8 @@ pub struct Link {
     /// The back-off before, for calls whose jitter asks for it, by record.
     previous_backoffs: std::collections::BTreeMap<u32, Span>,
     // Measures.
-    measured_from: Time,
-    /// Every attempt at its own instant.
-    pub all: AttemptCounts,
-    /// Attempts begun at or after the end of the warm-up.
-    pub measured: AttemptCounts,
+    /// Its attempts.
+    pub attempts: Attempts,
     /// How long callers waited for a connection.
     pub pool_wait: Histogram,
     batches: u64,
@@ -162,8 +165,12 @@ impl Link {
             cancels: false,
             deadlines: false,
             is_bare: false,
+            connects: false,
+            shares: false,
             weights: None,
             records: Slab::new(),
+            totals: Vec::new(),
+            opened: Vec::new(),
             budget: None,
             pool: None,
             coalescing: None,
@@ -171,9 +178,7 @@ impl Link {
             filling: None,
             hands_on: false,
             previous_backoffs: Default::default(),
-            measured_from: 0,
-            all: AttemptCounts::default(),
-            measured: AttemptCounts::default(),
+            attempts: Attempts::default(),
             pool_wait: Histogram::new(),
             batches: 0,
             batched: 0,
@@ -216,6 +221,8 @@ impl Link {
             && s.batch.is_none()
             && s.propagate.is_empty()
             && s.network.as_ref().is_none_or(|n| n.keep_alive);
+        self.connects = s.pool.is_some() || s.network.as_ref().is_some_and(|n| !n.keep_alive);
+        self.shares = s.coalesce.is_some() || s.batch.is_some();
         let uneven = plan.targets.len() > 1 && plan.targets.iter().any(|t| t.weight != plan.targets[0].weight);
         self.weights = if uneven {
             AliasTable::new(&plan.targets.iter().map(|t| t.weight).collect::<Vec<_>>()).ok()
@@ -228,6 +235,8 @@ impl Link {
     fn begin(&mut self, now: Time) {
         let s = &self.plan.settings;
         self.records = Slab::new();
+        self.totals.clear();
+        self.opened.clear();
         self.members.clear();
         self.previous_backoffs.clear();
         self.filling = None;
@@ -240,26 +249,39 @@ impl Link {
         self.plan.settings.retry.as_ref().expect("asked only where there is one")
     }
 
+    #[inline]
     fn record(&mut self, index: u32) -> &mut Logical {
         self.records.get_mut(index).expect("an open call has its record")
     }
 
+    /// The call of a record.
+    #[inline]
+    fn call_of(&mut self, cx: &Cx<'_>, index: u32) -> CallId {
+        cx.open_call(self.record(index).call)
+    }
+
+    /// Remembers when the connection of a record was opened.
+    fn set_opened(&mut self, index: u32, at: Time) {
+        note(&mut self.opened, index, at);
+    }
+
     /// Begins an attempt: takes a connection or waits for one.
+    #[inline]
     fn attempt(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        if self.connects { self.ask_pool(cx, index) } else { self.send(cx, index) }
+    }
+
+    fn ask_pool(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let now = cx.now();
+        let call = self.call_of(cx, index);
         let Some(pool) = &mut self.pool else {
             return self.connect(cx, index);
         };
-        let call = self.records.get(index).expect("an open call has its record").call;
         let acquire = self.plan.settings.pool.as_ref().expect("a pool has settings").acquire_timeout.0;
         match pool.slots.ask(now, index, cx.priority(call)) {
             Admission::Granted => {
-                let record = self.record(index);
-                record.has_place = true;
-                record.waited = 0;
-                if record.measured {
-                    self.pool_wait.record(0);
-                }
+                self.record(index).has_place = true;
+                self.waited_for_pool(cx, call, 0);
                 self.connect(cx, index)
             }
             Admission::Queued => {
@@ -277,15 +299,21 @@ impl Link {
         }
     }
 
+    fn waited_for_pool(&mut self, cx: &Cx<'_>, call: CallId, span: Span) {
+        if cx.since(call) >= self.attempts.measured_from() {
+            self.pool_wait.record(span);
+        }
+    }
+
     /// Opens a connection where that takes time, then sends.
     fn connect(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let now = cx.now();
         let keep_alive = self.plan.settings.network.as_ref().is_none_or(|n| n.keep_alive);
-        let call = self.record(index).call;
+        let call = self.call_of(cx, index);
         let needs = match &mut self.pool {
             Some(pool) => match pool.connection(now) {
                 Connection::Ready(opened) => {
-                    self.record(index).opened = opened;
+                    self.set_opened(index, opened);
                     false
                 }
                 Connection::Open => true,
@@ -300,14 +328,14 @@ impl Link {
             Some(DurationDist(dist)) => dist.sample_span(&mut cx.draw(call, PURPOSE_CONNECT)),
             None => rtt,
         };
-        let record = self.record(index);
-        record.opened = now + takes;
+        self.set_opened(index, now + takes);
         if takes == 0 {
             return self.send(cx, index);
         }
-        record.phase = Phase::Connects;
         let timer = cx.after(takes, Class::First, Timer::of(CONNECTED, call));
-        self.record(index).timer = Some(timer);
+        let record = self.record(index);
+        record.phase = Phase::Connects;
+        record.timer = Some(timer);
         Next::Wait
     }
 
@@ -315,33 +343,28 @@ impl Link {
     #[inline]
     fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let now = cx.now();
-        let record = self.records.get(index).expect("an open call has its record");
-        let (call, attempts) = (record.call, record.attempts);
-        let is_retry = attempts > 0;
-        let (node, path) = match self.choose(cx, call) {
-            Some(chosen) => chosen,
-            None => {
-                self.count_attempt(index, now, is_retry);
-                let answer = cx.answer(Outcome::Unavailable);
-                return self.ended(cx, index, answer, true);
-            }
-        };
-        self.count_attempt(index, now, is_retry);
-        let child = cx.call(call, To { node, link: self.plan.salt, ordinal: attempts, profile: None, path, is_retry });
-        let mut timer = None;
-        if let Some(timeout) = self.timeout {
-            timer = Some(match self.total_timeout {
-                // An attempt's timeout is cut to what is left of the total; the total's own timer does that.
-                Some(total) if now + timeout > cx.since(call) + total => None,
-                _ => Some(cx.after_constant(timeout, Class::GivingUp, Timer::of(TIMEOUT, call))),
-            })
-            .flatten();
-        }
-        self.propagate_deadline(cx, call, child);
-        let record = self.record(index);
-        record.timer = timer;
-        record.child = Some(child);
+        let record = self.records.get_mut(index).expect("an open call has its record");
+        let (call, nth) = (cx.open_call(record.call), u32::from(record.attempts));
+        let is_retry = nth > 0;
+        record.attempts += 1;
+        record.since = now;
         record.phase = Phase::Under;
+        self.attempts.begin(is_retry);
+        let Some((node, path)) = choose(&self.plan, &self.weights, cx, call) else {
+            let answer = cx.answer(Outcome::Unavailable);
+            return self.ended(cx, index, answer, true);
+        };
+        let child = cx.call(call, To { node, link: self.plan.salt, ordinal: nth, profile: None, path, is_retry });
+        record.child = child.index();
+        record.timer = match (self.timeout, self.total_timeout) {
+            (None, _) => None,
+            // An attempt's timeout is cut to what is left of the total; the total's own timer does that.
+            (Some(timeout), Some(total)) if now + timeout > cx.since(call) + total => None,
+            (Some(timeout), _) => Some(cx.after_constant(timeout, Class::GivingUp, Timer::of(TIMEOUT, call))),
+        };
+        if cx.has_baggage() {
+            self.propagate_deadline(cx, call, child);
+        }
         Next::Call(child)
     }
 
@@ -360,82 +383,79 @@ impl Link {
         cx.set_baggage(child, baggage);
     }
 
-    fn count_attempt(&mut self, index: u32, now: Time, is_retry: bool) {
-        let measured = now >= self.measured_from;
-        let record = self.record(index);
-        record.attempts += 1;
-        record.since = now;
-        record.measured = measured;
-        self.all.attempts += 1;
-        self.all.retries += is_retry as u64;
-        if measured {
-            self.measured.attempts += 1;
-            self.measured.retries += is_retry as u64;
-        }
-    }
-
-    /// A target by weight, and a healthy replica of it at random.
-    #[inline]
-    fn choose(&self, cx: &mut Cx<'_>, call: CallId) -> Option<(NodeId, u16)> {
-        let targets = &self.plan.targets;
-        let target = if targets.len() == 1 {
-            &targets[0]
-        } else {
-            let mut draw = cx.draw(call, PURPOSE_TARGET);
-            match &self.weights {
-                Some(weights) => &targets[weights.sample(&mut draw)],
-                None => &targets[draw.below(targets.len() as u64) as usize],
-            }
-        };
-        if target.nodes.len() == 1 {
-            // One replica is called whether it is up or not: only the call shows that it is down.
-            return Some((target.nodes[0], target.path));
-        }
-        let mut draw = cx.draw(call, PURPOSE_TARGET);
-        let pick = target.nodes[draw.below(target.nodes.len() as u64) as usize];
-        if cx.is_up(pick) {
-            return Some((pick, target.path));
-        }
-        let healthy: Vec<NodeId> = target.nodes.iter().copied().filter(|n| cx.is_up(*n)).collect();
-        if healthy.is_empty() {
-            return None;
-        }
-        Some((healthy[draw.below(healthy.len() as u64) as usize], target.path))
-    }
-
     /// A call passes through a link that has no policies.
-    #[inline]
+    #[inline(always)]
     fn pass_through(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let measured = cx.now() >= self.measured_from;
-        self.all.attempts += 1;
-        self.measured.attempts += measured as u64;
-        let Some((node, path)) = self.choose(cx, call) else {
+        self.attempts.begin(false);
+        let Some((node, path)) = choose(&self.plan, &self.weights, cx, call) else {
             let answer = cx.answer(Outcome::Unavailable);
-            self.count_outcome(answer.outcome, measured);
+            self.attempts.end(cx.now(), answer.outcome);
             return Next::Reply(call, answer);
         };
-        // The ticket remembers whether the attempt counts.
-        cx.set_ticket(call, measured as u32);
         let to = To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
+        if let Some(next) = cx.pass_on(call, to, 0) {
+            forget_deadline(cx, call);
+            return next;
+        }
+        cx.set_ticket(call, PASSES);
         let child = cx.call(call, to);
         forget_deadline(cx, child);
         Next::Call(child)
     }
 
-    #[inline]
-    fn count_outcome(&mut self, outcome: Outcome, measured: bool) {
-        self.all.outcomes[outcome as usize] += 1;
-        self.measured.outcomes[outcome as usize] += measured as u64;
+    /// A call begins its way through the policies.
+    #[inline(never)]
+    fn accept(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        let index = self.records.insert(Logical {
+            timer: None,
+            since: now,
+            call: call.index(),
+            child: 0,
+            attempts: 0,
+            phase: Phase::BacksOff,
+            has_place: false,
+        });
+        cx.set_ticket(call, index);
+        if let Some(total) = self.total_timeout {
+            // The clock of a request that should have been sent earlier has been running since then.
+            let spent = now - cx.since(call);
+            let timer = if spent == 0 {
+                cx.after_constant(total, Class::GivingUp, Timer::of(TOTAL, call))
+            } else {
+                cx.after(total.saturating_sub(spent), Class::GivingUp, Timer::of(TOTAL, call))
+            };
+            note(&mut self.totals, index, Some(timer));
+        }
+        if let Some(budget) = &mut self.budget {
+            budget.deposit(now);
+        }
+        if self.coalescing.is_some() {
+            let (op, key) = self.identity(cx, call);
+            let leader = self.coalescing.as_mut().and_then(|c| c.join(op, key, index));
+            if let Some(leader) = leader {
+                self.record(index).phase = Phase::Follows;
+                self.members.entry(leader).or_default().followers.push(index);
+                let leading = self.call_of(cx, leader);
+                if !cx.is_retry(call) {
+                    cx.set_retry(leading, false);
+                }
+                return Next::Wait;
+            }
+        }
+        if self.plan.settings.batch.is_some() {
+            let plan = self.plan.clone();
+            let batch = plan.settings.batch.as_ref().expect("just seen");
+            return self.join_batch(cx, index, batch);
+        }
+        self.attempt(cx, index)
     }
 
     /// An attempt has ended: counts it, gives its place back, and goes on.
+    #[inline]
     fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, connection_is_good: bool) -> Next {
-        let record = self.records.get(index).expect("an open call has its record");
-        let slot = answer.outcome as usize;
-        self.all.outcomes[slot] += 1;
-        if record.measured {
-            self.measured.outcomes[slot] += 1;
-        }
+        let since = self.record(index).since;
+        self.attempts.end(since, answer.outcome);
         if self.pool.is_some() {
             self.give_back(cx, index, connection_is_good);
         }
@@ -452,15 +472,10 @@ impl Link {
             // Refused by the link itself: it was begun and ended without leaving the caller.
             record.attempts += 1;
             let is_retry = record.attempts > 1;
-            let measured = cx.now() >= self.measured_from;
-            let slot = answer.outcome as usize;
-            for counts in std::iter::once(&mut self.all).chain(if measured { Some(&mut self.measured) } else { None }) {
-                counts.attempts += 1;
-                counts.retries += is_retry as u64;
-                counts.outcomes[slot] += 1;
-            }
+            self.attempts.begin(is_retry);
+            self.attempts.end(cx.now(), answer.outcome);
         }
-        let (attempts, call) = (record.attempts, record.call);
+        let (attempts, call) = (u32::from(record.attempts), cx.open_call(record.call));
         let tries_again = attempts < self.max_attempts
             && self.when.contains(answer.outcome)
             && answer.outcome != Outcome::ClientError
@@ -472,10 +487,7 @@ impl Link {
         if let Some(budget) = &mut self.budget
             && !budget.withdraw(now)
         {
-            self.all.retries_refused += 1;
-            if now >= self.measured_from {
-                self.measured.retries_refused += 1;
-            }
+            self.attempts.all.retries_refused += 1;
             return self.finish(cx, index, answer);
         }
         let backoff: &BackoffSettings = &self.retry().backoff;
@@ -504,23 +516,30 @@ impl Link {
         let record = self.record(index);
         record.phase = Phase::BacksOff;
         record.timer = Some(timer);
-        record.child = None;
         Next::Wait
     }
 
     /// The logical call ends, and with it all that share it.
+    #[inline]
     fn finish(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
         let record = self.records.remove(index).expect("an open call has its record");
-        if let Some(total) = record.total {
-            cx.cancel(total);
+        let call = cx.open_call(record.call);
+        if self.total_timeout.is_some() || !self.totals.is_empty() {
+            self.cancel_total(cx, index);
         }
         if !self.previous_backoffs.is_empty() {
             self.previous_backoffs.remove(&index);
         }
-        if self.coalescing.is_some() || self.plan.settings.batch.is_some() {
-            self.answer_followers(cx, index, record.call, answer);
+        if self.shares {
+            self.answer_followers(cx, index, call, answer);
         }
-        Next::Reply(record.call, answer)
+        Next::Reply(call, answer)
+    }
+
+    fn cancel_total(&mut self, cx: &mut Cx<'_>, index: u32) {
+        if let Some(total) = self.totals.get_mut(index as usize).and_then(Option::take) {
+            cx.cancel(total);
+        }
     }
 
     /// Stops whatever is going on for a call: its attempt, its wait, its back-off.
@@ -531,17 +550,12 @@ impl Link {
         }
         match record.phase {
             Phase::Under => {
-                if let Some(child) = record.child.take() {
-                    cx.abandon(child);
-                    if self.cancels {
-                        cx.cancel_call(child);
-                    }
+                let child = cx.open_call(record.child);
+                cx.abandon(child);
+                if self.cancels {
+                    cx.cancel_call(child);
                 }
-                let slot = outcome as usize;
-                self.all.outcomes[slot] += 1;
-                if self.records.get(index).is_some_and(|r| r.measured) {
-                    self.measured.outcomes[slot] += 1;
-                }
+                self.attempts.end(record.since, outcome);
                 self.give_back(cx, index, false);
             }
             Phase::Connects => self.give_back(cx, index, false),
@@ -564,7 +578,11 @@ fn budget(settings: &BudgetSettings) -> RatioBudget {
 
 /// A deadline does not travel along over what does not propagate it.
 #[inline]
+#[inline]
 pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
+    if !cx.has_baggage() {
+        return;
+    }
     let baggage = cx.baggage(child);
     if baggage.deadline != Time::MAX {
         cx.set_baggage(child, Baggage { deadline: Time::MAX, ..baggage });
@@ -576,75 +594,29 @@ fn backoff_is_jittered(backoff: &BackoffSettings) -> bool {
 }
 
 impl Component for Link {
-    #[inline]
+    #[inline(always)]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        if self.is_bare {
-            return self.pass_through(cx, call);
-        }
-        let now = cx.now();
-        let index = self.records.insert(Logical {
-            call,
-            child: None,
-            timer: None,
-            total: None,
-            since: now,
-            opened: 0,
-            waited: 0,
-            attempts: 0,
-            phase: Phase::Under,
-            has_place: false,
-            measured: now >= self.measured_from,
-        });
-        cx.set_ticket(call, index + RECORDS);
-        if let Some(total) = self.total_timeout {
-            // The clock of a request that should have been sent earlier has been running since then.
-            let spent = now - cx.since(call);
-            let timer = if spent == 0 {
-                cx.after_constant(total, Class::GivingUp, Timer::of(TOTAL, call))
-            } else {
-                cx.after(total.saturating_sub(spent), Class::GivingUp, Timer::of(TOTAL, call))
-            };
-            self.record(index).total = Some(timer);
-        }
-        if let Some(budget) = &mut self.budget {
-            budget.deposit(now);
-        }
-        if self.coalescing.is_some() {
-            let (op, key) = self.identity(cx, call);
-            let leader = self.coalescing.as_mut().and_then(|c| c.join(op, key, index));
-            if let Some(leader) = leader {
-                self.record(index).phase = Phase::Follows;
-                self.members.entry(leader).or_default().followers.push(index);
-                let leading = self.record(leader).call;
-                if !cx.is_retry(call) {
-                    cx.set_retry(leading, false);
-                }
-                return Next::Wait;
-            }
-        }
-        if self.plan.settings.batch.is_some() {
-            let plan = self.plan.clone();
-            let batch = plan.settings.batch.as_ref().expect("just seen");
-            return self.join_batch(cx, index, batch);
-        }
-        self.attempt(cx, index)
+        if self.is_bare { self.pass_through(cx, call) } else { self.accept(cx, call) }
     }
 
     #[inline]
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next {
-        let ticket = cx.ticket(call);
-        if ticket < RECORDS {
-            self.count_outcome(answer.outcome, ticket == 1);
+        let index = cx.ticket(call);
+        if index == PASSES {
+            self.attempts.end(cx.since(call), answer.outcome);
             return Next::Reply(call, answer);
         }
-        let index = ticket - RECORDS;
         let record = self.record(index);
-        debug_assert!(record.child == Some(child), "an abandoned attempt does not answer");
-        record.child = None;
+        debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
+        record.phase = Phase::BacksOff;
         if let Some(timer) = record.timer.take() {
             cx.cancel(timer);
         }
         self.ended(cx, index, answer, answer.outcome != Outcome::Reset)
+    }
+
+    fn on_passed(&mut self, _ticket: u32, since: Time, outcome: Outcome) {
+        self.attempts.end(since, outcome);
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
@@ -652,7 +624,7 @@ impl Component for Link {
         if !cx.is_open(call) {
             return Next::Wait;
         }
-        let index = cx.ticket(call) - RECORDS;
+        let index = cx.ticket(call);
         if timer.what != TOTAL {
             self.record(index).timer = None;
         }
@@ -663,7 +635,7 @@ impl Component for Link {
                 self.failed(cx, index, answer, true)
             }
             TOTAL => {
-                self.record(index).total = None;
+                self.totals[index as usize] = None;
                 let phase = self.record(index).phase;
                 self.stop(cx, index, Outcome::Timeout);
                 match phase {
@@ -690,7 +662,10 @@ impl Component for Link {
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         // Giving up goes on only over links that propagate it: what passes through a bare one runs on.
-        let Some(index) = cx.ticket(call).checked_sub(RECORDS) else { return Next::Wait };
+        let index = cx.ticket(call);
+        if index == PASSES {
+            return Next::Wait;
+        }
         let phase = self.record(index).phase;
         let shares = |m: &Members| !m.followers.is_empty() || (!m.is_empty() && phase != Phase::InBatch);
         if self.members.get(&index).is_some_and(shares) {
@@ -718,8 +693,7 @@ impl Component for Link {
     }
 
     fn begin_measuring(&mut self, now: Time) {
-        self.measured_from = now;
-        self.measured = AttemptCounts::default();
+        self.attempts.begin_measuring(now);
         self.pool_wait.clear();
         self.batches = 0;
         self.batched = 0;
@@ -773,6 +747,53 @@ impl Link {
     pub fn target_names(settings: &LinkSettings) -> Vec<&Spanned<Name>> {
         settings.to.iter().map(|t| &t.to).collect()
     }
+}
+
+/// A target by weight, and a healthy replica of it at random.
+#[inline(always)]
+fn choose(plan: &LinkPlan, weights: &Option<AliasTable>, cx: &mut Cx<'_>, call: CallId) -> Option<(NodeId, u16)> {
+    if let [Target { nodes, path, .. }] = plan.targets.as_slice()
+        && let [node] = nodes.as_slice()
+    {
+        // One replica is called whether it is up or not: only the call shows that it is down.
+        return Some((*node, *path));
+    }
+    choose_among(plan, weights, cx, call)
+}
+
+fn choose_among(plan: &LinkPlan, weights: &Option<AliasTable>, cx: &mut Cx<'_>, call: CallId) -> Option<(NodeId, u16)> {
+    let targets = &plan.targets;
+    let target = if targets.len() == 1 {
+        &targets[0]
+    } else {
+        let mut draw = cx.draw(call, PURPOSE_TARGET);
+        match weights {
+            Some(weights) => &targets[weights.sample(&mut draw)],
+            None => &targets[draw.below(targets.len() as u64) as usize],
+        }
+    };
+    if target.nodes.len() == 1 {
+        return Some((target.nodes[0], target.path));
+    }
+    let mut draw = cx.draw(call, PURPOSE_TARGET);
+    let pick = target.nodes[draw.below(target.nodes.len() as u64) as usize];
+    if cx.is_up(pick) {
+        return Some((pick, target.path));
+    }
+    let healthy: Vec<NodeId> = target.nodes.iter().copied().filter(|n| cx.is_up(*n)).collect();
+    if healthy.is_empty() {
+        return None;
+    }
+    Some((healthy[draw.below(healthy.len() as u64) as usize], target.path))
+}
+
+/// Sets what is known of a record in a table that grows when it is needed.
+fn note<T: Copy + Default>(table: &mut Vec<T>, index: u32, value: T) {
+    let index = index as usize;
+    if table.len() <= index {
+        table.resize(index + 1, T::default());
+    }
+    table[index] = value;
 }
 
 /// A service time that is drawn for a call; a convenience for components.

@@ -285,7 +285,7 @@ impl<E: Copy> Calendar<E> {
     }
 
     /// Takes the next event if it is to happen before `limit`.
-    #[inline]
+    #[inline(always)]
     pub fn pop_before(&mut self, limit: Time) -> Option<(Time, E)> {
         let bound = if limit > TIME_MAX { NO_KEY } else { u128::from(limit) << TIME_SHIFT };
         loop {
@@ -331,7 +331,7 @@ impl<E: Copy> Calendar<E> {
         self.lanes.bytes() + self.pending.bytes() + self.slots.slots.capacity() * size_of::<Slot<E>>()
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, at: Time, class: Class, event: E) -> (u128, u32, u32) {
         let sequence = self.sequence;
         self.sequence = (sequence + 1) & SEQUENCE_MASK;

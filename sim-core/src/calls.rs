@@ -41,7 +41,10 @@ pub(crate) const REPLYING: u8 = 32;
 /// The network has swallowed it or its answer, and nobody will notice but a caller who gives up.
 pub(crate) const LOST: u8 = 64;
 
-/// One call: 40 bytes.
+/// No node has passed it on.
+pub(crate) const DIRECT: u32 = u32::MAX;
+
+/// One call: 48 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
     /// When it arrived; for a root, when it should have been sent.
@@ -56,6 +59,10 @@ pub(crate) struct Frame {
     pub(crate) node: u32,
     /// What the serving node wants to remember of it.
     pub(crate) ticket: u32,
+    /// The node that has passed it on to the serving one as it is, or `DIRECT` …
+    pub(crate) via: u32,
+    /// … and what that node wants to remember of it.
+    pub(crate) via_ticket: u32,
     /// Row of the table of profiles (op, size).
     pub(crate) profile: u16,
     /// Row of the table of network paths between caller and callee.
@@ -84,13 +91,20 @@ impl Baggage {
 }
 
 /// All open calls.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Calls {
     frames: Vec<Frame>,
     baggage: Vec<Baggage>,
-    free: Vec<u32>,
+    /// The frame that was freed last; each names the one before in `parent`.
+    free: u32,
     carries_baggage: bool,
     pub(crate) open: usize,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Calls { frames: Vec::new(), baggage: Vec::new(), free: NONE, carries_baggage: false, open: 0 }
+    }
 }
 
 impl Calls {
@@ -100,26 +114,34 @@ impl Calls {
         self.carries_baggage = true;
     }
 
+    /// A frame; its baggage is empty.
     #[inline]
-    pub(crate) fn insert(&mut self, mut frame: Frame, baggage: Baggage) -> CallId {
+    pub(crate) fn insert(&mut self, mut frame: Frame) -> CallId {
         self.open += 1;
-        let index = if let Some(index) = self.free.pop() {
-            frame.generation = self.frames[index as usize].generation.wrapping_add(1);
-            self.frames[index as usize] = frame;
-            index
+        let index = self.free;
+        let (index, generation) = if let Some(place) = self.frames.get_mut(index as usize) {
+            let generation = place.generation.wrapping_add(1);
+            self.free = place.parent;
+            frame.generation = generation;
+            *place = frame;
+            (index, generation)
         } else {
             frame.generation = 1;
             self.frames.push(frame);
-            (self.frames.len() - 1) as u32
+            ((self.frames.len() - 1) as u32, 1)
         };
         if self.carries_baggage {
-            if self.baggage.len() <= index as usize {
-                self.baggage.push(baggage);
-            } else {
-                self.baggage[index as usize] = baggage;
-            }
+            self.pack(index, Baggage::EMPTY);
         }
-        CallId { index, generation: frame.generation }
+        CallId { index, generation }
+    }
+
+    #[inline(never)]
+    fn pack(&mut self, index: u32, baggage: Baggage) {
+        match self.baggage.get_mut(index as usize) {
+            Some(place) => *place = baggage,
+            None => self.baggage.push(baggage),
+        }
     }
 
     #[inline]
@@ -127,8 +149,15 @@ impl Calls {
         let frame = &mut self.frames[index as usize];
         debug_assert!(frame.generation & 1 == 1, "a call ends once");
         frame.generation = frame.generation.wrapping_add(1);
+        frame.parent = self.free;
+        self.free = index;
         self.open -= 1;
-        self.free.push(index);
+    }
+
+    /// The frame of a call, if it is open.
+    #[inline]
+    pub(crate) fn get(&self, call: CallId) -> Option<&Frame> {
+        self.frames.get(call.index as usize).filter(|f| f.generation == call.generation)
     }
 
     #[inline]
@@ -156,6 +185,12 @@ impl Calls {
         if self.carries_baggage { self.baggage[index as usize] } else { Baggage::EMPTY }
     }
 
+    /// Whether calls carry baggage at all.
+    #[inline]
+    pub(crate) fn carries_baggage(&self) -> bool {
+        self.carries_baggage
+    }
+
     #[inline]
     pub(crate) fn set_baggage(&mut self, index: u32, baggage: Baggage) {
         if self.carries_baggage {
@@ -170,9 +205,7 @@ impl Calls {
 
     /// Bytes taken by frames and baggage.
     pub(crate) fn bytes(&self) -> usize {
-        self.frames.capacity() * size_of::<Frame>()
-            + self.baggage.capacity() * size_of::<Baggage>()
-            + self.free.capacity() * 4
+        self.frames.capacity() * size_of::<Frame>() + self.baggage.capacity() * size_of::<Baggage>()
     }
 }
 
@@ -181,8 +214,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_forty_bytes() {
-        assert_eq!(size_of::<Frame>(), 40);
+    fn a_frame_is_48_bytes() {
+        assert_eq!(size_of::<Frame>(), 48);
     }
 
     #[test]
@@ -195,15 +228,17 @@ mod tests {
             generation: 0,
             node: 0,
             ticket: 0,
+            via: DIRECT,
+            via_ticket: 0,
             profile: 0,
             path: 0,
             draws: 0,
             flags: 0,
             priority: 0,
         };
-        let first = calls.insert(frame, Baggage::EMPTY);
+        let first = calls.insert(frame);
         calls.remove(first.index);
-        let second = calls.insert(frame, Baggage::EMPTY);
+        let second = calls.insert(frame);
         assert_eq!(first.index, second.index);
         assert!(!calls.is_open(first));
         assert!(calls.is_open(second));

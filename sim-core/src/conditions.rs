@@ -8,10 +8,13 @@ use crate::outcome::Outcome;
 use crate::random::mix;
 use crate::time::{MILLISECOND, Span};
 
-/// The state of one node.
+/// The state of one node. Nearly always nothing is the matter, and then it is one word.
+#[derive(Clone, Debug, Default)]
+pub struct Condition(Option<Box<Afflictions>>);
+
+/// What is the matter with a node.
 #[derive(Clone, Debug)]
-pub struct Condition {
-    special: bool,
+struct Afflictions {
     down: u32,
     /// Working times are multiplied by this.
     slowdown: f64,
@@ -23,82 +26,78 @@ pub struct Condition {
     stash: Vec<Stashed>,
 }
 
-impl Default for Condition {
-    fn default() -> Self {
-        Condition { special: false, down: 0, slowdown: 1.0, added: 0, errors: Vec::new(), paused: 0, stash: Vec::new() }
-    }
+impl Afflictions {
+    const NONE: Afflictions =
+        Afflictions { down: 0, slowdown: 1.0, added: 0, errors: Vec::new(), paused: 0, stash: Vec::new() };
 }
 
 impl Condition {
     #[inline]
     pub(crate) fn is_special(&self) -> bool {
-        self.special
+        self.0.is_some()
     }
 
     /// True where it can be called.
     #[inline]
     pub fn is_up(&self) -> bool {
-        self.down == 0
+        self.0.as_ref().is_none_or(|a| a.down == 0)
     }
 
+    #[inline]
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused > 0
+        self.0.as_ref().is_some_and(|a| a.paused > 0)
     }
 
     #[inline]
     pub(crate) fn stretched(&self, span: Span) -> Span {
-        if !self.special {
-            return span;
-        }
-        let stretched = if self.slowdown == 1.0 { span } else { (span as f64 * self.slowdown + 0.5) as Span };
-        stretched.saturating_add(self.added)
+        let Some(a) = &self.0 else { return span };
+        let stretched = if a.slowdown == 1.0 { span } else { (span as f64 * a.slowdown + 0.5) as Span };
+        stretched.saturating_add(a.added)
     }
 
     /// By how much working times are stretched.
     pub fn slowdown(&self) -> f64 {
-        self.slowdown
+        self.0.as_ref().map_or(1.0, |a| a.slowdown)
     }
 
     /// A fault makes it slower by a factor (or, undone, faster again).
     pub fn multiply_slowdown(&mut self, factor: f64) {
-        self.slowdown *= factor;
-        // Faults that undo each other must leave exactly nothing behind.
-        if (self.slowdown - 1.0).abs() < 1e-9 {
-            self.slowdown = 1.0;
-        }
-        self.settle();
+        self.change(|a| {
+            a.slowdown *= factor;
+            // Faults that undo each other must leave exactly nothing behind.
+            if (a.slowdown - 1.0).abs() < 1e-9 {
+                a.slowdown = 1.0;
+            }
+        });
     }
 
     /// A fault adds to every working time.
     pub fn add_latency(&mut self, span: Span) {
-        self.added = self.added.saturating_add(span);
-        self.settle();
+        self.change(|a| a.added = a.added.saturating_add(span));
     }
 
     /// That fault ends.
     pub fn remove_latency(&mut self, span: Span) {
-        self.added = self.added.saturating_sub(span);
-        self.settle();
+        self.change(|a| a.added = a.added.saturating_sub(span));
     }
 
     /// Fault number `fault` makes a share of the arriving calls fail.
     pub fn add_errors(&mut self, fault: u32, fraction: f64, outcome: Outcome) {
-        self.errors.push((fault, fraction, outcome));
-        self.settle();
+        self.change(|a| a.errors.push((fault, fraction, outcome)));
     }
 
     /// That fault ends.
     pub fn remove_errors(&mut self, fault: u32) {
-        self.errors.retain(|(f, _, _)| *f != fault);
-        self.settle();
+        self.change(|a| a.errors.retain(|(f, _, _)| *f != fault));
     }
 
     /// How an arriving call is refused, if it is; `key` decides for a share of them.
     pub(crate) fn refuses(&self, key: u64) -> Option<Outcome> {
-        if self.down > 0 {
+        let a = self.0.as_ref()?;
+        if a.down > 0 {
             return Some(Outcome::Unavailable);
         }
-        self.errors.iter().find_map(|(fault, fraction, outcome)| {
+        a.errors.iter().find_map(|(fault, fraction, outcome)| {
             let unit = (mix(key.wrapping_add(*fault as u64 + 1)) >> 11) as f64 * (1.0 / (1u64 << 53) as f64);
             (unit < *fraction).then_some(*outcome)
         })
@@ -106,49 +105,63 @@ impl Condition {
 
     /// True if it was up until now.
     pub(crate) fn take_down(&mut self) -> bool {
-        self.down += 1;
-        self.settle();
-        self.down == 1
+        self.change(|a| {
+            a.down += 1;
+            a.down == 1
+        })
     }
 
     /// True if it is up from now on.
     pub(crate) fn bring_up(&mut self) -> bool {
-        if self.down == 0 {
-            return false;
-        }
-        self.down -= 1;
-        self.settle();
-        self.down == 0
+        self.change(|a| {
+            let was_down = a.down > 0;
+            a.down = a.down.saturating_sub(1);
+            was_down && a.down == 0
+        })
     }
 
     pub(crate) fn pause(&mut self) -> bool {
-        self.paused += 1;
-        self.settle();
-        self.paused == 1
+        self.change(|a| {
+            a.paused += 1;
+            a.paused == 1
+        })
     }
 
     /// What came meanwhile, if it is to go on from now on.
     pub(crate) fn resume(&mut self) -> Option<Vec<Stashed>> {
-        if self.paused == 0 {
+        if !self.is_paused() {
             return None;
         }
-        self.paused -= 1;
-        self.settle();
-        (self.paused == 0).then(|| std::mem::take(&mut self.stash))
+        self.change(|a| {
+            a.paused -= 1;
+            (a.paused == 0).then(|| std::mem::take(&mut a.stash))
+        })
     }
 
+    /// Keeps what came for a node that stands still.
+    #[cold]
     pub(crate) fn stash(&mut self, stashed: Stashed) {
-        self.stash.push(stashed);
+        self.change(|a| a.stash.push(stashed));
     }
 
     /// The node has crashed: what came meanwhile is lost.
     pub(crate) fn forget_stash(&mut self) -> Vec<Stashed> {
-        std::mem::take(&mut self.stash)
+        self.change(|a| std::mem::take(&mut a.stash))
     }
 
-    fn settle(&mut self) {
-        self.special =
-            self.down > 0 || self.paused > 0 || self.slowdown != 1.0 || self.added > 0 || !self.errors.is_empty();
+    fn change<R>(&mut self, change: impl FnOnce(&mut Afflictions) -> R) -> R {
+        let a = self.0.get_or_insert_with(|| Box::new(Afflictions::NONE));
+        let result = change(a);
+        let nothing_is_left = a.down == 0
+            && a.paused == 0
+            && a.slowdown == 1.0
+            && a.added == 0
+            && a.errors.is_empty()
+            && a.stash.is_empty();
+        if nothing_is_left {
+            self.0 = None;
+        }
+        result
     }
 }
 
@@ -173,6 +186,36 @@ pub struct Path {
     pub cuts: u32,
     /// Whether a lost packet is sent again (a connection that stays) or the call is lost.
     pub retransmits: bool,
+}
+
+/// A path, and whether there is nothing to it: then calls and answers get through at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    path: Path,
+    is_nothing: bool,
+}
+
+impl Way {
+    pub(crate) fn new(path: Path) -> Way {
+        let mut way = Way { path, is_nothing: false };
+        way.change(|_| {});
+        way
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.is_nothing
+    }
+
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Path)) {
+        change(&mut self.path);
+        let p = &self.path;
+        self.is_nothing = p.there == 0 && p.back == 0 && p.added == 0 && p.cuts == 0 && p.is_constant();
+    }
 }
 
 impl Default for Path {

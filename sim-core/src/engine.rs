@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
-use crate::conditions::{Condition, Path};
+use crate::conditions::{Condition, Path, Way};
 use crate::cpu::{CpuId, Cpus};
 use crate::measure::{Figures, GroupId, Measure};
 use crate::outcome::{Answer, Outcome};
@@ -74,6 +74,12 @@ pub trait Component: Clone {
     /// `child`, which this node called on behalf of `call`, has ended. For a request that this node began itself,
     /// `call` and `child` are the same.
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next;
+
+    /// A call that this node has passed on ([`Cx::pass_on`]) was answered at this instant and so is its own.
+    fn on_passed(&mut self, ticket: u32, since: Time, outcome: Outcome) {
+        let _ = (ticket, since, outcome);
+        unreachable!("who passes calls on must say what that means")
+    }
 
     /// A timer went off, or work is done.
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next;
@@ -150,6 +156,7 @@ struct Event {
     data: u64,
 }
 
+/// What every event of a node needs: 24 bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeState {
     pub(crate) group: GroupId,
@@ -157,8 +164,15 @@ pub(crate) struct NodeState {
     pub(crate) owner: NodeId,
     pub(crate) salt: u32,
     pub(crate) condition: Condition,
-    /// What its work runs on.
-    pub(crate) cpus: Vec<CpuId>,
+}
+
+/// What happens after an entry, beside the calls and answers.
+#[derive(Clone, Copy, Debug)]
+enum Aside {
+    /// Something is done to a node.
+    Order(Order),
+    /// A caller hears how `child` ended, while the call itself goes on for nobody.
+    Tell { node: NodeId, parent: CallId, child: CallId, answer: Answer },
 }
 
 /// The engine without its nodes: what the verbs work on.
@@ -168,18 +182,22 @@ pub struct Core {
     seed: u64,
     events: u64,
     at_this_instant: u32,
+    /// The node of the event that is being followed.
+    last_node: u32,
     calendar: Calendar<Event>,
     calls: Calls,
     /// When each abandoned call was given up; indexed by its frame's `parent`.
     given_up: Vec<Time>,
     given_up_free: Vec<u32>,
     ring: VecDeque<Next>,
-    orders: VecDeque<Order>,
+    asides: VecDeque<Aside>,
     pub(crate) nodes: Vec<NodeState>,
+    /// What the work of each node runs on.
+    pub(crate) cpus_of: Vec<Vec<CpuId>>,
     groups: Vec<Measure>,
     group_names: Vec<String>,
     profiles: Vec<Profile>,
-    paths: Vec<Path>,
+    paths: Vec<Way>,
     cpus: Cpus,
     /// What standing still has done to the timers of nodes, for those that ever did.
     standstills: BTreeMap<NodeId, Standstill>,
@@ -296,17 +314,19 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 seed,
                 events: 0,
                 at_this_instant: 0,
+                last_node: 0,
                 calendar: Calendar::new(),
                 calls: Calls::default(),
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),
                 ring: VecDeque::new(),
-                orders: VecDeque::new(),
+                asides: VecDeque::new(),
                 nodes: Vec::new(),
+                cpus_of: Vec::new(),
                 groups: Vec::new(),
                 group_names: Vec::new(),
                 profiles: vec![Profile { op: 0, size_bytes: 0 }],
-                paths: vec![Path::default()],
+                paths: vec![Way::new(Path::default())],
                 cpus: Cpus::default(),
                 standstills: BTreeMap::new(),
             },
@@ -354,14 +374,14 @@ impl<C: Component, T: Trace> Engine<C, T> {
             owner: owner.unwrap_or(id),
             salt,
             condition: Condition::default(),
-            cpus: Vec::new(),
         });
+        self.core.cpus_of.push(Vec::new());
         id
     }
 
     /// Says that the work of `node` runs on `cpu`: it ends there when the node crashes, and slows down with it.
     pub fn runs_on(&mut self, node: NodeId, cpu: CpuId) {
-        self.core.nodes[node.0 as usize].cpus.push(cpu);
+        self.core.cpus_of[node.0 as usize].push(cpu);
     }
 
     /// A row of the profile table.
@@ -375,7 +395,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
 
     /// A row of the path table.
     pub fn add_path(&mut self, path: Path) -> u16 {
-        self.core.paths.push(path);
+        self.core.paths.push(Way::new(path));
         (self.core.paths.len() - 1) as u16
     }
 
@@ -425,43 +445,50 @@ impl<C: Component, T: Trace> Engine<C, T> {
 
     /// Goes on until `until`; what falls exactly on it has not happened yet.
     pub fn run_until(&mut self, until: Time) -> Result<(), Stuck> {
-        while let Some((at, event)) = self.core.calendar.pop_before(until) {
-            if at != self.core.now {
-                debug_assert!(at > self.core.now, "time goes forward");
-                self.core.now = at;
-                self.core.at_this_instant = 0;
-            }
-            self.core.events += 1;
-            self.happen(event)?;
-        }
+        self.run_before(until)?;
         self.core.now = self.core.now.max(until);
         Ok(())
     }
 
     /// Goes on until nothing is left to happen, but not beyond `limit`. True if nothing is left.
     pub fn run_until_idle(&mut self, limit: Time) -> Result<bool, Stuck> {
+        self.run_before(limit)?;
+        Ok(self.core.calendar.is_empty())
+    }
+
+    fn run_before(&mut self, limit: Time) -> Result<(), Stuck> {
         while let Some((at, event)) = self.core.calendar.pop_before(limit) {
             if at != self.core.now {
+                debug_assert!(at > self.core.now, "time goes forward");
                 self.core.now = at;
                 self.core.at_this_instant = 0;
             }
             self.core.events += 1;
-            self.happen(event)?;
+            self.happen(event);
+            if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
+                return Err(self.stuck());
+            }
         }
-        Ok(self.core.calendar.is_empty())
+        Ok(())
     }
 
-    #[inline]
-    fn happen(&mut self, event: Event) -> Result<(), Stuck> {
+    #[cold]
+    fn stuck(&self) -> Stuck {
+        let group = self.core.nodes[self.core.last_node as usize].group;
+        Stuck { at: self.core.now, group: self.core.group_names[group.0 as usize].clone() }
+    }
+
+    #[inline(always)]
+    fn happen(&mut self, event: Event) {
         let next = match event.kind {
             Kind::Clock | Kind::Work => {
                 let state = &mut self.core.nodes[event.node as usize];
                 if state.epoch != event.epoch {
-                    return Ok(());
+                    return;
                 }
                 if state.condition.is_paused() {
                     state.condition.stash(Stashed::Event(pack_event(event)));
-                    return Ok(());
+                    return;
                 }
                 let timer = Timer { what: event.what, data: event.data };
                 let node = NodeId(event.node);
@@ -470,32 +497,31 @@ impl<C: Component, T: Trace> Engine<C, T> {
             Kind::Deliver => {
                 let call = CallId::from_bits(event.data);
                 if !self.core.calls.is_open(call) {
-                    return Ok(());
+                    return;
                 }
                 self.arrive(call)
             }
             Kind::Reply => {
                 let call = CallId::from_bits(event.data);
-                if !self.core.calls.is_open(call) {
-                    return Ok(());
-                }
-                let answer = Answer::from_bits(self.core.calls.at(call.index).key);
-                self.arrive_back(call, answer)
+                let Some(frame) = self.core.calls.get(call) else { return };
+                let (answer, via) = (Answer::from_bits(frame.key), frame.via);
+                if via == DIRECT { self.come_back(call, answer) } else { self.pass_back(call, answer, via) }
             }
             Kind::Cancel => {
                 let call = CallId::from_bits(event.data);
-                if !self.core.calls.is_open(call) || self.core.calls.at(call.index).flags & REPLYING != 0 {
-                    return Ok(());
+                let Some(frame) = self.core.calls.get(call) else { return };
+                if frame.flags & REPLYING != 0 || frame.via != DIRECT {
+                    return;
                 }
-                if self.core.calls.at(call.index).flags & DELIVERED == 0 {
+                if frame.flags & DELIVERED == 0 {
                     // It overtook the call, which will find itself closed when it arrives.
                     self.core.free(call.index);
-                    return Ok(());
+                    return;
                 }
                 let state = &mut self.core.nodes[event.node as usize];
                 if state.condition.is_paused() {
                     state.condition.stash(Stashed::Event(pack_event(event)));
-                    return Ok(());
+                    return;
                 }
                 let node = NodeId(event.node);
                 self.nodes[event.node as usize].on_cancel(&mut Cx { core: &mut self.core, node }, call)
@@ -504,31 +530,23 @@ impl<C: Component, T: Trace> Engine<C, T> {
             Kind::Begin => {
                 let call = CallId::from_bits(event.data);
                 if !self.core.calls.is_open(call) {
-                    return Ok(());
+                    return;
                 }
                 let state = &mut self.core.nodes[event.node as usize];
                 if state.condition.is_paused() {
                     state.condition.stash(Stashed::Call(call));
-                    return Ok(());
+                    return;
                 }
                 let node = NodeId(event.node);
                 self.trace.delivered(&self.core, call);
                 self.nodes[event.node as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
             }
         };
+        self.core.last_node = event.node;
         self.go(next);
-        self.check_progress(event.node)
     }
 
-    fn check_progress(&mut self, node: u32) -> Result<(), Stuck> {
-        if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
-            let group = self.core.nodes[node as usize].group;
-            return Err(Stuck { at: self.core.now, group: self.core.group_names[group.0 as usize].clone() });
-        }
-        Ok(())
-    }
-
-    fn cpu_due(&mut self, cpu: u32) -> Result<(), Stuck> {
+    fn cpu_due(&mut self, cpu: u32) {
         self.core.cpus.armed(cpu, None);
         self.core.cpus.complete(self.core.now, cpu);
         self.core.arm_cpu(cpu);
@@ -538,26 +556,30 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 continue;
             }
             let next = self.nodes[node.0 as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer);
+            self.core.last_node = node.0;
             self.go(next);
-            self.check_progress(node.0)?;
+            if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
+                return;
+            }
         }
-        Ok(())
     }
 
     /// Follows what entries return until everything waits.
     #[inline]
     fn go(&mut self, mut next: Next) {
         loop {
-            if !self.core.orders.is_empty() {
-                self.obey();
-            }
             next = match next {
                 Next::Call(call) => self.deliver(call),
                 Next::Reply(call, answer) => self.answer(call, answer),
-                Next::Wait => match self.core.ring.pop_front() {
-                    Some(next) => next,
-                    None => return,
-                },
+                Next::Wait => {
+                    if !self.core.asides.is_empty() {
+                        self.obey();
+                    }
+                    match self.core.ring.pop_front() {
+                        Some(next) => next,
+                        None => return,
+                    }
+                }
             };
             self.core.at_this_instant += 1;
             if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
@@ -567,29 +589,34 @@ impl<C: Component, T: Trace> Engine<C, T> {
     }
 
     /// Sends a call on its way.
-    #[inline]
+    #[inline(always)]
     fn deliver(&mut self, call: CallId) -> Next {
-        if !self.core.calls.is_open(call) {
-            return Next::Wait;
-        }
-        let frame = self.core.calls.at(call.index);
-        if frame.path != 0 {
-            let path = &self.core.paths[frame.path as usize];
-            let size = self.core.profiles[frame.profile as usize].size_bytes;
-            let Some(delay) = path.delay_there(size, frame.key) else {
-                return self.lost(call);
-            };
-            if delay > 0 {
-                let event = Event { kind: Kind::Deliver, what: 0, epoch: 0, node: frame.node, data: call.to_bits() };
-                if path.is_constant() {
-                    self.core.calendar.set_after(self.core.now, delay, Class::First, event);
-                } else {
-                    self.core.calendar.set(self.core.now + delay, Class::First, event);
-                }
-                return Next::Wait;
-            }
+        let Some(frame) = self.core.calls.get(call) else { return Next::Wait };
+        if frame.path != 0 && !self.core.paths[frame.path as usize].is_nothing() {
+            return self.travel(call);
         }
         self.arrive(call)
+    }
+
+    /// Sends a call over a network that lets it through late or not at all.
+    #[inline(never)]
+    fn travel(&mut self, call: CallId) -> Next {
+        let frame = self.core.calls.at(call.index);
+        let path = self.core.paths[frame.path as usize].path();
+        let size = self.core.profiles[frame.profile as usize].size_bytes;
+        let Some(delay) = path.delay_there(size, frame.key) else {
+            return self.lost(call);
+        };
+        if delay == 0 {
+            return self.arrive(call);
+        }
+        let event = Event { kind: Kind::Deliver, what: 0, epoch: 0, node: frame.node, data: call.to_bits() };
+        if path.is_constant() {
+            self.core.calendar.set_after(self.core.now, delay, Class::First, event);
+        } else {
+            self.core.calendar.set(self.core.now + delay, Class::First, event);
+        }
+        Next::Wait
     }
 
     /// The network has swallowed a call: after the last retransmission the connection is given up.
@@ -600,7 +627,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
             self.core.free(call.index);
             return Next::Wait;
         }
-        let path = &self.core.paths[frame.path as usize];
+        let path = self.core.paths[frame.path as usize].path();
         if let Some(after) = path.reset_after() {
             let place = self.core.nodes[frame.node as usize].group.0;
             let answer = Answer::new(Outcome::Reset, place);
@@ -615,7 +642,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
     }
 
     /// A call reaches its callee.
-    #[inline]
+    #[inline(always)]
     fn arrive(&mut self, call: CallId) -> Next {
         let now = self.core.now;
         let frame = self.core.calls.at_mut(call.index);
@@ -624,86 +651,126 @@ impl<C: Component, T: Trace> Engine<C, T> {
             frame.since = now;
         }
         frame.flags |= DELIVERED;
-        let by_retry = frame.flags & RETRY != 0;
-        let state = &mut self.core.nodes[node.0 as usize];
-        self.core.groups[state.group.0 as usize].arrive(now, by_retry);
-        if state.condition.is_special() {
-            let key = self.core.calls.at(call.index).key;
-            if let Some(outcome) = state.condition.refuses(key ^ state.salt as u64) {
-                let place = state.group.0;
-                return self.answer(call, Answer::new(outcome, place));
-            }
-            if state.condition.is_paused() {
-                state.condition.stash(Stashed::Call(call));
-                return Next::Wait;
-            }
+        let state = &self.core.nodes[node.0 as usize];
+        self.core.groups[state.group.0 as usize].arrive(now, frame.flags & RETRY != 0);
+        if state.condition.is_special()
+            && let Some(next) = self.received_by_condition(call, node)
+        {
+            return next;
         }
         self.trace.delivered(&self.core, call);
         self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
     }
 
-    /// A callee answers a call.
-    #[inline]
-    fn answer(&mut self, call: CallId, answer: Answer) -> Next {
-        if !self.core.calls.is_open(call) {
-            return Next::Wait;
+    /// What becomes of a call that reaches a node with which something is the matter; `None` if nothing special.
+    #[inline(never)]
+    fn received_by_condition(&mut self, call: CallId, node: NodeId) -> Option<Next> {
+        let key = self.core.calls.at(call.index).key;
+        let state = &mut self.core.nodes[node.0 as usize];
+        if let Some(outcome) = state.condition.refuses(key ^ state.salt as u64) {
+            let place = state.group.0;
+            return Some(Next::Reply(call, Answer::new(outcome, place)));
         }
-        let frame = self.core.calls.at(call.index);
+        if state.condition.is_paused() {
+            state.condition.stash(Stashed::Call(call));
+            return Some(Next::Wait);
+        }
+        None
+    }
+
+    /// A callee answers a call.
+    #[inline(always)]
+    fn answer(&mut self, call: CallId, answer: Answer) -> Next {
+        let Some(frame) = self.core.calls.get(call) else { return Next::Wait };
         debug_assert!(frame.flags & REPLYING == 0, "a call is answered once");
         if frame.flags & BACKGROUND == 0 {
             let group = self.core.nodes[frame.node as usize].group;
             self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
         }
+        let via = frame.via;
         self.trace.answered(&self.core, call, answer);
-        let frame = self.core.calls.at(call.index);
-        if frame.path != 0 && frame.parent != NONE && frame.flags & ABANDONED == 0 {
-            let path = &self.core.paths[frame.path as usize];
-            let Some(delay) = path.delay_back(frame.key) else {
-                return self.lost(call);
-            };
-            if delay > 0 {
-                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
-                if path.is_constant() {
-                    self.core.calendar.set_after(self.core.now, delay, Class::First, event);
-                } else {
-                    self.core.calendar.set(self.core.now + delay, Class::First, event);
-                }
-                let frame = self.core.calls.at_mut(call.index);
+        self.pass_back(call, answer, via)
+    }
+
+    /// An answer passes the node that passed its call on, if there is one, and goes on to the caller.
+    #[inline(always)]
+    fn pass_back(&mut self, call: CallId, answer: Answer, via: u32) -> Next {
+        if via != DIRECT {
+            let frame = self.core.calls.at_mut(call.index);
+            let state = &mut self.core.nodes[via as usize];
+            if state.condition.is_paused() {
+                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: via, data: call.to_bits() };
+                state.condition.stash(Stashed::Event(pack_event(event)));
                 frame.key = answer.to_bits();
                 frame.flags |= REPLYING;
                 return Next::Wait;
             }
+            frame.via = DIRECT;
+            self.core.groups[state.group.0 as usize].end(self.core.now, frame.since, answer);
+            self.nodes[via as usize].on_passed(frame.via_ticket, frame.since, answer.outcome);
+        }
+        let path = self.core.calls.at(call.index).path;
+        if path != 0 && !self.core.paths[path as usize].is_nothing() {
+            return self.travel_back(call, answer);
         }
         self.arrive_back(call, answer)
     }
 
+    /// Sends an answer on its way back over a network.
+    #[inline(never)]
+    fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
+        let frame = self.core.calls.at(call.index);
+        let way = &self.core.paths[frame.path as usize];
+        let path = way.path();
+        if way.is_nothing() || frame.parent == NONE || frame.flags & ABANDONED != 0 {
+            return self.arrive_back(call, answer);
+        }
+        let Some(delay) = path.delay_back(frame.key) else {
+            return self.lost(call);
+        };
+        if delay == 0 {
+            return self.arrive_back(call, answer);
+        }
+        let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
+        if path.is_constant() {
+            self.core.calendar.set_after(self.core.now, delay, Class::First, event);
+        } else {
+            self.core.calendar.set(self.core.now + delay, Class::First, event);
+        }
+        let frame = self.core.calls.at_mut(call.index);
+        frame.key = answer.to_bits();
+        frame.flags |= REPLYING;
+        Next::Wait
+    }
+
+    /// An answer reaches the caller after a while.
+    fn come_back(&mut self, call: CallId, answer: Answer) -> Next {
+        self.arrive_back(call, answer)
+    }
+
     /// An answer reaches the caller.
-    #[inline]
+    #[inline(always)]
     fn arrive_back(&mut self, call: CallId, answer: Answer) -> Next {
-        let frame = *self.core.calls.at(call.index);
-        if frame.flags & (ABANDONED | ROOT) == 0 && frame.parent != NONE {
-            let caller = self.core.calls.at(frame.parent).node;
-            let condition = &mut self.core.nodes[caller as usize].condition;
+        let frame = self.core.calls.at(call.index);
+        let (parent, flags) = (frame.parent, frame.flags);
+        let next = if flags & (ABANDONED | ROOT) == 0 && parent != NONE {
+            let caller = self.core.calls.at(parent);
+            let (node, parent) = (NodeId(caller.node), CallId { index: parent, generation: caller.generation });
+            let condition = &mut self.core.nodes[node.0 as usize].condition;
             if condition.is_paused() {
-                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: caller, data: call.to_bits() };
+                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: node.0, data: call.to_bits() };
                 condition.stash(Stashed::Event(pack_event(event)));
                 let frame = self.core.calls.at_mut(call.index);
                 frame.key = answer.to_bits();
                 frame.flags |= REPLYING;
                 return Next::Wait;
             }
-        }
-        let next = if frame.flags & ABANDONED != 0 {
-            Next::Wait
-        } else if frame.flags & ROOT != 0 {
-            let node = NodeId(frame.parent);
-            self.nodes[frame.parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
-        } else if frame.parent == NONE {
-            Next::Wait
-        } else {
-            let parent = self.core.calls.id(frame.parent);
-            let node = NodeId(self.core.calls.at(frame.parent).node);
             self.nodes[node.0 as usize].on_reply(&mut Cx { core: &mut self.core, node }, parent, call, answer)
+        } else if flags & (ABANDONED | ROOT) == ROOT {
+            let node = NodeId(parent);
+            self.nodes[parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
+        } else {
+            Next::Wait
         };
         self.core.free(call.index);
         next
@@ -773,7 +840,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
 
     /// What the work of `node` runs on.
     pub fn cpus_of(&self, node: NodeId) -> &[CpuId] {
-        &self.core.nodes[node.0 as usize].cpus
+        &self.core.cpus_of[node.0 as usize]
     }
 
     /// Lets something happen to the nodes between two stretches, as if an entry of `node` had asked for it.

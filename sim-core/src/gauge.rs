@@ -53,8 +53,24 @@ impl Gauge {
         self.set(now, self.value.saturating_add_signed(change));
     }
 
+    /// One more.
+    #[inline(always)]
+    pub fn up(&mut self, now: Time) {
+        self.advance(now);
+        self.value += 1;
+        self.max = self.max.max(self.value);
+    }
+
+    /// One less; it stops at 0, below which only a bug of the caller can take it.
+    #[inline(always)]
+    pub fn down(&mut self, now: Time) {
+        debug_assert!(self.value > 0, "one less than nothing");
+        self.advance(now);
+        self.value = self.value.saturating_sub(1);
+    }
+
     /// Value times nanoseconds from the last reset to `now`, which is not before the last change.
-    #[inline]
+    #[inline(always)]
     pub fn integral(&self, now: Time) -> u128 {
         debug_assert!(now >= self.since, "a gauge of {} was asked about {now}", self.since);
         self.integral + u128::from(self.value) * u128::from(now.saturating_sub(self.since))
@@ -71,7 +87,7 @@ impl Gauge {
         *self = Self::new(now, self.value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, now: Time) {
         self.integral = self.integral(now);
         self.since = now;

@@ -49,9 +49,17 @@ impl Histogram {
     }
 
     /// Counts one value.
-    #[inline]
+    #[inline(always)]
     pub fn record(&mut self, value: u64) {
-        self.record_many(value, 1);
+        let (octave, bucket) = position(value);
+        match self.counts.get_mut(usize::from(self.starts[octave]) + bucket) {
+            Some(count) => *count += 1,
+            None => self.record_in_new_octave(octave, bucket, 1),
+        }
+        self.count += 1;
+        self.sum += u128::from(value);
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
     }
 
     /// Counts a value `times` times.
@@ -140,10 +148,18 @@ impl Histogram {
             return Some(self.max);
         }
         let mut below = 0;
-        for bucket in self.iter() {
-            below += bucket.count;
-            if below >= rank {
-                return Some((bucket.low + (bucket.high - bucket.low) / 2).clamp(self.min, self.max));
+        for (octave, counts) in self.occupied() {
+            // Whole octaves first: adding up is quicker than looking at each.
+            let here: u64 = counts.iter().sum();
+            if below + here < rank {
+                below += here;
+                continue;
+            }
+            for bucket in buckets_of(octave, counts) {
+                below += bucket.count;
+                if below >= rank {
+                    return Some((bucket.low + (bucket.high - bucket.low) / 2).clamp(self.min, self.max));
+                }
             }
         }
         Some(self.max)
@@ -183,14 +199,7 @@ impl Histogram {
 
     /// The buckets that are not empty, from the least values to the greatest.
     pub fn iter(&self) -> impl Iterator<Item = Bucket> + '_ {
-        self.occupied().flat_map(|(octave, counts)| {
-            let width = 1u64 << octave.saturating_sub(1);
-            let start = if octave == 0 { 0 } else { width << BUCKET_BITS };
-            counts.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(bucket, &count)| {
-                let low = start + bucket as u64 * width;
-                Bucket { low, high: low + (width - 1), count }
-            })
-        })
+        self.occupied().flat_map(|(octave, counts)| buckets_of(octave, counts))
     }
 
     /// The octaves that have memory, lowest first, with their buckets.
@@ -198,6 +207,16 @@ impl Histogram {
         let opened = self.starts.iter().enumerate().filter(|(_, start)| **start != VACANT);
         opened.map(|(octave, _)| octave).zip(self.counts.chunks_exact(BUCKETS))
     }
+}
+
+/// The buckets of an octave that are not empty.
+fn buckets_of(octave: usize, counts: &[u64]) -> impl Iterator<Item = Bucket> + '_ {
+    let width = 1u64 << octave.saturating_sub(1);
+    let start = if octave == 0 { 0 } else { width << BUCKET_BITS };
+    counts.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(bucket, &count)| {
+        let low = start + bucket as u64 * width;
+        Bucket { low, high: low + (width - 1), count }
+    })
 }
 
 /// The octave of a value and its bucket there. Octave 0 holds 0..256; octave n holds the values with n + 8 bits.

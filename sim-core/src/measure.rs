@@ -1,9 +1,9 @@
 //! What is measured of a group of nodes (the replicas of one component, or one link) without its help.
 //!
-//! Two accounts are kept. `all` counts every event at its own instant and feeds the time series; `measured` counts the
-//! calls that arrived at or after the end of the warm-up, and only those, wherever they end. The number in flight is
-//! integrated on change, and the residences of the calls are summed, so that Little's law can be checked in exact
-//! integers at the end.
+//! `all` counts every event at its own instant and feeds the time series. The totals, [`Measure::measured`], are of the
+//! calls that arrived at or after the end of the warm-up, and only of those, wherever they end: what is not theirs is
+//! counted apart, which is seldom needed, so that an event is one count. The number in flight is integrated on change,
+//! and the residences of the calls are summed, so that Little's law can be checked in exact integers at the end.
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ impl Counts {
 pub struct Measure {
     /// Every event at its own instant.
     pub all: Counts,
-    /// Calls that arrived at or after the end of the warm-up.
-    pub measured: Counts,
+    /// The part of `all` that does not count for the totals: arrivals before the end of the warm-up, and how they ended.
+    early: Counts,
     /// Calls in flight.
     pub in_flight: Gauge,
     /// Residences of ended calls, clipped to the time after the warm-up.
@@ -78,6 +78,8 @@ pub struct Measure {
     pub causes: Option<BTreeMap<(u16, Outcome), u64>>,
     /// What still counts as good, in nanoseconds of latency.
     pub deadline: Span,
+    /// Whether latencies and causes are recorded, or only counts (as of links, whose latencies nobody asks for).
+    pub keeps_latency: bool,
     measured_from: Time,
 }
 
@@ -85,7 +87,7 @@ impl Measure {
     pub(crate) fn new() -> Measure {
         Measure {
             all: Counts::default(),
-            measured: Counts::default(),
+            early: Counts::default(),
             in_flight: Gauge::new(0, 0),
             residence: 0,
             latency: Histogram::new(),
@@ -94,6 +96,7 @@ impl Measure {
             window_latency: None,
             causes: None,
             deadline: Span::MAX,
+            keeps_latency: true,
             measured_from: 0,
         }
     }
@@ -103,7 +106,7 @@ impl Measure {
         self.in_flight.reset(now);
         self.residence = 0;
         self.measured_from = now;
-        self.measured = Counts::default();
+        self.early = self.all;
         self.latency.clear();
         self.latency_failed.clear();
         self.wait.clear();
@@ -117,40 +120,59 @@ impl Measure {
         self.measured_from
     }
 
-    #[inline]
-    pub(crate) fn arrive(&mut self, now: Time, by_retry: bool) {
-        self.in_flight.add(now, 1);
-        self.all.arrivals += 1;
-        self.all.arrivals_by_retry += by_retry as u64;
-        self.measured.arrivals += 1;
-        self.measured.arrivals_by_retry += by_retry as u64;
+    /// Calls that arrived at or after the end of the warm-up.
+    pub fn measured(&self) -> Counts {
+        self.all.since(&self.early)
     }
 
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn arrive(&mut self, now: Time, by_retry: bool) {
+        self.in_flight.up(now);
+        self.all.arrivals += 1;
+        self.all.arrivals_by_retry += by_retry as u64;
+    }
+
+    #[inline(always)]
     pub(crate) fn end(&mut self, now: Time, since: Time, answer: Answer) {
         let slot = answer.outcome as usize;
-        self.in_flight.add(now, -1);
-        self.all.outcomes[slot] += 1;
-        self.residence += (now - since.max(self.measured_from)) as u128;
         let latency = now - since;
-        let well = answer.outcome.is_good();
         let good = answer.outcome <= Outcome::Accepted && latency <= self.deadline;
+        self.in_flight.down(now);
+        self.all.outcomes[slot] += 1;
         self.all.good += good as u64;
+        if since < self.measured_from {
+            self.early.outcomes[slot] += 1;
+            self.early.good += good as u64;
+            self.residence += u128::from(now - self.measured_from);
+        } else {
+            self.residence += u128::from(latency);
+        }
+        if self.keeps_latency {
+            self.record_latency(since, latency, answer);
+        }
+    }
+
+    #[inline(always)]
+    fn record_latency(&mut self, since: Time, latency: Span, answer: Answer) {
+        let well = answer.outcome.is_good();
         if well && let Some(window) = &mut self.window_latency {
             window.record(latency);
         }
         if since < self.measured_from {
             return;
         }
-        self.measured.outcomes[slot] += 1;
-        self.measured.good += good as u64;
         if well {
             self.latency.record(latency);
         } else {
-            self.latency_failed.record(latency);
-            if let Some(causes) = &mut self.causes {
-                *causes.entry((answer.place, answer.cause)).or_default() += 1;
-            }
+            self.record_failure(latency, answer);
+        }
+    }
+
+    #[inline(never)]
+    fn record_failure(&mut self, latency: Span, answer: Answer) {
+        self.latency_failed.record(latency);
+        if let Some(causes) = &mut self.causes {
+            *causes.entry((answer.place, answer.cause)).or_default() += 1;
         }
     }
 

@@ -89,7 +89,7 @@ impl Slots {
     #[inline]
     pub fn ask_until(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> Admission {
         if self.has_room() && self.line.is_empty() {
-            self.held.add(now, 1);
+            self.held.up(now);
             Admission::Granted
         } else if self.line.push_until(now, call, priority, until).is_ok() {
             self.waiting.set(now, self.line.len() as u64);
@@ -115,13 +115,13 @@ impl Slots {
     /// Takes a place without asking (a thread that is made for the call).
     #[inline]
     pub fn take(&mut self, now: Time) {
-        self.held.add(now, 1);
+        self.held.up(now);
     }
 
     /// Gives a place back. `since` and `abandoned` say from when it was held and when its caller gave up.
     #[inline]
     pub fn give_back(&mut self, now: Time, since: Time, abandoned: Option<Time>) {
-        self.held.add(now, -1);
+        self.held.down(now);
         if self.places.value() > self.capacity.map_or(0, u64::from) {
             self.settle_places(now);
         }
@@ -140,7 +140,7 @@ impl Slots {
         let popped = self.line.pop(now, dropped);
         self.waiting.set(now, self.line.len() as u64);
         if popped.is_some() {
-            self.held.add(now, 1);
+            self.held.up(now);
         }
         popped
     }

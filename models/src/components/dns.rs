@@ -17,10 +17,10 @@
 use settings::{Duration, Setting};
 use sim_core::calendar::Class;
 use sim_core::random::{Key, hash};
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Span, Time, Timer, To};
 
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
-use crate::link::{AttemptCounts, LinkSettings};
+use crate::link::{Attempts, LinkSettings};
 use crate::policies::not_yet::NotYet;
 
 /// Whom a resolver is sent to.
@@ -130,9 +130,7 @@ pub struct Dns {
     places: Vec<Place>,
     last_call: Time,
     // Measures.
-    measured_from: Time,
-    all: AttemptCounts,
-    measured: AttemptCounts,
+    attempts: Attempts,
     resolutions: u64,
 }
 
@@ -220,9 +218,7 @@ impl Kind for Dns {
             populations,
             places,
             last_call: 0,
-            measured_from: 0,
-            all: AttemptCounts::default(),
-            measured: AttemptCounts::default(),
+            attempts: Attempts::default(),
             resolutions: 0,
         }
     }
@@ -231,8 +227,8 @@ impl Kind for Dns {
         // Nothing of it can change during a run.
     }
 
-    fn attempts(&self, _link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
-        Some((&self.all, &self.measured))
+    fn attempts(&self, _link: usize) -> Option<&Attempts> {
+        Some(&self.attempts)
     }
 }
 
@@ -334,20 +330,13 @@ impl Dns {
         self.populations[population].resolvers[resolver] = Some(Remembered { target, until });
         target
     }
-
-    fn ended(&mut self, cx: &Cx<'_>, call: CallId, outcome: Outcome) {
-        self.all.outcomes[outcome as usize] += 1;
-        if cx.since(call) >= self.measured_from {
-            self.measured.outcomes[outcome as usize] += 1;
-        }
-    }
 }
 
 impl Component for Dns {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.last_call = cx.now();
         self.watch(cx);
-        let caller = cx.parent(call).map(|parent| cx.server(parent));
+        let caller = cx.caller(call);
         let found = caller.and_then(|node| self.population_of.binary_search_by_key(&node, |(n, _)| *n).ok());
         let population = found.map_or(0, |at| self.population_of[at].1 as usize);
         let target = self.answer_of(cx, call, population) as usize;
@@ -358,13 +347,12 @@ impl Component for Dns {
         let from = if up.is_empty() { nodes } else { &up };
         let node = from[draw.below(from.len() as u64) as usize];
         let (path, _) = self.populations[population].ways[target];
-        self.all.attempts += 1;
-        self.measured.attempts += 1;
+        self.attempts.begin(false);
         Next::Call(cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }))
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        self.ended(cx, call, answer.outcome);
+        self.attempts.end(cx.since(call), answer.outcome);
         Next::Reply(call, answer)
     }
 
@@ -387,8 +375,7 @@ impl Component for Dns {
     }
 
     fn begin_measuring(&mut self, now: Time) {
-        self.measured_from = now;
-        self.measured = AttemptCounts::default();
+        self.attempts.begin_measuring(now);
         self.resolutions = 0;
     }
 

@@ -15,7 +15,7 @@ use sim_core::{Answer, CallId, Component, Cx, Figures, Next, NodeId, Outcome, Sp
 
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
-use crate::link::{AttemptCounts, LinkSettings, Propagated, forget_deadline};
+use crate::link::{Attempts, LinkSettings, Propagated, forget_deadline};
 use crate::policies::not_yet::NotYet;
 
 /// Spreads calls over the replicas of what it calls.
@@ -67,9 +67,7 @@ pub struct LoadBalancer {
     /// The call made for each call, by index of the latter; kept only where giving up is passed on.
     children: Option<Vec<Option<CallId>>>,
     // Measures.
-    measured_from: Time,
-    all: AttemptCounts,
-    measured: AttemptCounts,
+    attempts: Attempts,
 }
 
 impl Kind for LoadBalancer {
@@ -133,9 +131,7 @@ impl Kind for LoadBalancer {
             salt,
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
             children: cancels.then(Vec::new),
-            measured_from: 0,
-            all: AttemptCounts::default(),
-            measured: AttemptCounts::default(),
+            attempts: Attempts::default(),
         }
     }
 
@@ -143,20 +139,12 @@ impl Kind for LoadBalancer {
         // Nothing of it can change during a run.
     }
 
-    fn attempts(&self, _link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
-        Some((&self.all, &self.measured))
+    fn attempts(&self, _link: usize) -> Option<&Attempts> {
+        Some(&self.attempts)
     }
 }
 
 impl LoadBalancer {
-    #[inline]
-    fn ended(&mut self, cx: &Cx<'_>, call: CallId, outcome: Outcome) {
-        self.all.outcomes[outcome as usize] += 1;
-        if cx.since(call) >= self.measured_from {
-            self.measured.outcomes[outcome as usize] += 1;
-        }
-    }
-
     fn remember(&mut self, call: CallId, child: Option<CallId>) {
         let Some(children) = &mut self.children else { return };
         let index = call.index() as usize;
@@ -170,19 +158,27 @@ impl LoadBalancer {
 impl Component for LoadBalancer {
     #[inline]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        self.all.attempts += 1;
-        self.measured.attempts += 1;
+        self.attempts.begin(false);
         let draw = cx.draw(call, PURPOSE_TARGET);
         let targets = &self.targets;
         let chosen = self.choosing.choose(|target| cx.is_up(targets[target].0), || draw);
         let Some(target) = chosen else {
             let answer = cx.answer(Outcome::Unavailable);
-            self.ended(cx, call, answer.outcome);
+            self.attempts.end(cx.now(), answer.outcome);
             return Next::Reply(call, answer);
         };
-        cx.set_ticket(call, target as u32);
         let (node, path) = self.targets[target];
-        let child = cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false });
+        let to = To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false };
+        if self.children.is_none()
+            && let Some(next) = cx.pass_on(call, to, target as u32)
+        {
+            if !self.keeps_deadlines {
+                forget_deadline(cx, call);
+            }
+            return next;
+        }
+        cx.set_ticket(call, target as u32);
+        let child = cx.call(call, to);
         if !self.keeps_deadlines {
             forget_deadline(cx, child);
         }
@@ -193,9 +189,15 @@ impl Component for LoadBalancer {
     #[inline]
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         self.choosing.end(cx.ticket(call) as usize);
-        self.ended(cx, call, answer.outcome);
+        self.attempts.end(cx.since(call), answer.outcome);
         self.remember(call, None);
         Next::Reply(call, answer)
+    }
+
+    #[inline]
+    fn on_passed(&mut self, ticket: u32, since: Time, outcome: Outcome) {
+        self.choosing.end(ticket as usize);
+        self.attempts.end(since, outcome);
     }
 
     fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: sim_core::Timer) -> Next {
@@ -209,7 +211,7 @@ impl Component for LoadBalancer {
         cx.abandon(child);
         cx.cancel_call(child);
         self.choosing.end(cx.ticket(call) as usize);
-        self.ended(cx, call, Outcome::Cancelled);
+        self.attempts.end(cx.since(call), Outcome::Cancelled);
         Next::Reply(call, cx.answer(Outcome::Cancelled))
     }
 
@@ -221,8 +223,7 @@ impl Component for LoadBalancer {
     }
 
     fn begin_measuring(&mut self, now: Time) {
-        self.measured_from = now;
-        self.measured = AttemptCounts::default();
+        self.attempts.begin_measuring(now);
     }
 
     fn figures(&self, _now: Time, _figures: &mut Figures) {}

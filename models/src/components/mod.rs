@@ -12,7 +12,7 @@ use sim_core::{CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span
 use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::demand::{CallsMade, Demand, Limits, Surroundings};
 use crate::faults::Director;
-use crate::link::{AttemptCounts, Link, LinkSettings, Target};
+use crate::link::{Attempts, Link, LinkSettings, Target};
 use crate::network::{Directory, Population};
 use crate::policies::not_yet::NotYet;
 use crate::workloads::Workload;
@@ -194,7 +194,7 @@ pub trait Kind: Component + Sized {
 
     /// The attempts over one of its links, of the whole run and since the end of the warm-up, where it calls by itself
     /// instead of over the link's node; `link` counts as [`Kind::links`] does.
-    fn attempts(&self, link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
+    fn attempts(&self, link: usize) -> Option<&Attempts> {
         let _ = link;
         None
     }

@@ -10,18 +10,20 @@
 //!                                 │ wait, call: holds a thread, frees an event loop
 //! ```
 //!
-//! The instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`; `check.rs` tells
-//! which settings make no sense together.
+//! The instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`; `single.rs`
+//! is the short way for handlers of one step, and `check.rs` tells which settings make no sense together.
 
 mod branches;
 mod check;
 mod execute;
 mod locks;
+mod single;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use locks::Lock;
+use single::{InStep, Single};
 use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
@@ -174,12 +176,15 @@ struct Plan {
     program: Program,
     /// Where the handler of each operation begins.
     handlers: Vec<Option<Place>>,
+    /// The handlers that are a single step which nothing interrupts, by operation; empty where there are none.
+    singles: Vec<Option<Single>>,
     locks: usize,
     changes: Vec<(u32, Settings)>,
 }
 
 const STEP: u8 = 0;
 const CLOSED: u8 = 1;
+const SINGLE: u8 = 2;
 
 const PURPOSE_STEP: u32 = 0x7374;
 
@@ -191,8 +196,12 @@ pub struct Service {
     cpu: Option<CpuId>,
     is_loop: bool,
     preempts: bool,
+    /// How long a call may wait is drawn for it.
+    ages: bool,
     slots: Slots,
     strands: Slab<Strand>,
+    /// Calls whose handler is a single step and which are in it.
+    in_step: Slab<InStep>,
     /// Strands that have begun and wait for their loop, with the instant since which they do.
     ready: VecDeque<(u32, Time)>,
     locks: Vec<Lock>,
@@ -329,19 +338,26 @@ impl Kind for Service {
             .map(|handler| (handler.name.as_str(), program.add(&handler.value, &mut compiler)))
             .collect();
         let of = |op: &str| places.iter().find(|(name, _)| *name == op).map(|(_, place)| *place);
-        let handlers = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
+        let handlers: Vec<Option<Place>> = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
         let locks = compiler.locks.len();
         let links = settings.calls.iter().map(|c| site.link(c.name.as_str())).collect();
         let cpu = site.cpu(settings.cpu.as_ref().map(|c| c.request.0), settings.hosts.as_ref());
         let slots = Slots::new(settings.runtime.workers(), settings.admission.line());
+        let is_simple = !settings.runtime.is_loop()
+            && settings.runtime.start_and_close() == (0, 0)
+            && !settings.admission.preempts();
+        let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.is_some()));
+        let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
         let mut service = Service {
-            plan: Arc::new(Plan { settings: settings.clone(), program, handlers, locks, changes: Vec::new() }),
+            plan: Arc::new(Plan { settings: settings.clone(), program, handlers, singles, locks, changes: Vec::new() }),
             links,
             cpu,
             is_loop: false,
             preempts: false,
+            ages: false,
             slots,
             strands: Slab::new(),
+            in_step: Slab::new(),
             ready: VecDeque::new(),
             locks: Vec::new(),
             interruptible: Vec::new(),
@@ -363,6 +379,7 @@ impl Service {
         let settings = &self.plan.settings;
         self.is_loop = settings.runtime.is_loop();
         self.preempts = settings.admission.preempts();
+        self.ages = settings.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 
@@ -394,8 +411,11 @@ impl Service {
 
     /// A call that has a worker begins.
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let place =
-            self.plan.handlers[cx.profile(call).op as usize].expect("every operation was checked to be handled");
+        let op = cx.profile(call).op as usize;
+        if let Some(Some(_)) = self.plan.singles.get(op) {
+            return self.begin_single(cx, call, op);
+        }
+        let place = self.plan.handlers[op].expect("every operation was checked to be handled");
         let index = self.new_strand(cx, call, place, None);
         self.strand(index).holds_worker = true;
         if self.preempts {
@@ -450,6 +470,9 @@ impl Service {
 
     /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
     fn dispatch(&mut self, cx: &mut Cx<'_>) {
+        if self.slots.line.is_empty() && self.ready.is_empty() {
+            return;
+        }
         // Work that takes no time frees its worker while it is taken up: the loop sees that, and does not grow the stack
         // with the queue.
         if std::mem::replace(&mut self.dispatching, true) {
@@ -462,12 +485,10 @@ impl Service {
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         while self.slots.has_room() {
-            let oldest = self.slots.line.oldest_since();
-            let ready_first = match (self.ready.front(), oldest) {
-                (Some((_, since)), Some(oldest)) => *since <= oldest,
-                (Some(_), None) => true,
-                (None, Some(_)) => false,
-                (None, None) => return,
+            let ready_first = match self.ready.front() {
+                Some((_, since)) => self.slots.line.oldest_since().is_none_or(|oldest| *since <= oldest),
+                None if self.slots.line.is_empty() => return,
+                None => false,
             };
             let then = if ready_first {
                 let Some((index, _)) = self.ready.pop_front() else { return };
@@ -477,14 +498,12 @@ impl Service {
                 strand.holding_since = now;
                 self.run(cx, index)
             } else {
-                let mut dropped = std::mem::take(&mut self.dropped);
-                let next = self.slots.next(now, &mut dropped);
-                for call in dropped.drain(..) {
+                let next = self.slots.next(now, &mut self.dropped);
+                for call in self.dropped.drain(..) {
                     let call = cx.open_call(call);
                     let answer = cx.answer(Outcome::Overload);
                     cx.post(Next::Reply(call, answer));
                 }
-                self.dropped = dropped;
                 let Some(next) = next else { continue };
                 let call = cx.open_call(next.call);
                 self.take_up(cx, call, next.waited)
@@ -501,7 +520,7 @@ impl Service {
             return self.go_on(cx, ticket - 1);
         }
         cx.measure().waited(arrived, waited);
-        if cx.baggage(call).deadline <= cx.now() {
+        if cx.is_expired(call) {
             self.slots.give_back(cx.now(), cx.now(), None);
             return Next::Reply(call, cx.answer(Outcome::Timeout));
         }
@@ -647,14 +666,13 @@ impl Service {
 impl Component for Service {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
-        cx.set_ticket(call, 0);
         let priority = cx.priority(call);
         if self.preempts && !self.slots.has_room() && self.interrupt(cx, priority) {
             self.slots.take(now);
             cx.measure().waited(now, 0);
             return self.begin(cx, call);
         }
-        let until = self.plan.settings.admission.until(cx, call);
+        let until = if self.ages { self.plan.settings.admission.until(cx, call) } else { None };
         if self.is_loop && !self.ready.is_empty() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.slots.wait(now, call.index(), priority, until) {
@@ -712,6 +730,9 @@ impl Component for Service {
         if !cx.is_open(call) {
             return Next::Wait;
         }
+        if timer.what == SINGLE {
+            return self.single_is_over(cx, call);
+        }
         let index = cx.ticket(call) - 1;
         self.passed(cx, index)
     }
@@ -721,6 +742,9 @@ impl Component for Service {
         if ticket == 0 {
             self.slots.leave(cx.now(), call.index());
             return Next::Reply(call, cx.answer(Outcome::Cancelled));
+        }
+        if ticket & single::MARK != 0 {
+            return self.cancel_single(cx, call);
         }
         let index = ticket - 1;
         self.strand(index).cancelled = true;
@@ -738,6 +762,7 @@ impl Component for Service {
     fn rebuild(&mut self, now: Time) {
         self.slots.clear(now);
         self.strands = Slab::new();
+        self.in_step = Slab::new();
         self.ready.clear();
         self.interruptible.clear();
         self.settle();

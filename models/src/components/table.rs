@@ -136,7 +136,7 @@ macro_rules! components {
             }
 
             /// The attempts over one of its links, where it counts them itself.
-            pub fn attempts(&self, link: usize) -> Option<(&AttemptCounts, &AttemptCounts)> {
+            pub fn attempts(&self, link: usize) -> Option<&Attempts> {
                 match self {
                     $(Node::$kind(part) => part.attempts(link),)*
                     _ => None,
@@ -156,19 +156,23 @@ macro_rules! components {
         }
 
         impl Component for Node {
-            #[inline]
+            #[inline(always)]
             fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
                 dispatch!(self, part => part.on_start(cx))
             }
-            #[inline]
+            #[inline(always)]
             fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
                 dispatch!(self, part => part.on_call(cx, call))
             }
-            #[inline]
+            #[inline(always)]
             fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: sim_core::Answer) -> Next {
                 dispatch!(self, part => part.on_reply(cx, call, child, answer))
             }
-            #[inline]
+            #[inline(always)]
+            fn on_passed(&mut self, ticket: u32, since: Time, outcome: sim_core::Outcome) {
+                dispatch!(self, part => part.on_passed(ticket, since, outcome))
+            }
+            #[inline(always)]
             fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
                 dispatch!(self, part => part.on_timer(cx, timer))
             }

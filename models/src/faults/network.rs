@@ -68,17 +68,19 @@ impl Fault for Settings {
 impl Act for Acting {
     fn strike(&self, cx: &mut Cx<'_>, number: u32) {
         for path in &self.paths {
-            let path = cx.path_mut(*path);
-            path.added += self.add;
-            path.add_loss(number, self.loss);
+            cx.change_path(*path, |path| {
+                path.added += self.add;
+                path.add_loss(number, self.loss);
+            });
         }
     }
 
     fn lift(&self, cx: &mut Cx<'_>, number: u32) {
         for path in &self.paths {
-            let path = cx.path_mut(*path);
-            path.added -= self.add;
-            path.remove_loss(number);
+            cx.change_path(*path, |path| {
+                path.added -= self.add;
+                path.remove_loss(number);
+            });
         }
     }
 }

@@ -67,13 +67,13 @@ impl Fault for Settings {
 impl Act for Acting {
     fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
         for path in &self.paths {
-            cx.path_mut(*path).cuts += 1;
+            cx.change_path(*path, |path| path.cuts += 1);
         }
     }
 
     fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
         for path in &self.paths {
-            cx.path_mut(*path).cuts -= 1;
+            cx.change_path(*path, |path| path.cuts -= 1);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How the attempts over a link ended.
 
-use sim_core::Outcome;
+use sim_core::{Outcome, Time};
 
 /// Attempts as their caller saw them.
 #[derive(Clone, Debug, Default)]
@@ -34,5 +34,62 @@ impl AttemptCounts {
         for (a, b) in self.outcomes.iter_mut().zip(other.outcomes) {
             *a += b;
         }
+    }
+
+    fn without(&self, other: &AttemptCounts) -> AttemptCounts {
+        let mut outcomes = self.outcomes;
+        for (a, b) in outcomes.iter_mut().zip(other.outcomes) {
+            *a -= b;
+        }
+        AttemptCounts {
+            attempts: self.attempts - other.attempts,
+            retries: self.retries - other.retries,
+            retries_refused: self.retries_refused - other.retries_refused,
+            outcomes,
+        }
+    }
+}
+
+/// Who counts attempts: every one at its own instant, and apart from that those that do not count for the totals,
+/// because they were begun before the end of the warm-up.
+#[derive(Clone, Debug, Default)]
+pub struct Attempts {
+    /// Every attempt at its own instant.
+    pub all: AttemptCounts,
+    early: AttemptCounts,
+    measured_from: Time,
+}
+
+impl Attempts {
+    /// An attempt is begun.
+    #[inline]
+    pub fn begin(&mut self, is_retry: bool) {
+        self.all.attempts += 1;
+        self.all.retries += is_retry as u64;
+    }
+
+    /// An attempt that was begun at `begun` has ended.
+    #[inline]
+    pub fn end(&mut self, begun: Time, outcome: Outcome) {
+        self.all.outcomes[outcome as usize] += 1;
+        if begun < self.measured_from {
+            self.early.outcomes[outcome as usize] += 1;
+        }
+    }
+
+    /// Attempts begun at or after the end of the warm-up.
+    pub fn measured(&self) -> AttemptCounts {
+        self.all.without(&self.early)
+    }
+
+    /// When the totals begin.
+    pub fn measured_from(&self) -> Time {
+        self.measured_from
+    }
+
+    /// The warm-up is over.
+    pub fn begin_measuring(&mut self, now: Time) {
+        self.measured_from = now;
+        self.early = self.all.clone();
     }
 }

@@ -53,7 +53,7 @@ impl Link {
                 self.batches += 1;
                 self.filling = Some(index);
                 self.members.entry(index).or_default();
-                let call = self.record(index).call;
+                let call = self.call_of(cx, index);
                 if batch.max > 1 {
                     let timer = cx.after_constant(batch.wait.0, Class::GivingUp, Timer::of(FLUSH, call));
                     let record = self.record(index);
@@ -64,13 +64,13 @@ impl Link {
                 index
             }
             Some(leader) => {
-                let call = self.record(index).call;
+                let call = self.call_of(cx, index);
                 self.record(index).phase = Phase::Follows;
                 let members = self.members.entry(leader).or_default();
                 members.batch.push(index);
                 let items = members.batch.len() as u32 + 1;
                 // A merged call is fresh if any member is.
-                let leading = self.record(leader).call;
+                let leading = self.call_of(cx, leader);
                 if !cx.is_retry(call) {
                     cx.set_retry(leading, false);
                 }
@@ -90,7 +90,7 @@ impl Link {
         if let Some(timer) = record.timer.take() {
             cx.cancel(timer);
         }
-        let call = self.record(leader).call;
+        let call = self.call_of(cx, leader);
         let baggage = cx.baggage(call);
         cx.set_baggage(call, Baggage { items, ..baggage });
         self.attempt(cx, leader)
@@ -117,7 +117,7 @@ impl Link {
         let wait = self.plan.settings.batch.as_ref().map_or(0, |b| b.wait.0);
         let began = self.record(index).since;
         let left = (began + wait).saturating_sub(cx.now());
-        let call = self.record(next).call;
+        let call = self.call_of(cx, next);
         let timer = cx.after(left, Class::GivingUp, Timer::of(FLUSH, call));
         let record = self.record(next);
         record.phase = Phase::InBatch;

@@ -12,7 +12,8 @@ impl Link {
         if !std::mem::replace(&mut record.has_place, false) {
             return;
         }
-        let (since, opened) = (record.since, record.opened);
+        let since = record.since;
+        let opened = self.opened.get(index as usize).copied().unwrap_or(0);
         let Some(pool) = &mut self.pool else { return };
         pool.slots.give_back(now, since, None);
         if connection_is_good {
@@ -31,16 +32,13 @@ impl Link {
         let now = cx.now();
         let mut dropped = Vec::new();
         while let Some(next) = self.pool.as_mut().and_then(|p| p.slots.next(now, &mut dropped)) {
+            let call = self.call_of(cx, next.call);
             let record = self.record(next.call);
             record.has_place = true;
-            record.waited = next.waited;
-            let (timer, call) = (record.timer.take(), record.call);
-            if let Some(timer) = timer {
+            if let Some(timer) = record.timer.take() {
                 cx.cancel(timer);
             }
-            if cx.since(call) >= self.measured_from {
-                self.pool_wait.record(next.waited);
-            }
+            self.waited_for_pool(cx, call, next.waited);
             let then = self.connect(cx, next.call);
             cx.post(then);
         }

@@ -93,6 +93,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         debug_assert_eq!(node, place.node);
         add_link(&settings.call, &place.link, None, engine);
         let measure = engine.group_mut(place.link.group);
+        measure.keeps_latency = true;
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
         measure.window_latency = Some(sim_core::histogram::Histogram::new());
         measure.causes = Some(BTreeMap::new());
@@ -107,6 +108,8 @@ pub(super) fn add_link(settings: &LinkSettings, entry: &LinkEntry, owner: Option
         changes: Vec::new(),
     };
     engine.add_node(Node::Link(Box::new(Link::new(Arc::new(plan)))), entry.group, owner);
+    // Reports give the latencies of workloads and of components.
+    engine.group_mut(entry.group).keeps_latency = false;
 }
 
 pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>) {

@@ -1,8 +1,8 @@
 //! What is done to nodes from outside of them: crashes, restarts, pauses.
 
-use super::{Component, Cx, Engine, Event, Kind, Next, Order, Trace};
 use std::collections::BTreeMap;
 
+use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order, Trace};
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
 use crate::outcome::{Answer, Outcome};
@@ -11,13 +11,13 @@ use crate::time::{Span, Time};
 impl<C: Component, T: Trace> Engine<C, T> {
     /// Carries out what entries have asked to be done to nodes.
     pub(super) fn obey(&mut self) {
-        while let Some(order) = self.core.orders.pop_front() {
-            match order {
-                Order::Crash(node) => self.crash(node),
-                Order::Start(node) => self.start_again(node),
-                Order::Pause(node) => self.pause(node),
-                Order::Resume(node) => self.resume(node),
-                Order::Adopt(node, change) => {
+        while let Some(aside) = self.core.asides.pop_front() {
+            match aside {
+                Aside::Order(Order::Crash(node)) => self.crash(node),
+                Aside::Order(Order::Start(node)) => self.start_again(node),
+                Aside::Order(Order::Pause(node)) => self.pause(node),
+                Aside::Order(Order::Resume(node)) => self.resume(node),
+                Aside::Order(Order::Adopt(node, change)) => {
                     // Who stands still reads no settings until it goes on.
                     let condition = &mut self.core.nodes[node.0 as usize].condition;
                     if condition.is_paused() {
@@ -26,6 +26,40 @@ impl<C: Component, T: Trace> Engine<C, T> {
                     }
                     self.nodes[node.0 as usize].adopt(&mut Cx { core: &mut self.core, node }, change);
                 }
+                Aside::Tell { node, parent, child, answer } => {
+                    if parent == child || self.core.calls.is_open(parent) {
+                        let cx = &mut Cx { core: &mut self.core, node };
+                        let next = self.nodes[node.0 as usize].on_reply(cx, parent, child, answer);
+                        self.core.ring.push_back(next);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What crashed nodes had passed on ends with `reset` for its callers; those who serve it work on for nobody.
+    fn lose_what_was_passed_on(&mut self, is_gone: &impl Fn(u32) -> bool) {
+        let core = &mut self.core;
+        let passed_on: Vec<u32> =
+            core.calls.iter().filter(|(_, f)| f.via != DIRECT && is_gone(f.via)).map(|(i, _)| i).collect();
+        for index in passed_on {
+            let (frame, child) = (*core.calls.at(index), core.calls.id(index));
+            let group = core.nodes[frame.via as usize].group;
+            let answer = Answer::new(Outcome::Reset, group.0);
+            core.groups[group.0 as usize].end(core.now, frame.since, answer);
+            core.calls.at_mut(index).via = DIRECT;
+            if frame.flags & ROOT != 0 {
+                core.calls.at_mut(index).flags &= !ROOT;
+                core.asides.push_back(Aside::Tell { node: NodeId(frame.parent), parent: child, child, answer });
+                core.abandon(child);
+            } else if frame.flags & ABANDONED == 0 && frame.parent != NONE {
+                let (node, parent) = (NodeId(core.calls.at(frame.parent).node), core.calls.id(frame.parent));
+                core.asides.push_back(Aside::Tell { node, parent, child, answer });
+                core.abandon(child);
+            }
+            if frame.flags & REPLYING != 0 {
+                // Its answer had come as far as here.
+                core.free(index);
             }
         }
     }
@@ -57,6 +91,8 @@ impl<C: Component, T: Trace> Engine<C, T> {
         for call in made {
             core.abandon(call);
         }
+        self.lose_what_was_passed_on(&is_gone);
+        let core = &mut self.core;
         for index in gone.iter().copied() {
             core.nodes[index].epoch = core.nodes[index].epoch.wrapping_add(1);
             for stashed in core.nodes[index].condition.forget_stash() {
@@ -64,7 +100,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                     // An answer that was not seen yet never will be.
                     Stashed::Event(event) => unpack_event(event),
                     Stashed::Change(change) => {
-                        core.orders.push_back(Order::Adopt(NodeId(index as u32), change));
+                        core.asides.push_back(Aside::Order(Order::Adopt(NodeId(index as u32), change)));
                         continue;
                     }
                     _ => continue,
@@ -76,7 +112,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
             }
             self.nodes[index].rebuild(core.now);
         }
-        for cpu in self.core.nodes[node.0 as usize].cpus.clone() {
+        for cpu in self.core.cpus_of[node.0 as usize].clone() {
             self.core.cpus.clear(self.core.now, cpu);
             self.core.arm_cpu(cpu.machine);
         }
@@ -140,7 +176,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
 
     /// What a node's work runs on stands still, or goes on.
     fn freeze(&mut self, node: NodeId, frozen: bool) {
-        for cpu in self.core.nodes[node.0 as usize].cpus.clone() {
+        for cpu in self.core.cpus_of[node.0 as usize].clone() {
             self.core.cpus.freeze(self.core.now, cpu, frozen);
             self.core.arm_cpu(cpu.machine);
         }
@@ -171,7 +207,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                     (None, now, Class::First, event)
                 }
                 Stashed::Change(change) => {
-                    self.core.orders.push_back(Order::Adopt(node, change));
+                    self.core.asides.push_back(Aside::Order(Order::Adopt(node, change)));
                     continue;
                 }
             };

@@ -22,14 +22,16 @@ impl<C: Component, T: Trace> Engine<C, T> {
     fn open_by_group(&self) -> Vec<(u64, u64, u128)> {
         let mut open = vec![(0u64, 0u64, 0u128); self.core.groups.len()];
         for (_, frame) in self.core.calls.iter() {
-            if frame.flags & DELIVERED == 0 || frame.flags & (REPLYING | BACKGROUND) != 0 {
-                continue;
+            let is_served = frame.flags & DELIVERED != 0 && frame.flags & (REPLYING | BACKGROUND) == 0;
+            let served = is_served.then_some(frame.node);
+            let passed_on = (frame.via != DIRECT).then_some(frame.via);
+            for node in served.into_iter().chain(passed_on) {
+                let group = self.core.nodes[node as usize].group.0 as usize;
+                let from = self.core.groups[group].measured_from();
+                open[group].0 += 1;
+                open[group].1 += (frame.since >= from) as u64;
+                open[group].2 += (self.core.now - frame.since.max(from)) as u128;
             }
-            let group = self.core.nodes[frame.node as usize].group.0 as usize;
-            let from = self.core.groups[group].measured_from();
-            open[group].0 += 1;
-            open[group].1 += (frame.since >= from) as u64;
-            open[group].2 += (self.core.now - frame.since.max(from)) as u128;
         }
         open
     }
@@ -44,9 +46,10 @@ impl<C: Component, T: Trace> Engine<C, T> {
             if group.all.arrivals != group.all.completed() + all {
                 return breach("calls are conserved", group.all.arrivals.into(), (group.all.completed() + all).into());
             }
-            if group.measured.arrivals != group.measured.completed() + measured {
-                let right = group.measured.completed() + measured;
-                return breach("measured calls are conserved", group.measured.arrivals.into(), right.into());
+            let counts = group.measured();
+            if counts.arrivals != counts.completed() + measured {
+                let right = counts.completed() + measured;
+                return breach("measured calls are conserved", counts.arrivals.into(), right.into());
             }
             let integral = group.in_flight.integral(self.core.now);
             if integral != group.residence + residence {

@@ -1,6 +1,6 @@
 //! The verbs: what an entry of a component can do to the world around it.
 
-use super::{BRANCH, Core, Event, Kind, Order};
+use super::{Aside, BRANCH, Core, Event, Kind, Order};
 use super::{Next, Profile, Timer};
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
@@ -57,10 +57,10 @@ impl<'a> Cx<'a> {
     }
 
     /// Makes a call on behalf of `parent`; return or post [`Next::Call`] to send it.
-    #[inline]
+    #[inline(always)]
     pub fn call(&mut self, parent: CallId, to: To) -> CallId {
-        let p = *self.core.calls.at(parent.index);
         debug_assert!(self.core.calls.is_open(parent));
+        let p = self.core.calls.at(parent.index);
         let frame = Frame {
             since: self.core.now,
             key: Key::from_bits(p.key).child(to.link, to.ordinal).bits(),
@@ -68,14 +68,51 @@ impl<'a> Cx<'a> {
             generation: 0,
             node: to.node.0,
             ticket: 0,
+            via: DIRECT,
+            via_ticket: 0,
             profile: to.profile.unwrap_or(p.profile),
             path: to.path,
             draws: 0,
             flags: (p.flags & RETRY) | if to.is_retry { RETRY } else { 0 },
             priority: p.priority,
         };
-        let baggage = self.core.calls.baggage(parent.index);
-        self.core.calls.insert(frame, baggage)
+        self.insert(frame, parent.index)
+    }
+
+    /// Passes `call`, which has just arrived, on to another node as it is: what [`Cx::call`] and passing its answer on
+    /// come to, without a frame of its own. [`Component::on_passed`] is told of the answer, with this ticket. `None`
+    /// where that is not the same: something lies between here and there or has to be kept apart. Giving up is not
+    /// passed on over this node.
+    #[inline(always)]
+    pub fn pass_on(&mut self, call: CallId, to: To, ticket: u32) -> Option<Next> {
+        let paths = &self.core.paths;
+        let frame = self.core.calls.at_mut(call.index);
+        if frame.via != DIRECT || frame.flags & BACKGROUND != 0 || frame.since != self.core.now || to.is_retry {
+            return None;
+        }
+        if (frame.path | to.path) != 0
+            && !(paths[frame.path as usize].is_nothing() && paths[to.path as usize].is_nothing())
+        {
+            return None;
+        }
+        frame.key = Key::from_bits(frame.key).child(to.link, to.ordinal).bits();
+        frame.node = to.node.0;
+        frame.via = self.node.0;
+        frame.via_ticket = ticket;
+        frame.profile = to.profile.unwrap_or(frame.profile);
+        frame.draws = 0;
+        Some(Next::Call(call))
+    }
+
+    /// A frame with the baggage of another.
+    #[inline(always)]
+    fn insert(&mut self, frame: Frame, like: u32) -> CallId {
+        let call = self.core.calls.insert(frame);
+        if self.core.calls.carries_baggage() {
+            let baggage = self.core.calls.baggage(like);
+            self.core.calls.set_baggage(call.index, baggage);
+        }
+        call
     }
 
     /// Makes a call whose answer nobody waits for.
@@ -87,7 +124,7 @@ impl<'a> Cx<'a> {
 
     /// Begins a request: a call without a parent, whose answer comes to this node's own `on_reply`.
     /// `key` is the key of its draws, `since` the instant at which it should have been sent.
-    #[inline]
+    #[inline(always)]
     pub fn request(
         &mut self,
         to: NodeId,
@@ -104,13 +141,19 @@ impl<'a> Cx<'a> {
             generation: 0,
             node: to.0,
             ticket: 0,
+            via: DIRECT,
+            via_ticket: 0,
             profile,
             path: 0,
             draws: 0,
             flags: ROOT,
             priority,
         };
-        self.core.calls.insert(frame, baggage)
+        let call = self.core.calls.insert(frame);
+        if self.core.calls.carries_baggage() {
+            self.core.calls.set_baggage(call.index, baggage);
+        }
+        call
     }
 
     /// Goes on working for `call` after it is answered: a twin of it that has no caller. The answer itself is posted by
@@ -118,9 +161,9 @@ impl<'a> Cx<'a> {
     pub fn detach(&mut self, call: CallId) -> CallId {
         let mut frame = *self.core.calls.at(call.index);
         frame.parent = NONE;
+        frame.via = DIRECT;
         frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
-        let baggage = self.core.calls.baggage(call.index);
-        self.core.calls.insert(frame, baggage)
+        self.insert(frame, call.index)
     }
 
     /// A part of the work for `call` that goes on side by side with the rest of it, with draws of its own. It is served
@@ -131,9 +174,9 @@ impl<'a> Cx<'a> {
         frame.parent = call.index;
         frame.path = 0;
         frame.draws = 0;
+        frame.via = DIRECT;
         frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
-        let baggage = self.core.calls.baggage(call.index);
-        self.core.calls.insert(frame, baggage)
+        self.insert(frame, call.index)
     }
 
     /// A branch, or a call that was detached, is over. What it still waited for must have been abandoned.
@@ -170,10 +213,10 @@ impl<'a> Cx<'a> {
             return;
         }
         let frame = self.core.calls.at(child.index);
-        if self.core.paths[frame.path as usize].cuts > 0 {
+        if self.core.paths[frame.path as usize].path().cuts > 0 {
             return;
         }
-        let delay = self.core.paths[frame.path as usize].there();
+        let delay = self.core.paths[frame.path as usize].path().there();
         let event = Event { kind: Kind::Cancel, what: 0, epoch: 0, node: frame.node, data: child.to_bits() };
         self.core.calendar.set(self.core.now + delay, Class::First, event);
     }
@@ -212,7 +255,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Something that takes the node so long to do: slower where a fault makes the node slow.
-    #[inline]
+    #[inline(always)]
     pub fn work(&mut self, span: Span, timer: Timer) -> TimerId {
         self.work_on(self.stretched(span), timer)
     }
@@ -251,14 +294,14 @@ impl<'a> Cx<'a> {
         self.core.arm_cpu(cpu.machine);
     }
 
-    #[inline]
+    #[inline(always)]
     fn event(&self, kind: Kind, timer: Timer) -> Event {
         let epoch = self.core.nodes[self.node.0 as usize].epoch;
         Event { kind, what: timer.what, epoch, node: self.node.0, data: timer.data }
     }
 
     /// Random numbers about `call` for one purpose: the same for the same request whatever else happens.
-    #[inline]
+    #[inline(always)]
     pub fn draw(&mut self, call: CallId, purpose: u32) -> Draw {
         let salt = self.core.nodes[self.node.0 as usize].salt;
         let frame = self.core.calls.at_mut(call.index);
@@ -329,6 +372,18 @@ impl<'a> Cx<'a> {
         self.core.calls.baggage(call.index)
     }
 
+    /// Whether calls carry anything at all: without, there is nothing to set or to forget.
+    #[inline]
+    pub fn has_baggage(&self) -> bool {
+        self.core.calls.carries_baggage()
+    }
+
+    /// Whether the deadline that `call` carries has come.
+    #[inline]
+    pub fn is_expired(&self, call: CallId) -> bool {
+        self.core.calls.carries_baggage() && self.core.calls.baggage(call.index).deadline <= self.core.now
+    }
+
     /// Sets them for `call` and what it will call.
     pub fn set_baggage(&mut self, call: CallId, baggage: Baggage) {
         self.core.calls.set_baggage(call.index, baggage);
@@ -355,6 +410,12 @@ impl<'a> Cx<'a> {
         let frame = self.core.calls.at(call.index);
         let has_parent = frame.flags & (ROOT | ABANDONED) == 0 && frame.parent != NONE;
         has_parent.then(|| self.core.calls.id(frame.parent))
+    }
+
+    /// The node that `call` came from; `None` for a request, and where nobody waits for the answer.
+    pub fn caller(&self, call: CallId) -> Option<NodeId> {
+        let via = self.core.calls.at(call.index).via;
+        if via != DIRECT { Some(NodeId(via)) } else { self.parent(call).map(|parent| self.server(parent)) }
     }
 
     /// Who serves `call`.
@@ -395,12 +456,12 @@ impl<'a> Cx<'a> {
 
     /// What the network does to this call on its way.
     pub fn path(&self, row: u16) -> &Path {
-        &self.core.paths[row as usize]
+        self.core.paths[row as usize].path()
     }
 
     /// Changes a row of the path table (network faults).
-    pub fn path_mut(&mut self, row: u16) -> &mut Path {
-        &mut self.core.paths[row as usize]
+    pub fn change_path(&mut self, row: u16, change: impl FnOnce(&mut Path)) {
+        self.core.paths[row as usize].change(change);
     }
 
     /// Changes the condition of a node (faults).
@@ -422,17 +483,17 @@ impl<'a> Cx<'a> {
 
     /// Makes a node slower by a factor (faults), what runs on its cores at once, other work from its next beginning on.
     pub fn slow_down(&mut self, node: NodeId, factor: f64) {
-        let state = &mut self.core.nodes[node.0 as usize];
-        state.condition.multiply_slowdown(factor);
-        let slowdown = state.condition.slowdown();
-        for cpu in state.cpus.clone() {
+        let condition = &mut self.core.nodes[node.0 as usize].condition;
+        condition.multiply_slowdown(factor);
+        let slowdown = condition.slowdown();
+        for cpu in self.core.cpus_of[node.0 as usize].clone() {
             self.set_cpu_speed(cpu, 1.0 / slowdown);
         }
     }
 
     /// Something to be done to a node after this entry.
     pub fn order(&mut self, order: Order) {
-        self.core.orders.push_back(order);
+        self.core.asides.push_back(Aside::Order(order));
     }
 }
 

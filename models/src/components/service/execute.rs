@@ -47,7 +47,7 @@ impl Service {
                 let answer = cx.answer(Outcome::Cancelled);
                 return self.end_task(cx, index, answer);
             }
-            if cx.baggage(call).deadline <= cx.now() {
+            if cx.is_expired(call) {
                 let answer = cx.answer(Outcome::Timeout);
                 return self.end_task(cx, index, answer);
             }

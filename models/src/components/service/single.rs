@@ -1,0 +1,102 @@
+//! Handlers of a single step that keeps its worker: most services of a larger scenario, and so worth a way of their own.
+//!
+//! Such a call needs no strand: it gets a worker, lets one span of time pass, and is answered. What is kept of it is
+//! 24 bytes. The effect is exactly that of the general way, draw for draw; where anything could interrupt the step
+//! (a more important call, an event loop, what a thread costs), the general way is taken.
+
+use sim_core::calendar::TimerId;
+use sim_core::dist::Dist;
+use sim_core::{CallId, Cx, Next, Outcome, Time, Timer};
+
+use super::{SINGLE, Service};
+use crate::link::sample;
+use crate::steps::program::{Instruction, Place, Program};
+
+/// Marks the tickets of such calls.
+pub(super) const MARK: u32 = 1 << 31;
+
+/// A handler that is one step.
+#[derive(Clone, Debug)]
+pub(super) struct Single {
+    span: Dist,
+    /// A core or a blocking call, which ends before giving up is noticed.
+    blocks: bool,
+}
+
+/// A call that is in its only step.
+#[derive(Clone, Debug)]
+pub(super) struct InStep {
+    timer: TimerId,
+    since: Time,
+    cancelled: bool,
+}
+
+impl Single {
+    /// The handler that begins at `place`, if it is one step; `has_cpu` where a core is shared with others.
+    pub(super) fn of(program: &Program, place: Place, has_cpu: bool) -> Option<Single> {
+        let (span, blocks) = match program.code.get(place as usize..)? {
+            [Instruction::Wait(span), Instruction::End, ..] => (span, false),
+            [Instruction::Block(span), Instruction::End, ..] => (span, true),
+            [Instruction::Cpu(span), Instruction::End, ..] if !has_cpu => (span, true),
+            _ => return None,
+        };
+        Some(Single { span: span.clone(), blocks })
+    }
+}
+
+impl Service {
+    /// Begins a call that has a worker.
+    #[inline(always)]
+    pub(super) fn begin_single(&mut self, cx: &mut Cx<'_>, call: CallId, op: usize) -> Next {
+        let now = cx.now();
+        if cx.is_expired(call) {
+            return self.end_single(cx, call, now, Outcome::Timeout);
+        }
+        let single = self.plan.singles[op].as_ref().expect("asked only where there is one");
+        let span = sample(&single.span, cx, call, super::PURPOSE_STEP);
+        if span == 0 {
+            return self.end_single(cx, call, now, Outcome::Ok);
+        }
+        let timer = cx.work(span, Timer::of(SINGLE, call));
+        let index = self.in_step.insert(InStep { timer, since: now, cancelled: false });
+        cx.set_ticket(call, MARK | index);
+        Next::Wait
+    }
+
+    /// The step is over.
+    #[inline(always)]
+    pub(super) fn single_is_over(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let index = cx.ticket(call) & !MARK;
+        let step = self.in_step.remove(index).expect("a call is in its step until that is over");
+        let outcome = if step.cancelled {
+            Outcome::Cancelled
+        } else if cx.is_expired(call) {
+            Outcome::Timeout
+        } else {
+            Outcome::Ok
+        };
+        self.end_single(cx, call, step.since, outcome)
+    }
+
+    #[inline(always)]
+    fn end_single(&mut self, cx: &mut Cx<'_>, call: CallId, since: Time, outcome: Outcome) -> Next {
+        let abandoned = cx.abandoned_since(call);
+        self.slots.give_back(cx.now(), since, abandoned);
+        let answer = cx.answer(outcome);
+        self.dispatch(cx);
+        Next::Reply(call, answer)
+    }
+
+    /// Nobody wants the answer any more.
+    pub(super) fn cancel_single(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let index = cx.ticket(call) & !MARK;
+        let blocks = self.plan.singles[cx.profile(call).op as usize].as_ref().is_some_and(|s| s.blocks);
+        let step = self.in_step.get_mut(index).expect("a call is in its step until that is over");
+        step.cancelled = true;
+        if blocks {
+            return Next::Wait;
+        }
+        cx.cancel(step.timer);
+        self.single_is_over(cx, call)
+    }
+}
