@@ -6,5 +6,6 @@
 mod dist;
 mod histogram;
 mod keys;
+mod passing_on;
 mod random;
 mod statistics;

@@ -1,0 +1,257 @@
+//! A call that is passed on as it is must come to the same as one with a frame of its own: for the caller, for what is
+//! measured of everybody, for whoever gives up, and whatever is done to the node in the middle.
+
+use proptest::prelude::*;
+use sim_core::time::MILLISECOND;
+use sim_core::{
+    Answer, CallId, Class, Component, Cx, Engine, Figures, GroupId, Next, NodeId, Order, Outcome, Span,
+    Time, Timer, To,
+};
+
+/// Sends a request every millisecond to the caller.
+#[derive(Clone, Debug)]
+struct Source {
+    caller: NodeId,
+    sent: u64,
+    seen: Vec<(Time, Outcome)>,
+}
+
+/// Calls the middle, waits only so long, and notes how it ended.
+#[derive(Clone, Debug)]
+struct Caller {
+    middle: NodeId,
+    timeout: Span,
+    cancels: bool,
+    /// The attempt of each call, by the call's index.
+    children: Vec<Option<CallId>>,
+}
+
+#[derive(Clone, Debug)]
+struct Middle {
+    passes_on: bool,
+    servers: Vec<NodeId>,
+    path: u16,
+    under_way: Vec<i64>,
+    ended: Vec<(Time, Outcome)>,
+}
+
+#[derive(Clone, Debug)]
+struct Server;
+
+#[derive(Clone, Debug)]
+enum Node {
+    Source(Source),
+    Caller(Caller),
+    Middle(Middle),
+    Server(Server),
+}
+
+impl Component for Node {
+    fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        if let Node::Source(_) = self {
+            cx.after(0, Class::First, Timer { what: 0, data: 0 });
+        }
+        Next::Wait
+    }
+
+    fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        match self {
+            Node::Source(_) => unreachable!("nobody calls a source"),
+            Node::Caller(caller) => {
+                let to = To { node: caller.middle, link: 7, ordinal: 0, profile: None, path: 0, is_retry: false };
+                let child = cx.call(call, to);
+                let at = call.index() as usize;
+                if caller.children.len() <= at {
+                    caller.children.resize(at + 1, None);
+                }
+                caller.children[at] = Some(child);
+                cx.after_constant(caller.timeout, Class::GivingUp, Timer::of(1, call));
+                Next::Call(child)
+            }
+            Node::Middle(middle) => {
+                let chosen = cx.draw(call, 3).below(middle.servers.len() as u64) as usize;
+                middle.under_way[chosen] += 1;
+                let to = To {
+                    node: middle.servers[chosen],
+                    link: 9,
+                    ordinal: 0,
+                    profile: None,
+                    path: middle.path,
+                    is_retry: false,
+                };
+                if middle.passes_on
+                    && let Some(next) = cx.pass_on(call, to, chosen as u32)
+                {
+                    return next;
+                }
+                cx.set_ticket(call, chosen as u32);
+                Next::Call(cx.call(call, to))
+            }
+            Node::Server(_) => {
+                let span = 1 + cx.draw(call, 5).below(8 * MILLISECOND);
+                cx.work(span, Timer::of(2, call));
+                Next::Wait
+            }
+        }
+    }
+
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        match self {
+            Node::Source(source) => {
+                source.seen.push((cx.now(), answer.outcome));
+                Next::Wait
+            }
+            Node::Caller(caller) => {
+                caller.children[call.index() as usize] = None;
+                Next::Reply(call, answer)
+            }
+            Node::Middle(middle) => {
+                middle.under_way[cx.ticket(call) as usize] -= 1;
+                middle.ended.push((cx.since(call), answer.outcome));
+                Next::Reply(call, answer)
+            }
+            Node::Server(_) => unreachable!("a server calls nobody"),
+        }
+    }
+
+    fn on_passed(&mut self, ticket: u32, since: Time, outcome: Outcome) {
+        let Node::Middle(middle) = self else { unreachable!("only the middle passes on") };
+        middle.under_way[ticket as usize] -= 1;
+        middle.ended.push((since, outcome));
+    }
+
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        match self {
+            Node::Source(source) => {
+                source.sent += 1;
+                if source.sent < 300 {
+                    cx.after(MILLISECOND, Class::First, timer);
+                }
+                let key = sim_core::random::Key::root(cx.seed(), 1, source.sent).bits();
+                let baggage = sim_core::calls::Baggage::EMPTY;
+                Next::Call(cx.request(source.caller, key, cx.now(), 0, 0, baggage))
+            }
+            Node::Caller(caller) => {
+                let call = timer.call();
+                if !cx.is_open(call) {
+                    return Next::Wait;
+                }
+                let child = caller.children[call.index() as usize].take().expect("an attempt is under way");
+                cx.abandon(child);
+                if caller.cancels {
+                    cx.cancel_call(child);
+                }
+                Next::Reply(call, cx.answer(Outcome::Timeout))
+            }
+            Node::Server(_) if cx.is_open(timer.call()) => Next::Reply(timer.call(), cx.answer(Outcome::Ok)),
+            _ => Next::Wait,
+        }
+    }
+
+    fn rebuild(&mut self, _now: Time) {
+        if let Node::Middle(middle) = self {
+            middle.under_way.fill(0);
+        }
+    }
+
+    fn begin_measuring(&mut self, _now: Time) {}
+
+    fn figures(&self, _now: Time, _figures: &mut Figures) {}
+}
+
+/// What is done, and to whom: the middle or the first server.
+#[derive(Clone, Copy, Debug)]
+struct Blow {
+    at: Time,
+    lasts: Span,
+    to_middle: bool,
+    pauses: bool,
+}
+
+fn blow() -> impl Strategy<Value = Blow> {
+    (0u64..250, 1u64..60, any::<bool>(), any::<bool>()).prop_map(|(at, lasts, to_middle, pauses)| Blow {
+        at: at * MILLISECOND + 300_000,
+        lasts: lasts * MILLISECOND,
+        to_middle,
+        pauses,
+    })
+}
+
+/// What everybody saw.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    by_source: Vec<(Time, Outcome)>,
+    by_middle: Vec<(Time, Outcome)>,
+    groups: Vec<(u64, Vec<u64>, u128, Option<f64>)>,
+}
+
+fn seen(passes_on: bool, seed: u64, timeout: Span, cancels: bool, delay: Span, blows: &[Blow]) -> Seen {
+    let mut engine: Engine<Node> = Engine::new(seed);
+    let groups: Vec<GroupId> = ["source", "caller", "middle", "server"].map(|name| engine.add_group(name)).to_vec();
+    let way = sim_core::conditions::Path { there: delay, back: delay, ..Default::default() };
+    let path = engine.add_path(way);
+    let (caller, middle, servers) = (NodeId(1), NodeId(2), vec![NodeId(3), NodeId(4)]);
+    engine.add_node(Node::Source(Source { caller, sent: 0, seen: Vec::new() }), groups[0], None);
+    engine.add_node(Node::Caller(Caller { middle, timeout, cancels, children: Vec::new() }), groups[1], None);
+    let under_way = vec![0; 2];
+    let ended = Vec::new();
+    engine.add_node(Node::Middle(Middle { passes_on, servers, path, under_way, ended }), groups[2], None);
+    engine.add_node(Node::Server(Server), groups[3], None);
+    engine.add_node(Node::Server(Server), groups[3], None);
+    engine.start();
+    let mut orders: Vec<(Time, Order)> = Vec::new();
+    for blow in blows {
+        let node = if blow.to_middle { middle } else { NodeId(3) };
+        let (begin, end) = match blow.pauses {
+            true => (Order::Pause(node), Order::Resume(node)),
+            false => (Order::Crash(node), Order::Start(node)),
+        };
+        orders.push((blow.at, begin));
+        orders.push((blow.at + blow.lasts, end));
+    }
+    orders.sort_by_key(|(at, _)| *at);
+    for (at, order) in orders {
+        engine.run_until(at).expect("time passes");
+        engine.act(NodeId(0), |_, cx| {
+            cx.order(order);
+            Next::Wait
+        });
+        engine.check_laws().expect("the laws hold at any time");
+    }
+    assert!(engine.run_until_idle(100_000 * MILLISECOND).expect("time passes"));
+    engine.check_laws().expect("the laws hold at the end");
+    assert_eq!(engine.open_calls(), 0, "everything ends");
+    let Node::Source(source) = engine.node(NodeId(0)) else { unreachable!("the first node is the source") };
+    let Node::Middle(in_the_middle) = engine.node(middle) else { unreachable!("the third node is the middle") };
+    assert_eq!(source.seen.len(), 300, "every request is answered once");
+    let of = |group: &GroupId| {
+        let measure = engine.group(*group);
+        (measure.all.arrivals, measure.all.outcomes.to_vec(), measure.residence, measure.latency.mean())
+    };
+    // Calls that a crash ends at one instant are answered in the order of their frames, which is of no account here.
+    let sorted = |mut list: Vec<(Time, Outcome)>| {
+        list.sort();
+        list
+    };
+    Seen {
+        by_source: sorted(source.seen.clone()),
+        by_middle: sorted(in_the_middle.ended.clone()),
+        groups: groups.iter().map(of).collect(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn passing_on_comes_to_the_same_as_a_frame_of_its_own(
+        seed in 0u64..1000,
+        timeout_ms in 1u64..12,
+        cancels in any::<bool>(),
+        delay in prop_oneof![3 => Just(0), 1 => 1u64..2_000_000],
+        blows in prop::collection::vec(blow(), 0..5),
+    ) {
+        let timeout = timeout_ms * MILLISECOND + 1;
+        let apart = seen(false, seed, timeout, cancels, delay, &blows);
+        let passed_on = seen(true, seed, timeout, cancels, delay, &blows);
+        prop_assert_eq!(apart, passed_on);
+    }
+}
