@@ -23,7 +23,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use locks::Lock;
-use single::{InStep, Single};
 use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
@@ -31,6 +30,7 @@ use sim_core::slots::{Admission, Slots};
 use sim_core::{
     Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer,
 };
+use single::{InStep, Single};
 
 use crate::admission::AdmissionSettings;
 use crate::components::{Kind, Links, Site};

@@ -4,8 +4,7 @@
 use proptest::prelude::*;
 use sim_core::time::MILLISECOND;
 use sim_core::{
-    Answer, CallId, Class, Component, Cx, Engine, Figures, GroupId, Next, NodeId, Order, Outcome, Span,
-    Time, Timer, To,
+    Answer, CallId, Class, Component, Cx, Engine, Figures, GroupId, Next, NodeId, Order, Outcome, Span, Time, Timer, To,
 };
 
 /// Sends a request every millisecond to the caller.
