@@ -578,7 +578,6 @@ fn budget(settings: &BudgetSettings) -> RatioBudget {
 
 /// A deadline does not travel along over what does not propagate it.
 #[inline]
-#[inline]
 pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
     if !cx.has_baggage() {
         return;
