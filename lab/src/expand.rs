@@ -9,7 +9,7 @@ use settings::{Entry, Name, Node, Path, Problem, Problems, Span, Value};
 use crate::document::Override;
 
 /// The keys that are worked in here and are gone afterwards.
-const WORKED_IN: [&str; 4] = ["variants", "policies", "templates", "clusters"];
+pub(crate) const WORKED_IN: [&str; 4] = ["variants", "policies", "templates", "clusters"];
 
 /// The names of a document's variants, in file order.
 pub(crate) fn variant_names(document: &Node) -> Vec<String> {

@@ -99,9 +99,9 @@ impl Files for Folder {
     }
 }
 
-/// The way to the files that a scenario may name.
-fn files(text: &Text) -> Option<Rc<dyn Files>> {
-    text.folder.clone().map(|folder| Rc::new(Folder(folder)) as Rc<dyn Files>)
+/// The way to the files that a scenario in a folder may name.
+fn files(folder: Option<&PathBuf>) -> Option<Rc<dyn Files>> {
+    folder.cloned().map(|folder| Rc::new(Folder(folder)) as Rc<dyn Files>)
 }
 
 fn reader(files: Option<&Rc<dyn Files>>) -> Reader {
@@ -200,7 +200,7 @@ fn load_tree(
     }
     places::check_names(&document, &mut problems);
     let variant = options.variant.as_deref().zip(variant_asked);
-    let files = files(text);
+    let files = files(text.folder.as_ref());
     unused::check_policies(&document, &mut reader(files.as_ref()), &mut problems);
     let plain = expand(&document, variant, overrides, &mut problems);
     unused::check_templates(&document, &sources, &mut reader(files.as_ref()), &mut problems);
@@ -210,7 +210,7 @@ fn load_tree(
     };
     let mut reader = reader(files.as_ref());
     let scenario = Scenario::read(&plain, &mut reader);
-    let found = std::mem::take(&mut reader.problems);
+    let found = places::name_the_nearest(std::mem::take(&mut reader.problems), &document);
     let Some(mut scenario) = scenario else {
         problems.extend(semantic_problems(&plain, &document, &found, &mut reader));
         problems.extend(found);
@@ -220,7 +220,7 @@ fn load_tree(
     if let Some(seed) = options.seed {
         scenario.seed = seed;
     }
-    let changed = changed_by_faults(&scenario, &plain, &mut problems);
+    let changed = changed_by_faults(&scenario, &plain, files.as_ref(), &mut problems);
     network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut problems);
     check_run(&scenario, &mut problems);
     check_sweep(&scenario, &document, &mut problems);
@@ -274,7 +274,9 @@ fn semantic_problems(plain: &Node, document: &Node, found: &Problems, reader: &m
         check_run(&scenario, &mut semantic);
         check_sweep(&scenario, document, &mut kept);
         let run_is_whole = plain.at("run") == left.at("run");
-        for problem in semantic {
+        for mut problem in semantic {
+            // What is there in the file may have been left out here.
+            problem.help = problem.help.filter(|help| !help.ends_with(" at all"));
             let about_run = problem.path.segments().first().is_some_and(|first| first == "run") && run_is_whole;
             let about_a_name = places::is_about_a_name(&problem) && !places::was_left_out(&problem, document, &left);
             if about_run || about_a_name {
@@ -345,8 +347,14 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
     }
 }
 
-/// The scenario as each `set` fault leaves it, when it strikes and when it ends, with the others that act then.
-fn changed_by_faults(scenario: &Scenario, plain: &Node, problems: &mut Problems) -> Changed {
+/// The scenario as each `set` fault leaves it, when it strikes and when it ends, with the others that act then. `files` is
+/// the way to what the scenario names.
+fn changed_by_faults(
+    scenario: &Scenario,
+    plain: &Node,
+    files: Option<&Rc<dyn Files>>,
+    problems: &mut Problems,
+) -> Changed {
     let (book, shape) = crate::language::book();
     let mut events = Vec::new();
     let mut overrides = BTreeMap::new();
@@ -381,7 +389,7 @@ fn changed_by_faults(scenario: &Scenario, plain: &Node, problems: &mut Problems)
             acting.push(fault);
         }
         let mut node = plain.clone();
-        let mut reader = Reader::new();
+        let mut reader = reader(files);
         for change in acting.iter().flat_map(|fault| &overrides[fault]) {
             work_in(change, &mut node, &mut reader.problems);
         }
@@ -414,6 +422,11 @@ impl Loaded {
         let mut problems = Problems::new();
         network::build(&self.scenario, &self.changed, seed, warmup, &mut problems)
             .expect("what was loaded has been built once without problems")
+    }
+
+    /// A reader that finds the files that the scenario names.
+    pub(crate) fn reader(&self) -> Reader {
+        reader(files(self.folder.as_ref()).as_ref())
     }
 
     /// The same scenario with more overrides.

@@ -6,7 +6,7 @@
 
 use sim_core::Outcome;
 
-use crate::result::{ComponentResult, Latency, LinkResult, RunResult, WorkloadResult};
+use crate::result::{ComponentResult, Latency, LinkResult, ReplicaResult, RunResult, WorkloadResult};
 
 /// What a metric is measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ pub struct Metric {
     pub unit: Unit,
 }
 
-/// Every metric of a result, in its order: the total goodput, workloads, components, links.
+/// Every metric of a result, in its order: the total goodput, workloads, components, links. Single replicas are left out.
 pub fn all(result: &RunResult) -> Vec<Metric> {
     let mut walk = Walk::default();
     walk.add("goodput", Some(result.goodput), Unit::PerSecond);
@@ -74,7 +74,13 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
 }
 
 /// The metric of a path.
+///
+/// `components.api[3].utilization` is that of replica 3, from 0. Arrivals, outcomes and times from call to answer are
+/// counted for all replicas together, so that a single one has none.
 pub fn find(result: &RunResult, path: &str) -> Result<Metric, UnknownMetric> {
+    if let Some((name, component, replica, rest)) = parts_of_replica(result, path) {
+        return find_of_replica(name, component, replica, rest, path);
+    }
     let all = all(result);
     match all.iter().position(|metric| metric.name == path) {
         Some(place) => Ok(all[place].clone()),
@@ -105,6 +111,43 @@ pub fn columns(result: &RunResult, path: &str) -> Vec<String> {
     }
     let kept = |name: &String| result.series.columns.contains_key(name);
     [path.to_string(), format!("{path}_s")].into_iter().find(kept).into_iter().collect()
+}
+
+/// The component, the number of the replica and what is asked of it.
+fn parts_of_replica<'p, 'r>(
+    result: &'r RunResult,
+    path: &'p str,
+) -> Option<(&'p str, &'r ComponentResult, usize, &'p str)> {
+    let (name, rest) = path.strip_prefix("components.")?.split_once('[')?;
+    let (replica, rest) = rest.split_once("].")?;
+    Some((name, result.components.get(name)?, replica.parse().ok()?, rest))
+}
+
+fn find_of_replica(
+    name: &str,
+    component: &ComponentResult,
+    replica: usize,
+    rest: &str,
+    path: &str,
+) -> Result<Metric, UnknownMetric> {
+    let refuse = |nearest: Option<String>| Err(UnknownMetric { path: path.to_string(), nearest });
+    let Some(one) = component.each.get(replica) else {
+        let last = component.each.len().checked_sub(1);
+        return refuse(last.map(|last| format!("components.{name}[{last}].{rest}")));
+    };
+    let mut walk = Walk::default();
+    walk.replica(&format!("components.{name}[{replica}]"), one);
+    if let Some(metric) = walk.found.iter().find(|metric| metric.name == path) {
+        return Ok(metric.clone());
+    }
+    // What one replica does not have, all of them together may.
+    let mut whole = Walk::default();
+    whole.component(&format!("components.{name}"), component);
+    let of_all = format!("components.{name}.{rest}");
+    match whole.found.iter().any(|metric| metric.name == of_all) {
+        true => refuse(Some(of_all)),
+        false => Err(unknown(path, walk.found.iter().map(|metric| metric.name.as_str()))),
+    }
 }
 
 fn unknown<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> UnknownMetric {
@@ -202,6 +245,19 @@ impl Walk {
         self.own(at, &component.own);
     }
 
+    fn replica(&mut self, at: &str, replica: &ReplicaResult) {
+        self.add(format!("{at}.utilization"), replica.utilization, Unit::Fraction);
+        self.add(format!("{at}.cpu"), replica.cpu, Unit::Fraction);
+        if let Some(queue) = &replica.queue {
+            self.add(format!("{at}.queue.depth"), Some(queue.depth), Unit::Count);
+            self.count(at, "queue.depth_max", queue.depth_max);
+            self.count(at, "queue.depth_end", queue.depth_end);
+            self.add(format!("{at}.queue.oldest_age"), queue.oldest_age_s, Unit::Seconds);
+        }
+        self.add(format!("{at}.wasted_work"), replica.wasted_work, Unit::Fraction);
+        self.own(at, &replica.own);
+    }
+
     fn link(&mut self, at: &str, link: &LinkResult) {
         self.count(at, "calls", link.calls);
         self.count(at, "attempts", link.attempts);
@@ -267,6 +323,44 @@ mod tests {
     #[test]
     fn an_outcome_that_never_happened_was_seen_zero_times() {
         assert_eq!(value(&storm(), "workloads.shoppers.outcomes.reset"), Ok(Some(0.0)));
+    }
+
+    /// Three replicas with two workers each; one is down from the beginning, which one chance decides.
+    #[test]
+    fn replicas_one_by_one_make_up_the_component() {
+        let yaml = "\
+version: 1
+run: {duration: 30s}
+workloads:
+  users: {arrivals: {poisson: 150/s}, call: api}
+components:
+  api:
+    kind: service
+    replicas: 3
+    runtime: {thread_pool: {threads: 2}}
+    handlers: {default: [wait: {exp: 20ms}]}
+faults: [{at: 0s, kill: {component: api, replicas: 1}}]
+";
+        let text = Text { name: "replicas.yaml".into(), bytes: yaml.into(), folder: None };
+        let loaded = load(&text, &Options::default()).expect("a good scenario");
+        let mut session = Session::new(Arc::new(loaded), 1, None);
+        session.run_to_end().expect("it runs");
+        let result = session.result();
+        let each = |what: &str| -> Vec<f64> {
+            (0..3).map(|nth| value(&result, &format!("components.api[{nth}].{what}")).unwrap().unwrap()).collect()
+        };
+        let whole = |what: &str| value(&result, &format!("components.api.{what}")).unwrap().unwrap();
+        let busy = each("utilization");
+        assert_eq!(busy.iter().filter(|share| **share == 0.0).count(), 1, "{busy:?}");
+        // Two thirds of the workers have to do what would occupy half of all of them.
+        assert!(busy.iter().all(|share| *share == 0.0 || (0.6..0.9).contains(share)), "{busy:?}");
+        assert!((busy.iter().sum::<f64>() / 3.0 - whole("utilization")).abs() < 1e-12);
+        assert!((each("queue.depth").iter().sum::<f64>() - whole("queue.depth")).abs() < 1e-9);
+        assert_eq!(unit(&result, "components.api[0].utilization"), Ok(Unit::Fraction));
+        let nearest = |path: &str| find(&result, path).expect_err(path).nearest;
+        assert_eq!(nearest("components.api[3].utilization").as_deref(), Some("components.api[2].utilization"));
+        assert_eq!(nearest("components.api[0].utilisation").as_deref(), Some("components.api[0].utilization"));
+        assert_eq!(nearest("components.api[0].arrivals").as_deref(), Some("components.api.arrivals"));
     }
 
     #[test]

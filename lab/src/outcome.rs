@@ -5,12 +5,36 @@ use std::sync::Arc;
 use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
+use sim_core::{Figures, NodeId};
 
 use crate::result::*;
-use crate::session::{Session, amplification, outcomes};
+use crate::session::{Session, Together, amplification, outcomes};
 
 fn seconds(ns: f64) -> f64 {
     ns / SECOND as f64
+}
+
+fn share(part: u128, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| (part as f64 / whole).min(1.0))
+}
+
+/// Share of what limits it that is held.
+fn utilization(figures: &Figures, span: f64) -> Option<f64> {
+    let available = match figures.capacity_integral {
+        Some(integral) => Some(integral as f64),
+        None => figures.capacity.map(|c| c as f64 * span * SECOND as f64),
+    };
+    available.and_then(|available| share(figures.held_integral, available))
+}
+
+/// Share of its cores in use.
+fn cpu(figures: &Figures, span: f64) -> Option<f64> {
+    figures.cpu.and_then(|(busy, cores)| share(busy, cores * span * SECOND as f64))
+}
+
+/// Share of the busy time that was spent in vain.
+fn wasted_work(figures: &Figures) -> Option<f64> {
+    share(figures.wasted_integral, figures.held_integral as f64)
 }
 
 /// The percentiles of a histogram.
@@ -114,19 +138,15 @@ impl Session {
             let counts = &measure.measured();
             let together = self.together(index);
             let figures = &together.figures;
-            let share = |part: u128, whole: f64| (whole > 0.0).then(|| (part as f64 / whole).min(1.0));
-            let available = match figures.capacity_integral {
-                Some(integral) => Some(integral as f64),
-                None => figures.capacity.map(|c| c as f64 * span * SECOND as f64),
-            };
+            let nodes = self.network.directory.nodes_of(index).into_iter();
             let retries = counts.arrivals_by_retry;
             ComponentResult {
                 kind: place.kind.to_string(),
                 replicas: place.replicas,
                 arrivals: counts.arrivals,
                 completed: counts.completed(),
-                utilization: available.and_then(|a| share(figures.held_integral, a)),
-                cpu: figures.cpu.and_then(|(busy, cores)| share(busy, cores * span * SECOND as f64)),
+                utilization: utilization(figures, span),
+                cpu: cpu(figures, span),
                 in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: measure.in_flight.value(),
                 queue: figures.has_queue.then(|| QueueResult {
@@ -140,12 +160,30 @@ impl Session {
                 outcomes: outcomes(&counts.outcomes),
                 retry_share: (counts.arrivals > 0).then(|| retries as f64 / counts.arrivals as f64),
                 amplification: amplification(counts),
-                wasted_work: share(figures.wasted_integral, figures.held_integral as f64),
+                wasted_work: wasted_work(figures),
                 own: together.own,
+                each: nodes.map(|node| self.replica_result(index, node, span)).collect(),
             }
         };
         let components = &self.network.directory.components;
         components.iter().enumerate().map(|(index, c)| (c.name.clone(), of(index))).collect()
+    }
+
+    /// What one replica says of itself; what is counted for all of them together is not there.
+    fn replica_result(&self, component: usize, node: NodeId, span: f64) -> ReplicaResult {
+        let Together { figures, own, .. } = self.together_at(component, [node]);
+        ReplicaResult {
+            utilization: utilization(&figures, span),
+            cpu: cpu(&figures, span),
+            queue: figures.has_queue.then(|| ReplicaQueue {
+                depth: self.mean(figures.queue_integral, span),
+                depth_max: figures.queue_peak,
+                depth_end: figures.queue,
+                oldest_age_s: figures.oldest_since.map(|at| seconds((self.engine().now() - at) as f64)),
+            }),
+            wasted_work: wasted_work(&figures),
+            own,
+        }
     }
 
     fn link_results(&self, span: f64) -> Table<Table<LinkResult>> {

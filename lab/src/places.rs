@@ -3,10 +3,11 @@
 //! A check that looks at settings, not at text, knows the path of what it found. Here the path is followed through the
 //! tree to the key that introduces it.
 
+use settings::problem::did_you_mean;
 use settings::{Name, Node, Path, Problem, Problems, Span, Value};
 
 use crate::document::Sources;
-use crate::expand::entries_at;
+use crate::expand::{WORKED_IN, entries_at};
 
 /// Places and sorts problems: those that only know their path point at the key that introduces it, those that point at
 /// something around it move to it, and what several readers of one place found alike is said once.
@@ -138,6 +139,34 @@ fn refuse_name(entry: &settings::Entry, at: &str, problems: &mut Problems, is_re
     } else if !is_read && let Err(error) = <Name as settings::Scalar>::parse(&entry.key) {
         problems.push(Problem::error("bad_name", entry.key_span, error.message).path(path).help_if(error.help));
     }
+}
+
+/// Names what was probably meant where the settings alone cannot know it: the keys that are gone before they are read, and
+/// names in the paths of overrides, for which a new part was begun.
+pub(crate) fn name_the_nearest(found: Problems, document: &Node) -> Problems {
+    let mut named = Problems::new();
+    for mut problem in found {
+        let near = match (problem.code, problem.path.segments()) {
+            ("unknown_key", [key]) => did_you_mean(key, WORKED_IN),
+            ("unknown_key", [.., key]) if problem.help.as_deref().is_some_and(lists_link_settings) => {
+                did_you_mean(key, ["use"])
+            }
+            ("missing_key", [section, name, ..]) if !name.contains('/') => {
+                let names = entries_at(document, section).iter().map(|entry| entry.key.as_str());
+                let is_new = names.clone().all(|known| known != name);
+                did_you_mean(name, names).filter(|_| is_new)
+            }
+            _ => None,
+        };
+        problem.help = near.or(problem.help);
+        named.push(problem);
+    }
+    named
+}
+
+/// Whether a help lists the settings of a link.
+fn lists_link_settings(help: &str) -> bool {
+    help.starts_with("known here: `to`, `timeout`")
 }
 
 /// Takes the values at these paths out of a tree, or what is around them as far as it is there; false when nothing was

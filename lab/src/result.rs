@@ -197,6 +197,37 @@ pub struct ComponentResult {
     /// Figures of its own (hit ratio, open connections, …), by name.
     #[serde(flatten)]
     pub own: Table<f64>,
+    /// Its replicas one by one, by number; found by metrics such as `components.api[3].utilization` and not printed.
+    #[serde(skip)]
+    pub each: Vec<ReplicaResult>,
+}
+
+/// One replica of a component.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicaResult {
+    /// As for the component.
+    pub utilization: Option<f64>,
+    /// As for the component.
+    pub cpu: Option<f64>,
+    /// Those who wait for one of its workers; `None` where nothing is waited for.
+    pub queue: Option<ReplicaQueue>,
+    /// As for the component.
+    pub wasted_work: Option<f64>,
+    /// As for the component.
+    pub own: Table<f64>,
+}
+
+/// The queue of one replica.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicaQueue {
+    /// How many wait, time average.
+    pub depth: f64,
+    /// The most that ever waited.
+    pub depth_max: u64,
+    /// How many wait at the end.
+    pub depth_end: u64,
+    /// How long the oldest has waited at the end, s; `None` where nobody waits.
+    pub oldest_age_s: Option<f64>,
 }
 
 /// What the callers of one link saw.

@@ -9,12 +9,14 @@ use models::components::Node;
 use models::faults::{FaultSettings, Planned, Scene};
 use models::link::{AttemptCounts, Link};
 use models::network::{Network, WORKLOAD_LINK};
-use models::scenario::UntilSettings;
+use models::scenario::{Scenario, UntilSettings};
 use settings::{Problems, Reader, Setting};
 use sim_core::measure::Counts;
 use sim_core::time::SECOND;
 use sim_core::{Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 
+use crate::document::Override;
+use crate::expand::work_in;
 use crate::load::Loaded;
 use crate::result::{FaultWindow, Series, Table};
 
@@ -295,17 +297,22 @@ impl Session {
     pub fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
         let path = settings::Path::parse(path)?;
         let node = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
-        let mut book = settings::Book::new();
-        let shape = models::scenario::Scenario::describe(&mut book);
-        if book.live(&shape, &path) != settings::book::Live::Yes {
+        let (book, shape) = crate::language::book();
+        if book.live(shape, &path) != settings::book::Live::Yes {
             return Err(format!("`{path}` cannot change during a run"));
         }
+        let mut problems = Problems::new();
         let mut plain = (*self.loaded.plain).clone();
-        plain.patch(&path, settings::Span::NOWHERE, node).map_err(|p| p.message)?;
-        let mut reader = Reader::new();
-        let then = models::scenario::Scenario::read(&plain, &mut reader);
-        let Some(then) = then.filter(|_| !reader.problems.has_errors()) else {
-            return Err(first_message(&reader.problems));
+        let change = Override { path: path.clone(), path_span: settings::Span::NOWHERE, value: node };
+        work_in(&change, &mut plain, &mut problems);
+        let mut reader = self.loaded.reader();
+        let then = Scenario::read(&plain, &mut reader);
+        problems.extend(reader.problems);
+        if let Some(then) = &then {
+            models::network::build(then, &Vec::new(), self.seed, self.zero, &mut problems);
+        }
+        let Some(then) = then.filter(|_| !problems.has_errors()) else {
+            return Err(first_message(&problems));
         };
         // Numbers of live changes lie above those of faults.
         let change = 1_000_000 + self.changes.len() as u32;
@@ -364,14 +371,20 @@ impl Session {
         }
     }
 
+    /// What all replicas of a component say of themselves, together.
     pub(crate) fn together(&self, component: usize) -> Together {
+        self.together_at(component, self.network.directory.nodes_of(component))
+    }
+
+    /// The same of some of its nodes.
+    pub(crate) fn together_at(&self, component: usize, nodes: impl IntoIterator<Item = NodeId>) -> Together {
         let place = &self.network.directory.components[component];
         let engine = &self.network.engine;
         let now = engine.now();
         let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
         let mut own: Table<(f64, u32)> = Table::new();
         let (mut up, mut cores, mut cpu) = (0, None, 0u128);
-        for node in self.network.directory.nodes_of(component) {
+        for node in nodes {
             up += engine.is_up(node) as u32;
             let mut one = Figures::default();
             sim_core::Component::figures(engine.node(node), now, &mut one);

@@ -325,7 +325,12 @@ impl Plan {
             Ok(result) => {
                 let all: BTreeMap<String, Option<f64>> =
                     metrics::all(&result).into_iter().map(|metric| (metric.name, metric.value)).collect();
-                let value = |name: &String| all.get(name).copied().flatten().filter(|value| value.is_finite());
+                // Those of single replicas are found, but not listed.
+                let found = |name: &String| match all.get(name) {
+                    Some(value) => *value,
+                    None => metrics::value(&result, name).ok().flatten(),
+                };
+                let value = |name: &String| found(name).filter(|value| value.is_finite());
                 let values = self.metrics.iter().map(|name| (name.clone(), value(name))).collect();
                 Ok(UnitResult { values, events: result.run.events, error: None })
             }
