@@ -382,7 +382,7 @@ impl Session {
         let engine = &self.network.engine;
         let now = engine.now();
         let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
-        let mut own: Table<(f64, u32)> = Table::new();
+        let mut own: Table<(f64, f64)> = Table::new();
         let (mut up, mut cores, mut cpu) = (0, None, 0u128);
         for node in nodes {
             up += engine.is_up(node) as u32;
@@ -401,7 +401,10 @@ impl Session {
             sum.capacity = None;
         }
         sum.cpu = cores.map(|c| (cpu, c));
-        let own = own.into_iter().map(|(name, (value, count))| (name, value / count.max(1) as f64)).collect();
+        let own = own
+            .into_iter()
+            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { 0.0 }))
+            .collect();
         Together { figures: sum, own, up }
     }
 
@@ -409,7 +412,7 @@ impl Session {
         let engine = &self.network.engine;
         let (mut all, mut measured) = (AttemptCounts::default(), AttemptCounts::default());
         let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
-        let mut own: Table<(f64, u32)> = Table::new();
+        let mut own: Table<(f64, f64)> = Table::new();
         for caller in &link.callers {
             if let Some(attempts) = engine.node(*caller).attempts(link.at) {
                 all.merge(&attempts.all);
@@ -426,7 +429,10 @@ impl Session {
                 merge_own(&mut own, &figures);
             }
         }
-        let own = own.into_iter().map(|(name, (value, count))| (name, value / count.max(1) as f64)).collect();
+        let own = own
+            .into_iter()
+            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { 0.0 }))
+            .collect();
         (all, measured, sum, own)
     }
 
@@ -607,13 +613,14 @@ fn add_figures(sum: &mut Figures, one: &Figures) {
     };
 }
 
-fn merge_own(own: &mut Table<(f64, u32)>, one: &Figures) {
+fn merge_own(own: &mut Table<(f64, f64)>, one: &Figures) {
     for (name, merge, value) in &one.own {
-        let entry = own.entry(name.to_string()).or_insert((0.0, 0));
+        let entry = own.entry(name.to_string()).or_insert((0.0, 0.0));
         match merge {
-            sim_core::Merge::Sum => *entry = (entry.0 + value, 1),
-            sim_core::Merge::Mean => *entry = (entry.0 + value, entry.1 + 1),
-            sim_core::Merge::Max => *entry = (entry.0.max(*value), 1),
+            sim_core::Merge::Sum => *entry = (entry.0 + value, 1.0),
+            sim_core::Merge::Over(of) => *entry = (entry.0 + value, entry.1 + of),
+            sim_core::Merge::Mean => *entry = (entry.0 + value, entry.1 + 1.0),
+            sim_core::Merge::Max => *entry = (entry.0.max(*value), 1.0),
         }
     }
 }

@@ -713,8 +713,8 @@ impl Component for Link {
         if let Some(coalescing) = &self.coalescing {
             figures.own.push(("coalesced", Merge::Sum, coalescing.coalesced as f64));
         }
-        if self.plan.settings.batch.is_some() && self.batches > 0 {
-            figures.own.push(("batch_size", Merge::Mean, self.batched as f64 / self.batches as f64));
+        if self.plan.settings.batch.is_some() {
+            figures.own.push(("batch_size", Merge::Over(self.batches as f64), self.batched as f64));
             figures.own.push(("batches", Merge::Sum, self.batches as f64));
         }
     }

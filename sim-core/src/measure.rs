@@ -219,10 +219,12 @@ pub struct Figures {
 }
 
 /// How the figures of replicas become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Merge {
     /// Added up.
     Sum,
+    /// All of them over all of these; 0 where there are none.
+    Over(f64),
     /// The mean.
     Mean,
     /// The largest.

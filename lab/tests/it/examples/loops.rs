@@ -132,6 +132,7 @@ fn regular_writes_are_batched_as_the_table_says() {
         let batches = result.components["db"].arrivals;
         assert_eq!((result.workloads["writers"].completed, batches), (60 * size, 60), "{rate}/s");
         exact(latency(&result, "writers").mean_s, delay_ms / 1000.0);
+        exact(result.links["writers"]["call"].own["batch_size"], size as f64);
         let per_second = batches as f64 / (60 * size) as f64 * f64::from(rate);
         assert!((per_second - calls).abs() < 5e-4, "{rate}/s: {per_second} calls a second");
     }
