@@ -70,6 +70,20 @@ pub struct Difference {
     pub relative: Option<f64>,
     /// Whether it is more than chance, allowing for all comparisons of the table.
     pub real: bool,
+    /// Runs that would probably tell whether a difference as large as this one is real, where these do not.
+    pub runs_needed: Option<u32>,
+}
+
+/// A difference smaller than this, relative to the first, is not worth more runs.
+const WORTH_KNOWING: f64 = 0.05;
+
+/// An interval that is wider than the effect in it leaves the question open, unless the effect is small at any rate.
+fn runs_needed(strict: &Interval, base: f64) -> Option<u32> {
+    let half = strict.half_width?;
+    let effect = strict.mean.abs();
+    let is_open = half >= effect && effect > 0.0 && half > WORTH_KNOWING * base.abs();
+    // The half-width falls with the root of the number of runs.
+    is_open.then(|| (strict.n as f64 * (half / effect) * (half / effect)).ceil().min(f64::from(u32::MAX)) as u32)
 }
 
 /// Runs all contestants `replications` times and compares the metrics; without any, the main ones that all have.
@@ -120,10 +134,13 @@ pub fn compare(
             let (first, second): (Vec<f64>, Vec<f64>) = pairs.unzip();
             let paired = statistics::paired(&first, &second, CONFIDENCE)?;
             let base = statistics::mean(&first)?;
+            let surely = statistics::paired(&first, &second, strict)?.difference;
+            let real = surely.excludes(0.0);
             Some(Difference {
                 paired,
                 relative: (base != 0.0).then(|| paired.difference.mean / base),
-                real: statistics::paired(&first, &second, strict)?.difference.excludes(0.0),
+                real,
+                runs_needed: if real { None } else { runs_needed(&surely, base) },
             })
         };
         ComparedMetric {
@@ -139,7 +156,10 @@ pub fn compare(
         replications,
         confidence: CONFIDENCE,
         variants: contestants.iter().map(|c| c.name.clone()).collect(),
-        metrics: metrics.collect(),
+        // What no run knows, such as the utilisation of what has no limit, is no row.
+        metrics: metrics
+            .filter(|metric: &ComparedMetric| !wanted.is_empty() || metric.intervals.iter().any(Option::is_some))
+            .collect(),
     })
 }
 
@@ -203,6 +223,21 @@ variants:
         );
         let wider = p99.differences[1].expect("known");
         assert!(wider.real && wider.paired.difference.mean < 0.0);
+    }
+
+    #[test]
+    fn a_difference_that_drowns_in_chance_says_how_many_runs_would_tell() {
+        let interval = |mean: f64, half: f64| Interval { mean, half_width: Some(half), confidence: 0.99, n: 10 };
+        // Twice as wide as the effect: four times as many runs.
+        assert_eq!(runs_needed(&interval(10.0, 20.0), 100.0), Some(40));
+        assert_eq!(runs_needed(&interval(10.0, 9.0), 100.0), None, "it is real");
+        assert_eq!(runs_needed(&interval(1.0, 4.0), 100.0), None, "it is small whatever it is");
+        assert_eq!(runs_needed(&interval(0.0, 0.0), 100.0), None);
+    }
+
+    #[test]
+    fn utilisation_is_among_the_main_metrics() {
+        assert!(compared().metrics.iter().any(|metric| metric.name == "components.db.utilization"));
     }
 
     #[test]

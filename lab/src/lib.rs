@@ -27,6 +27,7 @@ pub mod statistics;
 pub mod sweep;
 pub mod table;
 pub mod theory;
+mod trust;
 mod unused;
 
 pub use load::{Loaded, Options, Refused, Text, load};

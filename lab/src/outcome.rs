@@ -98,7 +98,7 @@ impl Session {
             replications: None,
         };
         result.objectives = crate::objectives::evaluate(info, &result);
-        result.warnings = warnings(&result);
+        result.warnings = crate::trust::warnings(&result, info);
         result
     }
 
@@ -122,12 +122,27 @@ impl Session {
                 latency: latency(&measure.latency),
                 latency_failed: latency(&measure.latency_failed),
                 outcomes: outcomes(&counts.outcomes),
+                causes: self.causes(measure),
                 attempts_per_request: (counts.arrivals > 0).then(|| attempts.attempts as f64 / counts.arrivals as f64),
                 in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: counts.arrivals - counts.completed(),
             }
         };
         self.network.directory.workloads.iter().map(|w| (w.name.clone(), of(w))).collect()
+    }
+
+    /// First causes, the most frequent first; of equals the earlier part of the scenario.
+    fn causes(&self, measure: &Measure) -> Vec<FirstCause> {
+        let counts = measure.causes.iter().flatten();
+        let mut causes: Vec<FirstCause> = counts
+            .map(|((place, outcome), count)| FirstCause {
+                outcome: outcome.name().to_string(),
+                place: self.engine().group_name(sim_core::GroupId(*place)).to_string(),
+                count: *count,
+            })
+            .collect();
+        causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+        causes
     }
 
     fn component_results(&self, span: f64) -> Table<ComponentResult> {
@@ -335,41 +350,4 @@ impl Session {
         };
         link.to.iter().map(full).collect()
     }
-}
-
-/// What a reader must know before trusting a figure.
-fn warnings(result: &RunResult) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if !result.run.finished {
-        warnings.push(format!("cut short at {} s: what follows is not known", result.run.duration_s));
-    }
-    for (name, workload) in &result.workloads {
-        let left = workload.in_flight_end as f64 / workload.sent.max(1) as f64;
-        if let Some(p) = [(0.999, "p999"), (0.99, "p99"), (0.95, "p95"), (0.9, "p90"), (0.5, "p50")]
-            .into_iter()
-            .rfind(|(p, _)| left > 1.0 - p)
-        {
-            warnings.push(format!(
-                "{:.1} % of {name}'s requests are still under way at the end: from {} up, percentiles are lower bounds",
-                left * 100.0,
-                p.1
-            ));
-        }
-        let count = workload.latency.count;
-        if count > 0 && count < 1_000 {
-            warnings.push(format!("only {count} latencies of {name} were measured: p99 and p999 mean little"));
-        }
-    }
-    for (name, component) in &result.components {
-        if let Some(queue) = &component.queue
-            && queue.depth_end > 100
-            && queue.depth_end as f64 > 0.9 * queue.depth_max as f64
-        {
-            warnings.push(format!(
-                "the queue of {name} is still growing at the end ({} wait): it is unstable at this load",
-                queue.depth_end
-            ));
-        }
-    }
-    warnings
 }

@@ -271,6 +271,7 @@ impl Replicated {
         if self.results.len() > 1 {
             result.objectives = objectives::over_replications(&self.results, self.confidence);
             result.replications = Some(Replications { n: self.results.len(), intervals: self.intervals() });
+            crate::trust::several_runs(&mut result);
         }
         result.warnings.extend(self.not_reached.clone());
         result.run.events = self.results.iter().map(|r| r.run.events).sum();
@@ -279,14 +280,16 @@ impl Replicated {
 }
 
 /// The figures that matter where nothing else is asked for: total goodput, then latencies of each workload, then
-/// utilisation and amplification of each component.
+/// utilisation and amplification of each component. Of the shape of a result nothing is known yet, so some of them may
+/// turn out not to be known.
 pub fn main_metrics(result: &RunResult) -> Vec<String> {
     let mut names = vec!["goodput".to_string()];
     for workload in result.workloads.keys() {
         names.extend(["p50", "p99"].map(|p| format!("workloads.{workload}.latency.{p}")));
     }
     for (component, figures) in &result.components {
-        if figures.utilization.is_some() {
+        // Before anything has happened nothing has been available either.
+        if figures.utilization.is_some() || result.run.events == 0 {
             names.push(format!("components.{component}.utilization"));
         }
         names.push(format!("components.{component}.amplification"));

@@ -140,12 +140,26 @@ pub struct WorkloadResult {
     pub latency_failed: Latency,
     /// Requests by how they ended.
     pub outcomes: Table<u64>,
+    /// Failed requests by what first went wrong and where, the most frequent first.
+    #[serde(default)]
+    pub causes: Vec<FirstCause>,
     /// Attempts made over requests completed.
     pub attempts_per_request: Option<f64>,
     /// Requests under way, time average.
     pub in_flight: f64,
     /// Requests under way at the end.
     pub in_flight_end: u64,
+}
+
+/// What first went wrong for some requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstCause {
+    /// How the call that failed first ended.
+    pub outcome: String,
+    /// Where: the component that answered so, or the link, `CALLER.LINK`, whose caller gave up.
+    pub place: String,
+    /// Requests.
+    pub count: u64,
 }
 
 /// Those who wait for a worker.

@@ -62,13 +62,32 @@ pub fn sentences(compared: &Compared) -> Vec<String> {
             Some(format!("{} {}{half}{relative}", metric.name, figures::change(mean, metric.unit)))
         });
         let real: Vec<String> = real.collect();
+        let open = compared.metrics.iter().filter_map(|metric| {
+            let runs = metric.differences[index]?.runs_needed?;
+            Some(format!("{} (about {} runs would tell)", metric.name, units::grouped(u64::from(runs))))
+        });
+        let open: Vec<String> = open.collect();
+        let open = match open.len() {
+            0 => String::new(),
+            _ => format!(" The interval is wider than the difference, so these stay open: {}.", open.join("; ")),
+        };
         match real.len() {
-            0 => format!("{name} against {base}: no difference that could not be chance."),
-            1 => format!("{name} against {base}: one difference is real: {}.", real[0]),
-            n => format!("{name} against {base}: {n} differences are real: {}.", real.join("; ")),
+            0 => format!("{name} against {base}: no difference that could not be chance.{open}"),
+            1 => format!("{name} against {base}: one difference is real: {}.{open}", real[0]),
+            n => format!("{name} against {base}: {n} differences are real: {}.{open}", real.join("; ")),
         }
     };
     compared.variants.iter().skip(1).enumerate().map(of).collect()
+}
+
+/// Everything as JSON, with what it says in sentences.
+#[must_use]
+pub fn json(compared: &Compared) -> String {
+    let mut value = serde_json::to_value(compared).unwrap_or_default();
+    value["sentences"] = sentences(compared).into();
+    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 /// The report as one self-contained page.

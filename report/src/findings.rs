@@ -3,6 +3,8 @@
 //! Each rule is a small pure function over [`RunResult`]; [`findings`] walks the table of them and puts the worst first.
 //! A rule says what was measured, never what it guesses. The thresholds stand as constants beside the rules.
 
+mod why;
+
 use lab::result::{ComponentResult, RunResult};
 
 use crate::outcome;
@@ -64,8 +66,14 @@ pub fn findings(result: &RunResult) -> Vec<Finding> {
         }
         found.append(&mut of_rule);
     }
-    if !found.iter().any(|finding| finding.severity <= Severity::Warning) {
+    let queue_grew = found.iter().any(|finding| finding.text.contains("grew throughout"));
+    let stability = why::stability(result).filter(|_| !queue_grew);
+    if !found.iter().any(|finding| finding.severity <= Severity::Warning)
+        && stability.as_ref().is_none_or(|finding| finding.severity == Severity::Good)
+    {
         found.push(Finding::new(Severity::Good, "", "Nothing stands out: no queue grew and no limit was reached."));
+    } else {
+        found.extend(stability);
     }
     found.sort_by_key(|finding| finding.severity);
     found
@@ -116,6 +124,8 @@ pub enum Recovery {
         sent_share: Option<f64>,
         /// How long was watched after the end of the episode, s.
         watched_s: f64,
+        /// From when to when these shares are, s.
+        tail_s: (f64, f64),
     },
     /// The faults acted to the end of the run.
     StillActing {
@@ -194,7 +204,9 @@ pub fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recov
         .filter(|(_, before)| *before > 0.0)
         .map(|(now, before)| now / before);
     match mean(tail_from_s, watched_until_s) {
-        Some(now) => Recovery::Lost { share: now / before, sent_share, watched_s },
+        Some(now) => {
+            Recovery::Lost { share: now / before, sent_share, watched_s, tail_s: (tail_from_s, watched_until_s) }
+        }
         None => Recovery::Unknown,
     }
 }
@@ -226,16 +238,17 @@ fn recoveries(result: &RunResult) -> Vec<Finding> {
                         (Severity::Good, format!("{text}."))
                     }
                 }
-                Recovery::Lost { share, sent_share, watched_s } => {
+                Recovery::Lost { share, sent_share, watched_s, tail_s } => {
                     let load = sent_share
                         .filter(|sent_share| *sent_share < RECOVERED_SHARE)
                         .map_or_else(String::new, |sent_share| {
                             format!(" (load {} of before)", units::share(sent_share))
                         });
                     let text = format!(
-                        "Did not recover from {name}: {} after it ended, goodput is {} of before{load}.",
+                        "Did not recover from {name}: {} after it ended, goodput is {} of before{load}.{}",
                         units::instant(watched_s),
                         units::share(share),
+                        why::kept_down(result, tail_s.0, tail_s.1),
                     );
                     (if share < 0.5 { Severity::Critical } else { Severity::Warning }, text)
                 }
@@ -266,7 +279,10 @@ fn failures(result: &RunResult) -> Vec<Finding> {
         .iter()
         .filter_map(|(name, workload)| {
             let failed = 1.0 - outcome::success_share(&workload.outcomes)?;
-            (failed >= FAILURES_MIN).then(|| (failed, name, failure_words(&workload.outcomes)))
+            let causes = why::causes_in_words(result, workload);
+            let words = failure_words(&workload.outcomes);
+            let words = if causes.is_empty() { words } else { format!("{words}; first causes: {causes}") };
+            (failed >= FAILURES_MIN).then_some((failed, name, words))
         })
         .collect();
     failing.sort_by(|left, right| right.0.total_cmp(&left.0));
@@ -629,7 +645,7 @@ mod tests {
             result.components.insert(format!("cell{number}/api"), api.clone());
         }
         let found = findings(&result);
-        let waste = found.iter().filter(|finding| finding.text.contains("given up")).count();
+        let waste = found.iter().filter(|finding| finding.text.contains("'s work was for callers")).count();
         assert_eq!(waste, PER_RULE_MAX);
         assert!(found.iter().any(|finding| finding.text == "The same holds of 8 other places."));
     }

@@ -49,7 +49,8 @@ impl Compare {
     pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
         let contestants = self.contestants()?;
         let first = &contestants[0].loaded.scenario;
-        let replications = self.replications.or(first.run.replications).unwrap_or(REPLICATIONS);
+        // What is enough for one report is not for differences.
+        let replications = self.replications.unwrap_or(first.run.replications.unwrap_or(0).max(REPLICATIONS));
         if replications < 2 {
             return Err(Failure::Usage("one run each shows no difference that could not be chance; take 10".into()));
         }
@@ -62,8 +63,7 @@ impl Compare {
             Err(Stopped::Cut) => return Ok(ExitCode::from(130)),
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
-        let mut json = serde_json::to_string_pretty(&compared).map_err(|e| Failure::Failed(e.to_string()))?;
-        json.push('\n');
+        let json = report::compare::json(&compared);
         if let Some(folder) = &self.out {
             std::fs::create_dir_all(folder)?;
             let html = report::compare::html(&title, &compared).map_err(|e| Failure::Failed(e.to_string()))?;

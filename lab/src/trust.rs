@@ -1,0 +1,291 @@
+//! What a reader must know before trusting a figure of a run.
+//!
+//! Each rule looks at a finished result and says which of its figures mean less than they seem to: percentiles beyond
+//! which too little was measured or from which something was cut off, a beginning that is not like the rest, a single
+//! run. The thresholds stand beside the rules.
+
+use models::scenario::Scenario;
+use models::workloads::arrivals::Process;
+
+use crate::result::{RunResult, Series};
+use crate::statistics;
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// What is said of every single run that chance plays a part in.
+const ONE_RUN: &str = "this is one run: how far its figures scatter is not known; `--replications 10` tells";
+
+/// All that is to be known.
+pub(crate) fn warnings(result: &RunResult, scenario: &Scenario) -> Vec<String> {
+    let mut found = Vec::new();
+    if !result.run.finished {
+        found.push(format!("cut short at {} s: what follows is not known", result.run.duration_s));
+    }
+    under_way(result, &mut found);
+    timed_out(result, &mut found);
+    samples(result, scenario, &mut found);
+    growing(result, &mut found);
+    if is_steady(scenario) {
+        found.extend(warmup(result));
+    }
+    if is_by_chance(result, scenario) {
+        found.push(ONE_RUN.to_string());
+    }
+    found
+}
+
+/// From this half-width on, relative to the mean, an interval says little of its figure.
+const WIDE: f64 = 0.1;
+
+/// Of several runs: what is true of single ones only goes, and figures that are hardly known are named.
+pub(crate) fn several_runs(result: &mut RunResult) {
+    result.warnings.retain(|warning| warning != ONE_RUN);
+    let Some(replications) = &result.replications else { return };
+    let mut wide = Vec::new();
+    for name in crate::replicate::main_metrics(result) {
+        let Some(interval) = replications.intervals.get(&name) else { continue };
+        let half = interval.half_width.unwrap_or(0.0) / interval.mean.abs();
+        if half > WIDE {
+            wide.push(format!("{name} to ± {}", percent(half)));
+        }
+    }
+    if !wide.is_empty() {
+        let n = replications.n;
+        result.warnings.push(format!("after {n} runs these are hardly known: {}; run more or longer", wide.join(", ")));
+    }
+}
+
+/// The lowest of the percentiles that a share of unknown values, all of them large, reaches.
+fn reached(share: f64) -> Option<&'static str> {
+    let percentiles = [(0.999, "p999"), (0.99, "p99"), (0.95, "p95"), (0.9, "p90"), (0.5, "p50")];
+    percentiles.into_iter().rfind(|(p, _)| share > 1.0 - p + 1e-12).map(|(_, name)| name)
+}
+
+/// Requests whose end was not seen are longer than all that was measured of them.
+fn under_way(result: &RunResult, found: &mut Vec<String>) {
+    for (name, workload) in &result.workloads {
+        let share = workload.in_flight_end as f64 / workload.sent.max(1) as f64;
+        if let Some(from) = reached(share) {
+            found.push(format!(
+                "{} of {name}'s requests are still under way at the end: from {from} up, percentiles are lower bounds",
+                percent(share)
+            ));
+        }
+    }
+}
+
+/// Requests that were given up would have taken longer, and are not among the latencies.
+fn timed_out(result: &RunResult, found: &mut Vec<String>) {
+    for (name, workload) in &result.workloads {
+        let timeouts = workload.outcomes.get("timeout").copied().unwrap_or(0);
+        let share = timeouts as f64 / workload.completed.max(1) as f64;
+        if let Some(from) = reached(share).filter(|_| workload.latency.count > 0) {
+            found.push(format!(
+                "{} of {name}'s requests timed out and are not among its latencies: of all that were sent, the percentiles \
+                 from {from} up are at least the timeout",
+                percent(share)
+            ));
+        }
+    }
+}
+
+/// Values that must lie beyond a percentile for it to be trusted (Law).
+const BEYOND_MIN: f64 = 100.0;
+
+fn samples(result: &RunResult, scenario: &Scenario, found: &mut Vec<String>) {
+    // Finite work is what it is: its percentiles are no estimates.
+    if scenario.run.until.is_some() {
+        return;
+    }
+    for (name, workload) in &result.workloads {
+        let count = workload.latency.count;
+        let too_few = |p: f64| (count as f64) * (1.0 - p) < BEYOND_MIN - 1e-6;
+        let names: Vec<&str> = [(0.5, "p50"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"), (0.999, "p999")]
+            .into_iter()
+            .filter(|(p, _)| too_few(*p))
+            .map(|(_, name)| name)
+            .collect();
+        if let (Some(first), true) = (names.first(), count > 0) {
+            let and_up = if names.len() > 1 { " and up" } else { "" };
+            found.push(format!(
+                "{count} latencies of {name} are too few for {first}{and_up}: fewer than {BEYOND_MIN} lie beyond it"
+            ));
+        }
+    }
+}
+
+fn growing(result: &RunResult, found: &mut Vec<String>) {
+    for (name, component) in &result.components {
+        if let Some(queue) = &component.queue
+            && queue.depth_end > 100
+            && queue.depth_end as f64 > 0.9 * queue.depth_max as f64
+        {
+            found.push(format!(
+                "the queue of {name} is still growing at the end ({} wait): it is unstable at this load",
+                queue.depth_end
+            ));
+        }
+    }
+}
+
+/// Whether the load stays the same and nothing goes wrong, so that a beginning unlike the rest is a transient.
+fn is_steady(scenario: &Scenario) -> bool {
+    let endless = |process: &Process| !matches!(process, Process::Once { .. } | Process::Trace(_));
+    scenario.faults.is_empty()
+        && scenario.run.until.is_none()
+        && scenario.workloads.iter().all(|w| w.value.shape.is_none() && endless(&w.value.arrivals.process))
+}
+
+/// Windows below which nothing can be said.
+const WINDOWS_MIN: usize = 50;
+/// How many standard errors the beginning must differ by.
+const ERRORS_MIN: f64 = 6.0;
+/// By how much of the rest it must differ.
+const DIFFERENCE_MIN: f64 = 0.05;
+
+/// A beginning, by MSER-5, that is not like the rest. The cut of a series that is level falls anywhere, so the two parts
+/// must also differ by more than chance and by more than a little.
+fn warmup(result: &RunResult) -> Option<String> {
+    let series = &result.series;
+    let together = calls_under_way(series)?;
+    let cut = statistics::mser5(&together);
+    let windows = cut.unwrap_or(together.len() / 2);
+    let (beginning, rest) = together.split_at(windows);
+    let (first, later) = (statistics::mean(beginning)?, statistics::mean(rest)?);
+    // Batches of five windows, so that neighbours are nearly independent.
+    let batches: Vec<f64> = rest.chunks_exact(5).filter_map(statistics::mean).collect();
+    let scatter = statistics::variance(&batches)?.sqrt();
+    let error = scatter * (5.0 / windows as f64 + 5.0 / rest.len() as f64).sqrt();
+    let away = (first - later).abs();
+    if windows == 0 || away < ERRORS_MIN * error || away < DIFFERENCE_MIN * later {
+        return None;
+    }
+    let until = windows as f64 * series.window_s;
+    Some(match cut {
+        Some(_) => format!(
+            "the warm-up is too short: the first {until} s are unlike the rest ({first:.1} calls under way instead of \
+             {later:.1}; MSER-5); write `run.warmup: {}s`",
+            (result.run.warmup_s + until).ceil()
+        ),
+        None => "no steady state is reached (MSER-5): the means depend on how long the run is".to_string(),
+    })
+}
+
+/// Calls under way in all components, by window after the warm-up.
+fn calls_under_way(series: &Series) -> Option<Vec<f64>> {
+    let from = series.at_s.iter().position(|at_s| *at_s >= 0.0)?;
+    let mut together = vec![0.0; series.at_s.len() - from];
+    for (name, column) in &series.columns {
+        if name.starts_with("components.") && name.ends_with(".in_flight") {
+            together.iter_mut().zip(&column[from..]).for_each(|(sum, value)| *sum += value.unwrap_or(0.0));
+        }
+    }
+    (together.len() >= WINDOWS_MIN).then_some(together)
+}
+
+/// Whether another seed would give other figures.
+fn is_by_chance(result: &RunResult, scenario: &Scenario) -> bool {
+    let scatters = |w: &crate::result::WorkloadResult| match (w.latency.p50_s, w.latency.max_s) {
+        (Some(p50_s), Some(max_s)) => max_s > p50_s * 1.01,
+        _ => false,
+    };
+    let random = |process: &Process| match process {
+        Process::Poisson(_) | Process::Mmpp { .. } | Process::Sessions { .. } => true,
+        Process::Renewal { interarrival } => interarrival.0.is_constant().is_none(),
+        Process::Closed { think, .. } | Process::Connections { think, .. } => think.0.is_constant().is_none(),
+        Process::Constant(_) | Process::Once { .. } | Process::Trace(_) => false,
+    };
+    let by_arrivals = scenario.workloads.iter().any(|w| random(&w.value.arrivals.process));
+    scenario.run.until.is_none() && (by_arrivals || result.workloads.values().any(scatters))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Options, Session, Text, load};
+    use std::sync::Arc;
+
+    fn run(yaml: &str, seed: u64) -> Vec<String> {
+        let text = Text { name: "test.yaml".into(), bytes: yaml.as_bytes().to_vec(), folder: None };
+        let loaded = Arc::new(load(&text, &Options::default()).expect("good"));
+        let mut session = Session::new(loaded, seed, None);
+        session.run_to_end().expect("it runs");
+        session.result().warnings
+    }
+
+    fn station(rate: u32, run: &str, call: &str) -> String {
+        format!(
+            "version: 1\nrun: {run}\nworkloads: {{w: {{arrivals: {{poisson: {rate}/s}}, call: {{to: s{call}}}}}}}\n\
+             components: {{s: {{kind: service, runtime: {{thread_pool: {{threads: 10}}}}, handlers: {{default: [{{wait: \
+             {{exp: 10ms}}}}]}}}}}}\n"
+        )
+    }
+
+    fn about<'w>(warnings: &'w [String], what: &str) -> Vec<&'w String> {
+        warnings.iter().filter(|warning| warning.contains(what)).collect()
+    }
+
+    #[test]
+    fn percentiles_need_a_hundred_values_beyond_them() {
+        let short = run(&station(100, "{duration: 50s}", ""), 1);
+        assert!(about(&short, "too few for p99 and up").len() == 1, "{short:?}");
+        let longer = run(&station(500, "{duration: 50s}", ""), 1);
+        assert!(about(&longer, "too few for p999: fewer").len() == 1, "{longer:?}");
+        let finite = run(&station(500, "{until: idle}", "").replace("poisson: 500/s", "once: {count: 5}"), 1);
+        assert!(finite.is_empty(), "{finite:?}");
+    }
+
+    #[test]
+    fn timeouts_cut_percentiles_off() {
+        let cut = run(&station(200, "{duration: 50s}", ", timeout: 30ms"), 1);
+        // P(service > 30 ms) = 5 %: from p95 on, or p99 where chance made it a little less.
+        let found = about(&cut, "timed out and are not among");
+        assert!(found.len() == 1 && (found[0].contains("p95") || found[0].contains("p99")), "{cut:?}");
+        let patient = run(&station(200, "{duration: 50s}", ", timeout: 1s"), 1);
+        assert!(about(&patient, "timed out").is_empty(), "{patient:?}");
+    }
+
+    #[test]
+    fn one_run_says_so_where_chance_plays_a_part() {
+        assert_eq!(about(&run(&station(100, "{duration: 5s}", ""), 1), "one run").len(), 1);
+        let even = station(100, "{duration: 5s}", "").replace("poisson: 100/s", "constant: 100/s");
+        assert!(about(&run(&even.replace("{exp: 10ms}", "5ms"), 1), "one run").is_empty());
+    }
+
+    /// Filling takes 20 s: a cache of ten thousand entries, a database that is slow. With a warm-up nothing is said.
+    #[test]
+    fn a_beginning_unlike_the_rest_is_told() {
+        let filling = "
+version: 1
+run: {duration: 100s, warmup: 0s}
+workloads: {w: {arrivals: {poisson: 500/s}, requests: [{key: {zipf: {keys: 2000, s: 0.8}}}], call: c}}
+components:
+  c: {kind: cache, to: db, capacity: 10k}
+  db: {kind: database, connections: 500, operations: {default: 200ms}}
+";
+        for seed in 1..=5 {
+            let cold = run(filling, seed);
+            assert_eq!(
+                about(&cold, "warm-up is too short").len() + about(&cold, "no steady state").len(),
+                1,
+                "{cold:?}"
+            );
+        }
+    }
+
+    /// Forty level runs each at 30, 60 and 80 % load. Six standard errors are hardly ever reached by independent batches;
+    /// those of a queue hang together, so one false alarm in forty is allowed for.
+    #[test]
+    fn what_is_level_raises_no_alarm() {
+        for rate in [300, 600, 800] {
+            let yaml = station(rate, "{duration: 60s, warmup: 5s}", "");
+            let alarms = (1..=40).filter(|seed| {
+                let found = run(&yaml, *seed);
+                !about(&found, "warm-up").is_empty() || !about(&found, "steady state").is_empty()
+            });
+            let alarms = alarms.count();
+            assert!(alarms <= 1, "{alarms} false alarms in 40 runs at {rate}/s");
+        }
+    }
+}
