@@ -6,6 +6,8 @@
 
 use models::scenario::Scenario;
 use models::workloads::arrivals::Process;
+use settings::{CountDist, DurationDist, KeyChooser, Node, Reader, Setting};
+use sim_core::keys::GivenKeys;
 
 use crate::result::{RunResult, Series};
 use crate::statistics;
@@ -30,7 +32,7 @@ pub(crate) fn warnings(result: &RunResult, scenario: &Scenario) -> Vec<String> {
     if is_steady(scenario) {
         found.extend(warmup(result));
     }
-    if is_by_chance(result, scenario) {
+    if is_by_chance(scenario) {
         found.push(ONE_RUN.to_string());
     }
     found
@@ -110,7 +112,7 @@ fn samples(result: &RunResult, scenario: &Scenario, found: &mut Vec<String>) {
         if let (Some(first), true) = (names.first(), count > 0) {
             let and_up = if names.len() > 1 { " and up" } else { "" };
             found.push(format!(
-                "{count} latencies of {name} are too few for {first}{and_up}: fewer than {BEYOND_MIN} lie beyond it"
+                "too few latencies of {name} for {first}{and_up}: of {count}, fewer than {BEYOND_MIN} lie beyond it"
             ));
         }
     }
@@ -185,20 +187,26 @@ fn calls_under_way(series: &Series) -> Option<Vec<f64>> {
     (together.len() >= WINDOWS_MIN).then_some(together)
 }
 
-/// Whether another seed would give other figures.
-fn is_by_chance(result: &RunResult, scenario: &Scenario) -> bool {
-    let scatters = |w: &crate::result::WorkloadResult| match (w.latency.p50_s, w.latency.max_s) {
-        (Some(p50_s), Some(max_s)) => max_s > p50_s * 1.01,
-        _ => false,
-    };
-    let random = |process: &Process| match process {
-        Process::Poisson(_) | Process::Mmpp { .. } | Process::Sessions { .. } => true,
-        Process::Renewal { interarrival } => interarrival.0.is_constant().is_none(),
-        Process::Closed { think, .. } | Process::Connections { think, .. } => think.0.is_constant().is_none(),
-        Process::Constant(_) | Process::Once { .. } | Process::Trace(_) => false,
-    };
+/// Whether another seed would give other figures, as far as arrivals, times, counts and keys say.
+fn is_by_chance(scenario: &Scenario) -> bool {
+    let random =
+        |process: &Process| matches!(process, Process::Poisson(_) | Process::Mmpp { .. } | Process::Sessions { .. });
     let by_arrivals = scenario.workloads.iter().any(|w| random(&w.value.arrivals.process));
-    scenario.run.until.is_none() && (by_arrivals || result.workloads.values().any(scatters))
+    scenario.run.until.is_none()
+        && (by_arrivals || draws(&scenario.workloads.write()) || draws(&scenario.components.write()))
+}
+
+/// Whether something in a tree reads as a distribution that is not constant, or as a choice among several keys.
+fn draws(tree: &Node) -> bool {
+    if let Some(entries) = tree.entries() {
+        let mut reader = Reader::new();
+        let of_times = DurationDist::read(tree, &mut reader).is_some_and(|dist| dist.0.is_constant().is_none());
+        let of_counts = CountDist::read(tree, &mut reader).is_some_and(|dist| dist.0.is_constant().is_none());
+        let of_keys = KeyChooser::read(tree, &mut reader)
+            .is_some_and(|keys| !matches!(keys.0.given(), GivenKeys::Constant { .. } | GivenKeys::Sequential { .. }));
+        return of_times || of_counts || of_keys || entries.iter().any(|entry| draws(&entry.value));
+    }
+    tree.members().is_some_and(|members| members.iter().any(draws))
 }
 
 #[cfg(test)]
@@ -229,9 +237,9 @@ mod tests {
     #[test]
     fn percentiles_need_a_hundred_values_beyond_them() {
         let short = run(&station(100, "{duration: 50s}", ""), 1);
-        assert!(about(&short, "too few for p99 and up").len() == 1, "{short:?}");
+        assert!(about(&short, "for p99 and up: of").len() == 1, "{short:?}");
         let longer = run(&station(500, "{duration: 50s}", ""), 1);
-        assert!(about(&longer, "too few for p999: fewer").len() == 1, "{longer:?}");
+        assert!(about(&longer, "for p999: of").len() == 1, "{longer:?}");
         let finite = run(&station(500, "{until: idle}", "").replace("poisson: 500/s", "once: {count: 5}"), 1);
         assert!(finite.is_empty(), "{finite:?}");
     }
@@ -250,6 +258,7 @@ mod tests {
     fn one_run_says_so_where_chance_plays_a_part() {
         assert_eq!(about(&run(&station(100, "{duration: 5s}", ""), 1), "one run").len(), 1);
         let even = station(100, "{duration: 5s}", "").replace("poisson: 100/s", "constant: 100/s");
+        assert_eq!(about(&run(&even, 1), "one run").len(), 1, "its times are drawn");
         assert!(about(&run(&even.replace("{exp: 10ms}", "5ms"), 1), "one run").is_empty());
     }
 
