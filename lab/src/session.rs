@@ -287,7 +287,7 @@ impl Session {
             if let Node::Director(director) = node {
                 director.inject(cx, planned);
             }
-            sim_core::Next::Wait
+            sim_core::Next::WAIT
         });
         Arc::make_mut(&mut self.faults).push(fault_window(&fault));
         Ok(())
@@ -320,7 +320,7 @@ impl Session {
         let nodes: Vec<NodeId> = self.nodes_at(&path);
         self.network.engine.act(NodeId(0), |_, cx| {
             nodes.iter().for_each(|node| cx.order(sim_core::Order::Adopt(*node, change)));
-            sim_core::Next::Wait
+            sim_core::Next::WAIT
         });
         self.changes.push((self.now_ns(), path.to_string(), value.to_string()));
         let mut loaded = (*self.loaded).clone();

@@ -290,7 +290,7 @@ impl Link {
                 record.phase = Phase::WaitsForPool;
                 record.since = now;
                 record.timer = Some(timer);
-                Next::Wait
+                Next::WAIT
             }
             Admission::Full => {
                 let answer = cx.answer(Outcome::PoolTimeout);
@@ -336,7 +336,7 @@ impl Link {
         let record = self.record(index);
         record.phase = Phase::Connects;
         record.timer = Some(timer);
-        Next::Wait
+        Next::WAIT
     }
 
     /// Sends an attempt to a target.
@@ -365,7 +365,7 @@ impl Link {
         if cx.has_baggage() {
             self.propagate_deadline(cx, call, child);
         }
-        Next::Call(child)
+        Next::call(child)
     }
 
     fn propagate_deadline(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId) {
@@ -390,7 +390,7 @@ impl Link {
         let Some((node, path)) = choose(&self.plan, &self.weights, cx, call) else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome);
-            return Next::Reply(call, answer);
+            return Next::reply(call, answer);
         };
         let to = To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
         if let Some(next) = cx.pass_on(call, to, 0) {
@@ -400,7 +400,7 @@ impl Link {
         cx.set_ticket(call, PASSES);
         let child = cx.call(call, to);
         forget_deadline(cx, child);
-        Next::Call(child)
+        Next::call(child)
     }
 
     /// A call begins its way through the policies.
@@ -440,7 +440,7 @@ impl Link {
                 if !cx.is_retry(call) {
                     cx.set_retry(leading, false);
                 }
-                return Next::Wait;
+                return Next::WAIT;
             }
         }
         if self.plan.settings.batch.is_some() {
@@ -516,7 +516,7 @@ impl Link {
         let record = self.record(index);
         record.phase = Phase::BacksOff;
         record.timer = Some(timer);
-        Next::Wait
+        Next::WAIT
     }
 
     /// The logical call ends, and with it all that share it.
@@ -533,7 +533,7 @@ impl Link {
         if self.shares {
             self.answer_followers(cx, index, call, answer);
         }
-        Next::Reply(call, answer)
+        Next::reply(call, answer)
     }
 
     fn cancel_total(&mut self, cx: &mut Cx<'_>, index: u32) {
@@ -603,7 +603,7 @@ impl Component for Link {
         let index = cx.ticket(call);
         if index == PASSES {
             self.attempts.end(cx.since(call), answer.outcome);
-            return Next::Reply(call, answer);
+            return Next::reply(call, answer);
         }
         let record = self.record(index);
         debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
@@ -621,7 +621,7 @@ impl Component for Link {
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let call = timer.call();
         if !cx.is_open(call) {
-            return Next::Wait;
+            return Next::WAIT;
         }
         let index = cx.ticket(call);
         if timer.what != TOTAL {
@@ -663,13 +663,13 @@ impl Component for Link {
         // Giving up goes on only over links that propagate it: what passes through a bare one runs on.
         let index = cx.ticket(call);
         if index == PASSES {
-            return Next::Wait;
+            return Next::WAIT;
         }
         let phase = self.record(index).phase;
         let shares = |m: &Members| !m.followers.is_empty() || (!m.is_empty() && phase != Phase::InBatch);
         if self.members.get(&index).is_some_and(shares) {
             // Others share its call: it goes on for them, and this caller's answer is dropped.
-            return Next::Wait;
+            return Next::WAIT;
         }
         self.stop(cx, index, Outcome::Cancelled);
         match phase {
@@ -796,6 +796,7 @@ fn note<T: Copy + Default>(table: &mut Vec<T>, index: u32, value: T) {
 }
 
 /// A service time that is drawn for a call; a convenience for components.
+#[inline]
 pub fn sample(dist: &Dist, cx: &mut Cx<'_>, call: CallId, purpose: u32) -> Span {
     match dist.is_constant() {
         Some(value) => value as Span,

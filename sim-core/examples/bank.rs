@@ -66,21 +66,21 @@ impl Component for Node {
         if let Node::Street(street) = self {
             street.wait_for_the_next(cx);
         }
-        Next::Wait
+        Next::WAIT
     }
 
     fn on_call(&mut self, cx: &mut Cx<'_>, customer: CallId) -> Next {
-        let Node::Bank(bank) = self else { return Next::Reply(customer, cx.answer(Outcome::Error)) };
+        let Node::Bank(bank) = self else { return Next::reply(customer, cx.answer(Outcome::Error)) };
         let now = cx.now();
         if bank.clerks.ask(now, customer.index(), 0) == Admission::Granted {
             cx.measure().waited(now, 0);
             bank.serve(cx, customer);
         }
-        Next::Wait
+        Next::WAIT
     }
 
     fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: Answer) -> Next {
-        Next::Wait
+        Next::WAIT
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
@@ -89,7 +89,7 @@ impl Component for Node {
                 street.wait_for_the_next(cx);
                 let key = Key::root(SEED, hash(0, "street"), street.sent).bits();
                 street.sent += 1;
-                Next::Call(cx.request(street.bank, key, cx.now(), 0, 0, Baggage::EMPTY))
+                Next::call(cx.request(street.bank, key, cx.now(), 0, 0, Baggage::EMPTY))
             }
             Node::Bank(bank) => {
                 let customer = timer.call();
@@ -101,7 +101,7 @@ impl Component for Node {
                     cx.measure().waited(arrived, next.waited);
                     bank.serve(cx, next_customer);
                 }
-                Next::Reply(customer, cx.answer(Outcome::Ok))
+                Next::reply(customer, cx.answer(Outcome::Ok))
             }
         }
     }

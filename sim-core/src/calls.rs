@@ -18,12 +18,14 @@ pub struct CallId {
 }
 
 impl CallId {
-    /// The key as one number, for a waiting line or a timer.
+    /// The key as one number, for a waiting line or a timer. Never 0.
+    #[inline(always)]
     pub fn to_bits(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64
     }
 
     /// The reverse of [`CallId::to_bits`].
+    #[inline(always)]
     pub fn from_bits(bits: u64) -> CallId {
         CallId { index: bits as u32, generation: (bits >> 32) as u32 }
     }

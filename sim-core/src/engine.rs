@@ -27,16 +27,47 @@ use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use verbs::{Cx, To};
 
-/// What an entry wants to happen next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
+///
+/// Two words, so that it travels in registers: there are some ten of them to a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Next {
+pub struct Next {
+    /// 0 for nothing.
+    call: u64,
+    /// 0 for a call.
+    answer: u64,
+}
+
+/// Tells the word of an answer from 0: a bit that no outcome uses.
+const IS_ANSWER: u64 = 0x80;
+
+impl Next {
     /// Nothing: something is being waited for.
-    Wait,
+    pub const WAIT: Next = Next { call: 0, answer: 0 };
+
     /// This call, just made, goes to its callee.
-    Call(CallId),
+    #[inline(always)]
+    pub fn call(call: CallId) -> Next {
+        Next { call: call.to_bits(), answer: 0 }
+    }
+
     /// This call ends so.
-    Reply(CallId, Answer),
+    #[inline(always)]
+    pub fn reply(call: CallId, answer: Answer) -> Next {
+        Next { call: call.to_bits(), answer: answer.to_bits() | IS_ANSWER }
+    }
+}
+
+impl std::fmt::Debug for Next {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let call = CallId::from_bits(self.call);
+        match (self.call, self.answer) {
+            (0, _) => formatter.write_str("Wait"),
+            (_, 0) => write!(formatter, "Call({call:?})"),
+            (_, answer) => write!(formatter, "Reply({call:?}, {:?})", Answer::from_bits(answer & !IS_ANSWER)),
+        }
+    }
 }
 
 /// A timer that went off, as it was set.
@@ -65,7 +96,7 @@ pub trait Component: Clone {
     /// The run begins, or the node does after a crash.
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
         let _ = cx;
-        Next::Wait
+        Next::WAIT
     }
 
     /// A call has arrived.
@@ -87,7 +118,7 @@ pub trait Component: Clone {
     /// The caller of `call` no longer wants it and has said so.
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let _ = (cx, call);
-        Next::Wait
+        Next::WAIT
     }
 
     /// The node has crashed: become what the settings in force make of it.
@@ -568,18 +599,19 @@ impl<C: Component, T: Trace> Engine<C, T> {
     #[inline]
     fn go(&mut self, mut next: Next) {
         loop {
-            next = match next {
-                Next::Call(call) => self.deliver(call),
-                Next::Reply(call, answer) => self.answer(call, answer),
-                Next::Wait => {
-                    if !self.core.asides.is_empty() {
-                        self.obey();
-                    }
-                    match self.core.ring.pop_front() {
-                        Some(next) => next,
-                        None => return,
-                    }
+            let call = CallId::from_bits(next.call);
+            next = if next.call == 0 {
+                if !self.core.asides.is_empty() {
+                    self.obey();
                 }
+                match self.core.ring.pop_front() {
+                    Some(next) => next,
+                    None => return,
+                }
+            } else if next.answer == 0 {
+                self.deliver(call)
+            } else {
+                self.answer(call, Answer::from_bits(next.answer & !IS_ANSWER))
             };
             self.core.at_this_instant += 1;
             if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
@@ -591,7 +623,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
     /// Sends a call on its way.
     #[inline(always)]
     fn deliver(&mut self, call: CallId) -> Next {
-        let Some(frame) = self.core.calls.get(call) else { return Next::Wait };
+        let Some(frame) = self.core.calls.get(call) else { return Next::WAIT };
         if frame.path != 0 && !self.core.paths[frame.path as usize].is_nothing() {
             return self.travel(call);
         }
@@ -616,7 +648,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
         } else {
             self.core.calendar.set(self.core.now + delay, Class::First, event);
         }
-        Next::Wait
+        Next::WAIT
     }
 
     /// The network has swallowed a call: after the last retransmission the connection is given up.
@@ -625,7 +657,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
         if frame.flags & ABANDONED != 0 {
             // Nobody waits for it.
             self.core.free(call.index);
-            return Next::Wait;
+            return Next::WAIT;
         }
         let path = self.core.paths[frame.path as usize].path();
         if let Some(after) = path.reset_after() {
@@ -638,7 +670,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
         } else {
             self.core.calls.at_mut(call.index).flags |= LOST | REPLYING;
         }
-        Next::Wait
+        Next::WAIT
     }
 
     /// A call reaches its callee.
@@ -669,11 +701,11 @@ impl<C: Component, T: Trace> Engine<C, T> {
         let state = &mut self.core.nodes[node.0 as usize];
         if let Some(outcome) = state.condition.refuses(key ^ state.salt as u64) {
             let place = state.group.0;
-            return Some(Next::Reply(call, Answer::new(outcome, place)));
+            return Some(Next::reply(call, Answer::new(outcome, place)));
         }
         if state.condition.is_paused() {
             state.condition.stash(Stashed::Call(call));
-            return Some(Next::Wait);
+            return Some(Next::WAIT);
         }
         None
     }
@@ -681,7 +713,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
     /// A callee answers a call.
     #[inline(always)]
     fn answer(&mut self, call: CallId, answer: Answer) -> Next {
-        let Some(frame) = self.core.calls.get(call) else { return Next::Wait };
+        let Some(frame) = self.core.calls.get(call) else { return Next::WAIT };
         debug_assert!(frame.flags & REPLYING == 0, "a call is answered once");
         if frame.flags & BACKGROUND == 0 {
             let group = self.core.nodes[frame.node as usize].group;
@@ -703,7 +735,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 state.condition.stash(Stashed::Event(pack_event(event)));
                 frame.key = answer.to_bits();
                 frame.flags |= REPLYING;
-                return Next::Wait;
+                return Next::WAIT;
             }
             frame.via = DIRECT;
             self.core.groups[state.group.0 as usize].end(self.core.now, frame.since, answer);
@@ -740,7 +772,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
         let frame = self.core.calls.at_mut(call.index);
         frame.key = answer.to_bits();
         frame.flags |= REPLYING;
-        Next::Wait
+        Next::WAIT
     }
 
     /// An answer reaches the caller after a while.
@@ -763,14 +795,14 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 let frame = self.core.calls.at_mut(call.index);
                 frame.key = answer.to_bits();
                 frame.flags |= REPLYING;
-                return Next::Wait;
+                return Next::WAIT;
             }
             self.nodes[node.0 as usize].on_reply(&mut Cx { core: &mut self.core, node }, parent, call, answer)
         } else if flags & (ABANDONED | ROOT) == ROOT {
             let node = NodeId(parent);
             self.nodes[parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
         } else {
-            Next::Wait
+            Next::WAIT
         };
         self.core.free(call.index);
         next

@@ -29,7 +29,7 @@
 //!                 cx.after(minute * MINUTE, Class::First, Timer { what: 0, data: minute });
 //!             }
 //!         }
-//!         Next::Wait
+//!         Next::WAIT
 //!     }
 //!
 //!     // A customer enters the bank: a free clerk begins, otherwise the customer stands in line.
@@ -38,14 +38,14 @@
 //!         if clerks.ask(cx.now(), customer.index(), 0) == Admission::Granted {
 //!             cx.work(5 * MINUTE, Timer::of(0, customer));
 //!         }
-//!         Next::Wait
+//!         Next::WAIT
 //!     }
 //!
 //!     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
 //!         let now = cx.now();
 //!         match self {
 //!             // A request: whom it is to, its key, when it should have been sent, what it is about, how important.
-//!             Node::Street { bank } => Next::Call(cx.request(*bank, timer.data, now, 0, 0, Baggage::EMPTY)),
+//!             Node::Street { bank } => Next::call(cx.request(*bank, timer.data, now, 0, 0, Baggage::EMPTY)),
 //!             // A clerk is done: the next in line steps up, and the customer leaves.
 //!             Node::Bank { clerks } => {
 //!                 let customer = timer.call();
@@ -54,13 +54,13 @@
 //!                     let next = cx.open_call(next.call);
 //!                     cx.work(5 * MINUTE, Timer::of(0, next));
 //!                 }
-//!                 Next::Reply(customer, cx.answer(Outcome::Ok))
+//!                 Next::reply(customer, cx.answer(Outcome::Ok))
 //!             }
 //!         }
 //!     }
 //!
 //!     fn on_reply(&mut self, _: &mut Cx<'_>, _: CallId, _: CallId, _: Answer) -> Next {
-//!         Next::Wait
+//!         Next::WAIT
 //!     }
 //!     fn rebuild(&mut self, _: Time) {}
 //!     fn begin_measuring(&mut self, _: Time) {}

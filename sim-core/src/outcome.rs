@@ -79,7 +79,24 @@ impl Outcome {
         Self::ALL.into_iter().find(|o| o.name() == name)
     }
 
+    /// The outcome of this number, in the lowest byte.
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Outcome {
+        // A table of a power of two entries, so that looking it up needs no check.
+        const BY_NUMBER: [Outcome; 16] = {
+            let mut all = [Outcome::Cancelled; 16];
+            let mut at = 0;
+            while at < Outcome::COUNT {
+                all[at] = Outcome::ALL[at];
+                at += 1;
+            }
+            all
+        };
+        BY_NUMBER[(bits & 15) as usize]
+    }
+
     /// True for an answer that served its purpose: ok, accepted, degraded.
+    #[inline(always)]
     pub fn is_good(self) -> bool {
         self <= Outcome::Degraded
     }
@@ -100,21 +117,24 @@ pub struct Answer {
 
 impl Answer {
     /// It as one number, to travel in the frame of its call.
+    #[inline(always)]
     pub(crate) fn to_bits(self) -> u64 {
         self.outcome as u64 | (self.cause as u64) << 8 | (self.place as u64) << 16 | (self.retry_after_us as u64) << 32
     }
 
     /// The reverse of [`Answer::to_bits`].
+    #[inline(always)]
     pub(crate) fn from_bits(bits: u64) -> Answer {
         Answer {
-            outcome: Outcome::ALL[(bits & 0xff) as usize],
-            cause: Outcome::ALL[(bits >> 8 & 0xff) as usize],
+            outcome: Outcome::from_bits(bits),
+            cause: Outcome::from_bits(bits >> 8),
             place: (bits >> 16) as u16,
             retry_after_us: (bits >> 32) as u32,
         }
     }
 
     /// An answer that has its cause in `place`.
+    #[inline(always)]
     pub fn new(outcome: Outcome, place: u16) -> Answer {
         Answer { outcome, cause: outcome, place, retry_after_us: 0 }
     }

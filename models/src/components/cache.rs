@@ -186,12 +186,12 @@ impl Cache {
         let now = cx.now();
         let baggage = cx.baggage(call);
         if baggage.deadline <= now {
-            return Next::Reply(call, cx.answer(Outcome::Timeout));
+            return Next::reply(call, cx.answer(Outcome::Timeout));
         }
         let data = Data { op: cx.profile(call).op, key: baggage.data_key };
         if self.store.look_up(data, now) {
             self.hits += 1;
-            return Next::Reply(call, cx.answer(Outcome::Ok));
+            return Next::reply(call, cx.answer(Outcome::Ok));
         }
         self.misses += 1;
         if self.settings.coalesce
@@ -200,7 +200,7 @@ impl Cache {
             self.coalesced += 1;
             cx.set_ticket(call, index + 1);
             self.misses_under_way[index].followers.push(call);
-            return Next::Wait;
+            return Next::WAIT;
         }
         let (node, link) = self.link;
         let child = cx.call(call, To { node, link, ordinal: 0, profile: None, path: 0, is_retry: false });
@@ -209,7 +209,7 @@ impl Cache {
             self.by_data.insert(data, index);
         }
         cx.set_ticket(call, index + 1);
-        Next::Call(child)
+        Next::call(child)
     }
 
     fn end_miss(&mut self, index: u32) -> Option<Miss> {
@@ -240,32 +240,32 @@ impl Component for Cache {
             return self.look_up(cx, call);
         }
         cx.work(latency, Timer::of(LOOK_UP, call));
-        Next::Wait
+        Next::WAIT
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        let Some(miss) = self.end_miss(cx.ticket(call) - 1) else { return Next::Reply(call, answer) };
+        let Some(miss) = self.end_miss(cx.ticket(call) - 1) else { return Next::reply(call, answer) };
         let somebody_waits = !cx.is_abandoned(call) || miss.followers.iter().any(|f| !cx.is_abandoned(*f));
         if answer.outcome == Outcome::Ok && somebody_waits {
             let expires = self.expires(cx, call);
             self.store.insert(miss.data, expires);
         }
         for follower in miss.followers {
-            cx.post(Next::Reply(follower, answer));
+            cx.post(Next::reply(follower, answer));
         }
-        Next::Reply(call, answer)
+        Next::reply(call, answer)
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let call = timer.call();
         if !cx.is_open(call) {
-            return Next::Wait;
+            return Next::WAIT;
         }
         self.look_up(cx, call)
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let cancelled = Next::Reply(call, cx.answer(Outcome::Cancelled));
+        let cancelled = Next::reply(call, cx.answer(Outcome::Cancelled));
         let ticket = cx.ticket(call);
         if ticket == 0 {
             return cancelled;
@@ -277,7 +277,7 @@ impl Component for Cache {
         }
         if !miss.followers.is_empty() {
             // Others wait for its answer: the call goes on.
-            return Next::Wait;
+            return Next::WAIT;
         }
         let child = miss.child;
         self.end_miss(ticket - 1);

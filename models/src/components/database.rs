@@ -206,7 +206,7 @@ impl Database {
             return self.compute(cx, call);
         }
         cx.work(io, Timer::of(IO, call));
-        Next::Wait
+        Next::WAIT
     }
 
     fn operation(&self, cx: &Cx<'_>, call: CallId) -> usize {
@@ -241,7 +241,7 @@ impl Database {
             let work = self.hindered(sample(dist, cx, call, PURPOSE_CPU));
             if work > 0 {
                 cx.cpu(cpu, work, Timer::of(CPU, call));
-                return Next::Wait;
+                return Next::WAIT;
             }
         }
         self.done(cx, call)
@@ -252,7 +252,7 @@ impl Database {
         let abandoned = cx.abandoned_since(call);
         self.slots.give_back(cx.now(), began, abandoned);
         self.next(cx);
-        Next::Reply(call, cx.answer(Outcome::Ok))
+        Next::reply(call, cx.answer(Outcome::Ok))
     }
 
     fn next(&mut self, cx: &mut Cx<'_>) {
@@ -269,7 +269,7 @@ impl Database {
             cx.measure().waited(arrived, next.waited);
             let then = if cx.baggage(call).deadline <= now {
                 self.slots.give_back(now, now, None);
-                Next::Reply(call, cx.answer(Outcome::Timeout))
+                Next::reply(call, cx.answer(Outcome::Timeout))
             } else {
                 self.begin(cx, call)
             };
@@ -278,7 +278,7 @@ impl Database {
         for call in dropped.drain(..) {
             let call = cx.open_call(call);
             let answer = cx.answer(Outcome::Overload);
-            cx.post(Next::Reply(call, answer));
+            cx.post(Next::reply(call, answer));
         }
         self.dropped = dropped;
         self.begins_next = false;
@@ -294,8 +294,8 @@ impl Component for Database {
                 cx.measure().waited(now, 0);
                 self.begin(cx, call)
             }
-            Admission::Queued => Next::Wait,
-            Admission::Full => Next::Reply(call, cx.answer(Outcome::Overload)),
+            Admission::Queued => Next::WAIT,
+            Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
         }
     }
 
@@ -306,7 +306,7 @@ impl Component for Database {
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let call = timer.call();
         if !cx.is_open(call) {
-            return Next::Wait;
+            return Next::WAIT;
         }
         if timer.what == IO { self.compute(cx, call) } else { self.done(cx, call) }
     }
@@ -314,9 +314,9 @@ impl Component for Database {
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         // A query that runs is not interrupted; one that waits leaves.
         if self.slots.leave(cx.now(), call.index()) {
-            return Next::Reply(call, cx.answer(Outcome::Cancelled));
+            return Next::reply(call, cx.answer(Outcome::Cancelled));
         }
-        Next::Wait
+        Next::WAIT
     }
 
     fn rebuild(&mut self, now: Time) {

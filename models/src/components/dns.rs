@@ -348,17 +348,17 @@ impl Component for Dns {
         let node = from[draw.below(from.len() as u64) as usize];
         let (path, _) = self.populations[population].ways[target];
         self.attempts.begin(false);
-        Next::Call(cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }))
+        Next::call(cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }))
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         self.attempts.end(cx.since(call), answer.outcome);
-        Next::Reply(call, answer)
+        Next::reply(call, answer)
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let place = timer.data as usize;
-        let Some(interval) = self.health_check.as_ref().map(|h| h.interval.0) else { return Next::Wait };
+        let Some(interval) = self.health_check.as_ref().map(|h| h.interval.0) else { return Next::WAIT };
         self.look(cx, place);
         self.places[place].next_look += interval;
         let somebody_called = self.last_call.saturating_add(interval) >= cx.now();
@@ -366,7 +366,7 @@ impl Component for Dns {
         if somebody_called {
             cx.after(interval, Class::First, timer);
         }
-        Next::Wait
+        Next::WAIT
     }
 
     fn rebuild(&mut self, _now: Time) {

@@ -117,11 +117,11 @@ impl Component for External {
             };
             if let Some(wait) = wait {
                 let retry_after_us = wait.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
-                return Next::Reply(call, Answer { retry_after_us, ..cx.answer(Outcome::RateLimited) });
+                return Next::reply(call, Answer { retry_after_us, ..cx.answer(Outcome::RateLimited) });
             }
         }
         if self.slots.ask(now, call.index(), cx.priority(call)) != Admission::Granted {
-            return Next::Reply(call, cx.answer(Outcome::Overload));
+            return Next::reply(call, cx.answer(Outcome::Overload));
         }
         let index = call.index() as usize;
         if self.began.len() <= index {
@@ -130,7 +130,7 @@ impl Component for External {
         self.began[index] = now;
         let latency = sample(&self.settings.latency.0, cx, call, PURPOSE_LATENCY);
         cx.work(latency, Timer::of(ANSWER, call));
-        Next::Wait
+        Next::WAIT
     }
 
     fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: Answer) -> Next {
@@ -145,7 +145,7 @@ impl Component for External {
             Some(errors) if cx.draw(call, PURPOSE_ERROR).unit() < errors.fraction.0 => errors.outcome.outcome(),
             _ => Outcome::Ok,
         };
-        Next::Reply(call, cx.answer(outcome))
+        Next::reply(call, cx.answer(outcome))
     }
 
     fn rebuild(&mut self, now: Time) {

@@ -165,7 +165,7 @@ impl Component for LoadBalancer {
         let Some(target) = chosen else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome);
-            return Next::Reply(call, answer);
+            return Next::reply(call, answer);
         };
         let (node, path) = self.targets[target];
         let to = To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false };
@@ -183,7 +183,7 @@ impl Component for LoadBalancer {
             forget_deadline(cx, child);
         }
         self.remember(call, Some(child));
-        Next::Call(child)
+        Next::call(child)
     }
 
     #[inline]
@@ -191,7 +191,7 @@ impl Component for LoadBalancer {
         self.choosing.end(cx.ticket(call) as usize);
         self.attempts.end(cx.since(call), answer.outcome);
         self.remember(call, None);
-        Next::Reply(call, answer)
+        Next::reply(call, answer)
     }
 
     #[inline]
@@ -207,12 +207,12 @@ impl Component for LoadBalancer {
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let index = call.index() as usize;
         let child = self.children.as_mut().and_then(|c| c.get_mut(index)).and_then(Option::take);
-        let Some(child) = child else { return Next::Wait };
+        let Some(child) = child else { return Next::WAIT };
         cx.abandon(child);
         cx.cancel_call(child);
         self.choosing.end(cx.ticket(call) as usize);
         self.attempts.end(cx.since(call), Outcome::Cancelled);
-        Next::Reply(call, cx.answer(Outcome::Cancelled))
+        Next::reply(call, cx.answer(Outcome::Cancelled))
     }
 
     fn rebuild(&mut self, _now: Time) {

@@ -446,7 +446,7 @@ impl Service {
         if !blocks {
             self.let_go(cx, index);
         }
-        Next::Wait
+        Next::WAIT
     }
 
     /// A strand that waits gives its loop back (a thread it keeps).
@@ -502,7 +502,7 @@ impl Service {
                 for call in self.dropped.drain(..) {
                     let call = cx.open_call(call);
                     let answer = cx.answer(Outcome::Overload);
-                    cx.post(Next::Reply(call, answer));
+                    cx.post(Next::reply(call, answer));
                 }
                 let Some(next) = next else { continue };
                 let call = cx.open_call(next.call);
@@ -522,7 +522,7 @@ impl Service {
         cx.measure().waited(arrived, waited);
         if cx.is_expired(call) {
             self.slots.give_back(cx.now(), cx.now(), None);
-            return Next::Reply(call, cx.answer(Outcome::Timeout));
+            return Next::reply(call, cx.answer(Outcome::Timeout));
         }
         self.begin(cx, call)
     }
@@ -622,9 +622,9 @@ impl Service {
         self.strands.remove(index);
         let then = if replied {
             cx.end_branch(call);
-            Next::Wait
+            Next::WAIT
         } else {
-            Next::Reply(call, answer)
+            Next::reply(call, answer)
         };
         self.dispatch(cx);
         then
@@ -676,8 +676,8 @@ impl Component for Service {
         if self.is_loop && !self.ready.is_empty() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.slots.wait(now, call.index(), priority, until) {
-                true => Next::Wait,
-                false => Next::Reply(call, cx.answer(Outcome::Overload)),
+                true => Next::WAIT,
+                false => Next::reply(call, cx.answer(Outcome::Overload)),
             };
         }
         match self.slots.ask_until(now, call.index(), priority, until) {
@@ -685,8 +685,8 @@ impl Component for Service {
                 cx.measure().waited(now, 0);
                 self.begin(cx, call)
             }
-            Admission::Queued => Next::Wait,
-            Admission::Full => Next::Reply(call, cx.answer(Outcome::Overload)),
+            Admission::Queued => Next::WAIT,
+            Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
         }
     }
 
@@ -724,11 +724,11 @@ impl Component for Service {
             let abandoned = (timer.data & 1 == 1).then_some(from);
             self.slots.give_back(cx.now(), from, abandoned);
             self.dispatch(cx);
-            return Next::Wait;
+            return Next::WAIT;
         }
         let call = timer.call();
         if !cx.is_open(call) {
-            return Next::Wait;
+            return Next::WAIT;
         }
         if timer.what == SINGLE {
             return self.single_is_over(cx, call);
@@ -741,7 +741,7 @@ impl Component for Service {
         let ticket = cx.ticket(call);
         if ticket == 0 {
             self.slots.leave(cx.now(), call.index());
-            return Next::Reply(call, cx.answer(Outcome::Cancelled));
+            return Next::reply(call, cx.answer(Outcome::Cancelled));
         }
         if ticket & single::MARK != 0 {
             return self.cancel_single(cx, call);
@@ -750,7 +750,7 @@ impl Component for Service {
         self.strand(index).cancelled = true;
         match self.strand(index).doing {
             // What runs ends at its step's end.
-            Doing::Computes(_) | Doing::Passes { blocks: true, .. } | Doing::Runs | Doing::Ready => Next::Wait,
+            Doing::Computes(_) | Doing::Passes { blocks: true, .. } | Doing::Runs | Doing::Ready => Next::WAIT,
             _ => {
                 self.stop(cx, index);
                 let answer = cx.answer(Outcome::Cancelled);

@@ -295,7 +295,7 @@ impl Component for Director {
                 self.arm_breaking(cx, which, replica, BREAK);
             }
         }
-        Next::Wait
+        Next::WAIT
     }
 
     fn on_call(&mut self, _cx: &mut Cx<'_>, _call: CallId) -> Next {
@@ -329,7 +329,7 @@ impl Component for Director {
             }
             what => unreachable!("no timer is set for {what}"),
         }
-        Next::Wait
+        Next::WAIT
     }
 
     fn rebuild(&mut self, _now: Time) {}

@@ -59,7 +59,7 @@ impl Link {
                     let record = self.record(index);
                     record.phase = Phase::InBatch;
                     record.timer = Some(timer);
-                    return Next::Wait;
+                    return Next::WAIT;
                 }
                 index
             }
@@ -75,7 +75,7 @@ impl Link {
                     cx.set_retry(leading, false);
                 }
                 if items < batch.max {
-                    return Next::Wait;
+                    return Next::WAIT;
                 }
                 leader
             }

@@ -412,6 +412,7 @@ impl Source {
     }
 
     /// The first instant after `now` (for finite and recorded ones: not before it); `None` if there is none any more.
+    #[inline]
     pub fn next(&mut self, now: Time) -> Option<Time> {
         match &mut self.gaps {
             Gaps::Renewal(dist) => {

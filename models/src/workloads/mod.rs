@@ -141,6 +141,8 @@ pub struct Workload {
     surge: f64,
     has_sessions: bool,
     has_users: bool,
+    /// Every arrival is one request, and all requests are alike.
+    is_plain: bool,
 }
 
 impl Workload {
@@ -164,6 +166,10 @@ impl Workload {
             surge: 1.0,
             has_sessions: matches!(plan.process, Process::Sessions { .. }),
             has_users: plan.process.think().is_some(),
+            is_plain: !matches!(plan.process, Process::Sessions { .. } | Process::Trace(_))
+                && plan.batch.is_none()
+                && plan.weights.is_none()
+                && plan.sorts.iter().all(|sort| sort.keys.is_none()),
             plan: Arc::new(plan),
         }
     }
@@ -189,6 +195,7 @@ impl Workload {
         }
     }
 
+    #[inline(always)]
     fn arm(&mut self, cx: &mut Cx<'_>, at: Option<Time>) {
         self.next = at.map(|at| {
             self.next_at = at;
@@ -213,15 +220,14 @@ impl Workload {
             (None, None) => 0,
         };
         let key = Key::root(self.seed, self.name_hash, number).bits();
-        self.request(cx, sort, key, data_key)
+        Next::call(self.request(cx, sort, key, data_key))
     }
 
     #[inline]
-    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: u64, data_key: u64) -> Next {
+    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: u64, data_key: u64) -> CallId {
         let sort = &self.plan.sorts[sort];
         let baggage = Baggage { data_key, ..Baggage::EMPTY };
-        let call = cx.request(self.plan.link, key, cx.now(), sort.profile, sort.priority, baggage);
-        Next::Call(call)
+        cx.request(self.plan.link, key, cx.now(), sort.profile, sort.priority, baggage)
     }
 
     fn key_of(&self, user: User) -> Key {
@@ -243,15 +249,13 @@ impl Workload {
             Some(keys) => keys.sample(&mut self.cursors[sort], &mut key.draw(PURPOSE_KEY, 0)),
             None => 0,
         };
-        let next = self.request(cx, sort, key.bits(), data_key);
-        if let Next::Call(call) = next {
-            let at = call.index() as usize;
-            if self.user_of.len() <= at {
-                self.user_of.resize(at + 1, 0);
-            }
-            self.user_of[at] = index;
+        let call = self.request(cx, sort, key.bits(), data_key);
+        let at = call.index() as usize;
+        if self.user_of.len() <= at {
+            self.user_of.resize(at + 1, 0);
         }
-        next
+        self.user_of[at] = index;
+        Next::call(call)
     }
 
     /// A user thinks, then sends.
@@ -269,7 +273,7 @@ impl Workload {
         let length = lengths.0.sample_count(&mut self.key_of(user).draw(PURPOSE_LENGTH, 0));
         user.leaves_after = Some(length.min(u32::MAX as u64) as u32);
         if length == 0 {
-            return Next::Wait;
+            return Next::WAIT;
         }
         let index = self.users.insert(user);
         self.send(cx, index)
@@ -296,16 +300,16 @@ impl Component for Workload {
         match &plan.process {
             Process::Closed { users, ramp, .. } => {
                 self.start_users(cx, users.0, ramp.0);
-                Next::Wait
+                Next::WAIT
             }
             Process::Connections { count, .. } => {
                 self.start_users(cx, count.0, 0);
-                Next::Wait
+                Next::WAIT
             }
             _ => {
                 let first = self.source.as_mut().and_then(|s| s.next(cx.now()));
                 self.arm(cx, first);
-                Next::Wait
+                Next::WAIT
             }
         }
     }
@@ -316,7 +320,7 @@ impl Component for Workload {
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
         if !self.has_users {
-            return Next::Wait;
+            return Next::WAIT;
         }
         let index = self.user_of[call.index() as usize];
         let user = self.users.get(index).expect("a user who waits is there");
@@ -325,7 +329,7 @@ impl Component for Workload {
         } else {
             self.think(cx, index);
         }
-        Next::Wait
+        Next::WAIT
     }
 
     #[inline]
@@ -334,22 +338,31 @@ impl Component for Workload {
             return self.send(cx, timer.data as u32);
         }
         self.next = None;
+        if self.is_plain {
+            let number = self.requests;
+            self.requests += 1;
+            let key = Key::root(self.seed, self.name_hash, number).bits();
+            let call = self.request(cx, 0, key, 0);
+            let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
+            self.arm(cx, next);
+            return Next::call(call);
+        }
         let count = match &self.plan.batch {
             Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
             None => 1,
         };
         if self.has_sessions {
             let plan = self.plan.clone();
-            let Process::Sessions { requests, .. } = &plan.process else { return Next::Wait };
+            let Process::Sessions { requests, .. } = &plan.process else { return Next::WAIT };
             for _ in 0..count {
                 let then = self.begin_session(cx, requests);
                 cx.post(then);
             }
             let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
             self.arm(cx, next);
-            return Next::Wait;
+            return Next::WAIT;
         }
-        let mut then = Next::Wait;
+        let mut then = Next::WAIT;
         for nth in 0..count {
             let request = self.begin(cx);
             if nth == 0 {

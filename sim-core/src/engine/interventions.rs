@@ -131,7 +131,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 }
                 self.core.free(index);
             } else {
-                self.core.ring.push_back(Next::Reply(call, answer));
+                self.core.ring.push_back(Next::reply(call, answer));
             }
         }
     }

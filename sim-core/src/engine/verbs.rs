@@ -56,7 +56,7 @@ impl<'a> Cx<'a> {
         Answer::new(outcome, self.place())
     }
 
-    /// Makes a call on behalf of `parent`; return or post [`Next::Call`] to send it.
+    /// Makes a call on behalf of `parent`; return or post [`Next::call`] to send it.
     #[inline(always)]
     pub fn call(&mut self, parent: CallId, to: To) -> CallId {
         debug_assert!(self.core.calls.is_open(parent));
@@ -101,7 +101,7 @@ impl<'a> Cx<'a> {
         frame.via_ticket = ticket;
         frame.profile = to.profile.unwrap_or(frame.profile);
         frame.draws = 0;
-        Some(Next::Call(call))
+        Some(Next::call(call))
     }
 
     /// A frame with the baggage of another.
@@ -196,7 +196,7 @@ impl<'a> Cx<'a> {
 
     /// A second effect of this entry; happens after what the entry returns, before the next event.
     pub fn post(&mut self, next: Next) {
-        if next != Next::Wait {
+        if next != Next::WAIT {
             self.core.ring.push_back(next);
         }
     }

@@ -50,7 +50,7 @@ impl Component for Node {
         if let Node::Source(_) = self {
             cx.after(0, Class::First, Timer { what: 0, data: 0 });
         }
-        Next::Wait
+        Next::WAIT
     }
 
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
@@ -65,7 +65,7 @@ impl Component for Node {
                 }
                 caller.children[at] = Some(child);
                 cx.after_constant(caller.timeout, Class::GivingUp, Timer::of(1, call));
-                Next::Call(child)
+                Next::call(child)
             }
             Node::Middle(middle) => {
                 let chosen = cx.draw(call, 3).below(middle.servers.len() as u64) as usize;
@@ -84,12 +84,12 @@ impl Component for Node {
                     return next;
                 }
                 cx.set_ticket(call, chosen as u32);
-                Next::Call(cx.call(call, to))
+                Next::call(cx.call(call, to))
             }
             Node::Server(_) => {
                 let span = 1 + cx.draw(call, 5).below(8 * MILLISECOND);
                 cx.work(span, Timer::of(2, call));
-                Next::Wait
+                Next::WAIT
             }
         }
     }
@@ -98,16 +98,16 @@ impl Component for Node {
         match self {
             Node::Source(source) => {
                 source.seen.push((cx.now(), answer.outcome));
-                Next::Wait
+                Next::WAIT
             }
             Node::Caller(caller) => {
                 caller.children[call.index() as usize] = None;
-                Next::Reply(call, answer)
+                Next::reply(call, answer)
             }
             Node::Middle(middle) => {
                 middle.under_way[cx.ticket(call) as usize] -= 1;
                 middle.ended.push((cx.since(call), answer.outcome));
-                Next::Reply(call, answer)
+                Next::reply(call, answer)
             }
             Node::Server(_) => unreachable!("a server calls nobody"),
         }
@@ -128,22 +128,22 @@ impl Component for Node {
                 }
                 let key = sim_core::random::Key::root(cx.seed(), 1, source.sent).bits();
                 let baggage = sim_core::calls::Baggage::EMPTY;
-                Next::Call(cx.request(source.caller, key, cx.now(), 0, 0, baggage))
+                Next::call(cx.request(source.caller, key, cx.now(), 0, 0, baggage))
             }
             Node::Caller(caller) => {
                 let call = timer.call();
                 if !cx.is_open(call) {
-                    return Next::Wait;
+                    return Next::WAIT;
                 }
                 let child = caller.children[call.index() as usize].take().expect("an attempt is under way");
                 cx.abandon(child);
                 if caller.cancels {
                     cx.cancel_call(child);
                 }
-                Next::Reply(call, cx.answer(Outcome::Timeout))
+                Next::reply(call, cx.answer(Outcome::Timeout))
             }
-            Node::Server(_) if cx.is_open(timer.call()) => Next::Reply(timer.call(), cx.answer(Outcome::Ok)),
-            _ => Next::Wait,
+            Node::Server(_) if cx.is_open(timer.call()) => Next::reply(timer.call(), cx.answer(Outcome::Ok)),
+            _ => Next::WAIT,
         }
     }
 
@@ -213,7 +213,7 @@ fn seen(passes_on: bool, seed: u64, timeout: Span, cancels: bool, delay: Span, b
         engine.run_until(at).expect("time passes");
         engine.act(NodeId(0), |_, cx| {
             cx.order(order);
-            Next::Wait
+            Next::WAIT
         });
         engine.check_laws().expect("the laws hold at any time");
     }

@@ -40,7 +40,7 @@ impl Service {
         let then = self.start_branches(cx, index, 1);
         // The branch that was started may have ended the fork or the whole task; the strand may even be at a fork again.
         let is_here = |s: &super::Strand| s.call == call && s.place == place && s.started == started;
-        if then != Next::Wait || !self.strands.get(index).is_some_and(is_here) {
+        if then != Next::WAIT || !self.strands.get(index).is_some_and(is_here) {
             return then;
         }
         let strand = self.strand(index);
@@ -51,7 +51,7 @@ impl Service {
                 self.pass(cx, index, cost.each, true)
             };
         }
-        Next::Wait
+        Next::WAIT
     }
 
     /// Starts so many of the branches; if those are the last, the strand waits for them.
@@ -102,7 +102,7 @@ impl Service {
             let then = if self.is_loop { self.resume(cx, branch) } else { self.run(cx, branch) };
             cx.post(then);
         }
-        Next::Wait
+        Next::WAIT
     }
 
     /// A branch is over, well or with a failure.
@@ -127,7 +127,7 @@ impl Service {
         } else if !still_possible {
             self.fail(cx, parent, failure.expect("only a failure makes it impossible"))
         } else {
-            Next::Wait
+            Next::WAIT
         };
         if self.is_loop {
             self.dispatch(cx);

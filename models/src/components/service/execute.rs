@@ -15,7 +15,7 @@ impl Service {
         let call = self.strand(index).call;
         let job = cx.cpu(cpu, work, Timer::of(STEP, call));
         self.strand(index).doing = Doing::Computes(job);
-        Next::Wait
+        Next::WAIT
     }
 
     /// Something that a strand waited for has come.
@@ -34,7 +34,7 @@ impl Service {
         self.strand(index).doing = Doing::Ready;
         self.ready.push_back((index, now));
         self.dispatch(cx);
-        Next::Wait
+        Next::WAIT
     }
 
     /// Executes instructions until the strand must wait or is over.
@@ -61,11 +61,11 @@ impl Service {
                     let child = self.make_call(cx, index, link, &asks, true);
                     self.strand(index).doing = Doing::Calls(child);
                     self.let_go(cx, index);
-                    return Next::Call(child);
+                    return Next::call(child);
                 }
                 Action::Send { link, asks } => {
                     let child = self.make_call(cx, index, link, &asks, false);
-                    cx.post(Next::Call(child));
+                    cx.post(Next::call(child));
                 }
                 Action::Fork { tasks, items, cost } => {
                     // How many items there are is remembered where the strand's loops are.
@@ -93,7 +93,7 @@ impl Service {
                 Action::Lock { lock, by_priority } => {
                     if !self.take_lock(cx, index, lock, by_priority) {
                         self.let_go(cx, index);
-                        return Next::Wait;
+                        return Next::WAIT;
                     }
                 }
                 Action::Unlock { lock } => self.give_lock(cx, index, lock),
@@ -105,7 +105,7 @@ impl Service {
                         let twin = cx.detach(call);
                         cx.set_ticket(twin, index + 1);
                         self.strand(index).call = twin;
-                        cx.post(Next::Reply(call, answer));
+                        cx.post(Next::reply(call, answer));
                     }
                 }
                 Action::Fail(outcome) => {

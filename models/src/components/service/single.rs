@@ -60,7 +60,7 @@ impl Service {
         let timer = cx.work(span, Timer::of(SINGLE, call));
         let index = self.in_step.insert(InStep { timer, since: now, cancelled: false });
         cx.set_ticket(call, MARK | index);
-        Next::Wait
+        Next::WAIT
     }
 
     /// The step is over.
@@ -84,7 +84,7 @@ impl Service {
         self.slots.give_back(cx.now(), since, abandoned);
         let answer = cx.answer(outcome);
         self.dispatch(cx);
-        Next::Reply(call, answer)
+        Next::reply(call, answer)
     }
 
     /// Nobody wants the answer any more.
@@ -94,7 +94,7 @@ impl Service {
         let step = self.in_step.get_mut(index).expect("a call is in its step until that is over");
         step.cancelled = true;
         if blocks {
-            return Next::Wait;
+            return Next::WAIT;
         }
         cx.cancel(step.timer);
         self.single_is_over(cx, call)
