@@ -12,6 +12,7 @@ mod expand;
 pub mod explain;
 pub mod file;
 pub mod find;
+pub mod history;
 pub mod knobs;
 pub mod language;
 pub mod load;

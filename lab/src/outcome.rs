@@ -91,7 +91,7 @@ impl Session {
             workloads,
             components: self.component_results(span),
             links: self.link_results(span),
-            series: (*self.series).clone(),
+            series: self.series.to_series(),
             faults: (*self.faults).clone(),
             objectives: Vec::new(),
             warnings: Vec::new(),
@@ -239,7 +239,7 @@ impl Session {
     pub fn snapshot(&self) -> Snapshot {
         let engine = self.engine();
         let at_s = self.now_ns() as f64 / SECOND as f64;
-        let last = |column: &str| self.series.columns.get(column).and_then(|c| c.last().copied()).flatten();
+        let last = |column: &str| self.series.last(column);
         let acting = |target: &str| -> Vec<String> {
             let acts = |f: &&FaultWindow| {
                 f.at_s <= at_s && f.until_s.is_none_or(|u| at_s < u) && f.targets.iter().any(|t| t == target)

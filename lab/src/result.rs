@@ -12,6 +12,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::history::History;
+
 /// An ordered table by name; the order is that of the scenario file.
 pub type Table<T> = IndexMap<String, T>;
 
@@ -431,7 +433,7 @@ pub struct Snapshot {
     /// All faults of the scenario and those injected, whether past, acting or to come.
     pub faults: Vec<FaultWindow>,
     /// Closed windows so far.
-    pub series: Arc<Series>,
+    pub series: History,
 }
 
 /// A workload or component now. Rates and shares are those of the last closed window, counts are of this instant.

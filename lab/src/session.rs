@@ -17,8 +17,9 @@ use sim_core::{Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 
 use crate::document::Override;
 use crate::expand::work_in;
+use crate::history::History;
 use crate::load::Loaded;
-use crate::result::{FaultWindow, Series, Table};
+use crate::result::{FaultWindow, Table};
 
 /// What ended a run before its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +102,7 @@ pub struct Session {
     pub(crate) finished: bool,
     pub(crate) last_activity: Time,
     before: Before,
-    pub(crate) series: Arc<Series>,
+    pub(crate) series: History,
     pub(crate) faults: Arc<Vec<FaultWindow>>,
     pub(crate) changes: Vec<(i64, String, String)>,
     injected: u32,
@@ -132,7 +133,7 @@ impl Session {
             finished: false,
             last_activity: 0,
             before: Before::default(),
-            series: Arc::new(Series { window_s: window as f64 / SECOND as f64, ..Series::default() }),
+            series: History::default(),
             faults: Arc::new(faults),
             changes: Vec::new(),
             injected: scenario.faults.len() as u32,
@@ -444,23 +445,23 @@ impl Session {
     }
 
     fn name_columns(&mut self) {
-        let mut columns = Table::new();
+        let mut columns = Vec::new();
         for workload in &self.network.directory.workloads {
             for metric in ["sent", "goodput", "failed", "latency.p50_s", "latency.p99_s"] {
-                columns.insert(format!("workloads.{}.{metric}", workload.name), Vec::new());
+                columns.push(format!("workloads.{}.{metric}", workload.name));
             }
         }
         for component in &self.network.directory.components {
             for metric in COMPONENT_COLUMNS {
-                columns.insert(format!("components.{}.{metric}", component.name), Vec::new());
+                columns.push(format!("components.{}.{metric}", component.name));
             }
         }
         for link in self.links.iter() {
             for metric in LINK_COLUMNS {
-                columns.insert(format!("links.{}.{}.{metric}", link.from, link.name), Vec::new());
+                columns.push(format!("links.{}.{}.{metric}", link.from, link.name));
             }
         }
-        Arc::make_mut(&mut self.series).columns = columns;
+        self.series = History::new(self.window as f64 / SECOND as f64, columns);
     }
 
     fn remember(&mut self) {
@@ -481,7 +482,7 @@ impl Session {
     fn close_window(&mut self, at: Time) {
         let begun = self.begun(at);
         let seconds = (at - begun) as f64 / SECOND as f64;
-        let mut row: Vec<Option<f64>> = Vec::with_capacity(self.series.columns.len());
+        let mut row: Vec<Option<f64>> = Vec::new();
         let before = std::mem::take(&mut self.before);
         let groups: Vec<GroupId> = self.network.directory.workloads.iter().map(|w| w.link.group).collect();
         for (group, before) in groups.into_iter().zip(&before.workloads) {
@@ -530,22 +531,14 @@ impl Session {
             row.push(has_pool.then_some(figures.held as f64));
             row.push(has_pool.then_some(figures.queue as f64));
         }
-        let series = Arc::make_mut(&mut self.series);
-        series.at_s.push((begun as f64 - self.zero as f64) / SECOND as f64);
-        for (column, value) in series.columns.values_mut().zip(row) {
-            column.push(value);
-        }
+        self.series.push((begun as f64 - self.zero as f64) / SECOND as f64, row);
         self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
         self.remember();
     }
 
     fn begun(&self, at: Time) -> Time {
-        let last = self.series.at_s.last();
-        match last {
-            None => 0,
-            // The border behind the last row.
-            Some(_) => self.next_border.saturating_sub(self.window).min(at),
-        }
+        // The border behind the last row.
+        if self.series.is_empty() { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
     }
 }
 

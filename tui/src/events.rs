@@ -3,7 +3,8 @@
 //!
 //! All of it follows from one future's snapshot, so that rewinding takes events back and playing on brings them again.
 
-use lab::result::{Series, Snapshot};
+use lab::history::History;
+use lab::result::Snapshot;
 
 use crate::figures;
 use crate::player::Future;
@@ -90,16 +91,16 @@ fn faults(snapshot: &Snapshot, events: &mut Vec<Event>) {
 }
 
 /// Calls `found` with the end of each window and its value, where it has one.
-fn walk(series: &Series, column: &str, mut found: impl FnMut(f64, f64)) {
-    let Some(values) = series.columns.get(column) else { return };
-    for (begin, value) in series.at_s.iter().zip(values) {
+fn walk(series: &History, column: &str, mut found: impl FnMut(f64, f64)) {
+    let Some(values) = series.column(column) else { return };
+    for (begin, value) in series.begins().zip(values) {
         if let Some(value) = value {
-            found(begin + series.window_s, *value);
+            found(begin + series.window_s, value);
         }
     }
 }
 
-fn component(series: &Series, name: &str, events: &mut Vec<Event>) {
+fn component(series: &History, name: &str, events: &mut Vec<Event>) {
     let mut push = |at_s: f64, sort: Sort, what: String| {
         events.push(Event { at_s, sort, target: name.to_string(), what });
     };
@@ -135,17 +136,13 @@ fn component(series: &Series, name: &str, events: &mut Vec<Event>) {
     });
 }
 
-fn goodput(series: &Series, name: &str, events: &mut Vec<Event>) {
-    let Some(sent) = series.columns.get(&format!("workloads.{name}.sent")) else { return };
-    let sent = sent.clone();
-    let mut index = 0;
+fn goodput(series: &History, name: &str, events: &mut Vec<Event>) {
+    let Some(sent) = series.column(&format!("workloads.{name}.sent")) else { return };
+    let mut sent = series.begins().zip(sent).peekable();
     let mut collapsed = false;
     walk(series, &format!("workloads.{name}.goodput"), |at_s, good| {
-        while index + 1 < sent.len() && series.at_s[index] + series.window_s < at_s - 1e-9 {
-            index += 1;
-        }
-        let Some(Some(offered)) = sent.get(index).copied().map(|offered| offered.filter(|offered| *offered > 0.0))
-        else {
+        while sent.next_if(|(begin, _)| begin + series.window_s < at_s - 1e-9).is_some() {}
+        let Some(offered) = sent.peek().and_then(|(_, offered)| *offered).filter(|offered| *offered > 0.0) else {
             return;
         };
         let share = good / offered;
@@ -163,7 +160,7 @@ fn goodput(series: &Series, name: &str, events: &mut Vec<Event>) {
 mod tests {
     use std::sync::Arc;
 
-    use lab::result::{FaultWindow, Topology, TopologyNode};
+    use lab::result::{FaultWindow, Series, Topology, TopologyNode};
 
     use super::*;
 
@@ -179,7 +176,7 @@ mod tests {
         };
         let node = |name: &str, is_workload| TopologyNode { name: name.into(), kind: String::new(), is_workload };
         let topology = Topology { nodes: vec![node("users", true), node("db", false)], edges: Vec::new() };
-        let snapshot = Snapshot { at_s, series: Arc::new(series), topology: Arc::new(topology), ..Snapshot::default() };
+        let snapshot = Snapshot { at_s, series: series.into(), topology: Arc::new(topology), ..Snapshot::default() };
         Future { snapshot: Arc::new(snapshot), ..Future::default() }
     }
 

@@ -17,10 +17,8 @@ pub(crate) type Points = Vec<(f64, Option<f64>)>;
 
 /// One column of the series.
 pub(crate) fn column(snapshot: &Snapshot, name: &str) -> Points {
-    match snapshot.series.columns.get(name) {
-        Some(values) => snapshot.series.at_s.iter().copied().zip(values.iter().copied()).collect(),
-        None => Vec::new(),
-    }
+    let values = snapshot.series.column(name);
+    snapshot.series.begins().zip(values.into_iter().flatten()).collect()
 }
 
 /// A metric of all workloads together, window by window.
@@ -156,8 +154,8 @@ fn highest(app: &App, metric: &str) -> (String, Vec<Curve>) {
         .filter(|node| !node.is_workload)
         .map(|node| {
             let name = format!("components.{}.{metric}", node.name);
-            let columns = app.view.futures.iter().filter_map(|future| future.snapshot.series.columns.get(&name));
-            (columns.flatten().flatten().copied().fold(f64::NEG_INFINITY, f64::max), node.name.as_str())
+            let columns = app.view.futures.iter().filter_map(|future| future.snapshot.series.column(&name));
+            (columns.flatten().flatten().fold(f64::NEG_INFINITY, f64::max), node.name.as_str())
         })
         .filter(|(peak, _)| peak.is_finite())
         .collect();

@@ -439,11 +439,11 @@ impl Look<'_> {
         let room = (width - if labelled { 6 } else { 0 }).max(0) as usize;
         let columns = group.members.iter().filter_map(|&member| {
             let name = &self.snapshot.topology.nodes.get(member)?.name;
-            self.snapshot.series.columns.get(&format!("{before}{name}{after}"))
+            self.snapshot.series.column(&format!("{before}{name}{after}"))
         });
         let mut worst: Vec<f64> = Vec::new();
         for column in columns {
-            for (place, value) in column.iter().rev().take(room).enumerate() {
+            for (place, value) in column.rev().take(room).enumerate() {
                 worst.resize(worst.len().max(place + 1), 0.0);
                 worst[place] = worst[place].max(value.unwrap_or(0.0));
             }

@@ -380,7 +380,7 @@ impl Simulation for Fake {
             nodes: (0..self.topology.nodes.len()).map(|index| self.node(index)).collect(),
             links: links.collect(),
             faults: self.faults.clone(),
-            series: Arc::new(Series { window_s: 1.0, at_s: self.begins.clone(), columns }),
+            series: Series { window_s: 1.0, at_s: self.begins.clone(), columns }.into(),
         }
     }
 
