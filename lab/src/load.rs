@@ -13,7 +13,7 @@ use models::network::{self, Changed, Changing, Network};
 use models::scenario::{Scenario, WarmupSettings};
 use settings::book::Live;
 use settings::{Book, Files, Node, Problem, Problems, Reader, Setting};
-use sim_core::random::hash;
+use sim_core::random::{hash, mix};
 use sim_core::{Span, Time};
 
 use crate::document::{Override, Sources, read_document_leniently, read_option, read_override, to_yaml};
@@ -97,6 +97,11 @@ impl Files for Folder {
         let table = std::fs::File::open(self.0.join(file)).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
         table::column(table, file, column)
     }
+}
+
+/// A digest of a scenario: as it is written, and what was read from the tables that it names.
+pub(crate) fn digest(written: &str, scenario: &Scenario) -> u64 {
+    scenario.recorded().into_iter().fold(hash(0, written), |so_far, of_table| mix(so_far ^ of_table))
 }
 
 /// The way to the files that a scenario in a folder may name.
@@ -229,7 +234,7 @@ fn load_tree(
     }
     let written = to_yaml(&scenario.write()).unwrap_or_default();
     let mut loaded = Loaded {
-        hash: format!("{:016x}", hash(0, &written)),
+        hash: format!("{:016x}", digest(&written, &scenario)),
         variants: variant_names(&document),
         scenario: Arc::new(scenario),
         changed: Arc::new(changed),

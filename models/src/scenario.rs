@@ -12,6 +12,7 @@ use crate::components::ComponentSettings;
 use crate::faults::FaultSettings;
 use crate::policies::not_yet::NotYet;
 use crate::workloads::WorkloadSettings;
+use crate::workloads::arrivals::Process;
 
 /// When a run of finite work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -62,7 +63,7 @@ pub struct RunSettings {
     /// Independent runs; without it one for `run`, ten for `compare`, `sweep` and `find`.
     #[setting(range = "1..=1000000")]
     pub replications: Option<u32>,
-    /// Goes on until a figure is known well enough.
+    /// Goes on until a figure is known well enough. A sweep makes a fixed number of runs instead.
     pub precision: Option<PrecisionSettings>,
 }
 
@@ -314,6 +315,15 @@ pub struct SweepSettings {
 }
 
 impl Scenario {
+    /// Digests of the recorded requests that workloads replay, in order: what a scenario as it is written leaves out.
+    pub fn recorded(&self) -> Vec<u64> {
+        let traces = self.workloads.iter().filter_map(|w| match &w.value.arrivals.process {
+            Process::Trace(trace) => Some(trace.digest()),
+            _ => None,
+        });
+        traces.collect()
+    }
+
     /// The warm-up in nanoseconds; 0 where it is yet to be found.
     pub fn warmup(&self) -> Span {
         match self.run.warmup {

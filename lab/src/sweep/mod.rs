@@ -182,6 +182,15 @@ pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused>
             }
         }
     }
+    let said = options.replications.or(settings.replications).or(loaded.scenario.run.replications);
+    if let (Some(precision), None) = (&loaded.scenario.run.precision, said) {
+        let message =
+            "a sweep is a list of runs known before it starts: it cannot add to them until `precision` is reached";
+        let problem = Problem::error("not_in_a_sweep", precision.metric.span, message)
+            .path(precision.metric.path.clone())
+            .help("say how many runs each point gets: `sweep: {replications: 30, ...}`; `precision` is then for `run` alone");
+        problems.push(problem);
+    }
     if problems.has_errors() {
         return Err(refused(problems));
     }
@@ -213,7 +222,7 @@ fn content(loaded: &Loaded) -> u64 {
             entries.retain(|e| !["replications", "precision"].contains(&e.key.as_str()));
         }
     }
-    hash(0, &to_yaml(&written).unwrap_or_default())
+    crate::load::digest(&to_yaml(&written).unwrap_or_default(), &loaded.scenario)
 }
 
 fn known_metric(metric: &Spanned<String>, shape: &crate::result::RunResult, problems: &mut Problems) -> Option<String> {

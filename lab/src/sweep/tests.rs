@@ -168,3 +168,30 @@ fn precision_adds_replications_until_it_is_reached() {
     assert_eq!(replicated.results.len(), 12);
     assert!(replicated.not_reached.is_some());
 }
+
+#[test]
+fn a_sweep_makes_a_fixed_number_of_runs_and_says_so() {
+    let precise = "run: {duration: 2s, precision: {metric: goodput}}";
+    let text = SCENARIO.replace("run: {duration: 2s}", precise);
+    assert_eq!(planned(&text).expect("the sweep says how many").replications, 3);
+    let refused = planned(&text.replace("  replications: 3\n", "")).expect_err("nobody says how many");
+    assert_eq!(refused.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["not_in_a_sweep"]);
+}
+
+#[test]
+fn what_a_recorded_table_contains_is_part_of_the_address_of_its_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = SCENARIO.replace("poisson: 100/s", "trace: {file: t.csv, time_column: at}");
+    let text = text.replace("    workloads.clients.arrivals.poisson: {from: 50/s, to: 150/s, steps: 3}\n", "");
+    let mut plans = ["at\n0.1\n0.2\n", "at\n0.1\n0.3\n", "at\n0.1\n0.2\n"].map(|table| {
+        std::fs::write(folder.path().join("t.csv"), table).expect("it can be written");
+        let bytes = text.as_bytes().to_vec();
+        let text = Text { name: "test.yaml".into(), bytes, folder: Some(folder.path().to_path_buf()) };
+        let loaded = load(&text, &Options::default()).map(Arc::new).expect("a good scenario");
+        plan(&loaded, PlanOptions::default()).expect("a good sweep")
+    });
+    let [first, other, again] = &mut plans;
+    assert_eq!(first.contents, again.contents);
+    assert!(first.contents.iter().zip(&other.contents).all(|(a, b)| a != b));
+    assert_ne!(first.loaded.hash, other.loaded.hash);
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use settings::{Count, CountDist, Duration, DurationDist, Node, Problem, Rate, Reader, Setting, SignedDuration};
 use sim_core::dist::Dist;
-use sim_core::random::Stream;
+use sim_core::random::{Stream, hash, mix};
 use sim_core::{Span, Time};
 
 use super::shape::Shape;
@@ -155,6 +155,17 @@ pub struct TraceSettings {
     pub columns: TraceColumns,
     /// What was read, in the order of time.
     pub requests: Arc<Vec<Recorded>>,
+}
+
+impl TraceSettings {
+    /// A digest of what was read, which the file's name does not tell.
+    pub fn digest(&self) -> u64 {
+        self.requests.iter().fold(0, |digest, recorded| {
+            let key = recorded.key.map_or(0, |key| key.wrapping_add(1));
+            let words = [digest, recorded.at, key, recorded.op.as_deref().map_or(0, |op| hash(1, op))];
+            words.into_iter().fold(0, |so_far, word| mix(so_far ^ word).rotate_left(17))
+        })
+    }
 }
 
 impl Setting for TraceSettings {
