@@ -32,4 +32,5 @@ mod trust;
 mod unused;
 
 pub use load::{Loaded, Options, Refused, Text, load};
-pub use session::{Failure, Session};
+pub use session::{Failure, Latencies, Session};
+pub use sim_core::histogram::Bucket as LatencyBucket;

@@ -455,6 +455,11 @@ impl Loaded {
         load_tree(document, sources, &overrides, asked, Problems::new(), &text, &options)
     }
 
+    /// The file as it was read; `None` for a scenario that was made some other way.
+    pub fn text(&self) -> Option<String> {
+        self.sources.get(settings::SourceId(0)).map(|source| source.text.clone())
+    }
+
     /// The scenario with every default filled in, as YAML.
     pub fn resolved(&self) -> String {
         let mut node = self.scenario.write();

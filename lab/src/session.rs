@@ -660,6 +660,26 @@ pub(crate) fn outcomes(counts: &[u64; Outcome::COUNT]) -> Table<u64> {
     happened.map(|o| (o.name().to_string(), counts[o as usize])).collect()
 }
 
+/// The latencies of a workload's answered requests, as counts of buckets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latencies {
+    /// Whose.
+    pub workload: String,
+    /// In nanoseconds, the least first; at most 0.4 % wide.
+    pub buckets: Vec<sim_core::histogram::Bucket>,
+}
+
+impl Session {
+    /// The latencies of the requests that were answered, by workload, from the end of the warm-up on.
+    pub fn latencies(&self) -> Vec<Latencies> {
+        let of = |workload: &models::network::WorkloadPlace| Latencies {
+            workload: workload.name.clone(),
+            buckets: self.network.engine.group(workload.link.group).latency.iter().collect(),
+        };
+        self.network.directory.workloads.iter().map(of).collect()
+    }
+}
+
 /// The engine behind a session, for tests and benchmarks.
 impl Session {
     /// The engine.

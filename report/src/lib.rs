@@ -17,6 +17,7 @@ pub mod explain;
 pub mod figures;
 pub mod find;
 pub mod findings;
+pub mod folder;
 pub mod html;
 pub mod json;
 pub mod outcome;

@@ -1,6 +1,7 @@
 //! `run`: simulates once and prints the report.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +10,9 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use lab::replicate::{self, Stopped};
 use lab::result::RunResult;
-use lab::{Loaded, Session};
+use lab::{Latencies, Loaded, Session};
 use models::scenario::WarmupSettings;
+use report::html::RunPage;
 
 use crate::input::{self, Failure, Scenario};
 use crate::work::Work;
@@ -38,6 +40,10 @@ pub(crate) struct Run {
     /// Run so many times under different random numbers, and say how sure the figures are.
     #[arg(long, value_name = "N")]
     replications: Option<u32>,
+    /// Folder for the result, tables, charts and a page to read (of several runs, those of the first, without the log of
+    /// latencies).
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     work: Work,
     /// End with exit code 1 if an objective does not hold in every run, and say which.
@@ -86,6 +92,7 @@ impl Run {
         result.run.wall_s = wall;
         result.run.events_per_s = result.run.events as f64 / wall.max(1e-9);
         input::print(&self.printed(&result))?;
+        self.write_folder(session.loaded(), &result, &session.latencies())?;
         if !self.work.quiet && self.format == Format::Text {
             let _ = writeln!(
                 std::io::stderr(),
@@ -117,10 +124,34 @@ impl Run {
         if self.format == Format::Text {
             input::print(&format!("\n{}", report::text::replications(&result)))?;
         }
+        self.write_folder(loaded, &result, &[])?;
         if self.check {
             return Ok(self.judged(&result));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Writes everything that a run leaves into the folder that was asked for, if any.
+    fn write_folder(&self, loaded: &Loaded, result: &RunResult, latencies: &[Latencies]) -> Result<(), Failure> {
+        let Some(folder) = &self.out else { return Ok(()) };
+        let (resolved, written) = (loaded.resolved(), loaded.text());
+        let page = RunPage {
+            result,
+            scenario: written.as_deref(),
+            resolved: Some(&resolved),
+            command: Some("brownout run scenario.yaml"),
+        };
+        let files = report::folder::run_files(&page, latencies).map_err(|e| Failure::Failed(e.to_string()))?;
+        for file in files {
+            let path = folder.join(&file.name);
+            let written = path
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| report::file::write_atomically(&path, &file.bytes));
+            written.map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
+        }
+        self.work.say(&format!("wrote {}", folder.join("report.html").display()));
+        Ok(())
     }
 
     /// Whether all objectives hold in every run, as an exit code; those that do not are named on standard error.

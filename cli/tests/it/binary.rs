@@ -225,3 +225,21 @@ fn help_lists_every_command_with_a_sentence() {
         assert!(line.is_some_and(|line| line.split_whitespace().count() > 4), "{help}");
     }
 }
+
+#[test]
+fn a_run_leaves_a_folder_that_repeats_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let path = |name: &str| out.join(name).to_str().expect("the path is text").to_string();
+    let first = run(&["run", "@retry-storm", "--duration", "20s", "--quiet", "--out", out.to_str().expect("text")]);
+    assert_eq!(first.code, Some(0), "{}", first.err);
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let meta: serde_json::Value = serde_json::from_str(&read("meta.json")).expect("JSON");
+    for file in meta["files"].as_array().expect("a list of files") {
+        let file = path(file.as_str().expect("a name"));
+        assert!(std::fs::metadata(&file).is_ok_and(|m| m.len() > 100), "{file}");
+    }
+    assert!(read("report.html").contains("</html>") && read("latency.hlog").starts_with('#'));
+    let again = run(&["run", &path("scenario.yaml"), "--quiet", "--format", "csv"]);
+    assert_eq!(again.out, read("series.csv"), "the folder alone repeats the run");
+}
