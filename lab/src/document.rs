@@ -545,7 +545,11 @@ const EXPLANATIONS: &[(&str, &str, &str)] = &[
         "no anchor of this name stands before this alias",
         "an anchor is written `&name`, before the value",
     ),
-    ("flow mapping, did not find", "a `,` or the closing `}` is missing before this", ""),
+    (
+        "flow mapping, did not find",
+        "a `,` or the closing `}` is missing before this",
+        "within `{}`, a key or text that contains a bracket stands in quotes: `{\"a[2].b\": 1}`",
+    ),
     ("flow sequence, expected", "a `,` or the closing `]` is missing before this", ""),
     (
         "did not find expected node content",

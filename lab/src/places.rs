@@ -147,7 +147,7 @@ pub(crate) fn name_the_nearest(found: Problems, document: &Node) -> Problems {
     let mut named = Problems::new();
     for mut problem in found {
         let near = match (problem.code, problem.path.segments()) {
-            ("unknown_key", [key]) => did_you_mean(key, WORKED_IN),
+            ("unknown_key", [key]) => did_you_mean(key, WORKED_IN).or_else(|| with_worked_in(problem.help.as_deref())),
             ("unknown_key", [.., key]) if problem.help.as_deref().is_some_and(lists_link_settings) => {
                 did_you_mean(key, ["use"])
             }
@@ -162,6 +162,13 @@ pub(crate) fn name_the_nearest(found: Problems, document: &Node) -> Problems {
         named.push(problem);
     }
     named
+}
+
+/// A list of the sections of a scenario, with those in it that are gone before it is read.
+fn with_worked_in(help: Option<&str>) -> Option<String> {
+    let (most, last) = help?.strip_prefix("known here: ")?.rsplit_once(" and ")?;
+    let gone: Vec<String> = WORKED_IN.iter().map(|section| format!("`{section}`")).collect();
+    Some(format!("known here: {most}, {} and {last}", gone.join(", ")))
 }
 
 /// Whether a help lists the settings of a link.

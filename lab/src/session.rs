@@ -35,12 +35,22 @@ pub enum Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Failure::Stuck(stuck) => write!(
-                f,
-                "at {} s calls go round in `{}` without time passing: give its retries a back-off, or its loop a wait",
-                stuck.at as f64 / SECOND as f64,
-                stuck.group
-            ),
+            Failure::Stuck(stuck) => {
+                let (at_s, group) = (stuck.at as f64 / SECOND as f64, &stuck.group);
+                match stuck.how {
+                    sim_core::Endless::Round => write!(
+                        f,
+                        "at {at_s} s calls go round in `{group}` without time passing: give its retries a back-off, or \
+                         its loop a wait"
+                    ),
+                    sim_core::Endless::Inside => write!(
+                        f,
+                        "at {at_s} s more than a million calls wait for each other, the innermost in `{group}`: calls that \
+                         lead back to where they came from must come to an end; make the way back less likely, or give \
+                         its link a timeout"
+                    ),
+                }
+            }
             Failure::Breach(breach) => write!(
                 f,
                 "a law does not hold at `{}` ({}: {} ≠ {}); this is a bug of brownout, please report it",

@@ -83,8 +83,10 @@ fn opening(fields: &[Field], shorthand: Option<&LitStr>) -> TokenStream {
     };
     let own_words = words(fields);
     let bare_words = bare_words(fields);
+    let needed = fields.iter().filter(|field| matches!(field.default, Default::Missing)).map(|field| &field.kind);
     quote! {
         ::settings::bind::Opening {
+            can_be_empty: true #(&& <#needed as ::settings::Setting>::absent().is_some())*,
             shorthand: #key,
             shorthand_words: #shorthand_words,
             own_words: #own_words,

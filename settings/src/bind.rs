@@ -99,6 +99,8 @@ pub struct Opening {
     pub own_words: Vec<&'static str>,
     /// Words of flattened choices: one of them alone stands for the whole struct.
     pub flattened_words: Vec<&'static str>,
+    /// Whether every key has a default or may be absent, so that `{}` is something.
+    pub can_be_empty: bool,
 }
 
 /// The keys of one map, while they are bound to fields.
@@ -142,9 +144,13 @@ impl<'a> Fields<'a> {
                     };
                     if *value == Value::Null {
                         let place = cx.introduced_at(node.span);
+                        let help = match opening.can_be_empty {
+                            true => "write `{}` for all defaults, or remove the key",
+                            false => "write a value, or remove the key",
+                        };
                         let problem = Problem::error("empty_value", place, "there is no value here")
                             .expected(format!("expected {expected}"))
-                            .help("write `{}` for all defaults, or remove the key");
+                            .help(help);
                         return cx.refuse(problem);
                     }
                     return cx.refuse_type(node, &expected);
@@ -476,7 +482,7 @@ pub fn choose(node: &Node, cx: &mut Reader, words: &[&'static str], bare: bool) 
         Value::Map(entries) => match entries.as_slice() {
             [entry] => match words.iter().position(|word| *word == entry.key) {
                 Some(index) => Some(Chosen::Variant { index, entry: entry.clone(), alone: false }),
-                None => cx.refuse(unknown_choice(entry, words)),
+                None => cx.refuse(unknown_choice(entry, words, bare)),
             },
             [] => {
                 let message = format!("expected one of {}, found an empty map", one_of(words));
@@ -486,7 +492,7 @@ pub fn choose(node: &Node, cx: &mut Reader, words: &[&'static str], bare: bool) 
                 let known = |entry: &Entry| words.contains(&entry.key.as_str());
                 let stray = entries.iter().find(|entry| !known(entry));
                 let problem = match stray {
-                    Some(stray) => unknown_choice(stray, words),
+                    Some(stray) => unknown_choice(stray, words, bare),
                     None => {
                         let message = format!("`{}` and `{}` exclude each other", first.key, second.key);
                         Problem::error("several_choices", second.key_span, message)
@@ -501,9 +507,14 @@ pub fn choose(node: &Node, cx: &mut Reader, words: &[&'static str], bare: bool) 
     }
 }
 
-fn unknown_choice(entry: &Entry, words: &[&'static str]) -> Problem {
+fn unknown_choice(entry: &Entry, words: &[&'static str], bare: bool) -> Problem {
     let message = format!("expected one of {}, found `{}`", one_of(words), entry.key);
-    Problem::error("unknown_word", entry.key_span, message).help_if(did_you_mean(&entry.key, words.iter().copied()))
+    let mut help = did_you_mean(&entry.key, words.iter().copied());
+    // Where a value needs no word, what is always the same is written without one.
+    if bare && nearest(&entry.key, ["constant"]).is_some() {
+        help = Some("a constant is the value alone".to_string());
+    }
+    Problem::error("unknown_word", entry.key_span, message).help_if(help)
 }
 
 /// The place of a tag's word among the words.

@@ -175,11 +175,38 @@ impl IntoIterator for Problems {
     }
 }
 
+/// Words that other tools use, and what they are here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("exponential", "exp"),
+    ("gauss", "normal"),
+    ("gaussian", "normal"),
+    ("const", "constant"),
+    ("deterministic", "constant"),
+    ("fixed", "constant"),
+    ("sleep", "wait"),
+    ("delay", "wait"),
+    ("circuit_breaker", "breaker"),
+    ("throttling", "throttle"),
+    ("bulkhead", "concurrency"),
+    ("singleflight", "coalesce"),
+    ("db", "database"),
+    ("lb", "load_balancer"),
+    ("proxy", "load_balancer"),
+    ("redis", "cache"),
+    ("memcached", "cache"),
+    ("rr", "round_robin"),
+    ("least_conn", "least_connections"),
+    ("p2c", "power_of_two"),
+    ("threads", "thread_pool"),
+    ("crash", "kill"),
+];
+
 /// The candidate that `name` was probably meant to be, if one is near enough.
 ///
 /// Near enough: at most a third of the letters, and never fewer than one, inserted, left out, changed or swapped
 /// (Damerau's distance); or one is the other without `_` and `-` and in lower case. Of equally near ones the first.
-/// If there is none, one that contains the other or begins with most of it will do: `attempts` for `max_attempts`.
+/// If there is none, one that the word means elsewhere will do ([`ELSEWHERE`]), or one that contains the other or begins
+/// with most of it: `attempts` for `max_attempts`.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
     let wanted = plain(name);
@@ -194,7 +221,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             best = Some((distance, candidate));
         }
     }
+    let elsewhere = || ELSEWHERE.iter().filter(|(word, _)| plain(word) == wanted).map(|(_, ours)| *ours);
     best.map(|(_, candidate)| candidate)
+        .or_else(|| candidates.iter().copied().find(|candidate| elsewhere().any(|ours| ours == *candidate)))
         .or_else(|| candidates.into_iter().find(|candidate| is_akin(&wanted, &plain(candidate))))
 }
 
@@ -257,6 +286,10 @@ mod tests {
             assert_eq!(nearest(slip, keys), Some(meant), "{slip}");
         }
         assert_eq!(nearest("xyz", keys), None);
+        // What a word means elsewhere counts for less than a slip of the pen, and only where it is something.
+        assert_eq!(nearest("exponential", ["constant", "exp"]), Some("exp"));
+        assert_eq!(nearest("exponential", ["exp", "exponentiol"]), Some("exponentiol"));
+        assert_eq!(nearest("exponential", ["normal"]), None);
         assert_eq!(nearest("a", ["b", "c"]), None);
     }
 

@@ -378,6 +378,7 @@ mod tests {
         Set(Span, Class),
         SetAfter(Span, Class),
         SetMany(Vec<Span>),
+        SetManyAfter { least: Span, spread: usize, count: usize, class: Class },
         Cancel(prop::sample::Index),
         CancelAgain(prop::sample::Index),
         CancelMost,
@@ -396,6 +397,8 @@ mod tests {
             8 => (delay.clone(), class()).prop_map(|(delay, class)| Step::Set(delay, class)),
             8 => (0u64..100, class()).prop_map(|(choice, class)| Step::SetAfter(choice * choice % 97, class)),
             1 => prop::collection::vec(delay.clone(), 1..80).prop_map(Step::SetMany),
+            2 => (0u64..50, prop_oneof![Just(1usize), Just(3), Just(90)], 1usize..200, class())
+                .prop_map(|(least, spread, count, class)| Step::SetManyAfter { least, spread, count, class }),
             6 => any::<prop::sample::Index>().prop_map(Step::Cancel),
             2 => any::<prop::sample::Index>().prop_map(Step::CancelAgain),
             1 => Just(Step::CancelMost),
@@ -406,6 +409,8 @@ mod tests {
     }
 
     proptest! {
+        /// Lanes have no other twin: bursts of one delay fill a lane until it is compacted, bursts of many open more lanes
+        /// than there may be, and each lane's order shows in the order of the whole.
         #[test]
         fn events_leave_as_from_a_sorted_map(wheel_from in 8usize..200, steps in prop::collection::vec(step(), 1..150)) {
             let mut calendar: Calendar<u32> = Calendar::new();
@@ -434,6 +439,13 @@ mod tests {
                         for delay in delays {
                             let order = note(&mut twin, &mut count, now + delay, Class::First);
                             names.push((calendar.set(now + delay, Class::First, count), order));
+                        }
+                    }
+                    Step::SetManyAfter { least, spread, count: many, class } => {
+                        for nth in 0..many {
+                            let delay = least + (nth % spread) as Span;
+                            let order = note(&mut twin, &mut count, now + delay, class);
+                            names.push((calendar.set_after(now, delay, class, count), order));
                         }
                     }
                     Step::Cancel(index) if !names.is_empty() => {

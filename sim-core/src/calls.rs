@@ -200,6 +200,35 @@ impl Calls {
         }
     }
 
+    /// Frames that there are, those of calls that have ended included.
+    #[inline(always)]
+    pub(crate) fn frames(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// How many calls wait for each other where most do, and the innermost of these.
+    pub(crate) fn deepest(&self) -> (u32, u32) {
+        let mut depths = vec![0; self.frames.len()];
+        let mut way = Vec::new();
+        let mut deepest = (0, 0);
+        for (index, _) in self.iter() {
+            let mut at = Some(index);
+            while let Some(unknown) = at.filter(|at| depths[*at as usize] == 0) {
+                way.push(unknown);
+                let frame = self.at(unknown);
+                let has_parent = frame.flags & (ROOT | ABANDONED) == 0 && frame.parent != NONE;
+                at = has_parent.then_some(frame.parent);
+            }
+            let mut depth = at.map_or(0, |known| depths[known as usize]);
+            while let Some(inner) = way.pop() {
+                depth += 1;
+                depths[inner as usize] = depth;
+            }
+            deepest = deepest.max((depth, index));
+        }
+        deepest
+    }
+
     /// Open calls in slab order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Frame)> {
         self.frames.iter().enumerate().filter(|(_, f)| f.generation & 1 == 1).map(|(i, f)| (i as u32, f))
@@ -213,6 +242,8 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -220,10 +251,8 @@ mod tests {
         assert_eq!(size_of::<Frame>(), 48);
     }
 
-    #[test]
-    fn a_key_outlives_its_call_harmlessly() {
-        let mut calls = Calls::default();
-        let frame = Frame {
+    fn frame() -> Frame {
+        Frame {
             since: 0,
             key: 0,
             parent: NONE,
@@ -237,7 +266,49 @@ mod tests {
             draws: 0,
             flags: 0,
             priority: 0,
-        };
+        }
+    }
+
+    proptest! {
+        /// The twin climbs from every call to its root. Calls stand before their parents in the slab, or behind them.
+        #[test]
+        fn the_deepest_call_is_found(
+            turned in any::<bool>(),
+            choices in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 1..200),
+        ) {
+            let mut calls = Calls::default();
+            let ids: Vec<CallId> = choices.iter().map(|_| calls.insert(frame())).collect();
+            let at = |nth: usize| ids[if turned { ids.len() - 1 - nth } else { nth }].index;
+            for (nth, (parent, sort)) in choices.iter().enumerate() {
+                let parent = parent.index(nth + 1);
+                let call = calls.at_mut(at(nth));
+                match sort {
+                    // What a root and an abandoned call keep there is no call.
+                    0 => (call.flags, call.parent) = (ROOT, 0),
+                    1 => (call.flags, call.parent) = (ABANDONED, 0),
+                    _ if parent == nth => {}
+                    _ => call.parent = at(parent),
+                }
+            }
+            let depth = |index: u32| {
+                let (mut depth, mut at) = (1, index);
+                loop {
+                    let frame = calls.at(at);
+                    if frame.flags & (ROOT | ABANDONED) != 0 || frame.parent == NONE {
+                        return depth;
+                    }
+                    (depth, at) = (depth + 1, frame.parent);
+                }
+            };
+            let slow = ids.iter().map(|id| (depth(id.index), id.index)).max();
+            prop_assert_eq!(Some(calls.deepest()), slow);
+        }
+    }
+
+    #[test]
+    fn a_key_outlives_its_call_harmlessly() {
+        let mut calls = Calls::default();
+        let frame = frame();
         let first = calls.insert(frame);
         calls.remove(first.index);
         let second = calls.insert(frame);

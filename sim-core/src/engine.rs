@@ -10,6 +10,7 @@
 
 mod interventions;
 mod laws;
+mod limits;
 mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +26,7 @@ use crate::time::Time;
 pub(crate) use interventions::Stashed;
 use interventions::{Standstill, pack_event};
 pub use laws::Breach;
+pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
 pub use verbs::{Cx, To};
 
 /// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
@@ -213,6 +215,7 @@ pub struct Core {
     seed: u64,
     events: u64,
     at_this_instant: u32,
+    watch: limits::Watch,
     /// The node of the event that is being followed.
     last_node: u32,
     calendar: Calendar<Event>,
@@ -232,18 +235,6 @@ pub struct Core {
     cpus: Cpus,
     /// What standing still has done to the timers of nodes, for those that ever did.
     standstills: BTreeMap<NodeId, Standstill>,
-}
-
-/// One instant may not take more activations than this: beyond it, calls go round in a circle without time passing.
-pub const ACTIVATIONS_AT_ONE_INSTANT: u32 = 20_000_000;
-
-/// A loop that takes no time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stuck {
-    /// The instant at which it turns.
-    pub at: Time,
-    /// The group in which it was last seen.
-    pub group: String,
 }
 
 impl Core {
@@ -345,6 +336,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 seed,
                 events: 0,
                 at_this_instant: 0,
+                watch: limits::Watch::new(),
                 last_node: 0,
                 calendar: Calendar::new(),
                 calls: Calls::default(),
@@ -493,20 +485,17 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 debug_assert!(at > self.core.now, "time goes forward");
                 self.core.now = at;
                 self.core.at_this_instant = 0;
+                if self.core.calls.frames() > self.core.watch.frames {
+                    self.look_at_depth()?;
+                }
             }
             self.core.events += 1;
             self.happen(event);
-            if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
+            if self.core.at_this_instant > self.core.watch.activations {
                 return Err(self.stuck());
             }
         }
         Ok(())
-    }
-
-    #[cold]
-    fn stuck(&self) -> Stuck {
-        let group = self.core.nodes[self.core.last_node as usize].group;
-        Stuck { at: self.core.now, group: self.core.group_names[group.0 as usize].clone() }
     }
 
     #[inline(always)]
@@ -589,7 +578,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
             let next = self.nodes[node.0 as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer);
             self.core.last_node = node.0;
             self.go(next);
-            if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
+            if self.core.at_this_instant > self.core.watch.activations {
                 return;
             }
         }
@@ -614,7 +603,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 self.answer(call, Answer::from_bits(next.answer & !IS_ANSWER))
             };
             self.core.at_this_instant += 1;
-            if self.core.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT {
+            if self.core.at_this_instant > self.core.watch.activations && self.core.is_endless(call) {
                 return;
             }
         }

@@ -11,6 +11,7 @@ mod interruptions;
 mod junk;
 mod kinds;
 mod laws;
+mod limits;
 mod live;
 mod objectives;
 mod reference;

@@ -279,3 +279,62 @@ faults: [{at: 500ms, for: 1500ms, pause: x}]
     let wasted = result.components["x"].wasted_work.expect("it has worked");
     assert!((wasted - 2.0 / 3.0).abs() < 1e-9, "{wasted}");
 }
+
+/// A kind's example that breaks at random, in the scenario of all these tests.
+fn breaking(example: &str, faults: &str) -> String {
+    let example = format!("{}\nrandom: {{mtbf: {{exp: 1s}}, mttr: {{exp: 300ms}}}}", example.trim_end());
+    around(&example, faults).replace("db: {kind", "db: {random: {mtbf: {exp: 2s}, mttr: {exp: 500ms}}, kind")
+}
+
+#[test]
+fn every_kind_breaks_at_random_under_every_fault() {
+    all(|kind, example, calm| {
+        let mut results = Vec::new();
+        let mut faults: Vec<String> =
+            faults(kind).iter().flat_map(|f| [at("1s", "1s", f), at("-500ms", "2s", f)]).collect();
+        faults.push(String::new());
+        for fault in faults {
+            let yaml = breaking(example, &fault);
+            let result = match std::panic::catch_unwind(|| run(&yaml)) {
+                Ok(result) => result,
+                Err(_) => {
+                    results.push(Err(format!("it fails under {fault}")));
+                    continue;
+                }
+            };
+            let (ok, calmly) = (result.workloads["w"].outcomes["ok"], calm.workloads["w"].outcomes["ok"]);
+            if ok == 0 || ok >= calmly {
+                results.push(Err(format!("{ok} instead of fewer than {calmly} and some under {fault}")));
+            }
+            if format!("{result:?}") != format!("{:?}", run(&yaml)) {
+                results.push(Err(format!("two runs differ under {fault}")));
+            }
+        }
+        results
+    });
+}
+
+/// Where what stands and what is repaired take turns, exponential both, the share of time up is mtbf/(mtbf + mttr), and its
+/// mean over T has the variance 2λμ/((λ + μ)³ T). Five standard errors: one in a million such tests fails by chance.
+#[test]
+fn what_breaks_at_random_is_up_for_its_share_of_the_time() {
+    let (mtbf, mttr, lasts, seeds) = (8.0, 2.0, 10_000.0, 8);
+    let yaml = "version: 1
+run: {duration: 10000s, window: 100s}
+workloads: {w: {arrivals: {constant: 10/s}, call: x}}
+components: {x: {kind: external, latency: 0s, random: {mtbf: {exp: 8s}, mttr: {exp: 2s}}}}
+";
+    let loaded = crate::harness::load(yaml);
+    let (mut ok, mut sent) = (0.0, 0.0);
+    for seed in 1..=seeds {
+        let result = crate::harness::run_loaded(&loaded, seed);
+        ok += result.workloads["w"].outcomes["ok"] as f64;
+        sent += result.workloads["w"].sent as f64;
+        // What breaks refuses what comes then.
+        assert_eq!(result.workloads["w"].outcomes.len(), 2, "{:?}", result.workloads["w"].outcomes);
+    }
+    let (breaks, repairs): (f64, f64) = (1.0 / mtbf, 1.0 / mttr);
+    let variance = 2.0 * breaks * repairs / ((breaks + repairs).powi(3) * lasts * f64::from(seeds as u32));
+    let expected = mtbf / (mtbf + mttr);
+    assert!((ok / sent - expected).abs() < 5.0 * variance.sqrt(), "{} instead of {expected}", ok / sent);
+}

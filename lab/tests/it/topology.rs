@@ -201,7 +201,12 @@ fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, 
         format!("      {op}:\n{}", lines.concat())
     });
     let handlers: Vec<String> = handlers.collect();
-    let _ = write!(text, "    handlers:\n{}    calls:\n", handlers.concat());
+    let mut handlers = handlers.concat();
+    if runtime == "unlimited" {
+        // There a task that never ends would hold nothing.
+        handlers = handlers.replace("leak: {probability: 1%}", "wait: 1ms");
+    }
+    let _ = write!(text, "    handlers:\n{handlers}    calls:\n");
     for link_name in &links {
         let to = if targets.len() > 1 && c.once_in(4) {
             format!("[{{to: {}, weight: 2}}, {{to: {}}}]", targets[0], targets[1])
@@ -245,7 +250,7 @@ fn step(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) ->
         6 => format!("fail: {{probability: {}, outcome: {}}}", c.of(&["10%", "50%"]), c.of(&OUTCOMES)),
         7 => match c.below(3) {
             0 if may_reply => "reply: accepted".into(),
-            1 => "leak: {probability: 1%}".into(),
+            1 if may_reply => "leak: {probability: 1%}".into(),
             _ => "wait: 1ms".into(),
         },
         8 | 9 => {

@@ -60,7 +60,8 @@ pub enum Step {
     },
     /// Memory that must be collected later.
     Allocate(NotYet),
-    /// A task that never ends: the call is answered, its task stays for ever.
+    /// A task that never ends: the call is answered, its task stays for ever. It holds its thread; on an event loop it
+    /// holds nothing but is counted. Not within a branch, and not with runtime `unlimited`.
     Leak {
         /// How likely.
         #[setting(default = "100%")]

@@ -49,6 +49,9 @@ pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
             let message = "`reply` inside a branch: branches end with their parallel step";
             checks.error("reply_in_branch", handler.name_span, &path, message, Some("put `reply` outside of it"));
         });
+        leaks(&handler.value, settings, &mut |message, help| {
+            checks.error("no_effect", handler.name_span, &path, message, Some(help));
+        });
     }
     for (entry, used) in settings.calls.iter().zip(used) {
         if !used {
@@ -110,6 +113,29 @@ fn inner_replies(steps: &[Step], in_branch: bool, found: &mut impl FnMut()) {
             }
             _ => {}
         }
+    }
+}
+
+/// Finds tasks that never end where that means nothing: on a runtime whose tasks hold nothing, and in branches, of which
+/// only those end that their call waits for.
+fn leaks(steps: &[Step], settings: &Settings, found: &mut impl FnMut(&str, &str)) {
+    let is_leak = |step: &Step| matches!(step, Step::Leak { .. });
+    let (mut any, mut in_branch) = (false, false);
+    walk(steps, &mut |step| {
+        any |= is_leak(step);
+        let mut inside = |steps: &[Step]| walk(steps, &mut |step| in_branch |= is_leak(step));
+        match step {
+            Step::Parallel(parallel) => parallel.branches.iter().for_each(|branch| inside(branch)),
+            Step::Split(split) => inside(&split.each),
+            _ => {}
+        }
+    });
+    if any && matches!(settings.runtime, RuntimeSettings::Unlimited) {
+        let message = "`leak` has no effect: with runtime `unlimited` a task that never ends holds nothing";
+        found(message, "remove it, or choose a runtime with threads");
+    }
+    if in_branch {
+        found("`leak` inside a branch: it is the task of the call that never ends", "put `leak` outside of it");
     }
 }
 

@@ -1,0 +1,89 @@
+//! What ends a run that would go on for ever: calls that go round without time passing, and calls inside each other
+//! without end.
+//!
+//! Neither is counted call by call. Activations of one instant are, and a chain of calls can only be deep where there are
+//! many frames; so both are looked at where the one or the other has grown, which costs the loop a comparison.
+
+use super::{Component, Core, Engine, Trace};
+use crate::calls::CallId;
+use crate::time::Time;
+
+/// One instant may not take more activations than this: beyond it, calls go round in a circle without time passing.
+pub const ACTIVATIONS_AT_ONE_INSTANT: u32 = 20_000_000;
+
+/// So many calls may wait for each other, each made on behalf of the one before.
+pub const CALLS_INSIDE_EACH_OTHER: u32 = 1_000_000;
+
+/// After so many activations of one instant it is looked how deep the calls are.
+const PATIENCE: u32 = 1_000_000;
+
+/// Calls that never come to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The instant at which this was noticed.
+    pub at: Time,
+    /// The group in which the last of these calls was seen.
+    pub group: String,
+    /// How they go on for ever.
+    pub how: Endless,
+}
+
+/// How calls go on for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endless {
+    /// Round and round at one instant, more than [`ACTIVATIONS_AT_ONE_INSTANT`] times.
+    Round,
+    /// Each inside the one before, deeper than [`CALLS_INSIDE_EACH_OTHER`].
+    Inside,
+}
+
+/// When to look next.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    /// Beyond so many activations of this instant.
+    pub(super) activations: u32,
+    /// Beyond so many frames.
+    pub(super) frames: usize,
+}
+
+impl Watch {
+    pub(super) fn new() -> Watch {
+        Watch { activations: PATIENCE, frames: CALLS_INSIDE_EACH_OTHER as usize }
+    }
+}
+
+impl Core {
+    /// Whether this instant has gone on for too long, now that it has gone on for longer than one at a glance.
+    #[cold]
+    pub(super) fn is_endless(&mut self, next: CallId) -> bool {
+        if let Some(frame) = self.calls.get(next) {
+            self.last_node = frame.node;
+        }
+        if self.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT || self.calls.deepest().0 > CALLS_INSIDE_EACH_OTHER {
+            return true;
+        }
+        self.watch.activations += PATIENCE;
+        false
+    }
+}
+
+impl<C: Component, T: Trace> Engine<C, T> {
+    /// Looks how deep the calls are, now that there are more than when it was looked last.
+    #[cold]
+    pub(super) fn look_at_depth(&mut self) -> Result<(), Stuck> {
+        self.core.watch.frames = 2 * self.core.calls.frames();
+        if self.core.calls.deepest().0 > CALLS_INSIDE_EACH_OTHER { Err(self.stuck()) } else { Ok(()) }
+    }
+
+    #[cold]
+    pub(super) fn stuck(&self) -> Stuck {
+        let (depth, deepest) = self.core.calls.deepest();
+        let (how, node) = if depth > CALLS_INSIDE_EACH_OTHER {
+            (Endless::Inside, self.core.calls.at(deepest).node)
+        } else {
+            (Endless::Round, self.core.last_node)
+        };
+        let group = self.core.nodes[node as usize].group;
+        Stuck { at: self.core.now, group: self.core.group_names[group.0 as usize].clone(), how }
+    }
+}
