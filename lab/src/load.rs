@@ -225,7 +225,7 @@ fn load_tree(
     if let Some(seed) = options.seed {
         scenario.seed = seed;
     }
-    let changed = changed_by_faults(&scenario, &plain, files.as_ref(), &mut problems);
+    let changed = changed_by(&scenario, &plain, &[], || self::reader(files.as_ref()), &mut problems);
     network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut problems);
     check_run(&scenario, &mut problems);
     check_sweep(&scenario, &document, &mut problems);
@@ -352,17 +352,25 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
     }
 }
 
-/// The scenario as each `set` fault leaves it, when it strikes and when it ends, with the others that act then. `files` is
-/// the way to what the scenario names.
-fn changed_by_faults(
+/// Numbers from here on are of changes by hand, below of faults.
+pub(crate) const BY_HAND: u32 = 1_000_000;
+
+/// The scenario as each `set` fault leaves it, when it strikes and when it ends, with the others that act then. Changes
+/// by hand, with their instants in ns, are among them as faults without an end, and come before those of their instant.
+pub(crate) fn changed_by(
     scenario: &Scenario,
     plain: &Node,
-    files: Option<&Rc<dyn Files>>,
+    by_hand: &[(i64, Override)],
+    new_reader: impl Fn() -> Reader,
     problems: &mut Problems,
 ) -> Changed {
     let (book, shape) = crate::language::book();
     let mut events = Vec::new();
     let mut overrides = BTreeMap::new();
+    for (number, (at, change)) in (BY_HAND..).zip(by_hand) {
+        events.push((*at, false, number, false));
+        overrides.insert(number, vec![change.clone()]);
+    }
     for (number, fault) in scenario.faults.iter().enumerate() {
         let FaultKind::Set(set) = &fault.value.what else { continue };
         let changes = changes_of(&set.node, &format!("faults.{number}.set"), problems);
@@ -379,8 +387,8 @@ fn changed_by_faults(
             continue;
         }
         let at = fault.value.at.0;
-        events.push((at, number as u32, false));
-        events.extend(fault.value.r#for.map(|lasts| (at.saturating_add_unsigned(lasts.0), number as u32, true)));
+        events.push((at, true, number as u32, false));
+        events.extend(fault.value.r#for.map(|lasts| (at.saturating_add_unsigned(lasts.0), true, number as u32, true)));
         overrides.insert(number as u32, changes);
     }
     // As they happen: at one instant in the order of the list.
@@ -388,13 +396,13 @@ fn changed_by_faults(
     let mut acting: Vec<u32> = Vec::new();
     let mut changed = Changed::new();
     let mut before = Arc::new(scenario.clone());
-    for (_, fault, ends) in events {
+    for (at, _, fault, ends) in events {
         acting.retain(|other| *other != fault);
         if !ends {
             acting.push(fault);
         }
         let mut node = plain.clone();
-        let mut reader = reader(files);
+        let mut reader = new_reader();
         for change in acting.iter().flat_map(|fault| &overrides[fault]) {
             work_in(change, &mut node, &mut reader.problems);
         }
@@ -404,7 +412,7 @@ fn changed_by_faults(
             break;
         };
         let after = Arc::new(then);
-        changed.push(Changing { fault, ends, before, after: after.clone() });
+        changed.push(Changing { at, fault, ends, before, after: after.clone() });
         before = after;
     }
     changed

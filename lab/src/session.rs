@@ -3,20 +3,20 @@
 //! A session goes from window to window; at each border it reads the counters and appends a row to the series, between
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
+mod interventions;
+
 use std::sync::Arc;
 
 use models::components::Node;
-use models::faults::{FaultSettings, Planned, Scene};
+use models::faults::FaultSettings;
 use models::link::{AttemptCounts, Link};
 use models::network::{Network, WORKLOAD_LINK};
-use models::scenario::{Scenario, UntilSettings};
-use settings::{Problems, Reader, Setting};
+use models::scenario::UntilSettings;
 use sim_core::measure::Counts;
 use sim_core::time::SECOND;
 use sim_core::{Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 
 use crate::document::Override;
-use crate::expand::work_in;
 use crate::history::History;
 use crate::load::Loaded;
 use crate::result::{FaultWindow, Table};
@@ -115,6 +115,11 @@ pub struct Session {
     pub(crate) series: History,
     pub(crate) faults: Arc<Vec<FaultWindow>>,
     pub(crate) changes: Vec<(i64, String, String)>,
+    /// The same as overrides of what the run began with.
+    by_hand: Vec<(i64, Override)>,
+    begun_with: Arc<Loaded>,
+    /// Changes of settings that nodes were made ready for since the run began.
+    prepared: u32,
     injected: u32,
 }
 
@@ -146,6 +151,9 @@ impl Session {
             series: History::default(),
             faults: Arc::new(faults),
             changes: Vec::new(),
+            by_hand: Vec::new(),
+            begun_with: loaded.clone(),
+            prepared: 0,
             injected: scenario.faults.len() as u32,
             network,
             loaded,
@@ -262,123 +270,6 @@ impl Session {
         let begun = self.next_border - self.window;
         if self.network.engine.now() > begun && self.network.engine.now() < self.next_border {
             self.close_window(self.network.engine.now());
-        }
-    }
-
-    /// Lets a fault strike now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
-    pub fn inject(&mut self, fault: &str) -> Result<(), String> {
-        let text = fault.trim();
-        let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
-        let now = settings::values::Scalar::format(&settings::SignedDuration(self.now_ns()));
-        let text = format!("{{at: {now}, {inner}}}");
-        let node = settings::notation::parse(&text, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
-        let mut reader = Reader::new();
-        let read = FaultSettings::read(&node, &mut reader);
-        let Some(fault) = read.filter(|_| !reader.problems.has_errors()) else {
-            return Err(first_message(&reader.problems));
-        };
-        let mut problems = Problems::new();
-        let now = self.network.engine.now();
-        let lasts = fault.r#for.map(|d| d.0);
-        let mut scene = Scene {
-            directory: &self.network.directory,
-            problems: &mut problems,
-            span: settings::Span::NOWHERE,
-            path: settings::Path::default(),
-            number: self.injected,
-            lasts,
-        };
-        let acting = fault.what.resolve(&mut scene);
-        let Some(acting) = acting.filter(|_| !problems.has_errors()) else {
-            return Err(first_message(&problems));
-        };
-        self.injected += 1;
-        let planned = Planned { at: now, until: lasts.map(|l| now + l), acting };
-        self.network.engine.act(NodeId(0), |node, cx| {
-            if let Node::Director(director) = node {
-                director.inject(cx, planned);
-            }
-            sim_core::Next::WAIT
-        });
-        Arc::make_mut(&mut self.faults).push(fault_window(&fault));
-        Ok(())
-    }
-
-    /// Changes a live setting now.
-    pub fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
-        let path = settings::Path::parse(path)?;
-        let node = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
-        let (book, shape) = crate::language::book();
-        if book.live(shape, &path) != settings::book::Live::Yes {
-            return Err(format!("`{path}` cannot change during a run"));
-        }
-        let mut problems = Problems::new();
-        let mut plain = (*self.loaded.plain).clone();
-        let change = Override { path: path.clone(), path_span: settings::Span::NOWHERE, value: node };
-        work_in(&change, &mut plain, &mut problems);
-        let mut reader = self.loaded.reader();
-        let then = Scenario::read(&plain, &mut reader);
-        problems.extend(reader.problems);
-        if let Some(then) = &then {
-            models::network::build(then, &Vec::new(), self.seed, self.zero, &mut problems);
-        }
-        let Some(then) = then.filter(|_| !problems.has_errors()) else {
-            return Err(first_message(&problems));
-        };
-        // Numbers of live changes lie above those of faults.
-        let change = 1_000_000 + self.changes.len() as u32;
-        models::network::prepare(&then, &self.network.directory, &mut self.network.engine, change);
-        let nodes: Vec<NodeId> = self.nodes_at(&path);
-        self.network.engine.act(NodeId(0), |_, cx| {
-            nodes.iter().for_each(|node| cx.order(sim_core::Order::Adopt(*node, change)));
-            sim_core::Next::WAIT
-        });
-        self.changes.push((self.now_ns(), path.to_string(), value.to_string()));
-        let mut loaded = (*self.loaded).clone();
-        loaded.plain = Arc::new(plain);
-        loaded.scenario = Arc::new(then);
-        self.loaded = Arc::new(loaded);
-        Ok(())
-    }
-
-    /// The scenario with what was changed in it: settings as they are now, and faults that were let strike, at their
-    /// instants. Changes of settings become `set` faults, so that the exported scenario does what was watched.
-    pub fn exported(&self, injected: &[(i64, String)]) -> String {
-        let mut document = (*self.loaded.document).clone();
-        let mut faults = document.at("faults").and_then(|f| f.members()).map_or_else(Vec::new, <[_]>::to_vec);
-        let instant = |at: i64| settings::values::Scalar::format(&settings::SignedDuration(at));
-        for (at, text) in injected {
-            let inner = text.trim().trim_start_matches('{').trim_end_matches('}');
-            let closing = text.matches('}').count() - inner.matches('}').count();
-            let inner = format!("{inner}{}", "}".repeat(closing.saturating_sub(1)));
-            let text = format!("{{at: {}, {inner}}}", instant(*at));
-            faults.extend(settings::notation::parse(&text, settings::SourceId::NOWHERE));
-        }
-        for (at, path, value) in &self.changes {
-            let text = format!("{{at: {}, set: {{{path}: {value}}}}}", instant(*at));
-            faults.extend(settings::notation::parse(&text, settings::SourceId::NOWHERE));
-        }
-        if !faults.is_empty() {
-            let path = settings::Path::of(&["faults"]);
-            // A document that was read is a map, so its top can take a key.
-            let _ = document.patch(&path, settings::Span::NOWHERE, settings::Node::list(faults));
-        }
-        crate::document::to_yaml(&document).unwrap_or_default()
-    }
-
-    /// The nodes that a path of the scenario belongs to.
-    fn nodes_at(&self, path: &settings::Path) -> Vec<NodeId> {
-        let directory = &self.network.directory;
-        match path.segments() {
-            [section, name, ..] if section == "components" => {
-                let component = directory.component(name);
-                let nodes = component.map_or_else(Vec::new, |c| directory.nodes_of(c));
-                nodes.into_iter().flat_map(|n| directory.with_links(n)).collect()
-            }
-            [section, name, ..] if section == "workloads" => {
-                directory.workloads.iter().filter(|w| w.name == *name).map(|w| NodeId(w.node.0 + 1)).collect()
-            }
-            _ => Vec::new(),
         }
     }
 
@@ -562,16 +453,6 @@ pub(crate) const LINK_COLUMNS: [&str; 6] =
 pub(crate) fn amplification(counts: &Counts) -> Option<f64> {
     let fresh = counts.arrivals - counts.arrivals_by_retry;
     (fresh > 0).then(|| counts.arrivals as f64 / fresh as f64)
-}
-
-fn first_message(problems: &Problems) -> String {
-    problems.iter().next().map_or_else(
-        || "that cannot be done".to_string(),
-        |p| match &p.help {
-            Some(help) => format!("{} ({help})", p.message),
-            None => p.message.clone(),
-        },
-    )
 }
 
 fn fault_window(fault: &FaultSettings) -> FaultWindow {

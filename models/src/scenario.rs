@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use settings::book::{Body, FieldShape, FieldsShape};
 use settings::{
-    Book, Cores, Duration, DurationDist, Fraction, Map, Money, Name, Node, Reader, Setting, Shape, Spanned, Value,
+    Book, Cores, Duration, DurationDist, Fraction, Map, Name, Node, Reader, Setting, Shape, Spanned, Value,
 };
 use sim_core::Span;
 
@@ -86,7 +86,7 @@ pub struct HostSettings {
     /// Where they are.
     pub region: Option<Spanned<Name>>,
     /// What each costs.
-    pub cost: Option<Money>,
+    pub cost: Option<NotYet>,
     /// Memory of each.
     pub memory: Option<NotYet>,
     /// Open files of each.
@@ -245,6 +245,7 @@ pub enum DesignSettings {
     /// The n-th values of all together.
     Zip,
     /// Each alone, the others as written.
+    #[setting(rename = "one_at_a_time")]
     OneAtATime,
     /// So many points, each value of each axis about equally often.
     LatinHypercube {

@@ -58,3 +58,84 @@ fn a_change_that_makes_no_scenario_is_refused_in_words() {
         assert!(why.contains(said), "{path}: {why}");
     }
 }
+
+/// A service with workers of 10 ms that is asked for more than it can do, with changes of its settings by faults.
+fn saturated(faults: &str) -> Session {
+    let yaml = format!(
+        "version: 1
+run: {{duration: 10s, window: 500ms}}
+workloads: {{w: {{arrivals: {{closed: {{users: 50, think: 1ms}}}}, call: {{to: app, timeout: 1s}}}}}}
+components: {{app: {{kind: service, runtime: {{thread_pool: {{threads: 4}}}}, handlers: {{default: [{{wait: 10ms}}]}}}}}}
+faults: [{faults}]
+"
+    );
+    Session::new(crate::harness::load(&yaml), 1, None)
+}
+
+/// The workers held in every other window, of half a second each, from the second on.
+fn workers(session: &Session) -> Vec<f64> {
+    let column = &session.result().series.columns["components.app.completed"];
+    column.iter().flatten().skip(1).step_by(2).map(|rate| (rate / 100.0).round()).collect()
+}
+
+const THREADS: &str = "components.app.runtime.thread_pool.threads";
+
+#[test]
+fn a_change_by_hand_outlives_faults_that_change_something_else() {
+    let mut session = saturated("{at: 3s, for: 2s, set: {components.app.admission.queue.max: 30}}");
+    session.run_until(1_500_000_000).expect("it runs");
+    session.set(THREADS, "7").expect("it is live");
+    session.run_to_end().expect("it runs");
+    assert_eq!(workers(&session)[2..], [7.0; 8]);
+}
+
+#[test]
+fn the_last_to_change_a_setting_wins_while_it_acts() {
+    let fault = format!("{{at: 3s, for: 3s, set: {{{THREADS}: 2}}}}");
+    // By hand before the fault strikes: it wins while it acts, and leaves what was set.
+    let mut session = saturated(&fault);
+    session.run_until(1_250_000_000).expect("it runs");
+    session.set(THREADS, "7").expect("it is live");
+    session.run_to_end().expect("it runs");
+    assert_eq!(workers(&session), [4.0, 7.0, 7.0, 2.0, 2.0, 2.0, 7.0, 7.0, 7.0, 7.0]);
+    // By hand while it acts: from then on and for good.
+    let mut session = saturated(&fault);
+    session.run_until(4_250_000_000).expect("it runs");
+    session.set(THREADS, "7").expect("it is live");
+    session.run_to_end().expect("it runs");
+    assert_eq!(workers(&session), [4.0, 4.0, 4.0, 2.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0]);
+}
+
+/// The oracle is the scenario that is exported, in which all changes are faults: it must give the same run.
+#[test]
+fn what_is_exported_does_what_was_watched_whatever_was_changed_when() {
+    let faults = format!(
+        "{{at: 2s, for: 4s, set: {{{THREADS}: 2}}}}, {{at: 4s, for: 4s, set: {{workloads.w.call.timeout: 100ms, {THREADS}: 9}}}}"
+    );
+    let by_hand = [(THREADS, "6"), ("components.app.admission.queue.max", "20"), ("workloads.w.call.timeout", "150ms")];
+    for (first, one) in by_hand.iter().enumerate() {
+        for at in [1, 3, 5, 7, 9] {
+            let mut session = saturated(&faults);
+            session.run_until(at * 1_000_000_000 + 3_000_001).expect("it runs");
+            session.set(one.0, one.1).expect("it is live");
+            session.run_until(at * 1_000_000_000 + 700_000_000).expect("it runs");
+            let other = by_hand[(first + 1) % by_hand.len()];
+            session.set(other.0, other.1).expect("it is live");
+            let checkpoint = session.clone();
+            session.run_to_end().expect("it runs");
+            let watched = session.result();
+            let mut again = Session::new(crate::harness::load(&session.exported(&[])), 1, None);
+            again.run_to_end().expect("it runs");
+            assert_eq!(again.result().series, watched.series, "{one:?} and {other:?} at {at} s");
+            let mut branch = checkpoint;
+            branch.run_to_end().expect("it runs");
+            assert_eq!(branch.result().series, watched.series, "a checkpoint goes the same way");
+        }
+    }
+}
+
+#[test]
+fn a_set_fault_is_not_let_strike_by_hand() {
+    let why = saturated("").inject(&format!("{{set: {{{THREADS}: 2}}}}")).expect_err("it is a change by hand");
+    assert!(why.contains("changed by itself"), "{why}");
+}

@@ -269,6 +269,14 @@ impl Director {
         self.planned.push(fault);
     }
 
+    /// Other settings are in force: what `set` fault number `fault` leaves when it strikes, or ends, is now the change that
+    /// was prepared under `change`, and concerns these nodes.
+    pub fn revise_set(&mut self, fault: u32, ends: bool, change: u32, nodes: &[NodeId]) {
+        if let Some(Planned { acting: Acting::Set(set), .. }) = self.planned.get_mut(fault as usize) {
+            set.revise(ends, change, nodes);
+        }
+    }
+
     /// How many faults are on the list.
     pub fn count(&self) -> usize {
         self.planned.len()

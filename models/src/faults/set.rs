@@ -36,6 +36,21 @@ pub struct Acting {
     ends: u32,
 }
 
+impl Acting {
+    /// From now on its beginning, or its end, is another prepared change, which concerns these nodes.
+    pub(super) fn revise(&mut self, ends: bool, change: u32, nodes: &[NodeId]) {
+        if ends {
+            self.ends = change;
+        } else {
+            self.begins = change;
+        }
+        // Whoever it concerned before adopts what is no change for him.
+        self.nodes.extend(nodes);
+        self.nodes.sort_unstable();
+        self.nodes.dedup();
+    }
+}
+
 /// The number under which what fault `number` sets is prepared.
 pub fn change_of(number: u32) -> u32 {
     2 * number + 1

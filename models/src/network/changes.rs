@@ -9,26 +9,33 @@ use crate::scenario::Scenario;
 
 /// Which nodes each `set` concerns: those whose settings differ once it has struck or ended.
 pub(super) fn find_changes(changed: &Changed, directory: &mut Directory) {
-    for Changing { fault, before, after, .. } in changed {
-        let mut nodes = directory.changed.remove(fault).unwrap_or_default();
-        for (index, entry) in before.components.iter().enumerate() {
-            let Some(then) = after.components.get(entry.name.as_str()) else { continue };
-            if entry.value.settings == then.settings {
-                continue;
-            }
-            for node in directory.nodes_of(index) {
-                nodes.extend(directory.with_links(node));
-            }
-        }
-        for (entry, place) in before.workloads.iter().zip(&directory.workloads) {
-            if after.workloads.get(entry.name.as_str()).is_some_and(|then| then.call != entry.value.call) {
-                nodes.push(NodeId(place.node.0 + 1));
-            }
-        }
+    for changing in changed {
+        let mut nodes = directory.changed.remove(&changing.fault).unwrap_or_default();
+        nodes.extend(concerned(changing, directory));
         nodes.sort_unstable();
         nodes.dedup();
-        directory.changed.insert(*fault, nodes);
+        directory.changed.insert(changing.fault, nodes);
     }
+}
+
+/// The nodes whose settings differ once it has happened.
+pub fn concerned(Changing { before, after, .. }: &Changing, directory: &Directory) -> Vec<NodeId> {
+    let mut nodes = Vec::new();
+    for (index, entry) in before.components.iter().enumerate() {
+        let Some(then) = after.components.get(entry.name.as_str()) else { continue };
+        if entry.value.settings == then.settings {
+            continue;
+        }
+        for node in directory.nodes_of(index) {
+            nodes.extend(directory.with_links(node));
+        }
+    }
+    for (entry, place) in before.workloads.iter().zip(&directory.workloads) {
+        if after.workloads.get(entry.name.as_str()).is_some_and(|then| then.call != entry.value.call) {
+            nodes.push(NodeId(place.node.0 + 1));
+        }
+    }
+    nodes
 }
 
 pub(super) fn prepare_changes(changed: &Changed, directory: &Directory, engine: &mut Engine<Node>) {

@@ -21,7 +21,7 @@ use crate::link::{LinkSettings, Propagated};
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 
-pub use changes::prepare;
+pub use changes::{concerned, prepare};
 pub use directory::{ComponentPlace, Directory, HostGroup, LinkEntry, Population, WorkloadPlace};
 
 /// A network, ready to run.
@@ -39,6 +39,8 @@ pub type Changed = Vec<Changing>;
 /// A `set` fault strikes or ends: the whole scenario before and after, other such faults included.
 #[derive(Clone, Debug)]
 pub struct Changing {
+    /// When, ns; 0 is the end of the warm-up.
+    pub at: i64,
     /// The fault's number.
     pub fault: u32,
     /// Whether it ends.

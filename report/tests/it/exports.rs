@@ -107,6 +107,26 @@ fn results_fit_their_schema() {
     }
 }
 
+/// The beginning of every scenario that is built in.
+#[test]
+fn results_of_every_scenario_fit_the_schema() {
+    use std::sync::Arc;
+
+    for (name, text) in lab::builtin::SCENARIOS {
+        let text = lab::Text { name: format!("{name}.yaml"), bytes: text.as_bytes().to_vec(), folder: None };
+        let loaded = Arc::new(lab::load(&text, &lab::Options::default()).expect(name));
+        let mut session = lab::Session::new(loaded.clone(), loaded.scenario.seed, None);
+        let windows = 3 * session.window_ns() as i64;
+        session.run_until(session.start_ns() + windows.max(2_000_000_000)).expect(name);
+        let result = session.result();
+        assert!(
+            result.workloads.values().any(|workload| workload.sent > 0) || !result.series.at_s.is_empty(),
+            "{name}"
+        );
+        assert_eq!(problems(&parsed(&result)), Vec::<String>::new(), "{name}");
+    }
+}
+
 #[test]
 fn the_schema_notices_what_is_wrong() {
     let cases: [(&str, Value); 6] = [

@@ -1,0 +1,151 @@
+//! What is done to a run by hand while it goes on: faults that strike, settings that change.
+
+use std::sync::Arc;
+
+use models::components::Node;
+use models::faults::{FaultKind, FaultSettings, Planned, Scene};
+use models::network::Changed;
+use models::scenario::Scenario;
+use settings::{Problems, Reader, Setting};
+use sim_core::NodeId;
+
+use super::{Session, fault_window};
+use crate::document::Override;
+use crate::expand::work_in;
+use crate::load::{BY_HAND, changed_by};
+
+impl Session {
+    /// Lets a fault strike now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
+    pub fn inject(&mut self, fault: &str) -> Result<(), String> {
+        let text = fault.trim();
+        let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
+        let now = settings::values::Scalar::format(&settings::SignedDuration(self.now_ns()));
+        let text = format!("{{at: {now}, {inner}}}");
+        let node = settings::notation::parse(&text, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
+        let mut reader = Reader::new();
+        let read = FaultSettings::read(&node, &mut reader);
+        let Some(fault) = read.filter(|_| !reader.problems.has_errors()) else {
+            return Err(first_message(&reader.problems));
+        };
+        if let FaultKind::Set(_) = fault.what {
+            return Err("a setting is changed by itself, not by a fault that is let strike".to_string());
+        }
+        let mut problems = Problems::new();
+        let now = self.network.engine.now();
+        let lasts = fault.r#for.map(|d| d.0);
+        let mut scene = Scene {
+            directory: &self.network.directory,
+            problems: &mut problems,
+            span: settings::Span::NOWHERE,
+            path: settings::Path::default(),
+            number: self.injected,
+            lasts,
+        };
+        let acting = fault.what.resolve(&mut scene);
+        let Some(acting) = acting.filter(|_| !problems.has_errors()) else {
+            return Err(first_message(&problems));
+        };
+        self.injected += 1;
+        let planned = Planned { at: now, until: lasts.map(|l| now + l), acting };
+        self.network.engine.act(NodeId(0), |node, cx| {
+            if let Node::Director(director) = node {
+                director.inject(cx, planned);
+            }
+            sim_core::Next::WAIT
+        });
+        Arc::make_mut(&mut self.faults).push(fault_window(&fault));
+        Ok(())
+    }
+
+    /// Changes a live setting now, as a `set` fault would that strikes now and never ends: a fault that changes the same
+    /// setting later wins while it acts, and what it leaves behind is what was set here.
+    pub fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
+        let path = settings::Path::parse(path)?;
+        let node = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
+        let (book, shape) = crate::language::book();
+        if book.live(shape, &path) != settings::book::Live::Yes {
+            return Err(format!("`{path}` cannot change during a run"));
+        }
+        let change = Override { path: path.clone(), path_span: settings::Span::NOWHERE, value: node };
+        let mut problems = Problems::new();
+        let mut plain = (*self.loaded.plain).clone();
+        work_in(&change, &mut plain, &mut problems);
+        let mut reader = self.loaded.reader();
+        let then = Scenario::read(&plain, &mut reader);
+        problems.extend(reader.problems);
+        if let Some(then) = &then {
+            models::network::build(then, &Vec::new(), self.seed, self.zero, &mut problems);
+        }
+        let mut by_hand = self.by_hand.clone();
+        by_hand.push((self.now_ns(), change));
+        let begun = &self.begun_with;
+        let changed = changed_by(&begun.scenario, &begun.plain, &by_hand, || begun.reader(), &mut problems);
+        let Some(then) = then.filter(|_| !problems.has_errors()) else {
+            return Err(first_message(&problems));
+        };
+        self.by_hand = by_hand;
+        self.adopt(&changed);
+        self.changes.push((self.now_ns(), path.to_string(), value.to_string()));
+        let mut loaded = (*self.loaded).clone();
+        loaded.plain = Arc::new(plain);
+        loaded.scenario = Arc::new(then);
+        self.loaded = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// Makes the last change by hand take effect, and part of what faults that strike or end from now on leave behind.
+    fn adopt(&mut self, changed: &Changed) {
+        let this = BY_HAND + self.by_hand.len() as u32 - 1;
+        let now = self.now_ns();
+        for changing in changed.iter().filter(|c| c.fault == this || c.fault < BY_HAND && c.at >= now) {
+            let change = BY_HAND + self.prepared;
+            self.prepared += 1;
+            let nodes = models::network::concerned(changing, &self.network.directory);
+            let engine = &mut self.network.engine;
+            models::network::prepare(&changing.after, &self.network.directory, engine, change);
+            if changing.fault == this {
+                engine.act(NodeId(0), |_, cx| {
+                    nodes.iter().for_each(|node| cx.order(sim_core::Order::Adopt(*node, change)));
+                    sim_core::Next::WAIT
+                });
+            } else if let Node::Director(director) = engine.node_mut(NodeId(0)) {
+                director.revise_set(changing.fault, changing.ends, change, &nodes);
+            }
+        }
+    }
+
+    /// The scenario with what was changed in it: settings as they are now, and faults that were let strike, at their
+    /// instants. Changes of settings become `set` faults, so that the exported scenario does what was watched.
+    pub fn exported(&self, injected: &[(i64, String)]) -> String {
+        let mut document = (*self.loaded.document).clone();
+        let mut faults = document.at("faults").and_then(|f| f.members()).map_or_else(Vec::new, <[_]>::to_vec);
+        let instant = |at: i64| settings::values::Scalar::format(&settings::SignedDuration(at));
+        for (at, text) in injected {
+            let inner = text.trim().trim_start_matches('{').trim_end_matches('}');
+            let closing = text.matches('}').count() - inner.matches('}').count();
+            let inner = format!("{inner}{}", "}".repeat(closing.saturating_sub(1)));
+            let text = format!("{{at: {}, {inner}}}", instant(*at));
+            faults.extend(settings::notation::parse(&text, settings::SourceId::NOWHERE));
+        }
+        for (at, path, value) in &self.changes {
+            let text = format!("{{at: {}, set: {{{path}: {value}}}}}", instant(*at));
+            faults.extend(settings::notation::parse(&text, settings::SourceId::NOWHERE));
+        }
+        if !faults.is_empty() {
+            let path = settings::Path::of(&["faults"]);
+            // A document that was read is a map, so its top can take a key.
+            let _ = document.patch(&path, settings::Span::NOWHERE, settings::Node::list(faults));
+        }
+        crate::document::to_yaml(&document).unwrap_or_default()
+    }
+}
+
+fn first_message(problems: &Problems) -> String {
+    problems.iter().next().map_or_else(
+        || "that cannot be done".to_string(),
+        |p| match &p.help {
+            Some(help) => format!("{} ({help})", p.message),
+            None => p.message.clone(),
+        },
+    )
+}
