@@ -33,6 +33,13 @@ fn with_control<R>(jobs: usize, work: impl FnOnce(&Control<'_>) -> R) -> R {
     work(&Control { jobs, stop: &stop, progress: &|_, _| {} })
 }
 
+/// As the scenario as it is, and every value of each axis alone.
+#[test]
+fn points_one_at_a_time_are_asked_for_in_these_words() {
+    let plan = planned(&format!("{SCENARIO}  design: one_at_a_time\n")).expect("a good sweep");
+    assert_eq!(plan.points.len(), 1 + 3 + 2);
+}
+
 #[test]
 fn a_sweep_is_the_same_with_any_number_of_jobs() {
     let plan = planned(SCENARIO).expect("a good sweep");
