@@ -23,6 +23,11 @@ fn check(value: &Value, schema: &Value, root: &Value, place: &str, problems: &mu
                     problems.push(format!("{place} is not {rule}"));
                 }
             }
+            "enum" => {
+                if !rule.as_array().is_some_and(|values| values.contains(value)) {
+                    problems.push(format!("{place} is none of {rule}: {value}"));
+                }
+            }
             "type" => {
                 let allowed: Vec<&str> = match rule {
                     Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
