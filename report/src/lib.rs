@@ -25,6 +25,7 @@ pub mod over_time;
 pub mod sweep;
 pub mod text;
 pub mod units;
+pub mod validate;
 
 pub use lab::file;
 

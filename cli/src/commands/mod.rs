@@ -17,6 +17,7 @@ mod run;
 mod scenarios;
 mod schema;
 mod sweep;
+mod validate;
 mod watch;
 
 /// What can be asked for.
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Sweep(Box<sweep::Sweep>),
     Find(find::Find),
     Scenarios(scenarios::Scenarios),
+    Validate(validate::Validate),
     Watch(watch::Watch),
     Kinds(kinds::Kinds),
     Schema(schema::Schema),
@@ -52,6 +54,7 @@ impl Command {
             Command::Sweep(sweep) => sweep.execute(),
             Command::Find(find) => find.execute(),
             Command::Scenarios(scenarios) => scenarios.execute(),
+            Command::Validate(validate) => validate.execute(),
             Command::Watch(watch) => watch.execute(),
             Command::Kinds(kinds) => kinds.execute(),
             Command::Schema(schema) => schema.execute(),

@@ -194,7 +194,7 @@ fn merged(graph: &Graph<'_>, link: usize, op: &str, data: Data, flow: Flow, befo
         && flow.items > 0.0
     {
         let each = before.links[link].max(flow.items) / f64::from(at.copies);
-        let size = theory::batch_size(batch.max, each, batch.wait.0 as f64 / 1e9);
+        let size = theory::formulas::batch_size(batch.max, each, batch.wait.0 as f64 / 1e9);
         flow.calls = flow.items / size;
     }
     flow

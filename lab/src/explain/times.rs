@@ -11,7 +11,7 @@ use models::demand::{Demand, Surroundings};
 
 use super::flows::Flows;
 use super::graph::Graph;
-use crate::theory::erlang_c;
+use crate::theory::formulas::erlang_c;
 
 /// What calls take under given flows, or under none.
 pub(super) struct Times<'g> {
@@ -60,7 +60,7 @@ impl<'g> Times<'g> {
         let batch = at.settings.batch.as_ref().map_or(0.0, |batch| {
             let wait_s = batch.wait.0 as f64 / 1e9;
             let rate = self.flows.map_or(0.0, |flows| flows.links[link] / f64::from(at.copies));
-            if rate > 0.0 { crate::theory::batch_delay(batch.max, rate, wait_s) } else { wait_s }
+            if rate > 0.0 { crate::theory::formulas::batch_delay(batch.max, rate, wait_s) } else { wait_s }
         });
         batch + self.pool_wait_s(link, beyond) + beyond
     }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use lab::result::RunResult;
-use lab::theory::birth_death;
+use lab::theory::formulas::birth_death;
 
 use super::{exact, latency, shipped, shipped_with, windows};
 
