@@ -26,8 +26,9 @@ fn row(verdict: &Verdict) -> [String; 6] {
     ]
 }
 
-/// With five digits: three, as elsewhere, would hide what is to be compared.
-fn written(figure: &str, value: f64) -> String {
+/// A figure with five digits: three, as elsewhere, would hide what is to be compared.
+#[must_use]
+pub fn written(figure: &str, value: f64) -> String {
     let (value, unit) = if figure.ends_with("_s") { (value * 1e3, " ms") } else { (value, "") };
     let before = value.abs().log10().floor().clamp(-6.0, 4.0);
     let digits = (4.0 - before) as usize;

@@ -7,3 +7,4 @@ mod layers;
 mod program;
 mod readme;
 mod sweep;
+mod validation;

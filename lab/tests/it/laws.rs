@@ -3,7 +3,11 @@
 //! The engine checks conservation of calls, Little's law and busy ≤ available at the end of each run in exact integers;
 //! a breach fails the run. Beyond that: the same scenario gives the same bytes twice, a clone in the middle goes on as the
 //! original does, and it does not matter in what stretches a run is carried on.
+//!
+//! `LAWS_CASES=5000 LAWS_SEED=2 cargo test -p brownout-lab --test it laws` tries more. What fails is made as small as it
+//! goes and written to `lab/tests/laws/` as a scenario; what lies there is run by every `cargo test` from then on.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lab::{Loaded, Session};
@@ -61,10 +65,38 @@ proptest! {
     #[test]
     fn laws_hold_in_networks_made_at_random(choices in proptest::collection::vec(any::<u16>(), 20..260), seed in 0u64..1000) {
         let yaml = scenario(&choices);
-        let loaded = load(&yaml);
-        let checked = std::panic::catch_unwind(|| check(&loaded, seed));
-        if let Err(why) = checked.unwrap_or_else(|_| Err("it panics".into())) {
-            return Err(TestCaseError::fail(format!("{why}, seed {seed}\n{yaml}")));
+        if let Err(why) = checked(&yaml, seed) {
+            // Written at each step of the shrinking, so that the smallest stays.
+            let path = kept().join("found.yaml");
+            std::fs::write(&path, format!("# {}\nseed: {seed}\n{yaml}", why.replace('\n', " "))).expect("it can be written");
+            return Err(TestCaseError::fail(format!("{why}, seed {seed}; give {} a name and keep it\n{yaml}", path.display())));
+        }
+    }
+}
+
+/// The folder of scenarios that once broke a law.
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/laws")
+}
+
+/// What is wrong with a run of this under this seed.
+fn checked(yaml: &str, seed: u64) -> Result<(), String> {
+    let loaded = load(yaml);
+    std::panic::catch_unwind(|| check(&loaded, seed)).unwrap_or_else(|_| Err("it panics".into()))
+}
+
+#[test]
+fn laws_hold_where_they_once_did_not() {
+    let entries = std::fs::read_dir(kept()).expect("the folder stands in the repository");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be read").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    assert!(!paths.is_empty(), "the folder was moved");
+    for path in paths {
+        let yaml = std::fs::read_to_string(&path).expect("it can be read");
+        let seed = load(&yaml).scenario.seed;
+        if let Err(why) = checked(&yaml, seed) {
+            panic!("{}: {why}", path.display());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Scenarios made at random: small networks of services and databases with policies and faults.
+//! Scenarios made at random: small networks of services, balancers, DNS, caches, databases and services of others, with
+//! policies and faults.
 //!
 //! A scenario is made from a sequence of choices, each a number; where the sequence ends all further choices are 0, which
 //! is always the simplest. So a failing sequence can be made shorter and smaller until little but the failure is left.
@@ -46,23 +47,31 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     let databases = 1 + c.below(DATABASES);
     text.push_str("hosts: {box: {count: 2, cores: 2}}\nworkloads:\n");
     let workloads = 1 + c.below(2);
+    // Whom the workloads call; what comes before the first service is there only where it is called.
+    let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
+    let has_cache = c.once_in(2);
     let mut open = Vec::new();
     for nth in 0..workloads {
-        let is_open = workload(&mut c, &mut text, nth);
+        let is_open = workload(&mut c, &mut text, nth, front, has_cache);
         open.push(is_open);
     }
     text.push_str("components:\n");
+    before_services(&mut c, &mut text, front);
     for nth in 0..services {
-        service(&mut c, &mut text, nth, services, databases);
+        service(&mut c, &mut text, nth, services, databases, has_cache);
     }
     for nth in 0..databases {
         database(&mut c, &mut text, nth);
     }
-    faults(&mut c, &mut text, services, &open);
+    if has_cache {
+        cache(&mut c, &mut text);
+    }
+    external(&mut c, &mut text);
+    faults(&mut c, &mut text, services, &open, front, has_cache);
     text
 }
 
-fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize) -> bool {
+fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has_cache: bool) -> bool {
     let (arrivals, open) = c.of(&[
         ("{poisson: 20/s}", true),
         ("{constant: 50/s}", true),
@@ -78,17 +87,81 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize) -> bool {
     if open && c.once_in(4) {
         text.push_str("    shape: {steps: [{at: 5s, x: 3}, {at: 8s, x: 0.5}]}\n");
     }
-    let requests = c.of(&[
-        "",
-        "[{op: default, key: {uniform: {keys: 5}}}]",
-        "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, size: 4KiB}]",
-        "[{op: default, priority: low}, {op: other, priority: critical}, {op: default, size: 1KB}]",
-    ]);
+    // A cache needs keys.
+    let requests = if has_cache {
+        c.of(&[
+            "[{op: default, key: {uniform: {keys: 5}}}]",
+            "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, key: {uniform: {keys: 3}}}]",
+            "[{op: default, size: 1KB, key: {uniform: {keys: 200}}}]",
+        ])
+    } else {
+        c.of(&[
+            "",
+            "[{op: default, key: {uniform: {keys: 5}}}]",
+            "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, size: 4KiB}]",
+            "[{op: default, priority: low}, {op: other, priority: critical}, {op: default, size: 1KB}]",
+        ])
+    };
     if !requests.is_empty() {
         let _ = writeln!(text, "    requests: {requests}");
     }
-    let _ = writeln!(text, "    call: {{to: s0{}}}", link(c));
+    let _ = writeln!(text, "    call: {{to: {}{}}}", entry(front), link(c));
     open
+}
+
+/// The component that a workload calls.
+fn entry(front: &str) -> &str {
+    front.split(' ').next().unwrap_or(front)
+}
+
+/// A balancer before the first service, a DNS before it or before the balancer.
+fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
+    if front.contains("lb") {
+        let algorithm = c.of(&[
+            "round_robin",
+            "random",
+            "least_connections",
+            "power_of_two",
+            "{power_of_two: {choices: 5}}",
+            "weighted_round_robin",
+        ]);
+        let instances = c.of(&[1, 2]);
+        let _ = writeln!(text, "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: s0}}");
+    }
+    if front.contains("dns") {
+        let target = if front.contains("lb") { "lb" } else { "s0" };
+        let targets = c.of(&["", ", x0", ", d0"]);
+        let policy = c.of(&["weighted", "failover"]);
+        let check = c.of(&["", ", health_check: {interval: 1s, failures: 2}"]);
+        let (ttl, resolvers) = (c.of(&["1s", "0s", "60s"]), c.of(&[5, 1]));
+        let _ = writeln!(
+            text,
+            "  dns: {{kind: dns, to: [{target}{targets}], policy: {policy}, ttl: {ttl}, resolvers: {resolvers}{check}}}"
+        );
+    }
+}
+
+/// A cache before the first database.
+fn cache(c: &mut Choices<'_>, text: &mut String) {
+    let capacity = c.of(&[100, 1, 5]);
+    let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
+    let eviction = c.of(&["lru", "fifo", "lfu"]);
+    let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
+    let policies = link(c);
+    let _ = writeln!(
+        text,
+        "  c0: {{kind: cache, to: {{to: d0{policies}}}, capacity: {capacity}{ttl}, eviction: {eviction}, latency: {latency}, \
+         coalesce: {coalesce}}}"
+    );
+}
+
+/// A service of somebody else.
+fn external(c: &mut Choices<'_>, text: &mut String) {
+    let latency = c.of(&["10ms", "{exp: 20ms}", "0s"]);
+    let errors = c.of(&["", ", errors: 20%", ", errors: {fraction: 50%, outcome: unavailable}"]);
+    let rate = c.of(&["", ", rate_limit: {token_bucket: {rate: 20/s, burst: 3}}"]);
+    let concurrency = c.of(&["", ", concurrency: 2"]);
+    let _ = writeln!(text, "  x0: {{kind: external, latency: {latency}{errors}{rate}{concurrency}}}");
 }
 
 /// The policies of a link, each with its comma before it.
@@ -164,7 +237,7 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
 }
 
-fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, databases: usize) {
+fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, databases: usize, has_cache: bool) {
     let replicas = 1 + c.below(3);
     let _ = writeln!(text, "  s{nth}:\n    kind: service\n    replicas: {replicas}");
     match c.below(3) {
@@ -190,6 +263,8 @@ fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, 
     }
     let targets: Vec<String> =
         (nth + 1..services).map(|s| format!("s{s}")).chain((0..databases).map(|d| format!("d{d}"))).collect();
+    let cache = has_cache.then(|| "c0".to_string());
+    let targets: Vec<String> = targets.into_iter().chain(["x0".to_string()]).chain(cache).collect();
     let links: Vec<String> = (0..1 + c.below(2)).map(|l| format!("l{l}")).collect();
     let handlers = ["default", "other"].iter().take(1 + c.below(2)).map(|op| {
         let mut steps = steps(c, &links, 0, true);
@@ -291,19 +366,22 @@ fn task_cost(c: &mut Choices<'_>) -> String {
 
 fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     let connections = c.of(&[10, 1, 3]);
-    let _ = writeln!(text, "  d{nth}:\n    kind: database\n    connections: {connections}\n    cores: 2");
+    let io =
+        c.of(&["{io: 5ms}", "{exp: 10ms}", "{io: {exp: 2ms}, cpu: {exp: 2ms}, per_item: 1ms}", "{cpu: 3ms}", "0s"]);
+    let _ = writeln!(text, "  d{nth}:\n    kind: database\n    connections: {connections}");
+    if io.contains("cpu") {
+        text.push_str("    cores: 2\n");
+    }
     if c.once_in(3) {
         text.push_str("    contention: {alpha: 0.1, beta: 0.01}\n");
     }
     if c.once_in(3) {
         let _ = writeln!(text, "    admission: {}", queue(c, false));
     }
-    let io =
-        c.of(&["{io: 5ms}", "{exp: 10ms}", "{io: {exp: 2ms}, cpu: {exp: 2ms}, per_item: 1ms}", "{cpu: 3ms}", "0s"]);
     let _ = writeln!(text, "    operations: {{default: {io}}}");
 }
 
-fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]) {
+fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool], front: &str, has_cache: bool) {
     let count = c.below(5);
     if count == 0 {
         return;
@@ -312,14 +390,16 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
     for _ in 0..count {
         let at = c.of(&["2s", "3500ms", "5s", "9700ms", "12s", "0s"]);
         let lasts = c.of(&["3s", "500ms", "10s", "20ms"]);
-        let who = match c.below(3) {
+        let who = match c.below(5) {
             0 => format!("s{}", c.below(services)),
-            1 => "s0".to_string(),
+            1 => entry(front).to_string(),
+            2 if has_cache => "c0".to_string(),
+            3 => "x0".to_string(),
             _ => "d0".to_string(),
         };
         let service = format!("s{}", c.below(services));
         let one = c.of(&["", ", replica: 0"]);
-        let (lasts, what) = match c.below(13) {
+        let (lasts, what) = match c.below(16) {
             0 => (lasts, format!("slow: {{component: {who}, factor: {}}}", c.of(&["5", "0.5", "50"]))),
             1 => (lasts, format!("slow: {{component: {who}, add: 30ms{one}}}")),
             2 => (
@@ -332,7 +412,7 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
             ),
             3 | 4 => (lasts, format!("kill: {{component: {who}{one}}}")),
             5 => ("", format!("restart: {{component: {service}{one}}}")),
-            6 => (lasts, "partition: [w0, s0]".to_string()),
+            6 => (lasts, format!("partition: [w0, {}]", entry(front))),
             7 => (lasts, format!("network: {{link: {service}.l0, add: 20ms, loss: {}}}", c.of(&["0%", "20%"]))),
             8 | 9 => (lasts, format!("pause: {{component: {who}{one}}}")),
             10 if open[0] => (lasts, format!("surge: {{workload: w0, x: {}}}", c.of(&["3", "0.2"]))),
@@ -342,9 +422,14 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
                     "components.d0.connections: 20",
                     "workloads.w0.call.timeout: 10ms",
                     "components.d0.admission.queue.max: 1",
+                    if has_cache { "components.c0.capacity: 2" } else { "components.d0.connections: 5" },
+                    "components.x0.concurrency: 1",
                 ]);
                 (lasts, format!("set: {{{change}}}"))
             }
+            12 if has_cache => ("", "flush: c0".to_string()),
+            13 => (lasts, format!("cpu_steal: {{from: box, share: {}}}", c.of(&["50%", "90%"]))),
+            14 => (lasts, format!("network: {{link: w0.call, add: 20ms, loss: {}}}", c.of(&["0%", "20%"]))),
             _ => (lasts, "host_down: {hosts: box, host: 0}".to_string()),
         };
         let lasts = if lasts.is_empty() { String::new() } else { format!("for: {lasts}, ") };
