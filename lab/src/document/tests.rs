@@ -141,7 +141,11 @@ fn every_refusal_names_its_place() {
             "a: [1, 2\nb: 3\n",
             "2:2 not_yaml `:`: there is a `:` where no key can stand; perhaps a bracket above is not closed",
         ),
-        ("a: {b: 1\n", "1:9 not_yaml ``: a `,` or the closing `}` is missing before this"),
+        (
+            "a: {b: 1\n",
+            "1:9 not_yaml ``: a `,` or the closing `}` is missing before this; within `{}`, a key or text that contains a \
+             bracket stands in quotes: `{\"a[2].b\": 1}`",
+        ),
         ("a: \"x\n", "1:4 not_yaml `\"`: the text ends within quotes; write the closing quote"),
         ("a: @x\n", "1:4 not_yaml `@`: no value can begin with this character; put the text into quotes"),
         ("a\u{0}b: 1\n", "1:2 not_text `\u{0}`: byte 1 is the control character U+0000: this is not a text file"),
