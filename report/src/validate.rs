@@ -80,7 +80,7 @@ mod tests {
         let validation = Validation { seed: 3, replications: 16, length: 5, error_rate: 2e-6, verdicts };
         let text = text(&validation);
         assert!(text.contains("33.333 ms  33.400 ms"), "{text}");
-        assert!(text.contains("32.900 ms – 33.900 ms  agrees"), "{text}");
+        assert!(text.contains("32.900 ms – 33.900 ms   agrees"), "{text}");
         assert!(text.contains("0.74000 – 0.76000"), "{text}");
         assert!(text.contains("DIFFERS"), "{text}");
         assert!(text.contains("1 of 2 figures differs from theory. 16 runs"), "{text}");
