@@ -205,7 +205,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ///
 /// Near enough: at most a third of the letters, and never fewer than one, inserted, left out, changed or swapped
 /// (Damerau's distance); or one is the other without `_` and `-` and in lower case. Of equally near ones the first.
-/// If there is none, one that the word means elsewhere will do ([`ELSEWHERE`]), or one that contains the other or begins
+/// If there is none, one that the word means elsewhere will do (as `const` means `constant`), or one that contains the other or begins
 /// with most of it: `attempts` for `max_attempts`.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");

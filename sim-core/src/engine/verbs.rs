@@ -80,7 +80,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Passes `call`, which has just arrived, on to another node as it is: what [`Cx::call`] and passing its answer on
-    /// come to, without a frame of its own. [`Component::on_passed`] is told of the answer, with this ticket. `None`
+    /// come to, without a frame of its own. [`Component::on_passed`](super::Component::on_passed) is told of the answer, with this ticket. `None`
     /// where that is not the same: something lies between here and there or has to be kept apart. Giving up is not
     /// passed on over this node.
     #[inline(always)]
