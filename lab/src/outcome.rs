@@ -1,11 +1,13 @@
 //! From a session to plain data: the result of a finished run, and a snapshot of one that is going on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use sim_core::breakdown::{Around, Part};
 use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
-use sim_core::{Figures, NodeId};
+use sim_core::{Figures, NodeId, What};
 
 use crate::result::*;
 use crate::session::{Session, Together, amplification, outcomes};
@@ -16,6 +18,26 @@ fn seconds(ns: f64) -> f64 {
 
 fn share(part: u128, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| (part as f64 / whole).min(1.0))
+}
+
+/// Fewer sampled requests than these say nothing of a breakdown: a tenth of them stand for the median, a hundredth for
+/// the 99th percentile.
+const MEDIAN_LEAST: u64 = 20;
+const TAIL_LEAST: u64 = 200;
+
+/// What time is spent on, as results name it.
+fn what_name(what: What) -> &'static str {
+    match what {
+        What::Network => "network",
+        What::Queue => "queue",
+        What::Service => "service",
+        What::PoolWait => "pool_wait",
+        What::Connect => "connect",
+        What::BackOff => "back_off",
+        What::LockWait => "lock_wait",
+        What::GivenUp => "given_up",
+        What::Sharing => "sharing",
+    }
 }
 
 /// Share of what limits it that is held.
@@ -123,6 +145,7 @@ impl Session {
                 latency_failed: latency(&measure.latency_failed),
                 outcomes: outcomes(&counts.outcomes),
                 causes: self.causes(measure),
+                breakdown: measure.breakdown.as_ref().map_or_else(Breakdown::default, |b| self.breakdown(b)),
                 attempts_per_request: (counts.arrivals > 0).then(|| attempts.attempts as f64 / counts.arrivals as f64),
                 in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: counts.arrivals - counts.completed(),
@@ -143,6 +166,32 @@ impl Session {
             .collect();
         causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         causes
+    }
+
+    /// Where requests spent their time, in words and seconds.
+    fn breakdown(&self, sample: &sim_core::breakdown::Breakdown) -> Breakdown {
+        let around = |low, high, least| Some(sample.between(low, high)).filter(|_| sample.requests() >= least);
+        let median = around(450, 550, MEDIAN_LEAST);
+        let tail = around(985, 995, TAIL_LEAST);
+        let mean = |around: &Around, sum: u128| seconds(sum as f64 / around.requests as f64);
+        let latency = |around: &Option<Around>| around.as_ref().map(|a| mean(a, a.latency));
+        let found = median.iter().chain(&tail).flat_map(|around| around.parts.iter().map(|(part, _)| *part));
+        let found: BTreeSet<Part> = found.collect();
+        let spent = |around: &Option<Around>, part: Part| {
+            let around = around.as_ref()?;
+            let sum = around.parts.iter().find(|(of, _)| *of == part).map_or(0, |(_, sum)| *sum);
+            Some(mean(around, sum))
+        };
+        let part = |part: Part| BreakdownPart {
+            what: what_name(part.what).to_string(),
+            place: self.engine().group_name(part.place).to_string(),
+            p50_s: spent(&median, part),
+            p99_s: spent(&tail, part),
+        };
+        let mut parts: Vec<BreakdownPart> = found.into_iter().map(part).collect();
+        let size = |part: &BreakdownPart| part.p99_s.or(part.p50_s).unwrap_or(0.0);
+        parts.sort_by(|one, other| size(other).total_cmp(&size(one)));
+        Breakdown { sampled: sample.requests(), p50_s: latency(&median), p99_s: latency(&tail), parts }
     }
 
     fn component_results(&self, span: f64) -> Table<ComponentResult> {

@@ -145,6 +145,9 @@ pub struct WorkloadResult {
     /// Failed requests by what first went wrong and where, the most frequent first.
     #[serde(default)]
     pub causes: Vec<FirstCause>,
+    /// Where a sample of the requests that were answered well spent their time.
+    #[serde(default)]
+    pub breakdown: Breakdown,
     /// Attempts made over requests completed.
     pub attempts_per_request: Option<f64>,
     /// Requests under way, time average.
@@ -162,6 +165,34 @@ pub struct FirstCause {
     pub place: String,
     /// Requests.
     pub count: u64,
+}
+
+/// Where requests spent their time: those around the median, and those around the 99th percentile of the latency.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Breakdown {
+    /// How many requests were looked at: every one, or those whose keys a rule chose, some thousands at most.
+    pub sampled: u64,
+    /// Mean latency of those between the 45th and 55th percentile of the sample, s; `None` where they are too few.
+    pub p50_s: Option<f64>,
+    /// Mean latency of those between the percentiles 98.5 and 99.5, s; `None` where they are too few.
+    pub p99_s: Option<f64>,
+    /// What that time was spent on, the largest part at the 99th percentile (else at the median) first. Together the
+    /// parts are the latency.
+    pub parts: Vec<BreakdownPart>,
+}
+
+/// A part of the time of requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BreakdownPart {
+    /// What for: `network`, `queue`, `service`, `pool_wait`, `connect`, `back_off`, `lock_wait`, `given_up` (waiting for an
+    /// answer that was then no longer waited for), `sharing` (waiting for others of a batch, or for a call shared with them).
+    pub what: String,
+    /// The component, or the link, `CALLER.LINK`, whose caller waited; of what was given up, who was waited for.
+    pub place: String,
+    /// Mean time of those around the median, s; `None` where they are too few.
+    pub p50_s: Option<f64>,
+    /// Mean time of those around the 99th percentile, s; `None` where they are too few.
+    pub p99_s: Option<f64>,
 }
 
 /// Those who wait for a worker.

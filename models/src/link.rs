@@ -25,7 +25,7 @@ use sim_core::histogram::Histogram;
 use sim_core::keys::AliasTable;
 use sim_core::slab::Slab;
 use sim_core::slots::Admission;
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To, What};
 
 use crate::policies::backoff::BackoffSettings;
 use crate::policies::budget::{BudgetSettings, RatioBudget};
@@ -548,6 +548,17 @@ impl Link {
         if let Some(timer) = record.timer.take() {
             cx.cancel(timer);
         }
+        // Of an attempt under way, abandoning it says what time was spent on.
+        let waited = match record.phase {
+            Phase::Under => None,
+            Phase::Connects => Some(What::Connect),
+            Phase::WaitsForPool => Some(What::PoolWait),
+            Phase::Follows | Phase::InBatch => Some(What::Sharing),
+            Phase::BacksOff => Some(What::BackOff),
+        };
+        if let Some(what) = waited {
+            cx.spent(cx.open_call(record.call), what);
+        }
         match record.phase {
             Phase::Under => {
                 let child = cx.open_call(record.child);
@@ -645,15 +656,22 @@ impl Component for Link {
                 let answer = cx.answer(Outcome::Timeout);
                 self.finish(cx, index, answer)
             }
-            BACKOFF => self.attempt(cx, index),
+            BACKOFF => {
+                cx.spent(call, What::BackOff);
+                self.attempt(cx, index)
+            }
             ACQUIRE => {
                 if let Some(pool) = &mut self.pool {
                     pool.slots.leave(cx.now(), index);
                 }
+                cx.spent(call, What::PoolWait);
                 let answer = cx.answer(Outcome::PoolTimeout);
                 self.failed(cx, index, answer, false)
             }
-            CONNECTED => self.send(cx, index),
+            CONNECTED => {
+                cx.spent(call, What::Connect);
+                self.send(cx, index)
+            }
             FLUSH => self.flush(cx, index),
             what => unreachable!("no timer is set for {what}"),
         }

@@ -10,6 +10,7 @@
 //!              └── charts ──── SVG, PNG ── html   one self-contained page
 //! ```
 
+mod breakdown;
 pub mod charts;
 pub mod compare;
 pub mod csv;

@@ -42,6 +42,8 @@ pub(crate) const DELIVERED: u8 = 16;
 pub(crate) const REPLYING: u8 = 32;
 /// The network has swallowed it or its answer, and nobody will notice but a caller who gives up.
 pub(crate) const LOST: u8 = 64;
+/// Its request is one of the sample whose time is accounted for.
+pub(crate) const SAMPLED: u8 = 128;
 
 /// No node has passed it on.
 pub(crate) const DIRECT: u32 = u32::MAX;

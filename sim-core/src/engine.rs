@@ -8,6 +8,7 @@
 //! The verbs stand in `engine/verbs.rs`, crashes and pauses in `engine/interventions.rs`, what must hold at the end of
 //! every run in `engine/laws.rs`.
 
+mod accounts;
 mod interventions;
 mod laws;
 mod limits;
@@ -15,6 +16,7 @@ mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::breakdown::Account;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
 use crate::conditions::{Condition, Path, Way};
@@ -223,6 +225,8 @@ pub struct Core {
     /// When each abandoned call was given up; indexed by its frame's `parent`.
     given_up: Vec<Time>,
     given_up_free: Vec<u32>,
+    /// The time of the open calls of sampled requests, by index of the call.
+    accounts: BTreeMap<u32, Account>,
     ring: VecDeque<Next>,
     asides: VecDeque<Aside>,
     pub(crate) nodes: Vec<NodeState>,
@@ -241,6 +245,9 @@ impl Core {
     fn abandon(&mut self, child: CallId) {
         if !self.calls.is_open(child) {
             return;
+        }
+        if self.calls.at(child.index).flags & SAMPLED != 0 {
+            self.given_up(child.index);
         }
         if self.calls.at(child.index).flags & LOST != 0 {
             // Nothing will ever come back for it.
@@ -293,6 +300,9 @@ impl Core {
         if frame.flags & ABANDONED != 0 {
             self.given_up_free.push(frame.parent);
         }
+        if frame.flags & SAMPLED != 0 {
+            self.drop_account(index);
+        }
         self.calls.remove(index);
     }
 }
@@ -342,6 +352,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 calls: Calls::default(),
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),
+                accounts: BTreeMap::new(),
                 ring: VecDeque::new(),
                 asides: VecDeque::new(),
                 nodes: Vec::new(),
@@ -673,7 +684,12 @@ impl<C: Component, T: Trace> Engine<C, T> {
         }
         frame.flags |= DELIVERED;
         let state = &self.core.nodes[node.0 as usize];
+        let is_sampled = frame.flags & SAMPLED != 0;
         self.core.groups[state.group.0 as usize].arrive(now, frame.flags & RETRY != 0);
+        if is_sampled {
+            self.core.travelled(call.index);
+        }
+        let state = &self.core.nodes[node.0 as usize];
         if state.condition.is_special()
             && let Some(next) = self.received_by_condition(call, node)
         {
@@ -708,7 +724,10 @@ impl<C: Component, T: Trace> Engine<C, T> {
             let group = self.core.nodes[frame.node as usize].group;
             self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
         }
-        let via = frame.via;
+        let (via, is_sampled) = (frame.via, frame.flags & SAMPLED != 0);
+        if is_sampled {
+            self.core.served(call.index);
+        }
         self.trace.answered(&self.core, call, answer);
         self.pass_back(call, answer, via)
     }
@@ -774,6 +793,9 @@ impl<C: Component, T: Trace> Engine<C, T> {
     fn arrive_back(&mut self, call: CallId, answer: Answer) -> Next {
         let frame = self.core.calls.at(call.index);
         let (parent, flags) = (frame.parent, frame.flags);
+        if flags & SAMPLED != 0 {
+            self.core.hand_over(call.index, answer);
+        }
         let next = if flags & (ABANDONED | ROOT) == 0 && parent != NONE {
             let caller = self.core.calls.at(parent);
             let (node, parent) = (NodeId(caller.node), CallId { index: parent, generation: caller.generation });

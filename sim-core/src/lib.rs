@@ -81,6 +81,7 @@
 //! assert_eq!(engine.check_laws(), Ok(()));
 //! ```
 
+pub mod breakdown;
 pub mod calendar;
 pub mod calls;
 pub mod conditions;
@@ -104,6 +105,7 @@ pub mod time;
 mod wheel;
 pub mod ziggurat;
 
+pub use breakdown::What;
 pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, NodeId};
 pub use cpu::{CpuId, CpuJob};

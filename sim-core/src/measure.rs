@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::breakdown::Breakdown;
 use crate::gauge::Gauge;
 use crate::histogram::Histogram;
 use crate::outcome::{Answer, Outcome};
@@ -76,6 +77,10 @@ pub struct Measure {
     pub window_latency: Option<Histogram>,
     /// Failed calls by place and kind of their first cause, where it is kept.
     pub causes: Option<BTreeMap<(u16, Outcome), u64>>,
+    /// Where a sample of the requests to this group spent their time, where it is kept: [`Measure::keep_breakdown`].
+    pub breakdown: Option<Box<Breakdown>>,
+    /// The bits of a request's key that are zero where it takes part in that.
+    pub(crate) sample_mask: u64,
     /// What still counts as good, in nanoseconds of latency.
     pub deadline: Span,
     /// Whether latencies and causes are recorded, or only counts (as of links, whose latencies nobody asks for).
@@ -95,6 +100,8 @@ impl Measure {
             wait: Histogram::new(),
             window_latency: None,
             causes: None,
+            breakdown: None,
+            sample_mask: u64::MAX,
             deadline: Span::MAX,
             keeps_latency: true,
             measured_from: 0,
@@ -113,6 +120,15 @@ impl Measure {
         if let Some(causes) = &mut self.causes {
             causes.clear();
         }
+        if let Some(breakdown) = &mut self.breakdown {
+            **breakdown = Breakdown::default();
+            self.sample_mask = breakdown.mask();
+        }
+    }
+
+    /// From the end of the warm-up on, keeps where a sample of the requests to this group spent their time.
+    pub fn keep_breakdown(&mut self) {
+        self.breakdown = Some(Box::default());
     }
 
     /// When the totals begin.

@@ -1,5 +1,6 @@
 //! Whole scenarios: from text to result.
 
+mod breakdown;
 mod common_numbers;
 mod corpus;
 mod diagnostics;

@@ -28,7 +28,7 @@ use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
 use sim_core::slots::{Admission, Slots};
 use sim_core::{
-    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer,
+    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, What,
 };
 use single::{InStep, Single};
 
@@ -496,11 +496,13 @@ impl Service {
                 let strand = self.strand(index);
                 strand.holds_worker = true;
                 strand.holding_since = now;
+                cx.spent(strand.call, What::Queue);
                 self.run(cx, index)
             } else {
                 let next = self.slots.next(now, &mut self.dropped);
                 for call in self.dropped.drain(..) {
                     let call = cx.open_call(call);
+                    cx.spent(call, What::Queue);
                     let answer = cx.answer(Outcome::Overload);
                     cx.post(Next::reply(call, answer));
                 }
@@ -516,6 +518,7 @@ impl Service {
     fn take_up(&mut self, cx: &mut Cx<'_>, call: CallId, waited: Span) -> Next {
         let arrived = cx.since(call);
         let ticket = cx.ticket(call);
+        cx.spent(call, What::Queue);
         if ticket > 0 {
             return self.go_on(cx, ticket - 1);
         }
@@ -658,6 +661,7 @@ impl Service {
         self.strand(index).doing = Doing::Interrupted { left, computes };
         self.interruptible.retain(|i| *i != index);
         self.release(cx, index);
+        cx.spent(call, What::Service);
         self.slots.put_back(now, call.index(), cx.priority(call));
         true
     }

@@ -2,7 +2,7 @@
 
 use sim_core::calendar::Class;
 use sim_core::calls::Baggage;
-use sim_core::{Answer, CallId, Cx, Next, Timer};
+use sim_core::{Answer, CallId, Cx, Next, Timer, What};
 
 use super::{FLUSH, Link, Phase};
 use crate::policies::batch::BatchSettings;
@@ -31,6 +31,8 @@ impl Link {
         }
         if let Some(members) = self.members.remove(&index) {
             for follower in members.followers.into_iter().chain(members.batch) {
+                let shares = self.call_of(cx, follower);
+                cx.spent(shares, What::Sharing);
                 let then = self.finish(cx, follower, answer);
                 cx.post(then);
             }
@@ -91,6 +93,7 @@ impl Link {
             cx.cancel(timer);
         }
         let call = self.call_of(cx, leader);
+        cx.spent(call, What::Sharing);
         let baggage = cx.baggage(call);
         cx.set_baggage(call, Baggage { items, ..baggage });
         self.attempt(cx, leader)

@@ -1,6 +1,6 @@
 //! Places of the connection pool: given back, and handed on to those who wait.
 
-use sim_core::Cx;
+use sim_core::{Cx, What};
 
 use super::Link;
 
@@ -38,6 +38,7 @@ impl Link {
             if let Some(timer) = record.timer.take() {
                 cx.cancel(timer);
             }
+            cx.spent(call, What::PoolWait);
             self.waited_for_pool(cx, call, next.waited);
             let then = self.connect(cx, next.call);
             cx.post(then);

@@ -97,6 +97,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
         measure.window_latency = Some(sim_core::histogram::Histogram::new());
         measure.causes = Some(BTreeMap::new());
+        measure.keep_breakdown();
     }
 }
 

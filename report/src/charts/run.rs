@@ -2,7 +2,8 @@
 
 use lab::result::{Latency, RunResult};
 
-use super::{Axis, Band, Chart, Kind, Layer, Line, PercentileLine, Point, Size, Unit};
+use super::{Axis, Band, BarGroup, Chart, Kind, Layer, Line, PercentileLine, Point, Size, Unit};
+use crate::breakdown::{self, Around};
 use crate::over_time;
 
 /// A chart and the name of its file, without ending.
@@ -16,6 +17,8 @@ pub struct NamedChart {
 
 /// More curves than this in one chart cannot be told apart; those with the largest values are kept.
 const CURVES_MAX: usize = 6;
+/// Parts of the latency beyond these are too small to be seen.
+const PARTS_MAX: usize = 12;
 
 /// The charts of a run, the most telling first. Those about which the result knows nothing are left out.
 #[must_use]
@@ -24,6 +27,7 @@ pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
         load(result),
         latency(result),
         percentiles(result),
+        breakdown(result),
         retries(result),
         components(result, "queues", "Queue length over time", "calls waiting", "queue.depth", Unit::Count),
         components(result, "utilisation", "Utilisation over time", "share of workers busy", "utilization", Unit::Share),
@@ -177,6 +181,35 @@ fn percentiles(result: &RunResult) -> NamedChart {
         size: Size::default(),
     };
     NamedChart { name: "percentiles".to_owned(), chart }
+}
+
+/// What the requests of the busiest workload spend their time on.
+fn breakdown(result: &RunResult) -> NamedChart {
+    let (mut categories, mut groups, mut title) = (Vec::new(), Vec::new(), String::new());
+    let known = result.workloads.iter().filter(|(_, workload)| workload.breakdown.p50_s.is_some_and(|s| s > 0.0));
+    if let Some((name, workload)) = known.max_by_key(|(_, workload)| workload.sent) {
+        title = format!("Where requests of {name} spend their time");
+        let found = &workload.breakdown;
+        let tail = Some(Around::Tail).filter(|around| around.latency_s(found).is_some());
+        categories.extend(breakdown::parts(found, tail.unwrap_or(Around::Median)).into_iter().map(|(part, _)| part));
+        categories.truncate(PARTS_MAX);
+        for (label, around) in [("around p50", Some(Around::Median)), ("around p99", tail)] {
+            let Some(around) = around else { continue };
+            let parts = breakdown::parts(found, around);
+            let value = |of: &String| parts.iter().find(|(part, _)| part == of).map(|(_, spent)| *spent);
+            let values = categories.iter().map(value).collect();
+            groups.push(BarGroup { name: label.to_owned(), values, half_widths: Vec::new() });
+        }
+    }
+    let chart = Chart {
+        title,
+        subtitle: subtitle(result),
+        x: Axis::linear("part of the latency", Unit::Other(String::new())),
+        y: Axis::linear("mean time", Unit::Seconds),
+        kind: Kind::Bars { categories, groups },
+        size: Size::default(),
+    };
+    NamedChart { name: "where-the-time-goes".to_owned(), chart }
 }
 
 /// First attempts and retries on the link with the most retries.

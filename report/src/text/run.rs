@@ -6,6 +6,7 @@ use super::Options;
 use super::paint::{Ink, Page, Span, width};
 use super::sparkline::{Axis, Join, bars};
 use super::table::{Column, Table};
+use crate::breakdown::{self, Around};
 use crate::findings::{self, Severity};
 use crate::outcome;
 use crate::over_time;
@@ -19,6 +20,7 @@ pub fn run_report(result: &RunResult, options: Options) -> String {
     headline(&mut page, result);
     findings_block(&mut page, result);
     timeline(&mut page, result);
+    breakdown(&mut page, result);
     components(&mut page, result);
     links(&mut page, result);
     objectives(&mut page, result);
@@ -245,6 +247,36 @@ fn timeline(page: &mut Page, result: &RunResult) {
         let label = if row == 0 { "faults" } else { "" };
         page.line(&[Span::new(format!("{label:<LABEL$}"), Ink::Dim), Span::new(marks, Ink::Fault)]);
     }
+    page.gap();
+}
+
+/// Where requests spend their time, around the median and the 99th percentile.
+fn breakdown(page: &mut Page, result: &RunResult) {
+    let all: Vec<(&str, &WorkloadResult)> = result
+        .workloads
+        .iter()
+        .map(|(name, workload)| (name.as_str(), workload))
+        .filter(|(_, workload)| workload.breakdown.p50_s.is_some_and(|latency| latency > 0.0))
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    section(page, "Where the time goes");
+    let shown = foremost(&all, |(_, workload)| workload.sent);
+    let room = shown.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    for (name, workload) in &shown {
+        let mut name = *name;
+        for (around, percentile) in [(Around::Median, "p50"), (Around::Tail, "p99")] {
+            let latency = around.latency_s(&workload.breakdown);
+            let Some(words) = breakdown::in_words(&workload.breakdown, around) else { continue };
+            let space = " ".repeat(room - width(name));
+            let latency = units::or_unknown(latency, units::time);
+            let head = format!("{name}{space}  {percentile} {latency:>7}  ");
+            page.paragraph(Span::new(head, Ink::Strong), &words, Ink::Plain);
+            name = "";
+        }
+    }
+    rest(page, all.len(), shown.len(), "with fewer requests");
     page.gap();
 }
 

@@ -50,6 +50,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
             core.calls.at_mut(index).via = DIRECT;
             if frame.flags & ROOT != 0 {
                 core.calls.at_mut(index).flags &= !ROOT;
+                core.drop_account(index);
                 core.asides.push_back(Aside::Tell { node: NodeId(frame.parent), parent: child, child, answer });
                 core.abandon(child);
             } else if frame.flags & ABANDONED == 0 && frame.parent != NONE {

@@ -55,6 +55,15 @@ impl<C: Component, T: Trace> Engine<C, T> {
             if integral != group.residence + residence {
                 return breach("Little's law", integral, group.residence + residence);
             }
+            if let Some(breakdown) = &group.breakdown {
+                if let Some((latency, parts)) = breakdown.sums().find(|(latency, parts)| latency != parts) {
+                    return breach("the parts of a request are its latency", latency.into(), parts.into());
+                }
+                let latencies: u128 = breakdown.sums().map(|(latency, _)| u128::from(latency)).sum();
+                if breakdown.is_complete() && group.keeps_latency && latencies != group.latency.sum() {
+                    return breach("a sample of all requests has their latencies", latencies, group.latency.sum());
+                }
+            }
         }
         let span = self.core.now;
         for (index, node) in self.nodes.iter().enumerate() {

@@ -2,11 +2,12 @@
 
 use super::{Aside, BRANCH, Core, Event, Kind, Order};
 use super::{Next, Profile, Timer};
+use crate::breakdown::What;
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
 use crate::conditions::{Condition, Path};
 use crate::cpu::{CpuId, CpuJob};
-use crate::measure::Measure;
+use crate::measure::{GroupId, Measure};
 use crate::outcome::{Answer, Outcome};
 use crate::random::{Draw, Key};
 use crate::time::{Span, Time};
@@ -73,10 +74,14 @@ impl<'a> Cx<'a> {
             profile: to.profile.unwrap_or(p.profile),
             path: to.path,
             draws: 0,
-            flags: (p.flags & RETRY) | if to.is_retry { RETRY } else { 0 },
+            flags: (p.flags & (RETRY | SAMPLED)) | if to.is_retry { RETRY } else { 0 },
             priority: p.priority,
         };
-        self.insert(frame, parent.index)
+        let call = self.insert(frame, parent.index);
+        if frame.flags & SAMPLED != 0 {
+            self.core.open_account(call.index);
+        }
+        call
     }
 
     /// Passes `call`, which has just arrived, on to another node as it is: what [`Cx::call`] and passing its answer on
@@ -118,7 +123,11 @@ impl<'a> Cx<'a> {
     /// Makes a call whose answer nobody waits for.
     pub fn call_and_forget(&mut self, parent: CallId, to: To) -> CallId {
         let call = self.call(parent, to);
-        self.core.calls.at_mut(call.index).parent = NONE;
+        let frame = self.core.calls.at_mut(call.index);
+        frame.parent = NONE;
+        if frame.flags & SAMPLED != 0 {
+            self.core.drop_account(call.index);
+        }
         call
     }
 
@@ -153,6 +162,10 @@ impl<'a> Cx<'a> {
         if self.core.calls.carries_baggage() {
             self.core.calls.set_baggage(call.index, baggage);
         }
+        let group = self.core.nodes[to.0 as usize].group;
+        if key & self.core.groups[group.0 as usize].sample_mask == 0 {
+            self.core.sample(call, self.node, key);
+        }
         call
     }
 
@@ -175,8 +188,20 @@ impl<'a> Cx<'a> {
         frame.path = 0;
         frame.draws = 0;
         frame.via = DIRECT;
-        frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
-        self.insert(frame, call.index)
+        frame.flags = (frame.flags & (RETRY | SAMPLED)) | BACKGROUND | DELIVERED;
+        let branch = self.insert(frame, call.index);
+        if frame.flags & SAMPLED != 0 {
+            self.core.open_account(branch.index);
+        }
+        branch
+    }
+
+    /// A branch has come to its end, and is not given up: if its caller goes on now, this branch is what it waited for.
+    pub fn join_branch(&mut self, branch: CallId) {
+        if self.core.calls.at(branch.index).flags & SAMPLED != 0 {
+            self.core.join(branch.index);
+        }
+        self.end_branch(branch);
     }
 
     /// A branch, or a call that was detached, is over. What it still waited for must have been abandoned.
@@ -308,6 +333,15 @@ impl<'a> Cx<'a> {
         let nth = frame.draws;
         frame.draws = frame.draws.wrapping_add(1);
         Key::from_bits(frame.key).draw(salt ^ purpose, nth as u32)
+    }
+
+    /// Says what the time of `call` was spent on since that was last said, or since it was made. What is not said before it
+    /// makes a call or is answered was spent on service. Costs one test unless its request is sampled.
+    #[inline]
+    pub fn spent(&mut self, call: CallId, what: What) {
+        if self.core.calls.get(call).is_some_and(|frame| frame.flags & SAMPLED != 0) {
+            self.core.spend(call.index, what, GroupId(self.place()));
+        }
     }
 
     /// The scenario's seed.

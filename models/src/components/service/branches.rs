@@ -112,7 +112,7 @@ impl Service {
             self.release(cx, index);
         }
         let branch = self.strands.remove(index).expect("it just ended");
-        cx.end_branch(branch.call);
+        cx.join_branch(branch.call);
         let parent = branch.parent.expect("a branch has a parent");
         let strand = self.strand(parent);
         strand.branches -= 1;

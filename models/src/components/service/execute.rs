@@ -1,6 +1,6 @@
 //! Instructions of a handler, one after the other, until the strand must wait.
 
-use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Timer, To};
+use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Timer, To, What};
 
 use super::{Doing, PURPOSE_STEP, STEP, Service};
 use crate::link::sample;
@@ -31,7 +31,9 @@ impl Service {
             strand.holding_since = now;
             return self.run(cx, index);
         }
-        self.strand(index).doing = Doing::Ready;
+        let strand = self.strand(index);
+        strand.doing = Doing::Ready;
+        cx.spent(strand.call, What::Service);
         self.ready.push_back((index, now));
         self.dispatch(cx);
         Next::WAIT

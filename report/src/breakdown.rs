@@ -1,0 +1,114 @@
+//! Where requests spent their time, in words.
+
+use lab::result::{Breakdown, BreakdownPart};
+
+use crate::units;
+
+/// A part of less than this share is not named.
+const SHARE_MIN: f64 = 0.005;
+/// More parts than these hide the first.
+const PARTS_MAX: usize = 4;
+
+/// Around which requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// The median.
+    Median,
+    /// The 99th percentile.
+    Tail,
+}
+
+impl Around {
+    /// Mean latency of these requests, s.
+    pub(crate) fn latency_s(self, breakdown: &Breakdown) -> Option<f64> {
+        match self {
+            Around::Median => breakdown.p50_s,
+            Around::Tail => breakdown.p99_s,
+        }
+    }
+
+    fn part_s(self, part: &BreakdownPart) -> Option<f64> {
+        match self {
+            Around::Median => part.p50_s,
+            Around::Tail => part.p99_s,
+        }
+    }
+}
+
+/// What a part is called: `service at db`, `back-off of api.db`. The network is one, whatever was called over it.
+pub(crate) fn name(part: &BreakdownPart) -> String {
+    let place = &part.place;
+    match part.what.as_str() {
+        "network" => "network".to_owned(),
+        "queue" => format!("queueing at {place}"),
+        "service" => format!("service at {place}"),
+        "pool_wait" => format!("pool wait of {place}"),
+        "connect" => format!("connecting of {place}"),
+        "back_off" => format!("back-off of {place}"),
+        "lock_wait" => format!("lock wait at {place}"),
+        "given_up" => format!("given up at {place}"),
+        "sharing" => format!("sharing of {place}"),
+        other => format!("{other} at {place}"),
+    }
+}
+
+/// Names and times, s, of what those requests spent their time on, the largest first.
+pub(crate) fn parts(breakdown: &Breakdown, around: Around) -> Vec<(String, f64)> {
+    let mut parts: Vec<(String, f64)> = Vec::new();
+    for part in &breakdown.parts {
+        let (name, spent) = (name(part), around.part_s(part).unwrap_or(0.0));
+        match parts.iter_mut().find(|(of, _)| *of == name) {
+            Some((_, sum)) => *sum += spent,
+            None => parts.push((name, spent)),
+        }
+    }
+    parts.sort_by(|one, other| other.1.total_cmp(&one.1));
+    parts
+}
+
+/// The same in a line: `77 % queueing at db, 20 % service at db, 3 % network`. Nothing where too little is known.
+pub(crate) fn in_words(breakdown: &Breakdown, around: Around) -> Option<String> {
+    let whole = around.latency_s(breakdown).filter(|whole| *whole > 0.0)?;
+    let mut parts = parts(breakdown, around);
+    parts.retain(|(_, spent)| *spent >= SHARE_MIN * whole);
+    parts.truncate(PARTS_MAX);
+    let rest = whole - parts.iter().map(|(_, spent)| spent).sum::<f64>();
+    if rest >= SHARE_MIN * whole {
+        parts.push(("the rest".to_owned(), rest));
+    }
+    let words = parts.into_iter().map(|(name, spent)| format!("{} {name}", units::share(spent / whole)));
+    Some(words.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(what: &str, place: &str, p50_s: f64) -> BreakdownPart {
+        BreakdownPart { what: what.to_owned(), place: place.to_owned(), p50_s: Some(p50_s), p99_s: None }
+    }
+
+    #[test]
+    fn the_largest_parts_are_named_and_the_network_is_one() {
+        let mut breakdown = Breakdown {
+            sampled: 100,
+            p50_s: Some(0.1),
+            p99_s: None,
+            parts: vec![
+                part("service", "db", 0.03),
+                part("network", "api.db", 0.02),
+                part("network", "w.call", 0.02),
+                part("given_up", "db", 0.015),
+                part("back_off", "api.db", 0.01),
+                part("queue", "api", 0.0049),
+                part("lock_wait", "api", 0.0001),
+            ],
+        };
+        let words = "40 % network, 30 % service at db, 15 % given up at db, 10 % back-off of api.db, 5 % the rest";
+        assert_eq!(in_words(&breakdown, Around::Median).as_deref(), Some(words));
+        assert_eq!(in_words(&breakdown, Around::Tail), None);
+        breakdown.parts.truncate(1);
+        breakdown.parts[0].p50_s = Some(0.1);
+        assert_eq!(in_words(&breakdown, Around::Median).as_deref(), Some("100 % service at db"));
+    }
+}

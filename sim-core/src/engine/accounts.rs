@@ -1,0 +1,128 @@
+//! The accounts of sampled requests: opened with their calls, and handed on from callee to caller.
+//!
+//! Calls that are not sampled pay for one test of a bit wherever one of these could be called.
+
+use super::Core;
+use crate::breakdown::{Account, Part, What};
+use crate::calls::*;
+use crate::measure::GroupId;
+use crate::outcome::Answer;
+
+impl Core {
+    fn group_of(&self, node: u32) -> GroupId {
+        self.nodes[node as usize].group
+    }
+
+    /// A request whose key may be one of the sample's begins.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn sample(&mut self, call: CallId, source: NodeId, key: u64) {
+        let frame = self.calls.at_mut(call.index);
+        let (group, since) = (self.nodes[frame.node as usize].group, frame.since);
+        let measure = &mut self.groups[group.0 as usize];
+        let Some(breakdown) = &mut measure.breakdown else { return };
+        frame.flags |= SAMPLED;
+        let zeros = key.trailing_zeros();
+        breakdown.begin(zeros);
+        measure.sample_mask = breakdown.mask();
+        let mut account = Account::new(since, Some((group, zeros)));
+        // It may have been sent later than it should.
+        let place = self.group_of(source.0);
+        account.spend(group, Part { what: What::Queue, place }, self.now);
+        self.accounts.insert(call.index, account);
+    }
+
+    /// A call, or a branch, of a sampled request is made.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn open_account(&mut self, index: u32) {
+        self.accounts.insert(index, Account::new(self.now, None));
+    }
+
+    /// Nobody waits for this call: it is not part of its request's time.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn drop_account(&mut self, index: u32) {
+        self.accounts.remove(&index);
+        self.calls.at_mut(index).flags &= !SAMPLED;
+    }
+
+    /// What is not yet accounted for was spent on this.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn spend(&mut self, index: u32, what: What, place: GroupId) {
+        let own = self.group_of(self.calls.at(index).node);
+        if let Some(account) = self.accounts.get_mut(&index) {
+            account.spend(own, Part { what, place }, self.now);
+        }
+    }
+
+    /// A call has been served.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn served(&mut self, index: u32) {
+        let place = self.group_of(self.calls.at(index).node);
+        self.spend(index, What::Service, place);
+    }
+
+    /// A call has arrived, or its answer has.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn travelled(&mut self, index: u32) {
+        let frame = self.calls.at(index);
+        let is_callers = frame.flags & ROOT == 0 && frame.parent != NONE;
+        let node = if is_callers { self.calls.at(frame.parent).node } else { frame.node };
+        self.spend(index, What::Network, self.group_of(node));
+    }
+
+    /// An answer has arrived: the time of the call becomes its caller's.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn hand_over(&mut self, index: u32, answer: Answer) {
+        self.travelled(index);
+        let Some(account) = self.accounts.remove(&index) else { return };
+        let frame = self.calls.at(index);
+        if let Some((group, zeros)) = account.root {
+            let measure = &mut self.groups[group.0 as usize];
+            let counts = answer.outcome.is_good() && frame.since >= measure.measured_from();
+            if counts && let Some(breakdown) = &mut measure.breakdown {
+                breakdown.end(zeros, account);
+            }
+        } else if frame.parent != NONE {
+            let own = self.group_of(self.calls.at(frame.parent).node);
+            if let Some(caller) = self.accounts.get_mut(&frame.parent) {
+                caller.take(own, account);
+            }
+        }
+    }
+
+    /// A call is given up: its caller has waited in vain.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn given_up(&mut self, index: u32) {
+        let frame = *self.calls.at(index);
+        let account = self.accounts.remove(&index);
+        self.calls.at_mut(index).flags &= !SAMPLED;
+        if frame.flags & ROOT != 0 || frame.parent == NONE {
+            return;
+        }
+        let (own, callee) = (self.group_of(self.calls.at(frame.parent).node), self.group_of(frame.node));
+        if let Some(caller) = self.accounts.get_mut(&frame.parent) {
+            // Whose answer waits at a caller that stands still has handed its time over already.
+            let child = account.unwrap_or_else(|| Account::new(self.now, None));
+            caller.give_up(own, &child, callee, self.now);
+        }
+    }
+
+    /// A branch has ended, and its caller may go on.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn join(&mut self, index: u32) {
+        self.served(index);
+        let parent = self.calls.at(index).parent;
+        let Some(account) = self.accounts.remove(&index) else { return };
+        if let Some(caller) = self.accounts.get_mut(&parent) {
+            caller.join(account);
+        }
+    }
+}
