@@ -683,13 +683,12 @@ impl<C: Component, T: Trace> Engine<C, T> {
             frame.since = now;
         }
         frame.flags |= DELIVERED;
-        let state = &self.core.nodes[node.0 as usize];
-        let is_sampled = frame.flags & SAMPLED != 0;
-        self.core.groups[state.group.0 as usize].arrive(now, frame.flags & RETRY != 0);
-        if is_sampled {
+        let flags = frame.flags;
+        if flags & SAMPLED != 0 {
             self.core.travelled(call.index);
         }
         let state = &self.core.nodes[node.0 as usize];
+        self.core.groups[state.group.0 as usize].arrive(now, flags & RETRY != 0);
         if state.condition.is_special()
             && let Some(next) = self.received_by_condition(call, node)
         {
