@@ -2,8 +2,8 @@
 //! The figures are plausible, not simulated; they are fixed, so that every output made from them is.
 
 use lab::result::{
-    Breakdown, BreakdownPart, ComponentResult, FaultWindow, Latency, LinkResult, PoolResult, QueueResult, RunInfo,
-    RunResult, ScenarioInfo, Series, Table, Tool, WorkloadResult,
+    Breakdown, ComponentResult, FaultWindow, Latency, LinkResult, PoolResult, QueueResult, RunInfo, RunResult,
+    ScenarioInfo, Series, Table, Tool, WorkloadResult,
 };
 
 /// A latency whose percentiles are multiples of its median.
@@ -18,18 +18,6 @@ pub(crate) fn latency(p50_s: f64, count: u64) -> Latency {
         max_s: Some(p50_s * 9.0),
         count,
     }
-}
-
-/// Two parts that are a latency.
-fn breakdown() -> Breakdown {
-    let part = |what: &str, place: &str, p50_s, p99_s| BreakdownPart {
-        what: what.to_owned(),
-        place: place.to_owned(),
-        p50_s: Some(p50_s),
-        p99_s: Some(p99_s),
-    };
-    let parts = vec![part("queue", "api", 0.004, 0.041), part("service", "db", 0.0083, 0.0119)];
-    Breakdown { sampled: 4096, p50_s: Some(0.0123), p99_s: Some(0.0529), parts }
 }
 
 /// A table of counts.
@@ -153,7 +141,7 @@ pub(crate) fn storm() -> RunResult {
             latency_failed: latency(0.92, 275_799),
             outcomes: outcomes(&[("ok", 81_003), ("timeout", 248_790), ("unavailable", 27_009)]),
             causes: Vec::new(),
-            breakdown: breakdown(),
+            breakdown: Breakdown::default(),
             attempts_per_request: Some(2.49),
             in_flight: 3120.4,
             in_flight_end: 3412,
