@@ -104,7 +104,7 @@ mod tests {
                 part("lock_wait", "api", 0.0001),
             ],
         };
-        let words = "40 % network, 30 % service at db, 15 % given up at db, 10 % back-off of api.db, 5 % the rest";
+        let words = "40 % network, 30 % service at db, 15 % given up at db, 10 % back-off of api.db, 5.0 % the rest";
         assert_eq!(in_words(&breakdown, Around::Median).as_deref(), Some(words));
         assert_eq!(in_words(&breakdown, Around::Tail), None);
         breakdown.parts.truncate(1);
