@@ -26,17 +26,17 @@ const MEDIAN_LEAST: u64 = 20;
 const TAIL_LEAST: u64 = 200;
 
 /// What time is spent on, as results name it.
-fn what_name(what: What) -> &'static str {
+fn spent_on(what: What) -> Spent {
     match what {
-        What::Network => "network",
-        What::Queue => "queue",
-        What::Service => "service",
-        What::PoolWait => "pool_wait",
-        What::Connect => "connect",
-        What::BackOff => "back_off",
-        What::LockWait => "lock_wait",
-        What::GivenUp => "given_up",
-        What::Sharing => "sharing",
+        What::Network => Spent::Network,
+        What::Queue => Spent::Queue,
+        What::Service => Spent::Service,
+        What::PoolWait => Spent::PoolWait,
+        What::Connect => Spent::Connect,
+        What::BackOff => Spent::BackOff,
+        What::LockWait => Spent::LockWait,
+        What::GivenUp => Spent::GivenUp,
+        What::Sharing => Spent::Sharing,
     }
 }
 
@@ -183,7 +183,7 @@ impl Session {
             Some(mean(around, sum))
         };
         let part = |part: Part| BreakdownPart {
-            what: what_name(part.what).to_string(),
+            what: spent_on(part.what),
             place: self.engine().group_name(part.place).to_string(),
             p50_s: spent(&median, part),
             p99_s: spent(&tail, part),

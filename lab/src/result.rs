@@ -181,12 +181,36 @@ pub struct Breakdown {
     pub parts: Vec<BreakdownPart>,
 }
 
+/// What time is spent on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spent {
+    /// On the way to a callee and back.
+    Network,
+    /// Waiting for a worker, or a turn on a loop.
+    Queue,
+    /// Being served, cores shared with others included.
+    #[default]
+    Service,
+    /// Waiting for a connection out of a pool.
+    PoolWait,
+    /// Opening a connection.
+    Connect,
+    /// Waiting before the next attempt.
+    BackOff,
+    /// Waiting for a lock.
+    LockWait,
+    /// Waiting for an answer that was then no longer waited for.
+    GivenUp,
+    /// Waiting for others of a batch, or for a call that is shared with them.
+    Sharing,
+}
+
 /// A part of the time of requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BreakdownPart {
-    /// What for: `network`, `queue`, `service`, `pool_wait`, `connect`, `back_off`, `lock_wait`, `given_up` (waiting for an
-    /// answer that was then no longer waited for), `sharing` (waiting for others of a batch, or for a call shared with them).
-    pub what: String,
+    /// What for.
+    pub what: Spent,
     /// The component, or the link, `CALLER.LINK`, whose caller waited; of what was given up, who was waited for.
     pub place: String,
     /// Mean time of those around the median, s; `None` where they are too few.

@@ -1,6 +1,6 @@
 //! Where requests spent their time, in words.
 
-use lab::result::{Breakdown, BreakdownPart};
+use lab::result::{Breakdown, BreakdownPart, Spent};
 
 use crate::units;
 
@@ -38,17 +38,16 @@ impl Around {
 /// What a part is called: `service at db`, `back-off of api.db`. The network is one, whatever was called over it.
 pub(crate) fn name(part: &BreakdownPart) -> String {
     let place = &part.place;
-    match part.what.as_str() {
-        "network" => "network".to_owned(),
-        "queue" => format!("queueing at {place}"),
-        "service" => format!("service at {place}"),
-        "pool_wait" => format!("pool wait of {place}"),
-        "connect" => format!("connecting of {place}"),
-        "back_off" => format!("back-off of {place}"),
-        "lock_wait" => format!("lock wait at {place}"),
-        "given_up" => format!("given up at {place}"),
-        "sharing" => format!("sharing of {place}"),
-        other => format!("{other} at {place}"),
+    match part.what {
+        Spent::Network => "network".to_owned(),
+        Spent::Queue => format!("queueing at {place}"),
+        Spent::Service => format!("service at {place}"),
+        Spent::PoolWait => format!("pool wait of {place}"),
+        Spent::Connect => format!("connecting of {place}"),
+        Spent::BackOff => format!("back-off of {place}"),
+        Spent::LockWait => format!("lock wait at {place}"),
+        Spent::GivenUp => format!("given up at {place}"),
+        Spent::Sharing => format!("sharing of {place}"),
     }
 }
 
@@ -84,8 +83,8 @@ pub(crate) fn in_words(breakdown: &Breakdown, around: Around) -> Option<String> 
 mod tests {
     use super::*;
 
-    fn part(what: &str, place: &str, p50_s: f64) -> BreakdownPart {
-        BreakdownPart { what: what.to_owned(), place: place.to_owned(), p50_s: Some(p50_s), p99_s: None }
+    fn part(what: Spent, place: &str, p50_s: f64) -> BreakdownPart {
+        BreakdownPart { what, place: place.to_owned(), p50_s: Some(p50_s), p99_s: None }
     }
 
     #[test]
@@ -95,13 +94,13 @@ mod tests {
             p50_s: Some(0.1),
             p99_s: None,
             parts: vec![
-                part("service", "db", 0.03),
-                part("network", "api.db", 0.02),
-                part("network", "w.call", 0.02),
-                part("given_up", "db", 0.015),
-                part("back_off", "api.db", 0.01),
-                part("queue", "api", 0.0049),
-                part("lock_wait", "api", 0.0001),
+                part(Spent::Service, "db", 0.03),
+                part(Spent::Network, "api.db", 0.02),
+                part(Spent::Network, "w.call", 0.02),
+                part(Spent::GivenUp, "db", 0.015),
+                part(Spent::BackOff, "api.db", 0.01),
+                part(Spent::Queue, "api", 0.0049),
+                part(Spent::LockWait, "api", 0.0001),
             ],
         };
         let words = "40 % network, 30 % service at db, 15 % given up at db, 10 % back-off of api.db, 5.0 % the rest";

@@ -3,7 +3,7 @@
 //! That the parts of each request add up to its latency, and that a sample of all has the latencies of all, is a law that
 //! the engine checks at the end of every run (`laws.rs` runs it over networks made at random).
 
-use lab::result::{Breakdown, RunResult};
+use lab::result::{Breakdown, RunResult, Spent};
 
 use crate::harness::{load, run_loaded};
 
@@ -12,13 +12,18 @@ fn breakdown(yaml: &str) -> Breakdown {
     result.workloads["w"].breakdown.clone()
 }
 
+/// As the result is written.
+fn word(what: Spent) -> String {
+    serde_json::to_value(what).expect("it can be written").as_str().expect("a word").to_string()
+}
+
 /// The parts of the median in milliseconds, by name.
 fn medians(breakdown: &Breakdown) -> Vec<(String, f64)> {
     let ms = |seconds: f64| (seconds * 1e9).round() / 1e6;
     let mut parts: Vec<(String, f64)> = breakdown
         .parts
         .iter()
-        .map(|part| (format!("{} {}", part.what, part.place), ms(part.p50_s.expect("enough were sampled"))))
+        .map(|part| (format!("{} {}", word(part.what), part.place), ms(part.p50_s.expect("enough were sampled"))))
         .collect();
     let sum: f64 = parts.iter().map(|(_, ms)| ms).sum();
     assert!((sum - ms(breakdown.p50_s.expect("enough were sampled"))).abs() < 1e-5, "{breakdown:?}");
@@ -159,12 +164,12 @@ components:
         let result = run_loaded(&loaded, seed);
         let breakdown = &result.workloads["w"].breakdown;
         assert!(breakdown.sampled > 2000, "{}", breakdown.sampled);
-        let spent = |what: &str| breakdown.parts.iter().find(|part| part.what == what).expect("it is spent on that");
+        let spent = |what: Spent| breakdown.parts.iter().find(|part| part.what == what).expect("it is spent on that");
         let expected = |latency: Option<f64>| (1.0 - (-lambda * latency.expect("sampled")).exp()) / lambda;
-        let service = spent("service");
+        let service = spent(Spent::Service);
         ratios[0].push(service.p50_s.expect("sampled") / expected(breakdown.p50_s));
         ratios[1].push(service.p99_s.expect("sampled") / expected(breakdown.p99_s));
-        let queue = spent("queue");
+        let queue = spent(Spent::Queue);
         let whole = queue.p99_s.expect("sampled") + service.p99_s.expect("sampled");
         assert!((whole - breakdown.p99_s.expect("sampled")).abs() < 1e-12);
         // The requests around the percentile are those whose latency the percentile is.
