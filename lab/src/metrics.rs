@@ -217,6 +217,9 @@ impl Walk {
         self.latency(&format!("{at}.latency"), &workload.latency);
         self.latency(&format!("{at}.latency_failed"), &workload.latency_failed);
         self.outcomes(at, &workload.outcomes);
+        self.count(at, "breakdown.sampled", workload.breakdown.sampled);
+        self.add(format!("{at}.breakdown.p50"), workload.breakdown.p50_s, Unit::Seconds);
+        self.add(format!("{at}.breakdown.p99"), workload.breakdown.p99_s, Unit::Seconds);
         self.add(format!("{at}.attempts_per_request"), workload.attempts_per_request, Unit::Number);
         self.add(format!("{at}.in_flight"), Some(workload.in_flight), Unit::Count);
         self.count(at, "in_flight_end", workload.in_flight_end);
