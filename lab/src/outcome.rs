@@ -7,7 +7,7 @@ use sim_core::breakdown::{Around, Part};
 use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
-use sim_core::{Figures, NodeId, What};
+use sim_core::{Figures, NodeId};
 
 use crate::result::*;
 use crate::session::{Session, Together, amplification, outcomes};
@@ -26,17 +26,17 @@ const MEDIAN_LEAST: u64 = 20;
 const TAIL_LEAST: u64 = 200;
 
 /// What time is spent on, as results name it.
-fn spent_on(what: What) -> Spent {
+fn spent_on(what: sim_core::Spent) -> Spent {
     match what {
-        What::Network => Spent::Network,
-        What::Queue => Spent::Queue,
-        What::Service => Spent::Service,
-        What::PoolWait => Spent::PoolWait,
-        What::Connect => Spent::Connect,
-        What::BackOff => Spent::BackOff,
-        What::LockWait => Spent::LockWait,
-        What::GivenUp => Spent::GivenUp,
-        What::Sharing => Spent::Sharing,
+        sim_core::Spent::Network => Spent::Network,
+        sim_core::Spent::Queue => Spent::Queue,
+        sim_core::Spent::Service => Spent::Service,
+        sim_core::Spent::PoolWait => Spent::PoolWait,
+        sim_core::Spent::Connect => Spent::Connect,
+        sim_core::Spent::BackOff => Spent::BackOff,
+        sim_core::Spent::LockWait => Spent::LockWait,
+        sim_core::Spent::GivenUp => Spent::GivenUp,
+        sim_core::Spent::Sharing => Spent::Sharing,
     }
 }
 

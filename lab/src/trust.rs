@@ -71,7 +71,7 @@ fn under_way(result: &RunResult, found: &mut Vec<String>) {
         let share = workload.in_flight_end as f64 / workload.sent.max(1) as f64;
         if let Some(from) = reached(share) {
             found.push(format!(
-                "{} of {name}'s requests are still under way at the end: from {from} up, percentiles are lower bounds",
+                "{} of the requests of {name} are still under way at the end: from {from} up, percentiles are lower bounds",
                 percent(share)
             ));
         }
@@ -85,7 +85,7 @@ fn timed_out(result: &RunResult, found: &mut Vec<String>) {
         let share = timeouts as f64 / workload.completed.max(1) as f64;
         if let Some(from) = reached(share).filter(|_| workload.latency.count > 0) {
             found.push(format!(
-                "{} of {name}'s requests timed out and are not among its latencies: of all that were sent, the percentiles \
+                "{} of the requests of {name} timed out and are not among the latencies: of all that were sent, the percentiles \
                  from {from} up are at least the timeout",
                 percent(share)
             ));

@@ -14,42 +14,31 @@ mod attempts;
 mod company;
 mod link_settings;
 mod places;
+mod target;
 
 use std::sync::Arc;
 
-use settings::{DurationDist, Fraction, Name, Spanned};
+use settings::Fraction;
 use sim_core::calendar::{Class, TimerId};
 use sim_core::calls::Baggage;
 use sim_core::dist::Dist;
 use sim_core::histogram::Histogram;
 use sim_core::keys::AliasTable;
 use sim_core::slab::Slab;
-use sim_core::slots::Admission;
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To, What};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, Outcome, Span, Spent, Time, Timer, To};
 
 use crate::policies::backoff::BackoffSettings;
 use crate::policies::budget::{BudgetSettings, RatioBudget};
 use crate::policies::coalesce::Coalescing;
 use crate::policies::outcomes::OutcomeSet;
-use crate::policies::pool::{Connection, Pool};
+use crate::policies::pool::Pool;
 use crate::policies::retry::RetrySettings;
 
 pub use attempts::{AttemptCounts, Attempts};
 use company::Members;
 pub use link_settings::{LinkSettings, Propagated, TargetSettings};
-
-/// A component that a link calls: its replicas, how the network is towards it, and its share.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Target {
-    /// The replicas.
-    pub nodes: Vec<NodeId>,
-    /// Row of the engine's path table.
-    pub path: u16,
-    /// Share of the calls.
-    pub weight: f64,
-    /// Round-trip time, for opening connections.
-    pub rtt: Span,
-}
+pub use target::Target;
+use target::choose;
 
 /// What one calling replica's link is made of; fixed but for `settings`.
 #[derive(Clone, Debug)]
@@ -107,9 +96,7 @@ const ACQUIRE: u8 = 3;
 const CONNECTED: u8 = 4;
 const FLUSH: u8 = 5;
 
-const PURPOSE_TARGET: u32 = 0x7461;
 const PURPOSE_BACKOFF: u32 = 0x626f;
-const PURPOSE_CONNECT: u32 = 0x636f;
 
 /// The link of one calling replica.
 #[derive(Clone, Debug)]
@@ -260,83 +247,10 @@ impl Link {
         cx.open_call(self.record(index).call)
     }
 
-    /// Remembers when the connection of a record was opened.
-    fn set_opened(&mut self, index: u32, at: Time) {
-        note(&mut self.opened, index, at);
-    }
-
     /// Begins an attempt: takes a connection or waits for one.
     #[inline]
     fn attempt(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         if self.connects { self.ask_pool(cx, index) } else { self.send(cx, index) }
-    }
-
-    fn ask_pool(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let now = cx.now();
-        let call = self.call_of(cx, index);
-        let Some(pool) = &mut self.pool else {
-            return self.connect(cx, index);
-        };
-        let acquire = self.plan.settings.pool.as_ref().expect("a pool has settings").acquire_timeout.0;
-        match pool.slots.ask(now, index, cx.priority(call)) {
-            Admission::Granted => {
-                self.record(index).has_place = true;
-                self.waited_for_pool(cx, call, 0);
-                self.connect(cx, index)
-            }
-            Admission::Queued => {
-                let timer = cx.after_constant(acquire, Class::GivingUp, Timer::of(ACQUIRE, call));
-                let record = self.record(index);
-                record.phase = Phase::WaitsForPool;
-                record.since = now;
-                record.timer = Some(timer);
-                Next::WAIT
-            }
-            Admission::Full => {
-                let answer = cx.answer(Outcome::PoolTimeout);
-                self.failed(cx, index, answer, false)
-            }
-        }
-    }
-
-    fn waited_for_pool(&mut self, cx: &Cx<'_>, call: CallId, span: Span) {
-        if cx.since(call) >= self.attempts.measured_from() {
-            self.pool_wait.record(span);
-        }
-    }
-
-    /// Opens a connection where that takes time, then sends.
-    fn connect(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let now = cx.now();
-        let keep_alive = self.plan.settings.network.as_ref().is_none_or(|n| n.keep_alive);
-        let call = self.call_of(cx, index);
-        let needs = match &mut self.pool {
-            Some(pool) => match pool.connection(now) {
-                Connection::Ready(opened) => {
-                    self.set_opened(index, opened);
-                    false
-                }
-                Connection::Open => true,
-            },
-            None => !keep_alive,
-        };
-        if !needs {
-            return self.send(cx, index);
-        }
-        let rtt = self.plan.targets.iter().map(|t| t.rtt).max().unwrap_or(0);
-        let takes = match self.plan.settings.pool.as_ref().and_then(|p| p.connect.as_ref()) {
-            Some(DurationDist(dist)) => dist.sample_span(&mut cx.draw(call, PURPOSE_CONNECT)),
-            None => rtt,
-        };
-        self.set_opened(index, now + takes);
-        if takes == 0 {
-            return self.send(cx, index);
-        }
-        let timer = cx.after(takes, Class::First, Timer::of(CONNECTED, call));
-        let record = self.record(index);
-        record.phase = Phase::Connects;
-        record.timer = Some(timer);
-        Next::WAIT
     }
 
     /// Sends an attempt to a target.
@@ -551,10 +465,10 @@ impl Link {
         // Of an attempt under way, abandoning it says what time was spent on.
         let waited = match record.phase {
             Phase::Under => None,
-            Phase::Connects => Some(What::Connect),
-            Phase::WaitsForPool => Some(What::PoolWait),
-            Phase::Follows | Phase::InBatch => Some(What::Sharing),
-            Phase::BacksOff => Some(What::BackOff),
+            Phase::Connects => Some(Spent::Connect),
+            Phase::WaitsForPool => Some(Spent::PoolWait),
+            Phase::Follows | Phase::InBatch => Some(Spent::Sharing),
+            Phase::BacksOff => Some(Spent::BackOff),
         };
         if let Some(what) = waited {
             cx.spent(cx.open_call(record.call), what);
@@ -657,19 +571,19 @@ impl Component for Link {
                 self.finish(cx, index, answer)
             }
             BACKOFF => {
-                cx.spent(call, What::BackOff);
+                cx.spent(call, Spent::BackOff);
                 self.attempt(cx, index)
             }
             ACQUIRE => {
                 if let Some(pool) = &mut self.pool {
                     pool.slots.leave(cx.now(), index);
                 }
-                cx.spent(call, What::PoolWait);
+                cx.spent(call, Spent::PoolWait);
                 let answer = cx.answer(Outcome::PoolTimeout);
                 self.failed(cx, index, answer, false)
             }
             CONNECTED => {
-                cx.spent(call, What::Connect);
+                cx.spent(call, Spent::Connect);
                 self.send(cx, index)
             }
             FLUSH => self.flush(cx, index),
@@ -757,51 +671,6 @@ impl Component for Link {
         self.hand_on(cx);
         true
     }
-}
-
-impl Link {
-    /// Where the names of the targets stand, for errors.
-    pub fn target_names(settings: &LinkSettings) -> Vec<&Spanned<Name>> {
-        settings.to.iter().map(|t| &t.to).collect()
-    }
-}
-
-/// A target by weight, and a healthy replica of it at random.
-#[inline(always)]
-fn choose(plan: &LinkPlan, weights: &Option<AliasTable>, cx: &mut Cx<'_>, call: CallId) -> Option<(NodeId, u16)> {
-    if let [Target { nodes, path, .. }] = plan.targets.as_slice()
-        && let [node] = nodes.as_slice()
-    {
-        // One replica is called whether it is up or not: only the call shows that it is down.
-        return Some((*node, *path));
-    }
-    choose_among(plan, weights, cx, call)
-}
-
-fn choose_among(plan: &LinkPlan, weights: &Option<AliasTable>, cx: &mut Cx<'_>, call: CallId) -> Option<(NodeId, u16)> {
-    let targets = &plan.targets;
-    let target = if targets.len() == 1 {
-        &targets[0]
-    } else {
-        let mut draw = cx.draw(call, PURPOSE_TARGET);
-        match weights {
-            Some(weights) => &targets[weights.sample(&mut draw)],
-            None => &targets[draw.below(targets.len() as u64) as usize],
-        }
-    };
-    if target.nodes.len() == 1 {
-        return Some((target.nodes[0], target.path));
-    }
-    let mut draw = cx.draw(call, PURPOSE_TARGET);
-    let pick = target.nodes[draw.below(target.nodes.len() as u64) as usize];
-    if cx.is_up(pick) {
-        return Some((pick, target.path));
-    }
-    let healthy: Vec<NodeId> = target.nodes.iter().copied().filter(|n| cx.is_up(*n)).collect();
-    if healthy.is_empty() {
-        return None;
-    }
-    Some((healthy[draw.below(healthy.len() as u64) as usize], target.path))
 }
 
 /// Sets what is known of a record in a table that grows when it is needed.

@@ -14,7 +14,7 @@ use crate::time::{Span, Time};
 
 /// What time is spent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum Spent {
     /// On the way to a callee and back.
     Network,
     /// Waiting for a worker, or a turn on a loop.
@@ -39,7 +39,7 @@ pub enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
     /// What for.
-    pub what: What,
+    pub what: Spent,
     /// The component, or the link whose caller waited; of what was given up, who was waited for.
     pub place: GroupId,
 }
@@ -88,13 +88,13 @@ impl Account {
 
     /// A call that was made for this one at `begun` has been given up: its callee was waited for in vain.
     pub(crate) fn give_up(&mut self, own: GroupId, child: &Account, callee: GroupId, now: Time) {
-        self.spend(own, Part { what: What::Service, place: own }, child.begun.max(self.until));
-        self.add_until(Part { what: What::GivenUp, place: callee }, now);
+        self.spend(own, Part { what: Spent::Service, place: own }, child.begun.max(self.until));
+        self.add_until(Part { what: Spent::GivenUp, place: callee }, now);
     }
 
     /// A call that was made for this one has been answered. Before it was made, this one was served.
     pub(crate) fn take(&mut self, own: GroupId, child: Account) {
-        self.spend(own, Part { what: What::Service, place: own }, child.begun.max(self.until));
+        self.spend(own, Part { what: Spent::Service, place: own }, child.begun.max(self.until));
         self.take_over(own, child);
     }
 
@@ -107,7 +107,7 @@ impl Account {
         if let Some(branch) = child.branch.take() {
             child.take_over(own, *branch);
         }
-        let service = Part { what: What::Service, place: own };
+        let service = Part { what: Spent::Service, place: own };
         if child.begun < self.until {
             // A part of its time is accounted for already, and nobody knows which of its parts that was.
             self.add_until(service, child.until);
@@ -250,23 +250,23 @@ mod tests {
     const API: GroupId = GroupId(1);
     const DB: GroupId = GroupId(2);
 
-    fn part(what: What, place: GroupId) -> Part {
+    fn part(what: Spent, place: GroupId) -> Part {
         Part { what, place }
     }
 
     fn answered(begun: Time, at: Time) -> Account {
         let mut account = Account::new(begun, None);
-        account.spend(DB, part(What::Service, DB), at);
+        account.spend(DB, part(Spent::Service, DB), at);
         account
     }
 
     #[test]
     fn what_was_not_spent_on_a_child_was_spent_on_service() {
         let mut call = Account::new(100, None);
-        call.spend(API, part(What::Queue, API), 110);
+        call.spend(API, part(Spent::Queue, API), 110);
         call.take(API, answered(130, 200));
-        call.spend(API, part(What::Service, API), 205);
-        let parts = [(part(What::Queue, API), 10), (part(What::Service, API), 25), (part(What::Service, DB), 70)];
+        call.spend(API, part(Spent::Service, API), 205);
+        let parts = [(part(Spent::Queue, API), 10), (part(Spent::Service, API), 25), (part(Spent::Service, DB), 70)];
         assert_eq!(call.parts, parts);
         assert_eq!(call.until - call.begun, 105);
     }
@@ -276,8 +276,8 @@ mod tests {
         let mut call = Account::new(0, None);
         call.join(answered(10, 50));
         call.join(answered(20, 30));
-        call.spend(API, part(What::Service, API), 35);
-        assert_eq!(call.parts, [(part(What::Service, API), 25), (part(What::Service, DB), 10)]);
+        call.spend(API, part(Spent::Service, API), 35);
+        assert_eq!(call.parts, [(part(Spent::Service, API), 25), (part(Spent::Service, DB), 10)]);
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         let mut call = Account::new(0, None);
         let child = Account::new(5, None);
         call.give_up(API, &child, DB, 105);
-        assert_eq!(call.parts, [(part(What::Service, API), 5), (part(What::GivenUp, DB), 100)]);
+        assert_eq!(call.parts, [(part(Spent::Service, API), 5), (part(Spent::GivenUp, DB), 100)]);
     }
 
     #[test]
@@ -327,7 +327,7 @@ mod tests {
         }
         let middle = sample.between(450, 550);
         assert_eq!((middle.requests, middle.latency), (10, (46..=55).sum()));
-        assert_eq!(middle.parts, [(part(What::Service, DB), middle.latency)]);
+        assert_eq!(middle.parts, [(part(Spent::Service, DB), middle.latency)]);
         assert_eq!(Breakdown::default().between(450, 550), Around::default());
     }
 }

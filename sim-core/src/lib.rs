@@ -105,7 +105,7 @@ pub mod time;
 mod wheel;
 pub mod ziggurat;
 
-pub use breakdown::What;
+pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, NodeId};
 pub use cpu::{CpuId, CpuJob};

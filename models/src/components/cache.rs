@@ -13,7 +13,7 @@
 
 use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
 use sim_core::slab::Slab;
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To, What};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
 
 use crate::caching::hit_ratio::{self, Hits, KeyGroup, Room};
 use crate::caching::{Data, EvictionSettings, Store, Table};
@@ -200,7 +200,7 @@ impl Cache {
             self.coalesced += 1;
             cx.set_ticket(call, index + 1);
             self.misses_under_way[index].followers.push(call);
-            cx.spent(call, What::Service);
+            cx.spent(call, Spent::Service);
             return Next::WAIT;
         }
         let (node, link) = self.link;
@@ -252,7 +252,7 @@ impl Component for Cache {
             self.store.insert(miss.data, expires);
         }
         for follower in miss.followers {
-            cx.spent(follower, What::Sharing);
+            cx.spent(follower, Spent::Sharing);
             cx.post(Next::reply(follower, answer));
         }
         Next::reply(call, answer)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use settings::{Cores, DurationDist, Map, Setting};
 use sim_core::slots::{Admission, Slots};
-use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Time, Timer, What};
+use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Spent, Time, Timer};
 
 use crate::admission::AdmissionSettings;
 use crate::components::{Answers, Checks, Kind, Site};
@@ -267,7 +267,7 @@ impl Database {
             let call = cx.open_call(next.call);
             let arrived = cx.since(call);
             cx.measure().waited(arrived, next.waited);
-            cx.spent(call, What::Queue);
+            cx.spent(call, Spent::Queue);
             let then = if cx.baggage(call).deadline <= now {
                 self.slots.give_back(now, now, None);
                 Next::reply(call, cx.answer(Outcome::Timeout))
@@ -278,7 +278,7 @@ impl Database {
         }
         for call in dropped.drain(..) {
             let call = cx.open_call(call);
-            cx.spent(call, What::Queue);
+            cx.spent(call, Spent::Queue);
             let answer = cx.answer(Outcome::Overload);
             cx.post(Next::reply(call, answer));
         }

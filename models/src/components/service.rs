@@ -11,13 +11,15 @@
 //! ```
 //!
 //! The instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`; `single.rs`
-//! is the short way for handlers of one step, and `check.rs` tells which settings make no sense together.
+//! is the short way for handlers of one step. Who gets a worker is decided in `workers.rs`; `check.rs` tells which settings
+//! make no sense together.
 
 mod branches;
 mod check;
 mod execute;
 mod locks;
 mod single;
+mod workers;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
 use sim_core::slots::{Admission, Slots};
 use sim_core::{
-    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, What,
+    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer,
 };
 use single::{InStep, Single};
 
@@ -449,101 +451,6 @@ impl Service {
         Next::WAIT
     }
 
-    /// A strand that waits gives its loop back (a thread it keeps).
-    fn let_go(&mut self, cx: &mut Cx<'_>, index: u32) {
-        if !self.is_loop || !self.strand(index).holds_worker {
-            return;
-        }
-        self.release(cx, index);
-        self.dispatch(cx);
-    }
-
-    fn release(&mut self, cx: &mut Cx<'_>, index: u32) {
-        let strand = self.strand(index);
-        if !std::mem::replace(&mut strand.holds_worker, false) {
-            return;
-        }
-        let (call, since) = (strand.call, strand.holding_since);
-        let abandoned = cx.abandoned_since(call);
-        self.slots.give_back(cx.now(), since, abandoned);
-    }
-
-    /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
-    fn dispatch(&mut self, cx: &mut Cx<'_>) {
-        if self.slots.line.is_empty() && self.ready.is_empty() {
-            return;
-        }
-        // Work that takes no time frees its worker while it is taken up: the loop sees that, and does not grow the stack
-        // with the queue.
-        if std::mem::replace(&mut self.dispatching, true) {
-            return;
-        }
-        self.give_out_workers(cx);
-        self.dispatching = false;
-    }
-
-    fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
-        let now = cx.now();
-        while self.slots.has_room() {
-            let ready_first = match self.ready.front() {
-                Some((_, since)) => self.slots.line.oldest_since().is_none_or(|oldest| *since <= oldest),
-                None if self.slots.line.is_empty() => return,
-                None => false,
-            };
-            let then = if ready_first {
-                let Some((index, _)) = self.ready.pop_front() else { return };
-                self.slots.take(now);
-                let strand = self.strand(index);
-                strand.holds_worker = true;
-                strand.holding_since = now;
-                cx.spent(strand.call, What::Queue);
-                self.run(cx, index)
-            } else {
-                let next = self.slots.next(now, &mut self.dropped);
-                for call in self.dropped.drain(..) {
-                    let call = cx.open_call(call);
-                    cx.spent(call, What::Queue);
-                    let answer = cx.answer(Outcome::Overload);
-                    cx.post(Next::reply(call, answer));
-                }
-                let Some(next) = next else { continue };
-                let call = cx.open_call(next.call);
-                self.take_up(cx, call, next.waited)
-            };
-            cx.post(then);
-        }
-    }
-
-    /// A call comes out of the queue with a worker.
-    fn take_up(&mut self, cx: &mut Cx<'_>, call: CallId, waited: Span) -> Next {
-        let arrived = cx.since(call);
-        let ticket = cx.ticket(call);
-        cx.spent(call, What::Queue);
-        if ticket > 0 {
-            return self.go_on(cx, ticket - 1);
-        }
-        cx.measure().waited(arrived, waited);
-        if cx.is_expired(call) {
-            self.slots.give_back(cx.now(), cx.now(), None);
-            return Next::reply(call, cx.answer(Outcome::Timeout));
-        }
-        self.begin(cx, call)
-    }
-
-    /// A strand that was interrupted has a worker again.
-    fn go_on(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let now = cx.now();
-        let strand = self.strand(index);
-        strand.holds_worker = true;
-        strand.holding_since = now;
-        let Doing::Interrupted { left, computes } = strand.doing else { return self.run(cx, index) };
-        self.interruptible.push(index);
-        if left == 0 {
-            return self.passed(cx, index);
-        }
-        if computes { self.compute(cx, index, left) } else { self.pass_for(cx, index, left, true) }
-    }
-
     /// What a strand was busy with is done: the cost of starting branches, or a step.
     fn passed(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let strand = self.strand(index);
@@ -631,39 +538,6 @@ impl Service {
         };
         self.dispatch(cx);
         then
-    }
-
-    /// A more important call interrupts the least important one that is served, if there is one less important.
-    fn interrupt(&mut self, cx: &mut Cx<'_>, priority: u8) -> bool {
-        let now = cx.now();
-        let candidates = self.interruptible.iter().filter_map(|i| {
-            let strand = self.strands.get(*i)?;
-            let works = matches!(strand.doing, Doing::Computes(_) | Doing::Passes { .. });
-            let theirs = cx.priority(strand.call);
-            (works && theirs > priority).then_some((theirs, *i))
-        });
-        // The least important; among equals the one that began last.
-        let Some((_, index)) = candidates.enumerate().max_by_key(|(n, (p, _))| (*p, *n)).map(|(_, c)| c) else {
-            return false;
-        };
-        let (call, doing) = (self.strand(index).call, self.strand(index).doing);
-        let (left, computes) = match (doing, self.cpu) {
-            (Doing::Computes(job), Some(cpu)) => match cx.cpu_take_back(cpu, job) {
-                Some(left) => (left, true),
-                None => return false,
-            },
-            (Doing::Passes { timer, until, .. }, _) => {
-                cx.cancel(timer);
-                (until.saturating_sub(cx.own_clock()), false)
-            }
-            _ => return false,
-        };
-        self.strand(index).doing = Doing::Interrupted { left, computes };
-        self.interruptible.retain(|i| *i != index);
-        self.release(cx, index);
-        cx.spent(call, What::Service);
-        self.slots.put_back(now, call.index(), cx.priority(call));
-        true
     }
 }
 

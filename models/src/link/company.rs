@@ -2,7 +2,7 @@
 
 use sim_core::calendar::Class;
 use sim_core::calls::Baggage;
-use sim_core::{Answer, CallId, Cx, Next, Timer, What};
+use sim_core::{Answer, CallId, Cx, Next, Spent, Timer};
 
 use super::{FLUSH, Link, Phase};
 use crate::policies::batch::BatchSettings;
@@ -32,7 +32,7 @@ impl Link {
         if let Some(members) = self.members.remove(&index) {
             for follower in members.followers.into_iter().chain(members.batch) {
                 let shares = self.call_of(cx, follower);
-                cx.spent(shares, What::Sharing);
+                cx.spent(shares, Spent::Sharing);
                 let then = self.finish(cx, follower, answer);
                 cx.post(then);
             }
@@ -93,7 +93,7 @@ impl Link {
             cx.cancel(timer);
         }
         let call = self.call_of(cx, leader);
-        cx.spent(call, What::Sharing);
+        cx.spent(call, Spent::Sharing);
         let baggage = cx.baggage(call);
         cx.set_baggage(call, Baggage { items, ..baggage });
         self.attempt(cx, leader)

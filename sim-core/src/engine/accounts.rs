@@ -3,7 +3,7 @@
 //! Calls that are not sampled pay for one test of a bit wherever one of these could be called.
 
 use super::Core;
-use crate::breakdown::{Account, Part, What};
+use crate::breakdown::{Account, Part, Spent};
 use crate::calls::*;
 use crate::measure::GroupId;
 use crate::outcome::Answer;
@@ -28,7 +28,7 @@ impl Core {
         let mut account = Account::new(since, Some((group, zeros)));
         // It may have been sent later than it should.
         let place = self.group_of(source.0);
-        account.spend(group, Part { what: What::Queue, place }, self.now);
+        account.spend(group, Part { what: Spent::Queue, place }, self.now);
         self.accounts.insert(call.index, account);
     }
 
@@ -50,7 +50,7 @@ impl Core {
     /// What is not yet accounted for was spent on this.
     #[cold]
     #[inline(never)]
-    pub(super) fn spend(&mut self, index: u32, what: What, place: GroupId) {
+    pub(super) fn spend(&mut self, index: u32, what: Spent, place: GroupId) {
         let own = self.group_of(self.calls.at(index).node);
         if let Some(account) = self.accounts.get_mut(&index) {
             account.spend(own, Part { what, place }, self.now);
@@ -62,7 +62,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn served(&mut self, index: u32) {
         let place = self.group_of(self.calls.at(index).node);
-        self.spend(index, What::Service, place);
+        self.spend(index, Spent::Service, place);
     }
 
     /// A call has arrived, or its answer has.
@@ -72,7 +72,7 @@ impl Core {
         let frame = self.calls.at(index);
         let is_callers = frame.flags & ROOT == 0 && frame.parent != NONE;
         let node = if is_callers { self.calls.at(frame.parent).node } else { frame.node };
-        self.spend(index, What::Network, self.group_of(node));
+        self.spend(index, Spent::Network, self.group_of(node));
     }
 
     /// An answer has arrived: the time of the call becomes its caller's.

@@ -2,7 +2,7 @@
 
 use super::{Aside, BRANCH, Core, Event, Kind, Order};
 use super::{Next, Profile, Timer};
-use crate::breakdown::What;
+use crate::breakdown::Spent;
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
 use crate::conditions::{Condition, Path};
@@ -338,7 +338,7 @@ impl<'a> Cx<'a> {
     /// Says what the time of `call` was spent on since that was last said, or since it was made. What is not said before it
     /// makes a call or is answered was spent on service. Costs one test unless its request is sampled.
     #[inline]
-    pub fn spent(&mut self, call: CallId, what: What) {
+    pub fn spent(&mut self, call: CallId, what: Spent) {
         if self.core.calls.get(call).is_some_and(|frame| frame.flags & SAMPLED != 0) {
             self.core.spend(call.index, what, GroupId(self.place()));
         }

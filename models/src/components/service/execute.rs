@@ -1,6 +1,6 @@
 //! Instructions of a handler, one after the other, until the strand must wait.
 
-use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Timer, To, What};
+use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Spent, Timer, To};
 
 use super::{Doing, PURPOSE_STEP, STEP, Service};
 use crate::link::sample;
@@ -33,7 +33,7 @@ impl Service {
         }
         let strand = self.strand(index);
         strand.doing = Doing::Ready;
-        cx.spent(strand.call, What::Service);
+        cx.spent(strand.call, Spent::Service);
         self.ready.push_back((index, now));
         self.dispatch(cx);
         Next::WAIT

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sim_core::{Class, Cx, Timer, What};
+use sim_core::{Class, Cx, Spent, Timer};
 
 use super::{Doing, Service};
 
@@ -25,7 +25,7 @@ impl Service {
         let at = entry.waiting.iter().position(|(p, _)| *p > priority).unwrap_or(entry.waiting.len());
         entry.waiting.insert(at, (priority, index));
         self.strand(index).doing = Doing::WaitsForLock(lock);
-        cx.spent(call, What::Service);
+        cx.spent(call, Spent::Service);
         false
     }
 
@@ -39,7 +39,7 @@ impl Service {
             entry.holder = Some(next);
             // It goes on by an event of its own: run from here it could end branches that are just being given up.
             let call = self.strand(next).call;
-            cx.spent(call, What::LockWait);
+            cx.spent(call, Spent::LockWait);
             let timer = cx.after(0, Class::First, Timer::of(super::STEP, call));
             self.strand(next).doing = Doing::Passes { timer, until: cx.now(), blocks: false };
         }

@@ -1,0 +1,136 @@
+//! Who gets a worker: a thread or a turn on a loop is given back, given to whoever waits longest, or taken from the less
+//! important.
+
+use sim_core::{CallId, Cx, Next, Outcome, Span, Spent};
+
+use super::{Doing, Service};
+
+impl Service {
+    /// A strand that waits gives its loop back (a thread it keeps).
+    pub(super) fn let_go(&mut self, cx: &mut Cx<'_>, index: u32) {
+        if !self.is_loop || !self.strand(index).holds_worker {
+            return;
+        }
+        self.release(cx, index);
+        self.dispatch(cx);
+    }
+
+    pub(super) fn release(&mut self, cx: &mut Cx<'_>, index: u32) {
+        let strand = self.strand(index);
+        if !std::mem::replace(&mut strand.holds_worker, false) {
+            return;
+        }
+        let (call, since) = (strand.call, strand.holding_since);
+        let abandoned = cx.abandoned_since(call);
+        self.slots.give_back(cx.now(), since, abandoned);
+    }
+
+    /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
+    pub(super) fn dispatch(&mut self, cx: &mut Cx<'_>) {
+        if self.slots.line.is_empty() && self.ready.is_empty() {
+            return;
+        }
+        // Work that takes no time frees its worker while it is taken up: the loop sees that, and does not grow the stack
+        // with the queue.
+        if std::mem::replace(&mut self.dispatching, true) {
+            return;
+        }
+        self.give_out_workers(cx);
+        self.dispatching = false;
+    }
+
+    fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        while self.slots.has_room() {
+            let ready_first = match self.ready.front() {
+                Some((_, since)) => self.slots.line.oldest_since().is_none_or(|oldest| *since <= oldest),
+                None if self.slots.line.is_empty() => return,
+                None => false,
+            };
+            let then = if ready_first {
+                let Some((index, _)) = self.ready.pop_front() else { return };
+                self.slots.take(now);
+                let strand = self.strand(index);
+                strand.holds_worker = true;
+                strand.holding_since = now;
+                cx.spent(strand.call, Spent::Queue);
+                self.run(cx, index)
+            } else {
+                let next = self.slots.next(now, &mut self.dropped);
+                for call in self.dropped.drain(..) {
+                    let call = cx.open_call(call);
+                    cx.spent(call, Spent::Queue);
+                    let answer = cx.answer(Outcome::Overload);
+                    cx.post(Next::reply(call, answer));
+                }
+                let Some(next) = next else { continue };
+                let call = cx.open_call(next.call);
+                self.take_up(cx, call, next.waited)
+            };
+            cx.post(then);
+        }
+    }
+
+    /// A call comes out of the queue with a worker.
+    fn take_up(&mut self, cx: &mut Cx<'_>, call: CallId, waited: Span) -> Next {
+        let arrived = cx.since(call);
+        let ticket = cx.ticket(call);
+        cx.spent(call, Spent::Queue);
+        if ticket > 0 {
+            return self.go_on(cx, ticket - 1);
+        }
+        cx.measure().waited(arrived, waited);
+        if cx.is_expired(call) {
+            self.slots.give_back(cx.now(), cx.now(), None);
+            return Next::reply(call, cx.answer(Outcome::Timeout));
+        }
+        self.begin(cx, call)
+    }
+
+    /// A strand that was interrupted has a worker again.
+    fn go_on(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let now = cx.now();
+        let strand = self.strand(index);
+        strand.holds_worker = true;
+        strand.holding_since = now;
+        let Doing::Interrupted { left, computes } = strand.doing else { return self.run(cx, index) };
+        self.interruptible.push(index);
+        if left == 0 {
+            return self.passed(cx, index);
+        }
+        if computes { self.compute(cx, index, left) } else { self.pass_for(cx, index, left, true) }
+    }
+
+    /// A more important call interrupts the least important one that is served, if there is one less important.
+    pub(super) fn interrupt(&mut self, cx: &mut Cx<'_>, priority: u8) -> bool {
+        let now = cx.now();
+        let candidates = self.interruptible.iter().filter_map(|i| {
+            let strand = self.strands.get(*i)?;
+            let works = matches!(strand.doing, Doing::Computes(_) | Doing::Passes { .. });
+            let theirs = cx.priority(strand.call);
+            (works && theirs > priority).then_some((theirs, *i))
+        });
+        // The least important; among equals the one that began last.
+        let Some((_, index)) = candidates.enumerate().max_by_key(|(n, (p, _))| (*p, *n)).map(|(_, c)| c) else {
+            return false;
+        };
+        let (call, doing) = (self.strand(index).call, self.strand(index).doing);
+        let (left, computes) = match (doing, self.cpu) {
+            (Doing::Computes(job), Some(cpu)) => match cx.cpu_take_back(cpu, job) {
+                Some(left) => (left, true),
+                None => return false,
+            },
+            (Doing::Passes { timer, until, .. }, _) => {
+                cx.cancel(timer);
+                (until.saturating_sub(cx.own_clock()), false)
+            }
+            _ => return false,
+        };
+        self.strand(index).doing = Doing::Interrupted { left, computes };
+        self.interruptible.retain(|i| *i != index);
+        self.release(cx, index);
+        cx.spent(call, Spent::Service);
+        self.slots.put_back(now, call.index(), cx.priority(call));
+        true
+    }
+}
