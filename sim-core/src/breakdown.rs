@@ -9,8 +9,12 @@
 //! so many zero bits, and one more is asked for whenever the sample has grown too large. So every request of the run has
 //! had the same chance, however many they turn out to be, and nothing but the keys decides.
 
+mod accounts;
+
+pub(crate) use accounts::Accounts;
+
 use crate::measure::GroupId;
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 /// What time is spent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,83 +46,6 @@ pub struct Part {
     pub what: Spent,
     /// The component, or the link whose caller waited; of what was given up, who was waited for.
     pub place: GroupId,
-}
-
-/// The time of one open call of a sampled request.
-#[derive(Clone, Debug)]
-pub(crate) struct Account {
-    /// For a request: whose sample it belongs to, and how many zero bits its key ends in.
-    pub(crate) root: Option<(GroupId, u32)>,
-    begun: Time,
-    /// Up to when its time is accounted for.
-    until: Time,
-    parts: Vec<(Part, Span)>,
-    /// The branch that ended last, which becomes part of this when its caller goes on.
-    branch: Option<Box<Account>>,
-}
-
-impl Account {
-    /// That of a call made at `begun`.
-    pub(crate) fn new(begun: Time, root: Option<(GroupId, u32)>) -> Account {
-        Account { root, begun, until: begun, parts: Vec::new(), branch: None }
-    }
-
-    fn add(&mut self, part: Part, span: Span) {
-        if span == 0 {
-            return;
-        }
-        match self.parts.iter_mut().find(|(of, _)| *of == part) {
-            Some((_, sum)) => *sum += span,
-            None => self.parts.push((part, span)),
-        }
-    }
-
-    fn add_until(&mut self, part: Part, at: Time) {
-        self.add(part, at.saturating_sub(self.until));
-        self.until = self.until.max(at);
-    }
-
-    /// What has not been accounted for until `now` was spent on this. `own` is who serves the call.
-    pub(crate) fn spend(&mut self, own: GroupId, part: Part, now: Time) {
-        if let Some(branch) = self.branch.take() {
-            self.take_over(own, *branch);
-        }
-        self.add_until(part, now);
-    }
-
-    /// A call that was made for this one at `begun` has been given up: its callee was waited for in vain.
-    pub(crate) fn give_up(&mut self, own: GroupId, child: &Account, callee: GroupId, now: Time) {
-        self.spend(own, Part { what: Spent::Service, place: own }, child.begun.max(self.until));
-        self.add_until(Part { what: Spent::GivenUp, place: callee }, now);
-    }
-
-    /// A call that was made for this one has been answered. Before it was made, this one was served.
-    pub(crate) fn take(&mut self, own: GroupId, child: Account) {
-        self.spend(own, Part { what: Spent::Service, place: own }, child.begun.max(self.until));
-        self.take_over(own, child);
-    }
-
-    /// A branch has ended; it counts unless another ends before its caller goes on.
-    pub(crate) fn join(&mut self, branch: Account) {
-        self.branch = Some(Box::new(branch));
-    }
-
-    fn take_over(&mut self, own: GroupId, mut child: Account) {
-        if let Some(branch) = child.branch.take() {
-            child.take_over(own, *branch);
-        }
-        let service = Part { what: Spent::Service, place: own };
-        if child.begun < self.until {
-            // A part of its time is accounted for already, and nobody knows which of its parts that was.
-            self.add_until(service, child.until);
-            return;
-        }
-        self.add_until(service, child.begun);
-        for (part, span) in child.parts {
-            self.add(part, span);
-        }
-        self.until = child.until;
-    }
 }
 
 /// One finished request of a sample.
@@ -177,26 +104,29 @@ impl Breakdown {
         }
     }
 
+    /// Leaves out whose keys do not end in enough zero bits, in place.
     fn thin_out(&mut self) {
-        let requests = std::mem::take(&mut self.requests);
-        let parts = std::mem::take(&mut self.parts);
-        let mut start = 0;
-        for request in requests {
-            let own = &parts[start..request.end as usize];
-            start = request.end as usize;
+        let (mut start, mut kept, mut parts) = (0, 0, 0);
+        for index in 0..self.requests.len() {
+            let request = self.requests[index];
+            let own = start..request.end as usize;
+            start = own.end;
             if request.zeros >= self.zeros {
-                self.parts.extend_from_slice(own);
-                self.requests.push(Request { end: self.parts.len() as u32, ..request });
+                self.parts.copy_within(own.clone(), parts);
+                parts += own.len();
+                self.requests[kept] = Request { end: parts as u32, ..request };
+                kept += 1;
             }
         }
+        self.requests.truncate(kept);
+        self.parts.truncate(parts);
     }
 
     /// A request that takes part has been answered.
-    pub(crate) fn end(&mut self, zeros: u32, account: Account) {
+    pub(crate) fn end(&mut self, zeros: u32, latency: Span, parts: &[(Part, Span)]) {
         // It may have been thinned out meanwhile.
         if zeros >= self.zeros {
-            self.parts.extend(account.parts);
-            let latency = account.until - account.begun;
+            self.parts.extend_from_slice(parts);
             self.requests.push(Request { latency, zeros, end: self.parts.len() as u32 });
         }
     }
@@ -247,56 +177,8 @@ impl Breakdown {
 mod tests {
     use super::*;
 
-    const API: GroupId = GroupId(1);
     const DB: GroupId = GroupId(2);
-
-    fn part(what: Spent, place: GroupId) -> Part {
-        Part { what, place }
-    }
-
-    fn answered(begun: Time, at: Time) -> Account {
-        let mut account = Account::new(begun, None);
-        account.spend(DB, part(Spent::Service, DB), at);
-        account
-    }
-
-    #[test]
-    fn what_was_not_spent_on_a_child_was_spent_on_service() {
-        let mut call = Account::new(100, None);
-        call.spend(API, part(Spent::Queue, API), 110);
-        call.take(API, answered(130, 200));
-        call.spend(API, part(Spent::Service, API), 205);
-        let parts = [(part(Spent::Queue, API), 10), (part(Spent::Service, API), 25), (part(Spent::Service, DB), 70)];
-        assert_eq!(call.parts, parts);
-        assert_eq!(call.until - call.begun, 105);
-    }
-
-    #[test]
-    fn the_branch_that_ends_last_before_its_caller_goes_on_counts() {
-        let mut call = Account::new(0, None);
-        call.join(answered(10, 50));
-        call.join(answered(20, 30));
-        call.spend(API, part(Spent::Service, API), 35);
-        assert_eq!(call.parts, [(part(Spent::Service, API), 25), (part(Spent::Service, DB), 10)]);
-    }
-
-    #[test]
-    fn of_calls_side_by_side_no_time_counts_twice() {
-        let mut call = Account::new(0, None);
-        call.take(API, answered(0, 50));
-        call.take(API, answered(10, 40));
-        call.take(API, answered(10, 80));
-        assert_eq!(call.parts.iter().map(|(_, span)| span).sum::<u64>(), 80);
-        assert_eq!(call.until, 80);
-    }
-
-    #[test]
-    fn waiting_in_vain_is_given_up_where_it_was_waited_for() {
-        let mut call = Account::new(0, None);
-        let child = Account::new(5, None);
-        call.give_up(API, &child, DB, 105);
-        assert_eq!(call.parts, [(part(Spent::Service, API), 5), (part(Spent::GivenUp, DB), 100)]);
-    }
+    const SERVICE: Part = Part { what: Spent::Service, place: DB };
 
     #[test]
     fn a_sample_that_thins_itself_out_is_one_by_the_last_rule() {
@@ -307,7 +189,8 @@ mod tests {
             if key & sample.mask() == 0 {
                 taken += 1;
                 sample.begin(key.trailing_zeros());
-                sample.end(key.trailing_zeros(), answered(0, number as u64 + 1));
+                let latency = number as u64 + 1;
+                sample.end(key.trailing_zeros(), latency, &[(SERVICE, latency)]);
             }
         }
         let kept: Vec<Span> = sample.requests.iter().map(|r| r.latency).collect();
@@ -323,11 +206,11 @@ mod tests {
         let mut sample = Breakdown::default();
         for latency in (1..=100).rev() {
             sample.begin(0);
-            sample.end(0, answered(0, latency));
+            sample.end(0, latency, &[(SERVICE, latency)]);
         }
         let middle = sample.between(450, 550);
         assert_eq!((middle.requests, middle.latency), (10, (46..=55).sum()));
-        assert_eq!(middle.parts, [(part(Spent::Service, DB), middle.latency)]);
+        assert_eq!(middle.parts, [(SERVICE, middle.latency)]);
         assert_eq!(Breakdown::default().between(450, 550), Around::default());
     }
 }

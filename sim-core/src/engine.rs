@@ -17,7 +17,7 @@ mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::breakdown::Account;
+use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
 use crate::conditions::{Condition, Path, Way};
@@ -227,7 +227,7 @@ pub struct Core {
     given_up: Vec<Time>,
     given_up_free: Vec<u32>,
     /// The time of the open calls of sampled requests, by index of the call.
-    accounts: BTreeMap<u32, Account>,
+    accounts: Accounts,
     ring: VecDeque<Next>,
     asides: VecDeque<Aside>,
     pub(crate) nodes: Vec<NodeState>,
@@ -353,7 +353,7 @@ impl<C: Component, T: Trace> Engine<C, T> {
                 calls: Calls::default(),
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),
-                accounts: BTreeMap::new(),
+                accounts: Accounts::default(),
                 ring: VecDeque::new(),
                 asides: VecDeque::new(),
                 nodes: Vec::new(),

@@ -3,7 +3,7 @@
 //! Calls that are not sampled pay for one test of a bit wherever one of these could be called.
 
 use super::Core;
-use crate::breakdown::{Account, Part, Spent};
+use crate::breakdown::{Part, Spent};
 use crate::calls::*;
 use crate::measure::GroupId;
 use crate::outcome::Answer;
@@ -25,25 +25,26 @@ impl Core {
         let zeros = key.trailing_zeros();
         breakdown.begin(zeros);
         measure.sample_mask = breakdown.mask();
-        let mut account = Account::new(since, Some((group, zeros)));
+        self.accounts.open(call.index, since, Some((group, zeros)));
         // It may have been sent later than it should.
         let place = self.group_of(source.0);
-        account.spend(group, Part { what: Spent::Queue, place }, self.now);
-        self.accounts.insert(call.index, account);
+        self.accounts.spend(call.index, group, Part { what: Spent::Queue, place }, self.now);
     }
 
     /// A call, or a branch, of a sampled request is made.
     #[cold]
     #[inline(never)]
     pub(super) fn open_account(&mut self, index: u32) {
-        self.accounts.insert(index, Account::new(self.now, None));
+        self.accounts.open(index, self.now, None);
     }
 
     /// Nobody waits for this call: it is not part of its request's time.
     #[cold]
     #[inline(never)]
     pub(super) fn drop_account(&mut self, index: u32) {
-        self.accounts.remove(&index);
+        if let Some(account) = self.accounts.close(index) {
+            self.accounts.drop(account);
+        }
         self.calls.at_mut(index).flags &= !SAMPLED;
     }
 
@@ -52,9 +53,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn spend(&mut self, index: u32, what: Spent, place: GroupId) {
         let own = self.group_of(self.calls.at(index).node);
-        if let Some(account) = self.accounts.get_mut(&index) {
-            account.spend(own, Part { what, place }, self.now);
-        }
+        self.accounts.spend(index, own, Part { what, place }, self.now);
     }
 
     /// A call has been served.
@@ -80,19 +79,22 @@ impl Core {
     #[inline(never)]
     pub(super) fn hand_over(&mut self, index: u32, answer: Answer) {
         self.travelled(index);
-        let Some(account) = self.accounts.remove(&index) else { return };
+        let Some(account) = self.accounts.close(index) else { return };
         let frame = self.calls.at(index);
-        if let Some((group, zeros)) = account.root {
+        let (parent, since) = (frame.parent, frame.since);
+        if let Some((group, zeros)) = self.accounts.root(&account) {
             let measure = &mut self.groups[group.0 as usize];
-            let counts = answer.outcome.is_good() && frame.since >= measure.measured_from();
+            let counts = answer.outcome.is_good() && since >= measure.measured_from();
             if counts && let Some(breakdown) = &mut measure.breakdown {
-                breakdown.end(zeros, account);
+                let (latency, parts) = self.accounts.sum(&account);
+                breakdown.end(zeros, latency, parts);
             }
-        } else if frame.parent != NONE {
-            let own = self.group_of(self.calls.at(frame.parent).node);
-            if let Some(caller) = self.accounts.get_mut(&frame.parent) {
-                caller.take(own, account);
-            }
+            self.accounts.drop(account);
+        } else if parent != NONE {
+            let own = self.group_of(self.calls.at(parent).node);
+            self.accounts.take(parent, own, account);
+        } else {
+            self.accounts.drop(account);
         }
     }
 
@@ -101,17 +103,14 @@ impl Core {
     #[inline(never)]
     pub(super) fn given_up(&mut self, index: u32) {
         let frame = *self.calls.at(index);
-        let account = self.accounts.remove(&index);
+        // Whose answer waits at a caller that stands still has handed its time over already, and has none.
+        let account = self.accounts.close(index);
         self.calls.at_mut(index).flags &= !SAMPLED;
         if frame.flags & ROOT != 0 || frame.parent == NONE {
-            return;
+            return account.into_iter().for_each(|account| self.accounts.drop(account));
         }
         let (own, callee) = (self.group_of(self.calls.at(frame.parent).node), self.group_of(frame.node));
-        if let Some(caller) = self.accounts.get_mut(&frame.parent) {
-            // Whose answer waits at a caller that stands still has handed its time over already.
-            let child = account.unwrap_or_else(|| Account::new(self.now, None));
-            caller.give_up(own, &child, callee, self.now);
-        }
+        self.accounts.give_up(frame.parent, own, account, callee, self.now);
     }
 
     /// A branch has ended, and its caller may go on.
@@ -120,9 +119,7 @@ impl Core {
     pub(super) fn join(&mut self, index: u32) {
         self.served(index);
         let parent = self.calls.at(index).parent;
-        let Some(account) = self.accounts.remove(&index) else { return };
-        if let Some(caller) = self.accounts.get_mut(&parent) {
-            caller.join(account);
-        }
+        let Some(account) = self.accounts.close(index) else { return };
+        self.accounts.join(parent, account);
     }
 }
