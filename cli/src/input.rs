@@ -100,14 +100,17 @@ impl Failure {
     }
 
     pub(crate) fn show(&self) {
-        let text = match self {
-            Failure::Refused(refused, color) => {
-                let style = if color.on_stderr() { Style::Coloured } else { Style::Plain };
-                diagnostics::render(&refused.problems, &refused.sources, style)
-            }
-            Failure::Usage(text) | Failure::Failed(text) => format!("error: {text}"),
-        };
+        let coloured = matches!(self, Failure::Refused(_, color) if color.on_stderr());
+        let text = self.text(if coloured { Style::Coloured } else { Style::Plain });
         let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    }
+
+    /// What went wrong, in lines.
+    pub(crate) fn text(&self, style: Style) -> String {
+        match self {
+            Failure::Refused(refused, _) => diagnostics::render(&refused.problems, &refused.sources, style),
+            Failure::Usage(text) | Failure::Failed(text) => format!("error: {text}"),
+        }
     }
 }
 

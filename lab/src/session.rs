@@ -182,6 +182,11 @@ impl Session {
         if self.until_idle { self.now_ns().max(1) } else { self.end as i64 - self.zero as i64 }
     }
 
+    /// True for a run that ends when nothing is left to do, so that its end is known only once it is there.
+    pub fn is_open_ended(&self) -> bool {
+        self.until_idle
+    }
+
     /// Where the run begins, ns: minus the warm-up.
     pub fn start_ns(&self) -> i64 {
         -(self.zero as i64)

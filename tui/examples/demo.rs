@@ -1,6 +1,6 @@
 //! Watches a made-up retry storm: `cargo run -p tui --example demo -- [three|checkout|clusters|sixty] [tour] [fail]`.
 
-use tui::{Caption, Options, Pace};
+use tui::{Caption, Options};
 
 #[path = "../tests/it/fake.rs"]
 #[allow(dead_code)]
@@ -32,7 +32,7 @@ fn main() -> std::io::Result<()> {
         ],
         false => Vec::new(),
     };
-    let ending = tui::watch(simulation, Options { captions, pace: Pace::Times(10.0), ..Options::default() })?;
-    println!("{ending:?}");
+    let only = fake::Only { simulation, captions };
+    println!("{:?}", tui::watch(only, Some(0), Options::default())?);
     Ok(())
 }

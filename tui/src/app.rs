@@ -88,6 +88,8 @@ pub enum Effect {
     Screenshot,
     /// Write the scenario with the changes.
     Export,
+    /// Show the list of scenarios.
+    Choose,
     /// End.
     Quit,
 }
@@ -153,6 +155,18 @@ impl App {
             clicked: None,
             frames: 0,
         }
+    }
+
+    /// Takes over what was being looked at: the same scenario has been read again.
+    pub fn take_over(&mut self, before: &App) {
+        let same = |name: &str| self.topology().nodes.iter().position(|node| node.name == name);
+        self.selected = same(before.selected_name()).unwrap_or(self.selected);
+        (self.screen, self.colour_by, self.zoom) = (before.screen, before.colour_by, before.zoom);
+        self.folding = before.folding.clone();
+        self.cursors = before.cursors;
+        self.knob_filter = before.knob_filter.clone();
+        self.theme = before.theme;
+        self.size = before.size;
     }
 
     /// Takes a newer view. True where something can have changed on the screen.
@@ -325,7 +339,7 @@ impl App {
                 Way::Back => self.view.pace.slower(),
             })),
             Action::FlatOut => ask(Command::Pace(Pace::FlatOut)),
-            Action::Seek(jump) => ask(Command::Seek(self.instant(jump))),
+            Action::Seek(jump) => ask(self.seek(jump)),
             Action::Branch if self.view.fork_ns.is_some() => {
                 self.open = Open::Keep;
                 Vec::new()
@@ -390,6 +404,7 @@ impl App {
             }
             Action::Screenshot => vec![Effect::Screenshot],
             Action::Export => vec![Effect::Export],
+            Action::Choose => vec![Effect::Choose],
             Action::Help => {
                 self.open = Open::Help(0);
                 Vec::new()
@@ -404,15 +419,13 @@ impl App {
         }
     }
 
-    /// The instant to go to; from where the run is going, so that pressing a key twice goes twice as far.
-    fn instant(&self, jump: Jump) -> i64 {
+    fn seek(&self, jump: Jump) -> Command {
         let view = &self.view;
-        let from = view.seeking_ns.unwrap_or(view.now_ns);
         match jump {
-            Jump::Near(way) => from.saturating_add(signed(way, view.window_ns.saturating_mul(5))),
-            Jump::Far(way) => from.saturating_add(signed(way, (view.end_ns - view.start_ns) / 10)),
-            Jump::Start => view.start_ns,
-            Jump::End => view.end_ns,
+            Jump::Near(way) => Command::SeekBy(signed(way, view.window_ns.saturating_mul(5))),
+            Jump::Far(way) => Command::SeekBy(signed(way, (view.end_ns - view.start_ns) / 10)),
+            Jump::Start => Command::Seek(view.start_ns),
+            Jump::End => Command::Seek(view.end_ns),
         }
     }
 

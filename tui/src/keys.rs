@@ -125,6 +125,8 @@ pub enum Action {
     Screenshot,
     /// Writes the scenario with the changes.
     Export,
+    /// Goes to the list of scenarios.
+    Choose,
     /// Shows or hides the help page.
     Help,
     /// Leaves what is open; ends the tour.
@@ -154,6 +156,10 @@ pub enum Place {
     Typing,
     /// While it is asked which future to keep.
     Asking,
+    /// While a scenario is being chosen.
+    Choosing,
+    /// While it is shown what is wrong with a scenario.
+    Refused,
 }
 
 /// A row of the table.
@@ -190,7 +196,7 @@ const fn binding(
 
 use Action as Do;
 use KeyCode::Char;
-use Place::{Anywhere, Asking, On, Reading, Typing};
+use Place::{Anywhere, Asking, Choosing, On, Reading, Refused, Typing};
 
 /// The table. A key that is named for one screen goes before the same key anywhere.
 #[rustfmt::skip]
@@ -198,6 +204,19 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(Char('a'), NO)], "a", Do::KeepOriginal, Asking, "keep A", ""),
     binding(&[(Char('b'), NO)], "b", Do::KeepBranch, Asking, "keep B", ""),
     binding(&[(KeyCode::Esc, NO), (Char('q'), NO)], "esc", Do::Close, Asking, "keep both", ""),
+
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Accept, Choosing, "watch it", ""),
+    binding(&[(KeyCode::Up, NO)], "↑", Do::Select(Move::Next(Way::Back)), Choosing, "", ""),
+    binding(&[(KeyCode::Down, NO)], "↓", Do::Select(Move::Next(Way::On)), Choosing, "next", ""),
+    binding(&[(KeyCode::PageUp, NO)], "page up", Do::Select(Move::Page(Way::Back)), Choosing, "", ""),
+    binding(&[(KeyCode::PageDown, NO)], "page down", Do::Select(Move::Page(Way::On)), Choosing, "", ""),
+    binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Choosing, "leave", ""),
+
+    binding(&[(KeyCode::Up, NO), (KeyCode::PageUp, NO)], "↑", Do::Select(Move::Next(Way::Back)), Refused, "", ""),
+    binding(&[(KeyCode::Down, NO), (KeyCode::PageDown, NO), (Char(' '), NO)], "↓", Do::Select(Move::Next(Way::On)), Refused, "more", ""),
+    binding(&[(Char('o'), NO)], "o", Do::Choose, Refused, "another scenario", ""),
+    binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Refused, "leave", ""),
+    binding(&[(Char('q'), NO)], "q", Do::Quit, Refused, "quit", ""),
 
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Accept, Typing, "take it", "takes what was typed"),
     binding(&[(KeyCode::Up, NO)], "↑", Do::Turned(Way::Back), Typing, "", "larger number, or the entry above"),
@@ -250,6 +269,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(Char('7'), NO), (Char('f'), NO)], "f", Do::Show(Screen::Faults), Anywhere, "faults", "injects faults"),
     binding(&[(Char('s'), NO)], "s", Do::Screenshot, Anywhere, "", "saves the screen as SVG and as text"),
     binding(&[(Char('e'), NO)], "e", Do::Export, Anywhere, "", "writes a scenario with what was changed"),
+    binding(&[(Char('o'), NO)], "o", Do::Choose, Anywhere, "", "opens another scenario"),
     binding(&[(Char('t'), NO)], "t", Do::Theme, Anywhere, "", "colours for a light or a dark background"),
     binding(&[(Char('?'), NO), (Char('h'), NO), (KeyCode::F(1), NO)], "?", Do::Help, Anywhere, "help", "shows this page"),
     binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Anywhere, "", "ends the tour"),

@@ -67,6 +67,8 @@ pub enum Command {
     Step(i64),
     /// Goes to an instant, ns, and then plays on if it was playing.
     Seek(i64),
+    /// Goes so many nanoseconds on, or back, from the instant that is being sought; asking twice goes twice as far.
+    SeekBy(i64),
     /// Changes a setting or injects a fault, now, in the future in focus.
     Make(Doing),
     /// Takes back the newest change.
@@ -418,6 +420,7 @@ impl<S: Simulation> Engine<S> {
                 self.seek(from.saturating_add(by));
             }
             Command::Seek(at_ns) => self.seek(at_ns),
+            Command::SeekBy(by) => self.seek(self.goal.unwrap_or(self.deck.now_ns()).saturating_add(by)),
             Command::Make(doing) => self.make(doing),
             Command::TakeBack => {
                 let here = self.goal.unwrap_or(self.deck.now_ns());

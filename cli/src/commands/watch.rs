@@ -1,26 +1,33 @@
 //! `watch`: the terminal UI over a run.
 //!
-//! The screen knows simulations only by a small trait; here a [`Session`] becomes one.
+//! The screen knows simulations only by a small trait; here a [`Session`] becomes one, and files and built-in scenarios
+//! become what can be chosen.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use clap::Args;
+use lab::diagnostics::Style;
 use lab::result::Snapshot;
 use lab::{Session, knobs};
-use tui::{Caption, Knob, Pace, Simulation};
+use tui::{Caption, Choice, Knob, Opened, Pace, Simulation, Source, Stamp};
 
-use crate::input::{self, Failure, Scenario};
+use crate::input::{self, Changes, Failure};
 
 /// Watches a scenario in the terminal: pause, rewind, branch, change knobs, inject faults.
 #[derive(Args, Debug)]
 pub(crate) struct Watch {
+    /// A scenario file, read again whenever it is saved, or `@name` for a built-in one; without it they are listed.
+    file: Option<String>,
     #[command(flatten)]
-    scenario: Scenario,
-    /// Simulated seconds in a second of real time; 0 for as fast as it goes.
-    #[arg(long, default_value_t = 5.0)]
-    speed: f64,
+    changes: Changes,
+    /// Simulated seconds in a second of real time, 0 for as fast as it goes; such that it takes about a minute if not
+    /// given.
+    #[arg(long)]
+    speed: Option<f64>,
     /// Begin paused.
     #[arg(long)]
     paused: bool,
@@ -35,23 +42,120 @@ impl Watch {
             let message = "`watch` needs a terminal; `run` prints the report anywhere";
             return Err(Failure::Usage(message.into()));
         }
-        let loaded = input::load(&self.scenario)?;
-        let tour = self.scenario.file == "@retry-storm" && loaded.options == lab::Options::default() && !self.no_tour;
-        let seed = loaded.scenario.seed;
-        let session = Session::new(Arc::new(loaded), seed, None);
-        let options = tui::Options {
-            playing: !self.paused,
-            pace: if self.speed > 0.0 { Pace::Times(self.speed) } else { Pace::FlatOut },
-            captions: if tour { retry_storm_tour() } else { Vec::new() },
-            ..tui::Options::default()
-        };
-        let ending = tui::watch(Watched { session, injected: Vec::new(), failure: None }, options)?;
+        if let Some(file) = &self.file {
+            self.check_command_line(file)?;
+        }
+        let options = tui::Options { paused: self.paused, ..tui::Options::default() };
+        let scenarios = Scenarios::new(&self);
+        let first = self.file.as_ref().map(|file| scenarios.index_of(file));
+        let ending = tui::watch(scenarios, first, options)?;
         for path in &ending.written {
             eprintln!("wrote {}", path.display());
         }
         Ok(if ending.interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
+
+    /// What no save of the file can mend ends the program before the screen is taken: a file that is not there, and options
+    /// that make a sound file wrong.
+    fn check_command_line(&self, file: &str) -> Result<(), Failure> {
+        let text = input::text(file)?;
+        let Err(refused) = lab::load(&text, &self.changes.options()) else { return Ok(()) };
+        let is_sound = lab::load(&text, &lab::Options::default()).is_ok();
+        if is_sound { Err(Failure::Refused(Box::new(refused), self.changes.color)) } else { Ok(()) }
+    }
 }
+
+/// One entry of the list.
+struct Entry {
+    choice: Choice,
+    /// As on the command line.
+    file: String,
+    /// Whether the command line's changes are meant for it.
+    is_changed: bool,
+    has_tour: bool,
+}
+
+/// What can be watched: the file of the command line, the tour, and everything that is built in.
+struct Scenarios {
+    entries: Vec<Entry>,
+    options: lab::Options,
+    speed: Option<f64>,
+}
+
+/// The scenario that the tour goes through.
+const TOURED: &str = "@retry-storm";
+
+impl Scenarios {
+    fn new(watch: &Watch) -> Scenarios {
+        let options = watch.changes.options();
+        let is_plain = options == lab::Options::default();
+        let entry = |name: String, about: String, file: String| Entry {
+            choice: Choice { name, about },
+            is_changed: watch.file.as_ref().is_none_or(|given| *given == file),
+            file,
+            has_tour: false,
+        };
+        let mut entries = Vec::new();
+        if let Some(file) = watch.file.as_ref().filter(|file| !file.starts_with('@')) {
+            entries.push(entry(file.clone(), "the file of the command line".into(), file.clone()));
+        }
+        if is_plain && !watch.no_tour {
+            let about = "A guided tour of a retry storm: six stops, from a healthy shop to an outage that outlives its cause. \
+                         Space goes on, esc leaves the tour.";
+            entries.push(Entry { has_tour: true, ..entry("a tour".into(), about.into(), TOURED.into()) });
+        }
+        entries.extend(lab::builtin::SCENARIOS.iter().map(|(name, text)| {
+            let file = format!("@{name}");
+            entry(file.clone(), lab::builtin::purpose(text), file)
+        }));
+        Scenarios { entries, options, speed: watch.speed }
+    }
+
+    /// The first entry of a file: of the toured scenario its tour.
+    fn index_of(&self, file: &str) -> usize {
+        self.entries.iter().position(|entry| entry.file == file).unwrap_or(0)
+    }
+
+    /// The pace at which a run takes about a minute, in round numbers.
+    fn pace(&self, session: &Watched) -> Pace {
+        let seconds = (session.end_ns() - session.start_ns()) as f64 / 1e9;
+        match self.speed {
+            Some(speed) if speed > 0.0 => Pace::Times(speed),
+            Some(_) => Pace::FlatOut,
+            None => Pace::Times(seconds / 60.0).slower(),
+        }
+    }
+}
+
+impl Source for Scenarios {
+    type Simulation = Watched;
+
+    fn choices(&self) -> Vec<Choice> {
+        self.entries.iter().map(|entry| entry.choice.clone()).collect()
+    }
+
+    fn open(&mut self, choice: usize) -> Result<Opened<Watched>, String> {
+        let Some(entry) = self.entries.get(choice) else { return Err("there is no such entry".into()) };
+        let options = if entry.is_changed { self.options.clone() } else { lab::Options::default() };
+        let text = input::text(&entry.file).map_err(|failure| failure.text(Style::Plain))?;
+        let loaded = lab::load(&text, &options)
+            .map_err(|refused| lab::diagnostics::render(&refused.problems, &refused.sources, Style::Plain))?;
+        let seed = loaded.scenario.seed;
+        let simulation = Watched::new(Session::new(Arc::new(loaded), seed, None));
+        let pace = self.pace(&simulation);
+        Ok(Opened { simulation, pace, captions: if entry.has_tour { retry_storm_tour() } else { Vec::new() } })
+    }
+
+    fn stamp(&self, choice: usize) -> Option<Stamp> {
+        let file = &self.entries.get(choice)?.file;
+        let metadata = std::fs::metadata(Path::new(file)).ok().filter(|_| !file.starts_with('@'))?;
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some((changed.as_nanos(), metadata.len()))
+    }
+}
+
+/// A run without an end of its own is looked ahead by so many events, to know where it will come to rest.
+const LOOK_AHEAD: u64 = 3_000_000;
 
 /// A session as the screen sees it.
 #[derive(Clone)]
@@ -60,6 +164,31 @@ struct Watched {
     /// Faults that the user let strike, with their instants.
     injected: Vec<(i64, String)>,
     failure: Option<String>,
+    /// Where a run without an end of its own comes to rest, as far as that is known, ns.
+    rests_at: Option<i64>,
+}
+
+impl Watched {
+    fn new(session: Session) -> Watched {
+        let mut watched = Watched { session, injected: Vec::new(), failure: None, rests_at: None };
+        watched.look_ahead();
+        watched
+    }
+
+    /// Finds out where a run without an end of its own comes to rest.
+    fn look_ahead(&mut self) {
+        if !self.session.is_open_ended() {
+            return;
+        }
+        let mut ahead = self.session.clone();
+        let stop = ahead.events() + LOOK_AHEAD;
+        while !ahead.is_finished() && ahead.events() < stop {
+            if ahead.run_until(ahead.now_ns() + ahead.window_ns() as i64).is_err() {
+                break;
+            }
+        }
+        self.rests_at = Some(ahead.now_ns());
+    }
 }
 
 impl Simulation for Watched {
@@ -74,11 +203,17 @@ impl Simulation for Watched {
 
     fn now_ns(&self) -> i64 {
         // What cannot go on stands at its end.
-        if self.failure.is_some() { self.session.end_ns() } else { self.session.now_ns() }
+        if self.failure.is_some() { self.end_ns() } else { self.session.now_ns() }
     }
 
     fn end_ns(&self) -> i64 {
-        self.session.end_ns()
+        match self.rests_at {
+            Some(_) if self.session.is_finished() => self.session.now_ns(),
+            // What has not come to rest where it was thought to goes on.
+            Some(at) if at <= self.session.now_ns() => self.session.now_ns() + self.session.window_ns() as i64,
+            Some(at) => at,
+            None => self.session.end_ns(),
+        }
     }
 
     fn start_ns(&self) -> i64 {
@@ -105,12 +240,15 @@ impl Simulation for Watched {
     }
 
     fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
-        self.session.set(path, value)
+        self.session.set(path, value)?;
+        self.look_ahead();
+        Ok(())
     }
 
     fn inject(&mut self, fault_yaml: &str) -> Result<(), String> {
         self.session.inject(fault_yaml)?;
         self.injected.push((self.session.now_ns(), fault_yaml.to_string()));
+        self.look_ahead();
         Ok(())
     }
 

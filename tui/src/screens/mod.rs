@@ -16,7 +16,9 @@ pub(crate) mod component;
 pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod knobs;
+pub(crate) mod menu;
 pub(crate) mod overlay;
+pub(crate) mod refused;
 pub(crate) mod requests;
 pub(crate) mod timeline;
 pub(crate) mod topology;
@@ -30,7 +32,7 @@ use crate::app::App;
 use crate::brush::Brush;
 use crate::diagram::BoxFigures;
 use crate::figures;
-use crate::keys::{self, Screen};
+use crate::keys::{self, Place, Screen};
 use crate::player::{Future, Pace};
 use crate::theme::{Role, Theme};
 
@@ -279,15 +281,21 @@ fn app_size(area: Rect) -> Rect {
 }
 
 fn footer(buffer: &mut Buffer, area: Rect, app: &App) {
-    let mut brush = Brush::new(buffer, area, app.theme);
-    let width = i32::from(area.width);
     if let Some((text, bad, _)) = app.notice.as_ref().filter(|_| app.open == crate::app::Open::Nothing) {
         let role = if *bad { Role::Problem } else { Role::Strong };
         let mark = if *bad { "✗ " } else { "• " };
-        brush.text(1, 0, &figures::shorten(&format!("{mark}{text}"), area.width.saturating_sub(2) as usize), role);
+        let words = figures::shorten(&format!("{mark}{text}"), area.width.saturating_sub(2) as usize);
+        Brush::new(buffer, area, app.theme).text(1, 0, &words, role);
         return;
     }
-    let rows = keys::footer(app.place());
+    footer_line(buffer, area, app.theme, app.place(), app.view.playing);
+}
+
+/// The keys of a place in one line.
+pub(crate) fn footer_line(buffer: &mut Buffer, area: Rect, theme: Theme, place: Place, playing: bool) {
+    let mut brush = Brush::new(buffer, area, theme);
+    let width = i32::from(area.width);
+    let rows = keys::footer(place);
     // Help and quit stay, whatever else has to go.
     let fixed = |label: &str| label == "?" || label == "q";
     let length = |(label, short): &(&str, &str)| (label.chars().count() + short.chars().count() + 3) as i32;
@@ -299,7 +307,7 @@ fn footer(buffer: &mut Buffer, area: Rect, app: &App) {
             continue;
         }
         x = brush.text(x, 0, row.0, Role::Key) + 1;
-        let short = if row.0 == "space" && !app.view.playing { "play" } else { row.1 };
+        let short = if row.0 == "space" && !playing { "play" } else { row.1 };
         x = brush.text(x, 0, short, Role::Faint) + 2;
     }
 }

@@ -140,7 +140,7 @@ fn help(buffer: &mut Buffer, body: Rect, app: &App, scrolled: usize) {
             Place::Anywhere => "on every screen",
             Place::On(screen) => screen.title(),
             Place::Typing => "while typing",
-            Place::Reading | Place::Asking => "",
+            Place::Reading | Place::Asking | Place::Choosing | Place::Refused => "",
         };
         if keys.peek().is_some() {
             rows.push(("", title));

@@ -4,10 +4,30 @@
 use std::sync::Arc;
 
 use lab::result::{FaultWindow, LinkNow, NodeNow, Series, Snapshot, Table, Topology, TopologyEdge, TopologyNode};
-use tui::{Happening, Knob, RequestSpan, SampledRequest, Simulation};
+use tui::{Caption, Choice, Happening, Knob, Opened, Pace, RequestSpan, SampledRequest, Simulation, Source};
 
 const TICK_NS: i64 = 10_000_000;
 const TICK_S: f64 = 0.01;
+
+/// A source with one choice.
+#[allow(dead_code)] // Used by the example.
+pub(crate) struct Only {
+    pub(crate) simulation: Fake,
+    pub(crate) captions: Vec<Caption>,
+}
+
+impl Source for Only {
+    type Simulation = Fake;
+
+    fn choices(&self) -> Vec<Choice> {
+        vec![Choice { name: "storm".into(), about: "A made-up storm.".into() }]
+    }
+
+    fn open(&mut self, _: usize) -> Result<Opened<Fake>, String> {
+        let (simulation, captions) = (self.simulation.clone(), self.captions.clone());
+        Ok(Opened { simulation, pace: Pace::Times(10.0), captions })
+    }
+}
 
 /// The state of the storm.
 #[derive(Clone, Debug)]

@@ -5,3 +5,4 @@ mod keys;
 mod layout;
 mod playing;
 mod screens;
+mod stages;

@@ -240,6 +240,14 @@ fn a_watched_paused_and_rewound_run_ends_in_the_same_state() {
 }
 
 #[test]
+fn seeking_twice_goes_twice_as_far_even_before_the_first_has_arrived() {
+    let options = PlayerOptions { playing: false, ..PlayerOptions::default() };
+    let player = Player::start(Fake::new(three()), options).unwrap();
+    (0..3).for_each(|_| player.send(Command::SeekBy(10 * SECOND)));
+    wait(&player, |view| view.now_ns == view.start_ns + 30 * SECOND && view.seeking_ns.is_none());
+}
+
+#[test]
 fn playing_pauses_at_the_stops_of_a_tour() {
     let options =
         PlayerOptions { pace: Pace::FlatOut, stops_ns: vec![10 * SECOND, 60 * SECOND], ..PlayerOptions::default() };

@@ -57,7 +57,7 @@ fn branched(size: (u16, u16)) -> App {
 }
 
 fn drawn(app: &App) -> Buffer {
-    tui::terminal::drawn(app)
+    tui::drawn(app)
 }
 
 fn text(app: &App) -> String {

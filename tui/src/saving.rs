@@ -1,0 +1,86 @@
+//! Files that the user asks for: pictures of the screen, scenarios with what was changed. None is ever written over.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ratatui::Terminal;
+use ratatui::buffer::Buffer;
+
+use crate::app::App;
+use crate::screens;
+use crate::screenshot;
+
+/// Draws the screen once more, without its terminal, and writes it down.
+pub(crate) fn picture(app: &App, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let buffer = drawn(app);
+    let name =
+        format!("{}-{}", slug(&app.snapshot().scenario), crate::figures::clock(app.snapshot().at_s).replace(':', "."));
+    write_new(folder, &name, &[("svg", screenshot::svg(&buffer, app.theme)), ("txt", screenshot::text(&buffer))])
+}
+
+/// Writes the scenario with what was changed.
+pub(crate) fn scenario(app: &App, text: String, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    write_new(folder, &format!("{}-changed", slug(&app.snapshot().scenario)), &[("yaml", text)])
+}
+
+/// The screen as it would be drawn at the app's size.
+pub fn drawn(app: &App) -> Buffer {
+    let backend = ratatui::backend::TestBackend::new(app.size.width.max(1), app.size.height.max(1));
+    let Ok(mut terminal) = Terminal::new(backend);
+    let Ok(_) = terminal.draw(|frame| screens::draw(frame, app));
+    terminal.backend().buffer().clone()
+}
+
+/// Writes files of one name that none has yet.
+fn write_new(folder: &Path, name: &str, files: &[(&str, String)]) -> io::Result<Vec<PathBuf>> {
+    for number in 1..1000 {
+        let stem = if number == 1 { name.to_string() } else { format!("{name}-{number}") };
+        let paths: Vec<PathBuf> = files.iter().map(|(ending, _)| folder.join(format!("{stem}.{ending}"))).collect();
+        if paths.iter().any(|path| path.exists()) {
+            continue;
+        }
+        for (path, (_, text)) in paths.iter().zip(files) {
+            std::fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())?;
+        }
+        return Ok(paths);
+    }
+    Err(io::Error::other("there are a thousand of that name already"))
+}
+
+/// Their names, for a notice.
+pub(crate) fn names(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
+}
+
+/// A name that can stand in a file name everywhere.
+fn slug(name: &str) -> String {
+    let letters: String = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "scenario".into() } else { parts.join("-") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_file_names() {
+        assert_eq!(slug("Checkout under a slow DB!"), "checkout-under-a-slow-db");
+        assert_eq!(slug("../…/"), "scenario");
+    }
+
+    #[test]
+    fn files_are_never_written_over() {
+        let folder = std::env::temp_dir().join(format!("brownout-tui-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let write = || write_new(&folder, "a", &[("txt", "x".to_string()), ("svg", "y".to_string())]).unwrap();
+        let (first, second) = (write(), write());
+        assert_eq!(first, [folder.join("a.txt"), folder.join("a.svg")]);
+        assert_eq!(second, [folder.join("a-2.txt"), folder.join("a-2.svg")]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,393 @@
+//! What fills the screen – a run that is watched, the list to choose from, or what is wrong with a file – and the loop.
+//!
+//! A file that is being watched is looked at four times a second; once a save has come to rest it is read again, and the
+//! run goes on at the same instant with the new settings. A poll finds saves of every editor on every file system, which
+//! notifications of the system do not.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use crossterm::event::{self, Event, KeyEvent, KeyEventKind};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::app::{App, Effect};
+use crate::keys::{self, Action, Move, Place, Way};
+use crate::menu::{Chosen, Menu};
+use crate::player::{Command, Player, PlayerOptions};
+use crate::saving;
+use crate::screens;
+use crate::source::{Opened, Source, Watch};
+use crate::terminal::{Screen, Signals};
+use crate::theme::Theme;
+
+/// Real time between frames.
+const FRAME: Duration = Duration::from_millis(33);
+/// Real time between two looks at the file.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How to watch.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Colours; `None` to find out from the environment.
+    pub theme: Option<Theme>,
+    /// True to begin paused.
+    pub paused: bool,
+    /// Where pictures and scenarios are written; empty for the current folder.
+    pub folder: PathBuf,
+}
+
+/// How the watching ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// True where a signal ended it.
+    pub interrupted: bool,
+    /// Files that were written.
+    pub written: Vec<PathBuf>,
+}
+
+/// A scenario that cannot be run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    choice: usize,
+    /// What the scenario is called.
+    pub(crate) name: String,
+    /// What is wrong, in lines.
+    pub(crate) text: String,
+    /// By how many lines it is scrolled.
+    pub(crate) scrolled: usize,
+    /// True where a save will be noticed.
+    pub(crate) is_watched: bool,
+    /// True where there is a run to go back to.
+    pub(crate) has_run_behind: bool,
+}
+
+/// A run that is watched.
+struct Run<S> {
+    choice: usize,
+    player: Player<S>,
+    app: App,
+    export: Option<Receiver<String>>,
+}
+
+/// What lies over the run, if any.
+enum Over {
+    Nothing,
+    Choosing(Menu),
+    Refused(Refusal),
+}
+
+/// What becomes of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It goes on.
+    On,
+    /// It ends.
+    End,
+}
+
+/// All that can be seen. Needs no terminal: [`watch`] puts it into one.
+pub struct Stage<S: Source> {
+    source: S,
+    options: Options,
+    theme: Theme,
+    size: Rect,
+    run: Option<Run<S::Simulation>>,
+    over: Over,
+    file: Watch,
+    written: Vec<PathBuf>,
+}
+
+impl<S: Source> Stage<S> {
+    /// The list, or at once one of the choices.
+    pub fn new(source: S, first: Option<usize>, options: Options) -> io::Result<Stage<S>> {
+        let theme = options.theme.unwrap_or_else(|| Theme::detect(|name| std::env::var(name).ok()));
+        let over = Over::Choosing(Menu::new(source.choices()));
+        let size = Rect::new(0, 0, 80, 24);
+        let mut stage =
+            Stage { source, options, theme, size, run: None, over, file: Watch::default(), written: Vec::new() };
+        if let Some(first) = first {
+            stage.open(first)?;
+        }
+        Ok(stage)
+    }
+
+    /// Opens a choice from its beginning; where it is wrong, says so.
+    fn open(&mut self, choice: usize) -> io::Result<()> {
+        // First the stamp, then the file: what is saved in between is noticed.
+        self.file = Watch::new(self.source.stamp(choice));
+        match self.source.open(choice) {
+            Ok(opened) => {
+                self.run = None;
+                self.run = Some(self.begin(choice, opened, !self.options.paused)?);
+                self.over = Over::Nothing;
+            }
+            Err(text) => self.refuse(choice, text),
+        }
+        Ok(())
+    }
+
+    fn begin(&self, choice: usize, opened: Opened<S::Simulation>, playing: bool) -> io::Result<Run<S::Simulation>> {
+        let stops_ns = opened.captions.iter().map(|caption| (caption.at_s * 1e9).round() as i64).collect();
+        let options = PlayerOptions { playing, pace: opened.pace, stops_ns, ..PlayerOptions::default() };
+        let player = Player::start(opened.simulation, options)?;
+        let mut app = App::new(player.view(), self.theme, opened.captions);
+        app.size = self.size;
+        Ok(Run { choice, player, app, export: None })
+    }
+
+    fn refuse(&mut self, choice: usize, text: String) {
+        let has_run_behind = self.run.is_some();
+        if let Some(run) = &self.run {
+            run.player.send(Command::Play(false));
+        }
+        let name = self.source.choices().get(choice).map(|choice| choice.name.clone()).unwrap_or_default();
+        let is_watched = self.source.stamp(choice).is_some();
+        self.over = Over::Refused(Refusal { choice, name, text, scrolled: 0, is_watched, has_run_behind });
+    }
+
+    /// Which choice is shown, right or wrong.
+    fn shown(&self) -> Option<usize> {
+        match (&self.over, &self.run) {
+            (Over::Refused(refusal), _) => Some(refusal.choice),
+            (_, Some(run)) => Some(run.choice),
+            (_, None) => None,
+        }
+    }
+
+    /// Looks whether the file has been saved, and reads it again. True where something has changed on the screen.
+    pub fn look(&mut self) -> io::Result<bool> {
+        let Some(choice) = self.shown() else { return Ok(false) };
+        if !self.file.look(self.source.stamp(choice)) {
+            return Ok(false);
+        }
+        match (self.source.open(choice), self.run.take()) {
+            (Err(text), run) => {
+                self.run = run;
+                self.refuse(choice, text);
+            }
+            (Ok(opened), Some(before)) if before.choice == choice => {
+                let view = before.player.view();
+                let was_refused = matches!(self.over, Over::Refused(_));
+                let mut run = self.begin(choice, opened, view.playing || was_refused)?;
+                run.player.send(Command::Pace(view.pace));
+                run.player.send(Command::Seek(view.now_ns));
+                run.app.take_over(&before.app);
+                let dropped = view.focused().changes.len();
+                let words = match dropped {
+                    0 => "the file has been saved: read again".to_string(),
+                    _ => format!("the file has been saved: read again, without {dropped} change(s) made here"),
+                };
+                run.app.tell(words, false);
+                self.run = Some(run);
+                if was_refused {
+                    self.over = Over::Nothing;
+                }
+            }
+            (Ok(opened), _) => {
+                self.run = Some(self.begin(choice, opened, !self.options.paused)?);
+                self.over = Over::Nothing;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A frame has passed. True where something has changed on the screen.
+    pub fn tick(&mut self) -> bool {
+        let Some(run) = &mut self.run else { return false };
+        let mut stale = run.app.receive(run.player.view()) | run.app.tick();
+        if let Some(text) = finished(&mut run.export) {
+            match saving::scenario(&run.app, text, &self.options.folder) {
+                Ok(files) => {
+                    run.app.tell(format!("written: {}", saving::names(&files)), false);
+                    self.written.extend(files);
+                }
+                Err(error) => run.app.tell(format!("could not write the scenario: {error}"), true),
+            }
+            stale = true;
+        }
+        stale
+    }
+
+    /// True where the simulation has failed, which it has said on standard error.
+    pub fn failed(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.player.stopped())
+    }
+
+    /// The run that is watched.
+    pub fn app(&self) -> Option<&App> {
+        self.run.as_ref().map(|run| &run.app)
+    }
+
+    /// Gets ready to be drawn at a size.
+    pub fn prepare(&mut self, size: Rect) {
+        self.size = size;
+        if let Some(run) = &mut self.run {
+            run.app.size = size;
+            run.app.prepare();
+        }
+    }
+
+    /// Draws everything.
+    pub fn draw(&self, frame: &mut Frame) {
+        let area = frame.area();
+        match (&self.over, &self.run) {
+            (Over::Choosing(menu), _) => screens::menu::draw(frame.buffer_mut(), area, self.theme, menu),
+            (Over::Refused(refusal), _) => screens::refused::draw(frame.buffer_mut(), area, self.theme, refusal),
+            (Over::Nothing, Some(run)) => screens::draw(frame, &run.app),
+            (Over::Nothing, None) => {}
+        }
+    }
+
+    /// Something was pressed, clicked or pasted.
+    pub fn event(&mut self, event: Event) -> io::Result<Flow> {
+        match (&mut self.over, event) {
+            (Over::Nothing, event) => {
+                let Some(run) = &mut self.run else { return Ok(Flow::End) };
+                let effects = match event {
+                    Event::Key(key) if key.kind != KeyEventKind::Release => run.app.key(key),
+                    Event::Mouse(mouse) => run.app.mouse(mouse),
+                    Event::Paste(text) => run.app.paste(&text),
+                    _ => Vec::new(),
+                };
+                self.carry_out(effects)
+            }
+            (_, Event::Key(key)) if key.kind == KeyEventKind::Release => Ok(Flow::On),
+            (Over::Choosing(menu), Event::Key(key)) => match menu.key(key) {
+                Chosen::Nothing => Ok(Flow::On),
+                Chosen::One(choice) => self.open(choice).map(|()| Flow::On),
+                Chosen::Leave => Ok(self.go_back()),
+                Chosen::Quit => Ok(Flow::End),
+            },
+            (Over::Refused(_), Event::Key(key)) => self.refused_key(key),
+            _ => Ok(Flow::On),
+        }
+    }
+
+    fn refused_key(&mut self, key: KeyEvent) -> io::Result<Flow> {
+        let Over::Refused(refusal) = &mut self.over else { return Ok(Flow::On) };
+        match keys::action(key, Place::Refused) {
+            Some(Action::Select(Move::Next(Way::On))) => {
+                let last = refusal.text.lines().count().saturating_sub(1);
+                refusal.scrolled = (refusal.scrolled + 1).min(last);
+            }
+            Some(Action::Select(_)) => refusal.scrolled = refusal.scrolled.saturating_sub(1),
+            Some(Action::Choose) => self.choose(),
+            Some(Action::Close) if refusal.has_run_behind => return Ok(self.go_back()),
+            Some(Action::Close | Action::Quit) => return Ok(Flow::End),
+            _ => {}
+        }
+        Ok(Flow::On)
+    }
+
+    /// Back to the run, which pauses while something lies over it; without one it is the end.
+    fn go_back(&mut self) -> Flow {
+        match &self.run {
+            Some(run) => {
+                self.over = Over::Nothing;
+                self.file = Watch::new(self.source.stamp(run.choice));
+                Flow::On
+            }
+            None => Flow::End,
+        }
+    }
+
+    fn choose(&mut self) {
+        if let Some(run) = &self.run {
+            run.player.send(Command::Play(false));
+            self.theme = run.app.theme;
+        }
+        self.over = Over::Choosing(Menu::new(self.source.choices()));
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> io::Result<Flow> {
+        for effect in effects {
+            let Some(run) = &mut self.run else { return Ok(Flow::End) };
+            match effect {
+                Effect::Ask(command) => run.player.send(command),
+                Effect::Quit => return Ok(Flow::End),
+                Effect::Choose => self.choose(),
+                Effect::Export => {
+                    let (reply, answer) = mpsc::channel();
+                    run.player.send(Command::Export(reply));
+                    run.export = Some(answer);
+                }
+                Effect::Screenshot => match saving::picture(&run.app, &self.options.folder) {
+                    Ok(files) => {
+                        run.app.tell(format!("written: {}", saving::names(&files)), false);
+                        self.written.extend(files);
+                    }
+                    Err(error) => run.app.tell(format!("could not write the picture: {error}"), true),
+                },
+            }
+        }
+        Ok(Flow::On)
+    }
+}
+
+fn finished(export: &mut Option<Receiver<String>>) -> Option<String> {
+    match export.as_ref()?.try_recv() {
+        Ok(text) => {
+            *export = None;
+            Some(text)
+        }
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => {
+            *export = None;
+            None
+        }
+    }
+}
+
+/// Watches until the user quits: first the choice that is given, else the list.
+pub fn watch<S: Source>(source: S, first: Option<usize>, options: Options) -> io::Result<Ending> {
+    let stop = Signals::new()?;
+    // The terminal comes first, so that a panic of the simulation's thread finds the hook in place.
+    let mut screen = Screen::open()?;
+    let mut stage = Stage::new(source, first, options)?;
+    let interrupted = show(&mut stage, &mut screen, &stop)?;
+    // The terminal is given back before the simulation is waited for.
+    drop(screen);
+    if stage.failed() {
+        return Err(io::Error::other("the simulation has failed; see the message above"));
+    }
+    Ok(Ending { interrupted, written: stage.written })
+}
+
+/// The loop. Returns whether a signal ended it.
+fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) -> io::Result<bool> {
+    let mut stale = true;
+    let mut looked = Instant::now();
+    loop {
+        let frame_ends = Instant::now() + FRAME;
+        stale |= stage.tick();
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            stale |= stage.look()?;
+        }
+        if stale {
+            stage.prepare(screen.size()?);
+            if !screen.draw(|frame| stage.draw(frame))? {
+                return Ok(false);
+            }
+            stale = false;
+        }
+        while event::poll(frame_ends.saturating_duration_since(Instant::now()))? {
+            stale = true;
+            if stage.event(event::read()?)? == Flow::End {
+                return Ok(false);
+            }
+            if Instant::now() >= frame_ends {
+                break;
+            }
+        }
+        if stop.raised() {
+            return Ok(true);
+        }
+        if stage.failed() {
+            return Ok(false);
+        }
+    }
+}
