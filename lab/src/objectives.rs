@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use models::scenario::{ObjectiveSettings, RecoversSettings, Scenario};
+use settings::bind::NOT_YET;
 use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Spanned};
 use sim_core::time::SECOND;
 
@@ -32,7 +33,13 @@ pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
     let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).result();
     let known = |metric: &Spanned<String>, problems: &mut Problems| {
         let found = metrics::unit(&result, &metric.value);
-        if let Err(unknown) = &found {
+        if let Err(unknown) = &found
+            && metrics::is_not_yet(&unknown.path)
+        {
+            let message = format!("`{}` is not there yet", unknown.path);
+            let help = "it belongs to the language, but this version does not measure it: remove it";
+            problems.push(Problem::error(NOT_YET, metric.span, message).path(metric.path.clone()).help(help));
+        } else if let Err(unknown) = &found {
             let help = unknown.nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"));
             let message = format!("no metric is called `{}`", unknown.path);
             let problem = Problem::error("unknown_metric", metric.span, message).path(metric.path.clone());

@@ -508,7 +508,6 @@ fn merge_own(own: &mut Table<(f64, f64)>, one: &Figures) {
         match merge {
             sim_core::Merge::Sum => *entry = (entry.0 + value, 1.0),
             sim_core::Merge::Over(of) => *entry = (entry.0 + value, entry.1 + of),
-            sim_core::Merge::Mean => *entry = (entry.0 + value, entry.1 + 1.0),
             sim_core::Merge::Max => *entry = (entry.0.max(*value), 1.0),
         }
     }

@@ -241,8 +241,6 @@ pub enum Merge {
     Sum,
     /// All of them over all of these; 0 where there are none.
     Over(f64),
-    /// The mean.
-    Mean,
     /// The largest.
     Max,
 }

@@ -95,17 +95,27 @@ fn an_override_reaches_inside_what_is_written_short() {
     assert_eq!(call.timeout, Some(settings::Duration(1_000_000_000)));
 }
 
+/// Cases that are no text, or too much of it, are made here and shown in `made-NAME.txt`.
 #[test]
 fn what_is_no_text_is_refused_with_a_reason() {
-    let code = |bytes: &[u8]| shown("x", bytes, &Options::default()).1.first().map(|p| (p.code, p.help.clone()));
-    assert_eq!(code(b"name: Gr\xF6\xDFe\nversion: 1\n").map(|c| c.0), Some("not_utf8"));
-    assert!(code(b"name: Gr\xF6\xDFe\n").and_then(|c| c.1).is_some_and(|help| help.contains("Latin-1")));
-    assert!(code(b"\xFF\xFEv\0e\0").and_then(|c| c.1).is_some_and(|help| help.contains("UTF-16")));
-    assert_eq!(code(b"\x7FELF\x02\x01").map(|c| c.0), Some("not_text"));
-    assert_eq!(code(&vec![b' '; 10_000_001]).map(|c| c.0), Some("too_large"));
-    let deep = format!("version: 1\nrun: {}{}\n", "[".repeat(200), "]".repeat(200));
-    assert_eq!(code(deep.as_bytes()).map(|c| c.0), Some("too_deep"));
-    assert_eq!(code(b"").map(|c| c.0), Some("empty_document"));
+    let cases: [(&str, &str, Vec<u8>); 7] = [
+        ("latin-1", "not_utf8", b"version: 1\nname: Gr\xF6\xDFe\n".to_vec()),
+        ("utf-16", "not_utf8", b"\xFF\xFEv\0e\0r\0".to_vec()),
+        ("binary", "not_text", b"\x7FELF\x02\x01\x01\0\0\0\0\0".to_vec()),
+        ("binary-within", "not_text", b"version: 1\nname: a\x07b\n".to_vec()),
+        ("10-mb", "too_large", vec![b' '; 10_000_001]),
+        ("deep", "too_deep", format!("version: 1\nrun: {}{}\n", "[".repeat(200), "]".repeat(200)).into_bytes()),
+        ("nothing", "empty_document", Vec::new()),
+    ];
+    let mut failures = Vec::new();
+    for (name, code, bytes) in cases {
+        let (text, problems) = shown("made.yaml", &bytes, &Options::default());
+        if problems.first().map(|problem| problem.code) != Some(code) {
+            failures.push(format!("{name} is not refused with `{code}`: {problems:?}"));
+        }
+        failures.extend(expect(&folder().join(format!("made-{name}.txt")), &text).err());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]

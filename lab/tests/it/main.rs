@@ -12,6 +12,7 @@ mod harness;
 mod interruptions;
 mod junk;
 mod kinds;
+mod language;
 mod laws;
 mod limits;
 mod live;

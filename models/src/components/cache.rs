@@ -302,10 +302,8 @@ impl Component for Cache {
     }
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
-        if self.hits + self.misses > 0 {
-            let ratio = self.hits as f64 / (self.hits + self.misses) as f64;
-            figures.own.push(("hit_ratio", Merge::Mean, ratio));
-        }
+        let asked = (self.hits + self.misses) as f64;
+        figures.own.push(("hit_ratio", Merge::Over(asked), self.hits as f64));
         figures.own.push(("hits", Merge::Sum, self.hits as f64));
         figures.own.push(("misses", Merge::Sum, self.misses as f64));
         figures.own.push(("entries", Merge::Sum, self.store.len() as f64));

@@ -9,9 +9,10 @@ use sim_core::line::{Discipline, Line};
 use sim_core::slots::{Admission, Slots};
 use sim_core::{Answer, CallId, Component, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
-use crate::components::{Kind, Site};
+use crate::components::{Checks, Kind, Site};
 use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
 use crate::link::sample;
+use crate::policies::not_yet::NotYet;
 use crate::policies::outcomes::OutcomeName;
 use crate::policies::rate_limit::{RateLimitSettings, TokenBucket};
 
@@ -26,6 +27,36 @@ pub struct ErrorsSettings {
     pub outcome: OutcomeName,
 }
 
+/// How many calls it serves at once.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(bare = "Number")]
+pub enum ConcurrencySettings {
+    /// Always as many.
+    Number(u32),
+    /// Always as many: at least 1, at most 10000000.
+    Fixed(u32),
+    /// More while it goes well, fewer when it does not.
+    Aimd(NotYet),
+    /// By how long calls wait, as TCP Vegas.
+    Vegas(NotYet),
+    /// By how times from call to answer change.
+    Gradient(NotYet),
+    /// The same against a long average.
+    Gradient2(NotYet),
+    /// Envoy's.
+    EnvoyGradient(NotYet),
+}
+
+impl ConcurrencySettings {
+    /// How many; the others are refused when read.
+    fn most(&self) -> Option<u32> {
+        match self {
+            ConcurrencySettings::Number(most) | ConcurrencySettings::Fixed(most) => Some(*most),
+            _ => None,
+        }
+    }
+}
+
 /// Someone else's service.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
@@ -38,10 +69,17 @@ pub struct Settings {
     /// The bound on the rate at which it lets callers call, all together.
     pub rate_limit: Option<RateLimitSettings>,
     /// Calls that it serves at once; without it as many as come.
-    #[setting(range = "1..=10000000", live)]
-    pub concurrency: Option<u32>,
+    #[setting(live)]
+    pub concurrency: Option<ConcurrencySettings>,
     /// Where it is.
     pub region: Option<Spanned<Name>>,
+}
+
+impl Settings {
+    /// Calls that it serves at once.
+    fn most(&self) -> Option<u32> {
+        self.concurrency.as_ref().and_then(ConcurrencySettings::most)
+    }
 }
 
 const EXAMPLE: &str = "\
@@ -79,7 +117,7 @@ impl Kind for External {
 
     fn limits(settings: &Settings) -> Limits {
         Limits {
-            workers: settings.concurrency.map(|most| ("calls at once", most)),
+            workers: settings.most().map(|most| ("calls at once", most)),
             rate_per_s: settings.rate_limit.as_ref().and_then(RateLimitSettings::rate_per_s),
             waiting: if settings.concurrency.is_some() { Waiting::UpTo(0) } else { Waiting::Never },
             ..Limits::default()
@@ -91,10 +129,17 @@ impl Kind for External {
         Demand { held_s: latency_s, latency_s, ..Demand::default() }
     }
 
+    fn check(settings: &Settings, checks: &mut Checks<'_>) {
+        if settings.most().is_some_and(|most| !(1..=10_000_000).contains(&most)) {
+            let message = "`concurrency` must be at least 1 and at most 10000000";
+            checks.error("out_of_range", checks.span(), "concurrency", message, None);
+        }
+    }
+
     fn build(settings: &Settings, _site: &mut Site<'_>) -> External {
         External {
             bucket: settings.rate_limit.as_ref().and_then(TokenBucket::of),
-            slots: Slots::new(settings.concurrency, Line::new(Discipline::Fifo, Some(0))),
+            slots: Slots::new(settings.most(), Line::new(Discipline::Fifo, Some(0))),
             settings: settings.clone(),
             changes: Vec::new(),
             began: Vec::new(),
@@ -165,7 +210,7 @@ impl Component for External {
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
         let Some((_, settings)) = self.changes.iter().find(|(number, _)| *number == change) else { return false };
         self.settings = settings.clone();
-        self.slots.set_capacity(cx.now(), self.settings.concurrency);
+        self.slots.set_capacity(cx.now(), self.settings.most());
         true
     }
 }

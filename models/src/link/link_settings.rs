@@ -7,6 +7,7 @@ use crate::policies::coalesce::CoalesceSettings;
 use crate::policies::network::NetworkSettings;
 use crate::policies::not_yet::NotYet;
 use crate::policies::pool::PoolSettings;
+use crate::policies::presets::OrPreset;
 use crate::policies::retry::RetrySettings;
 
 /// One target of a link, with its share of the calls.
@@ -45,7 +46,7 @@ pub struct LinkSettings {
     #[setting(live)]
     pub retry: Option<RetrySettings>,
     /// The connections that calls over this link share.
-    pub pool: Option<PoolSettings>,
+    pub pool: Option<OrPreset<PoolSettings>>,
     /// Identical calls under way share one.
     pub coalesce: Option<CoalesceSettings>,
     /// Many calls become one.

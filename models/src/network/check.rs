@@ -1,6 +1,7 @@
 //! What can only be checked once everybody is known.
 
-use settings::{Path as TreePath, Problem, Problems};
+use settings::{Path as TreePath, Problem, Problems, Span};
+use sim_core::Outcome;
 
 use super::wire::find_component;
 use super::{Directory, each_link, has_keys, problem_at};
@@ -68,7 +69,10 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
     }
-    each_link(scenario, |_, _, _, link| check_pool(link, problems));
+    each_link(scenario, |_, _, _, link| {
+        check_pool(link, problems);
+        check_retry(link, problems);
+    });
     check_ops(scenario, directory, problems);
     crate::cycles::check(scenario, directory, problems);
 }
@@ -81,6 +85,25 @@ fn check_pool(link: &LinkSettings, problems: &mut Problems) {
         let help = "write a `min_idle` below `size`, or remove `idle_timeout`";
         let problem = Problem::error("no_effect", target.to.span, message);
         problems.push(problem.path(target.to.path.clone()).help(help));
+    }
+}
+
+/// The caller's own mistake is the same mistake the next time.
+fn check_retry(link: &LinkSettings, problems: &mut Problems) {
+    let (Some(retry), Some(target)) = (&link.retry, link.to.values.first()) else { return };
+    for (nth, outcome) in retry.when.iter().enumerate() {
+        let message = match outcome.outcome() {
+            Outcome::ClientError => "`client_error` is never tried again".to_string(),
+            good if good.is_good() => format!("`{}` is no failure, and is never tried again", good.name()),
+            _ => continue,
+        };
+        // A link with a retry is a map, and its target stands in its `to`.
+        let mut at = target.to.path.clone();
+        while at.segments().last().is_some_and(|last| last == "to" || last.parse::<usize>().is_ok()) {
+            at.pop();
+        }
+        let at = at.join("retry").join("when").join(nth);
+        problems.push(Problem::error("no_effect", Span::NOWHERE, message).path(at).help("remove it"));
     }
 }
 

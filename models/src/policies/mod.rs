@@ -11,5 +11,6 @@ pub mod network;
 pub mod not_yet;
 pub mod outcomes;
 pub mod pool;
+pub mod presets;
 pub mod rate_limit;
 pub mod retry;

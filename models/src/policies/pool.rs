@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::policies::presets::{Preset, Presets};
 use settings::DurationDist;
 use settings::{Duration, Setting};
 use sim_core::line::{Discipline, Line};
@@ -43,6 +44,21 @@ pub struct PoolSettings {
     /// Who of the waiting gets the next connection.
     #[setting(default = "fifo")]
     pub order: PoolOrder,
+}
+
+impl Presets for PoolSettings {
+    const PRESETS: &'static [Preset] = &[
+        Preset {
+            word: "hikari",
+            doc: "HikariCP (`HikariConfig.java`): all connections are kept open; the random 2.5 % by which it shortens their lives is left out.",
+            settings: "{size: 10, acquire_timeout: 30s, max_lifetime: 30m}",
+        },
+        Preset {
+            word: "pgbouncer",
+            doc: "pgbouncer (`doc/config.md`): a server connection is opened when it is needed; of the 100 clients that it lets in, 20 are served and the others wait.",
+            settings: "{size: 20, min_idle: 0, acquire_timeout: 120s, max_lifetime: 3600s, idle_timeout: 600s, max_waiters: 80}",
+        },
+    ];
 }
 
 /// An open connection that nobody uses.

@@ -3,7 +3,7 @@
 //! Times are those of one who waits for nothing but what the steps say; branches side by side take as long as the
 //! longest of them takes on average, which is a little less than the longest takes in each case.
 
-use super::{CallStep, CostModel, CostOn, Need, OnFailure, Step};
+use super::{CallStep, CostModel, CostOn, Need, OnFailure, Step, StepKey};
 use crate::demand::{CallsMade, Counts, Demand, Surroundings, add, larger, mean_s, most};
 
 /// What the steps of a handler take.
@@ -80,11 +80,21 @@ impl<'a> Walk<'a, '_, '_> {
                 (mean_s(&time.0), 1.0)
             }
             Step::Call(call) => {
-                self.called(call.link.as_str(), call.op.as_ref().map(|o| o.as_str()), call.key, times);
+                self.called(
+                    call.link.as_str(),
+                    call.op.as_ref().map(|o| o.as_str()),
+                    call.key.as_ref().and_then(StepKey::key),
+                    times,
+                );
                 ((self.around.call_s)(call.link.as_str(), call.op.as_ref().map(|o| o.as_str())), 1.0)
             }
             Step::Send(send) => {
-                self.called(send.link.as_str(), send.op.as_ref().map(|o| o.as_str()), send.key, times);
+                self.called(
+                    send.link.as_str(),
+                    send.op.as_ref().map(|o| o.as_str()),
+                    send.key.as_ref().and_then(StepKey::key),
+                    times,
+                );
                 (0.0, 1.0)
             }
             Step::Parallel(parallel) => {
@@ -168,13 +178,18 @@ fn most_calls(steps: &[Step]) -> Counts<'_> {
     for step in steps {
         match step {
             Step::Call(CallStep { link, op, key, on_failure, .. }) => {
-                *all.entry((link.as_str(), op.as_ref().map(|o| o.as_str()), *key)).or_insert(0.0) += 1.0;
+                *all.entry((link.as_str(), op.as_ref().map(|o| o.as_str()), key.as_ref().and_then(StepKey::key)))
+                    .or_insert(0.0) += 1.0;
                 if let Some(OnFailure::Steps(steps)) = on_failure {
                     add(&mut all, &most_calls(steps), 1.0);
                 }
             }
             Step::Send(send) => {
-                let call = (send.link.as_str(), send.op.as_ref().map(|o| o.as_str()), send.key);
+                let call = (
+                    send.link.as_str(),
+                    send.op.as_ref().map(|o| o.as_str()),
+                    send.key.as_ref().and_then(StepKey::key),
+                );
                 *all.entry(call).or_insert(0.0) += 1.0;
             }
             Step::Parallel(p) => p.branches.iter().for_each(|branch| add(&mut all, &most_calls(branch), 1.0)),

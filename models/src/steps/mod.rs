@@ -78,11 +78,39 @@ pub struct CallStep {
     /// The operation that is asked for; the same as this call's if not written.
     pub op: Option<Spanned<Name>>,
     /// The data key; the same as this call's if not written.
-    pub key: Option<u64>,
+    pub key: Option<StepKey>,
     /// Bytes sent; the same as this call's if not written.
     pub size: Option<Size>,
     /// What to do where the call fails; without it the handler ends.
     pub on_failure: Option<OnFailure>,
+}
+
+/// The data that a call of a handler is about.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(bare = "Number")]
+pub enum StepKey {
+    /// Always this one.
+    Constant(u64),
+    /// Always this one.
+    Number(u64),
+    /// Every key equally often.
+    Uniform(NotYet),
+    /// The k-th most popular key in proportion to 1 / k^s.
+    Zipf(NotYet),
+    /// A few keys get a large share, all others the rest.
+    Hot(NotYet),
+    /// One after the other, then again from the first.
+    Sequential(NotYet),
+}
+
+impl StepKey {
+    /// The key; the others are refused when read.
+    pub fn key(&self) -> Option<u64> {
+        match self {
+            StepKey::Constant(key) | StepKey::Number(key) => Some(*key),
+            _ => None,
+        }
+    }
 }
 
 /// A call over a link whose answer nobody waits for.
@@ -94,7 +122,7 @@ pub struct SendStep {
     /// The operation that is asked for; the same as this call's if not written.
     pub op: Option<Spanned<Name>>,
     /// The data key; the same as this call's if not written.
-    pub key: Option<u64>,
+    pub key: Option<StepKey>,
     /// Bytes sent; the same as this call's if not written.
     pub size: Option<Size>,
 }

@@ -8,7 +8,7 @@ use sim_core::Span;
 use sim_core::dist::Dist;
 use sim_core::keys::AliasTable;
 
-use super::{CallStep, CostModel, CostOn, Need, OnFailure, SendStep, Step};
+use super::{CallStep, CostModel, CostOn, Need, OnFailure, SendStep, Step, StepKey};
 
 /// A place in a program.
 pub type Place = u32;
@@ -206,8 +206,11 @@ impl Program {
             Step::Block(dist) => self.code.push(Instruction::Block(dist.0.clone())),
             Step::Call(call) => self.call(call, names, depth),
             Step::Send(SendStep { link, op, key, size }) => {
-                let asks =
-                    Asks { op: op.as_ref().map(|op| names.op(op.as_str())), key: *key, size_bytes: size.map(|s| s.0) };
+                let asks = Asks {
+                    op: op.as_ref().map(|op| names.op(op.as_str())),
+                    key: key.as_ref().and_then(StepKey::key),
+                    size_bytes: size.map(|s| s.0),
+                };
                 self.code.push(Instruction::Send { link: names.link(link.as_str()), asks });
             }
             Step::Parallel(parallel) => {
@@ -285,7 +288,7 @@ impl Program {
     fn call(&mut self, call: &CallStep, names: &mut impl Names, depth: u8) {
         let asks = Asks {
             op: call.op.as_ref().map(|op| names.op(op.as_str())),
-            key: call.key,
+            key: call.key.as_ref().and_then(StepKey::key),
             size_bytes: call.size.map(|s| s.0),
         };
         let link = names.link(call.link.as_str());

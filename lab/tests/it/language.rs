@@ -1,0 +1,69 @@
+//! The language, shape by shape: what it can say either works or is refused by name, and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lab::{Options, Text, load};
+use settings::Severity;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/language")
+}
+
+#[test]
+fn every_shape_of_the_language_works_or_is_refused_by_name() {
+    let base = fs::read(folder().join("base.yaml")).expect("readable");
+    let shapes = fs::read_to_string(folder().join("shapes.txt")).expect("readable");
+    let mut failures = Vec::new();
+    let (mut working, mut refused) = (0, 0);
+    for line in shapes.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (expected, shape) = line.split_once(' ').expect("an expectation and a shape");
+        let overrides: Vec<String> = shape.split(" & ").map(|part| part.trim().to_string()).collect();
+        let text = Text { name: "base.yaml".into(), bytes: base.clone(), folder: Some(folder()) };
+        let found = load(&text, &Options { overrides, ..Options::default() });
+        let problems = found.as_ref().err().map(|refused| refused.problems.as_slice()).unwrap_or_default();
+        let errors = || problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let as_expected = match expected {
+            "works" => {
+                working += 1;
+                found.is_ok()
+            }
+            "not_yet" => {
+                refused += 1;
+                errors().count() > 0 && errors().all(|p| p.code == settings::bind::NOT_YET && p.span.is_somewhere())
+            }
+            other => panic!("`{other}` is no expectation"),
+        };
+        if !as_expected {
+            let said: Vec<String> = errors().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
+            failures.push(format!("{line}\n    {}", said.join("\n    ")));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(working > 200 && refused > 80, "{working} work, {refused} are refused");
+}
+
+/// What a rule of the language forbids in words is refused, where it stands.
+#[test]
+fn what_the_language_forbids_is_refused() {
+    let base = fs::read(folder().join("base.yaml")).expect("readable");
+    for (shape, path) in [
+        (
+            "components.api.calls.db={to: db, retry: {max_attempts: 3, when: [client_error]}}",
+            "components.api.calls.db.retry.when.0",
+        ),
+        ("workloads.w.call={to: api, retry: {max_attempts: 3, when: [timeout, ok]}}", "workloads.w.call.retry.when.1"),
+        ("components.ext.concurrency=0", "components.ext.concurrency"),
+        ("components.api.calls.db={to: db, pool: hikary}", "components.api.calls.db.pool"),
+        ("components.api.calls.db={to: db, pool: {hikari: {sizes: 3}}}", "components.api.calls.db.pool.hikari.sizes"),
+        ("components.api.admission={queue: {max: 3}}", "components.api.admission.queue"),
+        ("workloads.w.arrivals={poisson: 5}", "workloads.w.arrivals.poisson"),
+        ("components.api.cpu=500m", "components.api.cpu"),
+    ] {
+        let text = Text { name: "base.yaml".into(), bytes: base.clone(), folder: None };
+        let refused = load(&text, &Options { overrides: vec![shape.into()], ..Options::default() }).expect_err(shape);
+        let paths: Vec<String> = refused.problems.iter().map(|problem| problem.path.to_string()).collect();
+        assert_eq!(paths, [path], "{shape}: {:?}", refused.problems);
+        assert!(refused.problems[0].span.is_somewhere(), "{shape}");
+    }
+}
