@@ -25,6 +25,7 @@ use sim_core::dist::Dist;
 use sim_core::histogram::Histogram;
 use sim_core::keys::AliasTable;
 use sim_core::slab::Slab;
+use sim_core::time::SECOND;
 use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, Outcome, Span, Spent, Time, Timer, To};
 
 use crate::policies::backoff::BackoffSettings;
@@ -634,6 +635,7 @@ impl Component for Link {
         }
         if let Some(coalescing) = &mut self.coalescing {
             coalescing.coalesced = 0;
+            coalescing.shared = (0, 0);
         }
     }
 
@@ -644,6 +646,8 @@ impl Component for Link {
         }
         if let Some(coalescing) = &self.coalescing {
             figures.own.push(("coalesced", Merge::Sum, coalescing.coalesced as f64));
+            let (count, age) = coalescing.shared;
+            figures.own.push(("shared_answer_age_s", Merge::Over(count as f64), age as f64 / SECOND as f64));
         }
         if self.plan.settings.batch.is_some() {
             figures.own.push(("batch_size", Merge::Over(self.batches as f64), self.batched as f64));

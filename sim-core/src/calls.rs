@@ -40,8 +40,6 @@ pub(crate) const RETRY: u8 = 4;
 pub(crate) const BACKGROUND: u8 = 8;
 pub(crate) const DELIVERED: u8 = 16;
 pub(crate) const REPLYING: u8 = 32;
-/// The network has swallowed it or its answer, and nobody will notice but a caller who gives up.
-pub(crate) const LOST: u8 = 64;
 /// Its request is one of the sample whose time is accounted for.
 pub(crate) const SAMPLED: u8 = 128;
 

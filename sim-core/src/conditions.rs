@@ -184,8 +184,6 @@ pub struct Path {
     pub losses: Vec<(u32, f64)>,
     /// Nothing gets through while above 0.
     pub cuts: u32,
-    /// Whether a lost packet is sent again (a connection that stays) or the call is lost.
-    pub retransmits: bool,
 }
 
 /// A path, and whether there is nothing to it: then calls and answers get through at once.
@@ -229,7 +227,6 @@ impl Default for Path {
             added_loss: 0.0,
             losses: Vec::new(),
             cuts: 0,
-            retransmits: true,
         }
     }
 }
@@ -238,6 +235,8 @@ impl Default for Path {
 const RETRANSMISSION: Span = 200 * MILLISECOND;
 /// After so many the connection is given up.
 const RETRANSMISSIONS: u32 = 8;
+/// After so long a call that never gets through ends with `reset`.
+pub(crate) const RESET: Span = RETRANSMISSION * ((1 << (RETRANSMISSIONS + 1)) - 1);
 
 impl Path {
     /// Fault number `fault` makes a share of the packets get lost.
@@ -291,17 +290,9 @@ impl Path {
             if (key >> 11) as f64 * (1.0 / (1u64 << 53) as f64) >= loss {
                 return Some(delay + waited);
             }
-            if !self.retransmits {
-                return None;
-            }
             waited += RETRANSMISSION << n;
         }
         None
-    }
-
-    /// After how long a lost call ends with `reset`; `None` where nobody ever notices.
-    pub(crate) fn reset_after(&self) -> Option<Span> {
-        self.retransmits.then_some(RETRANSMISSION * ((1 << (RETRANSMISSIONS + 1)) - 1))
     }
 }
 

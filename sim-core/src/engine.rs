@@ -250,11 +250,6 @@ impl Core {
         if self.calls.at(child.index).flags & SAMPLED != 0 {
             self.given_up(child.index);
         }
-        if self.calls.at(child.index).flags & LOST != 0 {
-            // Nothing will ever come back for it.
-            self.free(child.index);
-            return;
-        }
         let slot = self.given_up_free.pop().unwrap_or_else(|| {
             self.given_up.push(0);
             (self.given_up.len() - 1) as u32

@@ -53,6 +53,25 @@ fn resolvers_are_spread_by_weight_and_remember() {
 }
 
 #[test]
+fn giving_up_goes_on_over_the_callers_own_connection() {
+    let with = |propagate: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 10s}}
+workloads: {{w: {{arrivals: {{constant: 100/s}}, call: {{to: dns, timeout: 20ms{propagate}}}}}}}
+components:
+  dns: {{kind: dns, to: app}}
+  app: {{kind: service, runtime: {{thread_pool: {{threads: 100}}}}, handlers: {{default: [{{wait: 60ms}}]}}}}
+"
+        ))
+    };
+    let (deaf, told) = (with(""), with(", propagate: [cancel]"));
+    assert!(deaf.components["app"].outcomes["ok"] > 900);
+    assert!(told.components["app"].outcomes["cancelled"] > 900);
+    assert!((told.components["app"].in_flight - 2.0).abs() < 0.1 && deaf.components["app"].in_flight > 5.9);
+}
+
+#[test]
 fn without_a_ttl_every_request_is_resolved_anew() {
     let result = named("to: [us, eu], ttl: 0s", "constant: 10/s", "");
     assert_eq!(result.components["dns"].own["resolutions"], result.workloads["w"].sent as f64);

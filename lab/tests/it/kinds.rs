@@ -144,6 +144,50 @@ components:
     }
 
     #[test]
+    fn without_keep_alive_each_call_opens_a_connection() {
+        let with = |network: &str| {
+            run(&format!(
+                "version: 1
+run: {{duration: 10s}}
+workloads: {{w: {{arrivals: {{constant: 100/s}}, call: {{to: lb, timeout: 100ms, propagate: [cancel]}}}}}}
+components:
+  lb: {{kind: load_balancer, to: {{to: app, network: {{{network}}}, propagate: [cancel]}}}}
+  app: {{kind: service, runtime: {{thread_pool: {{threads: 100}}}}, handlers: {{default: [{{wait: 1ms}}]}}}}
+"
+            ))
+        };
+        let latency = |network: &str| with(network).workloads["w"].latency.max_s.expect("measured");
+        assert!((latency("rtt: 10ms") - 0.011).abs() < 1e-9);
+        assert!((latency("rtt: 10ms, keep_alive: false") - 0.021).abs() < 1e-9);
+        // Whoever gives up while the connection is opened never reaches the application.
+        let slow = with("rtt: 150ms, keep_alive: false");
+        assert_eq!((slow.components["app"].arrivals, slow.workloads["w"].outcomes["timeout"]), (0, 989));
+        assert!(slow.components["lb"].outcomes["cancelled"] > 980);
+    }
+
+    /// A packet gets through at its n-th try with n - 1 losses before it: 200 ms, 600 ms, … later. The share of the calls of
+    /// which neither packet is lost is 0.81; of 20,000 it is known to 0.3 %, and five of those fail once in a million.
+    #[test]
+    fn lost_packets_are_sent_again_with_and_without_keep_alive() {
+        for keep_alive in [true, false] {
+            let result = run(&format!(
+                "version: 1
+run: {{duration: 20s}}
+workloads:
+  w: {{arrivals: {{constant: 1000/s}}, call: {{to: a, network: {{rtt: 2ms, loss: 10%, keep_alive: {keep_alive}}}}}}}
+components: {{a: {{kind: external, latency: 1ms}}}}
+"
+            ));
+            let w = &result.workloads["w"];
+            let opening = if keep_alive { 0.0 } else { 0.002 };
+            assert!((w.latency.p50_s.expect("measured") / (0.003 + opening) - 1.0).abs() < 0.004, "{:?}", w.latency);
+            // Late by one retransmission: 0.2 s; a tenth of the calls each way, and a hundredth of those twice.
+            assert!((w.latency.p90_s.expect("measured") - 0.203 - opening).abs() < 0.002, "{:?}", w.latency);
+            assert!(w.outcomes.get("reset").is_none() && w.in_flight_end < 300, "{w:?}");
+        }
+    }
+
+    #[test]
     fn fewest_calls_agrees_with_the_peer_benchmark() {
         // Ten servers of four workers behind one balancer, with time-outs and retries; the expected figures are those
         // of six independent programs over 10⁷ requests. 200,000 requests: the mean is known to about 0.5 %.
@@ -198,7 +242,6 @@ components:
             assert!(messages.iter().any(|m| m.contains(words)), "{messages:?}");
         };
         says("to: [{to: a, weight: 2}]", "no attention to weights");
-        says("to: {to: a, network: {keep_alive: false}}", "`keep_alive: false` of a balancer's `to` is not there yet");
         says("to: {to: a, timeout: 1s}", "`timeout` of a balancer's `to` is not there yet");
         says("to: a, algorithm: {ring_hash: {}}", "not there yet");
         says("to: a, health_check: {interval: 1s}", "not there yet");
@@ -398,4 +441,35 @@ mod scenarios {
         let jitter = run_variant(yaml, Some("jitter"));
         assert!(queue(&jitter) < queue(&naive) && calls(&jitter) > 2 * calls(&coalesced));
     }
+}
+
+/// Two services that want all of a host's two cores get them as 3 : 1, and a third that wants little gets what it wants.
+#[test]
+fn cores_that_are_short_are_shared_by_weight() {
+    let service = |cpu: &str| {
+        format!(
+            "{{kind: service, hosts: h, cpu: {cpu}, runtime: {{thread_pool: {{threads: 8}}}}, handlers: {{default: [{{cpu: 1ms}}]}}}}"
+        )
+    };
+    let result = run(&format!(
+        "version: 1
+run: {{duration: 20s, warmup: 1s}}
+hosts: {{h: {{count: 1, cores: 2}}}}
+workloads:
+  a: {{arrivals: {{closed: {{users: 8, think: 0s}}}}, call: large}}
+  b: {{arrivals: {{closed: {{users: 8, think: 0s}}}}, call: small}}
+  c: {{arrivals: {{constant: 20/s}}, call: idle}}
+components:
+  large: {}
+  small: {}
+  idle: {}
+",
+        service("1.5"),
+        service("0.5"),
+        service("0.5")
+    ));
+    // 20 ms a second for the third, and 1.98 s a second for the others.
+    let served = |name: &str| result.components[name].arrivals as f64 / 20.0;
+    assert!((served("large") - 1485.0).abs() < 5.0 && (served("small") - 495.0).abs() < 5.0, "{:?}", result.components);
+    assert_eq!(result.workloads["c"].outcomes["ok"], result.workloads["c"].completed);
 }

@@ -212,7 +212,8 @@ fn link(c: &mut Choices<'_>) -> String {
             "{rtt: 2ms}",
             "{rtt: 10ms, loss: 5%}",
             "{rtt: 1ms, bandwidth: 1Mb/s}",
-            "{rtt: 3ms, loss: 10%, keep_alive: false}",
+            // A pool keeps its connections open.
+            if text.contains("pool: ") { "{rtt: 3ms, loss: 10%}" } else { "{rtt: 3ms, loss: 10%, keep_alive: false}" },
         ]);
         let _ = write!(text, ", network: {network}");
     }

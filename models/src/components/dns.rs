@@ -17,7 +17,7 @@
 use settings::{Duration, Setting};
 use sim_core::calendar::Class;
 use sim_core::random::{Key, hash};
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Span, Time, Timer, To};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
 use crate::link::{Attempts, LinkSettings};
@@ -129,6 +129,8 @@ pub struct Dns {
     populations: Vec<Callers>,
     places: Vec<Place>,
     last_call: Time,
+    /// What each open call was passed on as, by index of the call, for callers that give up and say so.
+    children: Vec<Option<CallId>>,
     // Measures.
     attempts: Attempts,
     resolutions: u64,
@@ -218,6 +220,7 @@ impl Kind for Dns {
             populations,
             places,
             last_call: 0,
+            children: Vec::new(),
             attempts: Attempts::default(),
             resolutions: 0,
         }
@@ -348,11 +351,30 @@ impl Component for Dns {
         let node = from[draw.below(from.len() as u64) as usize];
         let (path, _) = self.populations[population].ways[target];
         self.attempts.begin(false);
-        Next::call(cx.call(call, To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }))
+        let to = To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false };
+        let child = cx.call(call, to);
+        let index = call.index() as usize;
+        if self.children.len() <= index {
+            self.children.resize(index + 1, None);
+        }
+        self.children[index] = Some(child);
+        Next::call(child)
+    }
+
+    /// The connection is the caller's own, and so is what it says over it.
+    fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let Some(child) = self.children.get_mut(call.index() as usize).and_then(Option::take) else {
+            return Next::WAIT;
+        };
+        cx.abandon(child);
+        cx.cancel_call(child);
+        self.attempts.end(cx.since(call), Outcome::Cancelled);
+        Next::reply(call, cx.answer(Outcome::Cancelled))
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         self.attempts.end(cx.since(call), answer.outcome);
+        self.children[call.index() as usize] = None;
         Next::reply(call, answer)
     }
 
@@ -372,6 +394,7 @@ impl Component for Dns {
     fn rebuild(&mut self, _now: Time) {
         // Resolvers are their callers' and live on; only the looks at targets begin again with the next call.
         self.places.iter_mut().for_each(|place| place.is_watched = false);
+        self.children.clear();
     }
 
     fn begin_measuring(&mut self, now: Time) {

@@ -11,7 +11,7 @@
 //! ```
 
 use settings::{Name, Setting, Spanned};
-use sim_core::{Answer, CallId, Component, Cx, Figures, Next, NodeId, Outcome, Span, Time, To};
+use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
 
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
@@ -49,6 +49,9 @@ to: db
 algorithm: {power_of_two: {choices: 2}}
 ";
 
+/// The timer of a call whose connection is being opened.
+const CONNECTED: u8 = 0;
+
 const LINK: &str = "to";
 
 const PURPOSE_TARGET: u32 = 0x6c62;
@@ -59,6 +62,8 @@ pub struct LoadBalancer {
     // Settings.
     algorithm: AlgorithmSettings,
     targets: Vec<(NodeId, u16)>,
+    /// How long opening a connection to each target takes, where each call opens one.
+    connects: Option<Vec<Span>>,
     weights: Vec<f64>,
     salt: u32,
     // State.
@@ -102,10 +107,6 @@ impl Kind for LoadBalancer {
             let help = "write it where the balancer is called";
             checks.error("not_yet", checks.span(), &format!("to.{policy}"), &message, Some(help));
         }
-        if settings.to.network.as_ref().is_some_and(|n| !n.keep_alive) {
-            let message = "`keep_alive: false` of a balancer's `to` is not there yet: its connections stay open";
-            checks.error("not_yet", checks.span(), "to.network.keep_alive", message, Some("remove it"));
-        }
         let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
         if weighted && !settings.algorithm.uses_weights() {
             let help = "choose `weighted_round_robin`, `random` or `least_connections`, or remove the weights";
@@ -118,15 +119,19 @@ impl Kind for LoadBalancer {
         let (_, salt) = site.link(LINK);
         let mut targets = Vec::new();
         let mut weights = Vec::new();
+        let mut round_trips = Vec::new();
         for target in site.targets(LINK) {
+            round_trips.extend(target.nodes.iter().map(|_| target.rtt));
             targets.extend(target.nodes.iter().map(|node| (*node, target.path)));
             weights.extend(target.nodes.iter().map(|_| target.weight));
         }
+        let connects = settings.to.network.as_ref().is_some_and(|network| !network.keep_alive);
         let cancels = settings.to.propagate.contains(&Propagated::Cancel);
         LoadBalancer {
             choosing: Choosing::new(&settings.algorithm, weights.clone()),
             algorithm: settings.algorithm.clone(),
             targets,
+            connects: connects.then_some(round_trips),
             weights,
             salt,
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
@@ -145,6 +150,20 @@ impl Kind for LoadBalancer {
 }
 
 impl LoadBalancer {
+    fn to(&self, target: usize) -> To {
+        let (node, path) = self.targets[target];
+        To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }
+    }
+
+    fn send(&mut self, cx: &mut Cx<'_>, call: CallId, to: To) -> Next {
+        let child = cx.call(call, to);
+        if !self.keeps_deadlines {
+            forget_deadline(cx, child);
+        }
+        self.remember(call, Some(child));
+        Next::call(child)
+    }
+
     fn remember(&mut self, call: CallId, child: Option<CallId>) {
         let Some(children) = &mut self.children else { return };
         let index = call.index() as usize;
@@ -167,8 +186,15 @@ impl Component for LoadBalancer {
             self.attempts.end(cx.now(), answer.outcome);
             return Next::reply(call, answer);
         };
-        let (node, path) = self.targets[target];
-        let to = To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false };
+        if let Some(takes) = self.connects.as_ref().map(|connects| connects[target])
+            && takes > 0
+        {
+            cx.set_ticket(call, target as u32);
+            self.remember(call, None);
+            cx.after_constant(takes, Class::First, Timer::of(CONNECTED, call));
+            return Next::WAIT;
+        }
+        let to = self.to(target);
         if self.children.is_none()
             && let Some(next) = cx.pass_on(call, to, target as u32)
         {
@@ -178,12 +204,7 @@ impl Component for LoadBalancer {
             return next;
         }
         cx.set_ticket(call, target as u32);
-        let child = cx.call(call, to);
-        if !self.keeps_deadlines {
-            forget_deadline(cx, child);
-        }
-        self.remember(call, Some(child));
-        Next::call(child)
+        self.send(cx, call, to)
     }
 
     #[inline]
@@ -200,16 +221,28 @@ impl Component for LoadBalancer {
         self.attempts.end(since, outcome);
     }
 
-    fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: sim_core::Timer) -> Next {
-        unreachable!("a balancer sets no timer")
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        let call = CallId::from_bits(timer.data);
+        if !cx.is_open(call) {
+            // It was cancelled while the connection was opened.
+            return Next::WAIT;
+        }
+        cx.spent(call, Spent::Connect);
+        let to = self.to(cx.ticket(call) as usize);
+        self.send(cx, call, to)
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let index = call.index() as usize;
         let child = self.children.as_mut().and_then(|c| c.get_mut(index)).and_then(Option::take);
-        let Some(child) = child else { return Next::WAIT };
-        cx.abandon(child);
-        cx.cancel_call(child);
+        if self.children.is_none() {
+            return Next::WAIT;
+        }
+        // Without a call of its own it still opens the connection.
+        if let Some(child) = child {
+            cx.abandon(child);
+            cx.cancel_call(child);
+        }
         self.choosing.end(cx.ticket(call) as usize);
         self.attempts.end(cx.since(call), Outcome::Cancelled);
         Next::reply(call, cx.answer(Outcome::Cancelled))

@@ -30,6 +30,14 @@ impl Link {
             coalescing.answered(identity.0, identity.1, index);
         }
         if let Some(members) = self.members.remove(&index) {
+            if let Some(coalescing) = &mut self.coalescing
+                && answer.outcome.is_good()
+                && cx.since(call) >= self.attempts.measured_from()
+            {
+                let (count, age) = (members.followers.len() as u64, cx.now() - cx.since(call));
+                coalescing.shared.0 += count;
+                coalescing.shared.1 += u128::from(age) * u128::from(count);
+            }
             for follower in members.followers.into_iter().chain(members.batch) {
                 let shares = self.call_of(cx, follower);
                 cx.spent(shares, Spent::Sharing);

@@ -80,6 +80,11 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
 /// Connections that are all kept open are never idle for too long.
 fn check_pool(link: &LinkSettings, problems: &mut Problems) {
     let (Some(pool), Some(target)) = (&link.pool, link.to.values.first()) else { return };
+    if link.network.as_ref().is_some_and(|network| !network.keep_alive) {
+        let message = "`keep_alive: false` of this link has no effect: its pool keeps connections open";
+        let problem = Problem::error("no_effect", target.to.span, message);
+        problems.push(problem.path(target.to.path.clone()).help("remove it, or the pool"));
+    }
     if pool.idle_timeout.is_some() && pool.min_idle.is_none_or(|kept| kept >= pool.size) {
         let message = "`idle_timeout` of this link's pool has no effect: all its connections are kept open";
         let help = "write a `min_idle` below `size`, or remove `idle_timeout`";

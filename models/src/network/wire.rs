@@ -69,7 +69,6 @@ fn path(settings: &LinkSettings, rtt: Span) -> Path {
         back: rtt - rtt / 2,
         nanoseconds_per_byte: network.and_then(|n| n.bandwidth).map_or(0.0, |b| 8e9 / b.0 as f64),
         loss: network.map_or(0.0, |n| n.loss.0),
-        retransmits: network.is_none_or(|n| n.keep_alive),
         ..Path::default()
     }
 }

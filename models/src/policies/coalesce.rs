@@ -30,6 +30,9 @@ pub struct Coalescing {
     leaders: BTreeMap<(u16, u64), u32>,
     /// Calls that joined another.
     pub coalesced: u64,
+    /// How many of them have shared a good answer, and how old those answers were together: since they were asked for,
+    /// ns. What has changed meanwhile the answer may not know.
+    pub shared: (u64, u128),
 }
 
 impl Coalescing {

@@ -7,6 +7,7 @@
 use super::{Component, Cx, Engine, Event, Kind, Next, Stashed, Trace, pack_event};
 use crate::calendar::Class;
 use crate::calls::*;
+use crate::conditions::RESET;
 use crate::outcome::{Answer, Outcome};
 
 impl<C: Component, T: Trace> Engine<C, T> {
@@ -49,17 +50,13 @@ impl<C: Component, T: Trace> Engine<C, T> {
             self.core.free(call.index);
             return Next::WAIT;
         }
-        let path = self.core.paths[frame.path as usize].path();
-        if let Some(after) = path.reset_after() {
-            let place = self.core.nodes[frame.node as usize].group.0;
-            let answer = Answer::new(Outcome::Reset, place);
-            self.core.calls.at_mut(call.index).key = answer.to_bits();
-            self.core.calls.at_mut(call.index).flags |= REPLYING;
-            let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
-            self.core.calendar.set(self.core.now + after, Class::First, event);
-        } else {
-            self.core.calls.at_mut(call.index).flags |= LOST | REPLYING;
-        }
+        let place = self.core.nodes[frame.node as usize].group.0;
+        let answer = Answer::new(Outcome::Reset, place);
+        let frame = self.core.calls.at_mut(call.index);
+        frame.key = answer.to_bits();
+        frame.flags |= REPLYING;
+        let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
+        self.core.calendar.set(self.core.now + RESET, Class::First, event);
         Next::WAIT
     }
 
