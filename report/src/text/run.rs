@@ -387,7 +387,7 @@ pub(crate) fn figures_in_words(own: &Named<f64>) -> String {
     let parts: Vec<String> = own
         .iter()
         .filter(|(_, value)| **value != 0.0)
-        .map(|(name, value)| format!("{name} {}", own_figure(name, *value)))
+        .map(|(name, value)| format!("{} {}", name.trim_end_matches("_s"), own_figure(name, *value)))
         .collect();
     parts.join(", ")
 }
