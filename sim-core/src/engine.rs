@@ -303,39 +303,17 @@ impl Core {
     }
 }
 
-/// Watches the engine go; costs nothing when it is `()`.
-pub trait Trace: Clone {
-    /// A call has reached its callee.
-    fn delivered(&mut self, core: &Core, call: CallId) {
-        let _ = (core, call);
-    }
-    /// A call has been answered by its callee.
-    fn answered(&mut self, core: &Core, call: CallId, answer: Answer) {
-        let _ = (core, call, answer);
-    }
-}
-
-impl Trace for () {}
-
 /// Nodes and the engine that drives them. Plain data: a clone is a checkpoint.
 #[derive(Clone, Debug)]
-pub struct Engine<C, T = ()> {
+pub struct Engine<C> {
     core: Core,
     nodes: Vec<C>,
     reserved: bool,
-    trace: T,
 }
 
 impl<C: Component> Engine<C> {
     /// An empty network.
     pub fn new(seed: u64) -> Engine<C> {
-        Engine::with_trace(seed, ())
-    }
-}
-
-impl<C: Component, T: Trace> Engine<C, T> {
-    /// An empty network that is watched.
-    pub fn with_trace(seed: u64, trace: T) -> Engine<C, T> {
         Engine {
             core: Core {
                 now: 0,
@@ -362,7 +340,6 @@ impl<C: Component, T: Trace> Engine<C, T> {
             },
             nodes: Vec::new(),
             reserved: false,
-            trace,
         }
     }
 
@@ -565,7 +542,6 @@ impl<C: Component, T: Trace> Engine<C, T> {
                     return;
                 }
                 let node = NodeId(event.node);
-                self.trace.delivered(&self.core, call);
                 self.nodes[event.node as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
             }
         };

@@ -109,7 +109,7 @@ pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, NodeId};
 pub use cpu::{CpuId, CpuJob};
-pub use engine::{Breach, Component, Cx, Endless, Engine, Next, Order, Profile, Stuck, Timer, To, Trace};
+pub use engine::{Breach, Component, Cx, Endless, Engine, Next, Order, Profile, Stuck, Timer, To};
 pub use measure::{Counts, Figures, GroupId, Measure, Merge};
 pub use outcome::{Answer, Outcome};
 pub use time::{Span, Time};

@@ -4,13 +4,13 @@
 //!   deliver ─▶ [travel] ─▶ arrive ─▶ on_call …  answer ─▶ [pass back] ─▶ [travel back] ─▶ arrive back ─▶ on_reply
 //! ```
 
-use super::{Component, Cx, Engine, Event, Kind, Next, Stashed, Trace, pack_event};
+use super::{Component, Cx, Engine, Event, Kind, Next, Stashed, pack_event};
 use crate::calendar::Class;
 use crate::calls::*;
 use crate::conditions::RESET;
 use crate::outcome::{Answer, Outcome};
 
-impl<C: Component, T: Trace> Engine<C, T> {
+impl<C: Component> Engine<C> {
     /// Sends a call on its way.
     #[inline(always)]
     pub(super) fn deliver(&mut self, call: CallId) -> Next {
@@ -81,7 +81,6 @@ impl<C: Component, T: Trace> Engine<C, T> {
         {
             return next;
         }
-        self.trace.delivered(&self.core, call);
         self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
     }
 
@@ -114,7 +113,6 @@ impl<C: Component, T: Trace> Engine<C, T> {
         if is_sampled {
             self.core.served(call.index);
         }
-        self.trace.answered(&self.core, call, answer);
         self.pass_back(call, answer, via)
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order, Trace};
+use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order};
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
 use crate::outcome::{Answer, Outcome};
 use crate::time::{Span, Time};
 
-impl<C: Component, T: Trace> Engine<C, T> {
+impl<C: Component> Engine<C> {
     /// Carries out what entries have asked to be done to nodes.
     pub(super) fn obey(&mut self) {
         while let Some(aside) = self.core.asides.pop_front() {

@@ -1,6 +1,6 @@
 //! What must hold at the end of every run, in exact integers.
 
-use super::{Component, Engine, Trace};
+use super::{Component, Engine};
 use crate::calls::*;
 use crate::measure::Figures;
 
@@ -17,7 +17,7 @@ pub struct Breach {
     pub right: u128,
 }
 
-impl<C: Component, T: Trace> Engine<C, T> {
+impl<C: Component> Engine<C> {
     /// Open calls that arrived at or after `from` and are not yet answered, by group.
     fn open_by_group(&self) -> Vec<(u64, u64, u128)> {
         let mut open = vec![(0u64, 0u64, 0u128); self.core.groups.len()];

@@ -4,7 +4,7 @@
 //! Neither is counted call by call. Activations of one instant are, and a chain of calls can only be deep where there are
 //! many frames; so both are looked at where the one or the other has grown, which costs the loop a comparison.
 
-use super::{Component, Core, Engine, Trace};
+use super::{Component, Core, Engine};
 use crate::calls::CallId;
 use crate::time::Time;
 
@@ -67,7 +67,7 @@ impl Core {
     }
 }
 
-impl<C: Component, T: Trace> Engine<C, T> {
+impl<C: Component> Engine<C> {
     /// Looks how deep the calls are, now that there are more than when it was looked last.
     #[cold]
     pub(super) fn look_at_depth(&mut self) -> Result<(), Stuck> {
