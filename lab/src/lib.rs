@@ -22,6 +22,7 @@ mod outcome;
 mod places;
 pub mod quantity;
 pub mod replicate;
+pub mod requests;
 pub mod result;
 pub mod session;
 pub mod statistics;

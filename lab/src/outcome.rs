@@ -26,7 +26,7 @@ const MEDIAN_LEAST: u64 = 20;
 const TAIL_LEAST: u64 = 200;
 
 /// What time is spent on, as results name it.
-fn spent_on(what: sim_core::Spent) -> Spent {
+pub(crate) fn spent_on(what: sim_core::Spent) -> Spent {
     match what {
         sim_core::Spent::Network => Spent::Network,
         sim_core::Spent::Queue => Spent::Queue,

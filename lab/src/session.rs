@@ -19,6 +19,7 @@ use sim_core::{Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 use crate::document::Override;
 use crate::history::History;
 use crate::load::Loaded;
+use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
 
 /// What ended a run before its time.
@@ -102,6 +103,8 @@ pub struct Session {
     pub(crate) loaded: Arc<Loaded>,
     pub(crate) network: Network,
     pub(crate) links: Arc<Vec<LinkPlace>>,
+    /// Of every group, where requests are traced.
+    pub(crate) group_names: Arc<Vec<GroupName>>,
     pub(crate) seed: u64,
     pub(crate) zero: Time,
     pub(crate) end: Time,
@@ -137,6 +140,7 @@ impl Session {
         let faults = scenario.faults.iter().map(|f| fault_window(&f.value)).collect();
         let mut session = Session {
             links: Arc::new(links),
+            group_names: Arc::default(),
             seed,
             zero,
             end,

@@ -25,6 +25,7 @@ use crate::cpu::{CpuId, Cpus};
 use crate::measure::{Figures, GroupId, Measure};
 use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
+use crate::trace::Traces;
 
 pub(crate) use interventions::Stashed;
 use interventions::{Standstill, pack_event};
@@ -228,6 +229,8 @@ pub struct Core {
     given_up_free: Vec<u32>,
     /// The time of the open calls of sampled requests, by index of the call.
     accounts: Accounts,
+    /// What happened to single requests, where that is written down.
+    traces: Option<Box<Traces>>,
     ring: VecDeque<Next>,
     asides: VecDeque<Aside>,
     pub(crate) nodes: Vec<NodeState>,
@@ -327,6 +330,7 @@ impl<C: Component> Engine<C> {
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),
                 accounts: Accounts::default(),
+                traces: None,
                 ring: VecDeque::new(),
                 asides: VecDeque::new(),
                 nodes: Vec::new(),
@@ -341,6 +345,16 @@ impl<C: Component> Engine<C> {
             nodes: Vec::new(),
             reserved: false,
         }
+    }
+
+    /// Writes down from now on what happens to single requests. Changes nothing else.
+    pub fn trace_requests(&mut self) {
+        self.core.traces = Some(Box::default());
+    }
+
+    /// What happened to single requests, where that is written down.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.core.traces.as_deref()
     }
 
     /// A group of nodes that are measured together. Its name seeds the draws of its nodes.
@@ -612,6 +626,11 @@ impl<C: Component> Engine<C> {
     /// The measures of a group, to configure them or to close a window.
     pub fn group_mut(&mut self, group: GroupId) -> &mut Measure {
         &mut self.core.groups[group.0 as usize]
+    }
+
+    /// How many groups there are.
+    pub fn group_count(&self) -> usize {
+        self.core.groups.len()
     }
 
     /// The name of a group.

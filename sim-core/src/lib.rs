@@ -102,6 +102,7 @@ pub mod sharing;
 pub mod slab;
 pub mod slots;
 pub mod time;
+pub mod trace;
 mod wheel;
 pub mod ziggurat;
 

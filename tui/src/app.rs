@@ -515,7 +515,17 @@ impl App {
                     self.open = Open::Fault(line);
                 }
             }
-            Screen::Charts | Screen::Component | Screen::Requests => {}
+            Screen::Requests => {
+                let lines =
+                    self.view.focused().requests.as_ref().map(|all| all.slowest_first(screens::requests::from_s(self)));
+                let chosen =
+                    lines.as_ref().and_then(|lines| lines.get(self.cursors.request.min(lines.len().max(1) - 1)));
+                return chosen
+                    .map(|line| Effect::Ask(Command::Seek((line.at_s * 1e9).round() as i64)))
+                    .into_iter()
+                    .collect();
+            }
+            Screen::Charts | Screen::Component => {}
         }
         Vec::new()
     }
@@ -577,7 +587,7 @@ impl App {
                 self.selected = stepped(self.selected, by, way, last(self.topology().nodes.len()));
             }
             Screen::Requests => {
-                let count = self.view.focused().requests.as_ref().map_or(0, Vec::len);
+                let count = self.view.focused().requests.as_ref().map_or(0, |all| screens::requests::count(all, self));
                 self.cursors.request = stepped(self.cursors.request, by, way, last(count));
             }
             Screen::Events => {

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use lab::requests::Requests;
 use lab::result::Snapshot;
 
 use crate::deck::{Change, Deck, Doing, Side};
-use crate::simulation::{FaultExample, Happening, Knob, SampledRequest, Simulation};
+use crate::simulation::{FaultExample, Happening, Knob, Simulation};
 
 /// How much real time a stretch should take: short enough that a key is answered at once.
 const STRETCH: Duration = Duration::from_millis(10);
@@ -123,8 +124,8 @@ pub struct Future {
     pub changes: Vec<Change>,
     /// What the simulation reports to have happened.
     pub happenings: Vec<Happening>,
-    /// Sampled requests, where there are any.
-    pub requests: Option<Vec<SampledRequest>>,
+    /// Requests that were followed, where any are.
+    pub requests: Option<Requests>,
 }
 
 /// Something to tell the user once.

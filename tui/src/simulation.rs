@@ -4,6 +4,7 @@
 //! that gets a different future. Pausing, pacing, rewinding and watching only ever choose *when* [`Simulation::run_until`]
 //! is called and with which instants; an implementation must give the same state however a span is cut up.
 
+use lab::requests::Requests;
 use lab::result::Snapshot;
 
 /// A run that can be carried forward, looked at, changed and cloned.
@@ -53,8 +54,8 @@ pub trait Simulation: Clone + Send + 'static {
         FaultExample::usual()
     }
 
-    /// Finished requests that were sampled, slowest first; `None` where none are sampled.
-    fn requests(&self) -> Option<Vec<SampledRequest>> {
+    /// Requests that were followed from end to end; `None` where none are.
+    fn requests(&self) -> Option<Requests> {
         None
     }
 
@@ -143,36 +144,4 @@ impl FaultExample {
         })
         .collect()
     }
-}
-
-/// A request that was followed from end to end.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SampledRequest {
-    /// The workload that sent it, and which of its requests it is.
-    pub name: String,
-    /// When it was sent, s.
-    pub at_s: f64,
-    /// How long it took, s.
-    pub took_s: f64,
-    /// How it ended for its caller.
-    pub outcome: String,
-    /// Its parts, each parent before its children.
-    pub spans: Vec<RequestSpan>,
-}
-
-/// One part of a sampled request.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RequestSpan {
-    /// How deep it lies below the request.
-    pub depth: u16,
-    /// What it is: `api`, `wait for a connection`, `attempt 2`.
-    pub name: String,
-    /// From when, s after the request was sent …
-    pub from_s: f64,
-    /// … until when.
-    pub until_s: f64,
-    /// How it ended.
-    pub outcome: String,
-    /// True where nobody waited for it any more.
-    pub wasted: bool,
 }

@@ -11,6 +11,7 @@ use std::time::UNIX_EPOCH;
 
 use clap::Args;
 use lab::diagnostics::Style;
+use lab::requests::Requests;
 use lab::result::Snapshot;
 use lab::{Session, knobs};
 use tui::{Caption, Choice, Knob, Opened, Pace, Simulation, Source, Stamp};
@@ -141,7 +142,9 @@ impl Source for Scenarios {
         let loaded = lab::load(&text, &options)
             .map_err(|refused| lab::diagnostics::render(&refused.problems, &refused.sources, Style::Plain))?;
         let seed = loaded.scenario.seed;
-        let simulation = Watched::new(Session::new(Arc::new(loaded), seed, None));
+        let mut session = Session::new(Arc::new(loaded), seed, None);
+        session.trace_requests();
+        let simulation = Watched::new(session);
         let pace = self.pace(&simulation);
         Ok(Opened { simulation, pace, captions: if entry.has_tour { retry_storm_tour() } else { Vec::new() } })
     }
@@ -254,6 +257,10 @@ impl Simulation for Watched {
 
     fn export(&self) -> String {
         self.session.exported(&self.injected)
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        self.session.requests()
     }
 
     fn happenings(&self) -> Vec<tui::Happening> {

@@ -18,6 +18,7 @@ mod limits;
 mod live;
 mod objectives;
 mod reference;
+mod requests;
 mod resolved;
 mod strikes;
 mod theory;

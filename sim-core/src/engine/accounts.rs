@@ -1,6 +1,7 @@
 //! The accounts of sampled requests: opened with their calls, and handed on from callee to caller.
 //!
-//! Calls that are not sampled pay for one test of a bit wherever one of these could be called.
+//! Calls that are not sampled pay for one test of a bit wherever one of these could be called. Where requests are traced
+//! ([`crate::trace`]), the same places tell of those of the sample; a traced call stays marked when it is given up.
 
 use super::Core;
 use crate::breakdown::{Part, Spent};
@@ -28,6 +29,9 @@ impl Core {
         self.accounts.open(call.index, since, Some((group, zeros)));
         // It may have been sent later than it should.
         let place = self.group_of(source.0);
+        if let Some(traces) = &mut self.traces {
+            traces.begin(call.index, key, group, place, since, self.now);
+        }
         self.accounts.spend(call.index, group, Part { what: Spent::Queue, place }, self.now);
     }
 
@@ -36,6 +40,11 @@ impl Core {
     #[inline(never)]
     pub(super) fn open_account(&mut self, index: u32) {
         self.accounts.open(index, self.now, None);
+        if let Some(traces) = &mut self.traces {
+            let frame = self.calls.at(index);
+            let place = self.nodes[frame.node as usize].group;
+            traces.open(index, frame.parent, place, frame.flags & RETRY != 0, self.now);
+        }
     }
 
     /// Nobody waits for this call: it is not part of its request's time.
@@ -44,6 +53,9 @@ impl Core {
     pub(super) fn drop_account(&mut self, index: u32) {
         if let Some(account) = self.accounts.close(index) {
             self.accounts.drop(account);
+        }
+        if let Some(traces) = &mut self.traces {
+            traces.end(index, None, self.now);
         }
         self.calls.at_mut(index).flags &= !SAMPLED;
     }
@@ -54,6 +66,9 @@ impl Core {
     pub(super) fn spend(&mut self, index: u32, what: Spent, place: GroupId) {
         let own = self.group_of(self.calls.at(index).node);
         self.accounts.spend(index, own, Part { what, place }, self.now);
+        if let Some(traces) = &mut self.traces {
+            traces.spend(index, own, Part { what, place }, self.now);
+        }
     }
 
     /// A call has been served.
@@ -69,7 +84,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn travelled(&mut self, index: u32) {
         let frame = self.calls.at(index);
-        let is_callers = frame.flags & ROOT == 0 && frame.parent != NONE;
+        let is_callers = frame.flags & (ROOT | ABANDONED) == 0 && frame.parent != NONE;
         let node = if is_callers { self.calls.at(frame.parent).node } else { frame.node };
         self.spend(index, Spent::Network, self.group_of(node));
     }
@@ -79,6 +94,10 @@ impl Core {
     #[inline(never)]
     pub(super) fn hand_over(&mut self, index: u32, answer: Answer) {
         self.travelled(index);
+        if let Some(traces) = &mut self.traces {
+            traces.end(index, Some(answer), self.now);
+        }
+        // Of a call that was given up there is none, even where it is traced.
         let Some(account) = self.accounts.close(index) else { return };
         let frame = self.calls.at(index);
         let (parent, since) = (frame.parent, frame.since);
@@ -105,7 +124,10 @@ impl Core {
         let frame = *self.calls.at(index);
         // Whose answer waits at a caller that stands still has handed its time over already, and has none.
         let account = self.accounts.close(index);
-        self.calls.at_mut(index).flags &= !SAMPLED;
+        let is_followed_on = self.traces.as_mut().is_some_and(|traces| traces.give_up(index, self.now));
+        if !is_followed_on {
+            self.calls.at_mut(index).flags &= !SAMPLED;
+        }
         if frame.flags & ROOT != 0 || frame.parent == NONE {
             return account.into_iter().for_each(|account| self.accounts.drop(account));
         }
@@ -119,6 +141,9 @@ impl Core {
     pub(super) fn join(&mut self, index: u32) {
         self.served(index);
         let parent = self.calls.at(index).parent;
+        if let Some(traces) = &mut self.traces {
+            traces.end(index, None, self.now);
+        }
         let Some(account) = self.accounts.close(index) else { return };
         self.accounts.join(parent, account);
     }

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use lab::requests::{Answer, GroupId, GroupName, Outcome, Part, Requests, SpentOn, TracedCall, TracedRequest};
 use lab::result::{FaultWindow, LinkNow, NodeNow, Series, Snapshot, Table, Topology, TopologyEdge, TopologyNode};
-use tui::{Caption, Choice, Happening, Knob, Opened, Pace, RequestSpan, SampledRequest, Simulation, Source};
+use tui::{Caption, Choice, Happening, Knob, Opened, Pace, Simulation, Source};
 
 const TICK_NS: i64 = 10_000_000;
 const TICK_S: f64 = 0.01;
@@ -486,35 +487,50 @@ impl Simulation for Fake {
             .collect()
     }
 
-    fn requests(&self) -> Option<Vec<SampledRequest>> {
-        let span = |depth, name: &str, from_s, until_s, outcome: &str, wasted| RequestSpan {
-            depth,
-            name: name.into(),
-            from_s,
-            until_s,
-            outcome: outcome.into(),
-            wasted,
-        };
-        let slow = SampledRequest {
-            name: "shoppers 41207".into(),
-            at_s: 63.2,
-            took_s: 1.3,
-            outcome: "timeout".into(),
-            spans: vec![
-                span(0, "edge", 0.0, 1.3, "timeout", false),
-                span(1, "api", 0.002, 1.3, "unavailable", false),
-                span(2, "db attempt 1", 0.004, 0.504, "timeout", false),
-                span(2, "db attempt 1, abandoned", 0.504, 1.2, "ok", true),
-                span(2, "db attempt 2", 0.6, 1.1, "timeout", false),
-            ],
-        };
-        let fast = SampledRequest {
-            name: "shoppers 3".into(),
-            at_s: 0.1,
-            took_s: 0.012,
-            outcome: "ok".into(),
-            spans: vec![span(0, "edge", 0.0, 0.012, "ok", false)],
-        };
-        (self.topology.nodes.len() == 6).then(|| vec![slow, fast])
+    fn requests(&self) -> Option<Requests> {
+        (self.topology.nodes.len() == 6).then(|| requests(Arc::new(names()), (self.now_ns + 30_000_000_000) as u64))
     }
+}
+
+/// Names for the groups of the requests below; the last three are links.
+fn names() -> Vec<GroupName> {
+    let names = ["edge", "api", "orders-db", "shoppers.call", "edge.to", "api.db"];
+    names.iter().enumerate().map(|(number, name)| GroupName { name: name.to_string(), is_link: number > 2 }).collect()
+}
+
+/// Two requests: one that was answered at once, and one whose second attempt at the database is worked on for nobody.
+fn requests(names: Arc<Vec<GroupName>>, now: u64) -> Requests {
+    const MS: u64 = 1_000_000;
+    let group = |name: &str| GroupId(names.iter().position(|group| group.name == name).unwrap() as u16);
+    let part = |what, place: &str| Part { what, place: group(place) };
+    let answer = |outcome| Some(Answer::new(outcome, 0));
+    let call = |parent, place: &str, is_retry, begun_ms: u64, ended_ms: u64, outcome| {
+        let mut call = TracedCall::new(parent, group(place), is_retry, 93_200 * MS + begun_ms * MS);
+        (call.ended, call.answer) = (Some(93_200 * MS + ended_ms * MS), answer(outcome));
+        call
+    };
+    let at = |ms: u64| 93_200 * MS + ms * MS;
+    let mut calls = vec![
+        call(None, "shoppers.call", false, 0, 1300, Outcome::Timeout),
+        call(Some(0), "edge", false, 0, 1300, Outcome::Unavailable),
+        call(Some(1), "api", false, 2, 1300, Outcome::Unavailable),
+        call(Some(2), "api.db", false, 200, 1290, Outcome::Timeout),
+        call(Some(3), "orders-db", false, 240, 1200, Outcome::Ok),
+        call(Some(3), "orders-db", true, 800, 9200, Outcome::Ok),
+    ];
+    calls[1].spend(part(SpentOn::Network, "edge"), at(2));
+    calls[2].spend(part(SpentOn::Queue, "api"), at(150));
+    calls[2].spend(part(SpentOn::Service, "api"), at(200));
+    calls[3].spend(part(SpentOn::PoolWait, "api.db"), at(240));
+    calls[4].spend(part(SpentOn::Queue, "orders-db"), at(1100));
+    calls[4].spend(part(SpentOn::Service, "orders-db"), at(1200));
+    calls[5].spend(part(SpentOn::Queue, "orders-db"), at(9100));
+    calls[5].spend(part(SpentOn::Service, "orders-db"), at(9200));
+    calls[4].given_up = Some(at(740));
+    calls[5].given_up = Some(at(1290));
+    let slow = TracedRequest { key: 1, source: group("shoppers.call"), calls, is_cut: false };
+    let mut calls = vec![call(None, "edge", false, 0, 12, Outcome::Ok)];
+    calls[0].spend(part(SpentOn::Service, "edge"), at(12));
+    let fast = TracedRequest { key: 2, source: group("shoppers.call"), calls, is_cut: false };
+    Requests::new(30_000 * MS, now, names, vec![Arc::new(slow), Arc::new(fast)])
 }
