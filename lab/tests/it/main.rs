@@ -4,6 +4,7 @@ mod breakdown;
 mod common_numbers;
 mod corpus;
 mod diagnostics;
+mod digests;
 mod dns;
 mod examples;
 mod explain;

@@ -1,0 +1,84 @@
+//! The same bytes: digests of whole runs, which hold on every machine and however the program was built.
+//!
+//! What a built-in scenario comes to is written down as one number, so that a change that moves any figure, however
+//! small, is seen and explained. `cargo test` of this package alone and of the whole workspace are held against the same
+//! list, and so is whatever machine it runs on. After a change that is meant to move figures:
+//! `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it digests`, and the commit says why.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lab::result::RunResult;
+use lab::{Loaded, Options, Session, Text};
+use rayon::prelude::*;
+use sim_core::random::hash;
+
+use crate::diagnostics::expect;
+
+fn load(name: &str, overrides: Vec<String>) -> Arc<Loaded> {
+    let text = lab::builtin::text(name).expect("it is built in");
+    let text = Text { name: format!("@{name}"), bytes: text.as_bytes().to_vec(), folder: None };
+    match lab::load(&text, &Options { overrides, ..Options::default() }) {
+        Ok(loaded) => Arc::new(loaded),
+        Err(refused) => panic!("{name}: {:#?}", refused.problems),
+    }
+}
+
+/// Everything that a result says of the system: not the program's version, and not how many events it took.
+fn bytes(mut result: RunResult) -> String {
+    result.tool.version.clear();
+    result.run.events = 0;
+    serde_json::to_string(&result).expect("a result can be written")
+}
+
+fn names() -> Vec<&'static str> {
+    lab::builtin::SCENARIOS.iter().map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn digests_of_all_built_in_scenarios_are_what_they_were() {
+    let digests: Vec<String> = names()
+        .into_par_iter()
+        .map(|name| {
+            let loaded = load(name, Vec::new());
+            let mut session = Session::new(loaded.clone(), loaded.scenario.seed, None);
+            session.run_to_end().unwrap_or_else(|failure| panic!("{name}: {failure}"));
+            format!("{:016x} {name}\n", hash(0, &bytes(session.result())))
+        })
+        .collect();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/digests.txt");
+    expect(&file, &digests.concat()).unwrap_or_else(|why| {
+        panic!(
+            "the results of some scenarios are not the bytes that they were. Where no figure should have moved, this is a \
+             bug; where one should: UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it digests\n{why}"
+        )
+    });
+}
+
+/// Looking at a run, as the screen does, stopping it anywhere and going on from a copy leave the result as it is.
+#[test]
+fn whoever_watches_a_run_sees_what_nobody_would_have_seen() {
+    names().into_par_iter().for_each(|name| {
+        let finite = lab::builtin::text(name).expect("it is built in").contains("until: idle");
+        let shorter = match name {
+            "work-a" => vec!["run.duration=5000s".to_string()],
+            "work-b" | "work-c" | "a-million-users" => vec!["run.duration=1500ms".to_string()],
+            _ => Vec::new(),
+        };
+        let loaded = load(name, shorter);
+        let mut alone = Session::new(loaded.clone(), 5, None);
+        alone.run_to_end().unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let mut watched = Session::new(loaded.clone(), 5, None);
+        // Instants that are multiples of nothing, and the first of them again and again.
+        let length = if finite { 20_000_000_000 } else { watched.end_ns() - watched.start_ns() };
+        for part in 1..=37 {
+            watched.run_until(watched.start_ns() + length / 38 * part + 1).expect("it goes on");
+            let seen = watched.snapshot();
+            assert_eq!(seen.events, watched.events());
+            let _ = watched.result();
+            watched = watched.clone();
+        }
+        watched.run_to_end().unwrap_or_else(|failure| panic!("{name}, watched: {failure}"));
+        assert!(bytes(alone.result()) == bytes(watched.result()), "{name} comes to something else when it is watched");
+    });
+}
