@@ -618,11 +618,6 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// What watches the network.
-    pub fn trace(&self) -> &T {
-        &self.trace
-    }
-
     /// The measures of a group.
     pub fn group(&self, group: GroupId) -> &Measure {
         &self.core.groups[group.0 as usize]
