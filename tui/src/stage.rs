@@ -347,17 +347,31 @@ pub fn watch<S: Source>(source: S, first: Option<usize>, options: Options) -> io
     // The terminal comes first, so that a panic of the simulation's thread finds the hook in place.
     let mut screen = Screen::open()?;
     let mut stage = Stage::new(source, first, options)?;
-    let interrupted = show(&mut stage, &mut screen, &stop)?;
+    let end = show(&mut stage, &mut screen, &stop)?;
     // The terminal is given back before the simulation is waited for.
     drop(screen);
-    if stage.failed() {
-        return Err(io::Error::other("the simulation has failed; see the message above"));
+    let written = std::mem::take(&mut stage.written);
+    // Its thread may still be telling why it failed.
+    drop(stage);
+    match end {
+        End::Failed => Err(io::Error::other("the simulation has failed; see the message above")),
+        End::Quit | End::Interrupted => Ok(Ending { interrupted: end == End::Interrupted, written }),
     }
-    Ok(Ending { interrupted, written: stage.written })
 }
 
-/// The loop. Returns whether a signal ended it.
-fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) -> io::Result<bool> {
+/// Why the loop has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The user wanted it.
+    Quit,
+    /// A signal did.
+    Interrupted,
+    /// The simulation has panicked, by which the terminal has been given back.
+    Failed,
+}
+
+/// The loop.
+fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) -> io::Result<End> {
     let mut stale = true;
     let mut looked = Instant::now();
     loop {
@@ -370,24 +384,24 @@ fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) ->
         if stale {
             stage.prepare(screen.size()?);
             if !screen.draw(|frame| stage.draw(frame))? {
-                return Ok(false);
+                return Ok(End::Failed);
             }
             stale = false;
         }
         while event::poll(frame_ends.saturating_duration_since(Instant::now()))? {
             stale = true;
             if stage.event(event::read()?)? == Flow::End {
-                return Ok(false);
+                return Ok(End::Quit);
             }
             if Instant::now() >= frame_ends {
                 break;
             }
         }
         if stop.raised() {
-            return Ok(true);
+            return Ok(End::Interrupted);
         }
         if stage.failed() {
-            return Ok(false);
+            return Ok(End::Failed);
         }
     }
 }

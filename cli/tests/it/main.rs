@@ -3,8 +3,16 @@
 mod binary;
 mod expected;
 mod explain;
+#[cfg(target_os = "linux")]
+#[path = "../../../tui/tests/it/fake.rs"]
+#[allow(dead_code)]
+mod fake;
 mod layers;
 mod program;
+#[cfg(target_os = "linux")]
+mod pty;
 mod readme;
 mod sweep;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod validation;

@@ -1,0 +1,140 @@
+//! A program in a pseudo-terminal: keys go in, and what is on the screen can be read.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::os::fd::AsFd;
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use pty_process::blocking::{Command, Pts, Pty, open};
+use rustix::termios::{LocalModes, tcgetattr};
+
+/// How long anything may take before something is wrong. Nothing is said about how long it does take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The sequence with which the alternate screen is left.
+pub(crate) const LEAVE: &str = "\u{1b}[?1049l";
+
+/// What the terminal has received.
+struct Received {
+    screen: vt100::Parser,
+    bytes: Vec<u8>,
+}
+
+/// A program that believes to be in a terminal.
+pub(crate) struct Session {
+    pty: Arc<Pty>,
+    /// The program's end of it, by which its modes can be read when the program is gone.
+    pts: Pts,
+    child: Child,
+    received: Arc<Mutex<Received>>,
+    modes_before: LocalModes,
+}
+
+impl Session {
+    /// Starts a program in a terminal of 256 colours.
+    pub(crate) fn start(command: Command, (columns, rows): (u16, u16)) -> Session {
+        let (pty, pts) = open().expect("the system has pseudo-terminals");
+        pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
+        let modes_before = tcgetattr(pts.as_fd()).expect("it is a terminal").local_modes;
+        let mut command = command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("COLORFGBG");
+        let child = command.spawn_borrowed(&pts).expect("the program starts");
+        let screen = blank((columns, rows));
+        let received = Arc::new(Mutex::new(Received { screen, bytes: Vec::new() }));
+        let pty = Arc::new(pty);
+        let (reading, writing) = (Arc::clone(&pty), Arc::clone(&received));
+        // It ends when both ends of the terminal are gone.
+        std::thread::spawn(move || {
+            let mut buffer = [0; 65536];
+            while let Ok(length @ 1..) = (&*reading).read(&mut buffer) {
+                let mut received = writing.lock().expect("readers do not panic");
+                received.screen.process(&buffer[..length]);
+                received.bytes.extend_from_slice(&buffer[..length]);
+            }
+        });
+        Session { pty, pts, child, received, modes_before }
+    }
+
+    /// What is on the screen.
+    pub(crate) fn screen(&self) -> String {
+        self.received.lock().expect("the reader does not panic").screen.screen().contents()
+    }
+
+    /// Everything that was received.
+    pub(crate) fn bytes(&self) -> String {
+        String::from_utf8_lossy(&self.received.lock().expect("the reader does not panic").bytes).into_owned()
+    }
+
+    /// Presses keys.
+    pub(crate) fn press(&mut self, keys: &str) {
+        (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    /// Waits until all of this is on the screen, and gives the screen.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, words: &[&str]) -> String {
+        let begun = Instant::now();
+        loop {
+            let screen = self.screen();
+            if words.iter().all(|word| screen.contains(word)) {
+                return screen;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{words:?} never came:\n{screen}");
+            assert!(self.child.try_wait().expect("it can be asked").is_none(), "it has ended:\n{screen}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Asks the program to end as a system does.
+    pub(crate) fn signal(&mut self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).expect("it is there");
+    }
+
+    /// Changes the size of the terminal.
+    pub(crate) fn resize(&mut self, (columns, rows): (u16, u16)) {
+        self.pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
+        self.received.lock().expect("the reader does not panic").screen = blank((columns, rows));
+    }
+
+    /// Waits for the end of the program.
+    #[track_caller]
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+                // What it wrote last may still be on its way.
+                std::thread::sleep(Duration::from_millis(50));
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Checks that the terminal is as it was: its modes, the screen, the cursor, the mouse.
+    #[track_caller]
+    pub(crate) fn is_restored(&self) {
+        let modes = tcgetattr(self.pts.as_fd()).expect("it is a terminal").local_modes;
+        assert_eq!(modes, self.modes_before, "lines, echo and signals as before");
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO));
+        let received = self.received.lock().expect("the reader does not panic");
+        let screen = received.screen.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    }
+}
+
+/// A screen with nothing on it.
+fn blank((columns, rows): (u16, u16)) -> vt100::Parser {
+    let cells = |count: u16| NonZeroU16::new(count).expect("a screen has cells");
+    vt100::Parser::new(cells(rows), cells(columns), 0)
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
