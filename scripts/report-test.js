@@ -20,15 +20,16 @@ const check = (name, found) => {
 
 // These run inside the page; each returns what is wrong.
 
+// What moves when a chart is zoomed is an svg of its own within it.
 const chartsWithoutSize = () =>
-  [...document.querySelectorAll('svg')]
+  [...document.querySelectorAll('svg:not(svg svg)')]
     .map((svg) => ({ chart: svg.getAttribute('aria-label'), box: svg.getBoundingClientRect() }))
     .filter(({ chart, box }) => !chart || box.width < 250 || box.height < 100)
     .map(({ chart, box }) => `${chart}: ${box.width} × ${box.height}`);
 
 const chartTexts = () => {
   const found = [];
-  for (const svg of document.querySelectorAll('svg')) {
+  for (const svg of document.querySelectorAll('svg:not(svg svg)')) {
     const frame = svg.getBoundingClientRect();
     const texts = [...svg.querySelectorAll('text')]
       .map((text) => ({ words: text.textContent.trim(), box: text.getBoundingClientRect() }))
@@ -84,8 +85,13 @@ const faintTexts = () => {
   const found = new Set();
   for (const element of document.body.querySelectorAll('*')) {
     const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
-    if (!own || element.closest('svg, script') || !element.checkVisibility()) continue;
-    const [one, other] = [luminance(getComputedStyle(element).color), luminance(background(element))];
+    if (!own || element.closest('script, metadata, title, desc') || !element.checkVisibility()) continue;
+    // Texts on the coloured cells of a heat map have colours of their own, for every page.
+    if (element.closest('svg') && !element.matches('text[class]')) continue;
+    const inChart = element.matches('text');
+    const color = inChart ? getComputedStyle(element).fill : getComputedStyle(element).color;
+    const ground = inChart ? getComputedStyle(element.closest('svg:not(svg svg)').querySelector('rect.paper')).fill : background(element);
+    const [one, other] = [luminance(color), luminance(ground)];
     const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     if (contrast < 4.5) found.add(`${element.tagName} "${element.textContent.trim().slice(0, 40)}": ${contrast.toFixed(2)}`);
   }
@@ -159,17 +165,124 @@ const sorting = async (page) => {
   return found;
 };
 
-// A row that is pointed at is marked, and each chart has the title that a browser shows over it.
+// A row that is pointed at is marked.
 const pointing = async (page) => {
-  const found = [];
   const row = page.locator('tbody tr').first();
   const color = () => row.evaluate((it) => getComputedStyle(it).backgroundColor);
   await page.mouse.move(0, 0);
   const before = await color();
   await row.hover();
-  if ((await color()) === before) found.push('the row under the mouse is not marked');
-  const titles = await page.locator('svg > title').allTextContents();
-  if (titles.length !== (await page.locator('svg').count())) found.push('a chart without a title');
+  return (await color()) === before ? ['the row under the mouse is not marked'] : [];
+};
+
+const CHARTS = 'figure > svg';
+// What a chart's data says, as the reader is to be told.
+const dataOf = (chart) => chart.evaluate((svg) => JSON.parse(svg.querySelector('metadata').textContent));
+// The place of the window at which a place of the chart is drawn.
+const onScreen = (chart, x, y) =>
+  chart.evaluate(
+    (svg, [across, down]) => {
+      const place = new DOMPoint(across, down).matrixTransform(svg.getScreenCTM());
+      return [place.x, place.y];
+    },
+    [x, y],
+  );
+const ticksOf = (chart) => chart.locator('g.x-axis text').allTextContents();
+
+// Every chart says the value under the mouse, and the same by keyboard.
+const hovering = async (page) => {
+  const found = [];
+  for (const chart of await page.locator(CHARTS).all()) {
+    const name = await chart.getAttribute('aria-label');
+    const data = await dataOf(chart);
+    const tip = chart.locator('xpath=..').locator('.tip');
+    await chart.scrollIntoViewIfNeeded();
+    let [x, y, expected] = [0, 0, []];
+    if (data.cells) {
+      const cell = data.cells[Math.floor(data.cells.length / 2)];
+      [x, y] = [(cell.box[0] + cell.box[2]) / 2, (cell.box[1] + cell.box[3]) / 2];
+      expected = cell.lines;
+    } else {
+      // The last place at which something is known.
+      const column = data.at.findLastIndex((_, at) => data.series.some((series) => series.text[at] != null));
+      const [low, high] = [data.x.low, data.x.high];
+      const place = data.x.log ? Math.log10(data.at[column]) : data.at[column];
+      x = data.box[0] + ((place - low) / (high - low)) * (data.box[2] - data.box[0]);
+      y = (data.box[1] + data.box[3]) / 2;
+      expected = [data.names[column], ...data.series.map((series) => series.text[column]).filter((text) => text != null)];
+    }
+    await page.mouse.move(...(await onScreen(chart, x, y)));
+    if (!(await tip.isVisible())) found.push(`${name}: says nothing`);
+    else {
+      const said = await tip.innerText();
+      const missing = expected.filter((text) => !said.includes(text));
+      if (missing.length) found.push(`${name}: says ${JSON.stringify(said)}, not ${JSON.stringify(missing)}`);
+      const box = await tip.boundingBox();
+      if (box.x < 0 || box.x + box.width > page.viewportSize().width) found.push(`${name}: what it says leaves the window`);
+    }
+    await page.mouse.move(0, 0);
+    if (await tip.isVisible()) found.push(`${name}: goes on when it is left`);
+    await chart.focus();
+    await page.keyboard.press('ArrowRight');
+    if (!(await tip.isVisible())) found.push(`${name}: says nothing by keyboard`);
+    await chart.blur();
+  }
+  return found;
+};
+
+// A drag across shows that part of the axis, in which lines are cut off and values are still found; Escape shows all.
+const zooming = async (page) => {
+  const found = [];
+  let zoomed = 0;
+  for (const chart of await page.locator(CHARTS).all()) {
+    const data = await dataOf(chart);
+    if (!data.zoom) continue;
+    zoomed += 1;
+    const name = await chart.getAttribute('aria-label');
+    await chart.scrollIntoViewIfNeeded();
+    const before = await ticksOf(chart);
+    const shapes = () => chart.locator('svg.plot').last().innerHTML();
+    const drawn = await shapes();
+    const [left, top, right, bottom] = data.box;
+    const middle = (top + bottom) / 2;
+    await page.mouse.move(...(await onScreen(chart, left + (right - left) * 0.25, middle)));
+    await page.mouse.down();
+    await page.mouse.move(...(await onScreen(chart, left + (right - left) * 0.5, middle + 4)), { steps: 4 });
+    await page.mouse.up();
+    const after = await ticksOf(chart);
+    if (JSON.stringify(after) === JSON.stringify(before)) found.push(`${name}: the axis stays ${after}`);
+    if (after.length < 1 && !data.x.ticks) found.push(`${name}: the axis has no labels left`);
+    if (new Set(after).size !== after.length) found.push(`${name}: labels twice: ${after}`);
+    if ((await shapes()) === drawn) found.push(`${name}: nothing moved`);
+    if ((await chart.locator('svg.plot[overflow=visible]').count()) > 0) found.push(`${name}: what leaves the plot is shown`);
+    const back = chart.locator('xpath=..').getByRole('button', { name: 'Show all' });
+    if (!(await back.isVisible())) found.push(`${name}: no way back is shown`);
+    await chart.focus();
+    await page.keyboard.press('Escape');
+    if (JSON.stringify(await ticksOf(chart)) !== JSON.stringify(before) || (await shapes()) !== drawn) found.push(`${name}: Escape does not show all`);
+    await page.keyboard.press('+');
+    if ((await shapes()) === drawn) found.push(`${name}: + does not enlarge`);
+    await back.click();
+    if ((await shapes()) !== drawn) found.push(`${name}: the button does not show all`);
+    await page.mouse.move(0, 0);
+  }
+  if (zoomed === 0 && (await page.locator('svg.plot').count()) > 0) found.push('no chart can be zoomed');
+  return found;
+};
+
+// What every report owes its reader.
+const promises = async (page) => {
+  const found = [];
+  const headings = await page.locator('h2').allInnerTexts();
+  for (const heading of ['Findings', 'Charts', 'How to repeat it']) {
+    if (!headings.includes(heading)) found.push(`no section "${heading}" among ${headings}`);
+  }
+  if ((await page.locator('.findings li').count()) === 0) found.push('no findings');
+  const summaries = await page.locator('summary').allInnerTexts();
+  for (const text of ['The scenario as written', 'The scenario with every default filled in']) {
+    if (!summaries.some((summary) => summary.startsWith(text))) found.push(`no "${text}"`);
+  }
+  if (!(await page.locator('pre', { hasText: 'brownout ' }).count())) found.push('no command');
   return found;
 };
 
@@ -188,14 +301,17 @@ const folding = async (page) => {
 const reading = async (browser, kind) => {
   const { context, page, requests, complaints } = await open(browser, kind);
   await picture(page, kind);
-  const count = await page.locator('svg').count();
+  const count = await page.locator(CHARTS).count();
   check(`${kind}: there are charts and tables`, count > 0 && (await page.locator('table').count()) > 0);
   check(`${kind}: each of ${count} charts has a size and a name`, await page.evaluate(chartsWithoutSize));
   check(`${kind}: no text of a chart overlaps another or leaves the chart`, await page.evaluate(chartTexts));
   check(`${kind}: nothing is wider than the window`, await page.evaluate(overflow));
   check(`${kind}: every link leads somewhere in the page`, await page.evaluate(brokenLinks));
   check(`${kind}: texts stand out from their background`, await page.evaluate(faintTexts));
-  check(`${kind}: a row that is pointed at is marked, a chart says its title`, await pointing(page));
+  check(`${kind}: it has findings, the scenario, what was resolved, and the command`, await promises(page));
+  check(`${kind}: a row that is pointed at is marked`, await pointing(page));
+  check(`${kind}: every chart says the value that is pointed at`, await hovering(page));
+  check(`${kind}: a drag enlarges, and Escape shows all`, await zooming(page));
   check(`${kind}: tables are sorted by mouse and keyboard, and turned`, await sorting(page));
   check(`${kind}: what is folded can be unfolded`, await folding(page));
 
@@ -229,7 +345,9 @@ const withoutScript = async (browser, kind) => {
   const found = await plain.page.evaluate(tableTexts);
   const same = JSON.stringify(found) === JSON.stringify(expected) && found.every((table) => table.visible && table.rows.length > 0);
   check(`${kind}: without script, the tables can be read`, same);
-  check(`${kind}: without script, nothing pretends to be a button`, (await plain.page.locator('th button').count()) === 0);
+  check(`${kind}: without script, nothing pretends to be a button`, (await plain.page.locator('button').count()) === 0);
+  const titles = await plain.page.locator('figure > svg > title').count();
+  check(`${kind}: without script, a chart says its title`, titles === (await plain.page.locator('figure > svg').count()));
   check(`${kind}: without script, charts have a size`, await plain.page.evaluate(chartsWithoutSize));
   check(`${kind}: without script, no complaint`, [...complaints, ...plain.requests]);
   await plain.context.close();

@@ -34,6 +34,9 @@ pub struct Compared {
     pub seed: u64,
     /// Runs of each.
     pub replications: u32,
+    /// True where there were to be more, but the program was told to stop.
+    #[serde(default, skip_serializing_if = "crate::result::is_false")]
+    pub cut_short: bool,
     /// How sure the intervals are.
     pub confidence: f64,
     /// Names; the first is what the others are held against.
@@ -86,7 +89,8 @@ fn runs_needed(strict: &Interval, base: f64) -> Option<u32> {
     is_open.then(|| (strict.n as f64 * (half / effect) * (half / effect)).ceil().min(f64::from(u32::MAX)) as u32)
 }
 
-/// Runs all contestants `replications` times and compares the metrics; without any, the main ones that all have.
+/// Runs all contestants `replications` times and compares the metrics; without any, the main ones that all have. Told to
+/// stop, it compares what replications all contestants have ended; `Cut` where those are fewer than two.
 pub fn compare(
     contestants: &[Contestant],
     replications: u32,
@@ -113,10 +117,22 @@ pub fn compare(
         })?;
         Ok(names.iter().map(|name| metrics::value(&result, name).ok().flatten()).collect::<Vec<Option<f64>>>())
     });
-    if runs.len() < order.len() {
+    let mut ended: Vec<Vec<Option<f64>>> = Vec::new();
+    let mut rest = runs.into_iter();
+    for unit in &order {
+        match rest.next() {
+            Some((number, Ok(values))) if number == *unit => ended.push(values),
+            Some((_, Err(Stopped::Failed(why)))) => return Err(Stopped::Failed(why)),
+            // Only whole replications can be compared, and only as many as follow each other from the first.
+            _ => break,
+        }
+    }
+    let whole = (ended.len() / contestants.len()) as u32;
+    let cut_short = whole < replications;
+    if cut_short && whole < 2 {
         return Err(Stopped::Cut);
     }
-    let runs: Vec<Vec<Option<f64>>> = runs.into_values().collect::<Result<_, Stopped>>()?;
+    let (runs, replications) = (ended, whole);
     let comparisons = names.len() * contestants.len().saturating_sub(1);
     let strict = 1.0 - (1.0 - CONFIDENCE) / comparisons.max(1) as f64;
     let value = |contestant: usize, metric: usize, replication: usize| {
@@ -154,6 +170,7 @@ pub fn compare(
         format: 1,
         seed,
         replications,
+        cut_short,
         confidence: CONFIDENCE,
         variants: contestants.iter().map(|c| c.name.clone()).collect(),
         // What no run knows, such as the utilisation of what has no limit, is no row.

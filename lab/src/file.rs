@@ -1,7 +1,7 @@
 //! Writing files so that a reader sees the old one or the whole new one, never half of it.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 /// Writes to a temporary name beside `path`, forces it to the disk, then renames it over `path`.
@@ -9,6 +9,17 @@ use std::path::Path;
 /// # Errors
 /// What the file system says; the temporary file is then removed, and what stood at `path` before still stands.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_through_temporary(path, |file| file.write_all(bytes))
+}
+
+/// The same for what is too large to be held at once.
+///
+/// # Errors
+/// What the file system says, or `write`.
+pub fn write_through_temporary(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<()> {
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} names no file", path.display())));
     };
@@ -17,7 +28,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Two processes that write the same file must not write into each other's temporary one.
     temporary_name.push(format!(".{}.part", std::process::id()));
     let temporary = path.with_file_name(temporary_name);
-    let written = write_through(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = write_and_sync(&temporary, write).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The first error is the one worth reporting.
         let _ = fs::remove_file(&temporary);
@@ -25,10 +36,10 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+fn write_and_sync(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+    let mut buffer = io::BufWriter::new(File::create(path)?);
+    write(&mut buffer)?;
+    buffer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 #[cfg(test)]

@@ -205,7 +205,8 @@ fn try_value(
     let there = loaded.patched(&[change], None).map_err(|refused| Unanswered::Refused(Box::new(refused)))?;
     let there = Arc::new(there);
     let warmup: Nanoseconds = replicate::warmup(&there, there.scenario.seed, control.stop)?;
-    let mut runs = Replicated { results: Vec::new(), warmup, confidence: search.confidence, not_reached: None };
+    let mut runs =
+        Replicated { results: Vec::new(), warmup, confidence: search.confidence, not_reached: None, cut: false };
     let mut more = search.replications;
     loop {
         runs.add(&there, more, control)?;

@@ -4,6 +4,7 @@
 //! plain data ([`result`]). Replications, sweeps and their statistics are made of many sessions. Only this crate knows
 //! YAML.
 
+mod breakdown;
 pub mod builtin;
 pub mod compare;
 pub mod diagnostics;

@@ -231,7 +231,7 @@ impl Walk {
                 None if name.ends_with("_ratio") || name.ends_with("_share") => (name.as_str(), Unit::Fraction),
                 None => (name.as_str(), Unit::Number),
             };
-            self.add(format!("{at}.{name}"), Some(*value), unit);
+            self.add(format!("{at}.{name}"), Some(*value).filter(|value| value.is_finite()), unit);
         }
     }
 

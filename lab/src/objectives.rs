@@ -30,7 +30,7 @@ pub(crate) fn names_metrics(scenario: &Scenario) -> bool {
 /// Checks everything that names a metric: what is measured is known from a run that has not begun.
 pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
     let scenario = loaded.scenario.clone();
-    let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).result();
+    let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).shape();
     let known = |metric: &Spanned<String>, problems: &mut Problems| {
         let found = metrics::unit(&result, &metric.value);
         if let Err(unknown) = &found

@@ -1,14 +1,13 @@
 //! From a session to plain data: the result of a finished run, and a snapshot of one that is going on.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sim_core::breakdown::{Around, Part};
 use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
 use sim_core::{Figures, NodeId};
 
+use crate::breakdown::of_sample;
 use crate::result::*;
 use crate::session::{Session, Together, amplification, outcomes};
 
@@ -20,24 +19,10 @@ fn share(part: u128, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| (part as f64 / whole).min(1.0))
 }
 
-/// Fewer sampled requests than these say nothing of a breakdown: a tenth of them stand for the median, a hundredth for
-/// the 99th percentile.
-const MEDIAN_LEAST: u64 = 20;
-const TAIL_LEAST: u64 = 200;
-
-/// What time is spent on, as results name it.
-pub(crate) fn spent_on(what: sim_core::Spent) -> Spent {
-    match what {
-        sim_core::Spent::Network => Spent::Network,
-        sim_core::Spent::Queue => Spent::Queue,
-        sim_core::Spent::Service => Spent::Service,
-        sim_core::Spent::PoolWait => Spent::PoolWait,
-        sim_core::Spent::Connect => Spent::Connect,
-        sim_core::Spent::BackOff => Spent::BackOff,
-        sim_core::Spent::LockWait => Spent::LockWait,
-        sim_core::Spent::GivenUp => Spent::GivenUp,
-        sim_core::Spent::Sharing => Spent::Sharing,
-    }
+/// Without what cannot be known.
+fn known(mut own: Table<f64>) -> Table<f64> {
+    own.retain(|_, value| value.is_finite());
+    own
 }
 
 /// Share of what limits it that is held.
@@ -145,7 +130,7 @@ impl Session {
                 latency_failed: latency(&measure.latency_failed),
                 outcomes: outcomes(&counts.outcomes),
                 causes: self.causes(measure),
-                breakdown: measure.breakdown.as_ref().map_or_else(Breakdown::default, |b| self.breakdown(b)),
+                breakdown: measure.breakdown.as_ref().map_or_else(Breakdown::default, |b| of_sample(b, engine)),
                 attempts_per_request: (counts.arrivals > 0).then(|| attempts.attempts as f64 / counts.arrivals as f64),
                 in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: counts.arrivals - counts.completed(),
@@ -168,30 +153,20 @@ impl Session {
         causes
     }
 
-    /// Where requests spent their time, in words and seconds.
-    fn breakdown(&self, sample: &sim_core::breakdown::Breakdown) -> Breakdown {
-        let around = |low, high, least| Some(sample.between(low, high)).filter(|_| sample.requests() >= least);
-        let median = around(450, 550, MEDIAN_LEAST);
-        let tail = around(985, 995, TAIL_LEAST);
-        let mean = |around: &Around, sum: u128| seconds(sum as f64 / around.requests as f64);
-        let latency = |around: &Option<Around>| around.as_ref().map(|a| mean(a, a.latency));
-        let found = median.iter().chain(&tail).flat_map(|around| around.parts.iter().map(|(part, _)| *part));
-        let found: BTreeSet<Part> = found.collect();
-        let spent = |around: &Option<Around>, part: Part| {
-            let around = around.as_ref()?;
-            let sum = around.parts.iter().find(|(of, _)| *of == part).map_or(0, |(_, sum)| *sum);
-            Some(mean(around, sum))
-        };
-        let part = |part: Part| BreakdownPart {
-            what: spent_on(part.what),
-            place: self.engine().group_name(part.place).to_string(),
-            p50_s: spent(&median, part),
-            p99_s: spent(&tail, part),
-        };
-        let mut parts: Vec<BreakdownPart> = found.into_iter().map(part).collect();
-        let size = |part: &BreakdownPart| part.p99_s.or(part.p50_s).unwrap_or(0.0);
-        parts.sort_by(|one, other| size(other).total_cmp(&size(one)));
-        Breakdown { sampled: sample.requests(), p50_s: latency(&median), p99_s: latency(&tail), parts }
+    /// A result with every figure that this scenario can have, also those that cannot be known yet (they are then not
+    /// numbers): what a metric may be called is looked up here before anything has happened.
+    pub(crate) fn shape(&self) -> RunResult {
+        let mut shape = self.result();
+        for (index, component) in shape.components.values_mut().enumerate() {
+            component.own = self.together(index).own;
+        }
+        for place in self.links.iter() {
+            let link = shape.links.get_mut(&place.from).and_then(|links| links.get_mut(&place.name));
+            if let Some(link) = link {
+                link.own = self.link_together(place).3;
+            }
+        }
+        shape
     }
 
     fn component_results(&self, span: f64) -> Table<ComponentResult> {
@@ -225,7 +200,7 @@ impl Session {
                 retry_share: (counts.arrivals > 0).then(|| retries as f64 / counts.arrivals as f64),
                 amplification: amplification(counts),
                 wasted_work: wasted_work(figures),
-                own: together.own,
+                own: known(together.own),
                 each: nodes.map(|node| self.replica_result(index, node, span)).collect(),
             }
         };
@@ -246,7 +221,7 @@ impl Session {
                 oldest_age_s: figures.oldest_since.map(|at| seconds((self.engine().now() - at) as f64)),
             }),
             wasted_work: wasted_work(&figures),
-            own,
+            own: known(own),
         }
     }
 
@@ -277,7 +252,7 @@ impl Session {
                     wait: latency(&wait),
                     waiting: self.mean(figures.queue_integral, span),
                 }),
-                own,
+                own: known(own),
             };
             links.entry(place.from.clone()).or_default().insert(place.name.clone(), result);
         }
@@ -330,7 +305,7 @@ impl Session {
                 replicas_up: together.up,
                 slots: figures.capacity.map(|c| (figures.held, c)),
                 faults: acting(&component.name),
-                own: together.own,
+                own: known(together.own),
                 ..NodeNow::default()
             });
         }

@@ -13,10 +13,11 @@ use models::scenario::{PrecisionSettings, WarmupSettings};
 use sim_core::Span;
 use sim_core::random::{hash, replication_seed};
 
+use crate::breakdown;
 use crate::load::Loaded;
 use crate::metrics::{self, Metric, Unit};
 use crate::objectives;
-use crate::result::{Replications, RunResult, Series, Table};
+use crate::result::{Breakdown, Replications, RunResult, Series, Table};
 use crate::session::{Failure, Session};
 use crate::statistics::{self, Interval};
 
@@ -63,16 +64,24 @@ pub struct Control<'a> {
 
 /// One run to its end. It looks at `stop` at every window.
 pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
+    let session = run_until_told(loaded, seed, warmup, stop)?;
+    if session.is_finished() { Ok(session.result()) } else { Err(Stopped::Cut) }
+}
+
+/// One run to its end, or to the window at which it was told to stop.
+pub(crate) fn run_until_told(
+    loaded: &Arc<Loaded>,
+    seed: u64,
+    warmup: Span,
+    stop: &AtomicBool,
+) -> Result<Session, Stopped> {
     let run = || {
         let mut session = Session::new(loaded.clone(), seed, Some(warmup));
         let window = session.window_ns() as i64;
-        while !session.is_finished() {
-            if stop.load(Ordering::Relaxed) {
-                return Err(Stopped::Cut);
-            }
+        while !session.is_finished() && !stop.load(Ordering::Relaxed) {
             session.run_until(session.now_ns() + window)?;
         }
-        Ok(session.result())
+        Ok(session)
     };
     // A bug in one run must not take the others with it.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
@@ -164,9 +173,13 @@ pub struct Replicated {
     pub confidence: f64,
     /// What `run.precision` asked for and did not get, in words.
     pub not_reached: Option<String>,
+    /// True where `stop` came before all runs had ended; the results are then those that had, or else as much of the
+    /// first as there was.
+    pub cut: bool,
 }
 
-/// Runs a scenario `replications` times, or until `run.precision` is reached where the scenario has it.
+/// Runs a scenario `replications` times, or until `run.precision` is reached where the scenario has it. Told to stop, it
+/// returns what there is; `Cut` only where nothing has been measured yet.
 pub fn replicate(loaded: &Arc<Loaded>, replications: u32, control: &Control<'_>) -> Result<Replicated, Stopped> {
     let seed = loaded.scenario.seed;
     let warmup = warmup(loaded, seed, control.stop)?;
@@ -180,10 +193,15 @@ pub fn replicate(loaded: &Arc<Loaded>, replications: u32, control: &Control<'_>)
         warmup,
         confidence: precision.map_or(CONFIDENCE, |p| p.confidence.0),
         not_reached: None,
+        cut: false,
     };
-    replicated.add(loaded, first, control)?;
-    if let Some(precision) = precision {
-        replicated.until_narrow(loaded, precision, control)?;
+    let whole = replicated.add(loaded, first, control).and_then(|()| match precision {
+        Some(precision) => replicated.until_narrow(loaded, precision, control),
+        None => Ok(()),
+    });
+    match whole {
+        Err(Stopped::Cut) if !replicated.results.is_empty() => replicated.cut = true,
+        other => other?,
     }
     Ok(replicated)
 }
@@ -196,22 +214,32 @@ impl Replicated {
         let numbers: Vec<usize> = (from..from + more as usize).collect();
         let warmup = self.warmup;
         let results = in_parallel(&numbers, control, |number| {
-            let mut result = run_once(loaded, replication_seed(base, number as u32), warmup, control.stop)?;
+            let seed = replication_seed(base, number as u32);
+            let session = run_until_told(loaded, seed, warmup, control.stop)?;
+            let mut result = session.result();
             if number > 0 {
                 result.series = Series::default();
             }
             Ok(result)
         });
-        if results.len() < numbers.len() {
-            return Err(Stopped::Cut);
-        }
+        let cut = results.len() < numbers.len() || results.values().any(|r| r.as_ref().is_ok_and(|r| !r.run.finished));
+        let mut begun = None;
         for (number, result) in results {
-            self.results.push(result.map_err(|why| match why {
+            let result = result.map_err(|why| match why {
                 Stopped::Failed(text) => Stopped::Failed(format!("replication {number}: {text}")),
                 cut => cut,
-            })?);
+            })?;
+            if result.run.finished {
+                self.results.push(result);
+            } else if number == 0 {
+                begun = Some(result);
+            }
         }
-        Ok(())
+        // What of the first run there is stands for itself where none has ended.
+        if self.results.is_empty() {
+            self.results.extend(begun);
+        }
+        if cut { Err(Stopped::Cut) } else { Ok(()) }
     }
 
     fn until_narrow(
@@ -265,15 +293,29 @@ impl Replicated {
         values.iter().filter_map(|(name, values)| Some((name.clone(), interval(values)?))).collect()
     }
 
-    /// The result of replication 0 with the intervals of all.
+    /// The result of replication 0 with the intervals, the objectives and the breakdowns of all.
     pub fn result(&self) -> Option<RunResult> {
         let mut result = self.results.first()?.clone();
         if self.results.len() > 1 {
             result.objectives = objectives::over_replications(&self.results, self.confidence);
-            result.replications = Some(Replications { n: self.results.len(), intervals: self.intervals() });
+            for (name, workload) in &mut result.workloads {
+                let of = |run: &'_ RunResult| run.workloads.get(name).map(|workload| workload.breakdown.clone());
+                let all: Vec<Breakdown> = self.results.iter().filter_map(of).collect();
+                workload.breakdown = breakdown::mean_of(&all.iter().collect::<Vec<_>>());
+            }
+            result.replications =
+                Some(Replications { n: self.results.len(), cut_short: self.cut, intervals: self.intervals() });
             crate::trust::several_runs(&mut result);
         }
         result.warnings.extend(self.not_reached.clone());
+        if self.cut && result.run.finished {
+            let runs = if self.results.len() == 1 {
+                "the only one".to_string()
+            } else {
+                format!("the {}", self.results.len())
+            };
+            result.warnings.push(format!("cut short: the figures are those of {runs} of the runs that had ended"));
+        }
         result.run.events = self.results.iter().map(|r| r.run.events).sum();
         Some(result)
     }
@@ -299,7 +341,7 @@ pub fn main_metrics(result: &RunResult) -> Vec<String> {
 
 /// The shape of a scenario's result before anything has happened: which metrics it will have.
 pub fn shape(loaded: &Arc<Loaded>) -> RunResult {
-    Session::new(loaded.clone(), loaded.scenario.seed, Some(0)).result()
+    Session::new(loaded.clone(), loaded.scenario.seed, Some(0)).shape()
 }
 
 /// The unit of a metric that may be unknown.

@@ -12,7 +12,7 @@ pub use sim_core::{Answer, GroupId, Outcome};
 use sim_core::Time;
 use sim_core::time::SECOND;
 
-use crate::outcome::spent_on;
+use crate::breakdown::spent_on;
 use crate::result::Spent;
 use crate::session::Session;
 

@@ -45,7 +45,8 @@ pub struct RunResult {
     pub objectives: Vec<ObjectiveResult>,
     /// What a reader must know before trusting a figure.
     pub warnings: Vec<String>,
-    /// How sure the figures are, where there was more than one run; the rest is then that of replication 0.
+    /// How sure the figures are, where there was more than one run; the rest is then that of replication 0, but for the
+    /// objectives and for where the time went (`workloads.*.breakdown`), which are those of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replications: Option<Replications>,
 }
@@ -55,8 +56,15 @@ pub struct RunResult {
 pub struct Replications {
     /// How many there were.
     pub n: usize,
+    /// True where there were to be more, but the program was told to stop.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cut_short: bool,
     /// Mean and half-width by metric.
     pub intervals: Table<crate::statistics::Interval>,
+}
+
+pub(crate) fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Name and version of the program.
@@ -176,9 +184,23 @@ pub struct Breakdown {
     pub p50_s: Option<f64>,
     /// Mean latency of those between the percentiles 98.5 and 99.5, s; `None` where they are too few.
     pub p99_s: Option<f64>,
+    /// The sample from the fastest to the slowest in bands of percentiles; those for which it is too small are left out.
+    #[serde(default)]
+    pub bands: Vec<BreakdownBand>,
     /// What that time was spent on, the largest part at the 99th percentile (else at the median) first. Together the
     /// parts are the latency.
     pub parts: Vec<BreakdownPart>,
+}
+
+/// Requests between two percentiles of the latency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BreakdownBand {
+    /// Share of the requests that are faster, 0 to 1 …
+    pub from: f64,
+    /// … and share of those that are not slower.
+    pub to: f64,
+    /// Mean latency of those in between, s.
+    pub latency_s: f64,
 }
 
 /// What time is spent on.
@@ -217,6 +239,9 @@ pub struct BreakdownPart {
     pub p50_s: Option<f64>,
     /// Mean time of those around the 99th percentile, s; `None` where they are too few.
     pub p99_s: Option<f64>,
+    /// Mean time of those in each band, s.
+    #[serde(default)]
+    pub bands_s: Vec<f64>,
 }
 
 /// Those who wait for a worker.

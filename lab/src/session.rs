@@ -71,6 +71,7 @@ impl std::error::Error for Failure {}
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Together {
     pub(crate) figures: Figures,
+    /// Not a number where it cannot be known yet.
     pub(crate) own: Table<f64>,
     pub(crate) up: u32,
 }
@@ -314,7 +315,7 @@ impl Session {
         sum.cpu = cores.map(|c| (cpu, c));
         let own = own
             .into_iter()
-            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { 0.0 }))
+            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { f64::NAN }))
             .collect();
         Together { figures: sum, own, up }
     }
@@ -342,7 +343,7 @@ impl Session {
         }
         let own = own
             .into_iter()
-            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { 0.0 }))
+            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { f64::NAN }))
             .collect();
         (all, measured, sum, own)
     }

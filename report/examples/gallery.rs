@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use report::charts::{
-    Axis, Band, BarGroup, Chart, Contour, Kind, Line, NamedChart, Point, Size, Unit, png, run_charts, svg,
+    Axis, Band, BarGroup, Chart, Contour, Kind, Line, NamedChart, Panel, Point, Size, Unit, png, run_charts, svg,
 };
 use report::file::write_atomically;
-use report::html::{RunPage, run_page};
+use report::html::{Origin, RunPage, Source, run_page};
 use report::text::{Options, run_line, run_report};
 
 // Each of its users needs another part of it.
@@ -30,12 +30,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         draw(&folder, named)?;
     }
     let result = sample::storm();
-    let page = run_page(&RunPage {
-        result: &result,
-        scenario: Some("version: 1\nname: Checkout under a slow database\n"),
-        resolved: Some("version: 1\nseed: 7\n"),
-        command: Some("brownout run retry-storm.yaml --seed 7"),
-    })?;
+    let source = Source {
+        name: String::new(),
+        written: Some("version: 1\nname: Checkout under a slow database\n".to_owned()),
+        resolved: Some("version: 1\nseed: 7\n".to_owned()),
+    };
+    let command = Some("brownout run retry-storm.yaml --seed 7".to_owned());
+    let origin = Origin { scenarios: vec![source], command, files: Vec::new() };
+    let page = run_page(&RunPage { result: &result, origin: &origin })?;
     write_atomically(&folder.join("report.html"), page.as_bytes())?;
     Ok(())
 }
@@ -107,12 +109,17 @@ fn others() -> Vec<NamedChart> {
                     BarGroup {
                         name: "before the fault".to_owned(),
                         values: vec![Some(1198.0), Some(1199.0), Some(1197.0), Some(1180.0)],
-                        half_widths: vec![Some(12.0), Some(11.0), Some(14.0), Some(15.0)],
+                        intervals: vec![
+                            Some((1186.0, 1210.0)),
+                            Some((1188.0, 1210.0)),
+                            Some((1183.0, 1211.0)),
+                            Some((1165.0, 1195.0)),
+                        ],
                     },
                     BarGroup {
                         name: "after it".to_owned(),
                         values: vec![Some(36.0), Some(1150.0), None, Some(1176.0)],
-                        half_widths: vec![Some(9.0), Some(60.0), None, Some(15.0)],
+                        intervals: vec![Some((0.0, 96.0)), Some((1090.0, 1210.0)), None, Some((1161.0, 1191.0))],
                     },
                 ],
             },
@@ -144,6 +151,21 @@ fn others() -> Vec<NamedChart> {
                     .rev()
                     .map(|step| f64::from(step) * 100.0)
                     .map(|load| (load, if load <= 400.0 { load } else { 90.0 - load / 50.0 }))
+                    .collect(),
+            },
+        ),
+        named(
+            "panels",
+            "99th percentile of latency against offered load, by pool",
+            Axis::linear("offered load", Unit::PerSecond),
+            Axis::log("p99 latency", Unit::Seconds),
+            Kind::SmallMultiples {
+                panels: [1_400.0, 1_850.0, 2_600.0, 3_000.0, 4_000.0]
+                    .into_iter()
+                    .map(|knee| Panel {
+                        name: format!("capacity {knee}/s"),
+                        series: vec![sweep("two zones", knee), sweep("one zone", knee * 0.7)],
+                    })
                     .collect(),
             },
         ),

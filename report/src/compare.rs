@@ -2,11 +2,12 @@
 
 use lab::compare::{Compared, ComparedMetric};
 
-use crate::charts::{Axis, BarGroup, Chart, ChartError, Kind, Size};
+use crate::charts::{Axis, BarGroup, Chart, ChartError, Kind, NamedChart, Size};
 use crate::figures;
-use crate::html::{Block, Page, Section, Table, TableCell, TableColumn, page};
+use crate::findings::{Finding, Severity};
+use crate::html::{Block, Origin, Page, Section, Table, TableCell, TableColumn, origin, page};
 use crate::text::aligned;
-use crate::units;
+use crate::{units, words};
 
 /// The table for a terminal, and what it says in sentences.
 #[must_use]
@@ -23,6 +24,12 @@ pub fn text(compared: &Compared) -> String {
         .collect();
     let mut text = aligned(&heading, &rows);
     text.push_str(&format!("\n  {}\n\n", conditions(compared)));
+    if compared.cut_short {
+        text.push_str(&format!(
+            "Cut short: the figures are those of the {} runs of each that had ended.\n",
+            compared.replications
+        ));
+    }
     for sentence in sentences(compared) {
         text.push_str(&format!("{sentence}\n"));
     }
@@ -40,7 +47,7 @@ fn conditions(compared: &Compared) -> String {
         "{} runs of each under common random numbers, seed {}; ± is half of the {} interval; * really differs from {}",
         compared.replications,
         compared.seed,
-        units::share(compared.confidence),
+        figures::confidence(compared.confidence),
         compared.variants.first().map_or("", String::as_str),
     )
 }
@@ -90,11 +97,24 @@ pub fn json(compared: &Compared) -> String {
     text
 }
 
+/// The sentences as findings: what is real before what is open.
+fn findings(compared: &Compared) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    if compared.cut_short {
+        let runs = compared.replications;
+        let text = format!("Cut short: {runs} runs of each had ended, and the figures are those of them alone.");
+        found.push(Finding { severity: Severity::Warning, about: String::new(), text });
+    }
+    let note = |text: String| Finding { severity: Severity::Note, about: String::new(), text };
+    found.extend(sentences(compared).into_iter().map(note));
+    found
+}
+
 /// The report as one self-contained page.
 ///
 /// # Errors
 /// If a chart cannot be drawn.
-pub fn html(title: &str, compared: &Compared) -> Result<String, ChartError> {
+pub fn html(title: &str, compared: &Compared, origin: &Origin) -> Result<String, ChartError> {
     let mut columns = vec![TableColumn::words("Metric", "")];
     columns.extend(compared.variants.iter().map(|name| TableColumn::figures(name.clone(), "")));
     let row = |metric: &ComparedMetric| {
@@ -105,38 +125,51 @@ pub fn html(title: &str, compared: &Compared) -> Result<String, ChartError> {
         std::iter::once(TableCell::words(metric.name.clone())).chain(cells).collect()
     };
     let rows = compared.metrics.iter().map(row).collect();
-    let charts = compared.metrics.iter().map(|metric| Block::Chart(Box::new(chart(title, compared, metric))));
+    let charts = charts(title, compared).into_iter().map(|named| Block::Chart(Box::new(named.chart)));
+    let facts = format!("Seed {}, brownout {}.", compared.seed, env!("CARGO_PKG_VERSION"));
     page(&Page {
         title: format!("{title}: comparison"),
         subtitle: compared.variants.join(" · "),
         lead: Some(conditions(compared)),
         sections: vec![
-            Section { heading: "What differs".to_owned(), blocks: vec![Block::List(sentences(compared))] },
+            Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(compared))] },
             Section {
                 heading: "Figures".to_owned(),
                 blocks: vec![Block::Table(Table { caption: "Mean ± half of the interval".to_owned(), columns, rows })],
             },
             Section { heading: "Charts".to_owned(), blocks: charts.collect() },
+            origin::section(origin, &facts, &[]),
         ],
         footer: format!("brownout {}", env!("CARGO_PKG_VERSION")),
     })
 }
 
+/// A chart for each metric.
+#[must_use]
+pub fn charts(title: &str, compared: &Compared) -> Vec<NamedChart> {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let named = |metric: &ComparedMetric| NamedChart {
+        name: metric.name.chars().map(plain).collect(),
+        chart: chart(title, compared, metric),
+    };
+    compared.metrics.iter().map(named).collect()
+}
+
 fn chart(title: &str, compared: &Compared, metric: &ComparedMetric) -> Chart {
     let group = BarGroup {
-        name: metric.name.clone(),
+        name: words::metric(&metric.name),
         values: metric.intervals.iter().map(|i| i.map(|i| i.mean)).collect(),
-        half_widths: metric.intervals.iter().map(|i| i.and_then(|i| i.half_width)).collect(),
+        intervals: metric.intervals.iter().map(|i| i.and_then(|i| figures::ends(&i, metric.unit))).collect(),
     };
     Chart {
-        title: format!("{} by variant", metric.name),
+        title: format!("{} by variant", words::capital(&words::metric(&metric.name))),
         subtitle: format!(
             "{title}; {} runs each, {} intervals",
             compared.replications,
-            units::share(compared.confidence)
+            figures::confidence(compared.confidence)
         ),
         x: Axis::linear("variant", crate::charts::Unit::Other(String::new())),
-        y: Axis::linear(metric.name.clone(), figures::chart_unit(metric.unit)),
+        y: figures::metric_axis(&metric.name, metric.unit),
         kind: Kind::Bars { categories: compared.variants.clone(), groups: vec![group] },
         size: Size::default(),
     }

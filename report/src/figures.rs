@@ -4,7 +4,7 @@ use lab::metrics::Unit;
 use lab::quantity::{Kind, Quantity};
 use lab::statistics::Interval;
 
-use crate::{charts, units};
+use crate::{charts, units, words};
 
 /// A value of a metric as it is read.
 #[must_use]
@@ -30,6 +30,13 @@ pub fn change(value: f64, unit: Unit) -> String {
     format!("{sign}{}", figure(value.abs(), unit))
 }
 
+/// How sure an interval is: `95 %`, `99.5 %`.
+#[must_use]
+pub fn confidence(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// Mean ± half-width.
 #[must_use]
 pub fn interval(interval: Option<&Interval>, unit: Unit) -> String {
@@ -38,6 +45,15 @@ pub fn interval(interval: Option<&Interval>, unit: Unit) -> String {
         Some(half) if half > 0.0 => format!("{} ± {}", figure(interval.mean, unit), figure(half, unit)),
         _ => figure(interval.mean, unit),
     }
+}
+
+/// The ends of an interval, cut off where no value of the metric can be: none is below zero, no share above one.
+#[must_use]
+pub fn ends(interval: &Interval, unit: Unit) -> Option<(f64, f64)> {
+    let (low, high) = interval.ends()?;
+    let high = if unit == Unit::Fraction { high.min(1.0) } else { high };
+    // A mean outside of where values can be would be a metric that this does not know; it is left as it is.
+    Some((if interval.mean >= 0.0 { low.max(0.0) } else { low }, high.max(interval.mean)))
 }
 
 /// The unit of an axis for a metric.
@@ -50,6 +66,13 @@ pub fn chart_unit(unit: Unit) -> charts::Unit {
         Unit::Count => charts::Unit::Count,
         Unit::Number => charts::Unit::Other(String::new()),
     }
+}
+
+/// The axis of a metric, named in words.
+#[must_use]
+pub fn metric_axis(path: &str, unit: Unit) -> charts::Axis {
+    let is_factor = unit == Unit::Number && (path.ends_with("amplification") || path.ends_with("_per_request"));
+    charts::Axis::linear(words::metric(path), if is_factor { charts::Unit::Factor } else { chart_unit(unit) })
 }
 
 /// The unit of an axis for values of a setting.

@@ -1,24 +1,31 @@
-//! What a run leaves in a folder: the result for programs, tables, charts, a page, and latencies as HDR histograms.
+//! What a run, a comparison or a sweep leaves in a folder: results for programs, tables, charts, a page, and latencies as
+//! HDR histograms.
 //!
 //! ```text
-//! result.json  series.csv  report.html  charts/*.svg, *.png  latency.hlog  scenario.yaml  meta.json
+//! run      result.json  series.csv                  report.html  charts/  latency.hlog  scenario.yaml  meta.json
+//! compare  compare.json                             report.html  charts/                scenarios/     meta.json
+//! sweep    points.csv  points.jsonl  summary.csv    report.html  charts/  latency.hlog  scenario.yaml  meta.json
 //! ```
 //!
 //! `scenario.yaml` has every default filled in, so that the folder alone repeats the run; `meta.json` says what made it.
-//! `latency.hlog` is an HDR histogram log (version 2, compressed) with one interval a workload, tagged with its name, in
-//! nanoseconds at three significant digits; any HDR tool reads it.
+//! `latency.hlog` is an HDR histogram log (version 2, compressed) with one interval a workload (of a
+//! sweep, a point and workload, all runs of the point together), tagged with its name, in nanoseconds at three significant digits; any HDR tool reads it.
 
 use std::fmt;
+use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use lab::Latencies;
+use lab::compare::Compared;
+use lab::result::RunResult;
+use lab::sweep::Swept;
 use serde_json::json;
 
-use crate::charts::{ChartError, png, run_charts, svg};
-use crate::html::{RunPage, run_page};
+use crate::charts::{ChartError, NamedChart, png, run_charts, svg};
+use crate::html::{Origin, RunPage, run_page};
 
 /// A file of the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,88 +68,204 @@ impl From<ChartError> for FolderError {
     }
 }
 
+/// What the files of a folder are, by the beginning of their names.
+const ROLES: [(&str, &str); 13] = [
+    ("result.json", "everything, for programs"),
+    ("series.csv", "the figures over time"),
+    ("compare.json", "everything, for programs"),
+    ("points.csv", "a row for each run of each point"),
+    ("points.jsonl", "the same, a JSON object a line"),
+    ("summary.csv", "a row for each point: means and half-widths of 95 % intervals"),
+    ("charts/", "the charts, as SVG and PNG"),
+    ("latency.hlog", "latencies as an HDR histogram log"),
+    ("scenario.yaml", "the scenario with every default filled in"),
+    ("scenarios/", "what was compared, with every default filled in"),
+    ("units/", "the results of single runs, from which a sweep goes on"),
+    ("sweep.lock", "what was swept"),
+    ("meta.json", "what made this folder"),
+];
+
+/// An origin that knows the files beside the page.
+fn with_files(origin: &Origin, names: &[&str]) -> Origin {
+    let known = ROLES.iter().filter(|(role, _)| names.contains(role));
+    let files = known.map(|(name, what)| ((*name).to_owned(), (*what).to_owned())).collect();
+    Origin { files, ..origin.clone() }
+}
+
+fn meta(scenario: serde_json::Value, origin: &Origin, names: &[&str]) -> File {
+    let meta = json!({
+        "format": 1,
+        "tool": { "name": "brownout", "version": env!("CARGO_PKG_VERSION") },
+        "scenario": scenario,
+        "command": origin.command,
+        "files": names,
+    });
+    File::new("meta.json", serde_json::to_string_pretty(&meta).unwrap_or_default() + "\n")
+}
+
+fn push_charts(files: &mut Vec<File>, charts: &[NamedChart]) -> Result<(), FolderError> {
+    for named in charts {
+        files.push(File::new(format!("charts/{}.svg", named.name), svg(&named.chart)?));
+        files.push(File::new(format!("charts/{}.png", named.name), png(&named.chart, 2.0)?));
+    }
+    Ok(())
+}
+
 /// All files of a run. `latencies` may be empty; then there is no histogram log.
 ///
 /// # Errors
 /// If a chart cannot be drawn or a latency is beyond what an HDR histogram holds.
-pub fn run_files(run: &RunPage<'_>, latencies: &[Latencies]) -> Result<Vec<File>, FolderError> {
-    let result = run.result;
+pub fn run_files(result: &RunResult, origin: &Origin, latencies: &[Latencies]) -> Result<Vec<File>, FolderError> {
+    let mut roles = vec!["result.json", "series.csv", "charts/"];
+    roles.extend((!latencies.is_empty()).then_some("latency.hlog"));
+    roles.extend(["scenario.yaml", "meta.json"]);
+    let page = RunPage { result, origin: &with_files(origin, &roles) };
     let mut files = vec![
         File::new("result.json", crate::json::to_json(result)),
         File::new("series.csv", crate::csv::to_csv(result)),
-        File::new("report.html", run_page(run)?),
+        File::new("report.html", run_page(&page)?),
     ];
-    for named in run_charts(result) {
-        files.push(File::new(format!("charts/{}.svg", named.name), svg(&named.chart)?));
-        files.push(File::new(format!("charts/{}.png", named.name), png(&named.chart, 2.0)?));
-    }
+    push_charts(&mut files, &run_charts(result))?;
     if !latencies.is_empty() {
-        let log = histogram_log(latencies, result.run.duration_s).map_err(FolderError::Histogram)?;
+        let mut log = Vec::new();
+        let seconds = result.run.duration_s;
+        let tagged = latencies.iter().map(|of| {
+            let middle = |bucket: &lab::LatencyBucket| (bucket.low.midpoint(bucket.high), bucket.count);
+            (of.workload.clone(), of.buckets.iter().map(middle).collect())
+        });
+        write_histogram_log(&mut log, tagged, "one interval a workload", seconds).map_err(FolderError::Histogram)?;
         files.push(File::new("latency.hlog", log));
     }
-    if let Some(resolved) = run.resolved {
+    if let Some(resolved) = origin.scenarios.first().and_then(|source| source.resolved.clone()) {
         files.push(File::new("scenario.yaml", resolved));
     }
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    let meta = json!({
-        "format": result.format,
-        "tool": { "name": result.tool.name, "version": result.tool.version },
-        "scenario": {
-            "name": result.scenario.name,
-            "source": result.scenario.source,
-            "hash": result.scenario.hash,
-            "seed": result.scenario.seed,
-            "variant": result.scenario.variant,
-        },
-        "command": run.command,
-        "files": names,
+    let scenario = json!({
+        "name": result.scenario.name,
+        "source": result.scenario.source,
+        "hash": result.scenario.hash,
+        "seed": result.scenario.seed,
+        "variant": result.scenario.variant,
     });
-    let text = serde_json::to_string_pretty(&meta).unwrap_or_default() + "\n";
-    files.push(File::new("meta.json", text));
+    let meta = meta(scenario, origin, &names);
+    files.push(meta);
     Ok(files)
 }
 
-fn histogram_log(latencies: &[Latencies], duration_s: f64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
+/// All files of a comparison.
+///
+/// # Errors
+/// If a chart cannot be drawn.
+pub fn compare_files(title: &str, compared: &Compared, origin: &Origin) -> Result<Vec<File>, FolderError> {
+    let named = with_files(origin, &["compare.json", "charts/", "scenarios/", "meta.json"]);
+    let mut files = vec![
+        File::new("report.html", crate::compare::html(title, compared, &named)?),
+        File::new("compare.json", crate::compare::json(compared)),
+    ];
+    push_charts(&mut files, &crate::compare::charts(title, compared))?;
+    for (number, source) in origin.scenarios.iter().enumerate() {
+        files.push(File::new(scenario_name(number, &source.name), source.resolved.clone().unwrap_or_default()));
+    }
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let meta = meta(json!({ "name": title, "seed": compared.seed, "variants": compared.variants }), origin, &names);
+    files.push(meta);
+    Ok(files)
+}
+
+/// The file of what was compared: its number keeps names apart that differ only in what a file name cannot have.
+#[must_use]
+pub fn scenario_name(number: usize, name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().trim_end_matches(".yaml");
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '-' };
+    format!("scenarios/{}-{}.yaml", number + 1, name.chars().map(plain).collect::<String>())
+}
+
+/// All files of a sweep but the histogram log, which [`write_histogram_log`] writes point by point.
+///
+/// # Errors
+/// If a chart cannot be drawn.
+pub fn sweep_files(swept: &Swept, origin: &Origin) -> Result<Vec<File>, FolderError> {
+    let roles = [
+        "points.csv",
+        "points.jsonl",
+        "summary.csv",
+        "charts/",
+        "latency.hlog",
+        "scenario.yaml",
+        "units/",
+        "sweep.lock",
+        "meta.json",
+    ];
+    let mut files = vec![
+        File::new("points.csv", crate::sweep::points_csv(swept)),
+        File::new("points.jsonl", crate::sweep::points_jsonl(swept)),
+        File::new("summary.csv", crate::sweep::summary_csv(swept)),
+        File::new("report.html", crate::sweep::html(swept, &with_files(origin, &roles))?),
+    ];
+    push_charts(&mut files, &crate::sweep::charts(swept))?;
+    if let Some(resolved) = origin.scenarios.first().and_then(|source| source.resolved.clone()) {
+        files.push(File::new("scenario.yaml", resolved));
+    }
+    let mut names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    names.push("latency.hlog");
+    let scenario = json!({ "name": swept.name, "source": swept.source, "plan": swept.plan, "seed": swept.seed });
+    let meta = meta(scenario, origin, &names);
+    files.push(meta);
+    Ok(files)
+}
+
+/// Writes a histogram log: for each tag, the middle (ns) and the count of each bucket. `what` says what an interval is;
+/// `seconds` is how long each of them lasted.
+///
+/// # Errors
+/// In words: a value that an HDR histogram cannot hold, or what the writer says.
+pub fn write_histogram_log(
+    into: &mut dyn Write,
+    tagged: impl Iterator<Item = (String, Vec<(u64, u64)>)>,
+    what: &str,
+    seconds: f64,
+) -> Result<(), String> {
     let mut serializer = V2DeflateSerializer::new();
+    let mut into = into;
     let mut writer = IntervalLogWriterBuilder::new()
-        .add_comment("[Latencies of requests that were answered, in nanoseconds; one interval a workload]")
+        .add_comment(&format!("[Latencies of requests that were answered, in nanoseconds; {what}]"))
         // Simulated time has no date: it begins where the clock of the format does, and so the bytes are always the same.
         .with_start_time(SystemTime::UNIX_EPOCH)
-        .begin_log_with(&mut bytes, &mut serializer)
+        .begin_log_with(&mut into, &mut serializer)
         .map_err(|error| error.to_string())?;
-    for of_workload in latencies {
+    for (name, buckets) in tagged {
         let mut histogram: Histogram<u64> = Histogram::new(3).map_err(|error| error.to_string())?;
-        for bucket in &of_workload.buckets {
-            let middle = bucket.low + (bucket.high - bucket.low) / 2;
-            histogram.record_n(middle, bucket.count).map_err(|error| error.to_string())?;
+        for (middle, count) in buckets {
+            histogram.record_n(middle, count).map_err(|error| error.to_string())?;
         }
-        let name: String = of_workload.workload.replace([',', ' ', '\r', '\n'], "_");
+        let name: String = name.replace([',', ' ', '\r', '\n'], "_");
         let tag = Tag::new(&name).ok_or_else(|| format!("`{name}` cannot be a tag"))?;
-        let duration = Duration::from_secs_f64(duration_s.max(0.0));
+        let duration = Duration::from_secs_f64(seconds.max(0.0));
         writer
             .write_histogram(&histogram, Duration::ZERO, duration, Some(tag))
             .map_err(|error| format!("{error:?}"))?;
     }
-    drop(writer);
-    Ok(bytes)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-    use lab::LatencyBucket;
 
     use super::*;
 
     #[test]
     fn a_log_reads_back_with_the_same_counts_and_percentiles() {
-        let buckets: Vec<LatencyBucket> =
-            (1..=1000u64).map(|n| LatencyBucket { low: n * 1_000_000, high: n * 1_000_000 + 999, count: 3 }).collect();
-        let latencies = [Latencies { workload: "web, users".into(), buckets }];
-        let log = histogram_log(&latencies, 12.5).expect("a log");
-        assert_eq!(log, histogram_log(&latencies, 12.5).expect("a log"), "the same bytes each time");
+        let buckets: Vec<(u64, u64)> = (1..=1000).map(|n| (n * 1_000_000 + 499, 3)).collect();
+        let log = || {
+            let mut bytes = Vec::new();
+            let tagged = [("web, users".to_owned(), buckets.clone())].into_iter();
+            write_histogram_log(&mut bytes, tagged, "one", 12.5).expect("a log");
+            bytes
+        };
+        assert_eq!(log(), log(), "the same bytes each time");
+        let log = log();
         let mut read = Vec::new();
         for entry in IntervalLogIterator::new(&log) {
             let Ok(LogEntry::Interval(interval)) = entry else { continue };

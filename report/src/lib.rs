@@ -27,6 +27,7 @@ pub mod sweep;
 pub mod text;
 pub mod units;
 pub mod validate;
+pub mod words;
 
 pub use lab::file;
 

@@ -151,15 +151,22 @@ impl Breakdown {
         })
     }
 
-    /// The requests whose latency lies between two quantiles of the sample (thousandths, `low` ≤ `high` ≤ 1000), rounded
-    /// outwards to whole requests.
-    pub fn between(&self, low: usize, high: usize) -> Around {
+    /// The requests whose latency lies between two quantiles of the sample, for each pair of quantiles (thousandths, the
+    /// first not above the second, both at most 1000), rounded outwards to whole requests.
+    pub fn between(&self, quantiles: &[(usize, usize)]) -> Vec<Around> {
         let mut order: Vec<usize> = (0..self.requests.len()).collect();
         order.sort_by_key(|index| (self.requests[*index].latency, *index));
-        let (from, to) = (order.len() * low / 1000, (order.len() * high).div_ceil(1000));
+        let around = |(low, high): &(usize, usize)| {
+            let (from, to) = (order.len() * low / 1000, (order.len() * high).div_ceil(1000));
+            self.together(order.get(from..to).unwrap_or_default())
+        };
+        quantiles.iter().map(around).collect()
+    }
+
+    fn together(&self, chosen: &[usize]) -> Around {
         let mut around = Around::default();
         let mut parts = std::collections::BTreeMap::new();
-        for index in order.get(from..to).unwrap_or_default() {
+        for index in chosen {
             let request = self.requests[*index];
             let start = index.checked_sub(1).map_or(0, |before| self.requests[before].end as usize);
             around.requests += 1;
@@ -208,9 +215,11 @@ mod tests {
             sample.begin(0);
             sample.end(0, latency, &[(SERVICE, latency)]);
         }
-        let middle = sample.between(450, 550);
+        let found = sample.between(&[(450, 550), (0, 1000)]);
+        let middle = &found[0];
         assert_eq!((middle.requests, middle.latency), (10, (46..=55).sum()));
         assert_eq!(middle.parts, [(SERVICE, middle.latency)]);
-        assert_eq!(Breakdown::default().between(450, 550), Around::default());
+        assert_eq!((found[1].requests, found[1].latency), (100, (1..=100).sum()));
+        assert_eq!(Breakdown::default().between(&[(450, 550)]), [Around::default()]);
     }
 }

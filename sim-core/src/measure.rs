@@ -239,7 +239,7 @@ pub struct Figures {
 pub enum Merge {
     /// Added up.
     Sum,
-    /// All of them over all of these; 0 where there are none.
+    /// All of them over all of these; unknown where there are none.
     Over(f64),
     /// The largest.
     Max,

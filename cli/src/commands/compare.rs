@@ -7,8 +7,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use lab::compare::Contestant;
 use lab::replicate::{REPLICATIONS, Stopped};
+use report::html::{Origin, Source};
 
 use crate::input::{self, Changes, Failure};
+use crate::output;
 use crate::work::Work;
 
 /// How a comparison is printed.
@@ -38,7 +40,7 @@ pub(crate) struct Compare {
     /// How the comparison is printed.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Folder for report.html and compare.json.
+    /// Folder for a page to read, the result, charts and the scenarios.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -60,21 +62,37 @@ impl Compare {
         });
         let compared = match compared {
             Ok(compared) => compared,
-            Err(Stopped::Cut) => return Ok(ExitCode::from(130)),
+            Err(Stopped::Cut) => {
+                self.work.say("cut short before two runs of each had ended: there is nothing to compare");
+                return Ok(ExitCode::from(130));
+            }
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
-        let json = report::compare::json(&compared);
-        if let Some(folder) = &self.out {
-            std::fs::create_dir_all(folder)?;
-            let html = report::compare::html(&title, &compared).map_err(|e| Failure::Failed(e.to_string()))?;
-            report::file::write_atomically(&folder.join("report.html"), html.as_bytes())?;
-            report::file::write_atomically(&folder.join("compare.json"), json.as_bytes())?;
-        }
         match self.format {
             Format::Text => input::print(&report::compare::text(&compared))?,
-            Format::Json => input::print(&json)?,
+            Format::Json => input::print(&report::compare::json(&compared))?,
         }
-        Ok(ExitCode::SUCCESS)
+        if let Some(folder) = &self.out {
+            let files = report::folder::compare_files(&title, &compared, &self.origin(&contestants, replications));
+            output::write(folder, files.map_err(|e| Failure::Failed(e.to_string()))?)?;
+            self.work.say(&format!("wrote {}", folder.join("report.html").display()));
+        }
+        Ok(if compared.cut_short { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    }
+
+    /// What was compared, and the command that compares it again.
+    fn origin(&self, contestants: &[Contestant], replications: u32) -> Origin {
+        let mut command = "brownout compare".to_string();
+        let mut scenarios = Vec::new();
+        for (number, contestant) in contestants.iter().enumerate() {
+            command.push_str(&format!(" {}", report::folder::scenario_name(number, &contestant.name)));
+            let loaded = &contestant.loaded;
+            let name = contestant.name.clone();
+            scenarios.push(Source { name, written: loaded.text(), resolved: Some(loaded.resolved()) });
+        }
+        command.push_str(&format!(" --replications {replications}"));
+        self.metrics.iter().for_each(|metric| command.push_str(&format!(" --metric {metric}")));
+        Origin { scenarios, command: Some(command), files: Vec::new() }
     }
 
     fn contestants(&self) -> Result<Vec<Contestant>, Failure> {

@@ -12,9 +12,9 @@ use lab::replicate::{self, Stopped};
 use lab::result::RunResult;
 use lab::{Latencies, Loaded, Session};
 use models::scenario::WarmupSettings;
-use report::html::RunPage;
 
 use crate::input::{self, Failure, Scenario};
+use crate::output;
 use crate::work::Work;
 
 /// How a result is printed.
@@ -114,17 +114,25 @@ impl Run {
         let run = self.work.run(replications as usize, |control| replicate::replicate(loaded, replications, control));
         let replicated = match run {
             Ok(replicated) => replicated,
-            Err(Stopped::Cut) => return Ok(ExitCode::from(130)),
+            Err(Stopped::Cut) => {
+                self.work.say("cut short before anything was measured");
+                return Ok(ExitCode::from(130));
+            }
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
+        let cut = replicated.cut;
         let Some(mut result) = replicated.result() else { return Ok(ExitCode::SUCCESS) };
         result.run.wall_s = began.elapsed().as_secs_f64();
         result.run.events_per_s = result.run.events as f64 / result.run.wall_s.max(1e-9);
         input::print(&self.printed(&result))?;
-        if self.format == Format::Text {
-            input::print(&format!("\n{}", report::text::replications(&result)))?;
+        let table = report::text::replications(&result);
+        if self.format == Format::Text && !table.is_empty() {
+            input::print(&format!("\n{table}"))?;
         }
         self.write_folder(loaded, &result, &[])?;
+        if cut {
+            return Ok(ExitCode::from(130));
+        }
         if self.check {
             return Ok(self.judged(&result));
         }
@@ -134,22 +142,13 @@ impl Run {
     /// Writes everything that a run leaves into the folder that was asked for, if any.
     fn write_folder(&self, loaded: &Loaded, result: &RunResult, latencies: &[Latencies]) -> Result<(), Failure> {
         let Some(folder) = &self.out else { return Ok(()) };
-        let (resolved, written) = (loaded.resolved(), loaded.text());
-        let page = RunPage {
-            result,
-            scenario: written.as_deref(),
-            resolved: Some(&resolved),
-            command: Some("brownout run scenario.yaml"),
-        };
-        let files = report::folder::run_files(&page, latencies).map_err(|e| Failure::Failed(e.to_string()))?;
-        for file in files {
-            let path = folder.join(&file.name);
-            let written = path
-                .parent()
-                .map_or(Ok(()), std::fs::create_dir_all)
-                .and_then(|()| report::file::write_atomically(&path, &file.bytes));
-            written.map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
+        let mut command = "brownout run scenario.yaml".to_string();
+        if let Some(replications) = self.replications {
+            command.push_str(&format!(" --replications {replications}"));
         }
+        let origin = output::origin_of(loaded, command);
+        let files = report::folder::run_files(result, &origin, latencies);
+        output::write(folder, files.map_err(|e| Failure::Failed(e.to_string()))?)?;
         self.work.say(&format!("wrote {}", folder.join("report.html").display()));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `sweep`: runs a scenario at many points in parallel, and resumes where it was cut off.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use lab::sweep::store::Store;
 use lab::sweep::{Plan, PlanOptions, Swept, plan};
 
 use crate::input::{self, Failure, Scenario};
+use crate::output;
 use crate::work::Work;
 
 /// Runs the sweep of a scenario in parallel and writes its tables and charts; run again, it goes on where it was cut off.
@@ -157,7 +159,7 @@ impl Sweep {
                     return Err(Failure::Failed(format!("{missing} of {} runs are missing", plan.unit_count())));
                 }
                 store.write_lock(&plan)?;
-                finish(&what, &plan.collect(&store), store.folder())
+                finish(&what, &plan, &store)
             }
         }
     }
@@ -170,13 +172,13 @@ fn whole(what: &What) -> Result<ExitCode, Failure> {
         return match run {
             Ok(swept) => {
                 input::print(&report::sweep::text(&swept))?;
+                if swept.points.iter().any(|point| point.runs.iter().any(Option::is_none)) {
+                    what.work.say("with `--out DIR` what is done would have been kept");
+                    return Ok(ExitCode::from(130));
+                }
                 Ok(ended(&swept))
             }
-            Err(Stopped::Cut) => {
-                what.work.say("cut short; with `--out DIR` what is done would have been kept");
-                Ok(ExitCode::from(130))
-            }
-            Err(Stopped::Failed(why)) => Err(Failure::Failed(why)),
+            Err(why) => Err(Failure::Failed(why.to_string())),
         };
     }
     let store = what.store()?;
@@ -184,7 +186,7 @@ fn whole(what: &What) -> Result<ExitCode, Failure> {
     if !what.run(&plan, &units, &store)? {
         return Ok(ExitCode::from(130));
     }
-    finish(what, &plan.collect(&store), store.folder())
+    finish(what, &plan, &store)
 }
 
 /// A point that failed makes the whole sweep one that failed on the way, though all else is there.
@@ -193,25 +195,32 @@ fn ended(swept: &Swept) -> ExitCode {
     if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
-fn finish(what: &What, swept: &Swept, folder: &Path) -> Result<ExitCode, Failure> {
-    let write = |name: &str, bytes: &[u8]| {
-        report::file::write_atomically(&folder.join(name), bytes).map_err(|e| Failure::Failed(format!("{name}: {e}")))
-    };
-    write("points.csv", report::sweep::points_csv(swept).as_bytes())?;
-    write("points.jsonl", report::sweep::points_jsonl(swept).as_bytes())?;
-    write("summary.csv", report::sweep::summary_csv(swept).as_bytes())?;
-    std::fs::create_dir_all(folder.join("charts"))?;
-    for named in report::sweep::charts(swept) {
-        let svg = report::charts::svg(&named.chart).map_err(|e| Failure::Failed(e.to_string()))?;
-        write(&format!("charts/{}.svg", named.name), svg.as_bytes())?;
-        let png = report::charts::png(&named.chart, 2.0).map_err(|e| Failure::Failed(e.to_string()))?;
-        write(&format!("charts/{}.png", named.name), &png)?;
-    }
-    let html = report::sweep::html(swept).map_err(|e| Failure::Failed(e.to_string()))?;
-    write("report.html", html.as_bytes())?;
+fn finish(what: &What, plan: &Plan, store: &Store) -> Result<ExitCode, Failure> {
+    let (swept, folder) = (&plan.collect(store), store.folder());
+    let command = format!("brownout sweep scenario.yaml --replications {} --out again", plan.replications);
+    let origin = output::origin_of(&plan.loaded, command);
+    let files = report::folder::sweep_files(swept, &origin).map_err(|e| Failure::Failed(e.to_string()))?;
+    output::write(folder, files)?;
+    let log = folder.join("latency.hlog");
+    write_latencies(&log, plan, store).map_err(|e| Failure::Failed(format!("`{}`: {e}", log.display())))?;
     input::print(&report::sweep::text(swept))?;
     what.work.say(&format!("wrote {}", folder.join("report.html").display()));
     Ok(ended(swept))
+}
+
+/// The latencies of all points, one at a time, so that thousands of them need no more memory than one.
+fn write_latencies(path: &Path, plan: &Plan, store: &Store) -> std::io::Result<()> {
+    let seconds = plan.loaded.scenario.run.duration.map_or(0.0, |duration| duration.0 as f64 / 1e9);
+    let tagged = (0..plan.points.len()).flat_map(|point| {
+        let tag = move |(workload, counts): (String, BTreeMap<u64, u64>)| {
+            (format!("point-{point}.{workload}"), counts.into_iter().collect())
+        };
+        plan.latencies(point, store).into_iter().map(tag)
+    });
+    report::file::write_through_temporary(path, |file| {
+        report::folder::write_histogram_log(file, tagged, "one interval a point and workload", seconds)
+            .map_err(std::io::Error::other)
+    })
 }
 
 /// `K/N` as the number of the part from 0, and of how many.

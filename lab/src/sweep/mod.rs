@@ -25,7 +25,8 @@ use crate::document::to_yaml;
 use crate::load::{Loaded, Refused, in_words};
 use crate::metrics::{self, Unit};
 use crate::replicate::{self, Control, REPLICATIONS, Stopped};
-use crate::result::Table;
+use crate::result::{Demand, Table};
+use crate::session::Latencies;
 use crate::statistics::{self, Interval};
 
 use points::{Axis, Point};
@@ -40,8 +41,6 @@ pub struct Plan {
     pub axes: Vec<Axis>,
     /// The points, by number.
     pub points: Vec<Point>,
-    /// The scenario at each point.
-    pub scenarios: Vec<Arc<Loaded>>,
     /// Runs of each point.
     pub replications: u32,
     /// The metrics that are kept.
@@ -50,8 +49,12 @@ pub struct Plan {
     pub units: Vec<Unit>,
     /// The charts that are asked for; `None` for sensible ones.
     pub charts: Option<Vec<ChartWanted>>,
-    /// Digest of what is simulated at each point.
+    /// Bounds that the scenario's objectives set for metrics.
+    pub bounds: Vec<Bound>,
+    /// Digest of what is simulated at each point, and about how much work that is. The scenarios themselves are made
+    /// when they are run: thousands of them would fill the memory.
     contents: Vec<u64>,
+    costs: Vec<f64>,
     independent: bool,
     one_at_a_time: bool,
 }
@@ -89,6 +92,22 @@ pub struct UnitResult {
     pub events: u64,
     /// Why there are no values.
     pub error: Option<String>,
+    /// Latencies of the answered requests: workload, then middle (ns) and count of each bucket.
+    #[serde(default)]
+    pub latencies: Table<Vec<(u64, u64)>>,
+}
+
+/// What an objective of the scenario demands of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// The metric.
+    pub metric: String,
+    /// The objective's name.
+    pub name: String,
+    /// The value that it must not exceed, or else not fall short of, in the metric's unit.
+    pub value: f64,
+    /// True where the metric must be at most the bound.
+    pub below: bool,
 }
 
 /// A sweep that has been run, or as much of it as has been: plain data.
@@ -114,8 +133,21 @@ pub struct Swept {
     pub charts: Option<Vec<ChartWanted>>,
     /// True where each axis was varied alone.
     pub one_at_a_time: bool,
+    /// Bounds that the scenario's objectives set for metrics that were kept.
+    pub bounds: Vec<Bound>,
+    /// Digest of the plan.
+    pub plan: String,
     /// The points, by number.
     pub points: Vec<SweptPoint>,
+}
+
+/// One run of a point, as much of it as tables and charts need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweptRun {
+    /// The metrics, in the order of [`Swept::metrics`].
+    pub values: Vec<Option<f64>>,
+    /// Why there are none.
+    pub error: Option<String>,
 }
 
 /// What was found at a point.
@@ -128,12 +160,12 @@ pub struct SweptPoint {
     /// Which axes are not as the scenario has them.
     pub varied: Vec<bool>,
     /// Its runs, by replication; `None` where one has not been done.
-    pub runs: Vec<Option<UnitResult>>,
+    pub runs: Vec<Option<SweptRun>>,
 }
 
 impl SweptPoint {
-    /// Mean and half-width of a metric over the runs in which it is known.
-    pub fn interval(&self, metric: &str) -> Option<Interval> {
+    /// Mean and half-width of a metric, by its number, over the runs in which it is known.
+    pub fn interval(&self, metric: usize) -> Option<Interval> {
         let values: Vec<f64> =
             self.runs.iter().flatten().filter_map(|run| run.values.get(metric).copied().flatten()).collect();
         statistics::mean_interval(&values, replicate::CONFIDENCE)
@@ -171,10 +203,13 @@ pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused>
     let shape = replicate::shape(loaded);
     let metrics = measured(settings, &shape, &mut problems);
     let charts = settings.charts.as_ref().map(|c| charts_wanted(c, &axes, &metrics, &mut problems));
-    let mut scenarios = Vec::new();
+    let (mut contents, mut costs) = (Vec::new(), Vec::new());
     for point in &points {
         match loaded.patched(&point.overrides(&axes), None) {
-            Ok(scenario) => scenarios.push(Arc::new(scenario)),
+            Ok(scenario) => {
+                contents.push(content(&scenario));
+                costs.push(cost(&scenario));
+            }
             // The same value stands in many points: it is enough to say once what is wrong with it.
             Err(refused) => {
                 let known: Vec<Problem> = problems.iter().cloned().collect();
@@ -198,17 +233,29 @@ pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused>
         options.replications.or(settings.replications).or(loaded.scenario.run.replications).unwrap_or(REPLICATIONS);
     Ok(Plan {
         units: metrics.iter().map(|metric| replicate::unit(&shape, metric)).collect(),
-        contents: scenarios.iter().map(|scenario| content(scenario)).collect(),
+        contents,
+        costs,
+        bounds: bounds(&shape, &metrics),
         independent: settings.independent,
         one_at_a_time: settings.design == DesignSettings::OneAtATime,
         loaded: loaded.clone(),
         axes,
         points,
-        scenarios,
         replications,
         metrics,
         charts,
     })
+}
+
+fn bounds(shape: &crate::result::RunResult, metrics: &[String]) -> Vec<Bound> {
+    let judged = shape.objectives.iter().filter(|o| o.demand != Demand::Recovers && metrics.contains(&o.metric));
+    let bound = |objective: &crate::result::ObjectiveResult| Bound {
+        metric: objective.metric.clone(),
+        name: objective.name.clone(),
+        value: objective.bound,
+        below: objective.demand == Demand::Below,
+    };
+    judged.map(bound).collect()
 }
 
 /// A digest of everything that a run depends on but the seed.
@@ -315,23 +362,31 @@ impl Plan {
     /// Units in the order in which they are best begun: those that take longest first, so that no core is left alone
     /// with a long one at the end.
     pub fn order(&self, units: impl Iterator<Item = usize>) -> Vec<usize> {
-        let costs: Vec<f64> = self.scenarios.iter().map(|scenario| cost(scenario)).collect();
         let mut order: Vec<usize> = units.collect();
         order.sort_by(|a, b| {
-            let cost = |unit: usize| costs[self.place_of(unit).0];
+            let cost = |unit: usize| self.costs[self.place_of(unit).0];
             cost(*b).total_cmp(&cost(*a)).then(a.cmp(b))
         });
         order
     }
 
+    /// The scenario at a point.
+    pub fn scenario_at(&self, point: usize) -> Result<Arc<Loaded>, Stopped> {
+        let there = self.loaded.patched(&self.points[point].overrides(&self.axes), None);
+        // All of them were accepted when the plan was made.
+        there.map(Arc::new).map_err(|_| Stopped::Failed(format!("point {point} is refused")))
+    }
+
     /// Runs one unit.
     fn run_unit(&self, unit: usize, control: &Control<'_>) -> Result<UnitResult, Stopped> {
         let (point, _) = self.place_of(unit);
-        let scenario = &self.scenarios[point];
+        let scenario = &self.scenario_at(point)?;
         let run = replicate::warmup(scenario, self.loaded.scenario.seed, control.stop)
-            .and_then(|warmup| replicate::run_once(scenario, self.seed_of(unit), warmup, control.stop));
+            .and_then(|warmup| replicate::run_until_told(scenario, self.seed_of(unit), warmup, control.stop));
         match run {
-            Ok(result) => {
+            Ok(session) if !session.is_finished() => Err(Stopped::Cut),
+            Ok(session) => {
+                let result = session.result();
                 let all: BTreeMap<String, Option<f64>> =
                     metrics::all(&result).into_iter().map(|metric| (metric.name, metric.value)).collect();
                 // Those of single replicas are found, but not listed.
@@ -341,7 +396,9 @@ impl Plan {
                 };
                 let value = |name: &String| found(name).filter(|value| value.is_finite());
                 let values = self.metrics.iter().map(|name| (name.clone(), value(name))).collect();
-                Ok(UnitResult { values, events: result.run.events, error: None })
+                let buckets = |of: &Latencies| of.buckets.iter().map(|b| (b.low.midpoint(b.high), b.count)).collect();
+                let latencies = session.latencies().iter().map(|of| (of.workload.clone(), buckets(of))).collect();
+                Ok(UnitResult { values, events: result.run.events, error: None, latencies })
             }
             Err(Stopped::Failed(why)) => Ok(UnitResult { error: Some(why), ..UnitResult::default() }),
             Err(Stopped::Cut) => Err(Stopped::Cut),
@@ -368,23 +425,43 @@ impl Plan {
         if count < order.len() { Err(Stopped::Cut) } else { Ok(count) }
     }
 
-    /// Runs all units without storing any.
+    /// Runs all units without storing any. Told to stop, it returns those that have ended.
     pub fn run_in_memory(&self, control: &Control<'_>) -> Result<Swept, Stopped> {
         let order = self.order(0..self.unit_count());
-        let done = replicate::in_parallel(&order, control, |unit| self.run_unit(unit, control));
-        if done.len() < order.len() {
-            return Err(Stopped::Cut);
-        }
+        let run = |unit| self.run_unit(unit, control).map(|result| self.run_of(&result));
         let mut results = BTreeMap::new();
-        for (unit, result) in done {
-            results.insert(unit, result?);
+        for (unit, result) in replicate::in_parallel(&order, control, run) {
+            match result {
+                Ok(result) => results.insert(unit, result),
+                Err(Stopped::Cut) => None,
+                Err(failed) => return Err(failed),
+            };
         }
         Ok(self.swept(|unit| results.get(&unit).cloned()))
     }
 
+    fn run_of(&self, result: &UnitResult) -> SweptRun {
+        let values = self.metrics.iter().map(|name| result.values.get(name).copied().flatten());
+        SweptRun { values: values.collect(), error: result.error.clone() }
+    }
+
+    /// Latencies of the answered requests at a point, all its runs in the store together: workload, then middle (ns) and
+    /// count of each bucket, ascending.
+    pub fn latencies(&self, point: usize, store: &Store) -> Table<BTreeMap<u64, u64>> {
+        let mut together: Table<BTreeMap<u64, u64>> = Table::new();
+        for replication in 0..self.replications as usize {
+            let unit = point * self.replications as usize + replication;
+            for (workload, buckets) in store.get(self.key_of(unit)).unwrap_or_default().latencies {
+                let counts = together.entry(workload).or_default();
+                buckets.into_iter().for_each(|(middle, count)| *counts.entry(middle).or_default() += count);
+            }
+        }
+        together
+    }
+
     /// What the store has of this plan.
     pub fn collect(&self, store: &Store) -> Swept {
-        self.swept(|unit| store.get(self.key_of(unit)))
+        self.swept(|unit| store.get(self.key_of(unit)).map(|result| self.run_of(&result)))
     }
 
     /// Units that the store does not have.
@@ -392,7 +469,7 @@ impl Plan {
         (0..self.unit_count()).filter(|unit| store.get(self.key_of(*unit)).is_none()).count()
     }
 
-    fn swept(&self, result: impl Fn(usize) -> Option<UnitResult>) -> Swept {
+    fn swept(&self, result: impl Fn(usize) -> Option<SweptRun>) -> Swept {
         let replications = self.replications as usize;
         let point = |point: &Point| {
             let own = |axis: &Axis| self.loaded.plain.get(&axis.path).map_or_else(String::new, in_words);
@@ -416,6 +493,8 @@ impl Plan {
             units: self.units.clone(),
             charts: self.charts.clone(),
             one_at_a_time: self.one_at_a_time,
+            bounds: self.bounds.clone(),
+            plan: self.digest(),
             points: self.points.iter().map(point).collect(),
         }
     }

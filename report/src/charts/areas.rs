@@ -1,13 +1,14 @@
 //! Parts of a whole over time, stacked from zero.
 
 use super::canvas::{Canvas, Place, Stroke};
+use super::data::{self, Told, Zoom};
 use super::frame::{self, Entry, Grid, Sample, Surroundings};
 use super::palette;
-use super::scale::Scale;
+use super::scale::{Scale, lone_text};
 use super::{Band, Chart, Layer};
 
 /// Draws the layers, the first at the bottom.
-pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, at_s: &[f64], layers: &[Layer], faults: &[Band]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, at_s: &[f64], layers: &[Layer], faults: &[Band]) {
     let mut tops: Vec<Vec<f64>> = Vec::with_capacity(layers.len());
     let mut below = vec![0.0; at_s.len()];
     for layer in layers {
@@ -36,18 +37,34 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, at_s: &[f64], layers:
         let last = at_s.last().map(|at_s| at_s + window_s).zip(heights.last().copied());
         first.into_iter().chain(middles).chain(last).filter_map(|(at_s, height)| plot.place(at_s, height)).collect()
     };
-    let mut lower = places(&vec![0.0; at_s.len()]);
-    for (number, heights) in tops.iter().enumerate() {
-        let upper = places(heights);
-        let mut outline = upper.clone();
-        outline.extend(lower.iter().rev());
-        canvas.polygon(&outline, color(number), 0.85);
-        lower = upper;
-    }
-    // Thin lines between the layers, so that they can be told apart without colour.
-    for heights in &tops {
-        canvas.line(&places(heights), Stroke::solid(palette::PAPER, 1.2));
-    }
+    plot.draw(canvas, |canvas| {
+        let mut lower = places(&vec![0.0; at_s.len()]);
+        for (number, heights) in tops.iter().enumerate() {
+            let upper = places(heights);
+            let mut outline = upper.clone();
+            outline.extend(lower.iter().rev());
+            canvas.polygon(&outline, color(number), 0.85);
+            lower = upper;
+        }
+        // Thin lines between the layers, so that they can be told apart without colour.
+        for heights in &tops {
+            canvas.line(&places(heights), Stroke::solid(palette::PAPER, 1.2));
+        }
+    });
+    let at: Vec<(f64, String)> =
+        at_s.iter().map(|at_s| (at_s + window_s / 2.0, lone_text(&chart.x.unit, *at_s))).collect();
+    let told: Vec<Told> = layers
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(number, layer)| Told {
+            name: layer.name.clone(),
+            role: data::role(number),
+            y: tops[number].iter().copied().map(Some).collect(),
+            text: layer.values.iter().map(|value| value.map(|value| lone_text(&chart.y.unit, value))).collect(),
+        })
+        .collect();
+    data::columns(canvas, &plot, Zoom::Across, &at, &told);
 }
 
 fn color(number: usize) -> palette::Color {

@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Lettering, Stroke, text_width};
 use super::frame::{self, Entry, Sample};
 use super::palette;
 use super::scale::{Scale, lone_text};
-use super::{BarGroup, Chart, Size};
+use super::{BarGroup, Chart, Size, data};
 
 const BAR: f64 = 17.0;
 const BETWEEN: f64 = 12.0;
@@ -17,14 +17,12 @@ pub(crate) fn size(asked: Size, categories: usize, groups: usize) -> Size {
 }
 
 /// Draws the bars.
-pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, categories: &[String], groups: &[BarGroup]) {
-    let half_width = |group: &BarGroup, row: usize| group.half_widths.get(row).copied().flatten().unwrap_or(0.0);
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, categories: &[String], groups: &[BarGroup]) {
     let reach = groups.iter().flat_map(|group| {
-        group.values.iter().enumerate().filter_map(move |(row, value)| {
-            value.map(|value| [value - half_width(group, row), value + half_width(group, row)])
-        })
+        let ends = group.intervals.iter().flatten().flat_map(|(low, high)| [*low, *high]);
+        group.values.iter().flatten().copied().chain(ends)
     });
-    let scale = Scale::proportional(&chart.y, reach.flatten(), 6);
+    let scale = Scale::proportional(&chart.y, reach, 6);
     let mut top = frame::titles(canvas, chart);
     if groups.len() > 1 {
         let entries: Vec<Entry> = groups
@@ -50,6 +48,7 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, categories: &[String]
     }
     canvas.text((right, bottom + 32.0), &scale.title, frame::label(Anchor::End));
     let zero = x_at(0.0).unwrap_or(left);
+    let mut told = Vec::new();
 
     for (row, name) in names.iter().enumerate() {
         let row_top = top + row as f64 * row_height + BETWEEN / 2.0;
@@ -63,23 +62,31 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, categories: &[String]
             };
             let Some(end) = x_at(value) else { continue };
             canvas.rectangle((zero.min(end), y + 1.0), (zero.max(end), y + BAR - 1.0), color(number), 1.0);
-            let half = half_width(group, row);
+            let ends = group.intervals.get(row).copied().flatten().filter(|(low, high)| high > low);
             let mut text_x = end.max(zero);
-            if half > 0.0
-                && let (Some(low), Some(high)) = (x_at(value - half), x_at(value + half))
+            if let Some((low, high)) = ends
+                && let (Some(low), Some(high)) = (x_at(low), x_at(high))
             {
                 interval(canvas, low, high, y + BAR / 2.0);
                 text_x = text_x.max(high);
             }
             let text = lone_text(&chart.y.unit, value);
+            let mut lines = vec![categories[row].clone()];
+            lines.push(if groups.len() > 1 { format!("{}: {text}", group.name) } else { text.clone() });
+            if let Some((low, high)) = ends {
+                let [low, high] = [low, high].map(|end| lone_text(&chart.y.unit, end));
+                lines.push(format!("interval {low} to {high}"));
+            }
+            told.push(((left, y), (canvas.width() - MARGIN, y + BAR), lines));
             canvas.text((text_x + 6.0, y + BAR / 2.0), &text, frame::tick(Anchor::Start));
         }
     }
     canvas.line(&[(zero, top), (zero, bottom)], Stroke::solid(palette::AXIS, 1.2));
+    data::cells(canvas, [left, top, right, bottom], &told);
 }
 
 /// An interval with its ends.
-fn interval(canvas: &mut Canvas<'_>, low: f64, high: f64, y: f64) {
+fn interval(canvas: &mut Canvas, low: f64, high: f64, y: f64) {
     let stroke = Stroke::solid(palette::INK, 1.4);
     canvas.line(&[(low, y), (high, y)], stroke);
     for end in [low, high] {

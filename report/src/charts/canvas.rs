@@ -1,21 +1,14 @@
-//! The one place that knows the drawing library: lines, shapes and text in pixels, out comes an SVG document.
+//! The one place that writes SVG: lines, shapes and text in pixels, a document out of them.
 //!
-//! The library counts in whole pixels. It is therefore given a picture ten times as large, and the document's view box
-//! scales it back, so that positions are good to a tenth of a pixel.
+//! Every element carries its colour as an attribute, so that the document can stand alone, and the name of the colour's
+//! role as a class, so that a page can give it other colours in the dark. What moves when a reader zooms stands in a
+//! nested `svg` of class `plot`, which also cuts off what leaves it.
 
-use plotters::coord::Shift;
-use plotters::element::{Drawable, PointCollection};
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontFamily, FontStyle};
+use std::fmt::Write as _;
 
 use super::palette::{self, Marker};
 use super::{ChartError, Size};
 
-/// Library units a pixel.
-const FINE: f64 = 10.0;
-/// The library writes the size that it is given divided by this.
-const LIBRARY_FONT_RATIO: f64 = 1.24;
 /// The bundled font comes first; where a reader's program does not have it, any plain sans-serif will do.
 pub(crate) const FONT_FAMILY: &str = "Brownout Sans, Inter, Helvetica Neue, Arial, sans-serif";
 
@@ -63,11 +56,11 @@ impl Lettering {
     }
 }
 
-/// What has been drawn so far; a failure is kept until the end.
-pub(crate) struct Canvas<'a> {
+/// What has been drawn so far.
+pub(crate) struct Canvas {
     size: Size,
-    area: DrawingArea<SVGBackend<'a>, Shift>,
-    failure: Option<ChartError>,
+    written: String,
+    data: Option<String>,
 }
 
 /// Draws a picture and gives it the frame of a document, with what a screen reader says.
@@ -75,36 +68,31 @@ pub(crate) fn document(
     size: Size,
     title: &str,
     description: &str,
-    draw: impl FnOnce(&mut Canvas<'_>),
+    draw: impl FnOnce(&mut Canvas),
 ) -> Result<String, ChartError> {
     let Size { width, height } = size;
-    let fine = FINE as u32;
-    let mut written = String::new();
-    {
-        let area = SVGBackend::with_string(&mut written, (width * fine, height * fine)).into_drawing_area();
-        let mut canvas = Canvas { size, area, failure: None };
-        canvas.rectangle((0.0, 0.0), (canvas.width(), canvas.height()), palette::PAPER, 1.0);
-        draw(&mut canvas);
-        let presented = canvas.area.present().map_err(ChartError::new);
-        if let Some(failure) = canvas.failure {
-            return Err(failure);
-        }
-        presented?;
+    if width == 0 || height == 0 {
+        return Err(ChartError::new("it has no pixels"));
     }
-    // The library's opening tag knows neither the scale nor what the picture shows.
-    let (_, body) = written.split_once(">\n").ok_or_else(|| ChartError::new("nothing was written"))?;
+    let mut canvas = Canvas { size, written: String::new(), data: None };
+    canvas.rectangle((0.0, 0.0), (canvas.width(), canvas.height()), palette::PAPER, 1.0);
+    draw(&mut canvas);
     let title = escaped(title);
+    // Quotation marks need no escape between tags, and data has many of them.
+    let data = canvas.data.map_or_else(String::new, |data| {
+        let data = data.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        format!("<metadata>{data}</metadata>\n")
+    });
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"{title}\" width=\"{width}\" \
-         height=\"{height}\" viewBox=\"0 0 {} {}\">\n<title>{title}</title>\n<desc>{}</desc>\n{}",
-        width * fine,
-        height * fine,
+         height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"{FONT_FAMILY}\">\n\
+         <title>{title}</title>\n<desc>{}</desc>\n{data}{}</svg>\n",
         escaped(description),
-        body.replace(" dy=\"0.5ex\"", ""),
+        canvas.written,
     ))
 }
 
-impl Canvas<'_> {
+impl Canvas {
     pub(crate) fn width(&self) -> f64 {
         f64::from(self.size.width)
     }
@@ -113,16 +101,33 @@ impl Canvas<'_> {
         f64::from(self.size.height)
     }
 
-    fn draw<'b, E>(&mut self, element: &'b E)
-    where
-        &'b E: PointCollection<'b, (i32, i32)>,
-        E: for<'a> Drawable<SVGBackend<'a>>,
-    {
-        if self.failure.is_none()
-            && let Err(error) = self.area.draw(element)
-        {
-            self.failure = Some(ChartError::new(error));
-        }
+    fn put(&mut self, arguments: std::fmt::Arguments<'_>) {
+        let written = self.written.write_fmt(arguments);
+        debug_assert!(written.is_ok(), "memory takes every write");
+    }
+
+    /// The values that are shown, as JSON, for those who point at the chart.
+    pub(crate) fn data(&mut self, json: String) {
+        self.data = Some(json);
+    }
+
+    /// What belongs together under a name.
+    pub(crate) fn group(&mut self, class: &str, draw: impl FnOnce(&mut Canvas)) {
+        self.put(format_args!("<g class=\"{class}\">\n"));
+        draw(self);
+        self.put(format_args!("</g>\n"));
+    }
+
+    /// What lies in the rectangle of the values. Markers at its edge are shown whole.
+    pub(crate) fn plot(&mut self, from: Place, to: Place, draw: impl FnOnce(&mut Canvas)) {
+        let [left, top] = [pixels(from.0), pixels(from.1)];
+        let [width, height] = [pixels((to.0 - from.0).max(1.0)), pixels((to.1 - from.1).max(1.0))];
+        self.put(format_args!(
+            "<svg class=\"plot\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
+             viewBox=\"{left} {top} {width} {height}\" overflow=\"visible\">\n"
+        ));
+        draw(self);
+        self.put(format_args!("</svg>\n"));
     }
 
     /// A line through places.
@@ -130,23 +135,48 @@ impl Canvas<'_> {
         if places.len() < 2 {
             return;
         }
-        for piece in dashed(places, stroke.dash) {
-            self.draw(&PathElement::new(fine(&piece), style(stroke.color, 1.0).stroke_width(units(stroke.width))));
-        }
+        let dash = match stroke.dash {
+            [] => String::new(),
+            lengths => {
+                format!(" stroke-dasharray=\"{}\"", lengths.iter().map(|it| pixels(*it)).collect::<Vec<_>>().join(","))
+            }
+        };
+        self.put(format_args!(
+            "<polyline{} fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{dash} points=\"{}\"/>\n",
+            class(stroke.color),
+            hex(stroke.color),
+            pixels(stroke.width),
+            points(places)
+        ));
     }
 
     /// A filled shape.
     pub(crate) fn polygon(&mut self, places: &[Place], color: palette::Color, opacity: f64) {
         if places.len() >= 3 {
-            self.draw(&Polygon::new(fine(places), style(color, opacity).filled()));
+            self.put(format_args!(
+                "<polygon{} fill=\"{}\"{} points=\"{}\"/>\n",
+                class(color),
+                hex(color),
+                seen_through(opacity),
+                points(places)
+            ));
         }
     }
 
     /// A filled rectangle.
     pub(crate) fn rectangle(&mut self, from: Place, to: Place, color: palette::Color, opacity: f64) {
-        let (from, to) = (fine_place(from), fine_place(to));
-        if from.0 != to.0 && from.1 != to.1 {
-            self.draw(&Rectangle::new([from, to], style(color, opacity).filled()));
+        let (width, height) = ((to.0 - from.0).abs(), (to.1 - from.1).abs());
+        if width >= 0.05 && height >= 0.05 {
+            self.put(format_args!(
+                "<rect{} x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"{}/>\n",
+                class(color),
+                pixels(from.0.min(to.0)),
+                pixels(from.1.min(to.1)),
+                pixels(width),
+                pixels(height),
+                hex(color),
+                seen_through(opacity)
+            ));
         }
     }
 
@@ -162,10 +192,13 @@ impl Canvas<'_> {
             };
             offsets.iter().map(|(x, y)| (at.0 + x * radius, at.1 + y * radius)).collect()
         };
+        let (x, y) = (pixels(at.0), pixels(at.1));
+        self.put(format_args!("<g class=\"mark\" data-x=\"{x}\" data-y=\"{y}\">\n"));
         match marker {
             Marker::Circle => {
                 for (radius, color) in [(RADIUS + 1.2, palette::PAPER), (RADIUS, color)] {
-                    self.draw(&Circle::new(fine_place(at), units(radius), style(color, 1.0).filled()));
+                    let (class, hex, radius) = (class(color), hex(color), pixels(radius));
+                    self.put(format_args!("<circle{class} cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{hex}\"/>\n"));
                 }
             }
             Marker::Cross => {
@@ -180,6 +213,14 @@ impl Canvas<'_> {
                 self.polygon(&shape(RADIUS), color, 1.0);
             }
         }
+        self.put(format_args!("</g>\n"));
+    }
+
+    /// A small shape that keeps its size when the plot is zoomed.
+    pub(crate) fn arrow(&mut self, at: Place, places: &[Place], color: palette::Color) {
+        self.put(format_args!("<g class=\"mark\" data-x=\"{}\" data-y=\"{}\">\n", pixels(at.0), pixels(at.1)));
+        self.polygon(places, color, 1.0);
+        self.put(format_args!("</g>\n"));
     }
 
     /// A text.
@@ -187,19 +228,24 @@ impl Canvas<'_> {
         if text.is_empty() {
             return;
         }
-        let horizontal = match lettering.anchor {
-            Anchor::Start => HPos::Left,
-            Anchor::Middle => HPos::Center,
-            Anchor::End => HPos::Right,
+        let anchor = match lettering.anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
         };
-        let weight = if lettering.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let font = FontDesc::new(FontFamily::Name(FONT_FAMILY), lettering.size * FINE * LIBRARY_FONT_RATIO, weight);
-        let (red, green, blue) = lettering.color;
-        let written = font.color(&RGBColor(red, green, blue)).pos(Pos::new(horizontal, VPos::Center));
-        // The library's own vertical middle depends on a measure that renderers read differently; half the height of a
-        // capital below the place is the same everywhere.
-        let baseline = (at.0, at.1 + 0.364 * lettering.size);
-        self.draw(&Text::new(text.replace(char::is_control, ""), fine_place(baseline), written));
+        let weight = if lettering.bold { " font-weight=\"bold\"" } else { "" };
+        // Renderers read `dominant-baseline` differently; half the height of a capital below the place is the same
+        // everywhere.
+        let baseline = at.1 + 0.364 * lettering.size;
+        self.put(format_args!(
+            "<text{} x=\"{}\" y=\"{}\" font-size=\"{}\" text-anchor=\"{anchor}\"{weight} fill=\"{}\">{}</text>\n",
+            class(lettering.color),
+            pixels(at.0),
+            pixels(baseline),
+            pixels(lettering.size),
+            hex(lettering.color),
+            escaped(&text.replace(char::is_control, ""))
+        ));
     }
 }
 
@@ -221,64 +267,45 @@ pub(crate) fn escaped(text: &str) -> String {
     safe
 }
 
-fn units(pixels: f64) -> u32 {
-    (pixels * FINE).round().clamp(0.0, 1e6) as u32
-}
-
-fn fine_place(place: Place) -> (i32, i32) {
-    // Far outside is as good as farther outside, and stays a number that every renderer takes.
-    let coordinate = |pixels: f64| (pixels * FINE).round().clamp(-1e6, 1e6) as i32;
-    (coordinate(place.0), coordinate(place.1))
-}
-
-fn fine(places: &[Place]) -> Vec<(i32, i32)> {
-    let mut path: Vec<(i32, i32)> = places.iter().map(|place| fine_place(*place)).collect();
-    path.dedup();
-    if path.len() == 1 {
-        path.push(path[0]);
+/// A length with a tenth of a pixel. Far outside is as good as farther outside, and stays a number that every renderer
+/// takes.
+fn pixels(length: f64) -> String {
+    let tenths = (length * 10.0).round().clamp(-1e6, 1e6) as i64;
+    let sign = if tenths < 0 { "-" } else { "" };
+    match tenths.abs() % 10 {
+        0 => format!("{sign}{}", tenths.abs() / 10),
+        tenth => format!("{sign}{}.{tenth}", tenths.abs() / 10),
     }
-    path
 }
 
-fn style(color: palette::Color, opacity: f64) -> ShapeStyle {
-    ShapeStyle::from(RGBColor(color.0, color.1, color.2).mix(opacity))
-}
-
-/// Cuts a line into its strokes.
-fn dashed(places: &[Place], pattern: &[f64]) -> Vec<Vec<Place>> {
-    if pattern.is_empty() {
-        return vec![places.to_vec()];
-    }
-    let mut pieces = Vec::new();
-    let mut piece = vec![places[0]];
-    let (mut part, mut left) = (0, pattern[0]);
-    for pair in places.windows(2) {
-        let (mut from, to) = (pair[0], pair[1]);
-        loop {
-            let length = libm::hypot(to.0 - from.0, to.1 - from.1);
-            if length <= left {
-                left -= length;
-                if part % 2 == 0 {
-                    piece.push(to);
-                }
-                break;
-            }
-            let share = left / length;
-            from = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
-            if part % 2 == 0 {
-                piece.push(from);
-                pieces.push(std::mem::take(&mut piece));
-            } else {
-                piece = vec![from];
-            }
-            part = (part + 1) % pattern.len();
-            left = pattern[part];
+fn points(places: &[Place]) -> String {
+    let mut written = String::with_capacity(places.len() * 10);
+    let mut before = String::new();
+    for (number, (x, y)) in places.iter().enumerate() {
+        let place = format!("{},{}", pixels(*x), pixels(*y));
+        // Places that fall together say nothing; a line of one place still needs two.
+        if place == before && !(number + 1 == places.len() && written.find(' ').is_none()) {
+            continue;
         }
+        if number > 0 {
+            written.push(' ');
+        }
+        written.push_str(&place);
+        before = place;
     }
-    if piece.len() > 1 {
-        pieces.push(piece);
-    }
-    pieces
+    written
+}
+
+fn hex(color: palette::Color) -> String {
+    format!("#{:02X}{:02X}{:02X}", color.0, color.1, color.2)
+}
+
+fn class(color: palette::Color) -> String {
+    palette::role(color).map_or_else(String::new, |role| format!(" class=\"{role}\""))
+}
+
+fn seen_through(opacity: f64) -> String {
+    if opacity < 1.0 { format!(" fill-opacity=\"{opacity}\"") } else { String::new() }
 }
 
 /// Widths of the printable ASCII characters of the bundled font, thousandths of its size.
@@ -307,22 +334,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dashes_cover_their_share_of_the_way() {
-        let places = [(0.0, 0.0), (30.0, 0.0), (30.0, 40.0)];
-        let pieces = dashed(&places, &[6.0, 4.0]);
-        let length: f64 = pieces
-            .iter()
-            .flat_map(|piece| piece.windows(2))
-            .map(|pair| (pair[1].0 - pair[0].0).abs() + (pair[1].1 - pair[0].1).abs())
-            .sum();
-        assert!((length - 42.0).abs() < 1e-9, "{length}");
-        assert_eq!(dashed(&places, &[]), vec![places.to_vec()]);
+    fn lengths_are_written_shortly() {
+        let written = [0.0, 0.04, 0.05, -0.26, 12.0, 12.34, 1e9, f64::NAN].map(pixels);
+        assert_eq!(written, ["0", "0", "0.1", "-0.3", "12", "12.3", "100000", "0"]);
+    }
+
+    #[test]
+    fn a_line_of_one_place_still_has_two_points() {
+        assert_eq!(points(&[(1.0, 2.0), (1.0, 2.0)]), "1,2 1,2");
+        assert_eq!(points(&[(1.0, 2.0), (1.01, 2.0), (3.0, 2.0)]), "1,2 3,2");
     }
 
     #[test]
     fn names_from_a_scenario_cannot_break_the_document() {
         let document = document(Size::default(), "a \"b\" <c>\u{7}", "", |canvas| {
             canvas.text((1.0, 1.0), "<script>&\u{7}", Lettering::new(12.0, palette::INK, Anchor::Start));
+            canvas.data("{\"name\":\"</metadata><script>\"}".to_owned());
         })
         .expect("drawn");
         assert!(!document.contains("<script") && !document.contains("<c>") && !document.contains('\u{7}'));

@@ -12,7 +12,7 @@
 
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
 use super::palette::{self, Look};
-use super::scale::Scale;
+use super::scale::{Scale, Tick};
 use super::{Band, Chart};
 use crate::units;
 
@@ -33,6 +33,11 @@ impl Plot {
 
     pub(crate) fn y_at(&self, value: f64) -> Option<f64> {
         self.y.position(value).map(|position| self.bottom - position * (self.bottom - self.top))
+    }
+
+    /// Draws in the rectangle of the values.
+    pub(crate) fn draw(&self, canvas: &mut Canvas, draw: impl FnOnce(&mut Canvas)) {
+        canvas.plot((self.left, self.top), (self.right, self.bottom), draw);
     }
 
     pub(crate) fn place(&self, x: f64, y: f64) -> Option<Place> {
@@ -95,7 +100,7 @@ pub(crate) const fn tick(anchor: Anchor) -> Lettering {
 }
 
 /// Draws title and subtitle; returns where the next thing may begin.
-pub(crate) fn titles(canvas: &mut Canvas<'_>, chart: &Chart) -> f64 {
+pub(crate) fn titles(canvas: &mut Canvas, chart: &Chart) -> f64 {
     let room = canvas.width() - 2.0 * MARGIN;
     let mut y = MARGIN + 7.0;
     let title = fitting(&chart.title, room, TITLE_SIZE * 1.05);
@@ -120,8 +125,10 @@ pub(crate) fn fitting(text: &str, room: f64, size: f64) -> String {
 }
 
 /// Draws the legend in rows; returns where the next thing may begin.
-pub(crate) fn legend(canvas: &mut Canvas<'_>, entries: &[Entry], from_y: f64) -> f64 {
+pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64 {
     const SAMPLE: f64 = 26.0;
+    // A single curve is named by the title and needs no entry.
+    let entries: Vec<&Entry> = entries.iter().filter(|entry| !entry.name.is_empty()).collect();
     if entries.is_empty() {
         return from_y;
     }
@@ -142,7 +149,11 @@ pub(crate) fn legend(canvas: &mut Canvas<'_>, entries: &[Entry], from_y: f64) ->
             Sample::Patch(color) => {
                 canvas.rectangle((x, y - 6.0), (x + SAMPLE, y + 6.0), color, 1.0);
             }
-            Sample::Plain(stroke) => canvas.line(&line, stroke),
+            Sample::Plain(stroke) => {
+                // On any ground, as in the plot.
+                canvas.line(&line, Stroke::solid(palette::ON_DARK, stroke.width + 2.4));
+                canvas.line(&line, stroke);
+            }
         }
         canvas.text((x + SAMPLE + 7.0, y), &name, Lettering::new(TEXT_SIZE, palette::INK, Anchor::Start));
         x += width;
@@ -151,7 +162,7 @@ pub(crate) fn legend(canvas: &mut Canvas<'_>, entries: &[Entry], from_y: f64) ->
 }
 
 /// Draws everything around the plot and the grid in it.
-pub(crate) fn surround(canvas: &mut Canvas<'_>, chart: &Chart, around: Surroundings<'_>) -> Plot {
+pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<'_>) -> Plot {
     let mut top = titles(canvas, chart);
     top = legend(canvas, &around.legend, top);
     canvas.text((MARGIN, top + 4.0), &around.y.title, label(Anchor::Start));
@@ -172,43 +183,40 @@ pub(crate) fn surround(canvas: &mut Canvas<'_>, chart: &Chart, around: Surroundi
     let plot = Plot { left, top, right, bottom, x: around.x, y: around.y };
 
     fault_bands(canvas, &plot, &rows);
-    if around.grid != Grid::None {
-        for tick in &plot.y.ticks {
-            let y = bottom - tick.position * (bottom - top);
-            canvas.line(&[(left, y), (right, y)], Stroke::solid(palette::GRID, 1.0));
+    let grid = around.grid;
+    canvas.group("y-axis", |canvas| {
+        for mark in &plot.y.ticks {
+            let y = bottom - mark.position * (bottom - top);
+            if grid != Grid::None {
+                canvas.line(&[(left, y), (right, y)], Stroke::solid(palette::GRID, 1.0));
+            }
+            canvas.text((left - 7.0, y), &mark.label, tick(Anchor::End));
         }
-    }
-    if around.grid == Grid::Both {
-        for tick in &plot.x.ticks {
-            let x = left + tick.position * (right - left);
-            canvas.line(&[(x, top), (x, bottom)], Stroke::solid(palette::GRID, 1.0));
+    });
+    canvas.group("x-axis", |canvas| {
+        let mut free_from = f64::NEG_INFINITY;
+        for mark in &plot.x.ticks {
+            let x = left + mark.position * (right - left);
+            // What stands for several steps crosses the plot; a bare tick stands below it.
+            let from = if grid == Grid::Both { top } else { bottom };
+            let color = if grid == Grid::Both { palette::GRID } else { palette::AXIS };
+            canvas.line(&[(x, from), (x, bottom + 4.0)], Stroke::solid(color, 1.0));
+            free_from = x_label(canvas, mark, (x, bottom + 14.0), free_from);
         }
-    }
-    y_ticks(canvas, &plot);
-    x_ticks(canvas, &plot);
+    });
+    canvas.text((right, bottom + 33.0), &plot.x.title, label(Anchor::End));
     canvas.line(&[(left, bottom), (right, bottom)], Stroke::solid(palette::AXIS, 1.2));
     plot
 }
 
-fn y_ticks(canvas: &mut Canvas<'_>, plot: &Plot) {
-    for mark in &plot.y.ticks {
-        let y = plot.bottom - mark.position * (plot.bottom - plot.top);
-        canvas.text((plot.left - 7.0, y), &mark.label, tick(Anchor::End));
+/// Writes the label of a tick if there is room; returns where the next one may begin.
+fn x_label(canvas: &mut Canvas, mark: &Tick, at: Place, free_from: f64) -> f64 {
+    let half = text_width(&mark.label, TICK_SIZE) / 2.0;
+    if at.0 - half < free_from {
+        return free_from;
     }
-}
-
-fn x_ticks(canvas: &mut Canvas<'_>, plot: &Plot) {
-    let mut free_from = f64::NEG_INFINITY;
-    for mark in &plot.x.ticks {
-        let x = plot.left + mark.position * (plot.right - plot.left);
-        canvas.line(&[(x, plot.bottom), (x, plot.bottom + 4.0)], Stroke::solid(palette::AXIS, 1.2));
-        let half = text_width(&mark.label, TICK_SIZE) / 2.0;
-        if x - half >= free_from {
-            canvas.text((x, plot.bottom + 14.0), &mark.label, tick(Anchor::Middle));
-            free_from = x + half + 8.0;
-        }
-    }
-    canvas.text((plot.right, plot.bottom + 33.0), &plot.x.title, label(Anchor::End));
+    canvas.text(at, &mark.label, tick(Anchor::Middle));
+    at.0 + half + 8.0
 }
 
 /// A fault, where its band is and in which row its name stands.
@@ -243,14 +251,16 @@ fn fault_rows(faults: &[Band], x: &Scale, left: f64, right: f64) -> Vec<FaultRow
         .collect()
 }
 
-fn fault_bands(canvas: &mut Canvas<'_>, plot: &Plot, rows: &[FaultRow]) {
+fn fault_bands(canvas: &mut Canvas, plot: &Plot, rows: &[FaultRow]) {
     for fault in rows {
         // A fault of an instant is a line as wide as can be seen.
         let until = fault.until.max(fault.from + 1.5);
         let text_y = plot.top - 8.0 - FAULT_ROW * fault.row as f64;
-        canvas.rectangle((fault.from, plot.top), (until, plot.bottom), palette::FAULT, 0.16);
-        canvas.rectangle((fault.from, plot.top), (until, plot.top + 2.5), palette::FAULT, 1.0);
+        canvas.plot((plot.left, plot.top), (plot.right, plot.bottom), |canvas| {
+            canvas.rectangle((fault.from, plot.top), (until, plot.bottom), palette::FAULT, 0.16);
+            canvas.rectangle((fault.from, plot.top), (until, plot.top + 2.5), palette::FAULT, 1.0);
+        });
         let lettering = Lettering::new(TICK_SIZE, palette::FAULT_INK, Anchor::Start);
-        canvas.text((fault.text_x, text_y), &fault.name, lettering);
+        canvas.group("fault-name", |canvas| canvas.text((fault.text_x, text_y), &fault.name, lettering));
     }
 }

@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
 use super::frame::{self, Entry, Grid as Lines, Plot, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, Tick, lone_text};
-use super::{Axis, Chart, Contour};
+use super::{Axis, Chart, Contour, data};
 
 /// What a heat map shows.
 pub(crate) struct Grid<'a> {
@@ -25,10 +25,10 @@ impl Grid<'_> {
 const KEY: f64 = 92.0;
 /// Lettering in the cells.
 const TEXT_SIZE: f64 = 11.0;
-const CONTOUR: Stroke = Stroke::solid(palette::INK, 2.2);
+const CONTOUR: Stroke = Stroke::solid(palette::ON_LIGHT, 2.2);
 
 /// Draws cells, values where there is room, the contour and the scale of colours.
-pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, grid: &Grid<'_>) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) {
     if grid.x.is_empty() || grid.y.is_empty() {
         frame::titles(canvas, chart);
         return;
@@ -48,8 +48,8 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, grid: &Grid<'_>) {
     let plot =
         frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: KEY, grid: Lines::None });
     let contour = grid.contour.map(|contour| segments(grid, contour.level, &plot)).unwrap_or_default();
-    cells(canvas, &plot, grid, &heat, (&x_edges, &y_edges), &contour);
-    for stroke in [Stroke::solid(palette::PAPER, 4.6), CONTOUR] {
+    cells(canvas, &plot, grid, &heat, (&x_edges, &y_edges), &contour, (&chart.x, &chart.y));
+    for stroke in [Stroke::solid(palette::ON_DARK, 4.6), CONTOUR] {
         for segment in &contour {
             canvas.line(segment, stroke);
         }
@@ -89,15 +89,17 @@ fn labelled(axis: &Axis, values: &[f64], edges: &[f64]) -> Scale {
 
 /// The cells, with their values where there is room beside the contour.
 fn cells(
-    canvas: &mut Canvas<'_>,
+    canvas: &mut Canvas,
     plot: &Plot,
     grid: &Grid<'_>,
     heat: &Scale,
     edges: (&[f64], &[f64]),
     contour: &[[Place; 2]],
+    chart_axes: (&Axis, &Axis),
 ) {
     let x_at: Vec<f64> = edges.0.iter().filter_map(|edge| plot.x_at(*edge)).collect();
     let y_at: Vec<f64> = edges.1.iter().filter_map(|edge| plot.y_at(*edge)).collect();
+    let mut told = Vec::new();
     for (row, vertical) in y_at.windows(2).enumerate() {
         for (column, horizontal) in x_at.windows(2).enumerate() {
             let value = grid.at(column, row);
@@ -106,6 +108,15 @@ fn cells(
             canvas.rectangle((horizontal[0], vertical[1]), (horizontal[1], vertical[0]), color, 1.0);
             let text = value.map_or_else(|| "–".to_owned(), |value| lone_text(&grid.value.unit, value));
             let (width, height) = (horizontal[1] - horizontal[0], vertical[0] - vertical[1]);
+            let of = |axis: &Axis, values: &[f64], at: usize| {
+                format!("{}: {}", axis.label, values.get(at).map_or_else(String::new, |v| lone_text(&axis.unit, *v)))
+            };
+            let lines = vec![
+                format!("{}: {text}", grid.value.label),
+                of(chart_axes.0, grid.x, column),
+                of(chart_axes.1, grid.y, row),
+            ];
+            told.push(((horizontal[0], vertical[1]), (horizontal[1], vertical[0]), lines));
             if width > 44.0 && height > 18.0 {
                 let middle = (f64::midpoint(horizontal[0], horizontal[1]), f64::midpoint(vertical[0], vertical[1]));
                 let half = (text_width(&text, TEXT_SIZE) / 2.0 + 3.0, TEXT_SIZE / 2.0 + 1.0);
@@ -120,6 +131,7 @@ fn cells(
             }
         }
     }
+    data::cells(canvas, [plot.left, plot.top, plot.right, plot.bottom], &told);
 }
 
 /// Whether a piece of the contour runs through a box, told by points on it that are closer than the box is high.
@@ -177,7 +189,7 @@ fn segments(grid: &Grid<'_>, level: f64, plot: &Plot) -> Vec<[Place; 2]> {
 }
 
 /// The scale of colours.
-fn key(canvas: &mut Canvas<'_>, plot: &Plot, heat: &Scale) {
+fn key(canvas: &mut Canvas, plot: &Plot, heat: &Scale) {
     const STEPS: u32 = 60;
     let (left, right) = (plot.right + 18.0, plot.right + 32.0);
     let height = plot.bottom - plot.top;

@@ -1,13 +1,13 @@
 //! The same measure while the load rises and while it falls: where the two differ, the past decides.
 
-use super::Chart;
 use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Sample, Surroundings};
 use super::palette::{self, Look};
 use super::scale::Scale;
+use super::{Chart, Line, Point, data};
 
 /// Draws both ways, with arrows, and the area between them.
-pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, rising: &[(f64, f64)], falling: &[(f64, f64)]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, rising: &[(f64, f64)], falling: &[(f64, f64)]) {
     let all = || rising.iter().chain(falling);
     let x = Scale::exact(&chart.x, all().map(|(x, _)| *x), 8);
     let y = Scale::new(&chart.y, all().map(|(_, y)| *y), 5);
@@ -15,7 +15,7 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, rising: &[(f64, f64)]
     let legend = vec![
         Entry { name: "load rising".to_owned(), sample: Sample::Line(looks[0]) },
         Entry { name: "load falling".to_owned(), sample: Sample::Line(looks[1]) },
-        Entry { name: "state depends on the past".to_owned(), sample: Sample::Patch(SHADE) },
+        Entry { name: "state depends on the past".to_owned(), sample: Sample::Patch(palette::SHADE) },
     ];
     let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: 0.0, grid: Grid::Both });
     let places =
@@ -27,26 +27,27 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, rising: &[(f64, f64)]
     let mut back = down.clone();
     back.sort_by(|one, other| other.0.total_cmp(&one.0));
     outline.extend(back);
-    canvas.polygon(&outline, SHADE, 1.0);
-    // The shade covers the grid; draw its lines again over it.
-    for tick in &plot.y.ticks {
-        let y = plot.bottom - tick.position * (plot.bottom - plot.top);
-        canvas.line(&[(plot.left, y), (plot.right, y)], Stroke::solid(palette::GRID, 1.0));
-    }
-    for (way, look) in [(&up, looks[0]), (&down, looks[1])] {
-        canvas.line(way, Stroke { color: look.color, width: 2.2, dash: look.dash });
-        for place in way {
-            canvas.marker(*place, look.marker, look.color);
+    plot.draw(canvas, |canvas| {
+        // Lets the grid through.
+        canvas.polygon(&outline, palette::SHADE, 0.7);
+        for (way, look) in [(&up, looks[0]), (&down, looks[1])] {
+            canvas.line(way, Stroke { color: look.color, width: 2.2, dash: look.dash });
+            for place in way {
+                canvas.marker(*place, look.marker, look.color);
+            }
+            arrows(canvas, way, look);
         }
-        arrows(canvas, way, look);
-    }
+    });
+    let line = |name: &str, points: &[(f64, f64)]| Line {
+        name: name.to_owned(),
+        points: points.iter().map(|(x, y)| Point::new(*x, *y)).collect(),
+    };
+    let ways = [line("load rising", rising), line("load falling", falling)];
+    data::curves(canvas, &plot, &ways, (&chart.x.unit, &chart.y.unit));
 }
 
-/// Light enough for lines on it to be seen.
-const SHADE: palette::Color = (0xF1, 0xEC, 0xDC);
-
 /// Arrows half-way along every third long enough step.
-fn arrows(canvas: &mut Canvas<'_>, way: &[Place], look: Look) {
+fn arrows(canvas: &mut Canvas, way: &[Place], look: Look) {
     const LENGTH: f64 = 9.0;
     let mut since = 2;
     for pair in way.windows(2) {
@@ -62,6 +63,6 @@ fn arrows(canvas: &mut Canvas<'_>, way: &[Place], look: Look) {
         let tip = (middle.0 + ux * LENGTH * 0.6, middle.1 + uy * LENGTH * 0.6);
         let tail = (tip.0 - ux * LENGTH, tip.1 - uy * LENGTH);
         let (nx, ny) = (-uy * LENGTH * 0.5, ux * LENGTH * 0.5);
-        canvas.polygon(&[tip, (tail.0 + nx, tail.1 + ny), (tail.0 - nx, tail.1 - ny)], look.color, 1.0);
+        canvas.arrow(middle, &[tip, (tail.0 + nx, tail.1 + ny), (tail.0 - nx, tail.1 - ny)], look.color);
     }
 }

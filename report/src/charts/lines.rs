@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
 use super::palette::{self, Look};
 use super::scale::Scale;
-use super::{Band, Chart, Kind, Line};
+use super::{Band, Chart, Kind, Line, data};
 
 /// More points than this on a curve get markers only here and there.
 const MARKED_POINTS_MAX: usize = 24;
@@ -12,7 +12,7 @@ const MARKED_POINTS_MAX: usize = 24;
 const MARKERS: usize = 7;
 
 /// Draws the curves, their intervals behind them.
-pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, series: &[Line], faults: &[Band]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], faults: &[Band]) {
     let points = || series.iter().flat_map(|line| &line.points);
     let y_values = points().flat_map(|point| {
         let (low, high) = point.interval.unzip();
@@ -30,12 +30,15 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, series: &[Line], faul
     let grid = if over_time { Grid::Horizontal } else { Grid::Both };
     let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults, right: 0.0, grid });
 
-    for (number, line) in series.iter().enumerate() {
-        interval(canvas, &plot, line, palette::look(number));
-    }
-    for (number, line) in series.iter().enumerate() {
-        curve(canvas, &plot, line, number);
-    }
+    plot.draw(canvas, |canvas| {
+        for (number, line) in series.iter().enumerate() {
+            interval(canvas, &plot, line, palette::look(number));
+        }
+        for (number, line) in series.iter().enumerate() {
+            curve(canvas, &plot, line, number);
+        }
+    });
+    data::curves(canvas, &plot, series, (&chart.x.unit, &chart.y.unit));
 }
 
 /// Half the distance of neighbouring windows: a value stands in the middle of its window, and the axis shows all of it.
@@ -45,7 +48,7 @@ fn half_window(series: &[Line]) -> f64 {
 }
 
 /// The area between the ends of the intervals.
-fn interval(canvas: &mut Canvas<'_>, plot: &Plot, line: &Line, look: Look) {
+fn interval(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
     let ends: Vec<(Place, Place)> = line
         .points
         .iter()
@@ -59,7 +62,7 @@ fn interval(canvas: &mut Canvas<'_>, plot: &Plot, line: &Line, look: Look) {
     canvas.polygon(&outline, look.color, 0.16);
 }
 
-fn curve(canvas: &mut Canvas<'_>, plot: &Plot, line: &Line, number: usize) {
+fn curve(canvas: &mut Canvas, plot: &Plot, line: &Line, number: usize) {
     let look = palette::look(number);
     let places: Vec<Option<Place>> =
         line.points.iter().map(|point| point.y.and_then(|y| plot.place(point.x, y))).collect();

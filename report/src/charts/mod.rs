@@ -11,15 +11,18 @@
 mod areas;
 mod bars;
 mod canvas;
+mod data;
 mod frame;
 mod heat_map;
 mod hysteresis;
 mod lines;
 mod palette;
+mod panels;
 mod percentiles;
 mod png;
 mod run;
 mod scale;
+mod topology;
 
 use std::fmt;
 
@@ -40,7 +43,7 @@ pub struct Chart {
     pub y: Axis,
     /// What is drawn.
     pub kind: Kind,
-    /// Width and height in pixels at 96 a inch; charts of bars choose their own height.
+    /// Width and height in pixels at 96 an inch; bars, panels and topologies choose their own height.
     pub size: Size,
 }
 
@@ -153,6 +156,26 @@ pub enum Kind {
         /// One curve a distribution: shares between 0 and 1, and the value at each.
         series: Vec<PercentileLine>,
     },
+    /// Parts of a whole by percentile: what the fast and what the slow spend their time on. The horizontal axis is that of
+    /// [`Kind::Percentiles`].
+    StackedPercentiles {
+        /// The middle of each band of percentiles, a share between 0 and 1, ascending.
+        at: Vec<f64>,
+        /// One value a band, the first layer at the bottom.
+        layers: Vec<Layer>,
+    },
+    /// The same curves for each value of a further variable, all over the same axes.
+    SmallMultiples {
+        /// The panels, row by row.
+        panels: Vec<Panel>,
+    },
+    /// Who calls whom.
+    Topology {
+        /// Workloads and components.
+        boxes: Vec<TopologyBox>,
+        /// Links.
+        calls: Vec<TopologyCall>,
+    },
     /// The same measure while the load rises and while it falls again.
     Hysteresis {
         /// Load and value, in the order in which they were measured, rising.
@@ -197,8 +220,8 @@ pub struct BarGroup {
     pub name: String,
     /// One value a category; `None` where it is not known.
     pub values: Vec<Option<f64>>,
-    /// Half-width of each value's interval; may be shorter than `values`.
-    pub half_widths: Vec<Option<f64>>,
+    /// Lower and upper end of each value's interval; may be shorter than `values`.
+    pub intervals: Vec<Option<(f64, f64)>>,
 }
 
 /// A level in a heat map.
@@ -228,6 +251,43 @@ pub struct Layer {
     pub name: String,
     /// One value a window.
     pub values: Vec<Option<f64>>,
+}
+
+/// One of several small charts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panel {
+    /// What it is of.
+    pub name: String,
+    /// Its curves; those of one name look alike in all panels.
+    pub series: Vec<Line>,
+}
+
+/// A workload or a component in a picture of the topology.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TopologyBox {
+    /// Its name.
+    pub name: String,
+    /// What it is: `service ×3`.
+    pub note: String,
+    /// How busy it is, between 0 and 1; drawn at its foot.
+    pub share: Option<f64>,
+    /// True for a workload, where requests begin.
+    pub starts: bool,
+    /// What a reader who points at it is told.
+    pub lines: Vec<String>,
+}
+
+/// A link in a picture of the topology.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TopologyCall {
+    /// Index of the caller among the boxes.
+    pub from: usize,
+    /// Index of the callee.
+    pub to: usize,
+    /// What stands at the arrow.
+    pub label: String,
+    /// Drawn so that it stands out.
+    pub warn: bool,
 }
 
 /// The percentiles of one distribution.
@@ -266,6 +326,8 @@ impl std::error::Error for ChartError {}
 pub fn svg(chart: &Chart) -> Result<String, ChartError> {
     let size = match &chart.kind {
         Kind::Bars { categories, groups } => bars::size(chart.size, categories.len(), groups.len()),
+        Kind::SmallMultiples { panels } => panels::size(chart.size, panels.len()),
+        Kind::Topology { boxes, calls } => topology::size(chart.size, boxes.len(), calls),
         _ => chart.size,
     };
     canvas::document(size, &chart.title, &description(chart), |canvas| match &chart.kind {
@@ -277,6 +339,9 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
         }
         Kind::StackedAreas { at_s, layers, faults } => areas::draw(canvas, chart, at_s, layers, faults),
         Kind::Percentiles { series } => percentiles::draw(canvas, chart, series),
+        Kind::StackedPercentiles { at, layers } => percentiles::draw_stack(canvas, chart, at, layers),
+        Kind::SmallMultiples { panels } => panels::draw(canvas, chart, panels),
+        Kind::Topology { boxes, calls } => topology::draw(canvas, chart, boxes, calls),
         Kind::Hysteresis { rising, falling } => hysteresis::draw(canvas, chart, rising, falling),
     })
 }
@@ -288,7 +353,16 @@ fn description(chart: &Chart) -> String {
             series.iter().map(|line| line.name.as_str()).collect()
         }
         Kind::Bars { categories, .. } => categories.iter().map(String::as_str).collect(),
-        Kind::StackedAreas { layers, .. } => layers.iter().map(|layer| layer.name.as_str()).collect(),
+        Kind::StackedAreas { layers, .. } | Kind::StackedPercentiles { layers, .. } => {
+            layers.iter().map(|layer| layer.name.as_str()).collect()
+        }
+        Kind::SmallMultiples { panels } => panels.iter().map(|panel| panel.name.as_str()).collect(),
+        Kind::Topology { boxes, calls } => {
+            let call = |call: &TopologyCall| {
+                Some(format!("{} calls {}", boxes.get(call.from)?.name, boxes.get(call.to)?.name))
+            };
+            return format!("{}.", calls.iter().filter_map(call).collect::<Vec<_>>().join("; "));
+        }
         Kind::Percentiles { series } => series.iter().map(|line| line.name.as_str()).collect(),
         Kind::HeatMap { value, .. } => vec![value.label.as_str()],
         Kind::Hysteresis { .. } => vec!["load rising", "load falling"],

@@ -17,7 +17,7 @@ pub(crate) const AXIS: Color = (0x9A, 0xA3, 0xAD);
 /// Paper.
 pub(crate) const PAPER: Color = (0xFF, 0xFF, 0xFF);
 /// Bands in which faults act.
-pub(crate) const FAULT: Color = (0xCC, 0x79, 0xA7);
+pub(crate) const FAULT: Color = (0xCC, 0x79, 0xA8);
 /// Names of faults: the same hue, dark enough to be read.
 pub(crate) const FAULT_INK: Color = (0x8A, 0x3A, 0x68);
 /// What is unknown in a heat map.
@@ -33,6 +33,31 @@ pub(crate) const SERIES: [Color; 7] = [
     (0x56, 0xB4, 0xE9),
     (0x00, 0x00, 0x00),
 ];
+
+/// Light enough for lines on it to be seen: where the past decides.
+pub(crate) const SHADE: Color = (0xF1, 0xEC, 0xDC);
+/// On the colours of heat maps, whatever the page around them: dark …
+pub(crate) const ON_LIGHT: Color = (0x20, 0x24, 0x29);
+/// … and light.
+pub(crate) const ON_DARK: Color = (0xFF, 0xFF, 0xFE);
+
+/// What a colour is for, by which a page can choose another in the dark; `None` for those that stay.
+pub(crate) fn role(color: Color) -> Option<&'static str> {
+    const ROLES: [(Color, &str); 9] = [
+        (INK, "ink"),
+        (INK_SOFT, "soft"),
+        (GRID, "grid"),
+        (AXIS, "axis"),
+        (PAPER, "paper"),
+        (FAULT, "fault"),
+        (FAULT_INK, "fault-ink"),
+        (UNKNOWN, "unknown"),
+        (SHADE, "shade"),
+    ];
+    const OF_SERIES: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
+    let fixed = ROLES.iter().find(|(known, _)| *known == color).map(|(_, role)| *role);
+    fixed.or_else(|| SERIES.iter().position(|known| *known == color).map(|number| OF_SERIES[number]))
+}
 
 /// Lengths of strokes and gaps in pixels; none is a solid line.
 pub(crate) const DASHES: [&[f64]; 5] = [&[], &[9.0, 4.0], &[2.5, 3.0], &[12.0, 3.5, 2.5, 3.5], &[5.0, 3.0]];
@@ -90,7 +115,7 @@ pub(crate) fn heat(position: f64) -> Color {
 
 /// Text that can be read on a ground: dark on light, white on dark.
 pub(crate) fn ink_on(ground: Color) -> Color {
-    if lightness(ground) > 0.55 { INK } else { PAPER }
+    if lightness(ground) > 0.55 { ON_LIGHT } else { ON_DARK }
 }
 
 /// Perceived lightness between 0 and 1, from the luma weights of Rec. 709.

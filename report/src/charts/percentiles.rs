@@ -2,10 +2,11 @@
 //! the tail is what is looked for.
 
 use super::canvas::{Canvas, Place, Stroke};
-use super::frame::{self, Entry, Grid, Sample, Surroundings};
+use super::data::{self, Told, Zoom};
+use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
 use super::palette;
-use super::scale::Scale;
-use super::{Axis, Chart, PercentileLine, Unit};
+use super::scale::{Scale, lone_text};
+use super::{Axis, Chart, Layer, PercentileLine, Unit};
 
 /// The named positions on the axis.
 const NAMED: [(f64, &str); 8] = [
@@ -24,13 +25,13 @@ fn nines(share: f64) -> f64 {
     -libm::log10((1.0 - share).max(1e-9))
 }
 
-/// Draws one curve a distribution.
-pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, series: &[PercentileLine]) {
-    let shares = || series.iter().flat_map(|line| &line.points).map(|(share, _)| *share);
-    let (first, last) = (shares().fold(1.0, f64::min), shares().fold(0.0, f64::max));
+/// The axis over some shares.
+fn axis(label: &Axis, shares: impl Iterator<Item = f64> + Clone) -> Scale {
+    let (first, last) = (shares.clone().fold(1.0, f64::min), shares.fold(0.0, f64::max));
     let (low, high) = if first < last { (nines(first), nines(last)) } else { (0.0, 3.0) };
-    let axis = Axis::linear(&chart.x.label, Unit::Other(String::new()));
+    let axis = Axis::linear(&label.label, Unit::Other(String::new()));
     let mut x = Scale::exact(&axis, [low, high].into_iter(), 4);
+    x.named = true;
     x.ticks = NAMED
         .iter()
         .filter_map(|(share, label)| {
@@ -40,6 +41,12 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, series: &[PercentileL
                 .then(|| super::scale::Tick { position, label: (*label).to_owned() })
         })
         .collect();
+    x
+}
+
+/// Draws one curve a distribution.
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]) {
+    let x = axis(&chart.x, series.iter().flat_map(|line| &line.points).map(|(share, _)| *share));
     let y = Scale::new(&chart.y, series.iter().flat_map(|line| &line.points).map(|(_, value)| *value), 5);
     let legend = series
         .iter()
@@ -47,15 +54,98 @@ pub(crate) fn draw(canvas: &mut Canvas<'_>, chart: &Chart, series: &[PercentileL
         .map(|(number, line)| Entry { name: line.name.clone(), sample: Sample::Line(palette::look(number)) })
         .collect();
     let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: 0.0, grid: Grid::Both });
-    for (number, line) in series.iter().enumerate() {
-        let look = palette::look(number);
-        let places: Vec<Place> =
-            line.points.iter().filter_map(|(share, value)| plot.place(nines(*share), *value)).collect();
-        canvas.line(&places, Stroke { color: look.color, width: 2.0, dash: look.dash });
-        if places.len() <= 24 {
-            for place in &places {
-                canvas.marker(*place, look.marker, look.color);
+    plot.draw(canvas, |canvas| {
+        for (number, line) in series.iter().enumerate() {
+            let look = palette::look(number);
+            let places: Vec<Place> =
+                line.points.iter().filter_map(|(share, value)| plot.place(nines(*share), *value)).collect();
+            canvas.line(&places, Stroke { color: look.color, width: 2.0, dash: look.dash });
+            if places.len() <= 24 {
+                for place in &places {
+                    canvas.marker(*place, look.marker, look.color);
+                }
             }
         }
+    });
+    tell(canvas, &plot, chart, series);
+}
+
+/// Draws layers over bands of percentiles, each value in the middle of its band.
+pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers: &[Layer]) {
+    let mut below = vec![0.0; at.len()];
+    let mut tops: Vec<Vec<f64>> = Vec::with_capacity(layers.len());
+    for layer in layers {
+        for (total, value) in below.iter_mut().zip(&layer.values) {
+            *total += value.filter(|value| value.is_finite()).unwrap_or(0.0).max(0.0);
+        }
+        tops.push(below.clone());
     }
+    let x = axis(&chart.x, at.iter().copied());
+    let y = Scale::proportional(&chart.y, below.iter().copied(), 5);
+    let color = |number: usize| palette::SERIES[number % palette::SERIES.len()];
+    let legend = layers
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(number, layer)| Entry { name: layer.name.clone(), sample: Sample::Patch(color(number)) })
+        .collect();
+    let plot =
+        frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: 0.0, grid: Grid::Horizontal });
+    let places = |heights: &[f64]| -> Vec<Place> {
+        at.iter().zip(heights).filter_map(|(share, height)| plot.place(nines(*share), *height)).collect()
+    };
+    plot.draw(canvas, |canvas| {
+        let mut lower = places(&vec![0.0; at.len()]);
+        for (number, heights) in tops.iter().enumerate() {
+            let upper = places(heights);
+            let mut outline = upper.clone();
+            outline.extend(lower.iter().rev());
+            canvas.polygon(&outline, color(number), 0.85);
+            canvas.line(&upper, Stroke::solid(palette::PAPER, 1.2));
+            lower = upper;
+        }
+    });
+    let names: Vec<(f64, String)> = at.iter().map(|share| (nines(*share), percentile(*share))).collect();
+    let told: Vec<Told> = layers
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(number, layer)| Told {
+            name: layer.name.clone(),
+            role: data::role(number),
+            y: tops[number].iter().copied().map(Some).collect(),
+            text: layer.values.iter().map(|value| value.map(|value| lone_text(&chart.y.unit, value))).collect(),
+        })
+        .collect();
+    data::columns(canvas, &plot, Zoom::Across, &names, &told);
+}
+
+/// The percentiles with their values, for those who point at them.
+fn tell(canvas: &mut Canvas, plot: &Plot, chart: &Chart, series: &[PercentileLine]) {
+    let mut shares: Vec<f64> = series.iter().flat_map(|line| &line.points).map(|(share, _)| *share).collect();
+    shares.retain(|share| share.is_finite());
+    shares.sort_by(f64::total_cmp);
+    shares.dedup();
+    let at: Vec<(f64, String)> = shares.iter().map(|share| (nines(*share), percentile(*share))).collect();
+    let told: Vec<Told> = series
+        .iter()
+        .enumerate()
+        .map(|(number, line)| {
+            let y: Vec<Option<f64>> = shares
+                .iter()
+                .map(|share| line.points.iter().find(|(of, _)| of == share).map(|(_, value)| *value))
+                .collect();
+            let text = y.iter().map(|value| value.map(|value| lone_text(&chart.y.unit, value))).collect();
+            Told { name: line.name.clone(), role: data::role(number), y, text }
+        })
+        .collect();
+    data::columns(canvas, plot, Zoom::Both, &at, &told);
+}
+
+/// As many digits as the nines need: `99.9 %`.
+fn percentile(share: f64) -> String {
+    let decimals = (nines(share) - 1.0).ceil().clamp(0.0, 6.0) as usize;
+    let text = format!("{:.decimals$}", share * 100.0);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} %")
 }

@@ -2,9 +2,10 @@
 
 use lab::result::{Latency, RunResult};
 
-use super::{Axis, Band, BarGroup, Chart, Kind, Layer, Line, PercentileLine, Point, Size, Unit};
-use crate::breakdown::{self, Around};
+use super::{Axis, Band, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit};
+use crate::breakdown;
 use crate::over_time;
+use crate::units;
 
 /// A chart and the name of its file, without ending.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,17 +18,19 @@ pub struct NamedChart {
 
 /// More curves than this in one chart cannot be told apart; those with the largest values are kept.
 const CURVES_MAX: usize = 6;
-/// Parts of the latency beyond these are too small to be seen.
-const PARTS_MAX: usize = 12;
+/// Parts of the latency that have a colour of their own; the others are put together.
+const LAYERS_MAX: usize = 6;
 
 /// The charts of a run, the most telling first. Those about which the result knows nothing are left out.
 #[must_use]
 pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
     let mut charts = vec![
+        topology(result),
         load(result),
         latency(result),
         percentiles(result),
         breakdown(result),
+        hysteresis(result),
         retries(result),
         components(result, "queues", "Queue length over time", "calls waiting", "queue.depth", Unit::Count),
         components(result, "utilisation", "Utilisation over time", "share of workers busy", "utilization", Unit::Share),
@@ -60,6 +63,9 @@ fn is_empty(kind: &Kind) -> bool {
         Kind::Bars { categories, .. } => categories.is_empty(),
         Kind::HeatMap { x, .. } => x.is_empty(),
         Kind::Hysteresis { rising, falling } => rising.is_empty() && falling.is_empty(),
+        Kind::StackedPercentiles { layers, .. } => layers.is_empty(),
+        Kind::SmallMultiples { panels } => panels.is_empty(),
+        Kind::Topology { calls, .. } => calls.is_empty(),
     }
 }
 
@@ -183,33 +189,160 @@ fn percentiles(result: &RunResult) -> NamedChart {
     NamedChart { name: "percentiles".to_owned(), chart }
 }
 
-/// What the requests of the busiest workload spend their time on.
+/// What the requests of the busiest workload spend their time on, from the fastest to the slowest.
 fn breakdown(result: &RunResult) -> NamedChart {
-    let (mut categories, mut groups, mut title) = (Vec::new(), Vec::new(), String::new());
-    let known = result.workloads.iter().filter(|(_, workload)| workload.breakdown.p50_s.is_some_and(|s| s > 0.0));
+    let known = result.workloads.iter().filter(|(_, workload)| workload.breakdown.bands.len() > 1);
+    let mut chart = Chart {
+        title: String::new(),
+        subtitle: subtitle(result),
+        x: Axis::linear("share of requests at least as fast", Unit::Other(String::new())),
+        y: Axis::linear("mean time", Unit::Seconds),
+        kind: Kind::StackedPercentiles { at: Vec::new(), layers: Vec::new() },
+        size: Size::default(),
+    };
     if let Some((name, workload)) = known.max_by_key(|(_, workload)| workload.sent) {
-        title = format!("Where requests of {name} spend their time");
         let found = &workload.breakdown;
-        let tail = Some(Around::Tail).filter(|around| around.latency_s(found).is_some());
-        categories.extend(breakdown::parts(found, tail.unwrap_or(Around::Median)).into_iter().map(|(part, _)| part));
-        categories.truncate(PARTS_MAX);
-        for (label, around) in [("around p50", Some(Around::Median)), ("around p99", tail)] {
-            let Some(around) = around else { continue };
-            let parts = breakdown::parts(found, around);
-            let value = |of: &String| parts.iter().find(|(part, _)| part == of).map(|(_, spent)| *spent);
-            let values = categories.iter().map(value).collect();
-            groups.push(BarGroup { name: label.to_owned(), values, half_widths: Vec::new() });
+        chart.title = format!("Where requests of {name} spend their time, by percentile of their latency");
+        let at = found.bands.iter().map(|band| f64::midpoint(band.from, band.to)).collect();
+        chart.kind = Kind::StackedPercentiles { at, layers: breakdown::layers(found, LAYERS_MAX) };
+    }
+    NamedChart { name: "where-the-time-goes".to_owned(), chart }
+}
+
+/// Who calls whom, how busy each is and how much goes over each link.
+fn topology(result: &RunResult) -> NamedChart {
+    let mut boxes: Vec<TopologyBox> = result
+        .workloads
+        .iter()
+        .map(|(name, workload)| TopologyBox {
+            name: name.clone(),
+            note: format!("workload, {}", units::rate(workload.offered)),
+            share: None,
+            starts: true,
+            lines: vec![
+                format!("offered {}", units::rate(workload.offered)),
+                format!("goodput {}", units::rate(workload.goodput)),
+                format!("p99 latency {}", units::or_unknown(workload.latency.p99_s, units::time)),
+            ],
+        })
+        .collect();
+    boxes.extend(result.components.iter().map(|(name, component)| {
+        let replicas = if component.replicas > 1 { format!(" ×{}", component.replicas) } else { String::new() };
+        let mut lines = vec![format!("{}{replicas}", component.kind)];
+        lines.extend(component.utilization.map(|share| format!("utilisation {}", units::share(share))));
+        lines.extend(component.queue.as_ref().map(|queue| format!("mean queue {}", units::quantity(queue.depth))));
+        lines.push(format!("p99 latency {}", units::or_unknown(component.latency.p99_s, units::time)));
+        TopologyBox {
+            name: name.clone(),
+            note: format!("{}{replicas}", component.kind),
+            share: component.utilization.or(component.cpu),
+            starts: false,
+            lines,
+        }
+    }));
+    let index = |name: &str| boxes.iter().position(|one| one.name == name);
+    let mut calls = Vec::new();
+    for (from, links) in &result.links {
+        for figures in links.values() {
+            let rate = if result.run.duration_s > 0.0 { figures.attempts as f64 / result.run.duration_s } else { 0.0 };
+            // What a link with several targets sends to each is not known.
+            let alone = figures.to.len() == 1;
+            let storm = figures.amplification.filter(|factor| *factor >= 1.05);
+            let label = match storm {
+                Some(factor) if alone => format!("{}, {} tries", units::rate(rate), units::factor(factor)),
+                _ if alone => units::rate(rate),
+                _ => String::new(),
+            };
+            for to in &figures.to {
+                let (Some(from), Some(to)) = (index(from), index(to)) else { continue };
+                calls.push(TopologyCall { from, to, label: label.clone(), warn: storm.is_some() });
+            }
         }
     }
     let chart = Chart {
-        title,
+        title: "Who calls whom, and how busy each is".to_owned(),
         subtitle: subtitle(result),
-        x: Axis::linear("part of the latency", Unit::Other(String::new())),
-        y: Axis::linear("mean time", Unit::Seconds),
-        kind: Kind::Bars { categories, groups },
+        x: Axis::linear("", Unit::Other(String::new())),
+        y: Axis::linear("", Unit::Other(String::new())),
+        kind: Kind::Topology { boxes, calls },
         size: Size::default(),
     };
-    NamedChart { name: "where-the-time-goes".to_owned(), chart }
+    NamedChart { name: "topology".to_owned(), chart }
+}
+
+/// Goodput against the load while that rises and while it falls: drawn where it does both by enough.
+fn hysteresis(result: &RunResult) -> NamedChart {
+    let load = over_time::workload_total(result, "sent");
+    let good = over_time::workload_total(result, "goodput");
+    let known: Vec<(f64, f64)> = load
+        .iter()
+        .zip(&good)
+        .zip(&result.series.at_s)
+        .filter(|(_, at_s)| **at_s >= 0.0)
+        .filter_map(|((load, good), _)| Some(((*load)?, (*good)?)))
+        .collect();
+    let (rising, falling) = loop_of(&known).unwrap_or_default();
+    let chart = Chart {
+        title: "Goodput against offered load, while it rises and while it falls".to_owned(),
+        subtitle: subtitle(result),
+        x: Axis::linear("offered load", Unit::PerSecond),
+        y: Axis::linear("goodput", Unit::PerSecond),
+        kind: Kind::Hysteresis { rising, falling },
+        size: Size::default(),
+    };
+    NamedChart { name: "hysteresis".to_owned(), chart }
+}
+
+/// Steps of the load in which windows are put together.
+const STEPS: usize = 10;
+/// Windows that each way needs.
+const WINDOWS_MIN: usize = 20;
+/// The load must rise and fall by this factor.
+const SWING_MIN: f64 = 1.5;
+
+/// A way along the load: means of load and measure, step by step.
+type Way = Vec<(f64, f64)>;
+
+/// The ways up and down of a load with a single hump: windows are put together by steps of the load, so that the noise of
+/// single ones does not draw loops of its own. `None` where the load does not rise and fall by enough.
+fn loop_of(windows: &[(f64, f64)]) -> Option<(Way, Way)> {
+    // The load without its noise: means of neighbouring windows.
+    let reach = (windows.len() / 40).max(1);
+    let smooth: Vec<f64> = (0..windows.len())
+        .map(|at| {
+            let near = &windows[at.saturating_sub(reach)..(at + reach + 1).min(windows.len())];
+            near.iter().map(|(load, _)| load).sum::<f64>() / near.len() as f64
+        })
+        .collect();
+    let top = (0..smooth.len()).max_by(|a, b| smooth[*a].total_cmp(&smooth[*b]))?;
+    if top < WINDOWS_MIN || smooth.len() - top < WINDOWS_MIN {
+        return None;
+    }
+    let low = smooth[0].max(smooth[smooth.len() - 1]);
+    if smooth[top] < SWING_MIN * low {
+        return None;
+    }
+    // A spike that ends as suddenly as it began has no ways, only two levels.
+    let between = |way: &[f64]| {
+        let width = (smooth[top] - low) / 4.0;
+        way.iter().filter(|load| **load > low + width && **load < smooth[top] - width).count() * 5 > way.len()
+    };
+    if !between(&smooth[..top]) || !between(&smooth[top..]) {
+        return None;
+    }
+    let least = smooth.iter().copied().fold(f64::INFINITY, f64::min);
+    let step = (smooth[top] - least) / STEPS as f64;
+    let way = |range: std::ops::Range<usize>| -> Way {
+        let mut sums = vec![(0.0, 0.0, 0.0); STEPS];
+        for at in range {
+            let slot = (((smooth[at] - least) / step) as usize).min(STEPS - 1);
+            sums[slot] = (sums[slot].0 + windows[at].0, sums[slot].1 + windows[at].1, sums[slot].2 + 1.0);
+        }
+        sums.into_iter().filter(|sum| sum.2 > 0.0).map(|(load, good, count)| (load / count, good / count)).collect()
+    };
+    let mut falling = way(top..smooth.len());
+    falling.reverse();
+    Some((way(0..top), falling))
 }
 
 /// First attempts and retries on the link with the most retries.
@@ -267,4 +400,31 @@ fn components(result: &RunResult, file: &str, title: &str, label: &str, metric: 
     let title = if all > CURVES_MAX { format!("{title}: the {CURVES_MAX} largest of {all}") } else { title.to_owned() };
     let series = found.into_iter().map(|(_, _, line)| line).collect();
     over_time_chart(result, file, &title, Axis::linear(label, unit), series)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A load that rises from 100 to 1,000 and falls again, and what is done of it.
+    fn windows(good: impl Fn(usize, f64) -> f64) -> Vec<(f64, f64)> {
+        let load = |at: usize| 100.0 + 9.0 * (if at < 100 { at } else { 200 - at }) as f64;
+        (0..200).map(|at| (load(at), good(at, load(at)))).collect()
+    }
+
+    #[test]
+    fn a_load_that_rises_and_falls_has_two_ways_over_the_same_steps() {
+        let (rising, falling) = loop_of(&windows(|at, load| if at < 90 { load } else { 50.0 })).expect("a loop");
+        assert_eq!((rising.len(), falling.len()), (STEPS, STEPS));
+        assert!(rising[3].1 > 300.0 && falling.iter().all(|(_, good)| *good == 50.0), "{rising:?} {falling:?}");
+        assert!(rising.windows(2).all(|pair| pair[0].0 < pair[1].0) && falling[0].0 > falling[9].0);
+    }
+
+    #[test]
+    fn a_steady_load_and_a_short_spike_have_none() {
+        assert_eq!(loop_of(&vec![(100.0, 100.0); 300]), None);
+        let spike: Vec<(f64, f64)> =
+            (0..300).map(|at| (if (100..200).contains(&at) { 900.0 } else { 100.0 }, 1.0)).collect();
+        assert_eq!(loop_of(&spike), None);
+    }
 }

@@ -17,9 +17,16 @@ pub(crate) struct Tick {
 /// An axis with its bounds chosen.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
-    log: bool,
-    low: f64,
-    high: f64,
+    pub(crate) log: bool,
+    /// The ends; of a logarithmic axis, their logarithms.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    /// What its numbers are, for those who write ticks of their own.
+    pub(crate) unit: &'static str,
+    /// What values are divided by before they are written.
+    pub(crate) divisor: f64,
+    /// Whether its ticks are names of places instead of round values.
+    pub(crate) named: bool,
     pub(crate) ticks: Vec<Tick>,
     /// The label with its unit, as it is written beside the axis.
     pub(crate) title: String,
@@ -108,7 +115,16 @@ fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, rounded: bool) -> Sca
             Tick { position: (value - low) / (high - low), label: tick_text(&axis.unit, value, divisor, decimals) }
         })
         .collect();
-    Scale { log: false, low, high, ticks, title: titled(axis, &unit_name) }
+    Scale {
+        log: false,
+        low,
+        high,
+        unit: unit_key(&axis.unit),
+        divisor,
+        named: false,
+        ticks,
+        title: titled(axis, &unit_name),
+    }
 }
 
 fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
@@ -141,7 +157,16 @@ fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
         }
     }
     // Each value carries its own unit, since they change along the axis.
-    Scale { log: true, low, high, ticks, title: titled(axis, &unit_word(&axis.unit)) }
+    Scale {
+        log: true,
+        low,
+        high,
+        unit: unit_key(&axis.unit),
+        divisor: 1.0,
+        named: false,
+        ticks,
+        title: titled(axis, &unit_word(&axis.unit)),
+    }
 }
 
 /// The value 1, 2 or 5 times a power of ten beside one given by its logarithm.
@@ -192,6 +217,16 @@ fn unit_of(unit: &Unit, largest: f64) -> (f64, String) {
         Unit::Seconds if largest >= 7200.0 => (3600.0, "h".to_owned()),
         Unit::Seconds => (1.0, "s".to_owned()),
         other => (1.0, unit_word(other)),
+    }
+}
+
+fn unit_key(unit: &Unit) -> &'static str {
+    match unit {
+        Unit::Seconds => "seconds",
+        Unit::Instant => "instant",
+        Unit::Share => "share",
+        Unit::Factor => "factor",
+        Unit::PerSecond | Unit::Count | Unit::Other(_) => "plain",
     }
 }
 

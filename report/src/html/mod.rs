@@ -5,11 +5,14 @@
 //!
 //! The page's policy is `default-src 'none'`: the style and the script are allowed by their digests, there is no other
 //! active content, and all texts are escaped, so that a scenario from a stranger can be reported without care. Without
-//! the script everything can be read; with it, tables can be sorted.
+//! the script everything can be read; with it, tables can be sorted, and charts answer to pointing and are enlarged by
+//! dragging. The values of a chart stand in its own `metadata`.
 
+pub(crate) mod origin;
 mod run;
 mod write;
 
+pub use origin::{Origin, Source};
 pub use run::{RunPage, run_page};
 
 use crate::charts::{Chart, ChartError};

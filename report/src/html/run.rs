@@ -2,7 +2,7 @@
 
 use lab::result::{LinkResult, RunResult};
 
-use super::{Block, Figure, Page, Section, Table, TableCell, TableColumn, page};
+use super::{Block, Figure, Origin, Page, Section, Table, TableCell, TableColumn, origin, page};
 use crate::charts::{ChartError, run_charts};
 use crate::findings::findings;
 use crate::outcome;
@@ -14,12 +14,8 @@ use crate::units;
 pub struct RunPage<'a> {
     /// The run.
     pub result: &'a RunResult,
-    /// The scenario as it was written.
-    pub scenario: Option<&'a str>,
-    /// The scenario with every default filled in.
-    pub resolved: Option<&'a str>,
-    /// The command that makes this run again.
-    pub command: Option<&'a str>,
+    /// Scenario and command.
+    pub origin: &'a Origin,
 }
 
 /// The page as a document.
@@ -44,7 +40,7 @@ pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
     let tables: Vec<Block> =
         tables.into_iter().filter(|table| !table.rows.is_empty()).map(telling_columns).map(Block::Table).collect();
     sections.push(Section { heading: "Tables".to_owned(), blocks: tables });
-    sections.push(Section { heading: "How to repeat it".to_owned(), blocks: reproduction(run) });
+    sections.push(reproduction(run));
     page(&Page {
         title: result.scenario.name.clone(),
         subtitle: subtitle(result),
@@ -278,24 +274,11 @@ fn faults(result: &RunResult) -> Table {
     Table { caption: "Faults".to_owned(), columns, rows: rows.collect() }
 }
 
-fn reproduction(run: &RunPage<'_>) -> Vec<Block> {
+fn reproduction(run: &RunPage<'_>) -> Section {
     let scenario = &run.result.scenario;
-    let mut blocks = vec![Block::Paragraph(format!(
-        "The same scenario, seed and version give the same figures on any machine. Scenario digest {}, seed {}, {} {}.",
+    let facts = format!(
+        "Scenario digest {}, seed {}, {} {}.",
         scenario.hash, scenario.seed, run.result.tool.name, run.result.tool.version
-    ))];
-    if let Some(command) = run.command {
-        blocks.push(Block::Text { caption: "Command".to_owned(), text: command.to_owned() });
-    }
-    if !scenario.overrides.is_empty() {
-        blocks.push(Block::Text { caption: "Overrides".to_owned(), text: scenario.overrides.join("\n") });
-    }
-    if let Some(text) = run.scenario {
-        blocks.push(Block::Details { summary: "The scenario as written".to_owned(), text: text.to_owned() });
-    }
-    if let Some(text) = run.resolved {
-        let summary = "The scenario with every default filled in".to_owned();
-        blocks.push(Block::Details { summary, text: text.to_owned() });
-    }
-    blocks
+    );
+    origin::section(run.origin, &facts, &scenario.overrides)
 }

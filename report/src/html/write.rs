@@ -11,7 +11,7 @@ use crate::charts::{self, ChartError};
 use crate::findings::{Finding, Severity};
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+const SCRIPT: &str = concat!(include_str!("tables.js"), include_str!("charts.js"));
 
 /// What a content security policy wants to see of an inline style or script.
 fn digest(text: &str) -> String {

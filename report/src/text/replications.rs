@@ -19,6 +19,8 @@ pub fn replications(result: &RunResult) -> String {
         })
         .collect();
     let confidence = replications.intervals.values().next().map_or(0.95, |interval| interval.confidence);
-    let heading = ["metric".to_owned(), format!("mean ± half of the {} interval", crate::units::share(confidence))];
-    format!("Over {} runs (the report above is that of the first)\n{}", replications.n, aligned(&heading, &rows))
+    let heading = ["metric".to_owned(), format!("mean ± half of the {} interval", figures::confidence(confidence))];
+    let told = result.workloads.values().any(|workload| workload.breakdown.p50_s.is_some());
+    let but = if told { ", but for where the time goes, the mean of all" } else { "" };
+    format!("Over {} runs (the report above is that of the first{but})\n{}", replications.n, aligned(&heading, &rows))
 }

@@ -1,7 +1,8 @@
 //! Charts of every kind: that they are drawn, repeat exactly, and do not lie.
 
 use report::charts::{
-    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, PercentileLine, Point, Size, Unit, png, run_charts, svg,
+    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, Panel, PercentileLine, Point, Size, TopologyBox,
+    TopologyCall, Unit, png, run_charts, svg,
 };
 
 use crate::sample;
@@ -28,6 +29,7 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
             .map(|(index, y)| Point { x: x(index), y: Some(*y), interval: Some((y - 1.0, y + 1.0)) })
             .collect(),
     };
+    let small = line.clone();
     let pairs: Vec<(f64, f64)> = values.iter().enumerate().map(|(index, y)| (x(index), *y)).collect();
     let known: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
     let fault = Band { name: "fault".to_owned(), from_s: 0.5, until_s: None };
@@ -36,7 +38,11 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
         Kind::TimeSeries { series: vec![line], faults: vec![fault.clone(), fault.clone()] },
         Kind::Bars {
             categories: values.iter().map(f64::to_string).collect(),
-            groups: vec![BarGroup { name: "g".to_owned(), values: known.clone(), half_widths: known.clone() }],
+            groups: vec![BarGroup {
+                name: "g".to_owned(),
+                values: known.clone(),
+                intervals: values.iter().map(|y| Some((y - 1.0, y + 1.0))).collect(),
+            }],
         },
         Kind::HeatMap {
             x: pairs.iter().map(|(x, _)| *x).collect(),
@@ -55,6 +61,23 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
                 name: "p".to_owned(),
                 points: values.iter().enumerate().map(|(index, y)| (1.0 - 0.1 / (x(index) + 1.0), *y)).collect(),
             }],
+        },
+        Kind::StackedPercentiles {
+            at: values.iter().enumerate().map(|(index, _)| 1.0 - 0.1 / (x(index) + 1.0)).collect(),
+            layers: vec![Layer { name: "l".to_owned(), values: values.iter().copied().map(Some).collect() }; 2],
+        },
+        Kind::SmallMultiples {
+            panels: vec![Panel { name: "p <&>".to_owned(), series: vec![small] }; values.len().max(1)],
+        },
+        Kind::Topology {
+            boxes: values
+                .iter()
+                .map(|share| TopologyBox { name: "n <&>".to_owned(), share: Some(*share), ..TopologyBox::default() })
+                .collect(),
+            // A ring: everybody calls the next, the last the first.
+            calls: (0..values.len())
+                .map(|from| TopologyCall { from, to: (from + 1) % values.len(), ..TopologyCall::default() })
+                .collect(),
         },
         Kind::Hysteresis { rising: pairs.clone(), falling: pairs.into_iter().rev().collect() },
     ]
@@ -98,6 +121,52 @@ fn every_kind_becomes_a_picture() {
     }
 }
 
+/// The data of a chart, as a reader's program finds it.
+fn data(drawing: &str) -> serde_json::Value {
+    let (_, rest) = drawing.split_once("<metadata>").expect("it has data");
+    let (text, _) = rest.split_once("</metadata>").expect("it ends");
+    let plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    serde_json::from_str(&plain).expect("JSON")
+}
+
+#[test]
+fn every_chart_carries_its_values_where_they_are_drawn() {
+    for kind in every_kind(&[1.0, 3.0, 2.0, 4.0]) {
+        let drawing = svg(&chart(kind.clone(), false)).expect("a drawing");
+        let data = data(&drawing);
+        match data["cells"].as_array() {
+            Some(cells) => assert!(cells.len() >= 4, "{kind:?}"),
+            None => {
+                assert_eq!(data["at"].as_array().map(Vec::len), Some(4), "{kind:?}");
+                assert!(data["x"]["low"].is_number() && data["box"][2].is_number(), "{kind:?}");
+                let series = data["series"].as_array().expect("series");
+                let known = |text: &serde_json::Value| text.as_str().is_some_and(|text| !text.is_empty());
+                let told = series.iter().flat_map(|one| one["text"].as_array().into_iter().flatten());
+                assert!(told.filter(|text| known(text)).count() >= 4, "{kind:?}");
+            }
+        }
+    }
+    // The third value of the curve, at the place where it is drawn: x = 2 of 0 to 3, y = 2 of 0 to 5.
+    let Some(Kind::Line { series }) = every_kind(&[1.0, 3.0, 2.0, 4.0]).into_iter().next() else { panic!("a line") };
+    let drawing = svg(&chart(Kind::Line { series }, false)).expect("a drawing");
+    let data = data(&drawing);
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let [left, top, right, bottom] = [0, 1, 2, 3].map(|edge| number(&data["box"][edge]));
+    let share = |axis: &str, value: f64| {
+        let (low, high) = (number(&data[axis]["low"]), number(&data[axis]["high"]));
+        (value - low) / (high - low)
+    };
+    let x = left + share("x", number(&data["at"][2])) * (right - left);
+    let y = bottom - share("y", number(&data["series"][0]["y"][2])) * (bottom - top);
+    let marked = drawing.split("<g class=\"mark\" data-x=\"").skip(1).any(|mark| {
+        let mut numbers = mark.split('"').step_by(2).filter_map(|part| part.parse::<f64>().ok());
+        let (at_x, at_y) = (numbers.next().expect("x"), numbers.next().expect("y"));
+        (at_x - x).abs() < 0.2 && (at_y - y).abs() < 0.2
+    });
+    assert!(marked, "no marker at {x}, {y}");
+    assert_eq!(data["series"][0]["text"][2], "2 s (1 s to 3 s)");
+}
+
 #[test]
 fn an_image_out_of_range_is_refused() {
     let kind = Kind::Line { series: Vec::new() };
@@ -132,7 +201,7 @@ fn bars_are_as_long_as_their_values_whatever_the_axis_asks_for() {
             groups: vec![BarGroup {
                 name: "g".to_owned(),
                 values: vec![Some(900.0), Some(1000.0)],
-                half_widths: Vec::new(),
+                intervals: Vec::new(),
             }],
         };
         let drawing = svg(&chart(kind, log)).expect("a drawing");
@@ -146,8 +215,8 @@ fn bars_are_as_long_as_their_values_whatever_the_axis_asks_for() {
 fn axes_name_their_variable_their_unit_and_their_scale() {
     let line = Line { name: "l".to_owned(), points: vec![Point::new(100.0, 0.01), Point::new(900.0, 1.0)] };
     let drawing = svg(&chart(Kind::Line { series: vec![line] }, true)).expect("a drawing");
-    assert!(drawing.contains("\nlatency (log scale)\n"), "{drawing}");
-    assert!(drawing.contains("\nload per second (log scale)\n"));
+    assert!(drawing.contains(">latency (log scale)<"), "{drawing}");
+    assert!(drawing.contains(">load per second (log scale)<"));
 }
 
 #[test]
@@ -177,7 +246,17 @@ fn a_run_gets_the_charts_for_which_it_has_figures() {
     };
     assert_eq!(
         names(&sample::storm()),
-        ["load", "latency", "percentiles", "attempts", "queues", "utilisation", "amplification", "wasted-work"]
+        [
+            "topology",
+            "load",
+            "latency",
+            "percentiles",
+            "attempts",
+            "queues",
+            "utilisation",
+            "amplification",
+            "wasted-work"
+        ]
     );
     assert_eq!(names(&sample::calm()), ["load", "latency", "percentiles", "queues", "utilisation"]);
     assert!(names(&lab::result::RunResult::default()).is_empty());

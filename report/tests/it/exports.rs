@@ -1,7 +1,7 @@
 //! JSON against its schema and HTML against its promises.
 
 use lab::result::RunResult;
-use report::html::{RunPage, run_page};
+use report::html::{Origin, RunPage, Source, run_page};
 use report::json::{SCHEMA, to_json};
 use serde_json::Value;
 
@@ -177,8 +177,9 @@ fn json_reads_back_as_the_same_result() {
 
 fn storm_page(scenario: &str) -> String {
     let result = sample::storm();
-    let run = RunPage { result: &result, scenario: Some(scenario), resolved: None, command: Some("brownout run") };
-    run_page(&run).expect("a page")
+    let source = Source { name: String::new(), written: Some(scenario.to_owned()), resolved: None };
+    let origin = Origin { scenarios: vec![source], command: Some("brownout run".to_owned()), files: Vec::new() };
+    run_page(&RunPage { result: &result, origin: &origin }).expect("a page")
 }
 
 #[test]
@@ -205,8 +206,8 @@ fn texts_from_the_scenario_are_escaped() {
 #[test]
 fn every_chart_says_what_it_shows_and_every_heading_has_its_place() {
     let page = storm_page("version: 1");
-    assert_eq!(page.matches("<svg ").count(), page.matches("<title>").count() - 1);
-    assert!(page.matches("<svg ").count() >= 6);
+    assert_eq!(page.matches("<svg xmlns").count(), page.matches("<title>").count() - 1);
+    assert!(page.matches("<svg xmlns").count() >= 6);
     for part in page.split("<li><a href=\"#").skip(1) {
         let anchor = part.split('"').next().unwrap_or_default();
         assert!(page.contains(&format!("id=\"{anchor}\"")), "{anchor}");

@@ -3,4 +3,5 @@
 mod charts;
 mod exports;
 mod sample;
+mod sweeps;
 mod text;

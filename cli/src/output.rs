@@ -1,0 +1,28 @@
+//! What commands leave in folders.
+
+use std::path::Path;
+
+use lab::Loaded;
+use report::folder::File;
+use report::html::{Origin, Source};
+
+use crate::input::Failure;
+
+/// Where the figures of one scenario come from.
+pub(crate) fn origin_of(loaded: &Loaded, command: String) -> Origin {
+    let source = Source { name: String::new(), written: loaded.text(), resolved: Some(loaded.resolved()) };
+    Origin { scenarios: vec![source], command: Some(command), files: Vec::new() }
+}
+
+/// Writes files into a folder, making it and those in it where they are not there. Each is written whole or not at all.
+pub(crate) fn write(folder: &Path, files: Vec<File>) -> Result<(), Failure> {
+    for file in files {
+        let path = folder.join(&file.name);
+        let written = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| report::file::write_atomically(&path, &file.bytes));
+        written.map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Where a report's figures come from: scenarios as written and as resolved, and how to get the same again.
+
+use super::{Block, Section};
+
+/// What a page says of its making; texts that only the caller knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The scenarios: one, or one for each that was compared.
+    pub scenarios: Vec<Source>,
+    /// The command that makes the figures again, from within the report's folder.
+    pub command: Option<String>,
+    /// Files beside the page, with what is in each.
+    pub files: Vec<(String, String)>,
+}
+
+/// A scenario.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Source {
+    /// Its name among those of the page; empty where there is only one.
+    pub name: String,
+    /// As it was written, where that is known.
+    pub written: Option<String>,
+    /// With every default filled in.
+    pub resolved: Option<String>,
+}
+
+/// The last section of every page. `facts` says of what exactly: digest, seed, version.
+pub(crate) fn section(origin: &Origin, facts: &str, overrides: &[String]) -> Section {
+    let mut blocks = vec![Block::Paragraph(format!(
+        "The same scenario, seed and version give the same figures on any machine. {facts}"
+    ))];
+    if let Some(command) = &origin.command {
+        let caption = "Command, in the folder of this page".to_owned();
+        blocks.push(Block::Text { caption, text: command.clone() });
+    }
+    if !overrides.is_empty() {
+        blocks.push(Block::Text { caption: "Overrides".to_owned(), text: overrides.join("\n") });
+    }
+    if !origin.files.is_empty() {
+        let file = |(name, what): &(String, String)| format!("{name}: {what}");
+        blocks.push(Block::Paragraph("Files beside this page:".to_owned()));
+        blocks.push(Block::List(origin.files.iter().map(file).collect()));
+    }
+    // Several variants stand in one file: its text is shown once.
+    let mut shown: Vec<&str> = Vec::new();
+    for source in &origin.scenarios {
+        let of = if source.name.is_empty() { String::new() } else { format!(": {}", source.name) };
+        if let Some(text) = source.written.as_deref().filter(|text| !shown.contains(text)) {
+            shown.push(text);
+            let summary = format!("The scenario as written{}", if origin.scenarios.len() > 1 { &of } else { "" });
+            blocks.push(Block::Details { summary, text: text.to_owned() });
+        }
+        if let Some(text) = &source.resolved {
+            let summary = format!("The scenario with every default filled in{of}");
+            blocks.push(Block::Details { summary, text: text.clone() });
+        }
+    }
+    Section { heading: "How to repeat it".to_owned(), blocks }
+}

@@ -1,0 +1,273 @@
+//! The charts of a sweep: those that were asked for, or else one for each metric.
+//!
+//! Along the axis with the most values; the next one tells lines apart, or is the vertical axis of a heat map where they
+//! would be too many; all others make small multiples. Nothing is averaged over an axis.
+
+use lab::metrics::Unit as MetricUnit;
+use lab::sweep::{ChartForm, ChartWanted, Swept, SweptPoint};
+
+use super::last_words;
+use crate::charts::{Axis, BarGroup, Chart, Contour, Kind, Line, NamedChart, Panel, Point, Size, Unit};
+use crate::{figures, words};
+
+/// Lines of one chart; more cannot be told apart.
+const LINES_MAX: usize = 8;
+/// Panels of one chart.
+const PANELS_MAX: usize = 12;
+
+/// The charts that were asked for, or else one for each metric against each axis.
+#[must_use]
+pub fn charts(swept: &Swept) -> Vec<NamedChart> {
+    let wanted = swept.charts.clone().unwrap_or_else(|| usual_charts(swept));
+    let mut charts: Vec<NamedChart> = Vec::new();
+    for chart in &wanted {
+        if let Some(drawn) = draw(swept, chart) {
+            let base = file_name(chart);
+            let twins = charts.iter().filter(|other| other.name.starts_with(&base)).count();
+            let name = if twins > 0 { format!("{base}-{}", twins + 1) } else { base };
+            charts.push(NamedChart { name, chart: drawn });
+        }
+    }
+    charts
+}
+
+fn usual_charts(swept: &Swept) -> Vec<ChartWanted> {
+    let chart = |x: usize, value: &String, group: Option<usize>, kind| ChartWanted {
+        x: swept.axes[x].clone(),
+        value: value.clone(),
+        group: group.map(|axis| swept.axes[axis].clone()),
+        kind,
+    };
+    if swept.one_at_a_time {
+        let each = |value| (0..swept.axes.len()).map(move |axis| chart(axis, value, None, ChartForm::Line));
+        return swept.metrics.iter().flat_map(each).collect();
+    }
+    let length = |axis: usize| distinct(swept, axis).len();
+    let Some(x) = longest_axis(swept) else { return Vec::new() };
+    let group = (0..swept.axes.len()).filter(|axis| *axis != x).max_by_key(|axis| length(*axis));
+    let map = group.is_some_and(|group| length(group) > LINES_MAX);
+    let kind = if map { ChartForm::HeatMap } else { ChartForm::Line };
+    swept.metrics.iter().map(|value| chart(x, value, group, kind)).collect()
+}
+
+/// The axis with the most values.
+pub(super) fn longest_axis(swept: &Swept) -> Option<usize> {
+    (0..swept.axes.len()).rev().max_by_key(|axis| distinct(swept, *axis).len())
+}
+
+fn file_name(chart: &ChartWanted) -> String {
+    let name = format!("{}-by-{}", chart.value, chart.x);
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    name.trim_matches('-').to_owned()
+}
+
+/// The different values of an axis, in the order in which they first come.
+pub(super) fn distinct(swept: &Swept, axis: usize) -> Vec<&str> {
+    let mut values: Vec<&str> = Vec::new();
+    for point in &swept.points {
+        if !values.contains(&point.values[axis].as_str()) {
+            values.push(&point.values[axis]);
+        }
+    }
+    values
+}
+
+/// What all parts of a chart need.
+struct Drawing<'s> {
+    swept: &'s Swept,
+    chart: &'s ChartWanted,
+    /// The number of the horizontal axis, and of the one that tells lines apart.
+    x: usize,
+    group: Option<usize>,
+    /// The number of the metric, and its unit.
+    metric: (usize, MetricUnit),
+}
+
+fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Chart> {
+    let x = swept.axes.iter().position(|axis| *axis == chart.x)?;
+    let group = chart.group.as_ref().and_then(|group| swept.axes.iter().position(|axis| axis == group));
+    let metric = swept.metrics.iter().position(|metric| *metric == chart.value)?;
+    let it = Drawing { swept, chart, x, group, metric: (metric, swept.units[metric]) };
+    // In a design that varies one axis at a time, the other axes' points do not belong here.
+    let belongs =
+        |point: &&SweptPoint| !swept.one_at_a_time || point.varied.iter().enumerate().all(|(a, v)| !v || a == x);
+    let points: Vec<&SweptPoint> = swept.points.iter().filter(belongs).collect();
+    let texts = distinct(swept, x);
+    let y = figures::metric_axis(&chart.value, swept.units[metric]);
+    let numbers = figures::quantities(&texts);
+    let (along, kind, y) = match numbers.filter(|_| chart.kind != ChartForm::Bars) {
+        None => (Axis::linear(words::setting(&chart.x), Unit::Other(String::new())), it.bars(&points, &texts), y),
+        Some((kind, values)) => {
+            let columns = ascending(&values, &texts);
+            let along = |log| Axis { label: words::setting(&chart.x), unit: figures::setting_unit(kind), log };
+            match it.heat_map(&points, &columns, &y) {
+                Some((vertical, kind)) => (along(false), kind, vertical),
+                None => {
+                    // Values at equal ratios are best seen at equal distances.
+                    let (least, most) = (columns.first()?.0, columns.last()?.0);
+                    let log = columns.len() > 2 && least > 0.0 && most / least >= 50.0;
+                    (along(log), it.curves(&points, &columns)?, y)
+                }
+            }
+        }
+    };
+    let of = match (&kind, group) {
+        (Kind::HeatMap { .. }, Some(group)) => format!(" and {}", words::setting(&swept.axes[group])),
+        _ => String::new(),
+    };
+    Some(Chart {
+        title: format!("{} against {}{of}", words::capital(&words::metric(&chart.value)), words::setting(&chart.x)),
+        subtitle: it.subtitle(&points),
+        x: along,
+        y,
+        kind,
+        size: Size::default(),
+    })
+}
+
+impl Drawing<'_> {
+    fn subtitle(&self, points: &[&SweptPoint]) -> String {
+        let swept = self.swept;
+        let mut text = match swept.replications {
+            1 => format!("{}; one run a point", swept.name),
+            runs => format!("{}; {runs} runs a point, 95 % intervals", swept.name),
+        };
+        let failed = points.iter().filter(|point| point.error().is_some()).count();
+        if failed > 0 {
+            text.push_str(&format!("; {failed} points failed"));
+        }
+        text
+    }
+
+    fn mean(&self, points: &[&SweptPoint], text: &str) -> Option<Mean> {
+        mean_of(points, self.x, text, self.metric)
+    }
+
+    fn bars(&self, points: &[&SweptPoint], texts: &[&str]) -> Kind {
+        let groups = grouped(self.swept, points, self.x, self.group);
+        let bars = groups.iter().map(|(name, points)| BarGroup {
+            name: name.clone(),
+            values: texts.iter().map(|text| self.mean(points, text).map(|(mean, _)| mean)).collect(),
+            intervals: texts.iter().map(|text| self.mean(points, text).and_then(|(_, ends)| ends)).collect(),
+        });
+        Kind::Bars { categories: texts.iter().map(|text| (*text).to_owned()).collect(), groups: bars.collect() }
+    }
+
+    /// With the line on which the metric has the bound of an objective, where there is one.
+    fn heat_map(&self, points: &[&SweptPoint], columns: &[(f64, &str)], value: &Axis) -> Option<(Axis, Kind)> {
+        let group = self.group.filter(|_| self.chart.kind == ChartForm::HeatMap)?;
+        let texts = distinct(self.swept, group);
+        let (kind, values) = figures::quantities(&texts)?;
+        let rows = ascending(&values, &texts);
+        let cell = |row: &str, column: &str| {
+            let there: Vec<&SweptPoint> = points.iter().copied().filter(|p| p.values[group] == row).collect();
+            self.mean(&there, column).map(|(mean, _)| mean)
+        };
+        let cells = rows.iter().map(|(_, row)| columns.iter().map(|(_, column)| cell(row, column)).collect()).collect();
+        let contour = self
+            .swept
+            .bounds
+            .iter()
+            .find(|bound| bound.metric == self.chart.value)
+            .map(|bound| Contour { level: bound.value, name: format!("objective: {}", bound.name) });
+        let vertical = Axis::linear(words::setting(&self.swept.axes[group]), figures::setting_unit(kind));
+        let map = Kind::HeatMap {
+            x: columns.iter().map(|(value, _)| *value).collect(),
+            y: rows.iter().map(|(value, _)| *value).collect(),
+            values: cells,
+            value: value.clone(),
+            contour,
+        };
+        Some((vertical, map))
+    }
+
+    fn lines(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> Vec<Line> {
+        let line = |(name, points): &(String, Vec<&SweptPoint>)| Line {
+            name: name.clone(),
+            points: columns
+                .iter()
+                .filter(|(_, text)| points.iter().any(|p| p.values[self.x] == *text))
+                .map(|(value, text)| {
+                    let found = self.mean(points, text);
+                    Point { x: *value, y: found.map(|(mean, _)| mean), interval: found.and_then(|(_, ends)| ends) }
+                })
+                .collect(),
+        };
+        grouped(self.swept, points, self.x, self.group).iter().take(LINES_MAX).map(line).collect()
+    }
+
+    /// Curves, in a panel for each combination of the other axes where there are such.
+    fn curves(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> Option<Kind> {
+        let others: Vec<usize> = (0..self.swept.axes.len())
+            .filter(|axis| *axis != self.x && Some(*axis) != self.group && distinct(self.swept, *axis).len() > 1)
+            .collect();
+        if self.group.is_none() || others.is_empty() || self.swept.one_at_a_time {
+            return Some(Kind::Line { series: self.lines(points, columns) });
+        }
+        let name = |point: &SweptPoint| {
+            let one = |axis: &usize| format!("{} {}", last_words(&self.swept.axes[*axis]), point.values[*axis]);
+            others.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        let mut panels: Vec<(String, Vec<&SweptPoint>)> = Vec::new();
+        for point in points {
+            let name = name(point);
+            match panels.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, members)) => members.push(point),
+                None => panels.push((name, vec![point])),
+            }
+        }
+        panels.truncate(PANELS_MAX);
+        let panel = |(name, points): (String, Vec<&SweptPoint>)| Panel { name, series: self.lines(&points, columns) };
+        Some(Kind::SmallMultiples { panels: panels.into_iter().map(panel).collect() })
+    }
+}
+
+/// Values with their texts, by value.
+fn ascending<'t>(values: &[f64], texts: &[&'t str]) -> Vec<(f64, &'t str)> {
+    let mut both: Vec<(f64, &str)> = values.iter().copied().zip(texts.iter().copied()).collect();
+    both.sort_by(|a, b| a.0.total_cmp(&b.0));
+    both
+}
+
+/// The points that make a line each: by the value of an axis, or of all axes but one.
+fn grouped<'p>(
+    swept: &Swept,
+    points: &[&'p SweptPoint],
+    x: usize,
+    group: Option<usize>,
+) -> Vec<(String, Vec<&'p SweptPoint>)> {
+    // Axes that go together (`zip`) make one line: no value of x comes twice.
+    let together = points.iter().enumerate().all(|(at, p)| points[..at].iter().all(|o| o.values[x] != p.values[x]));
+    let name = |point: &SweptPoint| match group {
+        Some(axis) => format!("{} {}", last_words(&swept.axes[axis]), point.values[axis]),
+        // The title says what a single line shows.
+        None if together => String::new(),
+        None => {
+            let others = (0..swept.axes.len()).filter(|axis| *axis != x);
+            others.map(|a| format!("{} {}", last_words(&swept.axes[a]), point.values[a])).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let mut groups: Vec<(String, Vec<&SweptPoint>)> = Vec::new();
+    for point in points {
+        let name = name(point);
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, members)) => members.push(point),
+            None => groups.push((name, vec![point])),
+        }
+    }
+    groups
+}
+
+/// A mean and the ends of its interval, where there is one.
+type Mean = (f64, Option<(f64, f64)>);
+
+/// Mean of a metric at a value, with its interval where one point has that value; over several, the mean of means.
+fn mean_of(points: &[&SweptPoint], x: usize, text: &str, (metric, unit): (usize, MetricUnit)) -> Option<Mean> {
+    let found: Vec<_> = points.iter().filter(|p| p.values[x] == text).filter_map(|p| p.interval(metric)).collect();
+    match found.as_slice() {
+        [] => None,
+        [one] => Some((one.mean, figures::ends(one, unit))),
+        several => Some((several.iter().map(|i| i.mean).sum::<f64>() / several.len() as f64, None)),
+    }
+}

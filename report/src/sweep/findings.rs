@@ -1,0 +1,272 @@
+//! What a sweep says, in sentences, computed from its figures alone.
+//!
+//! Failed points first, then the objectives and where they hold, then what each metric does along the axis with the most
+//! values: rises, falls, has a best value, stays the same from somewhere on. Then how far the figures can be trusted.
+
+use lab::metrics::Unit;
+use lab::sweep::{Bound, Swept, SweptPoint};
+
+use super::charts::{distinct, longest_axis};
+use crate::findings::{Finding, Severity};
+use crate::{figures, words};
+
+/// Values that differ by less than this, relative to the larger, count as the same.
+const SAME: f64 = 0.02;
+/// An interval whose half is more than this share of its mean says little.
+const WIDE: f64 = 0.2;
+
+/// Everything worth saying about a sweep, the worst first.
+#[must_use]
+pub fn findings(swept: &Swept) -> Vec<Finding> {
+    let mut found = failures(swept);
+    found.extend(swept.bounds.iter().filter_map(|bound| objective(swept, bound)));
+    let lines = lines(swept);
+    for metric in 0..swept.metrics.len() {
+        found.extend(course(swept, metric, &lines));
+    }
+    found.extend(trust(swept));
+    found.sort_by_key(|finding| finding.severity);
+    found
+}
+
+/// A setting of an axis as it is read: `connections of db 20`.
+fn setting(swept: &Swept, axis: usize, text: &str) -> String {
+    format!("{} {text}", words::setting(&swept.axes[axis]))
+}
+
+fn settings(swept: &Swept, point: &SweptPoint) -> String {
+    let each = point.values.iter().enumerate().map(|(axis, text)| setting(swept, axis, text));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn failures(swept: &Swept) -> Vec<Finding> {
+    let failed: Vec<&SweptPoint> = swept.points.iter().filter(|point| point.error().is_some()).collect();
+    let Some(first) = failed.first() else { return Vec::new() };
+    let text = format!(
+        "{} of {} points failed, the first at {}: {}.",
+        failed.len(),
+        swept.points.len(),
+        settings(swept, first),
+        first.error().unwrap_or_default().trim_end_matches('.')
+    );
+    vec![Finding { severity: Severity::Critical, about: "points".to_owned(), text }]
+}
+
+/// Where the mean keeps an objective, and up to which value if there is one border.
+fn objective(swept: &Swept, bound: &Bound) -> Option<Finding> {
+    let metric = swept.metrics.iter().position(|metric| *metric == bound.metric)?;
+    let known: Vec<(&SweptPoint, bool)> = swept
+        .points
+        .iter()
+        .filter_map(|point| {
+            let mean = point.interval(metric)?.mean;
+            Some((point, if bound.below { mean <= bound.value } else { mean >= bound.value }))
+        })
+        .collect();
+    let held = known.iter().filter(|(_, holds)| *holds).count();
+    let (severity, text) = match held {
+        _ if known.is_empty() => return None,
+        0 => (Severity::Critical, format!("The objective \"{}\" is missed at every point.", bound.name)),
+        all if all == known.len() => {
+            (Severity::Good, format!("The objective \"{}\" holds at every point, by the mean.", bound.name))
+        }
+        some => {
+            let where_ = border(swept, &known).unwrap_or_default();
+            let count = known.len();
+            let text =
+                format!("The objective \"{}\" holds at {some} of {count} points, by the mean{where_}.", bound.name);
+            (Severity::Warning, text)
+        }
+    };
+    Some(Finding { severity, about: bound.metric.clone(), text })
+}
+
+/// With a single axis of numbers: between which two values the objective ceases to hold, if it does so once.
+fn border(swept: &Swept, known: &[(&SweptPoint, bool)]) -> Option<String> {
+    if swept.axes.len() != 1 {
+        return None;
+    }
+    let texts: Vec<&str> = known.iter().map(|(point, _)| point.values[0].as_str()).collect();
+    let (_, numbers) = figures::quantities(&texts)?;
+    let mut sorted: Vec<(f64, &str, bool)> =
+        numbers.iter().zip(known).map(|(number, (point, holds))| (*number, point.values[0].as_str(), *holds)).collect();
+    sorted.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let changes: Vec<usize> = (1..sorted.len()).filter(|at| sorted[*at].2 != sorted[at - 1].2).collect();
+    let [at] = changes.as_slice() else { return None };
+    let (before, after) = (&sorted[at - 1], &sorted[*at]);
+    let name = words::setting(&swept.axes[0]);
+    Some(if before.2 {
+        format!(": up to {name} {}, and no longer at {}", before.1, after.1)
+    } else {
+        format!(": from {name} {} on, and not yet at {}", after.1, before.1)
+    })
+}
+
+/// Points along the longest axis, all others alike.
+struct Way<'s> {
+    /// The others, in words; empty where there are none.
+    of: String,
+    /// Value of the axis and point, ascending.
+    points: Vec<(&'s str, &'s SweptPoint)>,
+    axis: usize,
+}
+
+fn lines(swept: &Swept) -> Vec<Way<'_>> {
+    let axes: Vec<usize> =
+        if swept.one_at_a_time { (0..swept.axes.len()).collect() } else { longest_axis(swept).into_iter().collect() };
+    let mut ways: Vec<Way<'_>> = Vec::new();
+    for axis in axes {
+        let texts = distinct(swept, axis);
+        let Some((_, numbers)) = figures::quantities(&texts) else { continue };
+        let number = |text: &str| texts.iter().position(|known| *known == text).map_or(0.0, |at| numbers[at]);
+        let from = ways.len();
+        for point in &swept.points {
+            if swept.one_at_a_time && point.varied.iter().enumerate().any(|(other, varied)| *varied && other != axis) {
+                continue;
+            }
+            let others = (0..swept.axes.len()).filter(|other| *other != axis && distinct(swept, *other).len() > 1);
+            let of: Vec<String> = if swept.one_at_a_time {
+                Vec::new()
+            } else {
+                others.map(|other| setting(swept, other, &point.values[other])).collect()
+            };
+            let of = of.join(", ");
+            match ways[from..].iter_mut().find(|way| way.of == of) {
+                Some(way) => way.points.push((&point.values[axis], point)),
+                None => ways.push(Way { of, points: vec![(&point.values[axis], point)], axis }),
+            }
+        }
+        ways[from..]
+            .iter_mut()
+            .for_each(|way| way.points.sort_by(|one, other| number(one.0).total_cmp(&number(other.0))));
+    }
+    ways.retain(|way| way.points.len() > 2);
+    ways
+}
+
+/// What a metric does: along the only way, or between which points it lies where there are several.
+fn course(swept: &Swept, metric: usize, ways: &[Way<'_>]) -> Vec<Finding> {
+    let unit = swept.units[metric];
+    let name = words::capital(&words::metric(&swept.metrics[metric]));
+    let note = |text: String| Finding { severity: Severity::Note, about: swept.metrics[metric].clone(), text };
+    // Axes that go together make points in which the others differ too.
+    let several = ways.len() > 1 && !swept.one_at_a_time || ways.iter().any(|way| way.of.contains(','));
+    if several || ways.is_empty() {
+        return extremes(swept, metric, &name).map(note).into_iter().collect();
+    }
+    ways.iter().filter_map(|way| along(swept, way, metric, unit, &name)).map(note).collect()
+}
+
+fn extremes(swept: &Swept, metric: usize, name: &str) -> Option<String> {
+    let unit = swept.units[metric];
+    let known: Vec<(&SweptPoint, f64)> =
+        swept.points.iter().filter_map(|point| Some((point, point.interval(metric)?.mean))).collect();
+    let least = known.iter().min_by(|one, other| one.1.total_cmp(&other.1))?;
+    let most = known.iter().max_by(|one, other| one.1.total_cmp(&other.1))?;
+    Some(if same(least.1, most.1) {
+        format!("{name} is {} at every point.", figures::figure(most.1, unit))
+    } else {
+        format!(
+            "{name} is least, {}, at {}, and most, {}, at {}.",
+            figures::figure(least.1, unit),
+            settings(swept, least.0),
+            figures::figure(most.1, unit),
+            settings(swept, most.0)
+        )
+    })
+}
+
+fn same(one: f64, other: f64) -> bool {
+    (one - other).abs() <= SAME * one.abs().max(other.abs())
+}
+
+fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) -> Option<String> {
+    let known: Vec<(&str, f64)> =
+        way.points.iter().filter_map(|(text, point)| Some((*text, point.interval(metric)?.mean))).collect();
+    let (first, last) = (known.first()?, known.last()?);
+    let axis = words::setting(&swept.axes[way.axis]);
+    let read = |value: f64| figures::figure(value, unit);
+    let least = known.iter().min_by(|one, other| one.1.total_cmp(&other.1))?;
+    let most = known.iter().max_by(|one, other| one.1.total_cmp(&other.1))?;
+    if known.len() < 3 {
+        return None;
+    }
+    if same(least.1, most.1) {
+        return Some(format!("{name} is {} whatever the {axis}.", read(most.1)));
+    }
+    let ends = |sort: &str, best: &(&str, f64)| {
+        format!(
+            "{name} is {sort} at {axis} {}: {}; it is {} at {} and {} at {}.",
+            best.0,
+            read(best.1),
+            read(first.1),
+            first.0,
+            read(last.1),
+            last.0
+        )
+    };
+    // Beyond the noise of the ends: a best value inside.
+    let inside = |best: f64, sign: f64| {
+        let edge = if sign > 0.0 { first.1.max(last.1) } else { first.1.min(last.1) };
+        !same(best, edge) && (best - edge) * sign > 0.0
+    };
+    if inside(least.1, -1.0) {
+        return Some(ends("least", least));
+    }
+    if inside(most.1, 1.0) {
+        return Some(ends("most", most));
+    }
+    let verb = if last.1 > first.1 { "rises" } else { "falls" };
+    // From where on it stays what it is at the end.
+    let level = known.iter().rposition(|(_, value)| !same(*value, last.1)).map_or(0, |at| at + 1);
+    if level > 0 && known.len() - level >= 3 {
+        let from = known[level];
+        return Some(format!(
+            "{name} {verb} from {} at {axis} {} to {} at {}, and stays within {} % of its last value from there on.",
+            read(first.1),
+            first.0,
+            read(from.1),
+            from.0,
+            (SAME * 100.0).round()
+        ));
+    }
+    let change = if first.1 > 0.0 && last.1 > 0.0 {
+        let factor = if last.1 > first.1 { last.1 / first.1 } else { first.1 / last.1 };
+        if factor >= 1.5 { format!(", by a factor of {}", crate::units::quantity(factor)) } else { String::new() }
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "{name} {verb} from {} at {axis} {} to {} at {}{change}.",
+        read(first.1),
+        first.0,
+        read(last.1),
+        last.0
+    ))
+}
+
+/// How far the figures can be trusted.
+fn trust(swept: &Swept) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if swept.replications == 1 {
+        let text = "There is one run of each point, so nothing is known of how much chance there is in the figures.";
+        found.push(Finding { severity: Severity::Note, about: String::new(), text: text.to_owned() });
+    }
+    for (metric, path) in swept.metrics.iter().enumerate() {
+        let wide = swept.points.iter().filter(|point| {
+            let interval = point.interval(metric);
+            interval.and_then(|i| i.half_width.map(|half| half > WIDE * i.mean.abs() && half > 0.0)).unwrap_or(false)
+        });
+        let wide = wide.count();
+        if wide > 0 {
+            let text = format!(
+                "The interval of {} is wider than ± {} % of its mean at {wide} of {} points; more runs would narrow it.",
+                words::metric(path),
+                (WIDE * 100.0).round(),
+                swept.points.len()
+            );
+            found.push(Finding { severity: Severity::Warning, about: path.clone(), text });
+        }
+    }
+    found
+}

@@ -1,0 +1,133 @@
+//! A sweep as tables, charts, findings and a page.
+//!
+//! Rows stand in the order of the points and of their replications, whatever order they were run in.
+
+mod charts;
+mod findings;
+mod page;
+
+use lab::sweep::{Swept, SweptPoint};
+use serde_json::{Map, Value, json};
+
+use crate::figures;
+use crate::text::aligned;
+
+pub use charts::charts;
+pub use findings::findings;
+pub use page::html;
+
+fn number(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map_or_else(String::new, |value| value.to_string())
+}
+
+fn csv(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer.write_record(header).expect("memory takes every write");
+    rows.for_each(|row| writer.write_record(row).expect("memory takes every write"));
+    String::from_utf8(writer.into_inner().expect("memory takes every write")).expect("texts and numbers are UTF-8")
+}
+
+/// A row a point × replication: number of the point, of the replication, the values that were varied, the metrics (times
+/// in seconds, shares between 0 and 1), and why there are none.
+///
+/// # Panics
+/// Never: writing to memory cannot fail.
+#[must_use]
+pub fn points_csv(swept: &Swept) -> String {
+    let header = ["point", "replication"].map(str::to_owned).into_iter();
+    let header = header.chain(swept.axes.clone()).chain(swept.metrics.clone()).chain(["error".to_owned()]).collect();
+    let rows = swept.points.iter().flat_map(|point| {
+        point.runs.iter().enumerate().filter_map(move |(replication, run)| {
+            let run = run.as_ref()?;
+            let mut row = vec![point.number.to_string(), replication.to_string()];
+            row.extend(point.values.iter().cloned());
+            row.extend(run.values.iter().map(|value| number(*value)));
+            row.push(run.error.clone().unwrap_or_default());
+            Some(row)
+        })
+    });
+    csv(header, rows)
+}
+
+/// The same rows as JSON Lines: `{"point", "replication", "values": {…}, "metrics": {…}, "error"}`.
+#[must_use]
+pub fn points_jsonl(swept: &Swept) -> String {
+    let mut text = String::new();
+    for point in &swept.points {
+        let values: Map<String, Value> =
+            swept.axes.iter().cloned().zip(point.values.iter().map(|value| json!(value))).collect();
+        for (replication, run) in point.runs.iter().enumerate() {
+            let Some(run) = run else { continue };
+            let row = json!({
+                "point": point.number,
+                "replication": replication,
+                "values": values,
+                "metrics": swept.metrics.iter().cloned().zip(run.values.iter().map(|v| json!(v))).collect::<Map<_, _>>(),
+                "error": run.error,
+            });
+            text.push_str(&row.to_string());
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// A row a point: its values, how many runs it has, and mean and half-width of each metric.
+///
+/// # Panics
+/// Never: writing to memory cannot fail.
+#[must_use]
+pub fn summary_csv(swept: &Swept) -> String {
+    let mut header = vec!["point".to_owned()];
+    header.extend(swept.axes.iter().cloned());
+    header.push("n".to_owned());
+    swept.metrics.iter().for_each(|metric| header.extend([metric.clone(), format!("{metric}.half_width")]));
+    let rows = swept.points.iter().map(|point| {
+        let mut row = vec![point.number.to_string()];
+        row.extend(point.values.iter().cloned());
+        row.push(point.runs.iter().flatten().filter(|run| run.error.is_none()).count().to_string());
+        for metric in 0..swept.metrics.len() {
+            let interval = point.interval(metric);
+            row.extend([number(interval.map(|i| i.mean)), number(interval.and_then(|i| i.half_width))]);
+        }
+        row
+    });
+    csv(header, rows)
+}
+
+/// The table for a terminal: a row a point.
+#[must_use]
+pub fn text(swept: &Swept) -> String {
+    let mut heading: Vec<String> = swept.axes.iter().map(|axis| last_words(axis)).collect();
+    heading.extend(swept.metrics.iter().map(|metric| last_words(metric)));
+    let rows: Vec<Vec<String>> = swept.points.iter().map(|point| row(swept, point)).collect();
+    let mut text = format!("{}: {} points × {} runs\n\n", swept.name, swept.points.len(), swept.replications);
+    text.push_str(&aligned(&heading, &rows));
+    let all = swept.points.len() * swept.replications as usize;
+    let done = swept.points.iter().flat_map(|point| &point.runs).flatten().count();
+    if done < all {
+        text.push_str(&format!("\ncut short: the figures are those of the {done} of {all} runs that had ended\n"));
+    }
+    for point in &swept.points {
+        if let Some(error) = point.error() {
+            text.push_str(&format!("\npoint {} ({}) failed: {error}\n", point.number, point.values.join(", ")));
+        }
+    }
+    text
+}
+
+fn row(swept: &Swept, point: &SweptPoint) -> Vec<String> {
+    let mut row = point.values.clone();
+    let both = swept.units.iter().enumerate();
+    row.extend(both.map(|(metric, unit)| figures::interval(point.interval(metric).as_ref(), *unit)));
+    row
+}
+
+/// The end of a path, which tells it from its neighbours well enough in a table.
+fn last_words(path: &str) -> String {
+    let parts: Vec<&str> = path.split('.').collect();
+    match parts.as_slice() {
+        ["workloads" | "components", rest @ ..] if rest.len() > 1 => rest.join("."),
+        _ => path.to_owned(),
+    }
+}
