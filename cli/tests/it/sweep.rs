@@ -150,7 +150,11 @@ fn replications_come_with_intervals_and_the_first_is_the_single_run() {
         let arguments = [&["run", "s.yaml", "--format", "json"], arguments].concat();
         serde_json::from_slice(&run(folder.path(), &arguments).stdout).expect("JSON")
     };
-    let (one, ten) = (json(&[]), json(&["--replications", "10"]));
+    let (mut one, mut ten) = (json(&[]), json(&["--replications", "10"]));
+    // Where the time went is that of all ten: their samples together are about ten times that of one.
+    let sampled = [&mut one, &mut ten].map(|run| run["workloads"]["clients"]["breakdown"].take()["sampled"].as_f64());
+    let ratio = sampled[1].expect("known") / sampled[0].expect("known");
+    assert!((8.0..12.0).contains(&ratio), "{ratio}");
     assert_eq!(one["workloads"], ten["workloads"]);
     assert_eq!(ten["replications"]["n"], 10);
     assert!(ten["replications"]["intervals"]["goodput"]["half_width"].as_f64().expect("known") > 0.0);
