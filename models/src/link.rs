@@ -128,6 +128,8 @@ pub struct Link {
     coalescing: Option<Coalescing>,
     /// Followers of coalesced calls and members of batches, by their leader's record.
     members: std::collections::BTreeMap<u32, Members>,
+    /// Those that are answered, to be used again.
+    spare_members: Vec<Members>,
     filling: Option<u32>,
     /// Whether free connections are being handed on further up the stack.
     hands_on: bool,
@@ -163,6 +165,7 @@ impl Link {
             pool: None,
             coalescing: None,
             members: Default::default(),
+            spare_members: Vec::new(),
             filling: None,
             hands_on: false,
             previous_backoffs: Default::default(),
@@ -350,7 +353,7 @@ impl Link {
             let leader = self.coalescing.as_mut().and_then(|c| c.join(op, key, index));
             if let Some(leader) = leader {
                 self.record(index).phase = Phase::Follows;
-                self.members.entry(leader).or_default().followers.push(index);
+                self.members_of(leader).followers.push(index);
                 let leading = self.call_of(cx, leader);
                 if !cx.is_retry(call) {
                     cx.set_retry(leading, false);

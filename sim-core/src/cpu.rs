@@ -51,6 +51,8 @@ pub(crate) struct Cpus {
     jobs: Slab<(NodeId, u16, Timer)>,
     /// Jobs that are complete and have not been told of yet.
     due: VecDeque<u32>,
+    /// Room for what completes at one instant.
+    done: Vec<u32>,
 }
 
 impl Cpus {
@@ -96,9 +98,8 @@ impl Cpus {
 
     /// Finds what has completed, in order; [`Cpus::next_due`] says whom to tell.
     pub(crate) fn complete(&mut self, now: Time, machine: u32) {
-        let mut numbers = Vec::new();
-        self.machines[machine as usize].host.complete_due(now, &mut numbers);
-        self.due.extend(numbers);
+        self.machines[machine as usize].host.complete_due(now, &mut self.done);
+        self.due.extend(self.done.drain(..));
     }
 
     /// Whom to tell next that its work is complete.

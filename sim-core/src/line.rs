@@ -134,6 +134,8 @@ struct Ring {
     places: VecDeque<Place>,
     /// There only where the places alone do not say everything, which is seldom.
     more: Option<Box<More>>,
+    /// The last one of those, to be used again.
+    spare: Option<Box<More>>,
 }
 
 /// What there is to know about a ring beyond its places.
@@ -158,10 +160,25 @@ impl Ring {
         self.places.push_back(place);
     }
 
+    /// What there is to know beyond the places from now on.
+    fn more(&mut self) -> &mut More {
+        let len = self.places.len();
+        let spare = &mut self.spare;
+        self.more.get_or_insert_with(|| {
+            let mut more = spare.take().unwrap_or_default();
+            (more.dead, more.first, more.index) = (0, 0, None);
+            if let Some(each) = &mut more.until {
+                each.clear();
+                each.resize(len, None);
+            }
+            more
+        })
+    }
+
     #[cold]
     fn note_pushed(&mut self, call: u32, until: Option<Time>) {
         let len = self.places.len();
-        let more = self.more.get_or_insert_default();
+        let more = self.more();
         if let Some(index) = &mut more.index {
             index.insert(call, more.first.wrapping_add(len as u64));
         }
@@ -260,7 +277,7 @@ impl Ring {
         if self.places.len() <= SEARCHED {
             more.index = None;
             if more.until.as_ref().is_none_or(VecDeque::is_empty) {
-                self.more = None;
+                self.spare = self.more.take();
             }
         } else if more.index.is_some() {
             self.make_index();
@@ -268,7 +285,8 @@ impl Ring {
     }
 
     fn make_index(&mut self) {
-        let more = self.more.get_or_insert_default();
+        self.more();
+        let Some(more) = &mut self.more else { return };
         let numbered = self.places.iter().zip(0u64..).filter(|(place, _)| place.waits);
         more.index = Some(numbered.map(|(place, offset)| (place.call, more.first.wrapping_add(offset))).collect());
     }
@@ -321,7 +339,7 @@ impl Ring {
 
     /// Takes all who wait, each with the instant until which it may.
     fn take_all(&mut self) -> Vec<(Place, Option<Time>)> {
-        let Ring { places, more } = std::mem::take(self);
+        let Ring { places, more, .. } = std::mem::take(self);
         let until = more.and_then(|more| more.until).unwrap_or_else(|| vec![None; places.len()].into());
         places.into_iter().zip(until).filter(|(place, _)| place.waits).collect()
     }

@@ -345,10 +345,14 @@ impl Component for Dns {
         let target = self.answer_of(cx, call, population) as usize;
         let nodes = &self.places[target].nodes;
         let mut draw = cx.draw(call, PURPOSE_REPLICA);
-        let up: Vec<NodeId> = nodes.iter().copied().filter(|node| cx.is_up(*node)).collect();
-        // Who is sent to what is dead finds out by calling it.
-        let from = if up.is_empty() { nodes } else { &up };
-        let node = from[draw.below(from.len() as u64) as usize];
+        let up = nodes.iter().filter(|node| cx.is_up(**node)).count();
+        let node = if up == 0 {
+            // Who is sent to what is dead finds out by calling it.
+            nodes[draw.below(nodes.len() as u64) as usize]
+        } else {
+            let nth = draw.below(up as u64) as usize;
+            *nodes.iter().filter(|node| cx.is_up(**node)).nth(nth).expect("so many are up")
+        };
         let (path, _) = self.populations[population].ways[target];
         self.attempts.begin(false);
         let to = To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false };

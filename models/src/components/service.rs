@@ -210,6 +210,8 @@ pub struct Service {
     /// Calls that are served, by strand, where the more important interrupt the less.
     interruptible: Vec<u32>,
     dropped: Vec<u32>,
+    /// Room for the branches that are begun at once.
+    begun: Vec<(u32, CallId)>,
     /// Whether workers are being given out further up the stack.
     dispatching: bool,
     leaked: u64,
@@ -364,6 +366,7 @@ impl Kind for Service {
             locks: Vec::new(),
             interruptible: Vec::new(),
             dropped: Vec::new(),
+            begun: Vec::new(),
             dispatching: false,
             leaked: 0,
         };

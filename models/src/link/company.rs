@@ -24,12 +24,18 @@ impl Members {
 }
 
 impl Link {
+    /// Who shares the call of this one, from now on if nobody has yet.
+    pub(super) fn members_of(&mut self, leader: u32) -> &mut Members {
+        let spare = &mut self.spare_members;
+        self.members.entry(leader).or_insert_with(|| spare.pop().unwrap_or_default())
+    }
+
     pub(super) fn answer_followers(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId, answer: Answer) {
         let identity = self.identity(cx, call);
         if let Some(coalescing) = &mut self.coalescing {
             coalescing.answered(identity.0, identity.1, index);
         }
-        if let Some(members) = self.members.remove(&index) {
+        if let Some(mut members) = self.members.remove(&index) {
             if let Some(coalescing) = &mut self.coalescing
                 && answer.outcome.is_good()
                 && cx.since(call) >= self.attempts.measured_from()
@@ -38,12 +44,13 @@ impl Link {
                 coalescing.shared.0 += count;
                 coalescing.shared.1 += u128::from(age) * u128::from(count);
             }
-            for follower in members.followers.into_iter().chain(members.batch) {
+            for follower in members.followers.drain(..).chain(members.batch.drain(..)) {
                 let shares = self.call_of(cx, follower);
                 cx.spent(shares, Spent::Sharing);
                 let then = self.finish(cx, follower, answer);
                 cx.post(then);
             }
+            self.spare_members.push(members);
         }
     }
 
@@ -62,7 +69,7 @@ impl Link {
             None => {
                 self.batches += 1;
                 self.filling = Some(index);
-                self.members.entry(index).or_default();
+                self.members_of(index);
                 let call = self.call_of(cx, index);
                 if batch.max > 1 {
                     let timer = cx.after_constant(batch.wait.0, Class::GivingUp, Timer::of(FLUSH, call));
@@ -76,7 +83,7 @@ impl Link {
             Some(leader) => {
                 let call = self.call_of(cx, index);
                 self.record(index).phase = Phase::Follows;
-                let members = self.members.entry(leader).or_default();
+                let members = self.members_of(leader);
                 members.batch.push(index);
                 let items = members.batch.len() as u32 + 1;
                 // A merged call is fresh if any member is.
@@ -123,7 +130,7 @@ impl Link {
             return;
         }
         let next = batch.remove(0);
-        self.members.entry(next).or_default().batch = batch;
+        self.members_of(next).batch = batch;
         self.filling = Some(next);
         let wait = self.plan.settings.batch.as_ref().map_or(0, |b| b.wait.0);
         let began = self.record(index).since;

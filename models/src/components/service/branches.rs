@@ -71,7 +71,7 @@ impl Service {
             strand.branches = 0;
         }
         // All are known before the first one runs: one that ends at once must not end the fork.
-        let mut begun = Vec::with_capacity(tasks as usize);
+        let mut begun = std::mem::take(&mut self.begun);
         for nth in first..first + tasks as u32 {
             let frame = cx.branch(call, nth);
             let (begin, items) = match &plan.program.code[place as usize] {
@@ -94,7 +94,7 @@ impl Service {
             strand.doing = Doing::Joins;
             self.let_go(cx, index);
         }
-        for (branch, frame) in begun {
+        for (branch, frame) in begun.drain(..) {
             // An earlier one may have ended the fork, and its place may be another's by now.
             if self.strands.get(branch).is_none_or(|s| s.call != frame) {
                 continue;
@@ -102,6 +102,7 @@ impl Service {
             let then = if self.is_loop { self.resume(cx, branch) } else { self.run(cx, branch) };
             cx.post(then);
         }
+        self.begun = begun;
         Next::WAIT
     }
 

@@ -1,0 +1,149 @@
+//! What a run allocates once it is under way – nothing – and what a request in flight takes.
+//!
+//! Tables grow to the most that is ever under way and are then used again, so that allocations say nothing of how long a
+//! run is. A test binary of its own, since the counting replaces the allocator; runs repeat themselves, so that every
+//! count is exact.
+
+use std::sync::Arc;
+
+use allocation_counter::{AllocationInfo, measure};
+use lab::{Options, Session, Text};
+
+fn session(name: &str, text: &str, overrides: &[&str]) -> Session {
+    let text = Text { name: name.into(), bytes: text.as_bytes().to_vec(), folder: None };
+    let overrides = overrides.iter().map(|change| change.to_string()).collect();
+    let loaded = lab::load(&text, &Options { overrides, ..Options::default() });
+    let loaded = loaded.unwrap_or_else(|refused| panic!("{name}: {:?}", refused.problems));
+    Session::new(Arc::new(loaded), 1, None)
+}
+
+fn work(name: &str, overrides: &[&str]) -> Session {
+    session(name, lab::builtin::text(name).expect("it is built in"), overrides)
+}
+
+fn run_until(session: &mut Session, at_s: f64) {
+    session.run_until((at_s * 1e9) as i64).expect("it goes on");
+}
+
+fn completed(session: &Session) -> u64 {
+    session.result().workloads[0].completed
+}
+
+/// What is allocated between two instants (s), and how many requests are done meanwhile.
+fn between(session: &mut Session, from_s: f64, to_s: f64) -> (AllocationInfo, u64) {
+    run_until(session, from_s);
+    let before = completed(session);
+    let found = measure(|| run_until(session, to_s));
+    (found, completed(session) - before)
+}
+
+/// Of a hundred thousand requests: a table that grows once more, since more are under way than ever before.
+const MOST_IN_100_000: f64 = 10.0;
+
+#[test]
+fn the_works_allocate_nothing_once_they_are_under_way() {
+    for (name, duration, from_s, to_s) in [
+        ("work-a", "run={duration: 500000s, window: 500000s}", 50_000.0, 499_000.0),
+        ("work-b", "run={duration: 100s, window: 100s}", 10.0, 99.0),
+        ("work-c", "run={duration: 4s, window: 4s}", 1.5, 3.9),
+    ] {
+        let (found, requests) = between(&mut work(name, &[duration]), from_s, to_s);
+        assert!(requests > 290_000, "{name}: {requests} requests");
+        let most = MOST_IN_100_000 * requests as f64 / 1e5;
+        assert!((found.count_total as f64) < most, "{name}: {found:?} in {requests} requests");
+        assert!(found.bytes_current < 16_384, "{name} holds more the longer it lasts: {found:?}");
+    }
+}
+
+/// A window that closes becomes a row of the time series.
+#[test]
+fn a_window_costs_a_few_allocations_whatever_happens_in_it() {
+    let mut one = work("work-b", &["run={duration: 100s, window: 500ms}"]);
+    let (found, _) = between(&mut one, 10.0, 99.0);
+    assert!(found.count_total < 178 * 20, "{found:?} in 178 windows");
+}
+
+#[test]
+fn whatever_a_request_does_allocates_nothing() {
+    let app = |steps: &str, link: &str| {
+        format!(
+            "components:\n  app: {{kind: service, cpu: 4, runtime: {{thread_pool: {{threads: 50}}}}, handlers: {{default: [{{cpu: 100us}}, {steps}]}}, calls: {{db: {{to: db{link}}}}}}}\n  db: {{kind: database, operations: {{default: {{exp: 2ms}}}}}}\n"
+        )
+    };
+    let before = |kind: &str| {
+        format!("components:\n  app: {{{kind}}}\n  db: {{kind: database, operations: {{default: {{exp: 2ms}}}}}}\n")
+    };
+    let served = |service: &str| {
+        format!(
+            "components: {{app: {{kind: service, cpu: 2, {service}, handlers: {{default: [{{cpu: {{exp: 300us}}}}, {{wait: 1ms}}, {{cpu: 100us}}]}}}}}}\n"
+        )
+    };
+    for (name, rest) in [
+        ("a call", app("{call: db}", "")),
+        ("a pool", app("{call: db}", ", timeout: 100ms, pool: {size: 10}")),
+        ("sharing", app("{call: db}", ", coalesce: {by: key}")),
+        ("a batch", app("{call: db}", ", batch: {max: 10, wait: 5ms}")),
+        ("branches", app("{parallel: [[{call: db}], [{call: db}, {wait: 1ms}]]}", "")),
+        ("a split", app("{split: {items: 4, per_task: 2, each: [{wait: 1ms}]}}, {call: db}", "")),
+        ("a lock", app("{lock: {name: a, steps: [{wait: 100us}]}}, {call: db}", "")),
+        (
+            "retries",
+            app(
+                "{call: db}",
+                ", timeout: 5ms, retry: {max_attempts: 3, backoff: {exponential: {base: 2ms}, jitter: full}, budget: {ratio: {}}}",
+            ),
+        ),
+        (
+            "a network",
+            app("{call: db}", ", timeout: 50ms, propagate: [deadline, cancel], network: {rtt: 1ms, loss: 1%}"),
+        ),
+        ("a cache", before("kind: cache, capacity: 100, ttl: 1s, coalesce: true, to: db")),
+        ("a name", before("kind: dns, policy: failover, to: db")),
+        ("a balancer", before("kind: load_balancer, to: {to: db, propagate: [cancel]}")),
+        ("a loop", served("runtime: event_loop")),
+        (
+            "priorities",
+            served("runtime: {thread_pool: {threads: 3}}, admission: {queue: {max: 50, discipline: priority}}"),
+        ),
+        (
+            "ages",
+            served(
+                "runtime: {thread_pool: {threads: 2}}, admission: {queue: {max: 50, discipline: codel, max_age: 50ms}}",
+            ),
+        ),
+        (
+            "outside",
+            before(
+                "kind: external, latency: {exp: 2ms}, errors: 5%, rate_limit: {token_bucket: {rate: 900/s, burst: 10}}",
+            )
+            .replace("\n  db:", "\n  unused:"),
+        ),
+    ] {
+        let text = format!(
+            "version: 1\nrun: {{duration: 200s, window: 200s}}\nworkloads: {{w: {{arrivals: {{poisson: 1000/s}}, requests: [{{op: default, key: {{zipf: {{keys: 1000}}}}}}], call: app}}}}\n{rest}"
+        );
+        let (found, requests) = between(&mut session(name, &text, &[]), 90.0, 199.0);
+        assert!(requests > 90_000, "{name}: {requests} requests");
+        // A search tree of those that share something lets a node go now and then, and takes another.
+        let most = 300.0 * requests as f64 / 1e5;
+        assert!((found.count_total as f64) < most, "{name}: {found:?} in {requests} requests");
+    }
+}
+
+/// Everything that is held half-way through work C, its scenario and its series included, for each request under way. The
+/// bar of the project is 160 bytes; this is what is true, so that it can only get better.
+#[test]
+fn a_request_in_flight_takes_so_many_bytes() {
+    let mut kept = None;
+    let found = measure(|| {
+        let mut one = work("work-c", &[]);
+        run_until(&mut one, 2.5);
+        kept = Some(one);
+    });
+    let one = kept.expect("it ran");
+    let in_flight = one.result().workloads[0].in_flight_end as f64;
+    assert!((75_000.0..85_000.0).contains(&in_flight), "{in_flight}");
+    let (all, tables) = (found.bytes_current as f64 / in_flight, one.engine().bytes_in_flight() as f64 / in_flight);
+    println!("{all:.0} bytes a request in flight, {tables:.0} of them in the engine's tables");
+    assert!(all < 480.0 && tables < 280.0, "{all} and {tables} bytes a request in flight");
+}
