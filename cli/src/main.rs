@@ -6,6 +6,7 @@
 mod commands;
 mod input;
 mod output;
+mod watched;
 mod work;
 
 use std::process::ExitCode;

@@ -19,6 +19,9 @@ fn share(part: u128, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| (part as f64 / whole).min(1.0))
 }
 
+/// More replicas than these are not looked at one by one while a run goes on.
+const REPLICAS_SHOWN: usize = 64;
+
 /// Without what cannot be known.
 fn known(mut own: Table<f64>) -> Table<f64> {
     own.retain(|_, value| value.is_finite());
@@ -225,6 +228,22 @@ impl Session {
         }
     }
 
+    /// The replicas of a component, where there are several and not too many to be told apart.
+    fn each_now(&self, component: usize) -> Vec<ReplicaNow> {
+        let nodes = self.network.directory.nodes_of(component);
+        if !(2..=REPLICAS_SHOWN).contains(&nodes.len()) {
+            return Vec::new();
+        }
+        let engine = self.engine();
+        let now = |node: NodeId| {
+            let mut figures = Figures::default();
+            sim_core::Component::figures(engine.node(node), engine.now(), &mut figures);
+            let held = figures.capacity.filter(|all| *all > 0).map(|all| figures.held as f64 / all as f64);
+            ReplicaNow { is_up: engine.is_up(node), held, queue: figures.queue }
+        };
+        nodes.into_iter().map(now).collect()
+    }
+
     fn link_results(&self, span: f64) -> Table<Table<LinkResult>> {
         let engine = self.engine();
         let mut links: Table<Table<LinkResult>> = Table::new();
@@ -303,6 +322,7 @@ impl Session {
                 wasted_work: column("wasted_work"),
                 replicas: component.replicas,
                 replicas_up: together.up,
+                each: self.each_now(index),
                 slots: figures.capacity.map(|c| (figures.held, c)),
                 faults: acting(&component.name),
                 own: known(together.own),

@@ -545,12 +545,25 @@ pub struct NodeNow {
     pub replicas_up: u32,
     /// … of how many.
     pub replicas: u32,
+    /// Each of them, where there are several and not too many to be told apart.
+    pub each: Vec<ReplicaNow>,
     /// Workers or connections held now and how many there are; `None` where unlimited.
     pub slots: Option<(u64, u64)>,
     /// Names of the faults that act on it now.
     pub faults: Vec<String>,
     /// Figures of its own, by name.
     pub own: Table<f64>,
+}
+
+/// A replica now.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReplicaNow {
+    /// False while it is down.
+    pub is_up: bool,
+    /// Share of its workers or connections that is held; `None` where unlimited.
+    pub held: Option<f64>,
+    /// Calls waiting for a worker.
+    pub queue: u64,
 }
 
 /// A link now. Rates are those of the last closed window.

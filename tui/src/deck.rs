@@ -155,6 +155,11 @@ impl<S: Simulation> Deck<S> {
         }
     }
 
+    /// The most work between two checkpoints, events.
+    pub fn widest_gap(&self) -> u64 {
+        self.checkpoints.widest_gap()
+    }
+
     /// The instants that can be returned to at once, ns.
     pub fn checkpoint_instants(&self) -> Vec<i64> {
         self.checkpoints.instants()

@@ -271,6 +271,9 @@ pub struct BoxFigures {
     pub latency_p99_s: Option<f64>,
     /// Replicas up and in all.
     pub replicas: (u32, u32),
+    /// Each of several, as far as they are told apart: the replicas of one component, or the components of a cluster.
+    /// Whether it is up, and the share in use of what limits it.
+    pub each: Vec<(bool, Option<f64>)>,
     /// Workers or connections held and in all.
     pub slots: Option<(u64, u64)>,
     /// Faults that act on it.
@@ -300,6 +303,11 @@ impl BoxFigures {
             all.latency_p50_s = larger(all.latency_p50_s, node.latency_p50_s);
             all.latency_p99_s = larger(all.latency_p99_s, node.latency_p99_s);
             all.replicas = (all.replicas.0 + node.replicas_up, all.replicas.1 + node.replicas);
+            if members.len() > 1 {
+                all.each.push((node.replicas_up > 0 || node.replicas == 0, node.utilization));
+            } else {
+                all.each.extend(node.each.iter().map(|replica| (replica.is_up, replica.held)));
+            }
             all.slots = match (all.slots, node.slots) {
                 (Some(one), Some(other)) => Some((one.0 + other.0, one.1 + other.1)),
                 (one, other) => one.or(other),

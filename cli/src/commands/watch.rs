@@ -1,7 +1,7 @@
 //! `watch`: the terminal UI over a run.
 //!
-//! The screen knows simulations only by a small trait; here a [`Session`] becomes one, and files and built-in scenarios
-//! become what can be chosen.
+//! Files and built-in scenarios become what can be chosen; how a [`Session`] becomes something to watch stands in
+//! [`crate::watched`].
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -10,13 +10,12 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use clap::Args;
+use lab::Session;
 use lab::diagnostics::Style;
-use lab::requests::Requests;
-use lab::result::Snapshot;
-use lab::{Session, knobs};
-use tui::{Caption, Choice, Knob, Opened, Pace, Simulation, Source, Stamp};
+use tui::{Caption, Choice, Opened, Pace, Simulation, Source, Stamp};
 
 use crate::input::{self, Changes, Failure};
+use crate::watched::Watched;
 
 /// Watches a scenario in the terminal: pause, rewind, branch, change knobs, inject faults.
 #[derive(Args, Debug)]
@@ -142,9 +141,7 @@ impl Source for Scenarios {
         let loaded = lab::load(&text, &options)
             .map_err(|refused| lab::diagnostics::render(&refused.problems, &refused.sources, Style::Plain))?;
         let seed = loaded.scenario.seed;
-        let mut session = Session::new(Arc::new(loaded), seed, None);
-        session.trace_requests();
-        let simulation = Watched::new(session);
+        let simulation = Watched::new(Session::new(Arc::new(loaded), seed, None));
         let pace = self.pace(&simulation);
         Ok(Opened { simulation, pace, captions: if entry.has_tour { retry_storm_tour() } else { Vec::new() } })
     }
@@ -154,123 +151,6 @@ impl Source for Scenarios {
         let metadata = std::fs::metadata(Path::new(file)).ok().filter(|_| !file.starts_with('@'))?;
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some((changed.as_nanos(), metadata.len()))
-    }
-}
-
-/// A run without an end of its own is looked ahead by so many events, to know where it will come to rest.
-const LOOK_AHEAD: u64 = 3_000_000;
-
-/// A session as the screen sees it.
-#[derive(Clone)]
-struct Watched {
-    session: Session,
-    /// Faults that the user let strike, with their instants.
-    injected: Vec<(i64, String)>,
-    failure: Option<String>,
-    /// Where a run without an end of its own comes to rest, as far as that is known, ns.
-    rests_at: Option<i64>,
-}
-
-impl Watched {
-    fn new(session: Session) -> Watched {
-        let mut watched = Watched { session, injected: Vec::new(), failure: None, rests_at: None };
-        watched.look_ahead();
-        watched
-    }
-
-    /// Finds out where a run without an end of its own comes to rest.
-    fn look_ahead(&mut self) {
-        if !self.session.is_open_ended() {
-            return;
-        }
-        let mut ahead = self.session.clone();
-        let stop = ahead.events() + LOOK_AHEAD;
-        while !ahead.is_finished() && ahead.events() < stop {
-            if ahead.run_until(ahead.now_ns() + ahead.window_ns() as i64).is_err() {
-                break;
-            }
-        }
-        self.rests_at = Some(ahead.now_ns());
-    }
-}
-
-impl Simulation for Watched {
-    fn run_until(&mut self, at_ns: i64) {
-        if self.failure.is_some() {
-            return;
-        }
-        if let Err(failure) = self.session.run_until(at_ns) {
-            self.failure = Some(failure.to_string());
-        }
-    }
-
-    fn now_ns(&self) -> i64 {
-        // What cannot go on stands at its end.
-        if self.failure.is_some() { self.end_ns() } else { self.session.now_ns() }
-    }
-
-    fn end_ns(&self) -> i64 {
-        match self.rests_at {
-            Some(_) if self.session.is_finished() => self.session.now_ns(),
-            // What has not come to rest where it was thought to goes on.
-            Some(at) if at <= self.session.now_ns() => self.session.now_ns() + self.session.window_ns() as i64,
-            Some(at) => at,
-            None => self.session.end_ns(),
-        }
-    }
-
-    fn start_ns(&self) -> i64 {
-        self.session.start_ns()
-    }
-
-    fn window_ns(&self) -> u64 {
-        self.session.window_ns()
-    }
-
-    fn events(&self) -> u64 {
-        self.session.events()
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.session.snapshot()
-    }
-
-    fn knobs(&self) -> Vec<Knob> {
-        knobs::all(self.session.loaded())
-            .into_iter()
-            .map(|k| Knob { path: k.path, value: k.value, live: k.live, doc: k.doc, range: k.range })
-            .collect()
-    }
-
-    fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
-        self.session.set(path, value)?;
-        self.look_ahead();
-        Ok(())
-    }
-
-    fn inject(&mut self, fault_yaml: &str) -> Result<(), String> {
-        self.session.inject(fault_yaml)?;
-        self.injected.push((self.session.now_ns(), fault_yaml.to_string()));
-        self.look_ahead();
-        Ok(())
-    }
-
-    fn export(&self) -> String {
-        self.session.exported(&self.injected)
-    }
-
-    fn requests(&self) -> Option<Requests> {
-        self.session.requests()
-    }
-
-    fn happenings(&self) -> Vec<tui::Happening> {
-        let failure = self.failure.iter().map(|what| tui::Happening {
-            at_s: self.session.now_ns() as f64 / 1e9,
-            target: String::new(),
-            what: what.clone(),
-            bad: true,
-        });
-        failure.collect()
     }
 }
 

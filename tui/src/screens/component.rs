@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::brush::Brush;
 use crate::figures;
 use crate::plot::{Curve, Plot, Shape};
-use crate::screens::{charts, frame, lines_of, side_role};
+use crate::screens::{charts, frame, lines_of, side_role, topology};
 use crate::theme::{Role, Theme};
 
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
@@ -124,6 +124,19 @@ fn figures_of(buffer: &mut Buffer, area: Rect, app: &App) {
             }
         }
         y += 1;
+    }
+    if other_rows.is_none() && !now.each.is_empty() {
+        let each: Vec<_> = now.each.iter().map(|replica| (replica.is_up, replica.held)).collect();
+        brush.text(0, y, "each", Role::Faint);
+        topology::multiples(&mut brush, (14, y, width - 14), &each);
+        y += 1;
+        if now.each.iter().any(|replica| replica.queue > 0) {
+            let most = now.each.iter().map(|replica| replica.queue).max().unwrap_or(0);
+            let least = now.each.iter().map(|replica| replica.queue).min().unwrap_or(0);
+            brush.text(0, y, "their queues", Role::Faint);
+            brush.text(15, y, &format!("{} to {}", figures::count(least), figures::count(most)), Role::Text);
+            y += 1;
+        }
     }
     for (name, value) in &now.own {
         brush.text(0, y, &figures::shorten(&name.replace('_', " "), 14), Role::Faint);

@@ -230,6 +230,27 @@ fn ends(
     Some((begin..begin + length).map(|column| (column, row)).collect())
 }
 
+/// Several of a kind side by side, a column each: how busy it is, or that it is down. Where there is no room for all of them,
+/// the first.
+pub(crate) fn multiples(brush: &mut Brush, (x, y, room): (i32, i32, i32), each: &[(bool, Option<f64>)]) {
+    if each.is_empty() || room < 4 {
+        return;
+    }
+    let shown = each.len().min((room - 2) as usize);
+    brush.put(x, y, ' ', Role::Text);
+    for (column, (is_up, load)) in each.iter().take(shown).enumerate() {
+        let x = x + 1 + column as i32;
+        match (is_up, load) {
+            (false, _) => brush.put(x, y, '✗', Role::Fault),
+            // Nothing is as easily overlooked as what is idle.
+            (true, Some(load)) => brush.put(x, y, figures::block(load.max(0.01)), Theme::load(Some(*load))),
+            (true, None) => brush.put(x, y, '·', Role::Faint),
+        }
+    }
+    let end = if shown < each.len() { '…' } else { ' ' };
+    brush.put(x + 1 + shown as i32, y, end, Role::Faint);
+}
+
 /// A name that fits; of one in a cluster the cluster is left out first.
 fn short_name(name: &str, room: usize) -> String {
     match name.rsplit_once('/') {
@@ -320,8 +341,9 @@ impl Look<'_> {
         }
 
         let bottom = y + height - 1;
+        let mut right = x + width - 1;
         if let Some(factor) = figures.amplification.filter(|value| *value >= AMPLIFIED).map(figures::factor) {
-            brush.text_before(x + width - 1, bottom, &format!(" {factor} "), Role::Retry);
+            right = brush.text_before(right, bottom, &format!(" {factor} "), Role::Retry);
         }
         let (up, all) = figures.replicas;
         let mut left = x + 1;
@@ -330,9 +352,12 @@ impl Look<'_> {
         }
         if up < all {
             let words = if tight { format!("{up}/{all} ") } else { format!(" {up}/{all} up ") };
-            brush.text(left, bottom, &words, Role::Fault);
-        } else if all > 1 && self.detail == Detail::Full && !group.is_workload {
-            brush.text(left, bottom, &format!(" {all} up "), Role::Faint);
+            left = brush.text(left, bottom, &words, Role::Fault);
+        } else if all > 1 && self.detail == Detail::Full && !group.is_workload && !group.folded {
+            left = brush.text(left, bottom, &format!(" {all} up "), Role::Faint);
+        }
+        if !tight {
+            multiples(brush, (left, bottom, right - left - 1), &figures.each);
         }
     }
 

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use lab::requests::{Answer, GroupId, GroupName, Outcome, Part, Requests, SpentOn, TracedCall, TracedRequest};
-use lab::result::{FaultWindow, LinkNow, NodeNow, Series, Snapshot, Table, Topology, TopologyEdge, TopologyNode};
+use lab::result::{
+    FaultWindow, LinkNow, NodeNow, ReplicaNow, Series, Snapshot, Table, Topology, TopologyEdge, TopologyNode,
+};
 use tui::{Caption, Choice, Happening, Knob, Opened, Pace, Simulation, Source};
 
 const TICK_NS: i64 = 10_000_000;
@@ -298,6 +300,7 @@ impl Fake {
             wasted_work: Some(0.0),
             replicas_up: 3,
             replicas: 3,
+            each: [0.9, 0.4, 0.7].map(|held| ReplicaNow { is_up: true, held: Some(held), queue: 0 }).into(),
             slots: Some(((busy * 200.0) as u64, 300)),
             ..NodeNow::default()
         };
@@ -313,6 +316,7 @@ impl Fake {
                 now.slots = Some(((busy * 100.0) as u64, 100));
                 now.replicas = 1;
                 now.replicas_up = 1;
+                now.each.clear();
                 if is_slow {
                     now.faults = vec!["slow-db".into()];
                 }

@@ -68,19 +68,73 @@ fn select(app: &mut App, name: &str) {
     app.selected = app.topology().nodes.iter().position(|node| node.name == name).unwrap();
 }
 
-#[test]
-fn topology_at_80x24() {
-    insta::assert_snapshot!(text(&app(Fake::new(checkout()), 70, (80, 24))));
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+/// A screen at every size, each in a file of its own.
+fn at_three_sizes(name: &str, at_s: i64, prepare: impl Fn(&mut App)) {
+    for size in SIZES {
+        let mut app = app(Fake::new(checkout()), at_s, size);
+        prepare(&mut app);
+        insta::assert_snapshot!(format!("{name}_at_{}x{}", size.0, size.1), text(&app));
+    }
 }
 
 #[test]
-fn topology_at_120x40() {
-    insta::assert_snapshot!(text(&app(Fake::new(checkout()), 70, (120, 40))));
+fn topology_at_three_sizes() {
+    at_three_sizes("topology", 70, |_| {});
 }
 
 #[test]
-fn topology_at_200x60() {
-    insta::assert_snapshot!(text(&app(Fake::new(checkout()), 70, (200, 60))));
+fn charts_at_three_sizes() {
+    at_three_sizes("charts", 150, |app| app.screen = Screen::Charts);
+}
+
+#[test]
+fn component_at_three_sizes() {
+    at_three_sizes("component", 70, |app| {
+        app.screen = Screen::Component;
+        select(app, "api");
+    });
+}
+
+#[test]
+fn a_component_under_a_fault_at_three_sizes() {
+    at_three_sizes("component_under_a_fault", 70, |app| {
+        app.screen = Screen::Component;
+        select(app, "orders-db");
+    });
+}
+
+#[test]
+fn requests_at_three_sizes() {
+    at_three_sizes("requests", 70, |app| app.screen = Screen::Requests);
+}
+
+#[test]
+fn events_at_three_sizes() {
+    at_three_sizes("events", 100, |app| app.screen = Screen::Events);
+}
+
+#[test]
+fn knobs_at_three_sizes() {
+    at_three_sizes("knobs", 70, |app| {
+        app.screen = Screen::Knobs;
+        app.cursors.knob = 2;
+        app.open = Open::Knob("components.api.calls.db.retry.max_attempts".into(), Line::new("3"));
+    });
+}
+
+#[test]
+fn faults_at_three_sizes() {
+    at_three_sizes("faults", 70, |app| {
+        app.screen = Screen::Faults;
+        select(app, "orders-db");
+    });
+}
+
+#[test]
+fn help_at_three_sizes() {
+    at_three_sizes("help", 70, |app| app.open = Open::Help(0));
 }
 
 #[test]
@@ -105,67 +159,6 @@ fn topology_with_one_cluster_open_at_200x60() {
 fn topology_of_sixty_at_200x60() {
     let mut app = app(Fake::new(sixty()), 20, (200, 60));
     select(&mut app, "svc-04");
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn charts_at_120x40() {
-    let mut app = app(Fake::new(checkout()), 150, (120, 40));
-    app.screen = Screen::Charts;
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn component_at_80x24() {
-    let mut app = app(Fake::new(checkout()), 70, (80, 24));
-    app.screen = Screen::Component;
-    select(&mut app, "orders-db");
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn component_at_120x40() {
-    let mut app = app(Fake::new(checkout()), 70, (120, 40));
-    app.screen = Screen::Component;
-    select(&mut app, "api");
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn requests_at_80x24() {
-    let mut app = app(Fake::new(checkout()), 70, (80, 24));
-    app.screen = Screen::Requests;
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn events_at_80x24() {
-    let mut app = app(Fake::new(checkout()), 100, (80, 24));
-    app.screen = Screen::Events;
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn knobs_at_80x24() {
-    let mut app = app(Fake::new(checkout()), 70, (80, 24));
-    app.screen = Screen::Knobs;
-    app.cursors.knob = 2;
-    app.open = Open::Knob("components.api.calls.db.retry.max_attempts".into(), Line::new("3"));
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn faults_at_80x24() {
-    let mut app = app(Fake::new(checkout()), 70, (80, 24));
-    app.screen = Screen::Faults;
-    select(&mut app, "orders-db");
-    insta::assert_snapshot!(text(&app));
-}
-
-#[test]
-fn help_at_120x40() {
-    let mut app = app(Fake::new(checkout()), 70, (120, 40));
-    app.open = Open::Help(0);
     insta::assert_snapshot!(text(&app));
 }
 
