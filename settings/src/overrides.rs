@@ -37,13 +37,46 @@ fn along(book: &Book, shape: &Shape, node: &mut Node, path: &[String]) {
             }
         }
         Shape::NullOr(value) => along(book, value, node, path),
-        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| along(book, shape, node, path)),
+        Shape::AnyOf(shapes) => {
+            shapes.iter().for_each(|shape| spell_out(book, shape, node, segment));
+            shapes.iter().for_each(|shape| along(book, shape, node, path));
+        }
         Shape::Named(name) => match book.definition(name).map(|definition| &definition.body) {
             Some(Body::Fields(fields)) => along_fields(book, fields, node, path),
             Some(Body::Choice(choice)) => along_choice(book, choice, node, path),
             _ => {}
         },
     }
+}
+
+/// Writes out settings that stand under a name, as far as it gives them, where the path leads to one of them past the name.
+fn spell_out(book: &Book, shape: &Shape, node: &mut Node, segment: &str) {
+    let Shape::Named(name) = shape else { return };
+    let Some(Body::Choice(choice)) = book.definition(name).map(|definition| &definition.body) else { return };
+    let (word, written) = match &node.value {
+        Value::Scalar { text, .. } => (text.as_str(), &[][..]),
+        Value::Map(entries) => match entries.as_slice() {
+            [only] => (only.key.as_str(), only.value.entries().unwrap_or_default()),
+            _ => return,
+        },
+        _ => return,
+    };
+    let Some(variant) = choice.variants.iter().find(|variant| variant.word == word) else { return };
+    let Content::Fields(fields) = &variant.content else { return };
+    let leads_past = choice.tag.is_none() && choice.variants.iter().all(|variant| variant.word != segment);
+    if !leads_past || fields.fields.iter().all(|field| field.key != segment) {
+        return;
+    }
+    let span = node.span;
+    let given = fields.fields.iter().filter_map(|field| {
+        let own = written.iter().find(|entry| entry.key == field.key).cloned();
+        own.or_else(|| {
+            let mut value = field.default.clone()?;
+            value.relocate(span);
+            Some(Entry { key: field.key.to_string(), key_span: span, value })
+        })
+    });
+    *node = Node::new(Value::Map(given.collect()), span);
 }
 
 fn along_fields(book: &Book, shape: &FieldsShape, node: &mut Node, path: &[String]) {

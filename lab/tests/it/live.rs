@@ -44,6 +44,41 @@ fn a_setting_of_a_link_written_short_can_be_changed() {
     assert_eq!(&again.result().workloads["users"].outcomes, outcomes, "what is exported does what was watched");
 }
 
+/// Whatever a preset gives can be replaced by the path that it has when it is written out.
+#[test]
+fn settings_of_a_preset_can_be_changed_one_by_one() {
+    const SIZE: &str = "components.api.calls.db.pool.size";
+    for pool in ["hikari", "{hikari: {size: 30}}", "{size: 30, max_lifetime: 30m}"] {
+        let yaml = format!(
+            "version: 1
+run: {{duration: 20s}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: api}}}}
+components:
+  api: {{kind: service, runtime: unlimited, handlers: {{default: [call: db]}}, calls: {{db: {{to: db, pool: {pool}}}}}}}
+  db: {{kind: database, operations: {{default: 1ms}}}}
+"
+        );
+        let read = |overrides: Vec<String>| {
+            let text = Text { name: "preset.yaml".into(), bytes: yaml.clone().into_bytes(), folder: None };
+            let options = Options { overrides, ..Options::default() };
+            Arc::new(load(&text, &options).unwrap_or_else(|r| panic!("{pool}: {:?}", r.problems)))
+        };
+        let knob = |loaded: &lab::Loaded, path: &str| {
+            let knobs = lab::knobs::all(loaded);
+            knobs.into_iter().find(|knob| knob.path == path).map(|knob| (knob.value, knob.live))
+        };
+        let changed = read(vec![format!("{SIZE}=7")]);
+        assert_eq!(knob(&changed, SIZE), Some(("7".into(), true)), "{pool}");
+        let lifetime = knob(&changed, "components.api.calls.db.pool.max_lifetime");
+        assert_eq!(lifetime, Some(("30m".into(), false)), "{pool}");
+        let mut session = Session::new(read(Vec::new()), 1, None);
+        session.run_until(10_000_000_000).expect("it runs");
+        session.set(SIZE, "5").unwrap_or_else(|why| panic!("{pool}: {why}"));
+        session.run_to_end().expect("it runs");
+        assert_eq!(session.result().links["api"]["db"].pool.as_ref().map(|pool| pool.size), Some(5), "{pool}");
+    }
+}
+
 #[test]
 fn a_change_that_makes_no_scenario_is_refused_in_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
