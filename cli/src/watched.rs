@@ -1,5 +1,6 @@
 //! A [`Session`] as the screen wants it: something that is carried on, looked at, changed and cloned.
 
+use lab::menu::FaultChoice;
 use lab::requests::Requests;
 use lab::result::Snapshot;
 use lab::{Session, knobs};
@@ -29,6 +30,12 @@ impl Watched {
         let mut watched = Watched { session, injected: Vec::new(), failure: None, rests_at: None };
         watched.look_ahead();
         watched
+    }
+
+    /// The run itself.
+    #[allow(dead_code, reason = "tests and benches look at it, the program does not")]
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Finds out where a run without an end of its own comes to rest.
@@ -110,6 +117,10 @@ impl Simulation for Watched {
 
     fn export(&self) -> String {
         self.session.exported(&self.injected)
+    }
+
+    fn faults_to_choose(&self) -> Vec<FaultChoice> {
+        self.session.faults_to_choose()
     }
 
     fn requests(&self) -> Option<Requests> {

@@ -17,6 +17,7 @@ pub mod history;
 pub mod knobs;
 pub mod language;
 pub mod load;
+pub mod menu;
 pub mod metrics;
 pub mod objectives;
 mod outcome;

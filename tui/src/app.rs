@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use lab::menu::FaultChoice;
 use lab::result::{Snapshot, Topology};
 use ratatui::layout::{Position, Rect};
 
@@ -13,7 +14,7 @@ use crate::keys::{self, Action, Jump, Move, Place, Screen, Way};
 use crate::line::Line;
 use crate::player::{Command, Pace, View};
 use crate::screens::{self, Areas};
-use crate::simulation::{FaultExample, Knob, Strikes};
+use crate::simulation::Knob;
 use crate::theme::Theme;
 
 /// How many frames a notice stays.
@@ -250,27 +251,15 @@ impl App {
         self.view.knobs.iter().filter(|knob| knob.path.contains(&self.knob_filter)).collect()
     }
 
-    /// The faults that can strike what is selected, each with its text filled in: name, what it does, text.
-    pub fn faults_to_choose(&self) -> Vec<(&FaultExample, String)> {
+    /// The faults that can strike what is selected, its links, or what is no part of the topology (hosts, regions).
+    pub fn faults_to_choose(&self) -> Vec<&FaultChoice> {
         let topology = self.topology();
-        let Some(node) = topology.nodes.get(self.selected) else { return Vec::new() };
-        let mut links: Vec<String> = topology
-            .edges
-            .iter()
-            .filter(|edge| edge.from == self.selected)
-            .map(|edge| format!("{}.{}", node.name, edge.link))
-            .collect();
-        links.dedup();
-        let mut found = Vec::new();
-        for example in self.view.fault_examples.iter() {
-            let targets = match (example.strikes, node.is_workload) {
-                (Strikes::Component, false) | (Strikes::Workload, true) => vec![node.name.clone()],
-                (Strikes::Link, _) => links.clone(),
-                _ => Vec::new(),
-            };
-            found.extend(targets.into_iter().map(|target| (example, example.text.replace("{target}", &target))));
-        }
-        found
+        let name = self.selected_name();
+        let is_elsewhere = |target: &str| {
+            let caller = target.rsplit_once('.').map_or(target, |(caller, _)| caller);
+            topology.nodes.iter().any(|node| (node.name == target || node.name == caller) && node.name != name)
+        };
+        self.view.faults.iter().filter(|choice| !is_elsewhere(&choice.target)).collect()
     }
 
     /// Nodes whose name contains what is looked for; those that begin with it first.
@@ -510,7 +499,7 @@ impl App {
                 }
             }
             Screen::Faults => {
-                let chosen = self.faults_to_choose().get(self.cursors.fault).map(|(_, text)| Line::new(text));
+                let chosen = self.faults_to_choose().get(self.cursors.fault).map(|choice| Line::new(&choice.text));
                 if let Some(line) = chosen {
                     self.open = Open::Fault(line);
                 }

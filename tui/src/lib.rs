@@ -46,6 +46,6 @@ pub use app::{App, Caption};
 pub use player::Pace;
 pub use saving::drawn;
 pub use screens::draw;
-pub use simulation::{FaultExample, Happening, Knob, Simulation, Strikes};
+pub use simulation::{Happening, Knob, Simulation};
 pub use source::{Choice, Opened, Source, Stamp};
 pub use stage::{Ending, Options, watch};

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use lab::menu::FaultChoice;
 use lab::requests::Requests;
 use lab::result::Snapshot;
 
 use crate::deck::{Change, Deck, Doing, Side};
-use crate::simulation::{FaultExample, Happening, Knob, Simulation};
+use crate::simulation::{Happening, Knob, Simulation};
 
 /// How much real time a stretch should take: short enough that a key is answered at once.
 const STRETCH: Duration = Duration::from_millis(10);
@@ -167,7 +168,7 @@ pub struct View {
     /// Settings of the future in focus.
     pub knobs: Arc<Vec<Knob>>,
     /// Faults to choose from.
-    pub fault_examples: Arc<Vec<FaultExample>>,
+    pub faults: Arc<Vec<FaultChoice>>,
     /// The newest thing to tell.
     pub notice: Notice,
 }
@@ -192,7 +193,7 @@ impl View {
             window_ns: window,
             fork_ns: None,
             knobs: Arc::default(),
-            fault_examples: Arc::new(FaultExample::usual()),
+            faults: Arc::default(),
             notice: Notice::default(),
         }
     }
@@ -290,12 +291,12 @@ struct Engine<S> {
     notice: Notice,
     knobs: Arc<Vec<Knob>>,
     knobs_stale: bool,
-    fault_examples: Arc<Vec<FaultExample>>,
+    faults: Arc<Vec<FaultChoice>>,
 }
 
 impl<S: Simulation> Engine<S> {
     fn new(simulation: S, options: PlayerOptions) -> Self {
-        let fault_examples = Arc::new(simulation.fault_examples());
+        let faults = Arc::new(simulation.faults_to_choose());
         let deck = Deck::new(simulation, options.checkpoints_max, options.checkpoint_bytes_max);
         let now = deck.now_ns();
         Engine {
@@ -309,7 +310,7 @@ impl<S: Simulation> Engine<S> {
             notice: Notice::default(),
             knobs: Arc::default(),
             knobs_stale: true,
-            fault_examples,
+            faults,
         }
     }
 
@@ -502,7 +503,7 @@ impl<S: Simulation> Engine<S> {
             window_ns: i64::try_from(focused.window_ns()).unwrap_or(i64::MAX).max(1),
             fork_ns: self.deck.fork_ns(),
             knobs: Arc::clone(&self.knobs),
-            fault_examples: Arc::clone(&self.fault_examples),
+            faults: Arc::clone(&self.faults),
             notice: self.notice.clone(),
         }
     }

@@ -4,6 +4,7 @@
 //! that gets a different future. Pausing, pacing, rewinding and watching only ever choose *when* [`Simulation::run_until`]
 //! is called and with which instants; an implementation must give the same state however a span is cut up.
 
+use lab::menu::FaultChoice;
 use lab::requests::Requests;
 use lab::result::Snapshot;
 
@@ -50,9 +51,7 @@ pub trait Simulation: Clone + Send + 'static {
     }
 
     /// Faults to choose from, each with a text to start from.
-    fn fault_examples(&self) -> Vec<FaultExample> {
-        FaultExample::usual()
-    }
+    fn faults_to_choose(&self) -> Vec<FaultChoice>;
 
     /// Requests that were followed from end to end; `None` where none are.
     fn requests(&self) -> Option<Requests> {
@@ -91,57 +90,4 @@ pub struct Happening {
     pub what: String,
     /// True where it makes things worse.
     pub bad: bool,
-}
-
-/// What a fault can strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strikes {
-    /// Any component.
-    Component,
-    /// A workload.
-    Workload,
-    /// A link, written `FROM.LINK`.
-    Link,
-}
-
-/// A fault that the user can choose; `{target}` in its text stands for what is selected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaultExample {
-    /// Its key in the scenario language.
-    pub name: String,
-    /// What it does, in a sentence.
-    pub doc: String,
-    /// What it strikes.
-    pub strikes: Strikes,
-    /// The text that is offered for editing.
-    pub text: String,
-}
-
-impl FaultExample {
-    /// The faults of the scenario language that need no special component.
-    pub fn usual() -> Vec<FaultExample> {
-        use Strikes::{Component, Link, Workload};
-        [
-            ("slow", Component, "its work takes longer", "{for: 20s, slow: {component: {target}, factor: 5}}"),
-            (
-                "errors",
-                Component,
-                "it fails",
-                "{for: 20s, errors: {component: {target}, fraction: 50%, outcome: error}}",
-            ),
-            ("kill", Component, "one replica dies", "{for: 30s, kill: {component: {target}, replicas: 1}}"),
-            ("restart", Component, "it is killed and starts again", "{restart: {component: {target}}}"),
-            ("pause", Component, "work in it stands still", "{for: 5s, pause: {component: {target}}}"),
-            ("surge", Workload, "more of it arrives", "{for: 30s, surge: {workload: {target}, x: 2}}"),
-            ("network", Link, "every message takes longer", "{for: 30s, network: {link: {target}, add: 100ms}}"),
-        ]
-        .into_iter()
-        .map(|(name, strikes, doc, text)| FaultExample {
-            name: name.into(),
-            doc: doc.into(),
-            strikes,
-            text: text.into(),
-        })
-        .collect()
-    }
 }

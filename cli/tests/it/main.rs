@@ -16,3 +16,6 @@ mod sweep;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod validation;
+#[path = "../../src/watched.rs"]
+mod watched;
+mod watching;

@@ -15,8 +15,8 @@ use crate::expand::work_in;
 use crate::load::{BY_HAND, changed_by};
 
 impl Session {
-    /// Lets a fault strike now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
-    pub fn inject(&mut self, fault: &str) -> Result<(), String> {
+    /// Reads a fault, written as in the scenario but without `at`, and finds what it strikes now.
+    pub(crate) fn fault(&self, fault: &str) -> Result<(FaultSettings, Planned), String> {
         let text = fault.trim();
         let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
         let now = settings::values::Scalar::format(&settings::SignedDuration(self.now_ns()));
@@ -45,8 +45,13 @@ impl Session {
         let Some(acting) = acting.filter(|_| !problems.has_errors()) else {
             return Err(first_message(&problems));
         };
+        Ok((fault, Planned { at: now, until: lasts.map(|l| now + l), acting }))
+    }
+
+    /// Lets a fault strike now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
+    pub fn inject(&mut self, fault: &str) -> Result<(), String> {
+        let (fault, planned) = self.fault(fault)?;
         self.injected += 1;
-        let planned = Planned { at: now, until: lasts.map(|l| now + l), acting };
         self.network.engine.act(NodeId(0), |node, cx| {
             if let Node::Director(director) = node {
                 director.inject(cx, planned);

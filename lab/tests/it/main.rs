@@ -17,6 +17,7 @@ mod language;
 mod laws;
 mod limits;
 mod live;
+mod menu;
 mod objectives;
 mod reference;
 mod requests;

@@ -25,6 +25,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 30s, cpu_steal: {from: @, share: 50%}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let machines = match scene.directory.machines_of(self.from.as_str()) {

@@ -34,6 +34,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 20s, errors: {component: @, fraction: 50%, outcome: error}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;

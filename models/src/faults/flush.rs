@@ -24,6 +24,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{flush: @}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let component = scene.component(&self.component)?;

@@ -15,6 +15,7 @@ pub struct Settings {
 
 impl Fault for Settings {
     type Acting = kill::Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 30s, host_down: {hosts: @, host: 0}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<kill::Acting> {
         let Some(group) = scene.directory.hosts.iter().find(|h| h.name == self.hosts.as_str()) else {

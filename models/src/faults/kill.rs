@@ -31,6 +31,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 30s, kill: {component: @, replicas: 1}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;

@@ -29,6 +29,10 @@ pub trait Fault: Setting {
     /// It, ready to act.
     type Acting: Act;
 
+    /// What is offered for letting it strike by hand, without `at`: `@` stands for what it strikes, and `&` for the other one
+    /// of two. `None` where it is not offered.
+    const EXAMPLE: Option<&str>;
+
     /// Finds what it strikes; problems go to the scene.
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Self::Acting>;
 
@@ -81,6 +85,10 @@ macro_rules! faults {
         }
 
         impl FaultKind {
+            /// What is offered for letting each strike by hand, in the order of the table ([`Fault::EXAMPLE`]).
+            pub fn examples() -> impl Iterator<Item = &'static str> {
+                [$(<$module::Settings as Fault>::EXAMPLE),*].into_iter().flatten()
+            }
             /// Finds what it strikes.
             pub fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
                 match self {

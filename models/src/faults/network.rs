@@ -29,6 +29,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 30s, network: {link: @, add: 100ms}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let Some(paths) = scene.directory.paths_of_link(&self.link.value) else {

@@ -21,6 +21,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 20s, partition: [@, &]}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let [a, b] = self.between.as_slice() else {

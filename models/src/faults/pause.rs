@@ -25,6 +25,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 5s, pause: @}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;

@@ -17,6 +17,7 @@ pub struct Settings {
 
 impl Fault for Settings {
     type Acting = kill::Acting;
+    const EXAMPLE: Option<&str> = Some("{restart: {component: @}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<kill::Acting> {
         let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;

@@ -63,6 +63,8 @@ pub fn undo_of(number: u32) -> u32 {
 
 impl Fault for Settings {
     type Acting = Acting;
+    // A setting is changed by itself.
+    const EXAMPLE: Option<&str> = None;
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let number = scene.number;

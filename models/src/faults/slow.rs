@@ -33,6 +33,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 20s, slow: {component: @, factor: 5}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let nodes = scene.nodes(&self.component, self.replicas, self.replica);

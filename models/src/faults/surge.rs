@@ -25,6 +25,7 @@ pub struct Acting {
 
 impl Fault for Settings {
     type Acting = Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 30s, surge: {workload: @, x: 2}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let Some(workload) = scene.directory.workloads.iter().find(|w| w.name == self.workload.as_str()) else {

@@ -14,6 +14,7 @@ pub struct Settings {
 
 impl Fault for Settings {
     type Acting = kill::Acting;
+    const EXAMPLE: Option<&str> = Some("{for: 30s, zone_down: @}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<kill::Acting> {
         if !scene.directory.regions.iter().any(|r| r == self.region.as_str()) {

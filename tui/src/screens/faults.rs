@@ -52,11 +52,15 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let rows = (lower - 2).max(1) as usize;
     let cursor = app.cursors.fault.min(choices.len().saturating_sub(1));
     let first = scrolled(cursor, rows, choices.len());
-    for (row, (index, (example, text))) in choices.iter().enumerate().skip(first).take(rows).enumerate() {
+    for (row, (index, choice)) in choices.iter().enumerate().skip(first).take(rows).enumerate() {
         let y = top + 1 + row as i32;
-        brush.text(4, y, &example.name, Role::Strong);
-        brush.text(14, y, &figures::shorten(&example.doc, 30), Role::Faint);
-        brush.text(46, y, &figures::shorten(text, (width - 48).max(4) as usize), Role::Text);
+        brush.text(4, y, &choice.name, Role::Strong);
+        // What is injected matters more than what it is called.
+        let begin = if width >= 110 { 60 } else { 15 };
+        if begin > 15 {
+            brush.text(15, y, &figures::shorten(&choice.doc, 43), Role::Faint);
+        }
+        brush.text(begin, y, &figures::shorten(&choice.text, (width - begin - 2).max(4) as usize), Role::Text);
         if index == cursor {
             brush.restyle(0, y, width, Role::Cursor);
         }

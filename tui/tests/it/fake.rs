@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use lab::menu::FaultChoice;
 use lab::requests::{Answer, GroupId, GroupName, Outcome, Part, Requests, SpentOn, TracedCall, TracedRequest};
 use lab::result::{
     FaultWindow, LinkNow, NodeNow, ReplicaNow, Series, Snapshot, Table, Topology, TopologyEdge, TopologyNode,
@@ -489,6 +490,23 @@ impl Simulation for Fake {
         let past = all.into_iter().filter(|(at_s, ..)| *at_s <= self.at_s());
         past.map(|(at_s, target, what, bad)| Happening { at_s, target: target.into(), what: what.into(), bad })
             .collect()
+    }
+
+    fn faults_to_choose(&self) -> Vec<FaultChoice> {
+        let mut choices = Vec::new();
+        for (name, doc, strikes_workloads, text) in [
+            ("slow", "A component works more slowly.", false, "{for: 20s, slow: {component: @, factor: 5}}"),
+            ("errors", "A share of the calls to a component fails.", false, "{for: 20s, errors: {component: @}}"),
+            ("surge", "More requests are sent.", true, "{for: 30s, surge: {workload: @, x: 2}}"),
+        ] {
+            for node in self.topology.nodes.iter().filter(|node| node.is_workload == strikes_workloads) {
+                let (target, text) = (node.name.clone(), text.replace('@', &node.name));
+                choices.push(FaultChoice { name: name.into(), doc: doc.into(), target, text });
+            }
+        }
+        let text = "{for: 30s, host_down: {hosts: rack, host: 0}}".to_string();
+        choices.push(FaultChoice { name: "host_down".into(), doc: "A host dies.".into(), target: "rack".into(), text });
+        choices
     }
 
     fn requests(&self) -> Option<Requests> {

@@ -14,7 +14,7 @@ use tui::{Caption, Simulation};
 use crate::fake::{Fake, checkout, clusters};
 
 fn view(fake: &Fake) -> View {
-    View { knobs: Arc::new(fake.knobs()), ..View::still(fake.snapshot()) }
+    View { knobs: Arc::new(fake.knobs()), faults: Arc::new(fake.faults_to_choose()), ..View::still(fake.snapshot()) }
 }
 
 fn app() -> App {

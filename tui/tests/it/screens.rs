@@ -32,6 +32,7 @@ fn app(mut fake: Fake, at_s: i64, (width, height): (u16, u16)) -> App {
     fake.run_until(at_s * SECOND);
     let view = View {
         knobs: Arc::new(fake.knobs()),
+        faults: Arc::new(fake.faults_to_choose()),
         futures: vec![future(Side::Original, &fake)],
         ..View::still(fake.snapshot())
     };
