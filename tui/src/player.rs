@@ -318,13 +318,16 @@ impl<S: Simulation> Engine<S> {
     fn serve(&mut self, inbox: &Receiver<Command>, shared: &Shared) {
         let mut published = Instant::now();
         let mut stale = true;
+        // What was asked for is answered at once, and not only with the next frame.
+        let mut is_asked = false;
         loop {
             let target = self.target();
             let idle = target.is_none_or(|target| target <= self.deck.now_ns());
-            if stale && (idle && target.is_none() || published.elapsed() >= FRAME) {
+            if stale && (is_asked || idle && target.is_none() || published.elapsed() >= FRAME) {
                 *shared.lock() = Arc::new(self.view());
                 published = Instant::now();
                 stale = false;
+                is_asked = false;
             }
             let received = match (target, idle) {
                 (None, _) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -338,6 +341,7 @@ impl<S: Simulation> Engine<S> {
                 Ok(command) => {
                     self.obey(command);
                     stale = true;
+                    is_asked = true;
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
