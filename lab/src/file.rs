@@ -57,6 +57,20 @@ mod tests {
     }
 
     #[test]
+    fn a_write_that_fails_half_way_leaves_what_was_there() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("latency.hlog");
+        write_atomically(&path, b"old").expect("first write");
+        let failed = write_through_temporary(&path, |file| {
+            file.write_all(&[7; 100_000])?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        });
+        assert_eq!(failed.expect_err("the disk is full").kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&path).expect("read"), b"old");
+        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+    }
+
+    #[test]
     fn a_failed_write_leaves_no_temporary_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let taken = folder.path().join("taken");

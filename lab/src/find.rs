@@ -228,7 +228,12 @@ fn judge(runs: &Replicated, search: &Search) -> (Option<Interval>, Verdict) {
         return (None, Verdict::Fails);
     }
     let Some(interval) = statistics::mean_interval(&values, search.confidence) else { return (None, Verdict::Fails) };
-    let Some((low, high)) = interval.ends() else { return (Some(interval), Verdict::Undecided) };
+    let ends = match metrics::is_event(&objective.metric) {
+        // Ten of ten do not prove that it always happens.
+        true => statistics::event_interval(&values, search.confidence),
+        false => interval.ends(),
+    };
+    let Some((low, high)) = ends else { return (Some(interval), Verdict::Undecided) };
     let verdict = match objective.below {
         true if high < objective.bound => Verdict::Holds,
         true if low > objective.bound => Verdict::Fails,

@@ -101,17 +101,36 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
 
 /// The metric of a path.
 ///
-/// `components.api[3].utilization` is that of replica 3, from 0. Arrivals, outcomes and times from call to answer are
+/// `objectives.NAME` is 1 where the objective of that name holds and 0 where it does not; over several runs its mean is
+/// the probability that it does. `components.api[3].utilization` is that of replica 3, from 0. Arrivals, outcomes and times from call to answer are
 /// counted for all replicas together, so that a single one has none.
 pub fn find(result: &RunResult, path: &str) -> Result<Metric, UnknownMetric> {
     if let Some((name, component, replica, rest)) = parts_of_replica(result, path) {
         return find_of_replica(name, component, replica, rest, path);
+    }
+    if let Some(name) = path.strip_prefix(OBJECTIVES) {
+        let found = result.objectives.iter().find(|objective| objective.name == name);
+        let value = found.map(|objective| Some(f64::from(u8::from(objective.holds))));
+        let names = result.objectives.iter().map(|objective| objective.name.as_str());
+        let metric = value.map(|value| Metric { name: path.to_string(), value, unit: Unit::Fraction });
+        return metric.ok_or_else(|| {
+            let nearest = settings::problem::nearest(name, names).map(|name| format!("{OBJECTIVES}{name}"));
+            UnknownMetric { path: path.to_string(), nearest }
+        });
     }
     let all = all(result);
     match all.iter().position(|metric| metric.name == path) {
         Some(place) => Ok(all[place].clone()),
         None => Err(unknown(path, all.iter().map(|metric| metric.name.as_str()))),
     }
+}
+
+/// What the paths of objectives begin with.
+const OBJECTIVES: &str = "objectives.";
+
+/// Whether a metric is 0 or 1 in each run, so that its mean is a probability.
+pub fn is_event(path: &str) -> bool {
+    path.starts_with(OBJECTIVES)
 }
 
 /// The value of a metric; `Ok(None)` where it cannot be known in this run.

@@ -32,7 +32,12 @@ pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
     let scenario = loaded.scenario.clone();
     let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).shape();
     let known = |metric: &Spanned<String>, problems: &mut Problems| {
-        let found = metrics::unit(&result, &metric.value);
+        let found = metrics::unit(&result, &metric.value).and_then(|unit| {
+            // What an objective demands of an objective would be judged before it.
+            let circular = metrics::is_event(&metric.value) && !metric.path.to_string().starts_with("sweep");
+            let unknown = metrics::UnknownMetric { path: metric.value.clone(), nearest: None };
+            if circular { Err(unknown) } else { Ok(unit) }
+        });
         if let Err(unknown) = &found
             && metrics::is_not_yet(&unknown.path)
         {

@@ -68,6 +68,12 @@ pub fn mean_interval(values: &[f64], confidence: f64) -> Option<Interval> {
     Some(Interval { mean, half_width, confidence, n: values.len() })
 }
 
+/// The ends of an interval of the mean of 0s and 1s, which is a probability: Wilson's; `None` of nothing.
+pub fn event_interval(values: &[f64], confidence: f64) -> Option<(f64, f64)> {
+    let happened = values.iter().filter(|value| **value >= 0.5).count() as u64;
+    (!values.is_empty()).then(|| wilson(happened, values.len() as u64, confidence))
+}
+
 /// What pairs of runs under common random numbers say.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Paired {

@@ -305,7 +305,7 @@ pub struct SweepSettings {
     /// Independent runs of each point; without it those of `run`, else ten.
     #[setting(range = "1..=1000000")]
     pub replications: Option<u32>,
-    /// Which figures are kept.
+    /// Which figures are kept; `objectives.NAME` is the share of runs in which an objective holds.
     #[setting(default = "[]")]
     pub measure: Vec<Spanned<String>>,
     /// Which charts are drawn; sensible ones if not written.

@@ -50,10 +50,15 @@ pub fn interval(interval: Option<&Interval>, unit: Unit) -> String {
 /// The ends of an interval, cut off where no value of the metric can be: none is below zero, no share above one.
 #[must_use]
 pub fn ends(interval: &Interval, unit: Unit) -> Option<(f64, f64)> {
-    let (low, high) = interval.ends()?;
+    interval.ends().map(|ends| cut_off(ends, interval.mean, unit))
+}
+
+/// The same of ends that are not as far from the mean on both sides.
+#[must_use]
+pub fn cut_off((low, high): (f64, f64), mean: f64, unit: Unit) -> (f64, f64) {
     let high = if unit == Unit::Fraction { high.min(1.0) } else { high };
     // A mean outside of where values can be would be a metric that this does not know; it is left as it is.
-    Some((if interval.mean >= 0.0 { low.max(0.0) } else { low }, high.max(interval.mean)))
+    (if mean >= 0.0 { low.max(0.0) } else { low }, high.max(mean))
 }
 
 /// The unit of an axis for a metric.

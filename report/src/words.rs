@@ -12,6 +12,7 @@ pub fn metric(path: &str) -> String {
             ["amplification"] => format!("attempts per call of {from}.{link}"),
             rest => format!("{} of {from}.{link}", measured(rest)),
         },
+        ["objectives", name @ ..] => format!("probability of {}", name.join(".")),
         _ => plain(path),
     }
 }
@@ -45,7 +46,11 @@ pub fn setting(path: &str) -> String {
     match parts.as_slice() {
         ["workloads", name, "arrivals", process] => format!("{} arrivals of {name}", plain(process)),
         ["workloads" | "components", name, rest @ ..] if !rest.is_empty() => {
-            let rest: Vec<&str> = rest.iter().copied().filter(|part| !["links", "calls"].contains(part)).collect();
+            // Sections and places in lists say little of what is set.
+            let says = |part: &&str| {
+                !["links", "calls", "handlers", "default"].contains(part) && !part.bytes().all(|b| b.is_ascii_digit())
+            };
+            let rest: Vec<&str> = rest.iter().copied().filter(says).collect();
             format!("{} of {name}", plain(&rest.join(" ")))
         }
         ["policies", name, rest @ ..] if !rest.is_empty() => format!("{} of policy {name}", plain(&rest.join(" "))),
@@ -82,12 +87,14 @@ mod tests {
             ("links.api.db.amplification", "attempts per call of api.db"),
             ("links.api.db.pool.wait.p99", "p99 wait for a connection of api.db"),
             ("components.cache.hit_ratio", "hit ratio of cache"),
+            ("objectives.recovers", "probability of recovers"),
         ] {
             assert_eq!(metric(path), words);
         }
         for (path, words) in [
             ("workloads.clients.arrivals.poisson", "poisson arrivals of clients"),
             ("components.api.calls.db.pool.size", "db pool size of api"),
+            ("components.parent.handlers.default.0.split.per_task", "split per task of parent"),
             ("policies.careful.retry.max", "retry max of policy careful"),
             ("run.duration", "run duration"),
         ] {

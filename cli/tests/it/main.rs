@@ -7,6 +7,7 @@ mod explain;
 #[path = "../../../tui/tests/it/fake.rs"]
 #[allow(dead_code)]
 mod fake;
+mod interrupted;
 mod layers;
 mod program;
 #[cfg(target_os = "linux")]

@@ -171,6 +171,18 @@ impl SweptPoint {
         statistics::mean_interval(&values, replicate::CONFIDENCE)
     }
 
+    /// The ends of that interval: Wilson's, where the metric is an event and its mean a probability; `None` of a single
+    /// run.
+    pub fn ends(&self, metric: usize, is_event: bool) -> Option<(f64, f64)> {
+        let values = self.runs.iter().flatten().filter_map(|run| run.values.get(metric).copied().flatten());
+        let values: Vec<f64> = values.collect();
+        match is_event {
+            true if values.len() > 1 => statistics::event_interval(&values, replicate::CONFIDENCE),
+            true => None,
+            false => self.interval(metric)?.ends(),
+        }
+    }
+
     /// The first error among its runs.
     pub fn error(&self) -> Option<&str> {
         self.runs.iter().flatten().find_map(|run| run.error.as_deref())

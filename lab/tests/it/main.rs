@@ -1,8 +1,10 @@
 //! Whole scenarios: from text to result.
 
 mod breakdown;
+mod claims;
 mod common_numbers;
 mod corpus;
+mod coverage;
 mod diagnostics;
 mod digests;
 mod dns;

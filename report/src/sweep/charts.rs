@@ -44,7 +44,9 @@ fn usual_charts(swept: &Swept) -> Vec<ChartWanted> {
     }
     let length = |axis: usize| distinct(swept, axis).len();
     let Some(x) = longest_axis(swept) else { return Vec::new() };
-    let group = (0..swept.axes.len()).filter(|axis| *axis != x).max_by_key(|axis| length(*axis));
+    // Axes that go together (`zip`) tell no lines apart.
+    let others = (0..swept.axes.len()).filter(|axis| *axis != x && length(x) < swept.points.len());
+    let group = others.max_by_key(|axis| length(*axis));
     let map = group.is_some_and(|group| length(group) > LINES_MAX);
     let kind = if map { ChartForm::HeatMap } else { ChartForm::Line };
     swept.metrics.iter().map(|value| chart(x, value, group, kind)).collect()
@@ -73,6 +75,15 @@ pub(super) fn distinct(swept: &Swept, axis: usize) -> Vec<&str> {
     values
 }
 
+/// Which metric is drawn.
+#[derive(Clone, Copy)]
+struct Metric {
+    number: usize,
+    unit: MetricUnit,
+    /// Happens in a run or does not.
+    is_event: bool,
+}
+
 /// What all parts of a chart need.
 struct Drawing<'s> {
     swept: &'s Swept,
@@ -80,21 +91,22 @@ struct Drawing<'s> {
     /// The number of the horizontal axis, and of the one that tells lines apart.
     x: usize,
     group: Option<usize>,
-    /// The number of the metric, and its unit.
-    metric: (usize, MetricUnit),
+    metric: Metric,
 }
 
 fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Chart> {
     let x = swept.axes.iter().position(|axis| *axis == chart.x)?;
     let group = chart.group.as_ref().and_then(|group| swept.axes.iter().position(|axis| axis == group));
-    let metric = swept.metrics.iter().position(|metric| *metric == chart.value)?;
-    let it = Drawing { swept, chart, x, group, metric: (metric, swept.units[metric]) };
+    let number = swept.metrics.iter().position(|metric| *metric == chart.value)?;
+    let is_event = lab::metrics::is_event(&chart.value);
+    let metric = Metric { number, unit: swept.units[number], is_event };
+    let it = Drawing { swept, chart, x, group, metric };
     // In a design that varies one axis at a time, the other axes' points do not belong here.
     let belongs =
         |point: &&SweptPoint| !swept.one_at_a_time || point.varied.iter().enumerate().all(|(a, v)| !v || a == x);
     let points: Vec<&SweptPoint> = swept.points.iter().filter(belongs).collect();
     let texts = distinct(swept, x);
-    let y = figures::metric_axis(&chart.value, swept.units[metric]);
+    let y = figures::metric_axis(&chart.value, metric.unit);
     let numbers = figures::quantities(&texts);
     let (along, kind, y) = match numbers.filter(|_| chart.kind != ChartForm::Bars) {
         None => (Axis::linear(words::setting(&chart.x), Unit::Other(String::new())), it.bars(&points, &texts), y),
@@ -263,11 +275,18 @@ fn grouped<'p>(
 type Mean = (f64, Option<(f64, f64)>);
 
 /// Mean of a metric at a value, with its interval where one point has that value; over several, the mean of means.
-fn mean_of(points: &[&SweptPoint], x: usize, text: &str, (metric, unit): (usize, MetricUnit)) -> Option<Mean> {
-    let found: Vec<_> = points.iter().filter(|p| p.values[x] == text).filter_map(|p| p.interval(metric)).collect();
+fn mean_of(points: &[&SweptPoint], x: usize, text: &str, metric: Metric) -> Option<Mean> {
+    let there = points.iter().filter(|point| point.values[x] == text);
+    let found: Vec<Mean> = there.filter_map(|point| mean_at(point, metric)).collect();
     match found.as_slice() {
         [] => None,
-        [one] => Some((one.mean, figures::ends(one, unit))),
-        several => Some((several.iter().map(|i| i.mean).sum::<f64>() / several.len() as f64, None)),
+        [one] => Some(*one),
+        several => Some((several.iter().map(|(mean, _)| mean).sum::<f64>() / several.len() as f64, None)),
     }
+}
+
+fn mean_at(point: &SweptPoint, metric: Metric) -> Option<Mean> {
+    let mean = point.interval(metric.number)?.mean;
+    let ends = point.ends(metric.number, metric.is_event);
+    Some((mean, ends.map(|ends| figures::cut_off(ends, mean, metric.unit))))
 }

@@ -125,7 +125,8 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
                 continue;
             }
             let others = (0..swept.axes.len()).filter(|other| *other != axis && distinct(swept, *other).len() > 1);
-            let of: Vec<String> = if swept.one_at_a_time {
+            // Axes that go together (`zip`) are one way, named by this one.
+            let of: Vec<String> = if swept.one_at_a_time || texts.len() == swept.points.len() {
                 Vec::new()
             } else {
                 others.map(|other| setting(swept, other, &point.values[other])).collect()
@@ -252,7 +253,7 @@ fn trust(swept: &Swept) -> Vec<Finding> {
         let text = "There is one run of each point, so nothing is known of how much chance there is in the figures.";
         found.push(Finding { severity: Severity::Note, about: String::new(), text: text.to_owned() });
     }
-    for (metric, path) in swept.metrics.iter().enumerate() {
+    for (metric, path) in swept.metrics.iter().enumerate().filter(|(_, path)| !lab::metrics::is_event(path)) {
         let wide = swept.points.iter().filter(|point| {
             let interval = point.interval(metric);
             interval.and_then(|i| i.half_width.map(|half| half > WIDE * i.mean.abs() && half > 0.0)).unwrap_or(false)

@@ -113,14 +113,29 @@ pub fn text(swept: &Swept) -> String {
             text.push_str(&format!("\npoint {} ({}) failed: {error}\n", point.number, point.values.join(", ")));
         }
     }
+    text.push('\n');
+    for finding in findings(swept) {
+        text.push_str(&format!("{}\n", finding.text));
+    }
     text
 }
 
 fn row(swept: &Swept, point: &SweptPoint) -> Vec<String> {
     let mut row = point.values.clone();
-    let both = swept.units.iter().enumerate();
-    row.extend(both.map(|(metric, unit)| figures::interval(point.interval(metric).as_ref(), *unit)));
+    row.extend((0..swept.metrics.len()).map(|metric| cell(swept, point, metric)));
     row
+}
+
+/// Mean ± half-width; of an event its probability with both ends.
+fn cell(swept: &Swept, point: &SweptPoint, metric: usize) -> String {
+    let (interval, unit) = (point.interval(metric), swept.units[metric]);
+    match point.ends(metric, true).filter(|_| lab::metrics::is_event(&swept.metrics[metric])) {
+        Some((low, high)) => {
+            let [mean, low, high] = [interval.map_or(0.0, |i| i.mean), low, high].map(|v| figures::figure(v, unit));
+            format!("{mean} ({low} to {high})")
+        }
+        None => figures::interval(interval.as_ref(), unit),
+    }
 }
 
 /// The end of a path, which tells it from its neighbours well enough in a table.

@@ -5,7 +5,6 @@ use lab::sweep::Swept;
 
 use super::{charts, findings, last_words};
 use crate::charts::ChartError;
-use crate::figures;
 use crate::html::{Block, Origin, Page, Section, Table, TableCell, TableColumn, origin, page};
 
 /// The report as one self-contained page.
@@ -45,11 +44,11 @@ fn points(swept: &Swept) -> Table {
     columns.extend(swept.metrics.iter().map(|metric| TableColumn::figures(last_words(metric), metric.clone())));
     let rows = swept.points.iter().map(|point| {
         let value = |text: &String| TableCell { text: text.clone(), value: Quantity::parse(text).map(|q| q.value) };
-        let cell = |(metric, unit): (usize, &lab::metrics::Unit)| {
-            let interval = point.interval(metric);
-            TableCell { text: figures::interval(interval.as_ref(), *unit), value: interval.map(|i| i.mean) }
+        let cell = |metric: usize| TableCell {
+            text: super::cell(swept, point, metric),
+            value: point.interval(metric).map(|interval| interval.mean),
         };
-        point.values.iter().map(value).chain(swept.units.iter().enumerate().map(cell)).collect()
+        point.values.iter().map(value).chain((0..swept.metrics.len()).map(cell)).collect()
     });
     let caption = match swept.replications {
         1 => "One run of each point",

@@ -1,0 +1,180 @@
+//! What is left when a command is told to stop, or cannot write: what has been measured, marked as cut short, and never
+//! half of a file.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const SCENARIO: &str = "
+version: 1
+name: Short runs
+seed: 3
+run: {duration: 10s}
+workloads:
+  clients: {arrivals: {poisson: 100/s}, call: {to: db, timeout: 1s}}
+components:
+  db: {kind: database, connections: 1, operations: {default: {exp: 5ms}}}
+sweep:
+  vary: {components.db.connections: {from: 1, to: 50, steps: 50}}
+  replications: 2000
+  measure: [goodput]
+variants: {narrow: {}, wide: {components.db.connections: 4}}
+";
+
+fn brownout(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
+    command.current_dir(folder).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("s.yaml"), SCENARIO).expect("written");
+    folder
+}
+
+/// As Ctrl-C does.
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is `kill`");
+    assert!(sent.success());
+}
+
+/// Begins far more work than the test waits for, interrupts it once some of its processor time has gone, and returns
+/// what it printed.
+fn cut(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let child = brownout(folder, arguments).spawn().expect("it starts");
+    wait_for_work(&child);
+    interrupt(&child);
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// Until the program has had half a second of a processor: a run takes some milliseconds of it. A busy machine makes
+/// this slower, never wrong.
+fn wait_for_work(child: &Child) {
+    let stat = format!("/proc/{}/stat", child.id());
+    let began = Instant::now();
+    loop {
+        let text = fs::read_to_string(&stat).expect("it is running");
+        // After the name in brackets: state is the first field, user time the twelfth, in hundredths of a second.
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u64 = fields[11].parse().expect("a number");
+        if ticks >= 50 {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(120), "it does not work");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn interrupted_replications_print_those_that_have_ended() {
+    let folder = folder();
+    let (code, out, err) = cut(folder.path(), &["run", "s.yaml", "--replications", "1000000", "--jobs", "1"]);
+    assert_eq!(code, Some(130), "{err}");
+    assert!(out.contains("cut short: the figures are those of the "), "{out}\n{err}");
+    assert!(out.contains("Over ") && out.contains("goodput"), "{out}");
+    let json = ["run", "s.yaml", "--replications", "1000000", "--jobs", "1", "--format", "json"];
+    let (code, out, err) = cut(folder.path(), &json);
+    assert_eq!(code, Some(130), "{err}");
+    let result: serde_json::Value = serde_json::from_str(&out).expect("whole JSON");
+    assert_eq!(result["replications"]["cut_short"], true);
+    assert!(result["replications"]["n"].as_u64().is_some_and(|n| (2..1_000_000).contains(&n)), "{out}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_run_prints_what_it_has_measured() {
+    let folder = folder();
+    for arguments in [
+        &["run", "s.yaml", "--duration", "100000h"][..],
+        // Of several long runs none has ended: as much of the first as there is stands for itself.
+        &["run", "s.yaml", "--duration", "100000h", "--replications", "3", "--jobs", "1"],
+    ] {
+        let (code, out, err) = cut(folder.path(), arguments);
+        assert_eq!(code, Some(130), "{err}");
+        assert!(out.starts_with("Short runs") && out.contains("cut short at"), "{out}\n{err}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_comparison_and_sweep_print_what_has_ended() {
+    let folder = folder();
+    let (code, out, err) = cut(folder.path(), &["compare", "s.yaml", "--replications", "1000000", "--jobs", "1"]);
+    assert_eq!(code, Some(130), "{err}");
+    assert!(out.contains("wide against narrow:") && out.contains("Cut short: the figures are those of the "), "{out}");
+    let (code, out, err) = cut(folder.path(), &["sweep", "s.yaml", "--jobs", "1"]);
+    assert_eq!(code, Some(130), "{err}");
+    assert!(out.contains("cut short: the figures are those of the ") && out.contains("of 100000 runs"), "{out}\n{err}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_sweep_goes_on_to_the_same_bytes() {
+    let folder = folder();
+    let small = SCENARIO.replace("steps: 50", "steps: 5").replace("replications: 2000", "replications: 30");
+    fs::write(folder.path().join("s.yaml"), small).expect("written");
+    let with = |out: &'static str| ["sweep", "s.yaml", "--duration", "60s", "--jobs", "1", "--out", out];
+    let (code, out, err) = cut(folder.path(), &with("cut"));
+    assert_eq!((code, out.as_str()), (Some(130), ""), "{err}");
+    assert!(err.contains("cut short: ") && err.contains("the same command goes on from there"), "{err}");
+    for out in ["cut", "whole"] {
+        let ended = brownout(folder.path(), &with(out)).output().expect("it runs");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+    for name in ["points.csv", "points.jsonl", "summary.csv", "report.html", "latency.hlog", "meta.json", "sweep.lock"]
+    {
+        let read = |out: &str| fs::read(folder.path().join(out).join(name)).expect("it was written");
+        assert!(read("cut") == read("whole"), "{name} differs");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_ends_with_3() {
+    let folder = folder();
+    // What is a file has no folder in it, whoever asks.
+    fs::write(folder.path().join("file"), "x").expect("written");
+    for arguments in [
+        &["run", "s.yaml", "--out", "file/out"][..],
+        &["compare", "s.yaml", "--replications", "2", "--out", "file/out"],
+        &["sweep", "s.yaml", "--replications", "1", "--set", "run.duration=1s", "--out", "file/out"],
+    ] {
+        let ended = brownout(folder.path(), arguments).output().expect("it runs");
+        let err = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(3), "{arguments:?}: {err}");
+        assert!(err.contains("file/out"), "{arguments:?}: {err}");
+        assert!(fs::read_to_string(folder.path().join("file")).is_ok_and(|text| text == "x"));
+    }
+}
+
+/// A file system of 300 kB, which charts and pages do not fit into. Where the system does not let an ordinary user mount
+/// one, this says so; that a write that fails half-way leaves nothing is tested without one in `lab/src/file.rs`.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_ends_with_3_and_leaves_no_half_of_a_file() {
+    let folder = folder();
+    let script = format!(
+        "mkdir tiny && mount -t tmpfs -o size=300k none tiny && {} run s.yaml --out tiny/out --quiet >/dev/null; \
+         echo code $?; ls -A tiny/out tiny/out/*; cat tiny/out/result.json",
+        env!("CARGO_BIN_EXE_brownout")
+    );
+    let command = ["--user", "--map-root-user", "--mount", "sh", "-c", &script];
+    let Ok(ended) = Command::new("unshare").args(command).current_dir(folder.path()).output() else {
+        eprintln!("skipped: there is no `unshare` here");
+        return;
+    };
+    let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    if err.contains("unshare") || err.contains("mount:") {
+        eprintln!("skipped: no file system can be mounted here: {err}");
+        return;
+    }
+    assert!(out.starts_with("code 3\n"), "{out}\n{err}");
+    assert!(err.contains("tiny/out/") && err.contains("space"), "{err}");
+    assert!(!out.contains(".part"), "half of a file is left: {out}");
+    let json = out.split_once("\n{").map(|(_, rest)| format!("{{{rest}")).expect("the first file was whole");
+    assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{out}");
+}
