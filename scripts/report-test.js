@@ -214,6 +214,7 @@ const hovering = async (page) => {
     await page.mouse.move(...(await onScreen(chart, x, y)));
     if (!(await tip.isVisible())) found.push(`${name}: says nothing`);
     else {
+      if (pictures) await page.screenshot({ path: path.join(pictures, `pointed-at-${name.replace(/\W+/g, '-')}.png`) });
       const said = await tip.innerText();
       const missing = expected.filter((text) => !said.includes(text));
       if (missing.length) found.push(`${name}: says ${JSON.stringify(said)}, not ${JSON.stringify(missing)}`);

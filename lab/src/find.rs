@@ -5,6 +5,8 @@
 //! never happens within the replications allowed, the value counts as not holding, so that the answer errs towards
 //! safety. All values run under the same random numbers.
 
+pub mod cheapest;
+
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -202,7 +204,18 @@ fn try_value(
 ) -> Result<Tried, Unanswered> {
     let text = value.text();
     let change = Override { path: search.path.clone(), path_span: Span::NOWHERE, value: Node::scalar(text.clone()) };
-    let there = loaded.patched(&[change], None).map_err(|refused| Unanswered::Refused(Box::new(refused)))?;
+    try_at(loaded, &[change], (text, value.value), search, control)
+}
+
+/// Runs a scenario with changes as often as it takes; they are named by a text and a number.
+fn try_at(
+    loaded: &Arc<Loaded>,
+    changes: &[Override],
+    (text, number): (String, f64),
+    search: &Search,
+    control: &Control<'_>,
+) -> Result<Tried, Unanswered> {
+    let there = loaded.patched(changes, None).map_err(|refused| Unanswered::Refused(Box::new(refused)))?;
     let there = Arc::new(there);
     let warmup: Nanoseconds = replicate::warmup(&there, there.scenario.seed, control.stop)?;
     let mut runs =
@@ -214,7 +227,7 @@ fn try_value(
         let room = search.replications_max.saturating_sub(runs.results.len() as u32);
         if verdict != Verdict::Undecided || room == 0 {
             let replications = runs.results.len();
-            return Ok(Tried { value: text, number: value.value, interval, replications, verdict });
+            return Ok(Tried { value: text, number, interval, replications, verdict });
         }
         more = room.min(search.replications.max(1));
     }

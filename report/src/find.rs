@@ -1,28 +1,73 @@
 //! The answer of a search with the table of what was tried.
 
-use lab::find::{Found, Verdict};
+use lab::find::cheapest::Cheapest;
+use lab::find::{Found, Tried, Verdict};
 
 use crate::figures;
 use crate::text::aligned;
+use crate::units;
 
 /// The evidence, then the answer in a sentence.
 #[must_use]
 pub fn text(found: &Found) -> String {
     let heading = [found.path.as_str(), found.objective.metric.as_str(), "runs", "verdict"].map(str::to_owned);
+    let rows: Vec<Vec<String>> =
+        found.evidence.iter().map(|tried| [vec![tried.value.clone()], evidence(tried, found.unit)].concat()).collect();
+    format!("{}\n{}\n", aligned(&heading, &rows), sentence(found))
+}
+
+/// Figure, runs and verdict of a value.
+fn evidence(tried: &Tried, unit: lab::metrics::Unit) -> Vec<String> {
+    let verdict = match tried.verdict {
+        Verdict::Holds => "holds",
+        Verdict::Fails => "fails",
+        Verdict::Undecided => "undecided",
+    };
+    let figure = figures::interval(tried.interval.as_ref(), unit);
+    vec![figure, tried.replications.to_string(), verdict.to_owned()]
+}
+
+/// Everything that was tried for the cheapest configuration, then the answer.
+#[must_use]
+pub fn cheapest_text(found: &Cheapest) -> String {
+    let mut heading = found.paths.clone();
+    heading.extend(["cost", found.objective.metric.as_str(), "runs", "verdict"].map(str::to_owned));
     let rows: Vec<Vec<String>> = found
         .evidence
         .iter()
         .map(|tried| {
-            let verdict = match tried.verdict {
-                Verdict::Holds => "holds",
-                Verdict::Fails => "fails",
-                Verdict::Undecided => "undecided",
-            };
-            let figure = figures::interval(tried.interval.as_ref(), found.unit);
-            vec![tried.value.clone(), figure, tried.replications.to_string(), verdict.to_owned()]
+            let values = tried.values.iter().map(u64::to_string).chain([units::quantity(tried.cost)]);
+            values.chain(evidence(&tried.tried, found.unit)).collect()
         })
         .collect();
-    format!("{}\n{}\n", aligned(&heading, &rows), sentence(found))
+    format!("{}\n{}\n", aligned(&heading, &rows), cheapest_sentence(found))
+}
+
+/// The cheapest configuration, and what that rests on.
+#[must_use]
+pub fn cheapest_sentence(found: &Cheapest) -> String {
+    let last = found.paths.last().map_or("", String::as_str);
+    match found.best.and_then(|best| found.evidence.get(best)) {
+        Some(best) => {
+            let values = best.values.iter().zip(&found.paths).map(|(value, path)| format!("{path} {value}"));
+            format!(
+                "{} is the cheapest at which {} holds: it costs {}. What was not tried could not be cheaper, given that where a \
+                 {last} holds, larger ones do.",
+                values.collect::<Vec<_>>().join(", "),
+                found.objective.text,
+                units::quantity(best.cost)
+            )
+        }
+        None => format!("{} holds at none of the combinations; look beyond them.", found.objective.text),
+    }
+}
+
+/// The same as JSON.
+#[must_use]
+pub fn cheapest_json(found: &Cheapest) -> String {
+    let mut text = serde_json::to_string_pretty(found).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 /// The answer.

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use lab::Loaded;
+use lab::find::cheapest::{Priced, cheapest};
 use lab::find::{Search, Unanswered};
-use lab::quantity::Quantity;
+use lab::quantity::{Kind, Quantity};
 use lab::replicate::{REPLICATIONS, Stopped};
 
 use crate::input::{self, Failure, Scenario};
@@ -21,17 +23,20 @@ enum Format {
     Json,
 }
 
-/// Finds the smallest or largest value of a setting for which an objective holds.
+/// Finds the smallest or largest value of a setting for which an objective holds, or the cheapest values of several.
 #[derive(Args, Debug)]
 pub(crate) struct Find {
     #[command(flatten)]
     scenario: Scenario,
-    /// The path of what is varied.
-    #[arg(long, value_name = "PATH")]
-    vary: String,
-    /// The two ends to look between.
-    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    /// The path of what is varied; several want a `--cost` each, and are whole numbers.
+    #[arg(long, value_name = "PATH", required = true)]
+    vary: Vec<String>,
+    /// The two ends to look between; once for each path, in the same order.
+    #[arg(long, num_args = 2, value_names = ["A", "B"], required = true)]
     between: Vec<String>,
+    /// What one more of a setting costs, in any currency: `components.db.connections=2.5`.
+    #[arg(long, value_name = "PATH=NUMBER")]
+    cost: Vec<String>,
     /// What must hold: 'workloads.shoppers.latency.p99 < 300ms'.
     #[arg(long, value_name = "OBJECTIVE")]
     such_that: String,
@@ -54,7 +59,10 @@ pub(crate) struct Find {
 impl Find {
     pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
         let loaded = Arc::new(input::load(&self.scenario)?);
-        let path = settings::Path::parse(&self.vary).map_err(Failure::Usage)?;
+        if self.between.len() != 2 * self.vary.len() {
+            return Err(Failure::Usage("each `--vary` wants a `--between A B` of its own".into()));
+        }
+        let path = settings::Path::parse(&self.vary[0]).map_err(Failure::Usage)?;
         let (a, b) = (&self.between[0], &self.between[1]);
         let Some((from, to)) = Quantity::parse_both(a, b) else {
             return Err(Failure::Usage(format!("`{a}` and `{b}` are not two quantities of one unit")));
@@ -76,16 +84,72 @@ impl Find {
             confidence: 0.99,
             resolution,
         };
+        if self.vary.len() > 1 {
+            return self.cheapest(&loaded, &search);
+        }
+        if !self.cost.is_empty() {
+            return Err(Failure::Usage("a cost decides only between several settings: give another `--vary`".into()));
+        }
         let found = match self.work.run(0, |control| lab::find::find(&loaded, &search, control)) {
             Ok(found) => found,
-            Err(Unanswered::Refused(refused)) => return Err(Failure::Refused(refused, self.scenario.changes.color)),
-            Err(Unanswered::Stopped(Stopped::Cut)) => return Ok(ExitCode::from(130)),
-            Err(Unanswered::Stopped(Stopped::Failed(why))) => return Err(Failure::Failed(why)),
+            Err(why) => return self.unanswered(why),
         };
         match self.format {
             Format::Text => input::print(&report::find::text(&found))?,
             Format::Json => input::print(&report::find::json(&found))?,
         }
         Ok(if found.holds_at.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    fn cheapest(&self, loaded: &Arc<Loaded>, search: &Search) -> Result<ExitCode, Failure> {
+        let settings: Vec<Priced> = self
+            .vary
+            .iter()
+            .zip(self.between.chunks(2))
+            .map(|(path, ends)| self.priced(path, &ends[0], &ends[1]))
+            .collect::<Result<_, Failure>>()?;
+        let known =
+            |cost: &&String| self.vary.iter().any(|path| cost.split_once('=').is_some_and(|(of, _)| of == path));
+        if let Some(stray) = self.cost.iter().find(|cost| !known(cost)) {
+            return Err(Failure::Usage(format!("`--cost {stray}` is of nothing that is varied; write PATH=NUMBER")));
+        }
+        let found = match self.work.run(0, |control| cheapest(loaded, &settings, search, control)) {
+            Ok(found) => found,
+            Err(why) => return self.unanswered(why),
+        };
+        match self.format {
+            Format::Text => input::print(&report::find::cheapest_text(&found))?,
+            Format::Json => input::print(&report::find::cheapest_json(&found))?,
+        }
+        Ok(if found.best.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    /// A setting with its ends and its cost.
+    fn priced(&self, path: &str, a: &str, b: &str) -> Result<Priced, Failure> {
+        let count = |text: &str| {
+            let quantity = Quantity::parse(text).filter(|quantity| quantity.kind == Kind::Count);
+            let wanted =
+                || Failure::Usage(format!("`{text}` is no whole number: only those are weighed by their cost"));
+            quantity.map(|quantity| quantity.value as u64).ok_or_else(wanted)
+        };
+        let (a, b) = (count(a)?, count(b)?);
+        let cost = self.cost.iter().find_map(|cost| cost.strip_prefix(path)?.strip_prefix('=')).ok_or_else(|| {
+            Failure::Usage(format!("several settings are weighed by their cost: give `--cost {path}=NUMBER`"))
+        })?;
+        let price = cost.parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0);
+        let price = price.ok_or_else(|| Failure::Usage(format!("`{cost}` is no cost; write a number from 0 on")))?;
+        let parsed = settings::Path::parse(path).map_err(Failure::Usage)?;
+        Ok(Priced { path: parsed, from: a.min(b), to: a.max(b), cost: price })
+    }
+
+    fn unanswered(&self, why: Unanswered) -> Result<ExitCode, Failure> {
+        match why {
+            Unanswered::Refused(refused) => Err(Failure::Refused(refused, self.scenario.changes.color)),
+            Unanswered::Stopped(Stopped::Cut) => {
+                self.work.say("cut short: there is no answer yet");
+                Ok(ExitCode::from(130))
+            }
+            Unanswered::Stopped(Stopped::Failed(why)) => Err(Failure::Failed(why)),
+        }
     }
 }

@@ -13,8 +13,8 @@
 pub mod points;
 pub mod store;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
 
 use models::scenario::{ChartKind, ChartSettings, DesignSettings, SweepSettings};
 use serde::{Deserialize, Serialize};
@@ -390,9 +390,9 @@ impl Plan {
     }
 
     /// Runs one unit.
-    fn run_unit(&self, unit: usize, control: &Control<'_>) -> Result<UnitResult, Stopped> {
+    fn run_unit(&self, unit: usize, recent: &Recent, control: &Control<'_>) -> Result<UnitResult, Stopped> {
         let (point, _) = self.place_of(unit);
-        let scenario = &self.scenario_at(point)?;
+        let scenario = &recent.of(point, || self.scenario_at(point))?;
         let run = replicate::warmup(scenario, self.loaded.scenario.seed, control.stop)
             .and_then(|warmup| replicate::run_until_told(scenario, self.seed_of(unit), warmup, control.stop));
         match run {
@@ -427,8 +427,9 @@ impl Plan {
     ) -> Result<usize, Stopped> {
         let missing: Vec<usize> = units.filter(|unit| store.get(self.key_of(*unit)).is_none()).collect();
         let order = self.order(missing.into_iter());
+        let recent = Recent::default();
         let done = replicate::in_parallel(&order, control, |unit| {
-            let result = self.run_unit(unit, control)?;
+            let result = self.run_unit(unit, &recent, control)?;
             let stored = store.put(self.key_of(unit), &result);
             stored.map_err(|e| Stopped::Failed(format!("a result cannot be stored: {e}")))
         });
@@ -440,7 +441,8 @@ impl Plan {
     /// Runs all units without storing any. Told to stop, it returns those that have ended.
     pub fn run_in_memory(&self, control: &Control<'_>) -> Result<Swept, Stopped> {
         let order = self.order(0..self.unit_count());
-        let run = |unit| self.run_unit(unit, control).map(|result| self.run_of(&result));
+        let recent = Recent::default();
+        let run = |unit| self.run_unit(unit, &recent, control).map(|result| self.run_of(&result));
         let mut results = BTreeMap::new();
         for (unit, result) in replicate::in_parallel(&order, control, run) {
             match result {
@@ -509,6 +511,31 @@ impl Plan {
             plan: self.digest(),
             points: self.points.iter().map(point).collect(),
         }
+    }
+}
+
+/// The scenarios of the points that are being run: replications of a point follow each other, and need not each read it
+/// anew.
+#[derive(Debug, Default)]
+struct Recent(Mutex<VecDeque<(usize, Arc<Loaded>)>>);
+
+impl Recent {
+    /// More than there are threads would only fill the memory.
+    const MOST: usize = 64;
+
+    fn of(&self, point: usize, make: impl FnOnce() -> Result<Arc<Loaded>, Stopped>) -> Result<Arc<Loaded>, Stopped> {
+        let kept = || self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some((_, scenario)) = kept().iter().find(|(of, _)| *of == point) {
+            return Ok(scenario.clone());
+        }
+        // Two threads may make the same: it is equal, and neither waits for the other.
+        let scenario = make()?;
+        let mut kept = kept();
+        kept.push_back((point, scenario.clone()));
+        if kept.len() > Self::MOST {
+            kept.pop_front();
+        }
+        Ok(scenario)
     }
 }
 

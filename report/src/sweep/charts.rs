@@ -3,6 +3,8 @@
 //! Along the axis with the most values; the next one tells lines apart, or is the vertical axis of a heat map where they
 //! would be too many; all others make small multiples. Nothing is averaged over an axis.
 
+use std::collections::BTreeSet;
+
 use lab::metrics::Unit as MetricUnit;
 use lab::sweep::{ChartForm, ChartWanted, Swept, SweptPoint};
 
@@ -66,13 +68,8 @@ fn file_name(chart: &ChartWanted) -> String {
 
 /// The different values of an axis, in the order in which they first come.
 pub(super) fn distinct(swept: &Swept, axis: usize) -> Vec<&str> {
-    let mut values: Vec<&str> = Vec::new();
-    for point in &swept.points {
-        if !values.contains(&point.values[axis].as_str()) {
-            values.push(&point.values[axis]);
-        }
-    }
-    values
+    let mut seen = BTreeSet::new();
+    swept.points.iter().map(|point| point.values[axis].as_str()).filter(|text| seen.insert(*text)).collect()
 }
 
 /// Which metric is drawn.

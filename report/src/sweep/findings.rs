@@ -3,6 +3,8 @@
 //! Failed points first, then the objectives and where they hold, then what each metric does along the axis with the most
 //! values: rises, falls, has a best value, stays the same from somewhere on. Then how far the figures can be trusted.
 
+use std::collections::BTreeMap;
+
 use lab::metrics::Unit;
 use lab::sweep::{Bound, Swept, SweptPoint};
 
@@ -118,7 +120,8 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
     for axis in axes {
         let texts = distinct(swept, axis);
         let Some((_, numbers)) = figures::quantities(&texts) else { continue };
-        let number = |text: &str| texts.iter().position(|known| *known == text).map_or(0.0, |at| numbers[at]);
+        let by_text: BTreeMap<&str, f64> = texts.iter().copied().zip(numbers).collect();
+        let number = |text: &str| by_text.get(text).copied().unwrap_or(0.0);
         let from = ways.len();
         for point in &swept.points {
             if swept.one_at_a_time && point.varied.iter().enumerate().any(|(other, varied)| *varied && other != axis) {
