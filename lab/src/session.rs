@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use models::components::Node;
 use models::faults::FaultSettings;
-use models::link::{AttemptCounts, Link};
+use models::link::Link;
 use models::network::{Network, WORKLOAD_LINK};
 use models::scenario::UntilSettings;
 use sim_core::measure::Counts;
 use sim_core::time::SECOND;
-use sim_core::{Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
+use sim_core::{AttemptCounts, Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 
 use crate::document::Override;
 use crate::history::History;
@@ -333,8 +333,10 @@ impl Session {
         }
         for node in &link.nodes {
             if let Node::Link(one) = engine.node(*node) {
-                all.merge(&one.attempts.all);
-                measured.merge(&one.attempts.measured());
+                for attempts in [Some(&one.attempts), engine.passed(*node)].into_iter().flatten() {
+                    all.merge(&attempts.all);
+                    measured.merge(&attempts.measured());
+                }
                 let mut figures = Figures::default();
                 sim_core::Component::figures(engine.node(*node), engine.now(), &mut figures);
                 add_figures(&mut sum, &figures);
@@ -403,10 +405,8 @@ impl Session {
             row.push(Some(counts.arrivals as f64 / seconds));
             row.push(Some(counts.good as f64 / seconds));
             row.push(Some((counts.completed() - well) as f64 / seconds));
-            let latency = measure.window_latency.as_mut().expect("workloads keep it");
-            row.push(latency.quantile(0.5).map(|v| v as f64 / SECOND as f64));
-            row.push(latency.quantile(0.99).map(|v| v as f64 / SECOND as f64));
-            latency.clear();
+            let quantiles = measure.latency.close_window([0.5, 0.99]);
+            row.extend(quantiles.map(|latency| latency.map(|v| v as f64 / SECOND as f64)));
         }
         for (component, (counts_before, figures_before)) in before.components.iter().enumerate() {
             let group = self.network.directory.components[component].group;
@@ -574,7 +574,7 @@ impl Session {
     pub fn latencies(&self) -> Vec<Latencies> {
         let of = |workload: &models::network::WorkloadPlace| Latencies {
             workload: workload.name.clone(),
-            buckets: self.network.engine.group(workload.link.group).latency.iter().collect(),
+            buckets: self.network.engine.group(workload.link.group).latency.histogram().iter().collect(),
         };
         self.network.directory.workloads.iter().map(of).collect()
     }

@@ -10,7 +10,6 @@
 //!        └────────────── last answer ◀── done ── retry? ─────┴──── back-off ◀─────┘
 //! ```
 
-mod attempts;
 mod company;
 mod link_settings;
 mod places;
@@ -26,7 +25,7 @@ use sim_core::histogram::Histogram;
 use sim_core::keys::AliasTable;
 use sim_core::slab::Slab;
 use sim_core::time::SECOND;
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, Outcome, Span, Spent, Time, Timer, To};
+use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, Merge, Next, Outcome, Span, Spent, Time, Timer, To};
 
 use crate::policies::backoff::BackoffSettings;
 use crate::policies::budget::{BudgetSettings, RatioBudget};
@@ -35,7 +34,6 @@ use crate::policies::outcomes::OutcomeSet;
 use crate::policies::pool::Pool;
 use crate::policies::retry::RetrySettings;
 
-pub use attempts::{AttemptCounts, Attempts};
 use company::Members;
 pub use link_settings::{LinkSettings, Propagated, TargetSettings};
 pub use target::Target;
@@ -321,6 +319,25 @@ impl Link {
         Next::call(child)
     }
 
+    /// Where nothing is to be decided for any call, the engine lets calls pass without asking.
+    fn pass_where_possible(&self, cx: &mut Cx<'_>) {
+        let passage = match self.plan.targets.as_slice() {
+            [Target { nodes, path, .. }] if self.is_bare && nodes.len() == 1 => {
+                let to = To {
+                    node: nodes[0],
+                    link: self.plan.salt,
+                    ordinal: 0,
+                    profile: None,
+                    path: *path,
+                    is_retry: false,
+                };
+                Some(to)
+            }
+            _ => None,
+        };
+        cx.let_pass(passage);
+    }
+
     /// A call begins its way through the policies.
     #[inline(never)]
     fn accept(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
@@ -522,6 +539,11 @@ fn backoff_is_jittered(backoff: &BackoffSettings) -> bool {
 }
 
 impl Component for Link {
+    fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        self.pass_where_possible(cx);
+        Next::WAIT
+    }
+
     #[inline(always)]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         if self.is_bare { self.pass_through(cx, call) } else { self.accept(cx, call) }
@@ -676,6 +698,7 @@ impl Component for Link {
             self.budget = after.map(budget);
         }
         self.hand_on(cx);
+        self.pass_where_possible(cx);
         true
     }
 }
@@ -690,7 +713,7 @@ fn note<T: Copy + Default>(table: &mut Vec<T>, index: u32, value: T) {
 }
 
 /// A service time that is drawn for a call; a convenience for components.
-#[inline]
+#[inline(always)]
 pub fn sample(dist: &Dist, cx: &mut Cx<'_>, call: CallId, purpose: u32) -> Span {
     match dist.is_constant() {
         Some(value) => value as Span,

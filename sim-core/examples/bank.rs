@@ -158,7 +158,7 @@ fn main() {
     engine.check_laws().expect("no customer is lost");
 
     let measure = engine.group(inside);
-    let simulated = measure.wait.mean().unwrap_or(0.0) / 1e9;
+    let simulated = measure.wait.histogram().mean().unwrap_or(0.0) / 1e9;
     let theory = erlang_wait_s(CLERKS, CUSTOMERS_PER_HOUR / 3600.0, seconds(SERVICE));
     println!("{} customers, {} events", measure.measured().arrivals, engine.events());
     println!("mean wait: {:.1} s simulated, {theory:.1} s by Erlang's C", simulated);

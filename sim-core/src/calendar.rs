@@ -224,7 +224,7 @@ impl<E: Copy> Calendar<E> {
     }
 
     /// Makes `event` happen at the instant `at`.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, at: Time, class: Class, event: E) -> TimerId {
         let (key, slot, stamp) = self.enter(at, class, event);
         self.pending.push(key);

@@ -13,10 +13,12 @@ mod delivery;
 mod interventions;
 mod laws;
 mod limits;
+mod passages;
 mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::attempts::Attempts;
 use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
@@ -31,7 +33,7 @@ pub(crate) use interventions::Stashed;
 use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
-pub use verbs::{Cx, To};
+pub use verbs::{Cx, Look, To};
 
 /// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
 ///
@@ -200,6 +202,8 @@ pub(crate) struct NodeState {
     pub(crate) epoch: u16,
     pub(crate) owner: NodeId,
     pub(crate) salt: u32,
+    /// Row of the table of passages, or [`passages::CLOSED`], or [`passages::DEAF`].
+    pub(crate) passage: u32,
     pub(crate) condition: Condition,
 }
 
@@ -240,6 +244,8 @@ pub struct Core {
     group_names: Vec<String>,
     profiles: Vec<Profile>,
     paths: Vec<Way>,
+    passages: Vec<passages::Passage>,
+    passage_of: BTreeMap<NodeId, u32>,
     cpus: Cpus,
     /// What standing still has done to the timers of nodes, for those that ever did.
     standstills: BTreeMap<NodeId, Standstill>,
@@ -295,6 +301,15 @@ impl Core {
 
     #[inline]
     fn free(&mut self, index: u32) {
+        if self.calls.at(index).flags & (ABANDONED | SAMPLED) != 0 {
+            self.forget(index);
+        }
+        self.calls.remove(index);
+    }
+
+    /// What is kept of some calls beside their frames goes before them.
+    #[inline(never)]
+    fn forget(&mut self, index: u32) {
         let frame = self.calls.at(index);
         if frame.flags & ABANDONED != 0 {
             self.given_up_free.push(frame.parent);
@@ -302,7 +317,6 @@ impl Core {
         if frame.flags & SAMPLED != 0 {
             self.drop_account(index);
         }
-        self.calls.remove(index);
     }
 }
 
@@ -339,6 +353,8 @@ impl<C: Component> Engine<C> {
                 group_names: Vec::new(),
                 profiles: vec![Profile { op: 0, size_bytes: 0 }],
                 paths: vec![Way::new(Path::default())],
+                passages: Vec::new(),
+                passage_of: BTreeMap::new(),
                 cpus: Cpus::default(),
                 standstills: BTreeMap::new(),
             },
@@ -394,6 +410,7 @@ impl<C: Component> Engine<C> {
             epoch: 0,
             owner: owner.unwrap_or(id),
             salt,
+            passage: passages::CLOSED,
             condition: Condition::default(),
         });
         self.core.cpus_of.push(Vec::new());
@@ -517,13 +534,14 @@ impl<C: Component> Engine<C> {
                 if !self.core.calls.is_open(call) {
                     return;
                 }
-                self.arrive(call)
+                self.arrive_at_last(call)
             }
             Kind::Reply => {
                 let call = CallId::from_bits(event.data);
-                let Some(frame) = self.core.calls.get(call) else { return };
-                let (answer, via) = (Answer::from_bits(frame.key), frame.via);
-                if via == DIRECT { self.arrive_back(call, answer) } else { self.pass_back(call, answer, via) }
+                if !self.core.calls.is_open(call) {
+                    return;
+                }
+                self.answered_at_last(call)
             }
             Kind::Cancel => {
                 let call = CallId::from_bits(event.data);
@@ -560,7 +578,7 @@ impl<C: Component> Engine<C> {
             }
         };
         self.core.last_node = event.node;
-        self.go(next);
+        self.follow(next);
     }
 
     fn cpu_due(&mut self, cpu: u32) {
@@ -581,9 +599,14 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// Follows what entries return until everything waits.
-    #[inline]
-    fn go(&mut self, mut next: Next) {
+    /// Follows what an entry has returned until everything waits.
+    fn go(&mut self, next: Next) {
+        self.follow(next);
+    }
+
+    /// [`Engine::go`], compiled into its caller.
+    #[inline(always)]
+    fn follow(&mut self, mut next: Next) {
         loop {
             let call = CallId::from_bits(next.call);
             next = if next.call == 0 {
@@ -613,6 +636,9 @@ impl<C: Component> Engine<C> {
             group.begin_measuring(now);
         }
         self.core.cpus.begin_measuring(now);
+        for passage in &mut self.core.passages {
+            passage.attempts.begin_measuring(now);
+        }
         for node in &mut self.nodes {
             node.begin_measuring(now);
         }
@@ -631,6 +657,12 @@ impl<C: Component> Engine<C> {
     /// How many groups there are.
     pub fn group_count(&self) -> usize {
         self.core.groups.len()
+    }
+
+    /// The calls that have passed through a node that lets calls pass, or did so once ([`Cx::let_pass`]).
+    pub fn passed(&self, node: NodeId) -> Option<&Attempts> {
+        let passage = self.core.passage_of.get(&node)?;
+        Some(&self.core.passages[*passage as usize].attempts)
     }
 
     /// The name of a group.

@@ -10,10 +10,9 @@ use crate::time::Time;
 pub struct Gauge {
     /// State: the present value.
     value: u64,
-    /// State: the instant up to which `integral` counts.
-    since: Time,
-    /// Measure: value times nanoseconds since the last reset.
-    integral: u128,
+    /// Measure: what is missing to the integral since the last reset when `value` is taken to have been there since
+    /// instant 0, modulo 2¹²⁸. A change is then one addition, without a product.
+    offset: u128,
     /// Measure: the greatest value since the last reset.
     max: u64,
 }
@@ -21,7 +20,7 @@ pub struct Gauge {
 impl Gauge {
     /// A gauge that shows `value` from `now` on.
     pub const fn new(now: Time, value: u64) -> Self {
-        Self { value, since: now, integral: 0, max: value }
+        Self { value, offset: area(value, now).wrapping_neg(), max: value }
     }
 
     /// The present value.
@@ -40,7 +39,7 @@ impl Gauge {
     /// each counts for the maximum.
     #[inline]
     pub fn set(&mut self, now: Time, value: u64) {
-        self.advance(now);
+        self.offset = self.offset.wrapping_add(area(self.value, now)).wrapping_sub(area(value, now));
         self.value = value;
         self.max = self.max.max(value);
     }
@@ -56,7 +55,7 @@ impl Gauge {
     /// One more.
     #[inline(always)]
     pub fn up(&mut self, now: Time) {
-        self.advance(now);
+        self.offset = self.offset.wrapping_sub(u128::from(now));
         self.value += 1;
         self.max = self.max.max(self.value);
     }
@@ -65,15 +64,16 @@ impl Gauge {
     #[inline(always)]
     pub fn down(&mut self, now: Time) {
         debug_assert!(self.value > 0, "one less than nothing");
-        self.advance(now);
-        self.value = self.value.saturating_sub(1);
+        if self.value > 0 {
+            self.offset = self.offset.wrapping_add(u128::from(now));
+            self.value -= 1;
+        }
     }
 
     /// Value times nanoseconds from the last reset to `now`, which is not before the last change.
     #[inline(always)]
     pub fn integral(&self, now: Time) -> u128 {
-        debug_assert!(now >= self.since, "a gauge of {} was asked about {now}", self.since);
-        self.integral + u128::from(self.value) * u128::from(now.saturating_sub(self.since))
+        self.offset.wrapping_add(area(self.value, now))
     }
 
     /// The time average over `from`..`to`; `None` for an empty interval. `from` is the instant of the last reset, or an
@@ -86,12 +86,12 @@ impl Gauge {
     pub fn reset(&mut self, now: Time) {
         *self = Self::new(now, self.value);
     }
+}
 
-    #[inline(always)]
-    fn advance(&mut self, now: Time) {
-        self.integral = self.integral(now);
-        self.since = now;
-    }
+/// So many for so long.
+#[inline(always)]
+const fn area(value: u64, span: Time) -> u128 {
+    value as u128 * span as u128
 }
 
 impl Default for Gauge {

@@ -76,18 +76,30 @@ impl<K: Copy + Ord> Heap<K> {
     }
 
     /// Takes the least key and adds another one: cheaper than one after the other.
-    #[inline]
+    #[inline(always)]
     pub fn replace(&mut self, key: K) -> Option<K> {
-        let Some(&least) = self.keys.first() else {
-            self.keys.push(key);
-            return None;
-        };
-        self.sift_down(0, key);
-        Some(least)
+        match self.keys.as_mut_slice() {
+            [] => {
+                self.keys.push(key);
+                None
+            }
+            // Next to nothing is pending in small models, which then need not pay for what large ones need.
+            [top] => Some(std::mem::replace(top, key)),
+            [top, other] => {
+                let least = *top;
+                *top = key.min(*other);
+                *other = key.max(*other);
+                Some(least)
+            }
+            [top, ..] => {
+                let least = *top;
+                self.sift_down(0, key);
+                Some(least)
+            }
+        }
     }
 
     /// Puts `key` at `at` or below, moving smaller children up.
-    #[inline]
     fn sift_down(&mut self, mut at: usize, key: K) {
         let keys = self.keys.as_mut_slice();
         loop {

@@ -62,6 +62,23 @@ impl Histogram {
         self.max = self.max.max(value);
     }
 
+    /// Counts each of these.
+    pub fn record_all(&mut self, values: &[u64]) {
+        let mut sum = self.sum;
+        for &value in values {
+            let (octave, bucket) = position(value);
+            match self.counts.get_mut(usize::from(self.starts[octave]) + bucket) {
+                Some(count) => *count += 1,
+                None => self.record_in_new_octave(octave, bucket, 1),
+            }
+            sum += u128::from(value);
+        }
+        self.sum = sum;
+        self.count += values.len() as u64;
+        self.min = values.iter().fold(self.min, |min, value| min.min(*value));
+        self.max = values.iter().fold(self.max, |max, value| max.max(*value));
+    }
+
     /// Counts a value `times` times.
     #[inline]
     pub fn record_many(&mut self, value: u64, times: u64) {
@@ -222,10 +239,17 @@ fn buckets_of(octave: usize, counts: &[u64]) -> impl Iterator<Item = Bucket> + '
 /// The octave of a value and its bucket there. Octave 0 holds 0..256; octave n holds the values with n + 8 bits.
 #[inline(always)]
 fn position(value: u64) -> (usize, usize) {
-    let shift = (u64::BITS - 1 - BUCKET_BITS) - (value | BUCKETS as u64).leading_zeros();
+    let shift = (value | BUCKETS as u64).ilog2() - BUCKET_BITS;
     // Octaves 0 and 1 both have buckets of width 1; the leading bit of the value makes the difference.
     let index = ((shift as usize) << BUCKET_BITS) + (value >> shift) as usize;
     (index >> BUCKET_BITS, index & (BUCKETS - 1))
+}
+
+/// The middle of the bucket of a value: what a quantile gives for it, but for the exact minimum and maximum.
+pub fn middle_of(value: u64) -> u64 {
+    let width = 1u64 << position(value).0.saturating_sub(1);
+    let low = value & !(width - 1);
+    low + (width - 1) / 2
 }
 
 /// The rank, from 1 to `count`, of the nearest-rank quantile: ⌈`fraction` · `count`⌉. A product that exceeds a whole

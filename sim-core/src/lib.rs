@@ -76,11 +76,12 @@
 //! engine.start();
 //! assert_eq!(engine.run_until_idle(60 * MINUTE), Ok(true));
 //!
-//! let visits = &engine.group(inside).latency;
+//! let visits = &engine.group(inside).latency.histogram();
 //! assert_eq!((visits.min(), visits.max()), (Some(5 * MINUTE), Some(7 * MINUTE)));
 //! assert_eq!(engine.check_laws(), Ok(()));
 //! ```
 
+pub mod attempts;
 pub mod breakdown;
 pub mod calendar;
 pub mod calls;
@@ -98,6 +99,7 @@ pub mod measure;
 pub mod normal;
 pub mod outcome;
 pub mod random;
+pub mod recorder;
 pub mod sharing;
 pub mod slab;
 pub mod slots;
@@ -106,11 +108,12 @@ pub mod trace;
 mod wheel;
 pub mod ziggurat;
 
+pub use attempts::{AttemptCounts, Attempts};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, NodeId};
 pub use cpu::{CpuId, CpuJob};
-pub use engine::{Breach, Component, Cx, Endless, Engine, Next, Order, Profile, Stuck, Timer, To};
+pub use engine::{Breach, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Stuck, Timer, To};
 pub use measure::{Counts, Figures, GroupId, Measure, Merge};
 pub use outcome::{Answer, Outcome};
 pub use time::{Span, Time};

@@ -438,7 +438,7 @@ impl Line {
     }
 
     /// `call` joins the line and will be turned away instead of served if that is after `until`.
-    #[inline]
+    #[inline(always)]
     pub fn push_until(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> Result<(), Full> {
         if self.max.is_some_and(|max| self.len >= max as usize) {
             return Err(Full);
@@ -463,7 +463,7 @@ impl Line {
 
     /// The next one leaves the line to be served. Calls that are turned away on the way go to `dropped`, in the order
     /// in which they are met: those whose time is over, and those that a controlled delay sheds.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
         if self.discipline == Discipline::Fifo && self.ring.more.is_none() {
             // First come, first served, and nothing else: the common case.
@@ -474,6 +474,7 @@ impl Line {
         self.pop_by_discipline(now, dropped)
     }
 
+    #[inline(never)]
     fn pop_by_discipline(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
         loop {
             let (place, late) = match self.discipline {

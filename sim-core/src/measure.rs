@@ -11,6 +11,7 @@ use crate::breakdown::Breakdown;
 use crate::gauge::Gauge;
 use crate::histogram::Histogram;
 use crate::outcome::{Answer, Outcome};
+use crate::recorder::Recorder;
 use crate::time::{Span, Time};
 
 /// Names a group: all replicas of one component, all instances of one link.
@@ -68,13 +69,11 @@ pub struct Measure {
     /// Residences of ended calls, clipped to the time after the warm-up.
     pub residence: u128,
     /// Arrival to answer of calls answered well, from the end of the warm-up on.
-    pub latency: Histogram,
+    pub latency: Recorder,
     /// The same of all others.
     pub latency_failed: Histogram,
     /// How long those waited who got a worker (arrived after the warm-up).
-    pub wait: Histogram,
-    /// Latency of calls answered well in the window that is open, where it is kept; whoever closes the window clears it.
-    pub window_latency: Option<Histogram>,
+    pub wait: Recorder,
     /// Failed calls by place and kind of their first cause, where it is kept.
     pub causes: Option<BTreeMap<(u16, Outcome), u64>>,
     /// Where a sample of the requests to this group spent their time, where it is kept: [`Measure::keep_breakdown`].
@@ -95,10 +94,9 @@ impl Measure {
             early: Counts::default(),
             in_flight: Gauge::new(0, 0),
             residence: 0,
-            latency: Histogram::new(),
+            latency: Recorder::default(),
             latency_failed: Histogram::new(),
-            wait: Histogram::new(),
-            window_latency: None,
+            wait: Recorder::default(),
             causes: None,
             breakdown: None,
             sample_mask: u64::MAX,
@@ -114,9 +112,9 @@ impl Measure {
         self.residence = 0;
         self.measured_from = now;
         self.early = self.all;
-        self.latency.clear();
+        self.latency.restart();
         self.latency_failed.clear();
-        self.wait.clear();
+        self.wait.restart();
         if let Some(causes) = &mut self.causes {
             causes.clear();
         }
@@ -170,22 +168,21 @@ impl Measure {
 
     #[inline(always)]
     fn record_latency(&mut self, since: Time, latency: Span, answer: Answer) {
-        let well = answer.outcome.is_good();
-        if well && let Some(window) = &mut self.window_latency {
-            window.record(latency);
+        let is_early = since < self.measured_from;
+        if !answer.outcome.is_good() {
+            return self.record_failure(is_early, latency, answer);
         }
-        if since < self.measured_from {
-            return;
+        if is_early {
+            return self.latency.record_beside(latency);
         }
-        if well {
-            self.latency.record(latency);
-        } else {
-            self.record_failure(latency, answer);
-        }
+        self.latency.record(latency);
     }
 
     #[inline(never)]
-    fn record_failure(&mut self, latency: Span, answer: Answer) {
+    fn record_failure(&mut self, is_early: bool, latency: Span, answer: Answer) {
+        if is_early {
+            return;
+        }
         self.latency_failed.record(latency);
         if let Some(causes) = &mut self.causes {
             *causes.entry((answer.place, answer.cause)).or_default() += 1;

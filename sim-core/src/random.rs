@@ -66,8 +66,7 @@ impl Key {
     /// it (in closed and session workloads a user's number and the user's how-manieth in one word).
     #[inline]
     pub const fn root(seed: u64, workload: u64, request: u64) -> Self {
-        let population = mix(mix(seed ^ ROOTING).wrapping_add(workload));
-        Self(mix(population.wrapping_add(request.wrapping_add(1).wrapping_mul(GOLDEN))))
+        Population::of(seed, workload).key(request)
     }
 
     /// The key of the `ordinal`-th call that this frame makes over `link` (a retry is the next ordinal).
@@ -92,6 +91,23 @@ impl Key {
     #[inline]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
+    }
+}
+
+/// What the keys of all requests of a workload have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Population(u64);
+
+impl Population {
+    /// The requests of the workload whose name has the [`hash`] `workload`.
+    pub const fn of(seed: u64, workload: u64) -> Self {
+        Self(mix(mix(seed ^ ROOTING).wrapping_add(workload)))
+    }
+
+    /// The key of one of them: [`Key::root`].
+    #[inline(always)]
+    pub const fn key(self, request: u64) -> Key {
+        Key(mix(self.0.wrapping_add(request.wrapping_add(1).wrapping_mul(GOLDEN))))
     }
 }
 

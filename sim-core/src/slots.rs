@@ -86,13 +86,13 @@ impl Slots {
     }
 
     /// The same for a call that may wait only until an instant; it is dropped when its turn comes after that.
-    #[inline]
+    #[inline(always)]
     pub fn ask_until(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> Admission {
         if self.has_room() && self.line.is_empty() {
             self.held.up(now);
             Admission::Granted
         } else if self.line.push_until(now, call, priority, until).is_ok() {
-            self.waiting.set(now, self.line.len() as u64);
+            self.waiting.up(now);
             Admission::Queued
         } else {
             Admission::Full
@@ -132,13 +132,18 @@ impl Slots {
     }
 
     /// The next in line takes a place, if there are both; who is dropped on the way goes to `dropped`.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
         if self.line.is_empty() || !self.has_room() {
             return None;
         }
+        let before = self.line.len();
         let popped = self.line.pop(now, dropped);
-        self.waiting.set(now, self.line.len() as u64);
+        if self.line.len() + 1 == before {
+            self.waiting.down(now);
+        } else {
+            self.waiting.set(now, self.line.len() as u64);
+        }
         if popped.is_some() {
             self.held.up(now);
         }

@@ -253,20 +253,23 @@ impl Pending {
     }
 
     /// Adds a key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, key: u128) {
         if key < self.horizon {
-            if self.taken {
-                self.taken = false;
+            if std::mem::replace(&mut self.taken, false) {
                 self.near.replace(key);
-                return;
-            }
-            self.near.push(key);
-            if self.near.len() > self.heap_max {
-                self.rebuild();
+            } else {
+                self.push_near(key);
             }
         } else if let Some(wheel) = &mut self.wheel {
             wheel.push(key);
+        }
+    }
+
+    fn push_near(&mut self, key: u128) {
+        self.near.push(key);
+        if self.near.len() > self.heap_max {
+            self.rebuild();
         }
     }
 

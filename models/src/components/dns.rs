@@ -17,10 +17,10 @@
 use settings::{Duration, Setting};
 use sim_core::calendar::Class;
 use sim_core::random::{Key, hash};
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
-use crate::link::{Attempts, LinkSettings};
+use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 
 /// Whom a resolver is sent to.

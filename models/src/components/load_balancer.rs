@@ -11,11 +11,11 @@
 //! ```
 
 use settings::{Name, Setting, Spanned};
-use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
+use sim_core::{Answer, Attempts, CallId, Class, Component, Cx, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
 
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
-use crate::link::{Attempts, LinkSettings, Propagated, forget_deadline};
+use crate::link::{LinkSettings, Propagated, forget_deadline};
 use crate::policies::not_yet::NotYet;
 
 /// Spreads calls over the replicas of what it calls.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use settings::{Map, Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
-use sim_core::{CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span, Time, Timer};
+use sim_core::{Attempts, CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span, Time, Timer};
 
 use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::demand::{CallsMade, Demand, Limits, Surroundings};
 use crate::faults::Director;
-use crate::link::{Attempts, Link, LinkSettings, Target};
+use crate::link::{Link, LinkSettings, Target};
 use crate::network::{Directory, Population};
 use crate::policies::not_yet::NotYet;
 use crate::workloads::Workload;

@@ -200,6 +200,8 @@ pub struct Service {
     preempts: bool,
     /// How long a call may wait is drawn for it.
     ages: bool,
+    /// More matters to a call that arrives than whether a worker is free.
+    admits_specially: bool,
     slots: Slots,
     strands: Slab<Strand>,
     /// Calls whose handler is a single step and which are in it.
@@ -359,6 +361,7 @@ impl Kind for Service {
             is_loop: false,
             preempts: false,
             ages: false,
+            admits_specially: false,
             slots,
             strands: Slab::new(),
             in_step: Slab::new(),
@@ -385,6 +388,7 @@ impl Service {
         self.is_loop = settings.runtime.is_loop();
         self.preempts = settings.admission.preempts();
         self.ages = settings.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
+        self.admits_specially = self.is_loop || self.preempts || self.ages;
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 
@@ -414,12 +418,48 @@ impl Service {
         index
     }
 
-    /// A call that has a worker begins.
-    fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let op = cx.profile(call).op as usize;
-        if let Some(Some(_)) = self.plan.singles.get(op) {
-            return self.begin_single(cx, call, op);
+    /// A call arrives where more matters than whether a worker is free: it may interrupt another, wait only so long, or
+    /// find callbacks before it.
+    #[inline(never)]
+    fn admit_specially(&mut self, cx: &mut Cx<'_>, call: CallId, now: Time, priority: u8) -> Next {
+        if self.preempts && !self.slots.has_room() && self.interrupt(cx, priority) {
+            self.slots.take(now);
+            cx.measure().waited(now, 0);
+            return self.begin(cx, call, cx.profile(call).op);
         }
+        let until = if self.ages { self.plan.settings.admission.until(cx, call) } else { None };
+        if self.is_loop && !self.ready.is_empty() {
+            // Callbacks that are ready come first; the loop is not free for a new call.
+            return match self.slots.wait(now, call.index(), priority, until) {
+                true => Next::WAIT,
+                false => Next::reply(call, cx.answer(Outcome::Overload)),
+            };
+        }
+        match self.slots.ask_until(now, call.index(), priority, until) {
+            Admission::Granted => {
+                cx.measure().waited(now, 0);
+                self.begin(cx, call, cx.profile(call).op)
+            }
+            Admission::Queued => Next::WAIT,
+            Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
+        }
+    }
+
+    /// A call that has a worker begins.
+    #[inline(always)]
+    fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, op: u16) -> Next {
+        let op = usize::from(op);
+        match self.plan.singles.get(op) {
+            Some(Some(single)) => {
+                let span = single.span(cx, call);
+                self.begin_single(cx, call, span)
+            }
+            _ => self.begin_strand(cx, call, op),
+        }
+    }
+
+    #[inline(never)]
+    fn begin_strand(&mut self, cx: &mut Cx<'_>, call: CallId, op: usize) -> Next {
         let place = self.plan.handlers[op].expect("every operation was checked to be handled");
         let index = self.new_strand(cx, call, place, None);
         self.strand(index).holds_worker = true;
@@ -548,27 +588,17 @@ impl Component for Service {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
         let priority = cx.priority(call);
-        if self.preempts && !self.slots.has_room() && self.interrupt(cx, priority) {
-            self.slots.take(now);
-            cx.measure().waited(now, 0);
-            return self.begin(cx, call);
-        }
-        let until = if self.ages { self.plan.settings.admission.until(cx, call) } else { None };
-        if self.is_loop && !self.ready.is_empty() {
-            // Callbacks that are ready come first; the loop is not free for a new call.
-            return match self.slots.wait(now, call.index(), priority, until) {
-                true => Next::WAIT,
-                false => Next::reply(call, cx.answer(Outcome::Overload)),
+        if !self.admits_specially {
+            return match self.slots.ask(now, call.index(), priority) {
+                Admission::Granted => {
+                    cx.measure().waited(now, 0);
+                    self.begin(cx, call, cx.profile(call).op)
+                }
+                Admission::Queued => Next::WAIT,
+                Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
             };
         }
-        match self.slots.ask_until(now, call.index(), priority, until) {
-            Admission::Granted => {
-                cx.measure().waited(now, 0);
-                self.begin(cx, call)
-            }
-            Admission::Queued => Next::WAIT,
-            Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
-        }
+        self.admit_specially(cx, call, now, priority)
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {

@@ -95,7 +95,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         let measure = engine.group_mut(place.link.group);
         measure.keeps_latency = true;
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
-        measure.window_latency = Some(sim_core::histogram::Histogram::new());
+        measure.latency.keep_windows();
         measure.causes = Some(BTreeMap::new());
         measure.keep_breakdown();
     }

@@ -423,13 +423,22 @@ impl Source {
     }
 
     /// The first instant after `now` (for finite and recorded ones: not before it); `None` if there is none any more.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, now: Time) -> Option<Time> {
+        // The plainest process is short enough to be compiled into its caller.
+        if let (Gaps::Renewal(dist), None) = (&self.gaps, &self.shape) {
+            let gap = dist.sample(&mut self.stream);
+            return Some(now + rounded(if self.surge == 1.0 { gap } else { gap / self.surge }));
+        }
+        self.next_of_rest(now)
+    }
+
+    fn next_of_rest(&mut self, now: Time) -> Option<Time> {
         match &mut self.gaps {
             Gaps::Renewal(dist) => {
                 let gap = dist.sample(&mut self.stream) / self.surge;
                 match &self.shape {
-                    None => Some(now + (gap + 0.5) as Span),
+                    None => Some(now + rounded(gap)),
                     Some(shape) => shape.after(now as f64 - self.zero as f64, gap).map(|t| to_time(t, self.zero, now)),
                 }
             }
@@ -452,6 +461,13 @@ impl Source {
             }
         }
     }
+}
+
+/// Halves upwards; an instant beyond 292 years will do for any later one. (A signed conversion is one instruction, an
+/// unsigned one a handful.)
+#[inline(always)]
+fn rounded(gap: f64) -> Span {
+    (gap + 0.5) as i64 as Span
 }
 
 fn to_time(on_clock: f64, zero: Time, now: Time) -> Time {

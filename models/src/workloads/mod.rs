@@ -14,7 +14,7 @@ use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, S
 use sim_core::calendar::TimerId;
 use sim_core::calls::Baggage;
 use sim_core::keys::{AliasTable, Keys};
-use sim_core::random::{Key, Stream, hash};
+use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::slab::Slab;
 use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Merge, Next, NodeId, Span, Time, Timer};
 
@@ -120,8 +120,7 @@ const PURPOSE_RAMP: u32 = 0x7261;
 #[derive(Clone, Debug)]
 pub struct Workload {
     plan: Arc<WorkloadPlan>,
-    name_hash: u64,
-    seed: u64,
+    population: Population,
     source: Option<Source>,
     ops: Stream,
     keys: Stream,
@@ -150,8 +149,7 @@ impl Workload {
     pub fn new(plan: WorkloadPlan, shape: Option<Shape>, seed: u64) -> Workload {
         let stream = |purpose: &str| Stream::named(seed, &format!("{}/{purpose}", plan.name));
         Workload {
-            name_hash: hash(0, &plan.name),
-            seed,
+            population: Population::of(seed, hash(0, &plan.name)),
             source: Source::new(&plan.process, shape, stream("gap"), plan.zero),
             ops: stream("op"),
             keys: stream("key"),
@@ -219,11 +217,11 @@ impl Workload {
             (None, Some(keys)) => keys.sample(&mut self.cursors[sort], &mut self.keys),
             (None, None) => 0,
         };
-        let key = Key::root(self.seed, self.name_hash, number).bits();
+        let key = self.population.key(number).bits();
         Next::call(self.request(cx, sort, key, data_key))
     }
 
-    #[inline]
+    #[inline(always)]
     fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: u64, data_key: u64) -> CallId {
         let sort = &self.plan.sorts[sort];
         let baggage = Baggage { data_key, ..Baggage::EMPTY };
@@ -231,7 +229,7 @@ impl Workload {
     }
 
     fn key_of(&self, user: User) -> Key {
-        Key::root(self.seed, self.name_hash, (user.number as u64) << 32 | user.sent as u64)
+        self.population.key((user.number as u64) << 32 | user.sent as u64)
     }
 
     /// A user sends its next request.
@@ -296,6 +294,9 @@ impl Workload {
 
 impl Component for Workload {
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        if !self.has_users {
+            cx.ignore_answers();
+        }
         let plan = self.plan.clone();
         match &plan.process {
             Process::Closed { users, ramp, .. } => {
@@ -319,9 +320,6 @@ impl Component for Workload {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
-        if !self.has_users {
-            return Next::WAIT;
-        }
         let index = self.user_of[call.index() as usize];
         let user = self.users.get(index).expect("a user who waits is there");
         if user.leaves_after.is_some_and(|most| user.sent >= most) {
@@ -341,7 +339,7 @@ impl Component for Workload {
         if self.is_plain {
             let number = self.requests;
             self.requests += 1;
-            let key = Key::root(self.seed, self.name_hash, number).bits();
+            let key = self.population.key(number).bits();
             let call = self.request(cx, 0, key, 0);
             let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
             self.arm(cx, next);

@@ -4,6 +4,7 @@
 //!   deliver ─▶ [travel] ─▶ arrive ─▶ on_call …  answer ─▶ [pass back] ─▶ [travel back] ─▶ arrive back ─▶ on_reply
 //! ```
 
+use super::passages::DEAF;
 use super::{Component, Cx, Engine, Event, Kind, Next, Stashed, pack_event};
 use crate::calendar::Class;
 use crate::calls::*;
@@ -31,7 +32,7 @@ impl<C: Component> Engine<C> {
             return self.lost(call);
         };
         if delay == 0 {
-            return self.arrive(call);
+            return self.arrive_at_last(call);
         }
         let event = Event { kind: Kind::Deliver, what: 0, epoch: 0, node: frame.node, data: call.to_bits() };
         if path.is_constant() {
@@ -60,28 +61,49 @@ impl<C: Component> Engine<C> {
         Next::WAIT
     }
 
-    /// A call reaches its callee.
+    /// A call reaches its callee, and goes on at once where that only lets it pass.
     #[inline(always)]
-    pub(super) fn arrive(&mut self, call: CallId) -> Next {
-        let now = self.core.now;
+    fn arrive(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at_mut(call.index);
-        let node = NodeId(frame.node);
+        let mut node = NodeId(frame.node);
         if frame.flags & ROOT == 0 {
-            frame.since = now;
+            frame.since = self.core.now;
         }
         frame.flags |= DELIVERED;
         let flags = frame.flags;
+        let passage = match self.come_to(node, call, flags) {
+            Ok(passage) => passage,
+            Err(next) => return next,
+        };
+        if passage < DEAF && self.core.pass_through(node, call, passage) {
+            node = NodeId(self.core.calls.at(call.index).node);
+            if let Err(next) = self.come_to(node, call, flags) {
+                return next;
+            }
+        }
+        self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
+    }
+
+    /// [`Engine::arrive`] for a call that was under way for some time.
+    #[inline(never)]
+    pub(super) fn arrive_at_last(&mut self, call: CallId) -> Next {
+        self.arrive(call)
+    }
+
+    /// A call is measured where it arrives. What calls pass through the node, if it sees the call now.
+    #[inline(always)]
+    fn come_to(&mut self, node: NodeId, call: CallId, flags: u8) -> Result<u32, Next> {
         if flags & SAMPLED != 0 {
             self.core.travelled(call.index);
         }
         let state = &self.core.nodes[node.0 as usize];
-        self.core.groups[state.group.0 as usize].arrive(now, flags & RETRY != 0);
-        if state.condition.is_special()
-            && let Some(next) = self.received_by_condition(call, node)
-        {
-            return next;
+        let (group, passage) = (state.group, state.passage);
+        let is_special = state.condition.is_special();
+        self.core.groups[group.0 as usize].arrive(self.core.now, flags & RETRY != 0);
+        if is_special && let Some(next) = self.received_by_condition(call, node) {
+            return Err(next);
         }
-        self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
+        Ok(passage)
     }
 
     /// What becomes of a call that reaches a node with which something is the matter; `None` if nothing special.
@@ -104,40 +126,52 @@ impl<C: Component> Engine<C> {
     #[inline(always)]
     pub(super) fn answer(&mut self, call: CallId, answer: Answer) -> Next {
         let Some(frame) = self.core.calls.get(call) else { return Next::WAIT };
+        let frame = *frame;
         debug_assert!(frame.flags & REPLYING == 0, "a call is answered once");
         if frame.flags & BACKGROUND == 0 {
             let group = self.core.nodes[frame.node as usize].group;
             self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
         }
-        let (via, is_sampled) = (frame.via, frame.flags & SAMPLED != 0);
-        if is_sampled {
+        if frame.flags & SAMPLED != 0 {
             self.core.served(call.index);
         }
-        self.pass_back(call, answer, via)
+        self.pass_back(call, &frame, answer)
     }
 
-    /// An answer passes the node that passed its call on, if there is one, and goes on to the caller.
+    /// An answer passes the node that passed its call on, if there is one, and goes on to the caller. `frame` is the
+    /// call's.
     #[inline(always)]
-    pub(super) fn pass_back(&mut self, call: CallId, answer: Answer, via: u32) -> Next {
-        if via != DIRECT {
-            let frame = self.core.calls.at_mut(call.index);
-            let state = &mut self.core.nodes[via as usize];
+    fn pass_back(&mut self, call: CallId, frame: &Frame, answer: Answer) -> Next {
+        if frame.via != DIRECT {
+            let state = &mut self.core.nodes[frame.via as usize];
             if state.condition.is_paused() {
-                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: via, data: call.to_bits() };
+                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: frame.via, data: call.to_bits() };
                 state.condition.stash(Stashed::Event(pack_event(event)));
+                let frame = self.core.calls.at_mut(call.index);
                 frame.key = answer.to_bits();
                 frame.flags |= REPLYING;
                 return Next::WAIT;
             }
-            frame.via = DIRECT;
-            self.core.groups[state.group.0 as usize].end(self.core.now, frame.since, answer);
-            self.nodes[via as usize].on_passed(frame.via_ticket, frame.since, answer.outcome);
+            let (group, passage) = (state.group, state.passage);
+            self.core.calls.at_mut(call.index).via = DIRECT;
+            self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
+            match self.core.passages.get_mut(passage as usize) {
+                Some(passage) => passage.attempts.end(frame.since, answer.outcome),
+                None => self.nodes[frame.via as usize].on_passed(frame.via_ticket, frame.since, answer.outcome),
+            }
         }
-        let path = self.core.calls.at(call.index).path;
-        if path != 0 && !self.core.paths[path as usize].is_nothing() {
+        if frame.path != 0 && !self.core.paths[frame.path as usize].is_nothing() {
             return self.travel_back(call, answer);
         }
-        self.arrive_back(call, answer)
+        self.hand_to_caller(call, frame.parent, frame.flags, answer)
+    }
+
+    /// An answer has waited or was under way for some time.
+    #[inline(never)]
+    pub(super) fn answered_at_last(&mut self, call: CallId) -> Next {
+        let frame = *self.core.calls.at(call.index);
+        let answer = Answer::from_bits(frame.key);
+        if frame.via == DIRECT { self.arrive_back(call, answer) } else { self.pass_back(call, &frame, answer) }
     }
 
     /// Sends an answer on its way back over a network.
@@ -168,10 +202,13 @@ impl<C: Component> Engine<C> {
     }
 
     /// An answer reaches the caller.
-    #[inline(always)]
-    pub(super) fn arrive_back(&mut self, call: CallId, answer: Answer) -> Next {
+    fn arrive_back(&mut self, call: CallId, answer: Answer) -> Next {
         let frame = self.core.calls.at(call.index);
-        let (parent, flags) = (frame.parent, frame.flags);
+        self.hand_to_caller(call, frame.parent, frame.flags, answer)
+    }
+
+    #[inline(always)]
+    fn hand_to_caller(&mut self, call: CallId, parent: u32, flags: u8, answer: Answer) -> Next {
         if flags & SAMPLED != 0 {
             self.core.hand_over(call.index, answer);
         }
@@ -188,7 +225,7 @@ impl<C: Component> Engine<C> {
                 return Next::WAIT;
             }
             self.nodes[node.0 as usize].on_reply(&mut Cx { core: &mut self.core, node }, parent, call, answer)
-        } else if flags & (ABANDONED | ROOT) == ROOT {
+        } else if flags & (ABANDONED | ROOT) == ROOT && self.core.nodes[parent as usize].passage != DEAF {
             let node = NodeId(parent);
             self.nodes[parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
         } else {

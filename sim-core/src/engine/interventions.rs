@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::passages::DEAF;
 use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order};
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
@@ -27,7 +28,8 @@ impl<C: Component> Engine<C> {
                     self.nodes[node.0 as usize].adopt(&mut Cx { core: &mut self.core, node }, change);
                 }
                 Aside::Tell { node, parent, child, answer } => {
-                    if parent == child || self.core.calls.is_open(parent) {
+                    let hears = self.core.nodes[node.0 as usize].passage != DEAF;
+                    if hears && (parent == child || self.core.calls.is_open(parent)) {
                         let cx = &mut Cx { core: &mut self.core, node };
                         let next = self.nodes[node.0 as usize].on_reply(cx, parent, child, answer);
                         self.core.ring.push_back(next);

@@ -60,8 +60,12 @@ impl<C: Component> Engine<C> {
                     return breach("the parts of a request are its latency", latency.into(), parts.into());
                 }
                 let latencies: u128 = breakdown.sums().map(|(latency, _)| u128::from(latency)).sum();
-                if breakdown.is_complete() && group.keeps_latency && latencies != group.latency.sum() {
-                    return breach("a sample of all requests has their latencies", latencies, group.latency.sum());
+                if breakdown.is_complete() && group.keeps_latency && latencies != group.latency.histogram().sum() {
+                    return breach(
+                        "a sample of all requests has their latencies",
+                        latencies,
+                        group.latency.histogram().sum(),
+                    );
                 }
             }
         }

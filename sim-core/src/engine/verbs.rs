@@ -35,6 +35,21 @@ pub struct To {
     pub is_retry: bool,
 }
 
+/// An open call, looked at once for all: [`Cx::look`].
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// The call.
+    pub call: CallId,
+    /// When it arrived here: [`Cx::since`].
+    pub since: Time,
+    /// What this node remembers of it: [`Cx::ticket`].
+    pub ticket: u32,
+    /// The operation, of its [`Cx::profile`].
+    pub op: u16,
+    /// Whether what its time is spent on is of interest to anybody: [`Cx::spent`].
+    pub is_sampled: bool,
+}
+
 impl<'a> Cx<'a> {
     /// The instant.
     #[inline]
@@ -90,23 +105,7 @@ impl<'a> Cx<'a> {
     /// passed on over this node.
     #[inline(always)]
     pub fn pass_on(&mut self, call: CallId, to: To, ticket: u32) -> Option<Next> {
-        let paths = &self.core.paths;
-        let frame = self.core.calls.at_mut(call.index);
-        if frame.via != DIRECT || frame.flags & BACKGROUND != 0 || frame.since != self.core.now || to.is_retry {
-            return None;
-        }
-        if (frame.path | to.path) != 0
-            && !(paths[frame.path as usize].is_nothing() && paths[to.path as usize].is_nothing())
-        {
-            return None;
-        }
-        frame.key = Key::from_bits(frame.key).child(to.link, to.ordinal).bits();
-        frame.node = to.node.0;
-        frame.via = self.node.0;
-        frame.via_ticket = ticket;
-        frame.profile = to.profile.unwrap_or(frame.profile);
-        frame.draws = 0;
-        Some(Next::call(call))
+        self.core.pass_on(self.node, call, &to, ticket).then_some(Next::call(call))
     }
 
     /// A frame with the baggage of another.
@@ -247,7 +246,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Sets a timer of the clock: it goes off after so long whatever happens to the node's speed.
-    #[inline]
+    #[inline(always)]
     pub fn after(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
         let event = self.event(Kind::Clock, timer);
         let at = self.core.now.saturating_add(delay);
@@ -292,7 +291,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Goes on with work that was interrupted: what is left of it keeps its length.
-    #[inline]
+    #[inline(always)]
     pub fn work_on(&mut self, span: Span, timer: Timer) -> TimerId {
         let event = self.event(Kind::Work, timer);
         self.core.calendar.set(self.core.now.saturating_add(span), Class::First, event)
@@ -359,6 +358,20 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn since(&self, call: CallId) -> Time {
         self.core.calls.at(call.index).since
+    }
+
+    /// What there is to know of an open call when its turn has come, by an index that was kept from
+    /// [`CallId::index`].
+    #[inline(always)]
+    pub fn look(&self, index: u32) -> Look {
+        let frame = self.core.calls.at(index);
+        Look {
+            call: CallId { index, generation: frame.generation },
+            since: frame.since,
+            ticket: frame.ticket,
+            op: self.core.profiles[frame.profile as usize].op,
+            is_sampled: frame.flags & SAMPLED != 0,
+        }
     }
 
     /// What this node remembers of `call`.

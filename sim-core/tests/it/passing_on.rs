@@ -225,7 +225,7 @@ fn seen(passes_on: bool, seed: u64, timeout: Span, cancels: bool, delay: Span, b
     assert_eq!(source.seen.len(), 300, "every request is answered once");
     let of = |group: &GroupId| {
         let measure = engine.group(*group);
-        (measure.all.arrivals, measure.all.outcomes.to_vec(), measure.residence, measure.latency.mean())
+        (measure.all.arrivals, measure.all.outcomes.to_vec(), measure.residence, measure.latency.histogram().mean())
     };
     // Calls that a crash ends at one instant are answered in the order of their frames, which is of no account here.
     let sorted = |mut list: Vec<(Time, Outcome)>| {

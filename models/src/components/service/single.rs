@@ -6,7 +6,7 @@
 
 use sim_core::calendar::TimerId;
 use sim_core::dist::Dist;
-use sim_core::{CallId, Cx, Next, Outcome, Time, Timer};
+use sim_core::{CallId, Cx, Next, Outcome, Span, Time, Timer};
 
 use super::{SINGLE, Service};
 use crate::link::sample;
@@ -42,25 +42,33 @@ impl Single {
         };
         Some(Single { span: span.clone(), blocks })
     }
+
+    /// How long the step takes for this call.
+    #[inline(always)]
+    pub(super) fn span(&self, cx: &mut Cx<'_>, call: CallId) -> Span {
+        sample(&self.span, cx, call, super::PURPOSE_STEP)
+    }
 }
 
 impl Service {
     /// Begins a call that has a worker.
     #[inline(always)]
-    pub(super) fn begin_single(&mut self, cx: &mut Cx<'_>, call: CallId, op: usize) -> Next {
+    pub(super) fn begin_single(&mut self, cx: &mut Cx<'_>, call: CallId, span: Span) -> Next {
         let now = cx.now();
-        if cx.is_expired(call) {
-            return self.end_single(cx, call, now, Outcome::Timeout);
-        }
-        let single = self.plan.singles[op].as_ref().expect("asked only where there is one");
-        let span = sample(&single.span, cx, call, super::PURPOSE_STEP);
-        if span == 0 {
-            return self.end_single(cx, call, now, Outcome::Ok);
+        if span == 0 || cx.is_expired(call) {
+            return self.skip_single(cx, call, now);
         }
         let timer = cx.work(span, Timer::of(SINGLE, call));
         let index = self.in_step.insert(InStep { timer, since: now, cancelled: false });
         cx.set_ticket(call, MARK | index);
         Next::WAIT
+    }
+
+    /// A step that takes no time, or that nobody wants any more.
+    #[inline(never)]
+    fn skip_single(&mut self, cx: &mut Cx<'_>, call: CallId, now: Time) -> Next {
+        let outcome = if cx.is_expired(call) { Outcome::Timeout } else { Outcome::Ok };
+        self.end_single(cx, call, now, outcome)
     }
 
     /// The step is over.

@@ -1,7 +1,8 @@
 //! Who gets a worker: a thread or a turn on a loop is given back, given to whoever waits longest, or taken from the less
 //! important.
 
-use sim_core::{CallId, Cx, Next, Outcome, Span, Spent};
+use sim_core::line::Popped;
+use sim_core::{Cx, Look, Next, Outcome, Spent};
 
 use super::{Doing, Service};
 
@@ -26,6 +27,7 @@ impl Service {
     }
 
     /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
+    #[inline(always)]
     pub(super) fn dispatch(&mut self, cx: &mut Cx<'_>) {
         if self.slots.line.is_empty() && self.ready.is_empty() {
             return;
@@ -39,6 +41,7 @@ impl Service {
         self.dispatching = false;
     }
 
+    #[inline(never)]
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         while self.slots.has_room() {
@@ -57,34 +60,43 @@ impl Service {
                 self.run(cx, index)
             } else {
                 let next = self.slots.next(now, &mut self.dropped);
-                for call in self.dropped.drain(..) {
-                    let call = cx.open_call(call);
-                    cx.spent(call, Spent::Queue);
-                    let answer = cx.answer(Outcome::Overload);
-                    cx.post(Next::reply(call, answer));
+                if !self.dropped.is_empty() {
+                    self.turn_away(cx);
                 }
                 let Some(next) = next else { continue };
-                let call = cx.open_call(next.call);
-                self.take_up(cx, call, next.waited)
+                self.take_up(cx, next)
             };
             cx.post(then);
         }
     }
 
+    /// Those whom the queue's discipline does not let wait any longer.
+    #[inline(never)]
+    fn turn_away(&mut self, cx: &mut Cx<'_>) {
+        for call in self.dropped.drain(..) {
+            let call = cx.open_call(call);
+            cx.spent(call, Spent::Queue);
+            let answer = cx.answer(Outcome::Overload);
+            cx.post(Next::reply(call, answer));
+        }
+    }
+
     /// A call comes out of the queue with a worker.
-    fn take_up(&mut self, cx: &mut Cx<'_>, call: CallId, waited: Span) -> Next {
-        let arrived = cx.since(call);
-        let ticket = cx.ticket(call);
-        cx.spent(call, Spent::Queue);
+    #[inline(always)]
+    fn take_up(&mut self, cx: &mut Cx<'_>, next: Popped) -> Next {
+        let Look { call, since, ticket, op, is_sampled } = cx.look(next.call);
+        if is_sampled {
+            cx.spent(call, Spent::Queue);
+        }
         if ticket > 0 {
             return self.go_on(cx, ticket - 1);
         }
-        cx.measure().waited(arrived, waited);
+        cx.measure().waited(since, next.waited);
         if cx.is_expired(call) {
             self.slots.give_back(cx.now(), cx.now(), None);
             return Next::reply(call, cx.answer(Outcome::Timeout));
         }
-        self.begin(cx, call)
+        self.begin(cx, call, op)
     }
 
     /// A strand that was interrupted has a worker again.

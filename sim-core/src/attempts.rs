@@ -1,6 +1,7 @@
 //! How the attempts over a link ended.
 
-use sim_core::{Outcome, Time};
+use crate::outcome::Outcome;
+use crate::time::Time;
 
 /// Attempts as their caller saw them.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,11 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    /// Totals begin at `measured_from`.
+    pub fn new(measured_from: Time) -> Attempts {
+        Attempts { measured_from, ..Attempts::default() }
+    }
+
     /// An attempt is begun.
     #[inline]
     pub fn begin(&mut self, is_retry: bool) {

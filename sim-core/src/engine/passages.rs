@@ -1,0 +1,95 @@
+//! Passages: nodes through which every call goes on to one other node, and its answer back, with nothing decided.
+//!
+//! Most links of a network have no policy. Such a node says so once ([`Cx::let_pass`]) and is not asked any more: the
+//! engine measures the call at both nodes and counts the attempt. What comes out is what the node would do by itself
+//! with [`Cx::pass_on`], at a third of the cost.
+
+use super::{Core, Cx, To};
+use crate::attempts::Attempts;
+use crate::calls::*;
+use crate::conditions::Way;
+use crate::random::Key;
+use crate::time::Time;
+
+/// In a node's state: calls do not just pass.
+pub(super) const CLOSED: u32 = u32::MAX;
+
+/// In the same place: the node does not want to know how its requests end.
+pub(super) const DEAF: u32 = u32::MAX - 1;
+
+/// Where the calls of a node go.
+#[derive(Clone, Debug)]
+pub(super) struct Passage {
+    to: To,
+    pub(super) attempts: Attempts,
+}
+
+impl Core {
+    /// Turns `call`, which has just come to `node`, into the same call to another node. False where that is not what
+    /// making a call there would be: something lies between here and there or has to be kept apart.
+    #[inline(always)]
+    pub(super) fn pass_on(&mut self, node: NodeId, call: CallId, to: &To, ticket: u32) -> bool {
+        let frame = self.calls.at_mut(call.index);
+        turn(frame, &self.paths, self.now, node, to, ticket)
+    }
+
+    /// Lets `call` pass through `node`, where calls pass.
+    #[inline(always)]
+    pub(super) fn pass_through(&mut self, node: NodeId, call: CallId, passage: u32) -> bool {
+        let passage = &mut self.passages[passage as usize];
+        if !turn(self.calls.at_mut(call.index), &self.paths, self.now, node, &passage.to, 0) {
+            return false;
+        }
+        passage.attempts.begin(false);
+        if self.calls.carries_baggage() {
+            // A deadline does not travel along over what does not propagate it.
+            let baggage = self.calls.baggage(call.index);
+            self.calls.set_baggage(call.index, Baggage { deadline: Time::MAX, ..baggage });
+        }
+        true
+    }
+}
+
+/// Makes of the frame of a call to `node` that of the same call to another one, if nothing tells the two apart.
+#[inline(always)]
+fn turn(frame: &mut Frame, paths: &[Way], now: Time, node: NodeId, to: &To, ticket: u32) -> bool {
+    if frame.via != DIRECT || frame.flags & BACKGROUND != 0 || frame.since != now || to.is_retry {
+        return false;
+    }
+    let is_something = |path: u16| path != 0 && !paths[path as usize].is_nothing();
+    if is_something(frame.path) || is_something(to.path) {
+        return false;
+    }
+    frame.key = Key::from_bits(frame.key).child(to.link, to.ordinal).bits();
+    frame.node = to.node.0;
+    frame.via = node.0;
+    frame.via_ticket = ticket;
+    frame.profile = to.profile.unwrap_or(frame.profile);
+    frame.draws = 0;
+    true
+}
+
+impl Cx<'_> {
+    /// From now on this node, which nobody calls, is not told how the requests that it begins end.
+    pub fn ignore_answers(&mut self) {
+        self.core.nodes[self.node.0 as usize].passage = DEAF;
+    }
+
+    /// From now on every call to this node passes on to `to` without asking it, as by [`Cx::pass_on`] and without a
+    /// deadline; `None` ends that. The node is still asked where passing on would not be the same as calling.
+    pub fn let_pass(&mut self, to: Option<To>) {
+        let core = &mut *self.core;
+        let Some(to) = to else {
+            core.nodes[self.node.0 as usize].passage = CLOSED;
+            return;
+        };
+        let measured_from = core.groups[core.nodes[self.node.0 as usize].group.0 as usize].measured_from();
+        let next = core.passages.len() as u32;
+        let passage = *core.passage_of.entry(self.node).or_insert(next);
+        if passage == next {
+            core.passages.push(Passage { to, attempts: Attempts::new(measured_from) });
+        }
+        core.passages[passage as usize].to = to;
+        core.nodes[self.node.0 as usize].passage = passage;
+    }
+}
