@@ -71,7 +71,7 @@ impl Recorder {
         self.window = Some(Box::default());
     }
 
-    /// Closes the window: the quantiles ([`Histogram::quantile`]) of what was recorded since the one before was closed.
+    /// Closes the window: the quantiles ([`Histogram::quantile`]), for fractions that rise, of what was recorded since the one before was closed.
     /// The next one begins.
     ///
     /// # Panics
@@ -82,7 +82,7 @@ impl Recorder {
         self.total.record_all(values);
         self.pending = 0;
         if window.swept.is_empty() && window.beside.is_empty() {
-            return fractions.map(|fraction| quantile(values, fraction));
+            return quantiles(values, fractions);
         }
         let all = &mut window.swept;
         all.record_all(values);
@@ -124,17 +124,24 @@ impl std::fmt::Debug for Recorder {
 }
 
 /// What a histogram of the values would give. Changes their order.
-fn quantile(values: &mut [u64], fraction: f64) -> Option<u64> {
-    let (min, max) = (*values.iter().min()?, *values.iter().max()?);
-    let rank = nearest_rank(fraction, values.len() as u64) as usize;
-    if rank == 1 {
-        return Some(min);
-    }
-    if rank == values.len() {
-        return Some(max);
-    }
-    let (_, value, _) = values.select_nth_unstable(rank - 1);
-    Some(middle_of(*value).clamp(min, max))
+fn quantiles<const N: usize>(values: &mut [u64], fractions: [f64; N]) -> [Option<u64>; N] {
+    let (Some(&min), Some(&max)) = (values.iter().min(), values.iter().max()) else { return [None; N] };
+    let count = values.len();
+    // Below this, everything is less than what comes at or above it.
+    let mut sorted = 0;
+    fractions.map(|fraction| {
+        let at = nearest_rank(fraction, count as u64) as usize - 1;
+        if at == 0 {
+            return Some(min);
+        }
+        if at == count - 1 {
+            return Some(max);
+        }
+        debug_assert!(at >= sorted, "fractions rise");
+        let (_, value, _) = values[sorted..].select_nth_unstable(at - sorted);
+        sorted = at;
+        Some(middle_of(*value).clamp(min, max))
+    })
 }
 
 #[cfg(test)]

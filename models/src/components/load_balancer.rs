@@ -11,7 +11,9 @@
 //! ```
 
 use settings::{Name, Setting, Spanned};
-use sim_core::{Answer, Attempts, CallId, Class, Component, Cx, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
+use sim_core::{
+    Answer, Attempts, CallId, Class, Component, Cx, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To,
+};
 
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};

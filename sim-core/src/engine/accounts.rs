@@ -14,12 +14,12 @@ impl Core {
         self.nodes[node as usize].group
     }
 
-    /// A request whose key may be one of the sample's begins.
+    /// A request to a node of `group`, whose key may be one of the sample's, begins.
     #[cold]
     #[inline(never)]
-    pub(super) fn sample(&mut self, call: CallId, source: NodeId, key: u64) {
+    pub(super) fn sample(&mut self, call: CallId, source: NodeId, group: GroupId, key: u64) {
         let frame = self.calls.at_mut(call.index);
-        let (group, since) = (self.nodes[frame.node as usize].group, frame.since);
+        let since = frame.since;
         let measure = &mut self.groups[group.0 as usize];
         let Some(breakdown) = &mut measure.breakdown else { return };
         frame.flags |= SAMPLED;

@@ -33,6 +33,20 @@ impl Core {
         turn(frame, &self.paths, self.now, node, to, ticket)
     }
 
+    /// Makes of the frame of a request to `node`, which goes there at once, that of the call that it will be behind the
+    /// node, if calls pass there.
+    #[inline(always)]
+    pub(super) fn pass_from_the_start(&mut self, node: NodeId, frame: &mut Frame) -> bool {
+        let state = &self.nodes[node.0 as usize];
+        let Some(passage) = self.passages.get_mut(state.passage as usize) else { return false };
+        if state.condition.is_special() || !turn(frame, &self.paths, self.now, node, &passage.to, 0) {
+            return false;
+        }
+        passage.attempts.begin(false);
+        self.groups[state.group.0 as usize].arrive(self.now, false);
+        true
+    }
+
     /// Lets `call` pass through `node`, where calls pass.
     #[inline(always)]
     pub(super) fn pass_through(&mut self, node: NodeId, call: CallId, passage: u32) -> bool {

@@ -142,7 +142,7 @@ impl<'a> Cx<'a> {
         priority: u8,
         baggage: Baggage,
     ) -> CallId {
-        let frame = Frame {
+        let mut frame = Frame {
             since,
             key,
             parent: self.node.0,
@@ -157,13 +157,15 @@ impl<'a> Cx<'a> {
             flags: ROOT,
             priority,
         };
+        let group = self.core.nodes[to.0 as usize].group;
+        let passes = self.core.pass_from_the_start(to, &mut frame);
         let call = self.core.calls.insert(frame);
         if self.core.calls.carries_baggage() {
-            self.core.calls.set_baggage(call.index, baggage);
+            let deadline = if passes { Time::MAX } else { baggage.deadline };
+            self.core.calls.set_baggage(call.index, Baggage { deadline, ..baggage });
         }
-        let group = self.core.nodes[to.0 as usize].group;
         if key & self.core.groups[group.0 as usize].sample_mask == 0 {
-            self.core.sample(call, self.node, key);
+            self.core.sample(call, self.node, group, key);
         }
         call
     }
