@@ -172,9 +172,10 @@ pub enum Order {
 /// The "link" of branches, for their keys.
 const BRANCH: u32 = 0x6272_616e;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 #[repr(u8)]
 enum Kind {
+    // First those that are a node's own.
     Clock,
     Work,
     Deliver,
@@ -515,70 +516,82 @@ impl<C: Component> Engine<C> {
 
     #[inline(always)]
     fn happen(&mut self, event: Event) {
-        let next = match event.kind {
-            Kind::Clock | Kind::Work => {
-                let state = &mut self.core.nodes[event.node as usize];
-                if state.epoch != event.epoch {
-                    return;
-                }
-                if state.condition.is_paused() {
-                    state.condition.stash(Stashed::Event(pack_event(event)));
-                    return;
-                }
-                let timer = Timer { what: event.what, data: event.data };
-                let node = NodeId(event.node);
-                self.nodes[event.node as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer)
+        let next = if event.kind <= Kind::Work {
+            let state = &mut self.core.nodes[event.node as usize];
+            if state.epoch != event.epoch {
+                return;
             }
+            if state.condition.is_paused() {
+                state.condition.stash(Stashed::Event(pack_event(event)));
+                return;
+            }
+            let timer = Timer { what: event.what, data: event.data };
+            let node = NodeId(event.node);
+            self.nodes[event.node as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer)
+        } else {
+            let Some(next) = self.happen_on_the_way(event) else { return };
+            next
+        };
+        self.core.last_node = event.node;
+        self.follow(next);
+    }
+
+    /// An event that is not a node's own, but one of a call on its way, or of a machine; `None` where that is all.
+    #[inline(never)]
+    fn happen_on_the_way(&mut self, event: Event) -> Option<Next> {
+        Some(match event.kind {
+            Kind::Clock | Kind::Work => unreachable!("seen to by the caller"),
             Kind::Deliver => {
                 let call = CallId::from_bits(event.data);
                 if !self.core.calls.is_open(call) {
-                    return;
+                    return None;
                 }
                 self.arrive_at_last(call)
             }
             Kind::Reply => {
                 let call = CallId::from_bits(event.data);
                 if !self.core.calls.is_open(call) {
-                    return;
+                    return None;
                 }
                 self.answered_at_last(call)
             }
             Kind::Cancel => {
                 let call = CallId::from_bits(event.data);
-                let Some(frame) = self.core.calls.get(call) else { return };
+                let Some(frame) = self.core.calls.get(call) else { return None };
                 if frame.flags & REPLYING != 0 || frame.via != DIRECT {
-                    return;
+                    return None;
                 }
                 if frame.flags & DELIVERED == 0 {
                     // It overtook the call, which will find itself closed when it arrives.
                     self.core.free(call.index);
-                    return;
+                    return None;
                 }
                 let state = &mut self.core.nodes[event.node as usize];
                 if state.condition.is_paused() {
                     state.condition.stash(Stashed::Event(pack_event(event)));
-                    return;
+                    return None;
                 }
                 let node = NodeId(event.node);
                 self.nodes[event.node as usize].on_cancel(&mut Cx { core: &mut self.core, node }, call)
             }
-            Kind::Cpu => return self.cpu_due(event.data as u32),
+            Kind::Cpu => {
+                self.cpu_due(event.data as u32);
+                return None;
+            }
             Kind::Begin => {
                 let call = CallId::from_bits(event.data);
                 if !self.core.calls.is_open(call) {
-                    return;
+                    return None;
                 }
                 let state = &mut self.core.nodes[event.node as usize];
                 if state.condition.is_paused() {
                     state.condition.stash(Stashed::Call(call));
-                    return;
+                    return None;
                 }
                 let node = NodeId(event.node);
                 self.nodes[event.node as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
             }
-        };
-        self.core.last_node = event.node;
-        self.follow(next);
+        })
     }
 
     fn cpu_due(&mut self, cpu: u32) {

@@ -64,7 +64,7 @@ impl Histogram {
 
     /// Counts each of these.
     pub fn record_all(&mut self, values: &[u64]) {
-        let mut sum = self.sum;
+        let (mut sum, mut min, mut max) = (self.sum, self.min, self.max);
         for &value in values {
             let (octave, bucket) = position(value);
             match self.counts.get_mut(usize::from(self.starts[octave]) + bucket) {
@@ -72,11 +72,11 @@ impl Histogram {
                 None => self.record_in_new_octave(octave, bucket, 1),
             }
             sum += u128::from(value);
+            min = min.min(value);
+            max = max.max(value);
         }
-        self.sum = sum;
         self.count += values.len() as u64;
-        self.min = values.iter().fold(self.min, |min, value| min.min(*value));
-        self.max = values.iter().fold(self.max, |max, value| max.max(*value));
+        (self.sum, self.min, self.max) = (sum, min, max);
     }
 
     /// Counts a value `times` times.
@@ -239,10 +239,10 @@ fn buckets_of(octave: usize, counts: &[u64]) -> impl Iterator<Item = Bucket> + '
 /// The octave of a value and its bucket there. Octave 0 holds 0..256; octave n holds the values with n + 8 bits.
 #[inline(always)]
 fn position(value: u64) -> (usize, usize) {
-    let shift = (value | BUCKETS as u64).ilog2() - BUCKET_BITS;
-    // Octaves 0 and 1 both have buckets of width 1; the leading bit of the value makes the difference.
-    let index = ((shift as usize) << BUCKET_BITS) + (value >> shift) as usize;
-    (index >> BUCKET_BITS, index & (BUCKETS - 1))
+    let octave = (value | (BUCKETS as u64 - 1)).ilog2() - (BUCKET_BITS - 1);
+    // Octaves 0 and 1 both have buckets of width 1.
+    let bucket = (value >> octave.saturating_sub(1)) as usize & (BUCKETS - 1);
+    (octave as usize, bucket)
 }
 
 /// The middle of the bucket of a value: what a quantile gives for it, but for the exact minimum and maximum.

@@ -545,11 +545,13 @@ impl Line {
         if self.ring.first_is_late(now) { self.ring.pop_front(now) } else { self.ring.pop_back(now) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ring_for(&mut self, priority: u8) -> &mut Ring {
-        if self.discipline != Discipline::Priority {
-            return &mut self.ring;
-        }
+        if self.discipline != Discipline::Priority { &mut self.ring } else { self.ring_of(priority) }
+    }
+
+    #[inline(never)]
+    fn ring_of(&mut self, priority: u8) -> &mut Ring {
         let at = match self.levels.binary_search_by_key(&priority, |level| level.priority) {
             Ok(at) => at,
             Err(at) => {

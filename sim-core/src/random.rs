@@ -72,7 +72,13 @@ impl Key {
     /// The key of the `ordinal`-th call that this frame makes over `link` (a retry is the next ordinal).
     #[inline]
     pub const fn child(self, link: u32, ordinal: u32) -> Self {
-        Self(mix(self.0.wrapping_add(pair(link, ordinal).wrapping_mul(BEARING))))
+        self.born(Birth::of(link, ordinal))
+    }
+
+    /// [`Key::child`] where link and ordinal are known beforehand.
+    #[inline(always)]
+    pub const fn born(self, birth: Birth) -> Self {
+        Self(mix(self.0.wrapping_add(birth.0)))
     }
 
     /// The generator of this frame's `nth` draw for `purpose`.
@@ -91,6 +97,18 @@ impl Key {
     #[inline]
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
+    }
+}
+
+/// What makes the key of a child of that of its parent: a link and an ordinal there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Birth(u64);
+
+impl Birth {
+    /// By the `ordinal`-th call over `link`.
+    #[inline(always)]
+    pub const fn of(link: u32, ordinal: u32) -> Self {
+        Self(pair(link, ordinal).wrapping_mul(BEARING))
     }
 }
 

@@ -9,8 +9,10 @@ use std::borrow::Cow;
 
 use crate::histogram::{Histogram, middle_of, nearest_rank};
 
-/// Values in the list.
-const BATCH: usize = 1024;
+/// Values in the list: few, so that it stays near.
+const BATCH: usize = 256;
+/// The same where windows are kept: enough for the whole of a short one.
+const BATCH_OF_WINDOWS: usize = 1024;
 
 /// Values on their way into a histogram.
 #[derive(Clone, Default)]
@@ -47,7 +49,8 @@ impl Recorder {
     #[inline(never)]
     fn make_room(&mut self, value: u64) {
         if self.batch.is_empty() {
-            self.batch = vec![0; BATCH].into();
+            let len = if self.window.is_some() { BATCH_OF_WINDOWS } else { BATCH };
+            self.batch = vec![0; len].into();
         }
         let values = &self.batch[..self.pending];
         self.total.record_all(values);

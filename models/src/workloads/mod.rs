@@ -142,6 +142,8 @@ pub struct Workload {
     has_users: bool,
     /// Every arrival is one request, and all requests are alike.
     is_plain: bool,
+    /// Then: to whom they go, and the profile's row and the priority of each.
+    plain: (NodeId, u16, u8),
 }
 
 impl Workload {
@@ -168,6 +170,7 @@ impl Workload {
                 && plan.batch.is_none()
                 && plan.weights.is_none()
                 && plan.sorts.iter().all(|sort| sort.keys.is_none()),
+            plain: plan.sorts.first().map_or((plan.link, 0, 0), |sort| (plan.link, sort.profile, sort.priority)),
             plan: Arc::new(plan),
         }
     }
@@ -340,7 +343,8 @@ impl Component for Workload {
             let number = self.requests;
             self.requests += 1;
             let key = self.population.key(number).bits();
-            let call = self.request(cx, 0, key, 0);
+            let (link, profile, priority) = self.plain;
+            let call = cx.request(link, key, cx.now(), profile, priority, Baggage::EMPTY);
             let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
             self.arm(cx, next);
             return Next::call(call);

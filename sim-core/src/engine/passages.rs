@@ -8,7 +8,7 @@ use super::{Core, Cx, To};
 use crate::attempts::Attempts;
 use crate::calls::*;
 use crate::conditions::Way;
-use crate::random::Key;
+use crate::random::{Birth, Key};
 use crate::time::Time;
 
 /// In a node's state: calls do not just pass.
@@ -20,7 +20,7 @@ pub(super) const DEAF: u32 = u32::MAX - 1;
 /// Where the calls of a node go.
 #[derive(Clone, Debug)]
 pub(super) struct Passage {
-    to: To,
+    course: Course,
     pub(super) attempts: Attempts,
 }
 
@@ -30,7 +30,11 @@ impl Core {
     #[inline(always)]
     pub(super) fn pass_on(&mut self, node: NodeId, call: CallId, to: &To, ticket: u32) -> bool {
         let frame = self.calls.at_mut(call.index);
-        turn(frame, &self.paths, self.now, node, to, ticket)
+        let is_passed = !to.is_retry && Course::of(to).turn(frame, &self.paths, self.now, node, ticket);
+        if is_passed {
+            frame.profile = to.profile.unwrap_or(frame.profile);
+        }
+        is_passed
     }
 
     /// Makes of the frame of a request to `node`, which goes there at once, that of the call that it will be behind the
@@ -39,7 +43,7 @@ impl Core {
     pub(super) fn pass_from_the_start(&mut self, node: NodeId, frame: &mut Frame) -> bool {
         let state = &self.nodes[node.0 as usize];
         let Some(passage) = self.passages.get_mut(state.passage as usize) else { return false };
-        if state.condition.is_special() || !turn(frame, &self.paths, self.now, node, &passage.to, 0) {
+        if state.condition.is_special() || !passage.course.turn(frame, &self.paths, self.now, node, 0) {
             return false;
         }
         passage.attempts.begin(false);
@@ -51,7 +55,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn pass_through(&mut self, node: NodeId, call: CallId, passage: u32) -> bool {
         let passage = &mut self.passages[passage as usize];
-        if !turn(self.calls.at_mut(call.index), &self.paths, self.now, node, &passage.to, 0) {
+        if !passage.course.turn(self.calls.at_mut(call.index), &self.paths, self.now, node, 0) {
             return false;
         }
         passage.attempts.begin(false);
@@ -64,23 +68,37 @@ impl Core {
     }
 }
 
-/// Makes of the frame of a call to `node` that of the same call to another one, if nothing tells the two apart.
-#[inline(always)]
-fn turn(frame: &mut Frame, paths: &[Way], now: Time, node: NodeId, to: &To, ticket: u32) -> bool {
-    if frame.via != DIRECT || frame.flags & BACKGROUND != 0 || frame.since != now || to.is_retry {
-        return false;
+/// Where a call that is passed on goes, ready to use.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    node: NodeId,
+    path: u16,
+    birth: Birth,
+}
+
+impl Course {
+    #[inline(always)]
+    fn of(to: &To) -> Course {
+        Course { node: to.node, path: to.path, birth: Birth::of(to.link, to.ordinal) }
     }
-    let is_something = |path: u16| path != 0 && !paths[path as usize].is_nothing();
-    if is_something(frame.path) || is_something(to.path) {
-        return false;
+
+    /// Makes of the frame of a call to `node` that of the same call to another one, if nothing tells the two apart.
+    #[inline(always)]
+    fn turn(&self, frame: &mut Frame, paths: &[Way], now: Time, node: NodeId, ticket: u32) -> bool {
+        if frame.via != DIRECT || frame.flags & BACKGROUND != 0 || frame.since != now {
+            return false;
+        }
+        let is_something = |path: u16| path != 0 && !paths[path as usize].is_nothing();
+        if is_something(frame.path) || is_something(self.path) {
+            return false;
+        }
+        frame.key = Key::from_bits(frame.key).born(self.birth).bits();
+        frame.node = self.node.0;
+        frame.via = node.0;
+        frame.via_ticket = ticket;
+        frame.draws = 0;
+        true
     }
-    frame.key = Key::from_bits(frame.key).child(to.link, to.ordinal).bits();
-    frame.node = to.node.0;
-    frame.via = node.0;
-    frame.via_ticket = ticket;
-    frame.profile = to.profile.unwrap_or(frame.profile);
-    frame.draws = 0;
-    true
 }
 
 impl Cx<'_> {
@@ -91,19 +109,23 @@ impl Cx<'_> {
 
     /// From now on every call to this node passes on to `to` without asking it, as by [`Cx::pass_on`] and without a
     /// deadline; `None` ends that. The node is still asked where passing on would not be the same as calling.
+    ///
+    /// # Panics
+    /// Where `to` has a profile of its own, or is a retry: such calls are made one by one.
     pub fn let_pass(&mut self, to: Option<To>) {
         let core = &mut *self.core;
-        let Some(to) = to else {
-            core.nodes[self.node.0 as usize].passage = CLOSED;
-            return;
-        };
-        let measured_from = core.groups[core.nodes[self.node.0 as usize].group.0 as usize].measured_from();
+        let group = core.nodes[self.node.0 as usize].group;
+        core.nodes[self.node.0 as usize].passage = CLOSED;
+        let Some(to) = to else { return };
+        assert!(to.profile.is_none() && !to.is_retry, "calls pass as they are");
+        let course = Course::of(&to);
+        let measured_from = core.groups[group.0 as usize].measured_from();
         let next = core.passages.len() as u32;
         let passage = *core.passage_of.entry(self.node).or_insert(next);
         if passage == next {
-            core.passages.push(Passage { to, attempts: Attempts::new(measured_from) });
+            core.passages.push(Passage { course, attempts: Attempts::new(measured_from) });
         }
-        core.passages[passage as usize].to = to;
+        core.passages[passage as usize].course = course;
         core.nodes[self.node.0 as usize].passage = passage;
     }
 }
