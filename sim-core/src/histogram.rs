@@ -198,7 +198,7 @@ impl Histogram {
     pub fn merge(&mut self, other: &Self) {
         for (octave, from) in other.occupied() {
             let start = self.open(octave);
-            for (into, count) in self.counts[start..].iter_mut().zip(from) {
+            for (into, count) in self.counts[start..start + BUCKETS].iter_mut().zip(from) {
                 *into += count;
             }
         }

@@ -18,7 +18,7 @@ const BATCH_OF_WINDOWS: usize = 1024;
 #[derive(Clone, Default)]
 pub struct Recorder {
     total: Histogram,
-    /// Values that are not in `total` yet: the first `pending` of these. Without memory until the first value.
+    /// Values that are in no histogram yet: the first `pending` of these. Without memory until the first value.
     batch: Box<[u64]>,
     pending: usize,
     window: Option<Box<Window>>,
@@ -27,7 +27,7 @@ pub struct Recorder {
 /// What there is to know of the window that is open, beyond the batch.
 #[derive(Clone, Default)]
 struct Window {
-    /// Values of the window that the batch had no room for.
+    /// Values that the batch had no room for; they become part of the total when the window is closed.
     swept: Histogram,
     /// Values of the window that are not part of the total.
     beside: Histogram,
@@ -53,9 +53,9 @@ impl Recorder {
             self.batch = vec![0; len].into();
         }
         let values = &self.batch[..self.pending];
-        self.total.record_all(values);
-        if let Some(window) = &mut self.window {
-            window.swept.record_all(values);
+        match &mut self.window {
+            Some(window) => window.swept.record_all(values),
+            None => self.total.record_all(values),
         }
         self.batch[0] = value;
         self.pending = 1;
@@ -82,13 +82,14 @@ impl Recorder {
     pub fn close_window<const N: usize>(&mut self, fractions: [f64; N]) -> [Option<u64>; N] {
         let window = self.window.as_mut().expect("windows are closed only where they are kept");
         let values = &mut self.batch[..self.pending];
-        self.total.record_all(values);
         self.pending = 0;
         if window.swept.is_empty() && window.beside.is_empty() {
+            self.total.record_all(values);
             return quantiles(values, fractions);
         }
         let all = &mut window.swept;
         all.record_all(values);
+        self.total.merge(all);
         if !window.beside.is_empty() {
             all.merge(&window.beside);
             window.beside.clear();
@@ -111,10 +112,14 @@ impl Recorder {
 
     /// Everything recorded since the start, or since [`Recorder::restart`].
     pub fn histogram(&self) -> Cow<'_, Histogram> {
-        if self.pending == 0 {
+        let swept = self.window.as_ref().map(|window| &window.swept).filter(|swept| !swept.is_empty());
+        if self.pending == 0 && swept.is_none() {
             return Cow::Borrowed(&self.total);
         }
         let mut all = self.total.clone();
+        if let Some(swept) = swept {
+            all.merge(swept);
+        }
         all.record_all(&self.batch[..self.pending]);
         Cow::Owned(all)
     }
