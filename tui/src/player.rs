@@ -417,6 +417,12 @@ impl<S: Simulation> Engine<S> {
     }
 
     fn obey(&mut self, command: Command) {
+        // Going to another instant makes them stale when it is reached.
+        let may_change_knobs = matches!(
+            command,
+            Command::Make(_) | Command::TakeBack | Command::Branch | Command::KeepOnly(_) | Command::Focus(_)
+        );
+        self.knobs_stale |= may_change_knobs;
         match command {
             Command::Play(playing) => self.playing = playing,
             Command::Pace(pace) => self.pace = pace,
@@ -452,7 +458,6 @@ impl<S: Simulation> Engine<S> {
             }
             Command::SkipStops => self.stops.clear(),
         }
-        self.knobs_stale = true;
         self.rest();
     }
 
