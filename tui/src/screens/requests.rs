@@ -14,8 +14,8 @@ use crate::theme::Role;
 /// What time is spent on: a word, how it is drawn, and its colour.
 fn look(what: Spent) -> (&'static str, char, Role) {
     match what {
-        Spent::Service => ("service", '█', Role::Good),
-        Spent::Queue => ("queue", '▒', Role::Strained),
+        Spent::Service => ("served", '█', Role::Good),
+        Spent::Queue => ("queueing", '▒', Role::Strained),
         Spent::PoolWait => ("pool wait", '▓', Role::Busy),
         Spent::LockWait => ("lock wait", '▓', Role::Busy),
         Spent::Sharing => ("sharing", '▓', Role::Median),
@@ -185,8 +185,8 @@ fn draw_row(brush: &mut Brush, y: i32, width: i32, scale: &Scale, row: &Waterfal
 fn legend(brush: &mut Brush, y: i32, width: i32) {
     let mut x = 1;
     let entries = [
-        ("█", Role::Good, "service"),
-        ("▒", Role::Strained, "queue"),
+        ("█", Role::Good, "served"),
+        ("▒", Role::Strained, "queueing"),
         ("▓", Role::Busy, "pool or lock"),
         ("·", Role::Text, "back-off"),
         ("─", Role::Border, "waits for a call"),
