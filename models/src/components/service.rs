@@ -30,7 +30,7 @@ use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
 use sim_core::slots::{Admission, Slots};
 use sim_core::{
-    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer,
+    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Look, Merge, Next, NodeId, Outcome, Span, Time, Timer,
 };
 use single::{InStep, Single};
 
@@ -425,7 +425,7 @@ impl Service {
         if self.preempts && !self.slots.has_room() && self.interrupt(cx, priority) {
             self.slots.take(now);
             cx.measure().waited(now, 0);
-            return self.begin(cx, call, cx.profile(call).op);
+            return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.settings.admission.until(cx, call) } else { None };
         if self.is_loop && !self.ready.is_empty() {
@@ -438,7 +438,7 @@ impl Service {
         match self.slots.ask_until(now, call.index(), priority, until) {
             Admission::Granted => {
                 cx.measure().waited(now, 0);
-                self.begin(cx, call, cx.profile(call).op)
+                self.begin(cx, call, cx.profile_row(call))
             }
             Admission::Queued => Next::WAIT,
             Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
@@ -447,8 +447,8 @@ impl Service {
 
     /// A call that has a worker begins.
     #[inline(always)]
-    fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, op: u16) -> Next {
-        let op = usize::from(op);
+    fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, profile: u16) -> Next {
+        let op = usize::from(cx.op_of(profile));
         match self.plan.singles.get(op) {
             Some(Some(single)) => {
                 let span = single.span(cx, call);
@@ -584,15 +584,26 @@ impl Service {
     }
 }
 
+impl Service {
+    /// A thread is closed; `data` says since when it was held in vain, and in its last bit, whether it was.
+    #[inline(never)]
+    fn is_closed(&mut self, cx: &mut Cx<'_>, data: u64) {
+        let from = data >> 1;
+        let abandoned = (data & 1 == 1).then_some(from);
+        self.slots.give_back(cx.now(), from, abandoned);
+        self.dispatch(cx);
+    }
+}
+
 impl Component for Service {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
-        let priority = cx.priority(call);
+        let Look { priority, profile, .. } = cx.look(call.index());
         if !self.admits_specially {
             return match self.slots.ask(now, call.index(), priority) {
                 Admission::Granted => {
                     cx.measure().waited(now, 0);
-                    self.begin(cx, call, cx.profile(call).op)
+                    self.begin(cx, call, profile)
                 }
                 Admission::Queued => Next::WAIT,
                 Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
@@ -631,21 +642,15 @@ impl Component for Service {
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         if timer.what == CLOSED {
-            let from = timer.data >> 1;
-            let abandoned = (timer.data & 1 == 1).then_some(from);
-            self.slots.give_back(cx.now(), from, abandoned);
-            self.dispatch(cx);
+            self.is_closed(cx, timer.data);
             return Next::WAIT;
         }
         let call = timer.call();
-        if !cx.is_open(call) {
-            return Next::WAIT;
+        match cx.ticket_if_open(call) {
+            None => Next::WAIT,
+            Some(ticket) if timer.what == SINGLE => self.single_is_over(cx, call, ticket),
+            Some(ticket) => self.passed(cx, ticket - 1),
         }
-        if timer.what == SINGLE {
-            return self.single_is_over(cx, call);
-        }
-        let index = cx.ticket(call) - 1;
-        self.passed(cx, index)
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {

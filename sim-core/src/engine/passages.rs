@@ -8,6 +8,7 @@ use super::{Core, Cx, To};
 use crate::attempts::Attempts;
 use crate::calls::*;
 use crate::conditions::Way;
+use crate::measure::GroupId;
 use crate::random::{Birth, Key};
 use crate::time::Time;
 
@@ -38,17 +39,18 @@ impl Core {
     }
 
     /// Makes of the frame of a request to `node`, which goes there at once, that of the call that it will be behind the
-    /// node, if calls pass there.
+    /// node, if calls pass there. The node's group, and whether they do.
     #[inline(always)]
-    pub(super) fn pass_from_the_start(&mut self, node: NodeId, frame: &mut Frame) -> bool {
+    pub(super) fn pass_from_the_start(&mut self, node: NodeId, frame: &mut Frame) -> (GroupId, bool) {
         let state = &self.nodes[node.0 as usize];
-        let Some(passage) = self.passages.get_mut(state.passage as usize) else { return false };
+        let group = state.group;
+        let Some(passage) = self.passages.get_mut(state.passage as usize) else { return (group, false) };
         if state.condition.is_special() || !passage.course.turn(frame, &self.paths, self.now, node, 0) {
-            return false;
+            return (group, false);
         }
         passage.attempts.begin(false);
-        self.groups[state.group.0 as usize].arrive(self.now, false);
-        true
+        self.groups[group.0 as usize].arrive(self.now, false);
+        (group, true)
     }
 
     /// Lets `call` pass through `node`, where calls pass.

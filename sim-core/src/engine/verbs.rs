@@ -44,8 +44,10 @@ pub struct Look {
     pub since: Time,
     /// What this node remembers of it: [`Cx::ticket`].
     pub ticket: u32,
-    /// The operation, of its [`Cx::profile`].
-    pub op: u16,
+    /// Row of its profile, for [`Cx::op_of`].
+    pub profile: u16,
+    /// How important it is: [`Cx::priority`].
+    pub priority: u8,
     /// Whether what its time is spent on is of interest to anybody: [`Cx::spent`].
     pub is_sampled: bool,
 }
@@ -157,14 +159,14 @@ impl<'a> Cx<'a> {
             flags: ROOT,
             priority,
         };
-        let group = self.core.nodes[to.0 as usize].group;
-        let passes = self.core.pass_from_the_start(to, &mut frame);
+        let (group, passes) = self.core.pass_from_the_start(to, &mut frame);
+        let is_sampled = key & self.core.groups[group.0 as usize].sample_mask == 0;
         let call = self.core.calls.insert(frame);
         if self.core.calls.carries_baggage() {
             let deadline = if passes { Time::MAX } else { baggage.deadline };
             self.core.calls.set_baggage(call.index, Baggage { deadline, ..baggage });
         }
-        if key & self.core.groups[group.0 as usize].sample_mask == 0 {
+        if is_sampled {
             self.core.sample(call, self.node, group, key);
         }
         call
@@ -371,9 +373,22 @@ impl<'a> Cx<'a> {
             call: CallId { index, generation: frame.generation },
             since: frame.since,
             ticket: frame.ticket,
-            op: self.core.profiles[frame.profile as usize].op,
+            profile: frame.profile,
+            priority: frame.priority,
             is_sampled: frame.flags & SAMPLED != 0,
         }
+    }
+
+    /// The operation of a row of the table of profiles.
+    #[inline(always)]
+    pub fn op_of(&self, profile: u16) -> u16 {
+        self.core.profiles[profile as usize].op
+    }
+
+    /// What this node remembers of `call`, if that has not ended.
+    #[inline(always)]
+    pub fn ticket_if_open(&self, call: CallId) -> Option<u32> {
+        self.core.calls.get(call).map(|frame| frame.ticket)
     }
 
     /// What this node remembers of `call`.

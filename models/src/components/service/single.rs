@@ -73,8 +73,8 @@ impl Service {
 
     /// The step is over.
     #[inline(always)]
-    pub(super) fn single_is_over(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let index = cx.ticket(call) & !MARK;
+    pub(super) fn single_is_over(&mut self, cx: &mut Cx<'_>, call: CallId, ticket: u32) -> Next {
+        let index = ticket & !MARK;
         let step = self.in_step.remove(index).expect("a call is in its step until that is over");
         let outcome = if step.cancelled {
             Outcome::Cancelled
@@ -97,7 +97,8 @@ impl Service {
 
     /// Nobody wants the answer any more.
     pub(super) fn cancel_single(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let index = cx.ticket(call) & !MARK;
+        let ticket = cx.ticket(call);
+        let index = ticket & !MARK;
         let blocks = self.plan.singles[cx.profile(call).op as usize].as_ref().is_some_and(|s| s.blocks);
         let step = self.in_step.get_mut(index).expect("a call is in its step until that is over");
         step.cancelled = true;
@@ -105,6 +106,6 @@ impl Service {
             return Next::WAIT;
         }
         cx.cancel(step.timer);
-        self.single_is_over(cx, call)
+        self.single_is_over(cx, call, ticket)
     }
 }

@@ -84,7 +84,7 @@ impl Service {
     /// A call comes out of the queue with a worker.
     #[inline(always)]
     fn take_up(&mut self, cx: &mut Cx<'_>, next: Popped) -> Next {
-        let Look { call, since, ticket, op, is_sampled } = cx.look(next.call);
+        let Look { call, since, ticket, profile, is_sampled, .. } = cx.look(next.call);
         if is_sampled {
             cx.spent(call, Spent::Queue);
         }
@@ -96,7 +96,7 @@ impl Service {
             self.slots.give_back(cx.now(), cx.now(), None);
             return Next::reply(call, cx.answer(Outcome::Timeout));
         }
-        self.begin(cx, call, op)
+        self.begin(cx, call, profile)
     }
 
     /// A strand that was interrupted has a worker again.
