@@ -137,6 +137,13 @@ impl Slots {
         if self.line.is_empty() || !self.has_room() {
             return None;
         }
+        self.next_of_line(now, dropped)
+    }
+
+    /// The same where both are known to be there.
+    #[inline(always)]
+    pub fn next_of_line(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
+        debug_assert!(!self.line.is_empty() && self.has_room());
         let before = self.line.len();
         let popped = self.line.pop(now, dropped);
         if self.line.len() + 1 == before {

@@ -1,6 +1,6 @@
 //! The verbs: what an entry of a component can do to the world around it.
 
-use super::{Aside, BRANCH, Core, Event, Kind, Order};
+use super::{Aside, BRANCH, Core, Event, Kind, NodeState, Order};
 use super::{Next, Profile, Timer};
 use crate::breakdown::Spent;
 use crate::calendar::{Class, TimerId};
@@ -285,7 +285,10 @@ impl<'a> Cx<'a> {
     /// Something that takes the node so long to do: slower where a fault makes the node slow.
     #[inline(always)]
     pub fn work(&mut self, span: Span, timer: Timer) -> TimerId {
-        self.work_on(self.stretched(span), timer)
+        let NodeState { condition, epoch, .. } = &self.core.nodes[self.node.0 as usize];
+        let at = self.core.now.saturating_add(condition.stretched(span));
+        let event = Event { kind: Kind::Work, what: timer.what, epoch: *epoch, node: self.node.0, data: timer.data };
+        self.core.calendar.set(at, Class::First, event)
     }
 
     /// What a fault that makes the node slow makes of a time that begins now.

@@ -59,7 +59,7 @@ impl Service {
                 cx.spent(strand.call, Spent::Queue);
                 self.run(cx, index)
             } else {
-                let next = self.slots.next(now, &mut self.dropped);
+                let next = self.slots.next_of_line(now, &mut self.dropped);
                 if !self.dropped.is_empty() {
                     self.turn_away(cx);
                 }
