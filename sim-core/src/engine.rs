@@ -557,7 +557,7 @@ impl<C: Component> Engine<C> {
             }
             Kind::Cancel => {
                 let call = CallId::from_bits(event.data);
-                let Some(frame) = self.core.calls.get(call) else { return None };
+                let frame = self.core.calls.get(call)?;
                 if frame.flags & REPLYING != 0 || frame.via != DIRECT {
                     return None;
                 }

@@ -640,6 +640,7 @@ impl Component for Service {
         }
     }
 
+    #[inline(always)]
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         if timer.what == CLOSED {
             self.is_closed(cx, timer.data);

@@ -293,6 +293,42 @@ impl Workload {
             cx.after(wait, Class::First, Timer { what: USER, data: index as u64 });
         }
     }
+
+    /// A user has thought, or requests arrive that are not all alike.
+    #[inline(never)]
+    fn on_other_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        if timer.what == USER {
+            return self.send(cx, timer.data as u32);
+        }
+        self.next = None;
+        let count = match &self.plan.batch {
+            Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
+            None => 1,
+        };
+        if self.has_sessions {
+            let plan = self.plan.clone();
+            let Process::Sessions { requests, .. } = &plan.process else { return Next::WAIT };
+            for _ in 0..count {
+                let then = self.begin_session(cx, requests);
+                cx.post(then);
+            }
+            let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
+            self.arm(cx, next);
+            return Next::WAIT;
+        }
+        let mut then = Next::WAIT;
+        for nth in 0..count {
+            let request = self.begin(cx);
+            if nth == 0 {
+                then = request;
+            } else {
+                cx.post(request);
+            }
+        }
+        let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
+        self.arm(cx, next);
+        then
+    }
 }
 
 impl Component for Workload {
@@ -333,49 +369,18 @@ impl Component for Workload {
         Next::WAIT
     }
 
-    #[inline]
+    #[inline(always)]
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        if timer.what == USER {
-            return self.send(cx, timer.data as u32);
-        }
-        self.next = None;
-        if self.is_plain {
-            let number = self.requests;
+        if timer.what == ARRIVAL && self.is_plain {
+            let key = self.population.key(self.requests).bits();
             self.requests += 1;
-            let key = self.population.key(number).bits();
             let (link, profile, priority) = self.plain;
             let call = cx.request(link, key, cx.now(), profile, priority, Baggage::EMPTY);
             let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
             self.arm(cx, next);
             return Next::call(call);
         }
-        let count = match &self.plan.batch {
-            Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
-            None => 1,
-        };
-        if self.has_sessions {
-            let plan = self.plan.clone();
-            let Process::Sessions { requests, .. } = &plan.process else { return Next::WAIT };
-            for _ in 0..count {
-                let then = self.begin_session(cx, requests);
-                cx.post(then);
-            }
-            let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
-            self.arm(cx, next);
-            return Next::WAIT;
-        }
-        let mut then = Next::WAIT;
-        for nth in 0..count {
-            let request = self.begin(cx);
-            if nth == 0 {
-                then = request;
-            } else {
-                cx.post(request);
-            }
-        }
-        let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
-        self.arm(cx, next);
-        then
+        self.on_other_timer(cx, timer)
     }
 
     /// A change of a workload is a factor of its rate, as the bits of an `f32`.
