@@ -587,7 +587,7 @@ impl Service {
 impl Service {
     /// A thread is closed; `data` says since when it was held in vain, and in its last bit, whether it was.
     #[inline(never)]
-    fn is_closed(&mut self, cx: &mut Cx<'_>, data: u64) {
+    fn thread_closed(&mut self, cx: &mut Cx<'_>, data: u64) {
         let from = data >> 1;
         let abandoned = (data & 1 == 1).then_some(from);
         self.slots.give_back(cx.now(), from, abandoned);
@@ -643,7 +643,7 @@ impl Component for Service {
     #[inline(always)]
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         if timer.what == CLOSED {
-            self.is_closed(cx, timer.data);
+            self.thread_closed(cx, timer.data);
             return Next::WAIT;
         }
         let call = timer.call();

@@ -436,11 +436,9 @@ impl Source {
     fn next_of_rest(&mut self, now: Time) -> Option<Time> {
         match &mut self.gaps {
             Gaps::Renewal(dist) => {
+                let shape = self.shape.as_ref().expect("the caller sees to a process without a shape");
                 let gap = dist.sample(&mut self.stream) / self.surge;
-                match &self.shape {
-                    None => Some(now + rounded(gap)),
-                    Some(shape) => shape.after(now as f64 - self.zero as f64, gap).map(|t| to_time(t, self.zero, now)),
-                }
+                shape.after(now as f64 - self.zero as f64, gap).map(|t| to_time(t, self.zero, now))
             }
             Gaps::Modulated { .. } => {
                 // What is left to be used up of a unit of hazard.

@@ -1,7 +1,7 @@
 //! Parts of a whole over time, stacked from zero.
 
 use super::canvas::{Canvas, Place, Stroke};
-use super::data::{self, Told, Zoom};
+use super::data::{self, Zoom};
 use super::frame::{self, Entry, Grid, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, lone_text};
@@ -53,17 +53,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, at_s: &[f64], layers: &[L
     });
     let at: Vec<(f64, String)> =
         at_s.iter().map(|at_s| (at_s + window_s / 2.0, lone_text(&chart.x.unit, *at_s))).collect();
-    let told: Vec<Told> = layers
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(number, layer)| Told {
-            name: layer.name.clone(),
-            role: data::role(number),
-            y: tops[number].iter().copied().map(Some).collect(),
-            text: layer.values.iter().map(|value| value.map(|value| lone_text(&chart.y.unit, value))).collect(),
-        })
-        .collect();
+    let told = data::stacked(layers, &tops, &chart.y.unit);
     data::columns(canvas, &plot, Zoom::Across, &at, &told);
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::canvas::{Canvas, Place};
 use super::frame::Plot;
 use super::scale::lone_text;
-use super::{Line, Unit, palette};
+use super::{Layer, Line, Unit, palette};
 
 /// The values of a series, one at each place of the horizontal axis.
 pub(crate) struct Told {
@@ -55,6 +55,17 @@ pub(crate) fn columns(canvas: &mut Canvas, plot: &Plot, zoom: Zoom, at: &[(f64, 
         "series": series,
     });
     canvas.data(whole.to_string());
+}
+
+/// Layers that stand on each other, from the top as they are seen: each is drawn at its top and says its own value.
+pub(crate) fn stacked(layers: &[Layer], tops: &[Vec<f64>], unit: &Unit) -> Vec<Told> {
+    let told = layers.iter().zip(tops).enumerate().map(|(number, (layer, top))| Told {
+        name: layer.name.clone(),
+        role: role(number),
+        y: top.iter().copied().map(Some).collect(),
+        text: layer.values.iter().map(|value| value.map(|value| lone_text(unit, value))).collect(),
+    });
+    told.rev().collect()
 }
 
 /// Curves: what they say at every place at which one of them has a point.

@@ -106,17 +106,7 @@ pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers:
         }
     });
     let names: Vec<(f64, String)> = at.iter().map(|share| (nines(*share), percentile(*share))).collect();
-    let told: Vec<Told> = layers
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(number, layer)| Told {
-            name: layer.name.clone(),
-            role: data::role(number),
-            y: tops[number].iter().copied().map(Some).collect(),
-            text: layer.values.iter().map(|value| value.map(|value| lone_text(&chart.y.unit, value))).collect(),
-        })
-        .collect();
+    let told = data::stacked(layers, &tops, &chart.y.unit);
     data::columns(canvas, &plot, Zoom::Across, &names, &told);
 }
 

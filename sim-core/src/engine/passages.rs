@@ -2,7 +2,7 @@
 //!
 //! Most links of a network have no policy. Such a node says so once ([`Cx::let_pass`]) and is not asked any more: the
 //! engine measures the call at both nodes and counts the attempt. What comes out is what the node would do by itself
-//! with [`Cx::pass_on`], at a third of the cost.
+//! with [`Cx::pass_on`].
 
 use super::{Core, Cx, To};
 use crate::attempts::Attempts;
