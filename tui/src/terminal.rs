@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
-use crossterm::{cursor, event, execute, terminal};
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::{cursor, event, execute, queue, terminal};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
@@ -43,10 +43,13 @@ impl Screen {
         Ok(Rect::new(0, 0, size.width, size.height))
     }
 
-    /// Draws a frame. False where the terminal has been given back.
+    /// Draws a frame, which terminals that know synchronized updates show at once. False where the terminal has been given
+    /// back.
     pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<bool> {
         let Some(_held) = held() else { return Ok(false) };
+        queue!(io::stdout(), BeginSynchronizedUpdate)?;
         self.terminal.draw(draw)?;
+        execute!(io::stdout(), EndSynchronizedUpdate)?;
         Ok(true)
     }
 }
@@ -87,8 +90,14 @@ fn leave() {
         return;
     }
     let _ = terminal::disable_raw_mode();
-    let _ =
-        execute!(io::stdout(), event::DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
+    let _ = execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        event::DisableBracketedPaste,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
 }
 
 type Hook = Box<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send + 'static>;

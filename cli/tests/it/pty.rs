@@ -16,10 +16,34 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The sequence with which the alternate screen is left.
 pub(crate) const LEAVE: &str = "\u{1b}[?1049l";
 
+/// The sequence after which a frame is whole.
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+
 /// What the terminal has received.
 struct Received {
     screen: vt100::Parser,
     bytes: Vec<u8>,
+    /// What was on the screen when the last frame was whole.
+    frame: String,
+}
+
+impl Received {
+    /// Takes what has come, which may end anywhere within a frame.
+    fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let begun = self.bytes.len().saturating_sub(FRAME_END.len() - 1);
+            let seen = self.bytes.len();
+            self.bytes.extend_from_slice(bytes);
+            let found = self.bytes[begun..].windows(FRAME_END.len()).position(|window| window == FRAME_END);
+            let length = found.map_or(bytes.len(), |place| begun + place + FRAME_END.len() - seen);
+            self.bytes.truncate(seen + length);
+            self.screen.process(&bytes[..length]);
+            if found.is_some() {
+                self.frame = self.screen.screen().contents();
+            }
+            bytes = &bytes[length..];
+        }
+    }
 }
 
 /// A program that believes to be in a terminal.
@@ -41,22 +65,20 @@ impl Session {
         let mut command = command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("COLORFGBG");
         let child = command.spawn_borrowed(&pts).expect("the program starts");
         let screen = blank((columns, rows));
-        let received = Arc::new(Mutex::new(Received { screen, bytes: Vec::new() }));
+        let received = Arc::new(Mutex::new(Received { screen, bytes: Vec::new(), frame: String::new() }));
         let pty = Arc::new(pty);
         let (reading, writing) = (Arc::clone(&pty), Arc::clone(&received));
         // It ends when both ends of the terminal are gone.
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
             while let Ok(length @ 1..) = (&*reading).read(&mut buffer) {
-                let mut received = writing.lock().expect("readers do not panic");
-                received.screen.process(&buffer[..length]);
-                received.bytes.extend_from_slice(&buffer[..length]);
+                writing.lock().expect("readers do not panic").take(&buffer[..length]);
             }
         });
         Session { pty, pts, child, received, modes_before }
     }
 
-    /// What is on the screen.
+    /// What is on the screen, be it in the middle of a frame.
     pub(crate) fn screen(&self) -> String {
         self.received.lock().expect("the reader does not panic").screen.screen().contents()
     }
@@ -71,17 +93,17 @@ impl Session {
         (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
-    /// Waits until all of this is on the screen, and gives the screen.
+    /// Waits for a frame with all of this on it, and gives the frame: one that is drawn by halves shows two moments at once.
     #[track_caller]
     pub(crate) fn expect(&mut self, words: &[&str]) -> String {
         let begun = Instant::now();
         loop {
-            let screen = self.screen();
-            if words.iter().all(|word| screen.contains(word)) {
-                return screen;
+            let frame = self.received.lock().expect("the reader does not panic").frame.clone();
+            if words.iter().all(|word| frame.contains(word)) {
+                return frame;
             }
-            assert!(begun.elapsed() < PATIENCE, "{words:?} never came:\n{screen}");
-            assert!(self.child.try_wait().expect("it can be asked").is_none(), "it has ended:\n{screen}");
+            assert!(begun.elapsed() < PATIENCE, "{words:?} never came:\n{}", self.screen());
+            assert!(self.child.try_wait().expect("it can be asked").is_none(), "it has ended:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -95,7 +117,9 @@ impl Session {
     /// Changes the size of the terminal.
     pub(crate) fn resize(&mut self, (columns, rows): (u16, u16)) {
         self.pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
-        self.received.lock().expect("the reader does not panic").screen = blank((columns, rows));
+        let mut received = self.received.lock().expect("the reader does not panic");
+        received.screen = blank((columns, rows));
+        received.frame.clear();
     }
 
     /// Waits for the end of the program.
