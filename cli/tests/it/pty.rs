@@ -128,12 +128,22 @@ impl Session {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("it can be asked") {
-                // What it wrote last may still be on its way.
-                std::thread::sleep(Duration::from_millis(50));
+                self.wait_for_the_last();
                 return status;
             }
             assert!(begun.elapsed() < PATIENCE, "it does not end:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for what the program wrote last: it lies before what is written into its end of the terminal now.
+    fn wait_for_the_last(&self) {
+        const MARK: &[u8] = b"\x1b]the last\x07";
+        rustix::io::write(self.pts.as_fd(), MARK).expect("the terminal takes what is written");
+        let begun = Instant::now();
+        while !self.received.lock().expect("the reader does not panic").bytes.ends_with(MARK) {
+            assert!(begun.elapsed() < PATIENCE, "the terminal gives nothing more");
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
