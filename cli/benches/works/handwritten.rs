@@ -18,7 +18,7 @@ pub(crate) struct Done {
     pub(crate) mean_s: f64,
 }
 
-const SECOND: f64 = 1e9;
+pub(crate) const SECOND: f64 = 1e9;
 
 /// Time above, kind and index below: one word.
 fn event(at: u64, sequence: &mut u64, what: u64) -> u128 {
@@ -27,13 +27,12 @@ fn event(at: u64, sequence: &mut u64, what: u64) -> u128 {
 }
 
 /// M/M/1 at 80 % load.
-pub(crate) fn work_a() -> Done {
+pub(crate) fn work_a(requests: u64) -> Done {
     let mut stream = Stream::named(1, "work a");
     let mut pending: Heap<u128> = Heap::new();
     let mut queue: VecDeque<u64> = VecDeque::with_capacity(1024);
     let mut latency = Histogram::new();
     let mut sequence = 0;
-    let requests = 1_000_000;
     pending.push(event((unit_exponential(&mut stream) * SECOND / 0.8) as u64, &mut sequence, 0));
     while let Some(next) = pending.pop() {
         let now = (next >> 64) as u64;
@@ -71,8 +70,8 @@ struct Shape {
     requests: u64,
 }
 
-const BACKOFF_NS: u64 = 20_000_000;
-const RETRIES: u32 = 3;
+pub(crate) const BACKOFF_NS: u64 = 20_000_000;
+pub(crate) const RETRIES: u32 = 3;
 
 const SEND: u64 = 0;
 const DONE: u64 = 1;
@@ -80,10 +79,10 @@ const RETRY: u64 = 2;
 
 /// A request under way: `attempt` changes whenever an attempt ends, so that a late answer or timeout is recognised.
 #[derive(Clone, Copy, Default)]
-struct Request {
-    since: u64,
-    attempt: u32,
-    tries: u32,
+pub(crate) struct Request {
+    pub(crate) since: u64,
+    pub(crate) attempt: u32,
+    pub(crate) tries: u32,
 }
 
 struct Server {
@@ -93,7 +92,7 @@ struct Server {
 }
 
 /// Timeouts and retries behind a balancer that takes the server with the fewest calls.
-pub(crate) fn work_b() -> Done {
+pub(crate) fn work_b(requests: u64) -> Done {
     balanced(&Shape {
         servers: 10,
         workers: 4,
@@ -103,12 +102,12 @@ pub(crate) fn work_b() -> Done {
         gap_ns: Some(1e9 / 3400.0),
         users: 0,
         think_ns: 0.0,
-        requests: 510_000,
+        requests,
     })
 }
 
 /// A closed loop over a balancer that takes the better of two.
-pub(crate) fn work_c() -> Done {
+pub(crate) fn work_c(requests: u64) -> Done {
     balanced(&Shape {
         servers: 1000,
         workers: 4,
@@ -118,7 +117,7 @@ pub(crate) fn work_c() -> Done {
         gap_ns: None,
         users: 100_000,
         think_ns: 1e8,
-        requests: 1_000_000,
+        requests,
     })
 }
 
