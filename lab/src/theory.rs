@@ -5,14 +5,18 @@
 //! for quantiles the 0.2 % of the histogram come on top, and where theory knows only the limit of ever more servers, the
 //! 1 % by which the simulated number of servers may differ from it. All times are in seconds, all rates per second.
 //!
-//! The sources of the formulas stand beside them: closed forms in [`formulas`], what follows from them with each row.
+//! The sources of the formulas stand beside them: closed forms in [`formulas`], what is found by inverting Laplace transforms
+//! in [`transforms`], what is found by solving Markov chains in [`passages`], and what follows from them with each row.
 
 mod balancing;
+pub mod chains;
 mod disciplines;
 pub mod formulas;
 mod links;
 mod networks;
+pub mod passages;
 mod stations;
+pub mod transforms;
 mod varying;
 
 use std::fmt::Write as _;
@@ -130,6 +134,8 @@ fn expect(metric: &'static str, value: f64) -> Expected {
 }
 
 const LATENCY: &str = "workloads.w.latency.mean_s";
+const P50: &str = "workloads.w.latency.p50_s";
+const P90: &str = "workloads.w.latency.p90_s";
 const P99: &str = "workloads.w.latency.p99_s";
 const WAIT: &str = "components.s.queue.wait.mean_s";
 const WAIT_P90: &str = "components.s.queue.wait.p90_s";

@@ -1,7 +1,7 @@
-//! Closed forms of queueing theory, and numerical solutions where there is none.
+//! Closed forms of queueing theory.
 //!
 //! Sources: Kleinrock, *Queueing Systems* I (M/M/c, M/M/c/K, M/G/1, G/M/1, batches); Erlang 1909 (M/D/1); Reiser and
-//! Lavenberg 1980 (mean value analysis); Takács 1962 (busy periods); Neuts 1981 (queues in a Markovian environment).
+//! Lavenberg 1980 (mean value analysis); Takács 1962 (busy periods); Baccelli and Hebuterne 1981 (patience).
 
 /// Probability that an arrival waits in M/M/c with `a` = λ/μ (Erlang C).
 pub fn erlang_c(c: u32, a: f64) -> f64 {
@@ -72,6 +72,51 @@ pub fn batch_delay(max: u32, rate: f64, wait: f64) -> f64 {
     total / batch_size(max, rate, wait)
 }
 
+/// Probability that an item of such a batch is delayed by more than `t`: the k-th comes while the batch is open if k − 1 more
+/// arrivals take at most `wait`; it is still there t later if neither the time is up nor the batch full.
+pub fn batch_delay_above(t: f64, max: u32, rate: f64, wait: f64) -> f64 {
+    if t >= wait {
+        return 0.0;
+    }
+    let still_open = |k: u32| (1.0 - erlang_above(wait - t, k - 1, rate)) * erlang_above(t, max - k, rate);
+    (1..=max).map(still_open).sum::<f64>() / batch_size(max, rate, wait)
+}
+
+/// Probability that the sum of `n` exponential times of this rate exceeds `t` (Erlang's distribution).
+pub fn erlang_above(t: f64, n: u32, rate: f64) -> f64 {
+    let x = rate * t.max(0.0);
+    // In logarithms, since both factors leave the range of a number long before their product does.
+    let term = |i: u32| libm::exp(f64::from(i) * libm::log(x) - x - libm::lgamma(f64::from(i) + 1.0));
+    if n == 0 || x == 0.0 { f64::from(u8::from(n > 0)) } else { (0..n).map(term).sum() }
+}
+
+/// Time in M/M/1 of those who are served where everybody has an exponential patience of mean `patience`, and is dropped when
+/// his turn comes if he has waited longer: the share of those who are served, and their distribution.
+///
+/// The wait that an arrival is offered has the density λ·p₀·exp(λ∫₀ˣ P(patience > u)du − μx) beside p₀ at nought (Baccelli and
+/// Hebuterne).
+pub fn time_with_patience(arrivals: f64, service: f64, patience: f64) -> (f64, impl Fn(f64) -> f64) {
+    let mu = 1.0 / service;
+    let steps = 20_000;
+    let most = 20.0 * patience;
+    let h = most / f64::from(steps);
+    let grid = move |i: u32| (f64::from(i) + 0.5) * h;
+    let offered = |x: f64| {
+        let lasts = patience * (1.0 - libm::exp(-x / patience));
+        arrivals * libm::exp(arrivals * lasts - mu * x)
+    };
+    let all: f64 = 1.0 + (0..steps).map(|i| offered(grid(i)) * h).sum::<f64>();
+    // Those who wait for x and are still there, without the factor p₀ of all.
+    let served: Vec<f64> = (0..steps).map(|i| offered(grid(i)) * libm::exp(-grid(i) / patience) * h).collect();
+    let of_these: f64 = 1.0 + served.iter().sum::<f64>();
+    let above = move |t: f64| {
+        let later = |x: f64| libm::exp(-mu * (t - x).max(0.0));
+        let waited: f64 = served.iter().zip(0..).map(|(weight, i)| weight * later(grid(i))).sum();
+        (later(0.0) + waited) / of_these
+    };
+    (of_these / all, above)
+}
+
 /// The value that is exceeded with probability `tail`, where `above(t)` is the probability to exceed t ≥ 0.
 pub fn quantile(tail: f64, above: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1e-3);
@@ -137,97 +182,6 @@ pub fn busy_period_above(t: f64, arrivals: f64, service: f64) -> f64 {
 /// σ of G/M/1: the root below 1 of σ = A*(μ(1 − σ)), where A* is the Laplace transform of the gaps.
 pub fn waits_in_gm1(service: f64, transform: impl Fn(f64) -> f64) -> f64 {
     (0..1000).fold(0.5, |sigma, _| transform((1.0 - sigma) / service))
-}
-
-/// One of the two states of an environment in which a single server works.
-#[derive(Clone, Copy, Debug)]
-pub struct Phase {
-    /// Rate of arrivals while it lasts.
-    pub arrivals: f64,
-    /// Rate of service while it lasts.
-    pub service: f64,
-    /// Rate at which it ends.
-    pub ends: f64,
-}
-
-type Matrix = [[f64; 2]; 2];
-
-fn times(a: Matrix, b: Matrix) -> Matrix {
-    let cell = |i: usize, j: usize| a[i][0] * b[0][j] + a[i][1] * b[1][j];
-    [[cell(0, 0), cell(0, 1)], [cell(1, 0), cell(1, 1)]]
-}
-
-fn plus(a: Matrix, b: Matrix) -> Matrix {
-    [[a[0][0] + b[0][0], a[0][1] + b[0][1]], [a[1][0] + b[1][0], a[1][1] + b[1][1]]]
-}
-
-fn inverse(a: Matrix) -> Matrix {
-    let d = a[0][0] * a[1][1] - a[0][1] * a[1][0];
-    [[a[1][1] / d, -a[0][1] / d], [-a[1][0] / d, a[0][0] / d]]
-}
-
-/// Mean number in a single-server queue whose rates change with an environment of two states: the stationary
-/// distribution is matrix-geometric with the least solution R of A₀ + R·A₁ + R²·A₂ = 0 (Neuts).
-pub fn number_in_environment(phases: [Phase; 2]) -> f64 {
-    let [p, q] = phases;
-    let up = [[p.arrivals, 0.0], [0.0, q.arrivals]];
-    let down = [[p.service, 0.0], [0.0, q.service]];
-    let empty = [[-p.ends - p.arrivals, p.ends], [q.ends, -q.ends - q.arrivals]];
-    let stay = [[empty[0][0] - p.service, p.ends], [q.ends, empty[1][1] - q.service]];
-    let minus = inverse([[-stay[0][0], -stay[0][1]], [-stay[1][0], -stay[1][1]]]);
-    let mut r = [[0.0; 2]; 2];
-    for _ in 0..200_000 {
-        r = times(plus(up, times(times(r, r), down)), minus);
-    }
-    // π₀(B₀ + R·A₂) = 0 and π₀(I − R)⁻¹1 = 1.
-    let b = plus(empty, times(r, down));
-    let all = inverse([[1.0 - r[0][0], -r[0][1]], [-r[1][0], 1.0 - r[1][1]]]);
-    let ratio = -b[0][0] / b[1][0];
-    let sum = |row: [f64; 2]| row[0] + row[1];
-    let first = 1.0 / (sum(all[0]) + ratio * sum(all[1]));
-    let number = times(times(r, all), all);
-    first * (sum(number[0]) + ratio * sum(number[1]))
-}
-
-/// Mean number in two M/M/1 queues to the shorter of which arrivals come, to the first where they are equal: the
-/// stationary equations solved by Gauss and Seidel's method, cut off at `most` in each.
-pub fn number_in_shorter_of_two(arrivals: f64, service: f64, most: usize) -> f64 {
-    let mu = 1.0 / service;
-    let size = most + 1;
-    let mut p = vec![1.0 / (size * size) as f64; size * size];
-    let at = |m: usize, n: usize| m * size + n;
-    // Where an arrival that finds (m, n) goes, unless it is lost beyond the cut.
-    let joins_first = |m: usize, n: usize| m <= n;
-    for _ in 0..6000 {
-        for m in 0..size {
-            for n in 0..size {
-                let mut out = if m < most || n < most { arrivals } else { 0.0 };
-                let mut inward = 0.0;
-                if m > 0 {
-                    out += mu;
-                    if joins_first(m - 1, n) {
-                        inward += arrivals * p[at(m - 1, n)];
-                    }
-                }
-                if n > 0 {
-                    out += mu;
-                    if !joins_first(m, n - 1) {
-                        inward += arrivals * p[at(m, n - 1)];
-                    }
-                }
-                if m < most {
-                    inward += mu * p[at(m + 1, n)];
-                }
-                if n < most {
-                    inward += mu * p[at(m, n + 1)];
-                }
-                p[at(m, n)] = inward / out;
-            }
-        }
-    }
-    let all: f64 = p.iter().sum();
-    let number: f64 = (0..size * size).map(|i| (i / size + i % size) as f64 * p[i]).sum();
-    number / all
 }
 
 /// Mean number in M/M/∞ from 0 to `to` when it was empty at 0 and the rate of arrivals is `rate(t)`: the solution of

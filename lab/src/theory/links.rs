@@ -1,7 +1,8 @@
 //! What links do: merge calls, batch them, try again.
 
-use super::formulas::{batch_delay, batch_size, waits_in_gm1};
-use super::{Case, LATENCY, S, case, expect};
+use super::formulas::{batch_delay, batch_delay_above, batch_size, erlang_above, quantile, waits_in_gm1};
+use super::passages::time_in_full_batches;
+use super::{Case, LATENCY, P50, P99, S, case, expect};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -20,6 +21,8 @@ pub(super) fn cases() -> Vec<Case> {
         vec![
             expect("components.s.arrivals / workloads.w.sent", 1.0 / (1.0 + rate * d)),
             expect(LATENCY, d * (1.0 + rate * d / 2.0) / (1.0 + rate * d)),
+            // Who sends the query waits for all of it, and those who join come evenly while it is under way.
+            expect(P50, d * 0.5 * (1.0 + rate * d) / (rate * d)),
         ],
     ));
     // Five servers, each of which sends one query at a time: n·λ/(1 + λd), here for 500 · 0.1 s among five.
@@ -39,22 +42,28 @@ pub(super) fn cases() -> Vec<Case> {
         ("batches at 10000/s", 10_000),
     ] {
         let yaml = to_database(&format!("{{poisson: {rate}/s}}"), "batch: {max: 10, wait: 10ms}", "0s");
-        cases.push(case(
-            name,
-            if rate > 1000 { 10 } else { 60 },
-            &yaml,
-            vec![
-                expect("links.w.call.batch_size", batch_size(10, f64::from(rate), 0.01)),
-                expect(LATENCY, batch_delay(10, f64::from(rate), 0.01)),
-            ],
-        ));
+        let of_rate = f64::from(rate);
+        let mut expected = vec![
+            expect("links.w.call.batch_size", batch_size(10, of_rate, 0.01)),
+            expect(LATENCY, batch_delay(10, of_rate, 0.01)),
+        ];
+        // In slower streams half of the items or more wait for exactly the whole time.
+        if rate >= 200 {
+            expected.push(expect(P50, quantile(0.5, |t| batch_delay_above(t, 10, of_rate, 0.01))));
+        }
+        cases.push(case(name, if rate > 1000 { 10 } else { 60 }, &yaml, expected));
     }
     // Bulk service: batches that wait until they are full come to one server as E5/M/1, after (max − 1)/2 gaps on average.
     let yaml = to_database("{poisson: 350/s}", "batch: {max: 5, wait: 1h}", "{exp: 10ms}")
         .replace("kind: database,", "kind: database, connections: 1,");
     let sigma = waits_in_gm1(S, |s| libm::pow(350.0 / (350.0 + s), 5.0));
-    let expected =
-        vec![expect(LATENCY, 2.0 / 350.0 + S / (1.0 - sigma)), expect("components.s.arrivals / workloads.w.sent", 0.2)];
+    let through = time_in_full_batches(350.0, 5, S, 80);
+    let expected = vec![
+        expect(LATENCY, 2.0 / 350.0 + S / (1.0 - sigma)),
+        expect(P50, quantile(0.5, |t| through.above(t))),
+        expect(P99, quantile(0.01, |t| through.above(t))),
+        expect("components.s.arrivals / workloads.w.sent", 0.2),
+    ];
     cases.push(case("M/M/1 in bulk, full batches of five", 200, &yaml, expected));
     cases.extend(retries());
     cases
@@ -73,11 +82,20 @@ fn retries() -> Vec<Case> {
     // Of those that succeed: the mean number of attempts.
     let needed: f64 =
         (1..=4).map(|k| f64::from(k) * libm::pow(p, f64::from(k - 1)) * (1.0 - p)).sum::<f64>() / (1.0 - failed);
+    // The k-th attempt is the first to succeed: k latencies, and a pause before each but the first.
+    let tries = |t: f64| {
+        let of = |k: u32| libm::pow(p, f64::from(k - 1)) * erlang_above(t - 0.03 * f64::from(k - 1), k, 1.0 / S);
+        (1..=4).map(of).sum::<f64>() * (1.0 - p) / (1.0 - failed)
+    };
+    let all_four = |t: f64| erlang_above(t - 0.09, 4, 1.0 / S);
     let geometric = vec![
         expect("workloads.w.attempts_per_request", attempts(p, 4)),
         expect("workloads.w.outcomes.error / workloads.w.sent", failed),
         expect(LATENCY, needed * S + (needed - 1.0) * 0.03),
+        expect(P50, quantile(0.5, tries)),
+        expect(P99, quantile(0.01, tries)),
         expect("workloads.w.latency_failed.mean_s", 4.0 * S + 3.0 * 0.03),
+        expect("workloads.w.latency_failed.p99_s", quantile(0.01, all_four)),
     ];
     let nested = format!(
         "workloads: {{w: {{arrivals: {{poisson: 200/s}}, call: {{to: outer, retry: {{max_attempts: 2}}}}}}}}\n\
@@ -91,5 +109,5 @@ fn retries() -> Vec<Case> {
         expect("components.external.arrivals / workloads.w.sent", attempts(p, 3) * attempts(inner, 2)),
         expect("workloads.w.outcomes.error / workloads.w.sent", inner * inner),
     ];
-    vec![case("geometric retries", 200, &yaml, geometric), case("retries in two layers", 200, &nested, expected)]
+    vec![case("geometric retries", 200, &yaml, geometric), case("retries in two layers", 600, &nested, expected)]
 }

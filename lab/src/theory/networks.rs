@@ -4,6 +4,10 @@
 //! (fork and join of two), order statistics of exponentials for the rest.
 
 use super::formulas::{birth_death, mean_value_analysis, quantile};
+use super::passages::{
+    TwoStations, fork_and_join, time_in_closed_network, time_in_fork_and_join_above, time_through_two,
+};
+use super::transforms::{above, time_after_finding};
 use super::{Case, LATENCY, P99, S, case, expect};
 
 /// Users who think for 100 ms and then need one of some connections for 60 ms, both exponential.
@@ -26,13 +30,19 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let (x, r) = mean_value_analysis(20, 0.1, &[0.01, 0.006]);
     let closed = front("{closed: {users: 20, think: {exp: 100ms}}}", "[{call: a}, {call: b}]");
-    cases.push(case("closed network (MVA)", 200, &closed, vec![expect("workloads.w.offered", x), expect(LATENCY, r)]));
+    let through = time_in_closed_network(20, 0.1, [0.01, 0.006]);
+    let p99 = quantile(0.01, |t| through.above(t));
+    let expected = vec![expect("workloads.w.offered", x), expect(LATENCY, r), expect(P99, p99)];
+    cases.push(case("closed network (MVA)", 200, &closed, expected));
     // Ten who think and come back to three servers: a birth-death process.
     let several = closed_with(10, 3);
     let p = birth_death(10, |n| (10 - n) as f64 * 10.0, |n| n.min(3) as f64 / 0.06);
     let served: f64 = p.iter().enumerate().map(|(n, p)| n.min(3) as f64 / 0.06 * p).sum();
     let inside: f64 = p.iter().enumerate().map(|(n, p)| n as f64 * p).sum();
-    let expected = vec![expect("workloads.w.offered", served), expect(LATENCY, inside / served)];
+    // Who comes back finds what one user less would leave behind (Sevcik and Mitrani 1981; Lavenberg and Reiser 1980).
+    let found = birth_death(9, |n| (9 - n) as f64 * 10.0, |n| n.min(3) as f64 / 0.06);
+    let p99 = quantile(0.01, |t| above(t, |s| time_after_finding(s, &found, 3, 0.06)));
+    let expected = vec![expect("workloads.w.offered", served), expect(LATENCY, inside / served), expect(P99, p99)];
     cases.push(case("M/M/3//10 (machine repair)", 300, &several, expected));
     let tandem = front("{poisson: 70/s}", "[{call: a}, {call: b}]");
     let sum = 1.0 / (100.0 - 70.0) + 1.0 / (1.0 / 0.006 - 70.0);
@@ -40,14 +50,22 @@ pub(super) fn cases() -> Vec<Case> {
     let (x, y) = (100.0 - 70.0, 1.0 / 0.006 - 70.0);
     let above = |t: f64| (y * libm::exp(-x * t) - x * libm::exp(-y * t)) / (y - x);
     let expected = vec![expect(LATENCY, sum), expect(P99, quantile(0.01, above))];
-    cases.push(case("Jackson network of two", 300, &tandem, expected));
+    cases.push(case("Jackson network of two", 700, &tandem, expected));
     let feedback = front("{poisson: 35/s}", "[{repeat: {times: {geometric: 2}, steps: [{call: a}]}}, {call: b}]");
     let sum = 2.0 / (100.0 - 70.0) + 1.0 / (1.0 / 0.006 - 35.0);
-    cases.push(case("Jackson network with feedback", 500, &feedback, vec![expect(LATENCY, sum)]));
+    // Whoever comes finds what is there at any time, at each station as if it were alone (Jackson).
+    let stations = TwoStations { rates: [100.0, 1.0 / 0.006], again: 0.5, arrivals: 35.0, most: [60, 15] };
+    let alone = |n: usize, load: f64| (1.0 - load) * libm::pow(load, n as f64);
+    let through = time_through_two(stations, |m, n| alone(m, 0.7) * alone(n, 0.21));
+    let expected = vec![expect(LATENCY, sum), expect(P99, quantile(0.01, |t| through.above(t)))];
+    cases.push(case("Jackson network with feedback", 700, &feedback, expected));
     let fork = front("{poisson: 60/s}", "[{parallel: {branches: [[{call: a}], [{call: b}]]}}]")
         .replace("{exp: 6ms}", "{exp: 10ms}");
     let rho = 0.6;
-    cases.push(case("fork and join of two", 400, &fork, vec![expect(LATENCY, (12.0 - rho) / 8.0 * S / (1.0 - rho))]));
+    let states = fork_and_join(60.0, S, 60);
+    let p99 = quantile(0.01, |t| time_in_fork_and_join_above(&states, t, S));
+    let expected = vec![expect(LATENCY, (12.0 - rho) / 8.0 * S / (1.0 - rho)), expect(P99, p99)];
+    cases.push(case("fork and join of two", 400, &fork, expected));
     // The k-th of three exponential times.
     let late = |t: f64| libm::exp(-t / S);
     let all = quantile(0.01, |t| 1.0 - (1.0 - late(t)) * (1.0 - late(t)) * (1.0 - late(t)));

@@ -3,8 +3,9 @@
 //! Sources: Eick, Massey and Whitt 1993 (infinitely many servers under a changing rate), Neuts 1981 (a server whose
 //! arrivals or speed follow a Markov chain; with speed 0 in one state these are White and Christie's breakdowns of 1958).
 
-use super::formulas::{Phase, number_in_environment, number_under_changing_rate};
-use super::{Case, IN_FLIGHT, LATENCY, S, case, expect, station};
+use super::formulas::{number_under_changing_rate, quantile};
+use super::passages::{Phase, number_in_environment, time_in_environment};
+use super::{Case, IN_FLIGHT, LATENCY, P50, P90, S, case, expect, station};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -40,14 +41,21 @@ pub(super) fn cases() -> Vec<Case> {
     let busy = Phase { arrivals: 130.0, service: 1.0 / S, ends: 5.0 };
     let quiet = Phase { arrivals: 20.0, service: 1.0 / S, ends: 1.0 / 0.3 };
     let rate = (130.0 * 0.2 + 20.0 * 0.3) / 0.5;
-    let expected =
-        vec![expect("workloads.w.offered", rate), expect(LATENCY, number_in_environment([busy, quiet]) / rate)];
-    cases.push(case("MMPP/M/1", 400, &station(states, 1, "", "block: {exp: 10ms}"), expected));
+    let time = time_in_environment([busy, quiet]);
+    let expected = vec![
+        expect("workloads.w.offered", rate),
+        expect(LATENCY, number_in_environment([busy, quiet]) / rate),
+        expect(P50, quantile(0.5, |t| time.above(t))),
+        expect(P90, quantile(0.1, |t| time.above(t))),
+    ];
+    cases.push(case("MMPP/M/1", 1200, &station(states, 1, "", "block: {exp: 10ms}"), expected));
 
     let up = Phase { arrivals: 50.0, service: 1.0 / S, ends: 1.0 };
     let down = Phase { arrivals: 50.0, service: 0.0, ends: 10.0 };
     let yaml = station("{poisson: 50/s}", 1, "", "block: {exp: 10ms}");
-    let expected = vec![expect(LATENCY, number_in_environment([up, down]) / 50.0)];
+    let time = time_in_environment([up, down]);
+    let expected =
+        vec![expect(LATENCY, number_in_environment([up, down]) / 50.0), expect(P90, quantile(0.1, |t| time.above(t)))];
     let failing = case("M/M/1 with breakdowns", 700, &yaml, expected);
     cases.push(Case { breakdowns_s: Some((1.0, 0.1)), ..failing });
     cases
