@@ -25,7 +25,10 @@ use sim_core::histogram::Histogram;
 use sim_core::keys::AliasTable;
 use sim_core::slab::Slab;
 use sim_core::time::SECOND;
-use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, Merge, Next, Outcome, Span, Spent, Time, Timer, To};
+use sim_core::{
+    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Merge, Next, Outcome, Sight, Span, Spent, Time,
+    Timer, To,
+};
 
 use crate::policies::backoff::BackoffSettings;
 use crate::policies::budget::{BudgetSettings, RatioBudget};
@@ -614,6 +617,31 @@ impl Component for Link {
             }
             FLUSH => self.flush(cx, index),
             what => unreachable!("no timer is set for {what}"),
+        }
+    }
+
+    #[inline]
+    fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
+        let (call, is_answer) = match coming {
+            Coming::Timer(timer) => (timer.call().index(), false),
+            Coming::Answer(call) => (call, true),
+        };
+        match (ahead.round, is_answer) {
+            (0, false) => {
+                ahead.fetch_call(call);
+                Sight::Again
+            }
+            (1, false) | (0, true) => {
+                self.records.fetch(ahead.ticket(call));
+                Sight::Again
+            }
+            (1, true) => {
+                if let Some(timer) = self.records.get(ahead.ticket(call)).and_then(|record| record.timer) {
+                    ahead.fetch_timer(timer);
+                }
+                Sight::Answers(call)
+            }
+            _ => Sight::Done,
         }
     }
 

@@ -20,6 +20,7 @@
 //! assert_eq!(calendar.pop_before(100), None);
 //! ```
 
+use crate::engine::fetch;
 use crate::lanes::Lanes;
 use crate::time::{Span, Time};
 use crate::wheel::Pending;
@@ -130,6 +131,12 @@ impl<E: Copy> Slots<E> {
         self.slots[slot as usize].stamp = FREE | self.free;
         self.free = slot;
         self.len -= 1;
+    }
+
+    /// Asks for the slot of an entry before it is needed.
+    #[inline(always)]
+    fn fetch(&self, key: u128) {
+        fetch(&self.slots, slot_of(key) as usize);
     }
 
     #[inline]
@@ -258,7 +265,7 @@ impl<E: Copy> Calendar<E> {
             }
         } else {
             let slots = &self.slots;
-            self.lanes.cancelled(id.lane(), |key| slots.is_alive(key));
+            self.lanes.cancelled(id.lane(), |key| slots.is_alive(key), |key| slots.fetch(key));
         }
         true
     }
@@ -326,6 +333,31 @@ impl<E: Copy> Calendar<E> {
         named.collect()
     }
 
+    /// Whether a bucket of the wheel was opened since this was asked last: its events have just been made ready.
+    #[inline(always)]
+    pub(crate) fn has_opened(&mut self) -> bool {
+        std::mem::take(&mut self.pending.has_opened)
+    }
+
+    /// Asks for the first of the events that are ready before they are needed.
+    pub(crate) fn fetch_ready(&self, most: usize) {
+        for key in self.pending.ready().iter().take(most) {
+            self.slots.fetch(*key);
+        }
+    }
+
+    /// The first of the events that are ready, in no particular order.
+    pub(crate) fn ready(&self, most: usize) -> impl Iterator<Item = E> {
+        let alive = self.pending.ready().iter().take(most).filter(|key| self.slots.is_alive(**key));
+        alive.map(|key| self.slots.slots[slot_of(*key) as usize].event)
+    }
+
+    /// Asks for a timer before it is needed.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, id: TimerId) {
+        fetch(&self.slots.slots, id.slot() as usize);
+    }
+
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
         self.lanes.bytes() + self.pending.bytes() + self.slots.slots.capacity() * size_of::<Slot<E>>()
@@ -348,7 +380,7 @@ impl<E: Copy> Calendar<E> {
     fn drop_dead(&mut self, in_lane: bool) {
         if in_lane {
             let slots = &self.slots;
-            self.lanes.drop_dead(|key| slots.is_alive(key));
+            self.lanes.drop_dead(|key| slots.is_alive(key), |key| slots.fetch(key));
         } else {
             self.pending.drop_least();
             self.pending_dead -= 1;

@@ -4,6 +4,7 @@
 //! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
 //! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
 
+use crate::engine::fetch;
 use crate::time::Time;
 
 /// Names a node of the network.
@@ -156,6 +157,12 @@ impl Calls {
         self.open -= 1;
     }
 
+    /// The frame of that index, if there is one, whether or not its call is open.
+    #[inline(always)]
+    pub(crate) fn frame(&self, index: u32) -> Option<&Frame> {
+        self.frames.get(index as usize)
+    }
+
     /// The frame of a call, if it is open.
     #[inline]
     pub(crate) fn get(&self, call: CallId) -> Option<&Frame> {
@@ -185,6 +192,14 @@ impl Calls {
     #[inline]
     pub(crate) fn baggage(&self, index: u32) -> Baggage {
         if self.carries_baggage { self.baggage[index as usize] } else { Baggage::EMPTY }
+    }
+
+    /// Asks for a frame before it is needed.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, index: u32) {
+        // A frame may lie across two lines of the cache.
+        fetch(&self.frames, index as usize);
+        fetch(&self.frames, index as usize + 1);
     }
 
     /// Whether calls carry baggage at all.

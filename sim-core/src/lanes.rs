@@ -18,6 +18,8 @@ const NO_KEY: u128 = u128::MAX;
 const DIRECTORY: usize = 2 * LANES_MAX;
 /// A full set of lanes looks for an empty lane to take over once in so many refusals.
 const REFUSALS_BETWEEN_SEARCHES: u32 = 1024;
+/// So many entries before it is looked at, an entry's timer is asked for from memory.
+const LOOK_AHEAD: usize = 16;
 /// Dead entries that are not worth a compaction.
 const DEAD_TOLERATED: usize = 32;
 
@@ -107,13 +109,16 @@ impl Lanes {
 
     /// Drops the least key and those behind it in its lane up to the first that is alive.
     #[inline]
-    pub(crate) fn drop_dead(&mut self, is_alive: impl Fn(u128) -> bool) {
+    pub(crate) fn drop_dead(&mut self, is_alive: impl Fn(u128) -> bool, fetch: impl Fn(u128)) {
         let number = usize::from(self.winners[1]);
         let lane = &mut self.lanes[number];
         if lane.live == 0 {
             lane.ring.clear();
         } else {
             while lane.ring.front().is_some_and(|&key| !is_alive(key)) {
+                if let Some(&key) = lane.ring.get(LOOK_AHEAD) {
+                    fetch(key);
+                }
                 lane.ring.pop_front();
             }
         }
@@ -123,19 +128,31 @@ impl Lanes {
 
     /// Notes that one entry of a lane has died.
     #[inline]
-    pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool) {
+    pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, fetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
         lane.live -= 1;
         if lane.ring.len() > 2 * lane.live + DEAD_TOLERATED {
-            self.compact(number, is_alive);
+            self.compact(number, is_alive, fetch);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn compact(&mut self, number: usize, is_alive: impl Fn(u128) -> bool) {
+    fn compact(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, fetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
-        lane.ring.retain(|&key| is_alive(key));
+        // What `VecDeque::retain` does, but that whether a key is alive stands far away and is asked for in good time.
+        let keys = lane.ring.make_contiguous();
+        let mut kept = 0;
+        for at in 0..keys.len() {
+            if let Some(&key) = keys.get(at + LOOK_AHEAD) {
+                fetch(key);
+            }
+            if is_alive(keys[at]) {
+                keys[kept] = keys[at];
+                kept += 1;
+            }
+        }
+        lane.ring.truncate(kept);
         // A burst must not keep its memory for ever, and a steady load must not keep asking for it.
         if lane.ring.capacity() > 1024 && lane.ring.capacity() / 8 > lane.ring.len() {
             lane.ring.shrink_to(4 * lane.ring.len());

@@ -113,7 +113,10 @@ pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, NodeId};
 pub use cpu::{CpuId, CpuJob};
-pub use engine::{Breach, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Stuck, Timer, To};
+pub use engine::{
+    Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, Timer, To, fetch,
+    fetch_one,
+};
 pub use measure::{Counts, Figures, GroupId, Measure, Merge};
 pub use outcome::{Answer, Outcome};
 pub use time::{Span, Time};

@@ -13,6 +13,7 @@
 //! | priority | the lowest number; among equals who has waited longest |
 //! | CoDel | who has waited longest, except those it turns away while the wait stays above its target |
 
+use crate::engine::fetch_one;
 use crate::time::{MILLISECOND, Span, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -398,6 +399,20 @@ impl Line {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Asks for the place of who has waited longest before it is needed ([`crate::fetch`]).
+    #[inline]
+    pub fn fetch_first(&self) {
+        if let Some(place) = self.ring.places.front() {
+            fetch_one(place);
+        }
+    }
+
+    /// The call that has waited longest, where that is known without a search.
+    #[inline]
+    pub fn first(&self) -> Option<u32> {
+        self.ring.places.front().map(|place| place.call)
     }
 
     /// How many may wait; `None` where there is no bound.

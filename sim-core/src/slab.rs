@@ -6,6 +6,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::engine::fetch;
+
 #[derive(Clone, Debug)]
 enum Place<T> {
     Held(T),
@@ -101,6 +103,12 @@ impl<T> Slab<T> {
             Some(Place::Held(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// Asks for the value at `index` before it is needed ([`crate::fetch`]).
+    #[inline(always)]
+    pub fn fetch(&self, index: u32) {
+        fetch(&self.places, index as usize);
     }
 
     /// Everything held, with its index, in the order of the indices.

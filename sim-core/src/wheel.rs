@@ -30,7 +30,7 @@ const WHEEL_FROM: usize = 1024;
 /// With fewer than this share of that number the heap is better again.
 const HEAP_BELOW_SHARE: usize = 4;
 /// Mean number of timers that a tick is made for.
-const TICK_GAPS: u64 = 8;
+const TICK_GAPS: u64 = 16;
 /// Mean numbers of timers moved to the near heap in one go beyond which another tick would be better.
 const CROWDED: usize = 64;
 
@@ -228,6 +228,8 @@ pub(crate) struct Pending {
     /// Whether the first of the near heap has been taken already. The next timer set often takes its place, which is
     /// cheaper than removing one and adding the other.
     taken: bool,
+    /// Whether the wheel has opened a bucket since that was last asked.
+    pub(crate) has_opened: bool,
     /// Keys from here on are the wheel's; more than any key while there is no wheel.
     horizon: u128,
     /// The near heap is not to grow beyond this without a wheel; no bound while there is one.
@@ -243,7 +245,15 @@ impl Pending {
 
     /// With a wheel for more than so many timers.
     pub(crate) fn with_wheel_from(wheel_from: usize) -> Self {
-        Pending { near: Heap::new(), taken: false, horizon: NO_KEY, heap_max: wheel_from, wheel: None, wheel_from }
+        Pending {
+            near: Heap::new(),
+            taken: false,
+            has_opened: false,
+            horizon: NO_KEY,
+            heap_max: wheel_from,
+            wheel: None,
+            wheel_from,
+        }
     }
 
     /// The number of keys.
@@ -298,6 +308,11 @@ impl Pending {
         }
     }
 
+    /// The keys before the horizon, in no particular order; one that was just taken may still be among them.
+    pub(crate) fn ready(&self) -> &[u128] {
+        self.near.as_slice()
+    }
+
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.near.bytes() + self.wheel.as_ref().map_or(0, |wheel| wheel.bytes())
@@ -340,6 +355,7 @@ impl Pending {
                 }
                 wheel.advance(&mut self.near);
                 self.horizon = wheel.horizon();
+                self.has_opened = true;
             }
         }
         self.near.peek().unwrap_or(NO_KEY)
@@ -495,7 +511,7 @@ mod tests {
             pending.drop_least();
         }
         let fine = pending.wheel.as_ref().map(|wheel| wheel.shift);
-        assert_eq!((coarse, fine), (Some(22), Some(12)));
+        assert_eq!((coarse, fine), (Some(23), Some(13)));
         assert!(pending.near.len() < CROWDED);
     }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use settings::{Map, Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
-use sim_core::{Attempts, CallId, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Span, Time, Timer};
+use sim_core::{
+    Ahead, Attempts, CallId, Coming, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Sight, Span, Time, Timer,
+};
 
 use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::demand::{CallsMade, Demand, Limits, Surroundings};

@@ -30,7 +30,8 @@ use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
 use sim_core::slots::{Admission, Slots};
 use sim_core::{
-    Answer, CallId, Component, CpuId, CpuJob, Cx, Figures, Look, Merge, Next, NodeId, Outcome, Span, Time, Timer,
+    Ahead, Answer, CallId, Coming, Component, CpuId, CpuJob, Cx, Figures, Look, Merge, Next, NodeId, Outcome, Sight,
+    Span, Time, Timer,
 };
 use single::{InStep, Single};
 
@@ -652,6 +653,29 @@ impl Component for Service {
             Some(ticket) if timer.what == SINGLE => self.single_is_over(cx, call, ticket),
             Some(ticket) => self.passed(cx, ticket - 1),
         }
+    }
+
+    #[inline]
+    fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
+        let (call, is_single) = match coming {
+            Coming::Timer(timer) => (timer.call().index(), timer.what == SINGLE),
+            Coming::Answer(call) => (call, false),
+        };
+        if ahead.round == 0 {
+            ahead.fetch_call(call);
+            self.slots.line.fetch_first();
+            return Sight::Again;
+        }
+        if let Some(next) = self.slots.line.first() {
+            ahead.fetch_call(next);
+        }
+        let ticket = ahead.ticket(call);
+        if is_single {
+            self.in_step.fetch(ticket & !single::MARK);
+            return Sight::Answers(call);
+        }
+        self.strands.fetch(ticket.wrapping_sub(1));
+        Sight::Done
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {

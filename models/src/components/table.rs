@@ -176,6 +176,10 @@ macro_rules! components {
             fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
                 dispatch!(self, part => part.on_timer(cx, timer))
             }
+            #[inline(always)]
+            fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
+                dispatch!(self, part => part.look_ahead(ahead, coming))
+            }
             fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
                 dispatch!(self, part => part.on_cancel(cx, call))
             }

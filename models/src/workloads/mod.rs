@@ -16,7 +16,9 @@ use sim_core::calls::Baggage;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::slab::Slab;
-use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Merge, Next, NodeId, Span, Time, Timer};
+use sim_core::{
+    Ahead, Answer, CallId, Class, Coming, Component, Cx, Figures, Merge, Next, NodeId, Sight, Span, Time, Timer, fetch,
+};
 
 use crate::link::LinkSettings;
 use arrivals::{ArrivalsSettings, Process, Source};
@@ -384,6 +386,22 @@ impl Component for Workload {
     }
 
     /// A change of a workload is a factor of its rate, as the bits of an `f32`.
+    #[inline]
+    fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
+        match coming {
+            Coming::Timer(timer) if timer.what == USER => self.users.fetch(timer.data as u32),
+            Coming::Answer(call) if self.has_users => match ahead.round {
+                0 => {
+                    fetch(&self.user_of, call as usize);
+                    return Sight::Again;
+                }
+                _ => self.users.fetch(self.user_of.get(call as usize).copied().unwrap_or(0)),
+            },
+            _ => {}
+        }
+        Sight::Done
+    }
+
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
         self.multiply_rate(cx, f32::from_bits(change) as f64);
         true

@@ -1,0 +1,134 @@
+//! Looking ahead: what the events to come will touch is asked for from memory while nothing waits for it yet.
+//!
+//! In a large system each event touches a dozen places that have not been touched for long, and each of them is known only
+//! from the one before: the timer names a call, the call its caller, the caller its record, and so on. One after the other
+//! they cost a dozen journeys to memory. So whenever the wheel opens a bucket, the chains of all events in it are followed
+//! side by side, link by link, in rounds: a round asks for the next link of each chain and finds what the round before asked
+//! for. Nothing is changed and nothing is decided here: where this is wrong or late, an event takes longer, that is all.
+
+use prefetch_index::prefetch_index;
+
+use super::{Component, Core, Engine, Event, Kind, Timer};
+use crate::calendar::TimerId;
+use crate::calls::*;
+
+/// As many events of a bucket are followed; one that holds more was set for one instant, where nothing is far away.
+const EVENTS: usize = 32;
+/// As many links a chain may have.
+const ROUNDS: usize = 6;
+
+/// Asks for a place of a table before it is needed. Harmless where there is no such place.
+#[inline(always)]
+pub fn fetch<T>(table: &[T], index: usize) {
+    prefetch_index(table, index);
+}
+
+/// Asks for a thing before it is needed.
+#[inline(always)]
+pub fn fetch_one<T>(thing: &T) {
+    prefetch_index(std::slice::from_ref(thing), 0);
+}
+
+/// What a node will have to do with soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coming {
+    /// A timer of its own goes off.
+    Timer(Timer),
+    /// A call that it makes is answered, on behalf of the one of this index; or a request that it began, of this index.
+    Answer(u32),
+}
+
+/// What a node says of something that is coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// There is no more to ask for.
+    Done,
+    /// What was asked for now leads to more: ask again.
+    Again,
+    /// The call of this index will then be answered.
+    Answers(u32),
+}
+
+/// What a component may ask for when it looks ahead.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead<'a> {
+    core: &'a Core,
+    /// 0 when a node is asked for the first time about what is coming, and one more each time that it is asked again.
+    pub round: u32,
+}
+
+impl Ahead<'_> {
+    /// Asks for a call.
+    #[inline(always)]
+    pub fn fetch_call(&self, index: u32) {
+        self.core.calls.fetch(index);
+    }
+
+    /// Asks for a timer.
+    #[inline(always)]
+    pub fn fetch_timer(&self, timer: TimerId) {
+        self.core.calendar.fetch(timer);
+    }
+
+    /// The note of a call that was asked for in the round before ([`super::Cx::set_ticket`]). The call may have ended since
+    /// its timer was set: then it is a note of no meaning.
+    #[inline(always)]
+    pub fn ticket(&self, index: u32) -> u32 {
+        self.core.calls.frame(index).map_or(NONE, |frame| frame.ticket)
+    }
+}
+
+/// A chain that is being followed.
+#[derive(Clone, Copy)]
+struct Chain {
+    /// Whom it has reached; [`NONE`] where that stands in the call that was asked for.
+    node: u32,
+    round: u32,
+    coming: Coming,
+}
+
+impl<C: Component> Engine<C> {
+    /// Follows the chains of the events that were just made ready, of which `first` has been taken already.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_ahead(&self, first: Event) {
+        let core = &self.core;
+        let mut chains = [Chain { node: NONE, round: 0, coming: Coming::Answer(0) }; EVENTS];
+        let mut count = 0;
+        core.calendar.fetch_ready(EVENTS);
+        for Event { kind, what, node, data, .. } in std::iter::once(first).chain(core.calendar.ready(EVENTS - 1)) {
+            if kind <= Kind::Work {
+                chains[count] = Chain { node, round: 0, coming: Coming::Timer(Timer { what, data }) };
+                count += 1;
+            }
+        }
+        for _ in 0..ROUNDS {
+            let mut left = 0;
+            for at in 0..count {
+                let Chain { mut node, round, coming } = chains[at];
+                if let (NONE, Coming::Answer(call)) = (node, coming) {
+                    node = core.calls.frame(call).map_or(NONE, |frame| frame.node);
+                }
+                let Some(component) = self.nodes.get(node as usize) else { continue };
+                chains[left] = match component.look_ahead(Ahead { core, round }, coming) {
+                    Sight::Done => continue,
+                    Sight::Again => Chain { node, round: round + 1, coming },
+                    Sight::Answers(call) => {
+                        let Some(frame) = core.calls.frame(call) else { continue };
+                        if frame.flags & ABANDONED != 0 || frame.parent == NONE {
+                            continue;
+                        }
+                        if frame.flags & ROOT != 0 {
+                            Chain { node: frame.parent, round: 0, coming: Coming::Answer(call) }
+                        } else {
+                            core.calls.fetch(frame.parent);
+                            Chain { node: NONE, round: 0, coming: Coming::Answer(frame.parent) }
+                        }
+                    }
+                };
+                left += 1;
+            }
+            count = left;
+        }
+    }
+}
