@@ -24,6 +24,7 @@ use sim_core::dist::Dist;
 use sim_core::histogram::Histogram;
 use sim_core::keys::AliasTable;
 use sim_core::slab::Slab;
+use sim_core::table::reach;
 use sim_core::time::SECOND;
 use sim_core::{
     Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Merge, Next, Outcome, Sight, Span, Spent, Time,
@@ -733,11 +734,8 @@ impl Component for Link {
 
 /// Sets what is known of a record in a table that grows when it is needed.
 fn note<T: Copy + Default>(table: &mut Vec<T>, index: u32, value: T) {
-    let index = index as usize;
-    if table.len() <= index {
-        table.resize(index + 1, T::default());
-    }
-    table[index] = value;
+    reach(table, index as usize, T::default());
+    table[index as usize] = value;
 }
 
 /// A service time that is drawn for a call; a convenience for components.

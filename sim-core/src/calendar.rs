@@ -22,6 +22,7 @@
 
 use crate::engine::fetch;
 use crate::lanes::Lanes;
+use crate::table::push;
 use crate::time::{Span, Time};
 use crate::wheel::Pending;
 use std::num::NonZeroU64;
@@ -116,7 +117,7 @@ impl<E: Copy> Slots<E> {
         self.len += 1;
         if self.free == LAST_FREE {
             assert!(self.slots.len() < SLOTS_MAX, "more than {SLOTS_MAX} timers are pending");
-            self.slots.push(Slot { stamp, event });
+            push(&mut self.slots, Slot { stamp, event });
             return self.slots.len() as u32 - 1;
         }
         let slot = self.free;

@@ -5,6 +5,7 @@
 //! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
 
 use crate::engine::fetch;
+use crate::table::push;
 use crate::time::Time;
 
 /// Names a node of the network.
@@ -130,7 +131,7 @@ impl Calls {
             (index, generation)
         } else {
             frame.generation = 1;
-            self.frames.push(frame);
+            push(&mut self.frames, frame);
             ((self.frames.len() - 1) as u32, 1)
         };
         if self.carries_baggage {
@@ -143,7 +144,7 @@ impl Calls {
     fn pack(&mut self, index: u32, baggage: Baggage) {
         match self.baggage.get_mut(index as usize) {
             Some(place) => *place = baggage,
-            None => self.baggage.push(baggage),
+            None => push(&mut self.baggage, baggage),
         }
     }
 

@@ -203,7 +203,23 @@ struct Event {
     what: u8,
     epoch: u16,
     node: u32,
-    data: u64,
+    data: Word,
+}
+
+/// 64 bits that need not lie at a multiple of eight bytes, so that a timer's slot takes 20 bytes and not 24.
+#[derive(Clone, Copy, Debug)]
+struct Word([u32; 2]);
+
+impl Word {
+    #[inline(always)]
+    fn of(bits: u64) -> Word {
+        Word([bits as u32, (bits >> 32) as u32])
+    }
+
+    #[inline(always)]
+    fn get(self) -> u64 {
+        u64::from(self.0[1]) << 32 | u64::from(self.0[0])
+    }
 }
 
 /// What every event of a node needs: 24 bytes.
@@ -304,7 +320,7 @@ impl Core {
             self.calendar.cancel(timer);
         }
         let armed = due.map(|at| {
-            let event = Event { kind: Kind::Cpu, what: 0, epoch: 0, node: 0, data: machine as u64 };
+            let event = Event { kind: Kind::Cpu, what: 0, epoch: 0, node: 0, data: Word::of(machine as u64) };
             self.calendar.set(at.max(self.now), Class::First, event)
         });
         self.cpus.armed(machine, armed);
@@ -538,7 +554,7 @@ impl<C: Component> Engine<C> {
                 state.condition.stash(Stashed::Event(pack_event(event)));
                 return;
             }
-            let timer = Timer { what: event.what, data: event.data };
+            let timer = Timer { what: event.what, data: event.data.get() };
             let node = NodeId(event.node);
             self.nodes[event.node as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer)
         } else {
@@ -555,21 +571,21 @@ impl<C: Component> Engine<C> {
         Some(match event.kind {
             Kind::Clock | Kind::Work => unreachable!("seen to by the caller"),
             Kind::Deliver => {
-                let call = CallId::from_bits(event.data);
+                let call = CallId::from_bits(event.data.get());
                 if !self.core.calls.is_open(call) {
                     return None;
                 }
                 self.arrive_at_last(call)
             }
             Kind::Reply => {
-                let call = CallId::from_bits(event.data);
+                let call = CallId::from_bits(event.data.get());
                 if !self.core.calls.is_open(call) {
                     return None;
                 }
                 self.answered_at_last(call)
             }
             Kind::Cancel => {
-                let call = CallId::from_bits(event.data);
+                let call = CallId::from_bits(event.data.get());
                 let frame = self.core.calls.get(call)?;
                 if frame.flags & REPLYING != 0 || frame.via != DIRECT {
                     return None;
@@ -588,11 +604,11 @@ impl<C: Component> Engine<C> {
                 self.nodes[event.node as usize].on_cancel(&mut Cx { core: &mut self.core, node }, call)
             }
             Kind::Cpu => {
-                self.cpu_due(event.data as u32);
+                self.cpu_due(event.data.get() as u32);
                 return None;
             }
             Kind::Begin => {
-                let call = CallId::from_bits(event.data);
+                let call = CallId::from_bits(event.data.get());
                 if !self.core.calls.is_open(call) {
                     return None;
                 }

@@ -3,9 +3,10 @@
 //! A constant delay expires in the order in which it was set, so its timers need no sorting: each distinct
 //! (delay, class) has a lane of its own, setting is a push at the back, and only the head of each lane competes with
 //! the rest of the calendar. Cancelling is one subtraction; the entry stays until its turn comes or until a lane holds
-//! more dead entries than live ones and is compacted. The least head is kept by a small tournament over the lanes.
+//! a quarter as many dead entries as live ones and is compacted. The least head is kept by a small tournament over the lanes.
 
 use crate::calendar::Class;
+use crate::table::push_back;
 use crate::time::{Span, Time};
 use std::collections::VecDeque;
 
@@ -90,7 +91,7 @@ impl Lanes {
         let was_empty = lane.ring.is_empty();
         lane.last = at;
         lane.live += 1;
-        lane.ring.push_back(key);
+        push_back(&mut lane.ring, key);
         if was_empty {
             self.set_head(number, key);
         }
@@ -131,7 +132,7 @@ impl Lanes {
     pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, fetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
         lane.live -= 1;
-        if lane.ring.len() > 2 * lane.live + DEAD_TOLERATED {
+        if lane.ring.len() > lane.live + lane.live / 4 + DEAD_TOLERATED {
             self.compact(number, is_alive, fetch);
         }
     }

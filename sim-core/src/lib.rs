@@ -103,6 +103,7 @@ pub mod recorder;
 pub mod sharing;
 pub mod slab;
 pub mod slots;
+pub mod table;
 pub mod time;
 pub mod trace;
 mod wheel;

@@ -7,6 +7,7 @@
 use std::num::NonZeroU32;
 
 use crate::engine::fetch;
+use crate::table::push;
 
 #[derive(Clone, Debug)]
 enum Place<T> {
@@ -68,7 +69,7 @@ impl<T> Slab<T> {
             }
             None => {
                 let index = u32::try_from(self.places.len()).expect("a slab holds fewer than 2^32 things");
-                self.places.push(Place::Held(value));
+                push(&mut self.places, Place::Held(value));
                 index
             }
         }
@@ -230,7 +231,7 @@ impl<T> KeyedSlab<T> {
             None => {
                 let index = u32::try_from(self.places.len()).expect("a slab holds fewer than 2^32 things");
                 let generation = NonZeroU32::MIN;
-                self.places.push(Dated { generation, place: Place::Held(value) });
+                push(&mut self.places, Dated { generation, place: Place::Held(value) });
                 Key { index, generation }
             }
         }

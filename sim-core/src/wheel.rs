@@ -16,6 +16,7 @@
 
 use crate::calendar::{TIME_SHIFT, time_of};
 use crate::heap::Heap;
+use crate::table::push;
 use crate::time::Time;
 
 /// More than any key.
@@ -29,6 +30,8 @@ const CHUNK: usize = 15;
 const WHEEL_FROM: usize = 1024;
 /// With fewer than this share of that number the heap is better again.
 const HEAP_BELOW_SHARE: usize = 4;
+/// Chunks without timers that are not worth building it anew, smaller.
+const IDLE_TOLERATED: usize = 1024;
 /// Mean number of timers that a tick is made for.
 const TICK_GAPS: u64 = 16;
 /// Mean numbers of timers moved to the near heap in one go beyond which another tick would be better.
@@ -57,6 +60,8 @@ struct Wheel {
     buckets: Vec<Option<ChunkId>>,
     chunks: Vec<Chunk>,
     free: Option<ChunkId>,
+    /// Chunks on the free list.
+    idle: usize,
     far: Heap<u128>,
     /// Timers moved into the near heap, and steps that moved them, since the wheel was built.
     moved: usize,
@@ -73,6 +78,7 @@ impl Wheel {
             buckets: vec![None; LEVELS * BUCKETS],
             chunks: Vec::new(),
             free: None,
+            idle: 0,
             far: Heap::new(),
             moved: 0,
             steps: 0,
@@ -111,6 +117,7 @@ impl Wheel {
             Some(id) => {
                 let chunk = &mut self.chunks[id.get() as usize - 1];
                 self.free = chunk.next;
+                self.idle -= 1;
                 // What else the chunk holds is left over and not looked at.
                 (chunk.keys[0], chunk.len, chunk.next) = (key, 1, next);
                 Some(id)
@@ -118,7 +125,7 @@ impl Wheel {
             None => {
                 let mut chunk = Chunk { keys: [0; CHUNK], len: 1, next };
                 chunk.keys[0] = key;
-                self.chunks.push(chunk);
+                push(&mut self.chunks, chunk);
                 ChunkId::new(self.chunks.len() as u32)
             }
         };
@@ -173,6 +180,7 @@ impl Wheel {
             next = chunk.next;
             chunk.next = self.free;
             self.free = Some(id);
+            self.idle += 1;
         }
         near.order();
     }
@@ -347,7 +355,8 @@ impl Pending {
             let pending = wheel.len;
             let spread = wheel.moved + wheel.steps > pending / 2 + self.wheel_from;
             let (crowded, sparse) = (wheel.moved > CROWDED * wheel.steps, wheel.steps > 2 * wheel.moved);
-            if pending < self.wheel_from / HEAP_BELOW_SHARE || (spread && (crowded || sparse)) {
+            let roomy = wheel.idle > IDLE_TOLERATED && 2 * wheel.idle > wheel.chunks.len();
+            if pending < self.wheel_from / HEAP_BELOW_SHARE || (spread && (crowded || sparse)) || roomy {
                 self.rebuild();
             } else {
                 if spread {

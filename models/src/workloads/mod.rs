@@ -16,6 +16,7 @@ use sim_core::calls::Baggage;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::slab::Slab;
+use sim_core::table::reach;
 use sim_core::{
     Ahead, Answer, CallId, Class, Coming, Component, Cx, Figures, Merge, Next, NodeId, Sight, Span, Time, Timer, fetch,
 };
@@ -254,9 +255,7 @@ impl Workload {
         };
         let call = self.request(cx, sort, key.bits(), data_key);
         let at = call.index() as usize;
-        if self.user_of.len() <= at {
-            self.user_of.resize(at + 1, 0);
-        }
+        reach(&mut self.user_of, at, 0);
         self.user_of[at] = index;
         Next::call(call)
     }

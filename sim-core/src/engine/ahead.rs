@@ -98,7 +98,7 @@ impl<C: Component> Engine<C> {
         core.calendar.fetch_ready(EVENTS);
         for Event { kind, what, node, data, .. } in std::iter::once(first).chain(core.calendar.ready(EVENTS - 1)) {
             if kind <= Kind::Work {
-                chains[count] = Chain { node, round: 0, coming: Coming::Timer(Timer { what, data }) };
+                chains[count] = Chain { node, round: 0, coming: Coming::Timer(Timer { what, data: data.get() }) };
                 count += 1;
             }
         }

@@ -5,7 +5,7 @@
 //! ```
 
 use super::passages::DEAF;
-use super::{Component, Cx, Engine, Event, Kind, Next, Stashed, pack_event};
+use super::{Component, Cx, Engine, Event, Kind, Next, Stashed, Word, pack_event};
 use crate::calendar::Class;
 use crate::calls::*;
 use crate::conditions::RESET;
@@ -34,7 +34,7 @@ impl<C: Component> Engine<C> {
         if delay == 0 {
             return self.arrive_at_last(call);
         }
-        let event = Event { kind: Kind::Deliver, what: 0, epoch: 0, node: frame.node, data: call.to_bits() };
+        let event = Event { kind: Kind::Deliver, what: 0, epoch: 0, node: frame.node, data: Word::of(call.to_bits()) };
         if path.is_constant() {
             self.core.calendar.set_after(self.core.now, delay, Class::First, event);
         } else {
@@ -56,7 +56,7 @@ impl<C: Component> Engine<C> {
         let frame = self.core.calls.at_mut(call.index);
         frame.key = answer.to_bits();
         frame.flags |= REPLYING;
-        let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
+        let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: Word::of(call.to_bits()) };
         self.core.calendar.set(self.core.now + RESET, Class::First, event);
         Next::WAIT
     }
@@ -145,7 +145,8 @@ impl<C: Component> Engine<C> {
         if frame.via != DIRECT {
             let state = &mut self.core.nodes[frame.via as usize];
             if state.condition.is_paused() {
-                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: frame.via, data: call.to_bits() };
+                let event =
+                    Event { kind: Kind::Reply, what: 0, epoch: 0, node: frame.via, data: Word::of(call.to_bits()) };
                 state.condition.stash(Stashed::Event(pack_event(event)));
                 let frame = self.core.calls.at_mut(call.index);
                 frame.key = answer.to_bits();
@@ -189,7 +190,7 @@ impl<C: Component> Engine<C> {
         if delay == 0 {
             return self.arrive_back(call, answer);
         }
-        let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: call.to_bits() };
+        let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: Word::of(call.to_bits()) };
         if path.is_constant() {
             self.core.calendar.set_after(self.core.now, delay, Class::First, event);
         } else {
@@ -217,7 +218,8 @@ impl<C: Component> Engine<C> {
             let (node, parent) = (NodeId(caller.node), CallId { index: parent, generation: caller.generation });
             let condition = &mut self.core.nodes[node.0 as usize].condition;
             if condition.is_paused() {
-                let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: node.0, data: call.to_bits() };
+                let event =
+                    Event { kind: Kind::Reply, what: 0, epoch: 0, node: node.0, data: Word::of(call.to_bits()) };
                 condition.stash(Stashed::Event(pack_event(event)));
                 let frame = self.core.calls.at_mut(call.index);
                 frame.key = answer.to_bits();

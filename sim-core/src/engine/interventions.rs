@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::passages::DEAF;
-use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order};
+use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order, Word};
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
 use crate::outcome::{Answer, Outcome};
@@ -108,7 +108,7 @@ impl<C: Component> Engine<C> {
                     }
                     _ => continue,
                 };
-                let call = CallId::from_bits(event.data);
+                let call = CallId::from_bits(event.data.get());
                 if matches!(event.kind, Kind::Reply) && core.calls.is_open(call) {
                     core.free(call.index);
                 }
@@ -206,7 +206,8 @@ impl<C: Component> Engine<C> {
                 Stashed::Clock { id, at, class, event } => (Some(id), at, class, unpack_event(event)),
                 Stashed::Event(event) => (None, now, Class::First, unpack_event(event)),
                 Stashed::Call(call) => {
-                    let event = Event { kind: Kind::Begin, what: 0, epoch: 0, node: node.0, data: call.to_bits() };
+                    let event =
+                        Event { kind: Kind::Begin, what: 0, epoch: 0, node: node.0, data: Word::of(call.to_bits()) };
                     (None, now, Class::First, event)
                 }
                 Stashed::Change(change) => {
@@ -249,7 +250,7 @@ pub(crate) enum Stashed {
 }
 
 pub(super) fn pack_event(event: Event) -> u128 {
-    (event.data as u128) << 64
+    (event.data.get() as u128) << 64
         | (event.node as u128) << 32
         | (event.epoch as u128) << 16
         | (event.what as u128) << 8
@@ -264,6 +265,6 @@ pub(super) fn unpack_event(bits: u128) -> Event {
         what: (bits >> 8) as u8,
         epoch: (bits >> 16) as u16,
         node: (bits >> 32) as u32,
-        data: (bits >> 64) as u64,
+        data: Word::of((bits >> 64) as u64),
     }
 }

@@ -1,6 +1,6 @@
 //! The verbs: what an entry of a component can do to the world around it.
 
-use super::{Aside, BRANCH, Core, Event, Kind, NodeState, Order};
+use super::{Aside, BRANCH, Core, Event, Kind, NodeState, Order, Word};
 use super::{Next, Profile, Timer};
 use crate::breakdown::Spent;
 use crate::calendar::{Class, TimerId};
@@ -245,7 +245,7 @@ impl<'a> Cx<'a> {
             return;
         }
         let delay = self.core.paths[frame.path as usize].path().there();
-        let event = Event { kind: Kind::Cancel, what: 0, epoch: 0, node: frame.node, data: child.to_bits() };
+        let event = Event { kind: Kind::Cancel, what: 0, epoch: 0, node: frame.node, data: Word::of(child.to_bits()) };
         self.core.calendar.set(self.core.now + delay, Class::First, event);
     }
 
@@ -287,7 +287,8 @@ impl<'a> Cx<'a> {
     pub fn work(&mut self, span: Span, timer: Timer) -> TimerId {
         let NodeState { condition, epoch, .. } = &self.core.nodes[self.node.0 as usize];
         let at = self.core.now.saturating_add(condition.stretched(span));
-        let event = Event { kind: Kind::Work, what: timer.what, epoch: *epoch, node: self.node.0, data: timer.data };
+        let event =
+            Event { kind: Kind::Work, what: timer.what, epoch: *epoch, node: self.node.0, data: Word::of(timer.data) };
         self.core.calendar.set(at, Class::First, event)
     }
 
@@ -328,7 +329,7 @@ impl<'a> Cx<'a> {
     #[inline(always)]
     fn event(&self, kind: Kind, timer: Timer) -> Event {
         let epoch = self.core.nodes[self.node.0 as usize].epoch;
-        Event { kind, what: timer.what, epoch, node: self.node.0, data: timer.data }
+        Event { kind, what: timer.what, epoch, node: self.node.0, data: Word::of(timer.data) }
     }
 
     /// Random numbers about `call` for one purpose: the same for the same request whatever else happens.
