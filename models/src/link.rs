@@ -621,28 +621,25 @@ impl Component for Link {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
-        let (call, is_answer) = match coming {
-            Coming::Timer(timer) => (timer.call().index(), false),
-            Coming::Answer(call) => (call, true),
-        };
-        match (ahead.round, is_answer) {
-            (0, false) => {
+        let call = coming.call();
+        // An answer finds its call fetched already.
+        match ahead.round + u32::from(coming.is_answer()) {
+            0 => {
                 ahead.fetch_call(call);
                 Sight::Again
             }
-            (1, false) | (0, true) => {
+            1 => {
                 self.records.fetch(ahead.ticket(call));
-                Sight::Again
+                if coming.is_answer() { Sight::Again } else { Sight::Done }
             }
-            (1, true) => {
+            _ => {
                 if let Some(timer) = self.records.get(ahead.ticket(call)).and_then(|record| record.timer) {
                     ahead.fetch_timer(timer);
                 }
                 Sight::Answers(call)
             }
-            _ => Sight::Done,
         }
     }
 

@@ -532,7 +532,7 @@ impl<C: Component> Engine<C> {
                 }
             }
             self.core.events += 1;
-            if self.core.calendar.has_opened() {
+            if self.core.calendar.has_opened() && self.core.calls.frames() >= ahead::CALLS_FROM {
                 self.look_ahead(event);
             }
             self.happen(event);

@@ -655,26 +655,22 @@ impl Component for Service {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
-        let (call, is_single) = match coming {
-            Coming::Timer(timer) => (timer.call().index(), timer.what == SINGLE),
-            Coming::Answer(call) => (call, false),
-        };
+        let call = coming.call();
         if ahead.round == 0 {
             ahead.fetch_call(call);
             self.slots.line.fetch_first();
             return Sight::Again;
         }
+        // Whoever is done here lets the next in line begin.
         if let Some(next) = self.slots.line.first() {
             ahead.fetch_call(next);
         }
-        let ticket = ahead.ticket(call);
-        if is_single {
-            self.in_step.fetch(ticket & !single::MARK);
+        if coming.is_timer(SINGLE) {
             return Sight::Answers(call);
         }
-        self.strands.fetch(ticket.wrapping_sub(1));
+        self.strands.fetch(ahead.ticket(call).wrapping_sub(1));
         Sight::Done
     }
 

@@ -385,18 +385,19 @@ impl Component for Workload {
     }
 
     /// A change of a workload is a factor of its rate, as the bits of an `f32`.
-    #[inline]
+    #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
-        match coming {
-            Coming::Timer(timer) if timer.what == USER => self.users.fetch(timer.data as u32),
-            Coming::Answer(call) if self.has_users => match ahead.round {
-                0 => {
-                    fetch(&self.user_of, call as usize);
-                    return Sight::Again;
-                }
-                _ => self.users.fetch(self.user_of.get(call as usize).copied().unwrap_or(0)),
-            },
-            _ => {}
+        if coming.is_timer(USER) {
+            self.users.fetch(coming.data() as u32);
+        } else if coming.is_answer() {
+            let call = coming.call() as usize;
+            if ahead.round == 0 {
+                fetch(&self.user_of, call);
+                return Sight::Again;
+            }
+            if let Some(user) = self.user_of.get(call) {
+                self.users.fetch(*user);
+            }
         }
         Sight::Done
     }

@@ -14,6 +14,8 @@ use crate::calls::*;
 
 /// As many events of a bucket are followed; one that holds more was set for one instant, where nothing is far away.
 const EVENTS: usize = 32;
+/// With fewer calls than this, everything is near anyway.
+pub(super) const CALLS_FROM: usize = 24_000;
 /// As many links a chain may have.
 const ROUNDS: usize = 6;
 
@@ -29,13 +31,51 @@ pub fn fetch_one<T>(thing: &T) {
     prefetch_index(std::slice::from_ref(thing), 0);
 }
 
-/// What a node will have to do with soon.
+/// What a node will have to do with soon. Two words, so that it travels in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coming {
-    /// A timer of its own goes off.
-    Timer(Timer),
-    /// A call that it makes is answered, on behalf of the one of this index; or a request that it began, of this index.
-    Answer(u32),
+pub struct Coming {
+    /// The timer's, or [`ANSWER`].
+    what: u32,
+    /// The timer's, or the call's index.
+    data: u64,
+}
+
+/// In the place of a timer's `what`: an answer.
+const ANSWER: u32 = u32::MAX;
+
+impl Coming {
+    fn of(timer: Timer) -> Coming {
+        Coming { what: u32::from(timer.what), data: timer.data }
+    }
+
+    /// An answer to whoever made, or began, the call of this index.
+    fn answer(call: u32) -> Coming {
+        Coming { what: ANSWER, data: u64::from(call) }
+    }
+
+    /// True where a call of this node's making is answered, on behalf of [`Coming::call`], or a request that it began.
+    #[inline(always)]
+    pub fn is_answer(self) -> bool {
+        self.what == ANSWER
+    }
+
+    /// True for a timer that was set for this.
+    #[inline(always)]
+    pub fn is_timer(self, what: u8) -> bool {
+        self.what == u32::from(what)
+    }
+
+    /// The index of the call that it is about ([`Timer::of`]).
+    #[inline(always)]
+    pub fn call(self) -> u32 {
+        self.data as u32
+    }
+
+    /// What the timer was set with.
+    #[inline(always)]
+    pub fn data(self) -> u64 {
+        self.data
+    }
 }
 
 /// What a node says of something that is coming.
@@ -93,12 +133,12 @@ impl<C: Component> Engine<C> {
     #[inline(never)]
     pub(super) fn look_ahead(&self, first: Event) {
         let core = &self.core;
-        let mut chains = [Chain { node: NONE, round: 0, coming: Coming::Answer(0) }; EVENTS];
+        let mut chains = [Chain { node: NONE, round: 0, coming: Coming::answer(0) }; EVENTS];
         let mut count = 0;
         core.calendar.fetch_ready(EVENTS);
         for Event { kind, what, node, data, .. } in std::iter::once(first).chain(core.calendar.ready(EVENTS - 1)) {
             if kind <= Kind::Work {
-                chains[count] = Chain { node, round: 0, coming: Coming::Timer(Timer { what, data: data.get() }) };
+                chains[count] = Chain { node, round: 0, coming: Coming::of(Timer { what, data: data.get() }) };
                 count += 1;
             }
         }
@@ -106,8 +146,8 @@ impl<C: Component> Engine<C> {
             let mut left = 0;
             for at in 0..count {
                 let Chain { mut node, round, coming } = chains[at];
-                if let (NONE, Coming::Answer(call)) = (node, coming) {
-                    node = core.calls.frame(call).map_or(NONE, |frame| frame.node);
+                if node == NONE {
+                    node = core.calls.frame(coming.call()).map_or(NONE, |frame| frame.node);
                 }
                 let Some(component) = self.nodes.get(node as usize) else { continue };
                 chains[left] = match component.look_ahead(Ahead { core, round }, coming) {
@@ -119,10 +159,10 @@ impl<C: Component> Engine<C> {
                             continue;
                         }
                         if frame.flags & ROOT != 0 {
-                            Chain { node: frame.parent, round: 0, coming: Coming::Answer(call) }
+                            Chain { node: frame.parent, round: 0, coming: Coming::answer(call) }
                         } else {
                             core.calls.fetch(frame.parent);
-                            Chain { node: NONE, round: 0, coming: Coming::Answer(frame.parent) }
+                            Chain { node: NONE, round: 0, coming: Coming::answer(frame.parent) }
                         }
                     }
                 };
