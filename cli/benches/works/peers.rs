@@ -51,9 +51,9 @@ impl Peer {
         self.works.iter().find(|(name, _)| *name == work).map(|(_, requests)| *requests)
     }
 
-    /// Whether it was built.
+    /// Whether it was built, on a system on which its processor time can be read.
     pub(crate) fn is_there(&self) -> bool {
-        self.command().is_some()
+        cfg!(target_os = "linux") && self.command().is_some()
     }
 
     /// Runs so many requests of a work.

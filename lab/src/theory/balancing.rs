@@ -4,7 +4,7 @@
 //! 1977 (the shorter of two queues, here solved numerically); Eschenfeldt and Gamarnik 2018 (join the shortest queue).
 
 use super::formulas::{erlang_above, quantile};
-use super::passages::{shorter_of_two, time_in_shorter_of_two_above};
+use super::passages::{number_at_both, shorter_of_two, time_in_shorter_of_two_above};
 use super::{Case, Expected, LATENCY, LIMIT, P50, P99, case, expect};
 
 /// A balancer before servers that need 100 ms each time, exponentially distributed.
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
     let after_two =
         |t: f64| (0..12).map(|i| (finds(i) - finds(i + 1)) * erlang_above(t, i as u32 + 1, 1.0 / service)).sum();
     let shorter = shorter_of_two(14.0, service, 40);
-    let number: f64 = shorter.iter().map(|(m, n, p)| (m + n) as f64 * p).sum();
+    let number = number_at_both(&shorter);
     let after_shorter = |t: f64| time_in_shorter_of_two_above(&shorter, t, service);
     vec![
         // Each of them is an M/M/1 of its own.

@@ -166,9 +166,9 @@ pub fn shorter_of_two(arrivals: f64, service: f64, most: usize) -> Vec<(usize, u
     two_servers(arrivals, service, most, |m, n| if m <= n { (m + 1, n) } else { (m, n + 1) })
 }
 
-/// Mean number in both of them.
-pub fn number_in_shorter_of_two(arrivals: f64, service: f64, most: usize) -> f64 {
-    shorter_of_two(arrivals, service, most).iter().map(|(m, n, p)| (m + n) as f64 * p).sum()
+/// Mean number at both of two servers together.
+pub fn number_at_both(states: &[(usize, usize, f64)]) -> f64 {
+    states.iter().map(|(m, n, p)| (m + n) as f64 * p).sum()
 }
 
 /// Probability that the time in the shorter of two exceeds `t`: one service more than there are at it.

@@ -88,7 +88,7 @@ pub(super) fn cases() -> Vec<Case> {
     let batches = "{poisson: 20/s, batch: {geometric: 3}}";
     cases.push(case(
         "M^X/M/1",
-        700,
+        1000,
         &station(batches, 1, "", exp),
         vec![
             expect(LATENCY, 0.6 * 3.0 / 0.4 / 60.0),

@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
     let time = time_in_environment([up, down]);
     let expected =
         vec![expect(LATENCY, number_in_environment([up, down]) / 50.0), expect(P90, quantile(0.1, |t| time.above(t)))];
-    let failing = case("M/M/1 with breakdowns", 700, &yaml, expected);
+    let failing = case("M/M/1 with breakdowns", 1500, &yaml, expected);
     cases.push(Case { breakdowns_s: Some((1.0, 0.1)), ..failing });
     cases
 }

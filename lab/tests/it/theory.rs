@@ -11,8 +11,8 @@ use lab::theory::formulas::{
     mean_value_analysis, quantile, time_in_mmc_above, time_with_patience, wait_in_md1_above, waits_in_gm1,
 };
 use lab::theory::passages::{
-    Phase, TwoStations, fork_and_join, number_in_environment, number_in_shorter_of_two, shorter_of_two,
-    time_in_closed_network, time_in_environment, time_in_fork_and_join_above, time_in_full_batches, time_in_shared,
+    Phase, TwoStations, fork_and_join, number_at_both, number_in_environment, shorter_of_two, time_in_closed_network,
+    time_in_environment, time_in_fork_and_join_above, time_in_full_batches, time_in_shared,
     time_in_shorter_of_two_above, time_through_two,
 };
 use lab::theory::transforms::{
@@ -76,7 +76,7 @@ fn the_formulas_give_published_values() {
     assert!((mean - 0.01 / 0.3).abs() < 1e-6, "{mean}");
     assert!((quantile(0.01, |t| libm::exp(-t)) - libm::log(100.0)).abs() < 1e-9);
     // Two shortest queues hold more than M/M/2 and less than two queues of their own.
-    let two = number_in_shorter_of_two(14.0, 0.1, 40);
+    let two = number_at_both(&shorter_of_two(14.0, 0.1, 40));
     let together = 1.4 + erlang_c(2, 1.4) * 0.7 / 0.3;
     assert!(two > together && two < 2.0 * 0.7 / 0.3, "{two}, {together}");
 }
@@ -163,7 +163,7 @@ fn the_moments_of_what_is_inverted_or_solved_are_the_known_ones() {
     close(time_in_environment(phases).moments().0, number_in_environment(phases) / 50.0, 1e-7);
     let states = shorter_of_two(14.0, 0.1, 40);
     let (mean, _) = moments(4.0, |t| time_in_shorter_of_two_above(&states, t, 0.1));
-    close(mean, number_in_shorter_of_two(14.0, 0.1, 40) / 14.0, 1e-5);
+    close(mean, number_at_both(&states) / 14.0, 1e-5);
     // Nelson and Tantawi: (12 − ρ)/8 of M/M/1.
     let states = fork_and_join(60.0, s, 60);
     let (mean, _) = moments(0.8, |t| time_in_fork_and_join_above(&states, t, s));
