@@ -155,34 +155,32 @@ impl Measure {
         self.all.outcomes[slot] += 1;
         self.all.good += good as u64;
         if since < self.measured_from {
-            self.early.outcomes[slot] += 1;
-            self.early.good += good as u64;
-            self.residence += u128::from(now - self.measured_from);
-        } else {
-            self.residence += u128::from(latency);
+            return self.end_early(now, latency, answer, good);
         }
+        self.residence += u128::from(latency);
         if self.keeps_latency {
-            self.record_latency(since, latency, answer);
+            if answer.outcome.is_good() {
+                self.latency.record(latency);
+            } else {
+                self.record_failure(latency, answer);
+            }
         }
     }
 
-    #[inline(always)]
-    fn record_latency(&mut self, since: Time, latency: Span, answer: Answer) {
-        let is_early = since < self.measured_from;
-        if !answer.outcome.is_good() {
-            return self.record_failure(is_early, latency, answer);
+    /// Of a call that arrived before the end of the warm-up only what is left of its residence counts for the totals.
+    #[cold]
+    #[inline(never)]
+    fn end_early(&mut self, now: Time, latency: Span, answer: Answer, good: bool) {
+        self.early.outcomes[answer.outcome as usize] += 1;
+        self.early.good += good as u64;
+        self.residence += u128::from(now - self.measured_from);
+        if self.keeps_latency && answer.outcome.is_good() {
+            self.latency.record_beside(latency);
         }
-        if is_early {
-            return self.latency.record_beside(latency);
-        }
-        self.latency.record(latency);
     }
 
     #[inline(never)]
-    fn record_failure(&mut self, is_early: bool, latency: Span, answer: Answer) {
-        if is_early {
-            return;
-        }
+    fn record_failure(&mut self, latency: Span, answer: Answer) {
         self.latency_failed.record(latency);
         if let Some(causes) = &mut self.causes {
             *causes.entry((answer.place, answer.cause)).or_default() += 1;

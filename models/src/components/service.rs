@@ -203,6 +203,8 @@ pub struct Service {
     ages: bool,
     /// More matters to a call that arrives than whether a worker is free.
     admits_specially: bool,
+    /// The step of every operation that it handles, where that is one and the same: most services have one handler.
+    only: Option<Single>,
     slots: Slots,
     strands: Slab<Strand>,
     /// Calls whose handler is a single step and which are in it.
@@ -363,6 +365,7 @@ impl Kind for Service {
             preempts: false,
             ages: false,
             admits_specially: false,
+            only: None,
             slots,
             strands: Slab::new(),
             in_step: Slab::new(),
@@ -391,6 +394,10 @@ impl Service {
         self.ages = settings.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
         self.admits_specially = self.is_loop || self.preempts || self.ages;
         self.locks = vec![Lock::default(); self.plan.locks];
+        let handled = self.plan.singles.iter().zip(&self.plan.handlers).filter(|(_, handler)| handler.is_some());
+        let mut singles = handled.map(|(single, _)| single);
+        let first = singles.next().cloned().flatten();
+        self.only = if singles.all(|single| *single == first) { first } else { None };
     }
 
     fn strand(&mut self, index: u32) -> &mut Strand {
@@ -449,6 +456,10 @@ impl Service {
     /// A call that has a worker begins.
     #[inline(always)]
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, profile: u16) -> Next {
+        if let Some(single) = &self.only {
+            let span = single.span(cx, call);
+            return self.begin_single(cx, call, span);
+        }
         let op = usize::from(cx.op_of(profile));
         match self.plan.singles.get(op) {
             Some(Some(single)) => {

@@ -16,7 +16,7 @@ use crate::steps::program::{Instruction, Place, Program};
 pub(super) const MARK: u32 = 1 << 31;
 
 /// A handler that is one step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Single {
     span: Dist,
     /// A core or a blocking call, which ends before giving up is noticed.
