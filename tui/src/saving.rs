@@ -75,12 +75,11 @@ mod tests {
 
     #[test]
     fn files_are_never_written_over() {
-        let folder = std::env::temp_dir().join(format!("brownout-tui-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let write = || write_new(&folder, "a", &[("txt", "x".to_string()), ("svg", "y".to_string())]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let write = || write_new(folder, "a", &[("txt", "x".to_string()), ("svg", "y".to_string())]).unwrap();
         let (first, second) = (write(), write());
         assert_eq!(first, [folder.join("a.txt"), folder.join("a.svg")]);
         assert_eq!(second, [folder.join("a-2.txt"), folder.join("a-2.svg")]);
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -1,10 +1,11 @@
 //! The terminal: raw mode, the alternate screen, signals. It is given back whatever happens: at the end, on an error, on a
 //! panic of either thread, and on SIGTERM, SIGHUP and SIGINT.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen};
@@ -17,6 +18,14 @@ use ratatui::{Frame, Terminal};
 static IS_OURS: Mutex<bool> = Mutex::new(false);
 /// True once it has been given back.
 static IS_LEFT: AtomicBool = AtomicBool::new(true);
+/// How long another thread may take to end its frame before the terminal is taken from it: a write to a terminal that
+/// nobody reads blocks for ever.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+thread_local! {
+    /// True while this thread draws, and so holds the lock.
+    static DRAWS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The terminal while it is ours.
 pub(crate) struct Screen {
@@ -47,10 +56,16 @@ impl Screen {
     /// back.
     pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<bool> {
         let Some(_held) = held() else { return Ok(false) };
+        DRAWS.set(true);
+        let drawn = self.frame(draw);
+        DRAWS.set(false);
+        drawn.map(|()| true)
+    }
+
+    fn frame(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
         queue!(io::stdout(), BeginSynchronizedUpdate)?;
         self.terminal.draw(draw)?;
-        execute!(io::stdout(), EndSynchronizedUpdate)?;
-        Ok(true)
+        execute!(io::stdout(), EndSynchronizedUpdate)
     }
 }
 
@@ -70,8 +85,9 @@ impl Drop for Restore {
 
 /// Gives the terminal back, once: leaving the alternate screen twice would put the cursor on top of a panic's message.
 fn restore() {
-    // A frame takes milliseconds. A thread that panics while it draws holds the lock itself and must not wait for ever.
-    for _ in 0..50 {
+    let begun = Instant::now();
+    // A thread that panics while it draws holds the lock itself and must not wait for it.
+    while !DRAWS.get() && begun.elapsed() < PATIENCE {
         match IS_OURS.try_lock() {
             Ok(mut mine) if *mine => {
                 *mine = false;

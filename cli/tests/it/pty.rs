@@ -96,10 +96,16 @@ impl Session {
     /// Waits for a frame with all of this on it, and gives the frame: one that is drawn by halves shows two moments at once.
     #[track_caller]
     pub(crate) fn expect(&mut self, words: &[&str]) -> String {
+        self.expect_without("\0", words)
+    }
+
+    /// The same for a frame that does not have this on it: what time brings, at whatever pace.
+    #[track_caller]
+    pub(crate) fn expect_without(&mut self, other: &str, words: &[&str]) -> String {
         let begun = Instant::now();
         loop {
             let frame = self.received.lock().expect("the reader does not panic").frame.clone();
-            if words.iter().all(|word| frame.contains(word)) {
+            if words.iter().all(|word| frame.contains(word)) && !frame.contains(other) {
                 return frame;
             }
             assert!(begun.elapsed() < PATIENCE, "{words:?} never came:\n{}", self.screen());
@@ -116,8 +122,9 @@ impl Session {
 
     /// Changes the size of the terminal.
     pub(crate) fn resize(&mut self, (columns, rows): (u16, u16)) {
-        self.pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
+        // Nothing is taken in between: what is drawn for the new size belongs on the new screen.
         let mut received = self.received.lock().expect("the reader does not panic");
+        self.pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
         received.screen = blank((columns, rows));
         received.frame.clear();
     }

@@ -22,16 +22,16 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn a_session_from_the_list_to_the_end() {
     let folder = folder();
-    let mut session = watch(&["--paused", "--no-tour", "--speed", "20"], folder.path(), (120, 40));
+    let mut session = watch(&["--paused", "--no-tour", "--speed", "5"], folder.path(), (120, 40));
     // Start: choose from the list.
     session.expect(&["What do you want to watch?", "@retry-storm"]);
     session.press("retry-storm\r");
     session.expect(&["Checkout under a slow database", "‖", "-0:30.0 / 5:00", "shoppers", "db"]);
     // Play, and pause.
     session.press(" ");
-    session.expect(&["▶ ×20", " -0:2"]);
+    session.expect_without("-0:30.0", &["▶ ×5", " / 5:00"]);
     session.press(" ");
-    session.expect(&["‖ ×20"]);
+    session.expect(&["‖ ×5"]);
     // Forward to the storm, and rewind to before it.
     session.press("\u{1b}[H]]]]");
     session.expect(&["1:42.0 / 5:00", "×2.", "wasted"]);
