@@ -55,6 +55,11 @@ pub struct CallsMade {
     pub mean: f64,
     /// How often at most.
     pub most: f64,
+    /// Whether whoever made the call that brings this one about waits for it: false of what is only sent, and of what is
+    /// done after the answer.
+    pub awaited: bool,
+    /// Whether it is only sent: not even the component itself waits for it.
+    pub sent: bool,
 }
 
 /// What one call takes, on average, while nothing fails and nothing is waited for.

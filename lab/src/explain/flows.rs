@@ -249,40 +249,39 @@ fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) 
 }
 
 /// Calls that one request of a workload brings about at each component at most, all layers trying as often as they may;
-/// `None` where there is no bound. With `once` every call is made once only: what remains is the product over the
-/// layers.
+/// `None` where there is no bound. A request is of one sort: of several the worst counts, component by component. With
+/// `once` every call is made once only, and of several ways to a component the worst counts: what remains is the product
+/// of the attempts over the layers.
 pub(super) fn most_calls(graph: &Graph<'_>, workload: usize, once: bool) -> Option<Vec<f64>> {
-    let mut counts: BTreeMap<(usize, String), f64> = BTreeMap::new();
+    let entry = graph.scenario.workloads.iter().as_slice().get(workload)?;
+    let mut most = vec![0.0_f64; graph.components.len()];
+    for request in entry.value.requests.iter().filter(|r| r.weight > 0.0) {
+        let counts = most_calls_of(graph, workload, request.op.as_str(), once)?;
+        most.iter_mut().zip(counts).for_each(|(most, count)| *most = most.max(count));
+    }
+    Some(most)
+}
+
+fn most_calls_of(graph: &Graph<'_>, workload: usize, op: &str, once: bool) -> Option<Vec<f64>> {
+    let join = |sum: &mut f64, times: f64| *sum = if once { sum.max(times) } else { *sum + times };
     let depth_max = 4 * (graph.components.len() + 1) * (graph.directory.ops.len() + 1);
     let reach = |link: usize, op: &str, times: f64, into: &mut BTreeMap<(usize, String), f64>| {
         let at = &graph.links[link];
         let attempts = f64::from(at.settings.max_attempts());
         for way in at.ways.iter().filter(|way| way.share > 0.0) {
-            *into.entry((way.component, op.to_string())).or_insert(0.0) += times * attempts;
+            join(into.entry((way.component, op.to_string())).or_insert(0.0), times * attempts);
         }
     };
+    let mut by_component = vec![0.0; graph.components.len()];
     let mut wave: BTreeMap<(usize, String), f64> = BTreeMap::new();
-    let entry = graph.scenario.workloads.iter().as_slice().get(workload)?;
-    for request in entry.value.requests.iter().filter(|r| r.weight > 0.0) {
-        // A request is of one sort; of several the worst is looked for, by operation.
-        let mut of_sort = BTreeMap::new();
-        reach(workload, request.op.as_str(), 1.0, &mut of_sort);
-        for (at, times) in of_sort {
-            let most = wave.entry(at).or_insert(0.0);
-            *most = most.max(times);
-        }
-    }
+    reach(workload, op, 1.0, &mut wave);
     for _ in 0..depth_max {
         if wave.is_empty() {
-            let mut by_component = vec![0.0; graph.components.len()];
-            for ((component, _), times) in counts {
-                by_component[component] += times;
-            }
             return Some(by_component);
         }
         let mut next = BTreeMap::new();
         for ((component, op), times) in &wave {
-            *counts.entry((*component, op.clone())).or_insert(0.0) += times;
+            join(&mut by_component[*component], *times);
             if graph.components[*component].directs() {
                 continue;
             }

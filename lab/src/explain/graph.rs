@@ -143,6 +143,14 @@ impl<'a> Graph<'a> {
         f64::from(self.directory.components[component].replicas)
     }
 
+    /// Whether nobody waits for what is called over a link, the caller included.
+    pub(super) fn is_only_sent(&self, link: &LinkAt<'_>) -> bool {
+        let Caller::Component(caller) = link.caller else { return false };
+        let calls = self.directory.ops.iter().flat_map(|op| self.demand(caller, op, (1.0, 1.0)).calls);
+        let sent: Vec<bool> = calls.filter(|call| call.link == link.name).map(|call| call.sent).collect();
+        !sent.is_empty() && sent.iter().all(|sent| *sent)
+    }
+
     /// A link of a component, by name.
     pub(super) fn link_of(&self, component: usize, name: &str) -> Option<usize> {
         self.links.iter().position(|link| link.caller == Caller::Component(component) && link.name == name)

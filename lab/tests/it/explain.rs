@@ -216,6 +216,33 @@ fn attempts_multiply_over_the_layers() {
     }
 }
 
+/// A request is of one sort, and two ways to the database are no retries.
+#[test]
+fn neither_sorts_of_requests_nor_ways_side_by_side_are_layers() {
+    let explained = explain(&load(
+        "version: 1
+run: {duration: 10s}
+workloads:
+  w:
+    arrivals: {poisson: 10/s}
+    requests: [{op: get}, {op: put}]
+    call: {to: api, retry: {max_attempts: 2, backoff: {fixed: 10ms}}}
+components:
+  api:
+    kind: service
+    runtime: unlimited
+    handlers: {get: [{call: read}], put: [{call: read}, {call: write}]}
+    calls: {read: {to: db}, write: {to: db, retry: {max_attempts: 3, backoff: {fixed: 10ms}}}}
+  db: {kind: database, operations: {default: 1ms}}
+",
+    ));
+    let most = |name: &str| {
+        let component = &explained.components[name];
+        (component.attempts_most, component.calls_per_request_most)
+    };
+    assert_eq!((most("api"), most("db")), ((Some(2.0), Some(2.0)), (Some(6.0), Some(8.0))));
+}
+
 /// A budget of 10 % in each of three layers makes of the load 1.331 times as much at most.
 #[test]
 fn budgets_bound_the_product() {

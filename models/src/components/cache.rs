@@ -151,7 +151,15 @@ impl Kind for Cache {
     fn demand(settings: &Settings, _op: &str, around: &mut Surroundings<'_>) -> Demand {
         let latency_s = mean_s(&settings.latency.0) + around.miss_ratio * (around.call_s)(LINK, None);
         let mean = around.fetch_ratio;
-        let calls = vec![CallsMade { link: LINK.to_string(), op: None, key: None, mean, most: 1.0 }];
+        let calls = vec![CallsMade {
+            link: LINK.to_string(),
+            op: None,
+            key: None,
+            mean,
+            most: 1.0,
+            awaited: true,
+            sent: false,
+        }];
         Demand { latency_s, calls, ..Demand::default() }
     }
 

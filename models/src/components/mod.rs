@@ -164,7 +164,16 @@ pub trait Kind: Component + Sized {
         let mut demand = Demand::default();
         for ask in Self::asks(settings) {
             demand.latency_s += (around.call_s)(ask.link, None);
-            demand.calls.push(CallsMade { link: ask.link.to_string(), op: None, key: None, mean: 1.0, most: 1.0 });
+            let link = ask.link.to_string();
+            demand.calls.push(CallsMade {
+                link,
+                op: None,
+                key: None,
+                mean: 1.0,
+                most: 1.0,
+                awaited: true,
+                sent: false,
+            });
         }
         demand
     }

@@ -14,7 +14,10 @@ pub fn demand(steps: &[Step], around: &mut Surroundings<'_>) -> Demand {
     demand.held_s = done.elapsed_s;
     demand.latency_s = demand.latency_s.max(if done.replied { 0.0 } else { done.elapsed_s });
     demand.piece_s = if pieces > 0.0 { demand.cpu_s / pieces } else { 0.0 };
-    let at_most = most_calls(steps);
+    let at_most = most_calls(steps, true);
+    let before_the_answer = steps.split(|step| matches!(step, Step::Reply(_))).next().unwrap_or_default();
+    let awaited = most_calls(before_the_answer, false);
+    let waited_for = most_calls(steps, false);
     at_most.keys().for_each(|call| {
         means.entry(*call).or_insert(0.0);
     });
@@ -26,6 +29,8 @@ pub fn demand(steps: &[Step], around: &mut Surroundings<'_>) -> Demand {
             key,
             mean,
             most: at_most.get(&(link, op, key)).copied().unwrap_or(mean),
+            awaited: awaited.contains_key(&(link, op, key)),
+            sent: !waited_for.contains_key(&(link, op, key)),
         })
         .collect();
     demand
@@ -172,8 +177,8 @@ impl<'a> Walk<'a, '_, '_> {
     }
 }
 
-/// How often each call is made at most: of alternatives the one that makes more.
-fn most_calls(steps: &[Step]) -> Counts<'_> {
+/// How often each call is made at most, with or without what is only sent: of alternatives the one that makes more.
+fn most_calls(steps: &[Step], with_sent: bool) -> Counts<'_> {
     let mut all = Counts::new();
     for step in steps {
         match step {
@@ -181,10 +186,10 @@ fn most_calls(steps: &[Step]) -> Counts<'_> {
                 *all.entry((link.as_str(), op.as_ref().map(|o| o.as_str()), key.as_ref().and_then(StepKey::key)))
                     .or_insert(0.0) += 1.0;
                 if let Some(OnFailure::Steps(steps)) = on_failure {
-                    add(&mut all, &most_calls(steps), 1.0);
+                    add(&mut all, &most_calls(steps, with_sent), 1.0);
                 }
             }
-            Step::Send(send) => {
+            Step::Send(send) if with_sent => {
                 let call = (
                     send.link.as_str(),
                     send.op.as_ref().map(|o| o.as_str()),
@@ -192,13 +197,15 @@ fn most_calls(steps: &[Step]) -> Counts<'_> {
                 );
                 *all.entry(call).or_insert(0.0) += 1.0;
             }
-            Step::Parallel(p) => p.branches.iter().for_each(|branch| add(&mut all, &most_calls(branch), 1.0)),
-            Step::Split(split) => add(&mut all, &most_calls(&split.each), most(&split.items.0)),
-            Step::Repeat { times, steps } => add(&mut all, &most_calls(steps), most(&times.0)),
-            Step::Lock { steps, .. } => add(&mut all, &most_calls(steps), 1.0),
+            Step::Parallel(p) => {
+                p.branches.iter().for_each(|branch| add(&mut all, &most_calls(branch, with_sent), 1.0))
+            }
+            Step::Split(split) => add(&mut all, &most_calls(&split.each, with_sent), most(&split.items.0)),
+            Step::Repeat { times, steps } => add(&mut all, &most_calls(steps, with_sent), most(&times.0)),
+            Step::Lock { steps, .. } => add(&mut all, &most_calls(steps, with_sent), 1.0),
             Step::Choose(choices) => {
                 let mut largest = Counts::new();
-                choices.iter().for_each(|choice| larger(&mut largest, &most_calls(&choice.steps)));
+                choices.iter().for_each(|choice| larger(&mut largest, &most_calls(&choice.steps, with_sent)));
                 add(&mut all, &largest, 1.0);
             }
             _ => {}
@@ -247,6 +254,16 @@ mod tests {
         let found: Vec<(&str, f64, f64)> = demand.calls.iter().map(|c| (c.link.as_str(), c.mean, c.most)).collect();
         assert_eq!(found, [("a", 1.75, 2.0), ("b", 1.0, 1.0), ("c", 1.0, 3.0)]);
         close(demand.held_s, 0.1 + 0.75 * 0.2 + 0.25 * 0.1 + 0.5 * 0.2);
+    }
+
+    #[test]
+    fn what_is_sent_or_done_after_the_answer_is_not_awaited() {
+        let demand = of(
+            "[{call: a}, {send: b}, {lock: {name: l, steps: [{call: c}]}}, {reply: accepted}, {call: d}, {call: a}]",
+        );
+        let found: Vec<(&str, bool, bool)> =
+            demand.calls.iter().map(|c| (c.link.as_str(), c.awaited, c.sent)).collect();
+        assert_eq!(found, [("a", true, false), ("b", false, true), ("c", true, false), ("d", false, false)]);
     }
 
     #[test]

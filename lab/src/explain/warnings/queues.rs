@@ -52,6 +52,9 @@ fn at_once_over(graph: &Graph<'_>, link: &super::super::graph::LinkAt<'_>, stack
                 graph.components[caller].asks().iter().filter(|ask| ask.link == link.name).count().max(1) as f64;
             let copies = f64::from(link.copies);
             let pool = link.settings.pool.as_ref().map(|pool| f64::from(pool.size) * copies);
+            if graph.is_only_sent(link) {
+                return pool;
+            }
             let workers = limits.workers.filter(|_| !limits.frees_while_waiting);
             let workers = workers.map(|(_, count)| f64::from(count) * copies * calls);
             let callers = || most_at_once(graph, caller, stack).map(|most| most * calls);
@@ -107,7 +110,8 @@ fn served_per_s(finder: &Finder<'_, '_>, component: usize) -> Option<f64> {
         let known = finder.explained.components.get(graph.name(at))?;
         busiest = known.limits.iter().map(|limit| limit.unwaited).fold(busiest, f64::max);
         for (link, known) in graph.links.iter().zip(&finder.explained.links) {
-            if link.caller == Caller::Component(at) {
+            // What is only sent may wait as long as it likes.
+            if link.caller == Caller::Component(at) && !graph.is_only_sent(link) {
                 busiest = known.pool.iter().map(|pool| pool.unwaited).fold(busiest, f64::max);
                 open.extend(link.ways.iter().map(|way| way.component));
             }

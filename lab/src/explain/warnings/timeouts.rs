@@ -28,6 +28,7 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
         let timeout_s = outer.map_or(f64::INFINITY, |outer_s| outer_s * 0.8 / attempts).min(10.0 * usual_s);
         let timeout_s = timeout_s.max(2.0 * usual_s).max(0.001);
         let holds = match link.caller {
+            Caller::Component(_) if graph.is_only_sent(link) => "and there are ever more of them".to_string(),
             Caller::Component(component) => {
                 let limits = graph.components[component].limits();
                 limits.workers.filter(|_| !limits.frees_while_waiting).map_or_else(

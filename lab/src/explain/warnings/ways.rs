@@ -17,6 +17,8 @@ struct Step {
     from: Option<Place>,
     link: usize,
     to: Place,
+    /// Whether the caller's own callers wait for it.
+    awaited: bool,
 }
 
 /// All steps that requests can take.
@@ -27,21 +29,21 @@ pub(super) struct Ways {
 impl Ways {
     pub(super) fn new(graph: &Graph<'_>, flows: &Flows) -> Ways {
         let mut steps = BTreeSet::new();
-        let mut over = |from: Option<Place>, link: usize, op: &str| {
+        let mut over = |from: Option<Place>, link: usize, op: &str, awaited: bool| {
             for way in &graph.links[link].ways {
-                steps.insert(Step { from: from.clone(), link, to: (way.component, op.to_string()) });
+                steps.insert(Step { from: from.clone(), link, to: (way.component, op.to_string()), awaited });
             }
         };
         for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
             let requests = entry.value.requests.iter().filter(|request| request.weight > 0.0);
-            requests.for_each(|request| over(None, nth, request.op.as_str()));
+            requests.for_each(|request| over(None, nth, request.op.as_str(), true));
         }
         let places: BTreeSet<Place> =
             flows.arrivals.keys().map(|(component, op, _)| (*component, op.clone())).collect();
         for (component, op) in places {
             for call in graph.demand(component, &op, (1.0, 1.0)).calls {
                 let Some(link) = graph.link_of(component, &call.link) else { continue };
-                over(Some((component, op.clone())), link, call.op.as_deref().unwrap_or(&op));
+                over(Some((component, op.clone())), link, call.op.as_deref().unwrap_or(&op), call.awaited);
             }
         }
         Ways { steps }
@@ -58,7 +60,8 @@ impl Ways {
 
     /// The same of those on whose behalf a link is called over, its own timeouts left out.
     pub(super) fn patience_behind(&self, graph: &Graph<'_>, link: usize) -> Option<(f64, usize)> {
-        let callers = self.steps.iter().filter(|step| step.link == link).filter_map(|step| step.from.clone());
+        let awaited = self.steps.iter().filter(|step| step.link == link && step.awaited);
+        let callers = awaited.filter_map(|step| step.from.clone());
         self.least(graph, callers.collect())
     }
 
@@ -76,15 +79,15 @@ impl Ways {
                         least = Some((own_s, step.link))
                     }
                     (Some(_), _) => {}
-                    (None, Some(caller)) => open.push(caller.clone()),
-                    (None, None) => {}
+                    (None, Some(caller)) if step.awaited => open.push(caller.clone()),
+                    (None, _) => {}
                 }
             }
         }
         least
     }
 
-    /// How long what is done behind a link may take, by the timeouts and attempts of the links there, s, and the link
+    /// How long what is awaited behind a link may take, by the timeouts and attempts of the links there, s, and the link
     /// that allows the most. `None` where nothing there has a timeout.
     pub(super) fn lasts_behind(&self, graph: &Graph<'_>, link: usize) -> Option<(f64, usize)> {
         let places: BTreeSet<&Place> =
@@ -97,7 +100,7 @@ impl Ways {
             return None;
         }
         stack.push(place.clone());
-        let steps = self.steps.iter().filter(|step| step.from.as_ref() == Some(place));
+        let steps = self.steps.iter().filter(|step| step.from.as_ref() == Some(place) && step.awaited);
         let found = steps.filter_map(|step| {
             let settings = graph.links[step.link].settings;
             // Without a timeout of its own it lasts as long as what is behind it, as often as it is tried.
