@@ -131,7 +131,10 @@ fn check_recovers(scenario: &Scenario, recovers: &RecoversSettings, problems: &m
         problems.push(problem.path(recovers.from.path.clone()));
         return;
     };
-    if fault.value.r#for.is_none() && !fault.value.what.is_momentary() {
+    let is_replaced =
+        |name: &str| scenario.components.get(name).is_some_and(|entry| entry.settings.replace_after().is_some());
+    let what = &fault.value.what;
+    if fault.value.r#for.is_none() && !what.is_momentary() && !what.comes_back(&is_replaced) {
         let message = format!("the fault `{}` never ends, so nothing can recover from it", recovers.from.as_str());
         let problem = Problem::error("no_effect", recovers.from.span, message).path(recovers.from.path.clone());
         problems.push(problem.help("give it a `for`"));

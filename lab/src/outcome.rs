@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use models::components::Node;
 use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
@@ -102,7 +103,7 @@ impl Session {
             components: self.component_results(span),
             links: self.link_results(span),
             series: self.series.to_series(),
-            faults: (*self.faults).clone(),
+            faults: self.fault_windows(),
             objectives: Vec::new(),
             warnings: Vec::new(),
             replications: None,
@@ -123,10 +124,12 @@ impl Session {
             let counts = &measure.measured();
             let link = self.links.iter().find(|l| l.from == place.name).expect("every workload has its link");
             let (_, attempts, _, _) = self.link_together(link);
+            let settings = self.loaded.scenario.workloads.get(&place.name);
             let per_second = |count: u64| if span > 0.0 { count as f64 / span } else { 0.0 };
             WorkloadResult {
                 sent: counts.arrivals,
                 completed: counts.completed(),
+                waits_for_answers: settings.is_some_and(|workload| workload.arrivals.process.waits_for_answers()),
                 offered: per_second(counts.arrivals),
                 goodput: per_second(counts.good),
                 latency: latency(&measure.latency.histogram()),
@@ -278,16 +281,28 @@ impl Session {
         links
     }
 
+    /// The faults of the run, those that strike replicas which come back by themselves with that end.
+    fn fault_windows(&self) -> Vec<FaultWindow> {
+        let Node::Director(director) = self.engine().node(NodeId(0)) else { return (*self.faults).clone() };
+        let back = |number| director.comes_back_at(number).map(|at| (at as f64 - self.zero as f64) / SECOND as f64);
+        let window = |(number, fault): (usize, &FaultWindow)| FaultWindow {
+            until_s: fault.until_s.or_else(|| back(number)),
+            ..fault.clone()
+        };
+        self.faults.iter().enumerate().map(window).collect()
+    }
+
     /// The run as it stands.
     pub fn snapshot(&self) -> Snapshot {
         let engine = self.engine();
         let at_s = self.now_ns() as f64 / SECOND as f64;
         let last = |column: &str| self.series.last(column);
+        let faults = self.fault_windows();
         let acting = |target: &str| -> Vec<String> {
             let acts = |f: &&FaultWindow| {
                 f.at_s <= at_s && f.until_s.is_none_or(|u| at_s < u) && f.targets.iter().any(|t| t == target)
             };
-            self.faults.iter().filter(acts).map(|f| f.name.clone().unwrap_or_else(|| f.what.clone())).collect()
+            faults.iter().filter(acts).map(|f| f.name.clone().unwrap_or_else(|| f.what.clone())).collect()
         };
         let mut nodes = Vec::new();
         for workload in &self.network.directory.workloads {
@@ -354,7 +369,7 @@ impl Session {
             topology: Arc::new(self.topology()),
             links: links.collect(),
             nodes,
-            faults: (*self.faults).clone(),
+            faults,
             series: self.series.clone(),
         }
     }

@@ -140,6 +140,10 @@ pub struct WorkloadResult {
     pub sent: u64,
     /// Those that have ended.
     pub completed: u64,
+    /// Whether it waits for answers before it sends more (closed loops, connections, sessions): a slow system then lowers
+    /// its load.
+    #[serde(default)]
+    pub waits_for_answers: bool,
     /// Requests per second offered: `sent` over the duration.
     pub offered: f64,
     /// Requests per second that ended ok or accepted within the deadline.

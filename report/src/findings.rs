@@ -3,12 +3,13 @@
 //! Each rule is a small pure function over [`RunResult`]; [`findings`] walks the table of them and puts the worst first.
 //! A rule says what was measured, never what it guesses. The thresholds stand as constants beside the rules.
 
+mod recovery;
 mod why;
 
 use lab::result::{ComponentResult, RunResult};
 
 use crate::outcome;
-use crate::over_time::{self, Episode};
+use crate::over_time;
 use crate::units;
 
 /// How bad a finding is.
@@ -45,8 +46,17 @@ impl Finding {
 type Rule = fn(&RunResult) -> Vec<Finding>;
 
 /// All rules; within one severity findings appear in this order.
-const RULES: &[Rule] =
-    &[cut_short, recoveries, failures, queues, wasted_work, amplification, pools, saturation, refused_retries];
+const RULES: &[Rule] = &[
+    cut_short,
+    recovery::recoveries,
+    failures,
+    queues,
+    wasted_work,
+    amplification,
+    pools,
+    saturation,
+    refused_retries,
+];
 
 /// Several components can break one rule; more of them than this would hide the other findings.
 const PER_RULE_MAX: usize = 3;
@@ -88,186 +98,6 @@ fn cut_short(result: &RunResult) -> Vec<Finding> {
         units::instant(result.run.duration_s)
     );
     vec![Finding::new(Severity::Warning, "run", text)]
-}
-
-/// Goodput counts as back at this share of what it was before the fault.
-pub const RECOVERED_SHARE: f64 = 0.95;
-/// It must stay there this long, s.
-pub const RECOVERED_HOLD_S: f64 = 10.0;
-/// Requests that a mean should rest on: the spread of a Poisson count of 6,400 is 1.25 %, so that a shortfall of 5 % is
-/// four times that and not chance.
-const RECOVERY_REQUESTS: f64 = 6_400.0;
-/// How many times its spread a mean may fall short by chance.
-const SPREADS: f64 = 4.0;
-
-/// What became of goodput after an episode of faults.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Recovery {
-    /// Goodput never fell below [`RECOVERED_SHARE`] of what it was before.
-    Unharmed,
-    /// It came back and held for [`RECOVERED_HOLD_S`].
-    Recovered {
-        /// When it was back, s.
-        at_s: f64,
-        /// How long that was after the end of the episode, s.
-        after_s: f64,
-        /// The lowest it had been, as a share of before.
-        lowest: f64,
-        /// Its mean from then to the end of what was watched, as a share of before.
-        afterwards: f64,
-    },
-    /// It did not come back.
-    Lost {
-        /// Its mean over the last quarter of what was watched, as a share of before.
-        share: f64,
-        /// What was sent then, as a share of before; `None` where it is not known.
-        sent_share: Option<f64>,
-        /// How long was watched after the end of the episode, s.
-        watched_s: f64,
-        /// From when to when these shares are, s.
-        tail_s: (f64, f64),
-    },
-    /// The faults acted to the end of the run.
-    StillActing {
-        /// Mean goodput under them, as a share of before.
-        share: f64,
-    },
-    /// There is too little before or after the episode to compare.
-    Unknown,
-}
-
-/// How the goodput of all workloads came through an episode, up to the next one or the end of the run. What it was
-/// before is its mean from the end of the episode before (or the end of the warm-up) to the start of this one. Where ten
-/// seconds hold too few requests to tell 95 % from chance, what counts as back is lowered accordingly.
-#[must_use]
-pub fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recovery {
-    let Some(episode) = episodes.get(index) else { return Recovery::Unknown };
-    let end_s = over_time::end_s(result);
-    let before_from_s =
-        index.checked_sub(1).and_then(|earlier| episodes[earlier].until_s).unwrap_or(0.0).max(0.0).min(episode.at_s);
-    let series = &result.series;
-    let goodput = over_time::workload_total(result, "goodput");
-    let mean = |from_s: f64, until_s: f64| over_time::mean_between(series, &goodput, from_s, until_s);
-    let Some(before) = mean(before_from_s, episode.at_s).filter(|before| *before > 0.0) else {
-        return Recovery::Unknown;
-    };
-    let watched_until_s = episodes.get(index + 1).map_or(end_s, |next| next.at_s.min(end_s));
-    let until_s = match episode.until_s {
-        Some(until_s) if until_s < end_s => until_s,
-        _ => {
-            return mean(episode.at_s, end_s)
-                .map_or(Recovery::Unknown, |now| Recovery::StillActing { share: now / before });
-        }
-    };
-    let watched_s = watched_until_s - until_s;
-    if watched_s < RECOVERED_HOLD_S {
-        return Recovery::Unknown;
-    }
-
-    // Single windows of a slow workload scatter more than the 5 % that are to be seen.
-    let smoothing_s = (RECOVERY_REQUESTS / before).min(RECOVERED_HOLD_S).max(series.window_s);
-    let windows = (smoothing_s / series.window_s).ceil();
-    let requests = before * windows * series.window_s;
-    let threshold = RECOVERED_SHARE.min(1.0 - SPREADS / requests.sqrt());
-    let smoothed_at = |at_s: f64| mean(at_s, at_s + windows * series.window_s);
-    // Only means that end before the next episode does its harm.
-    let covered = |at_s: f64| at_s + windows * series.window_s <= watched_until_s + 1e-9;
-    let starts: Vec<f64> = series.at_s.iter().copied().filter(|at_s| covered(*at_s)).collect();
-    let good = |at_s: f64| smoothed_at(at_s).is_some_and(|value| value >= threshold * before);
-    let lowest = starts
-        .iter()
-        .filter(|at_s| **at_s >= episode.at_s)
-        .filter_map(|at_s| smoothed_at(*at_s))
-        .fold(f64::INFINITY, f64::min)
-        / before;
-    if lowest >= threshold {
-        return Recovery::Unharmed;
-    }
-    // The earliest instant from which every mean is good up to ten seconds later.
-    let mut held_from_s: Option<f64> = None;
-    for at_s in starts.iter().copied().filter(|at_s| *at_s >= until_s) {
-        if !good(at_s) {
-            held_from_s = None;
-            continue;
-        }
-        let from_s = *held_from_s.get_or_insert(at_s);
-        if at_s + windows * series.window_s - from_s >= RECOVERED_HOLD_S {
-            let afterwards = mean(from_s, watched_until_s).unwrap_or(before) / before;
-            return Recovery::Recovered { at_s: from_s, after_s: from_s - until_s, lowest, afterwards };
-        }
-    }
-    let tail_from_s = watched_until_s - (watched_s / 4.0).max(RECOVERED_HOLD_S);
-    let sent = over_time::workload_total(result, "sent");
-    let sent_mean = |from_s: f64, until_s: f64| over_time::mean_between(series, &sent, from_s, until_s);
-    let sent_share = sent_mean(tail_from_s, watched_until_s)
-        .zip(sent_mean(before_from_s, episode.at_s))
-        .filter(|(_, before)| *before > 0.0)
-        .map(|(now, before)| now / before);
-    match mean(tail_from_s, watched_until_s) {
-        Some(now) => {
-            Recovery::Lost { share: now / before, sent_share, watched_s, tail_s: (tail_from_s, watched_until_s) }
-        }
-        None => Recovery::Unknown,
-    }
-}
-
-fn recoveries(result: &RunResult) -> Vec<Finding> {
-    let episodes = over_time::episodes(&result.faults);
-    let mut found: Vec<Finding> = (0..episodes.len())
-        .filter_map(|index| {
-            let name = &episodes[index].name;
-            let (severity, text) = match recovery(result, &episodes, index) {
-                Recovery::Unknown => return None,
-                Recovery::Unharmed => (Severity::Good, format!("{name} did not lower goodput.")),
-                Recovery::Recovered { at_s, after_s, lowest, afterwards } => {
-                    let when = if after_s <= 0.0 {
-                        "as soon as it ended".to_owned()
-                    } else {
-                        format!("{} after it ended (at {})", units::instant(after_s), units::instant(at_s))
-                    };
-                    let text = format!(
-                        "Recovered from {name} {when}; goodput had fallen to {} of before",
-                        units::share(lowest)
-                    );
-                    if afterwards < RECOVERED_SHARE {
-                        (
-                            Severity::Warning,
-                            format!("{text}, and averaged only {} of before from then on.", units::share(afterwards)),
-                        )
-                    } else {
-                        (Severity::Good, format!("{text}."))
-                    }
-                }
-                Recovery::Lost { share, sent_share, watched_s, tail_s } => {
-                    let load = sent_share
-                        .filter(|sent_share| *sent_share < RECOVERED_SHARE)
-                        .map_or_else(String::new, |sent_share| {
-                            format!(" (load {} of before)", units::share(sent_share))
-                        });
-                    let text = format!(
-                        "Did not recover from {name}: {} after it ended, goodput is {} of before{load}.{}",
-                        units::instant(watched_s),
-                        units::share(share),
-                        why::kept_down(result, tail_s.0, tail_s.1),
-                    );
-                    (if share < 0.5 { Severity::Critical } else { Severity::Warning }, text)
-                }
-                Recovery::StillActing { share } if share >= RECOVERED_SHARE => {
-                    (Severity::Good, format!("{name} acts to the end and does not lower goodput."))
-                }
-                Recovery::StillActing { share } => {
-                    let text = format!(
-                        "{name} acts to the end of the run; goodput under it is {} of before.",
-                        units::share(share)
-                    );
-                    (if share < 0.5 { Severity::Critical } else { Severity::Warning }, text)
-                }
-            };
-            Some(Finding::new(severity, "faults", text))
-        })
-        .collect();
-    found.sort_by_key(|finding| finding.severity);
-    found
 }
 
 /// A smaller share of failures than this is not worth a line.
@@ -481,108 +311,10 @@ fn possessive(text: &str, name: &str) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use lab::result::{FaultWindow, QueueResult, Series, WorkloadResult};
-
-    /// A workload of 1,000 requests per second whose goodput is `goodput(t)`, with one fault from 60 s to 80 s.
-    fn run(goodput: impl Fn(f64) -> f64) -> RunResult {
-        let mut result = sample::calm();
-        result.workloads.clear();
-        result.workloads.insert("w".to_owned(), WorkloadResult::default());
-        result.run.duration_s = 200.0;
-        let at_s: Vec<f64> = (-10..200).map(f64::from).collect();
-        let values = at_s.iter().map(|at_s| Some(goodput(*at_s))).collect();
-        result.series = Series { window_s: 1.0, at_s, columns: Default::default() };
-        result.series.columns.insert("workloads.w.goodput".to_owned(), values);
-        result
-    }
-
-    fn only_recovery(result: &RunResult) -> Recovery {
-        recovery(result, &over_time::episodes(&result.faults), 0)
-    }
+    use lab::result::QueueResult;
 
     fn texts(found: &[Finding]) -> Vec<&str> {
         found.iter().map(|finding| finding.text.as_str()).collect()
-    }
-
-    #[test]
-    fn recovery_is_dated_from_the_first_good_window_that_holds() {
-        // Back at 92 s, but only for three seconds; for good from 100 s on.
-        let result = run(|at_s| match at_s {
-            at_s if at_s < 60.0 => 1000.0,
-            at_s if (92.0..95.0).contains(&at_s) => 1000.0,
-            at_s if at_s < 100.0 => 300.0,
-            _ => 1000.0,
-        });
-        let Recovery::Recovered { at_s, after_s, lowest, afterwards } = only_recovery(&result) else {
-            panic!("{:?}", only_recovery(&result));
-        };
-        assert_eq!((at_s, after_s), (100.0, 20.0));
-        assert!((lowest - 0.3).abs() < 1e-12 && (afterwards - 1.0).abs() < 1e-12);
-        assert_eq!(
-            texts(&recoveries(&result)),
-            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 30 % of before."]
-        );
-    }
-
-    #[test]
-    fn a_storm_that_outlives_its_fault_is_critical() {
-        let result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 30.0 });
-        let found = recoveries(&result);
-        assert_eq!(found[0].severity, Severity::Critical);
-        assert_eq!(found[0].text, "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of before.");
-    }
-
-    #[test]
-    fn just_short_of_the_bound_has_not_recovered() {
-        let result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 949.0 });
-        assert!(matches!(only_recovery(&result), Recovery::Lost { .. }));
-        let result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 951.0 });
-        assert_eq!(only_recovery(&result), Recovery::Unharmed);
-    }
-
-    #[test]
-    fn too_little_time_after_a_fault_says_nothing() {
-        let mut result = run(|_| 1000.0);
-        result.faults[0].until_s = Some(195.0);
-        assert_eq!(only_recovery(&result), Recovery::Unknown);
-        result.faults[0].at_s = 0.0;
-        assert_eq!(only_recovery(&result), Recovery::Unknown, "nothing was seen before it");
-    }
-
-    #[test]
-    fn a_fault_without_an_end_is_compared_while_it_acts() {
-        let mut result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 600.0 });
-        result.faults[0].until_s = None;
-        assert_eq!(only_recovery(&result), Recovery::StillActing { share: 0.6 });
-    }
-
-    #[test]
-    fn each_episode_is_compared_with_what_was_just_before_it() {
-        // The first fault halves goodput for ever; the second changes nothing more.
-        let mut result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 500.0 });
-        result.faults.push(FaultWindow {
-            at_s: 120.0,
-            until_s: Some(130.0),
-            what: "second".to_owned(),
-            ..FaultWindow::default()
-        });
-        let episodes = over_time::episodes(&result.faults);
-        assert!(matches!(recovery(&result, &episodes, 0), Recovery::Lost { .. }));
-        assert_eq!(recovery(&result, &episodes, 1), Recovery::Unharmed);
-    }
-
-    #[test]
-    fn harm_of_the_next_episode_is_not_laid_at_the_door_of_this_one() {
-        let mut result = run(|at_s| if at_s < 120.0 { 1000.0 } else { 100.0 });
-        result.faults.push(FaultWindow {
-            at_s: 120.0,
-            until_s: None,
-            what: "second".to_owned(),
-            ..FaultWindow::default()
-        });
-        let episodes = over_time::episodes(&result.faults);
-        assert_eq!(recovery(&result, &episodes, 0), Recovery::Unharmed);
-        assert_eq!(recovery(&result, &episodes, 1), Recovery::StillActing { share: 0.1 });
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub fn column<'a>(result: &'a RunResult, path: &str) -> Option<&'a [Option<f64>]
 /// The sum over all workloads of a metric, per window; a window is unknown only where all workloads are.
 #[must_use]
 pub fn workload_total(result: &RunResult, metric: &str) -> Vec<Option<f64>> {
-    combined(result, workload_paths(result, metric), |sum, value| sum + value)
+    sum(result, workload_paths(result, metric))
 }
 
 /// The largest over all workloads of a metric, per window.
@@ -28,6 +28,12 @@ pub fn link_total(result: &RunResult, metric: &str) -> Vec<Option<f64>> {
         .links
         .iter()
         .flat_map(|(from, links)| links.keys().map(move |link| format!("links.{from}.{link}.{metric}")));
+    sum(result, paths)
+}
+
+/// The sum of columns, per window; a window is unknown only where all are.
+#[must_use]
+pub fn sum(result: &RunResult, paths: impl Iterator<Item = String>) -> Vec<Option<f64>> {
     combined(result, paths, |sum, value| sum + value)
 }
 
@@ -78,15 +84,20 @@ pub fn end_s(result: &RunResult) -> f64 {
     result.run.duration_s
 }
 
-/// Faults that overlap or touch in time, seen as one: they can only be recovered from together.
+/// Faults that overlap or touch in time, seen as one: they can only be recovered from together. What strikes after one that
+/// never ends is an episode of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
     /// Names, in the order in which they struck: `slow-db and kill api`.
     pub name: String,
+    /// How many faults it has.
+    pub count: usize,
     /// When the first struck, s.
     pub at_s: f64,
     /// When the last ended; `None` where one never does.
     pub until_s: Option<f64>,
+    /// The last instant at which one of them struck or ended, s.
+    pub settled_s: f64,
 }
 
 /// What a fault is called in a sentence: its name, else what it does.
@@ -102,20 +113,21 @@ pub fn episodes(faults: &[FaultWindow]) -> Vec<Episode> {
     sorted.sort_by(|left, right| left.at_s.total_cmp(&right.at_s));
     let mut episodes: Vec<(Episode, Vec<&str>)> = Vec::new();
     for fault in sorted {
+        let settled_s = fault.until_s.unwrap_or(fault.at_s);
         if let Some((episode, names)) = episodes.last_mut()
-            && episode.until_s.is_none_or(|until_s| fault.at_s <= until_s)
+            && fault.at_s <= episode.settled_s
         {
-            episode.until_s = match (episode.until_s, fault.until_s) {
-                (Some(left), Some(right)) => Some(left.max(right)),
-                _ => None,
-            };
+            episode.until_s = episode.until_s.zip(fault.until_s).map(|(left, right)| left.max(right));
+            episode.settled_s = episode.settled_s.max(settled_s);
             names.push(fault_name(fault));
             continue;
         }
-        let episode = Episode { name: String::new(), at_s: fault.at_s, until_s: fault.until_s };
+        let episode = Episode { name: String::new(), count: 0, at_s: fault.at_s, until_s: fault.until_s, settled_s };
         episodes.push((episode, vec![fault_name(fault)]));
     }
-    episodes.into_iter().map(|(episode, names)| Episode { name: joined(&names), ..episode }).collect()
+    let named =
+        |(episode, names): (Episode, Vec<&str>)| Episode { name: joined(&names), count: names.len(), ..episode };
+    episodes.into_iter().map(named).collect()
 }
 
 /// `a`, `a and b`, `a, b and 3 others`.
@@ -142,8 +154,25 @@ mod tests {
         let faults = [fault("b", 15.0, Some(30.0)), fault("a", 10.0, Some(20.0)), fault("c", 40.0, None)];
         let found = episodes(&faults);
         assert_eq!(found.len(), 2);
-        assert_eq!(found[0], Episode { name: "a and b".to_owned(), at_s: 10.0, until_s: Some(30.0) });
+        let together =
+            Episode { name: "a and b".to_owned(), count: 2, at_s: 10.0, until_s: Some(30.0), settled_s: 30.0 };
+        assert_eq!(found[0], together);
         assert_eq!(found[1].until_s, None);
+    }
+
+    #[test]
+    fn what_strikes_after_a_fault_that_never_ends_is_an_episode_of_its_own() {
+        let faults = [
+            fault("for ever", 10.0, None),
+            fault("a", 20.0, Some(30.0)),
+            fault("b", 25.0, None),
+            fault("c", 30.0, Some(40.0)),
+            fault("d", 50.0, Some(60.0)),
+        ];
+        let found: Vec<(String, Option<f64>, f64)> =
+            episodes(&faults).into_iter().map(|episode| (episode.name, episode.until_s, episode.settled_s)).collect();
+        let expected = [("for ever", None, 10.0), ("a, b and c", None, 40.0), ("d", Some(60.0), 60.0)];
+        assert_eq!(found, expected.map(|(name, until_s, settled_s)| (name.to_owned(), until_s, settled_s)));
     }
 
     #[test]

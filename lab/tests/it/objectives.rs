@@ -115,3 +115,40 @@ objectives:
     assert!((sure.low - 400.0 / (400.0 + z * z)).abs() < 1e-9 && sure.probability == 1.0, "{sure:?}");
     assert!(in_words(&result.objectives[0]).contains(&format!("it holds in {good} of 400 runs")));
 }
+
+/// Replicas that come back by themselves end their fault: after what was drawn for them, in the result too.
+#[test]
+fn what_comes_back_by_itself_can_be_recovered_from() {
+    let text = "\
+version: 1
+run: {duration: 60s}
+workloads:
+  users: {arrivals: {constant: 10/s}, call: {to: api, timeout: 1s}}
+components:
+  api: {kind: service, runtime: unlimited, replace_after: 4s, start_up: 2s, handlers: {default: [wait: 10ms]}}
+faults:
+  - {name: crash, at: 10s, kill: {component: api}}
+  - {name: again, at: 30s, restart: {component: api}}
+  - {name: for-ever, at: 70s, errors: {component: api}}
+objectives:
+  - {metric: goodput, recovers: {from: crash, within: 1s, hold: 5s}}
+  - {metric: goodput, recovers: {from: again, within: 1s, hold: 5s}}
+";
+    let result = crate::kinds::run(text);
+    let ends: Vec<Option<f64>> = result.faults.iter().map(|fault| fault.until_s).collect();
+    assert_eq!(ends, [Some(16.0), Some(32.0), None]);
+    assert!(result.objectives.iter().all(|objective| objective.holds), "{:?}", result.objectives);
+    // Down from 10 s to 16 s and from 30 s to 32 s.
+    let users = &result.workloads["users"];
+    assert_eq!(users.sent - users.outcomes["ok"], 80);
+    for never in ["replace_after: 4s, start_up: 2s, ", ""] {
+        let (text, from) = if never.is_empty() {
+            (text.replace("from: again", "from: for-ever"), "for-ever")
+        } else {
+            (text.replace(never, ""), "crash")
+        };
+        let text = Text { name: "never.yaml".into(), bytes: text.into(), folder: None };
+        let refused = load(&text, &Options::default()).expect_err("nothing recovers from what never ends");
+        assert!(refused.problems.iter().any(|p| p.message.contains(&format!("`{from}` never ends"))));
+    }
+}

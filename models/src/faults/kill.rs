@@ -50,6 +50,10 @@ impl Fault for Settings {
     fn targets(&self) -> Vec<String> {
         vec![self.component.as_str().to_string()]
     }
+
+    fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
+        is_replaced(self.component.as_str())
+    }
 }
 
 impl Act for Acting {
@@ -67,6 +71,11 @@ impl Act for Acting {
 
     fn recovers_after(&self, draws: &mut Stream) -> Option<Span> {
         let start_up = self.start_up.as_ref().map_or(0, |dist| dist.sample_span(draws));
+        self.replaced_after.map(|wait| wait + start_up)
+    }
+
+    fn recovers_after_mean(&self) -> Option<Span> {
+        let start_up = self.start_up.as_ref().map_or(0, |dist| dist.mean() as Span);
         self.replaced_after.map(|wait| wait + start_up)
     }
 }

@@ -42,8 +42,14 @@ pub trait Fault: Setting {
     /// What it strikes: names of components, workloads, hosts, links.
     fn targets(&self) -> Vec<String>;
 
-    /// Whether it ends by itself, so that `for` has no meaning.
+    /// Whether it is over as soon as it has struck, so that `for` has no meaning.
     fn is_momentary(&self) -> bool {
+        false
+    }
+
+    /// Whether what it strikes comes back by itself; `is_replaced` tells of a component whether its replicas are replaced.
+    fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
+        let _ = is_replaced;
         false
     }
 }
@@ -59,6 +65,11 @@ pub trait Act: Clone {
     /// What it strikes comes back by itself after so long (a replica that is replaced); `None` if it does not.
     fn recovers_after(&self, draws: &mut Stream) -> Option<Span> {
         let _ = draws;
+        None
+    }
+
+    /// The mean of that, which is all that is known before it strikes.
+    fn recovers_after_mean(&self) -> Option<Span> {
         None
     }
 }
@@ -104,9 +115,13 @@ macro_rules! faults {
             pub fn targets(&self) -> Vec<String> {
                 match self { $(FaultKind::$kind(fault) => fault.targets(),)* _ => Vec::new() }
             }
-            /// Whether it ends by itself.
+            /// Whether it is over as soon as it has struck.
             pub fn is_momentary(&self) -> bool {
                 match self { $(FaultKind::$kind(fault) => fault.is_momentary(),)* _ => false }
+            }
+            /// Whether what it strikes comes back by itself ([`Fault::comes_back`]).
+            pub fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
+                match self { $(FaultKind::$kind(fault) => fault.comes_back(is_replaced),)* _ => false }
             }
         }
 
@@ -119,6 +134,9 @@ macro_rules! faults {
             }
             fn recovers_after(&self, draws: &mut Stream) -> Option<Span> {
                 match self { $(Acting::$kind(fault) => fault.recovers_after(draws),)* }
+            }
+            fn recovers_after_mean(&self) -> Option<Span> {
+                match self { $(Acting::$kind(fault) => fault.recovers_after_mean(),)* }
             }
         }
     };
@@ -257,6 +275,8 @@ const REPAIR: u8 = 3;
 #[derive(Clone, Debug)]
 pub struct Director {
     planned: Vec<Planned>,
+    /// When what each has struck comes back by itself; `None` before it strikes, and where it does not.
+    comes_back: Vec<Option<Time>>,
     breaking: Vec<Breaking>,
     draws: Stream,
 }
@@ -264,7 +284,8 @@ pub struct Director {
 impl Director {
     /// With its list; the number of a fault is its place there.
     pub fn new(planned: Vec<Planned>, breaking: Vec<Breaking>, seed: u64) -> Director {
-        Director { planned, breaking, draws: Stream::named(seed, "faults/recovery") }
+        let comes_back = vec![None; planned.len()];
+        Director { planned, comes_back, breaking, draws: Stream::named(seed, "faults/recovery") }
     }
 
     /// Puts a fault on the list while the run goes on.
@@ -275,6 +296,14 @@ impl Director {
             cx.after(until.saturating_sub(cx.now()), Class::First, Timer { what: LIFT, data: number });
         }
         self.planned.push(fault);
+        self.comes_back.push(None);
+    }
+
+    /// When what fault `number` strikes comes back by itself: what was drawn when it struck, and the mean of that before.
+    /// `None` where it does not, or has an end of its own.
+    pub fn comes_back_at(&self, number: usize) -> Option<Time> {
+        let fault = self.planned.get(number).filter(|fault| fault.until.is_none())?;
+        self.comes_back[number].or_else(|| Some(fault.at + fault.acting.recovers_after_mean()?))
     }
 
     /// Other settings are in force: what `set` fault number `fault` leaves when it strikes, or ends, is now the change that
@@ -332,6 +361,7 @@ impl Component for Director {
                     && let Some(wait) = fault.acting.recovers_after(&mut self.draws)
                 {
                     cx.after(wait, Class::First, Timer { what: LIFT, data: low as u64 });
+                    self.comes_back[low] = Some(cx.now() + wait);
                 }
             }
             LIFT => self.planned[low].acting.clone().lift(cx, low as u32),

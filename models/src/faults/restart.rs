@@ -40,7 +40,7 @@ impl Fault for Settings {
         vec![self.component.as_str().to_string()]
     }
 
-    fn is_momentary(&self) -> bool {
+    fn comes_back(&self, _is_replaced: &dyn Fn(&str) -> bool) -> bool {
         true
     }
 }

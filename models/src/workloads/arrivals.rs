@@ -106,6 +106,11 @@ impl Process {
     pub fn is_open(&self) -> bool {
         !matches!(self, Process::Closed { .. } | Process::Connections { .. } | Process::Once { .. } | Process::Trace(_))
     }
+
+    /// Whether it waits for answers before it sends more, so that its load falls with the system.
+    pub fn waits_for_answers(&self) -> bool {
+        matches!(self, Process::Closed { .. } | Process::Connections { .. } | Process::Sessions { .. })
+    }
 }
 
 /// When requests are sent, and how many at once.

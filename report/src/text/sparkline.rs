@@ -83,7 +83,8 @@ impl Axis {
     /// Rows in which faults are drawn where they act, `├─ slow-db ─┤`; a name that does not fit stands beside its mark.
     /// A fault goes to the first row that has room for it.
     pub(crate) fn faults(&self, faults: &[FaultWindow], rows_max: usize) -> Vec<String> {
-        let mut sorted: Vec<&FaultWindow> = faults.iter().collect();
+        // What never came to act has no place on the axis.
+        let mut sorted: Vec<&FaultWindow> = faults.iter().filter(|fault| fault.at_s < self.until_s).collect();
         sorted.sort_by(|left, right| left.at_s.total_cmp(&right.at_s));
         let mut rows: Vec<Vec<char>> = Vec::new();
         let mut hidden = 0_usize;

@@ -133,6 +133,7 @@ pub(crate) fn storm() -> RunResult {
     result.workloads.insert(
         "shoppers".to_owned(),
         WorkloadResult {
+            waits_for_answers: false,
             sent: 360_214,
             completed: 356_802,
             offered: 1200.7,
@@ -270,6 +271,7 @@ pub(crate) fn calm() -> RunResult {
         result.workloads.insert(
             name.to_owned(),
             WorkloadResult {
+                waits_for_answers: false,
                 sent,
                 completed: sent,
                 offered: sent as f64 / 180.0,
