@@ -138,9 +138,8 @@ pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     }
     let path = Path::new(file);
     let bytes = std::fs::read(path).map_err(|e| Failure::Usage(format!("`{file}` cannot be read: {e}")))?;
-    let name = path.file_name().map_or(file.into(), |n| n.to_string_lossy().into_owned());
     let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".").into() } else { p.to_path_buf() });
-    Ok(Text { name, bytes, folder })
+    Ok(Text { name: file.into(), bytes, folder })
 }
 
 /// Finds, reads and checks a scenario; what is odd about it goes to standard error.

@@ -103,6 +103,9 @@ pub struct Found {
     pub fails_at: Option<String>,
     /// True where the largest value was sought, false for the smallest.
     pub largest: bool,
+    /// True where the search was stopped on the way: the answer lies between `holds_at` and `fails_at`, where both are
+    /// known.
+    pub cut_short: bool,
     /// Everything that was tried, by value.
     pub evidence: Vec<Tried>,
     /// Unit of the metric.
@@ -153,23 +156,15 @@ pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Res
         std::mem::swap(&mut low, &mut high);
     }
     let mut evidence = Vec::new();
-    let at = |value: Quantity, evidence: &mut Vec<Tried>| -> Result<bool, Unanswered> {
-        let tried = try_value(loaded, search, value, control)?;
-        let holds = tried.verdict == Verdict::Holds;
-        evidence.push(tried);
-        Ok(holds)
+    let (mut holds, mut fails) = (None, None);
+    let ended = bracket(loaded, search, (low, high), control, &mut evidence, (&mut holds, &mut fails));
+    let cut_short = match ended {
+        // What has been tried by then stands.
+        Err(Unanswered::Stopped(Stopped::Cut)) if !evidence.is_empty() => true,
+        other => other.map(|()| false)?,
     };
-    let (holds_low, holds_high) = (at(low, &mut evidence)?, at(high, &mut evidence)?);
-    let (mut holds, mut fails) = match (holds_low, holds_high) {
-        (true, true) => (Some(high), None),
-        (false, false) => (None, Some(low)),
-        (true, false) => (Some(low), Some(high)),
-        (false, true) => (Some(high), Some(low)),
-    };
-    while let (Some(good), Some(bad)) = (holds, fails) {
-        let Some(middle) = middle(good, bad, search.resolution) else { break };
-        if at(middle, &mut evidence)? { holds = Some(middle) } else { fails = Some(middle) }
-    }
+    // The end at which it holds says what is looked for.
+    let largest = evidence.first().is_some_and(|tried| tried.verdict == Verdict::Holds);
     evidence.sort_by(|a, b| a.number.total_cmp(&b.number));
     Ok(Found {
         format: 1,
@@ -177,10 +172,41 @@ pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Res
         objective: search.objective.clone(),
         holds_at: holds.map(|value| value.text()),
         fails_at: fails.map(|value| value.text()),
-        largest: holds_low,
+        largest,
+        cut_short,
         evidence,
         unit: replicate::unit(&replicate::shape(loaded), &search.objective.metric),
     })
+}
+
+/// Tries both ends, then the middle between what holds and what fails until they are near enough.
+fn bracket(
+    loaded: &Arc<Loaded>,
+    search: &Search,
+    (low, high): (Quantity, Quantity),
+    control: &Control<'_>,
+    evidence: &mut Vec<Tried>,
+    (holds, fails): (&mut Option<Quantity>, &mut Option<Quantity>),
+) -> Result<(), Unanswered> {
+    let mut at = |value: Quantity| -> Result<bool, Unanswered> {
+        let tried = try_value(loaded, search, value, control)?;
+        let holds = tried.verdict == Verdict::Holds;
+        evidence.push(tried);
+        Ok(holds)
+    };
+    let holds_low = at(low)?;
+    *(if holds_low { &mut *holds } else { &mut *fails }) = Some(low);
+    // Where it holds at both ends, the upper one is the answer; where at neither, the lower one.
+    if at(high)? {
+        *holds = Some(high);
+    } else if holds_low {
+        *fails = Some(high);
+    }
+    while let (Some(good), Some(bad)) = (*holds, *fails) {
+        let Some(middle) = middle(good, bad, search.resolution) else { break };
+        if at(middle)? { *holds = Some(middle) } else { *fails = Some(middle) }
+    }
+    Ok(())
 }
 
 /// The value between two, as it can be written; `None` where they are near enough.
@@ -263,7 +289,7 @@ fn judge(runs: &Replicated, search: &Search) -> (Option<Interval>, Verdict) {
 mod tests {
     use super::*;
     use crate::{Options, Text, load};
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     /// A single connection with a constant service of 10 ms serves 100 calls a second.
     const SCENARIO: &str = "
@@ -292,6 +318,34 @@ components:
         let stop = AtomicBool::new(false);
         let control = Control { jobs: 2, stop: &stop, progress: &|_, _| {} };
         find(&loaded, &search, &control).expect("it runs")
+    }
+
+    #[test]
+    fn what_was_tried_before_the_search_was_stopped_stands() {
+        let text = Text { name: "test.yaml".into(), bytes: SCENARIO.as_bytes().to_vec(), folder: None };
+        let loaded = Arc::new(load(&text, &Options::default()).expect("good"));
+        let (from, to) = Quantity::parse_both("20/s", "400/s").expect("quantities");
+        let search = Search {
+            path: Path::parse("workloads.clients.arrivals.constant").expect("a path"),
+            from,
+            to,
+            objective: objective("workloads.clients.latency.p99 < 50ms", &loaded).expect("an objective"),
+            replications: 2,
+            replications_max: 2,
+            confidence: 0.95,
+            resolution: 0.01,
+        };
+        // Two runs of each value: the seventh is the first of the fourth value.
+        let (stop, runs) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let progress = |_: usize, _: usize| stop.store(runs.fetch_add(1, Ordering::SeqCst) >= 6, Ordering::SeqCst);
+        let found = find(&loaded, &search, &Control { jobs: 1, stop: &stop, progress: &progress }).expect("evidence");
+        assert!(found.cut_short && found.largest && found.evidence.len() == 3, "{found:?}");
+        // 20/s holds, 400/s does not, and of 89.4/s between them it is known too.
+        assert_eq!((found.holds_at.as_deref(), found.fails_at.as_deref()), (Some("89.4427/s"), Some("400/s")));
+        // Before anything is known there is nothing to tell.
+        stop.store(true, Ordering::SeqCst);
+        let nothing = find(&loaded, &search, &Control { jobs: 1, stop: &stop, progress: &|_, _| {} });
+        assert!(matches!(nothing, Err(Unanswered::Stopped(Stopped::Cut))));
     }
 
     #[test]

@@ -23,12 +23,21 @@ use crate::{places, table, unused};
 /// A text that may be a scenario, and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Text {
-    /// File name without folders, or `@name`.
+    /// The path as it was given, by which problems name it, or `@name`, or `<stdin>`.
     pub name: String,
     /// What it says.
     pub bytes: Vec<u8>,
     /// The folder in which the files that it names are found; `None` where it may name none.
     pub folder: Option<PathBuf>,
+}
+
+impl Text {
+    /// The name without folders, which is all that a result says of it: the same file gives the same bytes wherever it
+    /// lies.
+    pub fn file_name(&self) -> String {
+        let name = std::path::Path::new(&self.name).file_name();
+        name.map_or_else(|| self.name.clone(), |name| name.to_string_lossy().into_owned())
+    }
 }
 
 /// What is asked for beside the text.
@@ -240,7 +249,7 @@ fn load_tree(
         changed: Arc::new(changed),
         document: Arc::new(document.clone()),
         plain: Arc::new(plain),
-        source: text.name.clone(),
+        source: text.file_name(),
         options: options.clone(),
         overrides: overrides.to_vec(),
         folder: text.folder.clone(),

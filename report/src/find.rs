@@ -50,6 +50,15 @@ pub fn cheapest_sentence(found: &Cheapest) -> String {
     match found.best.and_then(|best| found.evidence.get(best)) {
         Some(best) => {
             let values = best.values.iter().zip(&found.paths).map(|(value, path)| format!("{path} {value}"));
+            if found.cut_short {
+                return format!(
+                    "Cut short: {} is the cheapest so far at which {} holds: it costs {}. What is cheaper has not all been \
+                     tried.",
+                    values.collect::<Vec<_>>().join(", "),
+                    found.objective.text,
+                    units::quantity(best.cost)
+                );
+            }
             format!(
                 "{} is the cheapest at which {} holds: it costs {}. What was not tried could not be cheaper, given that where a \
                  {last} holds, larger ones do.",
@@ -57,6 +66,9 @@ pub fn cheapest_sentence(found: &Cheapest) -> String {
                 found.objective.text,
                 units::quantity(best.cost)
             )
+        }
+        None if found.cut_short => {
+            format!("Cut short: there is no answer yet, as {} holds at none of these.", found.objective.text)
         }
         None => format!("{} holds at none of the combinations; look beyond them.", found.objective.text),
     }
@@ -75,6 +87,15 @@ pub fn cheapest_json(found: &Cheapest) -> String {
 pub fn sentence(found: &Found) -> String {
     let Found { path, objective, .. } = found;
     match (&found.holds_at, &found.fails_at) {
+        (Some(holds), Some(fails)) if found.cut_short => {
+            format!(
+                "Cut short: {} holds at {path} {holds} and not at {fails}; the answer lies between.",
+                objective.text
+            )
+        }
+        _ if found.cut_short => {
+            format!("Cut short: there is no answer yet, as only one end of {path} has been tried.")
+        }
         (Some(holds), Some(fails)) => {
             let which = if found.largest { "largest" } else { "smallest" };
             format!("{holds} is the {which} {path} at which {} holds; at {fails} it does not.", objective.text)

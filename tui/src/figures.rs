@@ -77,12 +77,27 @@ pub fn seconds_or_dash(value: Option<f64>) -> String {
 
 /// An instant of the run: `-0:05.0`, `1:12.3`, `1:02:03.0`.
 pub fn clock(at_s: f64) -> String {
-    let tenths = (at_s.abs() * 10.0).round() as u64;
-    let sign = if at_s < 0.0 && tenths > 0 { "-" } else { "" };
-    let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, tenths % 600);
+    clock_by(at_s, 1)
+}
+
+/// The same as fine as steps of this length are: `1:12.34` by steps of 10 ms.
+pub fn clock_of_steps(at_s: f64, step_ns: i64) -> String {
+    const FINEST: u32 = 9;
+    let is_whole = |digits: &u32| step_ns % 10_i64.pow(FINEST - digits) == 0;
+    clock_by(at_s, (1..FINEST).find(is_whole).unwrap_or(FINEST))
+}
+
+/// With so many digits behind the second.
+fn clock_by(at_s: f64, digits: u32) -> String {
+    let unit = 10_u64.pow(digits);
+    let parts = (at_s.abs() * unit as f64).round() as u64;
+    let sign = if at_s < 0.0 && parts > 0 { "-" } else { "" };
+    let (seconds, rest) = (parts / unit, parts % unit);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let width = digits as usize;
     match hours {
-        0 => format!("{sign}{minutes}:{:02}.{}", rest / 10, rest % 10),
-        _ => format!("{sign}{hours}:{minutes:02}:{:02}.{}", rest / 10, rest % 10),
+        0 => format!("{sign}{minutes}:{seconds:02}.{rest:0width$}"),
+        _ => format!("{sign}{hours}:{minutes:02}:{seconds:02}.{rest:0width$}"),
     }
 }
 
@@ -173,6 +188,9 @@ mod tests {
             ["1:12.3", "-0:05.0", "1:02:03.0", "0:00.0"]
         );
         assert_eq!([clock_short(60.0), clock_short(60.5)], ["1:00", "1:00.5"]);
+        let by = |step_ns| clock_of_steps(72.345_678_9, step_ns);
+        assert_eq!([by(1_000_000_000), by(500_000_000), by(10_000_000)], ["1:12.3", "1:12.3", "1:12.35"]);
+        assert_eq!([by(25_000_000), by(1_000), by(1)], ["1:12.346", "1:12.345679", "1:12.345678900"]);
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Find {
             Format::Text => input::print(&report::find::text(&found))?,
             Format::Json => input::print(&report::find::json(&found))?,
         }
-        Ok(if found.holds_at.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        Ok(code(found.cut_short, found.holds_at.is_some()))
     }
 
     fn cheapest(&self, loaded: &Arc<Loaded>, search: &Search) -> Result<ExitCode, Failure> {
@@ -121,7 +121,7 @@ impl Find {
             Format::Text => input::print(&report::find::cheapest_text(&found))?,
             Format::Json => input::print(&report::find::cheapest_json(&found))?,
         }
-        Ok(if found.best.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        Ok(code(found.cut_short, found.best.is_some()))
     }
 
     /// A setting with its ends and its cost.
@@ -146,10 +146,19 @@ impl Find {
         match why {
             Unanswered::Refused(refused) => Err(Failure::Refused(refused, self.scenario.changes.color)),
             Unanswered::Stopped(Stopped::Cut) => {
-                self.work.say("cut short: there is no answer yet");
-                Ok(ExitCode::from(130))
+                self.work.say("cut short: nothing has been tried to its end");
+                Ok(code(true, false))
             }
             Unanswered::Stopped(Stopped::Failed(why)) => Err(Failure::Failed(why)),
         }
+    }
+}
+
+/// How a search ends.
+fn code(cut_short: bool, answered: bool) -> ExitCode {
+    match (cut_short, answered) {
+        (true, _) => ExitCode::from(130),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::from(1),
     }
 }

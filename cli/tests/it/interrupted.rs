@@ -115,6 +115,23 @@ fn an_interrupted_comparison_and_sweep_print_what_has_ended() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn an_interrupted_search_prints_its_evidence() {
+    let folder = folder();
+    // The one end is a run of milliseconds, the other one of hours.
+    let (code, out, err) = cut(
+        folder.path(),
+        &["find", "s.yaml", "--vary", "run.duration", "--between", "1s", "1000h", "--such-that", "goodput > 1/s"],
+    );
+    assert_eq!(code, Some(130), "{err}");
+    assert!(out.contains("run.duration") && out.contains("1s") && out.contains("holds"), "{out}\n{err}");
+    assert!(
+        out.ends_with("Cut short: there is no answer yet, as only one end of run.duration has been tried.\n"),
+        "{out}"
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn an_interrupted_sweep_goes_on_to_the_same_bytes() {
     let folder = folder();
     let small = SCENARIO.replace("steps: 50", "steps: 5").replace("replications: 2000", "replications: 20");

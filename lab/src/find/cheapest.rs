@@ -57,6 +57,8 @@ pub struct Cheapest {
     pub objective: Objective,
     /// The cheapest that holds, as its number among the evidence; `None` where none does.
     pub best: Option<usize>,
+    /// True where the search was stopped on the way: something cheaper may not have been tried yet.
+    pub cut_short: bool,
     /// Everything that was tried, in order.
     pub evidence: Vec<Configuration>,
     /// Unit of the metric.
@@ -72,7 +74,7 @@ pub fn cheapest(
     control: &Control<'_>,
 ) -> Result<Cheapest, Unanswered> {
     let refuse = |why: String| Unanswered::Stopped(Stopped::Failed(why));
-    let Some((last, others)) = settings.split_last() else { return Err(refuse("nothing is varied".into())) };
+    let Some((_, others)) = settings.split_last() else { return Err(refuse("nothing is varied".into())) };
     let counts = others.iter().map(|setting| setting.to - setting.from + 1);
     let combinations = counts.fold(1_u64, u64::saturating_mul);
     if combinations > COMBINATIONS_MAX {
@@ -81,16 +83,35 @@ pub fn cheapest(
              narrow them, or vary the one with the most values last"
         )));
     }
-    let cost = |values: &[u64]| -> f64 { values.iter().zip(settings).map(|(v, s)| *v as f64 * s.cost).sum() };
     let mut found = Cheapest {
         format: 1,
         paths: settings.iter().map(|setting| setting.path.to_string()).collect(),
         costs: settings.iter().map(|setting| setting.cost).collect(),
         objective: search.objective.clone(),
         best: None,
+        cut_short: false,
         evidence: Vec::new(),
         unit: replicate::unit(&replicate::shape(loaded), &search.objective.metric),
     };
+    match try_all(loaded, settings, search, control, combinations, &mut found) {
+        // What has been tried by then stands.
+        Err(Unanswered::Stopped(Stopped::Cut)) if !found.evidence.is_empty() => found.cut_short = true,
+        other => other?,
+    }
+    Ok(found)
+}
+
+/// Goes through all combinations of all settings but the last.
+fn try_all(
+    loaded: &Arc<Loaded>,
+    settings: &[Priced],
+    search: &Search,
+    control: &Control<'_>,
+    combinations: u64,
+    found: &mut Cheapest,
+) -> Result<(), Unanswered> {
+    let Some((last, others)) = settings.split_last() else { return Ok(()) };
+    let cost = |values: &[u64]| -> f64 { values.iter().zip(settings).map(|(v, s)| *v as f64 * s.cost).sum() };
     for number in 0..combinations {
         let mut rest = number;
         let mut values: Vec<u64> = others
@@ -131,7 +152,7 @@ pub fn cheapest(
             if holds(middle)? { high = middle } else { low = middle + 1 }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The largest number of a range of which something is true that is not true of larger ones.

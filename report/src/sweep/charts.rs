@@ -1,7 +1,8 @@
 //! The charts of a sweep: those that were asked for, or else one for each metric.
 //!
 //! Along the axis with the most values; the next one tells lines apart, or is the vertical axis of a heat map where they
-//! would be too many; all others make small multiples. Nothing is averaged over an axis.
+//! would be too many; all others make small multiples, or a heat map each. Nothing is averaged over an axis, and where
+//! more would be drawn than can be read, the chart says how much is not.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,8 @@ use crate::{figures, words};
 const LINES_MAX: usize = 8;
 /// Panels of one chart.
 const PANELS_MAX: usize = 12;
+/// Heat maps of one metric, one for each combination of the axes that have no place on them.
+const MAPS_MAX: usize = 12;
 
 /// The charts that were asked for, or else one for each metric against each axis.
 #[must_use]
@@ -23,7 +26,7 @@ pub fn charts(swept: &Swept) -> Vec<NamedChart> {
     let wanted = swept.charts.clone().unwrap_or_else(|| usual_charts(swept));
     let mut charts: Vec<NamedChart> = Vec::new();
     for chart in &wanted {
-        if let Some(drawn) = draw(swept, chart) {
+        for drawn in draw(swept, chart).unwrap_or_default() {
             let base = file_name(chart);
             let twins = charts.iter().filter(|other| other.name.starts_with(&base)).count();
             let name = if twins > 0 { format!("{base}-{}", twins + 1) } else { base };
@@ -91,7 +94,7 @@ struct Drawing<'s> {
     metric: Metric,
 }
 
-fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Chart> {
+fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
     let x = swept.axes.iter().position(|axis| *axis == chart.x)?;
     let group = chart.group.as_ref().and_then(|group| swept.axes.iter().position(|axis| axis == group));
     let number = swept.metrics.iter().position(|metric| *metric == chart.value)?;
@@ -105,34 +108,50 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Chart> {
     let texts = distinct(swept, x);
     let y = figures::metric_axis(&chart.value, metric.unit);
     let numbers = figures::quantities(&texts);
-    let (along, kind, y) = match numbers.filter(|_| chart.kind != ChartForm::Bars) {
-        None => (Axis::linear(words::setting(&chart.x), Unit::Other(String::new())), it.bars(&points, &texts), y),
-        Some((kind, values)) => {
-            let columns = ascending(&values, &texts);
-            let along = |log| Axis { label: words::setting(&chart.x), unit: figures::setting_unit(kind), log };
-            match it.heat_map(&points, &columns, &y) {
-                Some((vertical, kind)) => (along(false), kind, vertical),
-                None => {
-                    // Values at equal ratios are best seen at equal distances.
-                    let (least, most) = (columns.first()?.0, columns.last()?.0);
-                    let log = columns.len() > 2 && least > 0.0 && most / least >= 50.0;
-                    (along(log), it.curves(&points, &columns)?, y)
-                }
-            }
-        }
+    let title = |of: String| {
+        let (value, along) = (words::capital(&words::metric(&chart.value)), words::setting(&chart.x));
+        format!("{value} against {along}{of}")
     };
-    let of = match (&kind, group) {
-        (Kind::HeatMap { .. }, Some(group)) => format!(" and {}", words::setting(&swept.axes[group])),
-        _ => String::new(),
-    };
-    Some(Chart {
-        title: format!("{} against {}{of}", words::capital(&words::metric(&chart.value)), words::setting(&chart.x)),
-        subtitle: it.subtitle(&points),
-        x: along,
+    let drawn = |of: String, drawn_of: String, x: Axis, y: Axis, kind: Kind| Chart {
+        title: title(of),
+        subtitle: format!("{}{drawn_of}", it.subtitle(&points)),
+        x,
         y,
         kind,
         size: Size::default(),
-    })
+    };
+    let Some((kind, values)) = numbers.filter(|_| chart.kind != ChartForm::Bars) else {
+        let (kind, told) = it.bars(&points, &texts);
+        let along = Axis::linear(words::setting(&chart.x), Unit::Other(String::new()));
+        return Some(vec![drawn(String::new(), told, along, y, kind)]);
+    };
+    let columns = ascending(&values, &texts);
+    let along = |log| Axis { label: words::setting(&chart.x), unit: figures::setting_unit(kind), log };
+    if let Some(group) = group.filter(|_| chart.kind == ChartForm::HeatMap) {
+        let combinations = it.combinations(&points);
+        let all = combinations.len();
+        let maps = combinations.into_iter().take(MAPS_MAX).filter_map(|(name, points)| {
+            let (vertical, kind) = it.heat_map(group, &points, &columns, &y)?;
+            let told =
+                if name.is_empty() { String::new() } else { format!("; {name}{}", shown(MAPS_MAX, all, "maps")) };
+            let of = format!(" and {}", words::setting(&swept.axes[group]));
+            Some(drawn(of, told, along(false), vertical, kind))
+        });
+        let maps: Vec<Chart> = maps.collect();
+        if !maps.is_empty() {
+            return Some(maps);
+        }
+    }
+    // Values at equal ratios are best seen at equal distances.
+    let (least, most) = (columns.first()?.0, columns.last()?.0);
+    let log = columns.len() > 2 && least > 0.0 && most / least >= 50.0;
+    let (kind, told) = it.curves(&points, &columns);
+    Some(vec![drawn(String::new(), told, along(log), y, kind)])
+}
+
+/// `; 12 of 42 panels` where not all are.
+fn shown(most: usize, all: usize, what: &str) -> String {
+    if all > most { format!("; {most} of {all} {what}") } else { String::new() }
 }
 
 impl Drawing<'_> {
@@ -153,19 +172,28 @@ impl Drawing<'_> {
         mean_of(points, self.x, text, self.metric)
     }
 
-    fn bars(&self, points: &[&SweptPoint], texts: &[&str]) -> Kind {
-        let groups = grouped(self.swept, points, self.x, self.group);
-        let bars = groups.iter().map(|(name, points)| BarGroup {
+    fn bars(&self, points: &[&SweptPoint], texts: &[&str]) -> (Kind, String) {
+        // With a third axis, all but the horizontal one tell groups apart.
+        let group = self.group.filter(|_| self.others().is_empty());
+        let groups = grouped(self.swept, points, self.x, group);
+        let bars = groups.iter().take(LINES_MAX).map(|(name, points)| BarGroup {
             name: name.clone(),
             values: texts.iter().map(|text| self.mean(points, text).map(|(mean, _)| mean)).collect(),
             intervals: texts.iter().map(|text| self.mean(points, text).and_then(|(_, ends)| ends)).collect(),
         });
-        Kind::Bars { categories: texts.iter().map(|text| (*text).to_owned()).collect(), groups: bars.collect() }
+        let bars =
+            Kind::Bars { categories: texts.iter().map(|text| (*text).to_owned()).collect(), groups: bars.collect() };
+        (bars, shown(LINES_MAX, groups.len(), "groups"))
     }
 
     /// With the line on which the metric has the bound of an objective, where there is one.
-    fn heat_map(&self, points: &[&SweptPoint], columns: &[(f64, &str)], value: &Axis) -> Option<(Axis, Kind)> {
-        let group = self.group.filter(|_| self.chart.kind == ChartForm::HeatMap)?;
+    fn heat_map(
+        &self,
+        group: usize,
+        points: &[&SweptPoint],
+        columns: &[(f64, &str)],
+        value: &Axis,
+    ) -> Option<(Axis, Kind)> {
         let texts = distinct(self.swept, group);
         let (kind, values) = figures::quantities(&texts)?;
         let rows = ascending(&values, &texts);
@@ -191,7 +219,8 @@ impl Drawing<'_> {
         Some((vertical, map))
     }
 
-    fn lines(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> Vec<Line> {
+    /// The lines that there is room for, and how many there are.
+    fn lines(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> (Vec<Line>, usize) {
         let line = |(name, points): &(String, Vec<&SweptPoint>)| Line {
             name: name.clone(),
             points: columns
@@ -203,32 +232,55 @@ impl Drawing<'_> {
                 })
                 .collect(),
         };
-        grouped(self.swept, points, self.x, self.group).iter().take(LINES_MAX).map(line).collect()
+        let groups = grouped(self.swept, points, self.x, self.group);
+        (groups.iter().take(LINES_MAX).map(line).collect(), groups.len())
     }
 
-    /// Curves, in a panel for each combination of the other axes where there are such.
-    fn curves(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> Option<Kind> {
-        let others: Vec<usize> = (0..self.swept.axes.len())
-            .filter(|axis| *axis != self.x && Some(*axis) != self.group && distinct(self.swept, *axis).len() > 1)
-            .collect();
-        if self.group.is_none() || others.is_empty() || self.swept.one_at_a_time {
-            return Some(Kind::Line { series: self.lines(points, columns) });
+    /// The axes that are neither the horizontal one nor tell lines apart.
+    fn others(&self) -> Vec<usize> {
+        if self.swept.one_at_a_time {
+            return Vec::new();
         }
+        (0..self.swept.axes.len())
+            .filter(|axis| *axis != self.x && Some(*axis) != self.group && distinct(self.swept, *axis).len() > 1)
+            .collect()
+    }
+
+    /// Points by their values of the other axes; one combination without a name where there are none.
+    fn combinations<'p>(&self, points: &[&'p SweptPoint]) -> Vec<(String, Vec<&'p SweptPoint>)> {
+        let others = self.others();
         let name = |point: &SweptPoint| {
             let one = |axis: &usize| format!("{} {}", last_words(&self.swept.axes[*axis]), point.values[*axis]);
             others.iter().map(one).collect::<Vec<_>>().join(", ")
         };
-        let mut panels: Vec<(String, Vec<&SweptPoint>)> = Vec::new();
+        let mut found: Vec<(String, Vec<&SweptPoint>)> = Vec::new();
         for point in points {
             let name = name(point);
-            match panels.iter_mut().find(|(known, _)| *known == name) {
+            match found.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, members)) => members.push(point),
-                None => panels.push((name, vec![point])),
+                None => found.push((name, vec![point])),
             }
         }
-        panels.truncate(PANELS_MAX);
-        let panel = |(name, points): (String, Vec<&SweptPoint>)| Panel { name, series: self.lines(&points, columns) };
-        Some(Kind::SmallMultiples { panels: panels.into_iter().map(panel).collect() })
+        found
+    }
+
+    /// Curves, in a panel for each combination of the other axes where there are such, and what is not drawn.
+    fn curves(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> (Kind, String) {
+        if self.group.is_none() || self.others().is_empty() {
+            let (series, all) = self.lines(points, columns);
+            return (Kind::Line { series }, shown(LINES_MAX, all, "lines"));
+        }
+        let combinations = self.combinations(points);
+        let mut told = shown(PANELS_MAX, combinations.len(), "panels");
+        let mut lines_most = 0;
+        let panel = |(name, points): &(String, Vec<&SweptPoint>)| {
+            let (series, all) = self.lines(points, columns);
+            lines_most = lines_most.max(all);
+            Panel { name: name.clone(), series }
+        };
+        let panels = combinations.iter().take(PANELS_MAX).map(panel).collect();
+        told.push_str(&shown(LINES_MAX, lines_most, "lines"));
+        (Kind::SmallMultiples { panels }, told)
     }
 }
 

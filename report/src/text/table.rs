@@ -197,7 +197,7 @@ fn fitted(natural: &[usize], room: usize, words_last: bool) -> Vec<usize> {
     widths
 }
 
-/// Words cut at the last comma that fits, so that no figure is torn.
+/// Words cut at the last comma that fits, so that no figure is torn; where not even the first fits, at its end.
 fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -211,13 +211,23 @@ fn cut(text: &str, room: usize) -> String {
         }
         kept = joined;
     }
-    if kept.is_empty() { units::shortened(text, room) } else { format!("{kept} …") }
+    if kept.is_empty() {
+        return text.chars().take(room.saturating_sub(1)).chain(['…']).collect();
+    }
+    format!("{kept} …")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Options;
     use super::*;
+
+    #[test]
+    fn words_lose_their_end_and_never_their_middle() {
+        let words = "0.1 % unavailable, 0.05 % reset";
+        let cuts = [40, 19, 18, 14].map(|room| cut(words, room));
+        assert_eq!(cuts, [words, "0.1 % unavailable …", "0.1 % unavailable…", "0.1 % unavail…"]);
+    }
 
     fn written(table: &Table, width: usize) -> String {
         let mut page = Page::new(Options { width, ..Options::default() });

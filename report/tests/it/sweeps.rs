@@ -1,7 +1,7 @@
 //! Sweeps: which charts they get, what is said of them, and that neither lies.
 
 use lab::metrics::Unit;
-use lab::sweep::{Bound, Swept, SweptPoint, SweptRun};
+use lab::sweep::{Bound, ChartForm, ChartWanted, Swept, SweptPoint, SweptRun};
 use report::charts::{Kind, NamedChart};
 use report::sweep::{charts, findings, points_csv, summary_csv};
 
@@ -95,6 +95,46 @@ fn a_heat_map_has_the_contour_of_the_objective() {
     assert_eq!((x.len(), y.len(), values[8][9]), (10, 9, Some(1000.0 / 9.0 / 1e4)));
     let contour = contour.expect("the objective's");
     assert_eq!((contour.level, contour.name.as_str()), (0.02, "objective: fast"));
+}
+
+#[test]
+fn a_third_axis_makes_a_heat_map_each_and_is_not_averaged_away() {
+    let pools: Vec<String> = (1..=9).map(|size| size.to_string()).collect();
+    let pools: Vec<&str> = pools.iter().map(String::as_str).collect();
+    let loads: Vec<String> = (1..=10).map(|load| format!("{load}00/s")).collect();
+    let loads: Vec<&str> = loads.iter().map(String::as_str).collect();
+    let axes: [(&str, &[&str]); 3] = [(LOAD, &loads), (POOL, &pools), ("run.window", &["1s", "2s", "4s"])];
+    let found = charts(&swept(&axes, 2, |at, _| Some(at[0] * at[2] / at[1] / 1e4)));
+    let corners: Vec<(String, Option<f64>)> = found
+        .iter()
+        .map(|one| {
+            let Kind::HeatMap { values, .. } = &one.chart.kind else { panic!("{:?}", one.chart.kind) };
+            (one.chart.subtitle.clone(), values[0][9])
+        })
+        .collect();
+    let of =
+        |window: &str, value| (format!("Made up; 2 runs a point, 95 % intervals; run.window {window}"), Some(value));
+    assert_eq!(corners, [of("1s", 0.1), of("2s", 0.2), of("4s", 0.4)]);
+    assert!(found[1].name.ends_with("-2") && found[2].name.ends_with("-3"));
+}
+
+#[test]
+fn what_there_is_no_room_for_is_counted() {
+    let windows: Vec<String> = (1..=13).map(|window| format!("{window}s")).collect();
+    let windows: Vec<&str> = windows.iter().map(String::as_str).collect();
+    let loads: Vec<String> = (1..=14).map(|load| format!("{load}00/s")).collect();
+    let loads: Vec<&str> = loads.iter().map(String::as_str).collect();
+    let mut many =
+        swept(&[(LOAD, &loads), (POOL, &["1", "2"]), ("run.window", &windows)], 1, |at, _| Some(at[0] * at[2]));
+    let wanted = |group: &str| ChartWanted {
+        x: LOAD.to_owned(),
+        value: many.metrics[0].clone(),
+        group: Some(group.to_owned()),
+        kind: ChartForm::Line,
+    };
+    many.charts = Some(vec![wanted(POOL), wanted("run.window")]);
+    let told: Vec<String> = charts(&many).into_iter().map(|one| one.chart.subtitle).collect();
+    assert_eq!(told, ["Made up; one run a point; 12 of 13 panels", "Made up; one run a point; 8 of 13 lines"]);
 }
 
 #[test]

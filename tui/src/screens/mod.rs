@@ -106,7 +106,8 @@ fn header(buffer: &mut Buffer, area: Rect, app: &App) {
     let snapshot = app.snapshot();
     let mut brush = Brush::new(buffer, area, app.theme);
     let width = i32::from(area.width);
-    let instant = format!("{} / {}", figures::clock(snapshot.at_s), figures::clock_short(snapshot.until_s));
+    let now = figures::clock_of_steps(snapshot.at_s, view.window_ns);
+    let instant = format!("{now} / {}", figures::clock_short(snapshot.until_s));
     let right = brush.text_before(width - 1, 0, &instant, Role::Strong);
     let (state, role) = if view.seeking_ns.is_some() {
         (
