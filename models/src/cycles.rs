@@ -15,10 +15,10 @@ pub(crate) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     // A node of the graph is a component with the operation that it is asked for.
     let mut done: Vec<(usize, String)> = Vec::new();
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
-        for request in &entry.value.requests {
+        for asked in entry.value.asked() {
             for target in &place.link.target_names {
                 if let Some(component) = directory.component(target) {
-                    let op = request.op.as_str().to_string();
+                    let op = asked.op.to_string();
                     visit(scenario, directory, (component, op), &mut Vec::new(), &mut done, problems);
                 }
             }

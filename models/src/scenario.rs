@@ -286,9 +286,9 @@ pub struct RangeSettings {
     pub from: Node,
     /// The last.
     pub to: Node,
-    /// How many.
+    /// How many; a Latin hypercube takes as many as it has points where this is not written.
     #[setting(range = "2..=100000")]
-    pub steps: u32,
+    pub steps: Option<u32>,
     /// At equal ratios instead of equal distances.
     #[setting(default = false)]
     pub log: bool,
@@ -297,7 +297,7 @@ pub struct RangeSettings {
 /// What to vary.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct SweepSettings {
-    /// Path to values: a list, or `{from, to, steps}`.
+    /// Path to values: a list, or `{from, to, steps}`; in a Latin hypercube `{from, to}` is enough.
     pub vary: Map<Node, String>,
     /// How points are chosen.
     #[setting(default = "grid")]

@@ -49,3 +49,4 @@ pub use screens::draw;
 pub use simulation::{Happening, Knob, Simulation};
 pub use source::{Choice, Opened, Source, Stamp};
 pub use stage::{Ending, Options, watch};
+pub use terminal::columns;

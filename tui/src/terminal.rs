@@ -2,7 +2,7 @@
 //! panic of either thread, and on SIGTERM, SIGHUP and SIGINT.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -13,6 +13,11 @@ use crossterm::{cursor, event, execute, queue, terminal};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
+
+/// How many columns the terminal at standard output has; `None` where there is none.
+pub fn columns() -> Option<u16> {
+    io::stdout().is_terminal().then(terminal::size)?.ok().map(|(columns, _)| columns).filter(|columns| *columns > 0)
+}
 
 /// True while the terminal is ours; held while it is drawn to, so that nothing is drawn after it has been given back.
 static IS_OURS: Mutex<bool> = Mutex::new(false);

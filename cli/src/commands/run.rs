@@ -174,8 +174,11 @@ impl Run {
     fn printed(&self, result: &RunResult) -> String {
         match self.format {
             Format::Text => {
+                let usual = report::text::Options::default();
+                // A terminal that is narrower would break the lines of its tables; in a pipe every machine prints the same.
+                let width = tui::columns().map_or(usual.width, |columns| usual.width.min(columns.into()));
                 let color = self.scenario.changes.color.on_stdout();
-                report::text::run_report(result, report::text::Options { color, ..Default::default() })
+                report::text::run_report(result, report::text::Options { width, color, ..usual })
             }
             Format::Json => report::json::to_json(result),
             Format::Csv => report::csv::to_csv(result),

@@ -133,6 +133,19 @@ fn the_terminal_is_given_back_after_control_c_and_signals() {
     }
 }
 
+#[test]
+fn a_report_is_as_wide_as_its_terminal() {
+    let lines = |columns: u16| {
+        let command = Command::new(env!("CARGO_BIN_EXE_brownout"));
+        let command = command.args(["run", "@retry-storm", "--color", "never", "--quiet"]);
+        let mut session = Session::start(command, (columns, 100));
+        assert_eq!(session.end().code(), Some(0));
+        let text = session.bytes();
+        text.lines().map(|line| line.trim_end().chars().count()).max().unwrap_or(0)
+    };
+    assert_eq!([lines(70), lines(80), lines(160)], [70, 80, 100]);
+}
+
 /// Panics while the screen is taken: the thread of the simulation, or the one that draws.
 struct Panics {
     storm: Only,

@@ -20,7 +20,7 @@ use crate::theory;
 /// Whose data a call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Data {
-    /// Chosen by a sort of requests of a workload.
+    /// Chosen by a sort of requests of a workload; there is no such sort of what only a trace names.
     Chosen(usize, usize),
     /// Always the same key.
     Key(u64),
@@ -132,11 +132,11 @@ fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, ti
         }
     };
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
-        let total: f64 = entry.value.requests.iter().map(|r| r.weight).sum();
-        for (sort, request) in entry.value.requests.iter().enumerate().filter(|(_, r)| r.weight > 0.0) {
-            let rate = rates[nth] * request.weight / total;
+        for asked in entry.value.asked() {
+            let rate = rates[nth] * asked.share;
+            let data = Data::Chosen(nth, asked.sort.unwrap_or(usize::MAX));
             // The links of the workloads come first, in their order.
-            push(nth, request.op.as_str(), Data::Chosen(nth, sort), Flow { calls: rate, items: rate }, &mut next);
+            push(nth, asked.op, data, Flow { calls: rate, items: rate }, &mut next);
         }
     }
     for component in 0..graph.components.len() {
@@ -255,8 +255,8 @@ fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) 
 pub(super) fn most_calls(graph: &Graph<'_>, workload: usize, once: bool) -> Option<Vec<f64>> {
     let entry = graph.scenario.workloads.iter().as_slice().get(workload)?;
     let mut most = vec![0.0_f64; graph.components.len()];
-    for request in entry.value.requests.iter().filter(|r| r.weight > 0.0) {
-        let counts = most_calls_of(graph, workload, request.op.as_str(), once)?;
+    for asked in entry.value.asked() {
+        let counts = most_calls_of(graph, workload, asked.op, once)?;
         most.iter_mut().zip(counts).for_each(|(most, count)| *most = most.max(count));
     }
     Some(most)

@@ -262,9 +262,8 @@ fn busiest(graph: &Graph<'_>, flows: &Flows) -> Option<f64> {
 
 /// How long a request of a workload takes, on average over its sorts, s.
 fn request_s(graph: &Graph<'_>, times: &Times<'_>, workload: usize) -> f64 {
-    let requests = &graph.scenario.workloads.iter().as_slice()[workload].value.requests;
-    let total: f64 = requests.iter().map(|r| r.weight).sum();
-    requests.iter().map(|r| r.weight / total * times.over_link(workload, r.op.as_str())).sum()
+    let settings = &graph.scenario.workloads.iter().as_slice()[workload].value;
+    settings.asked().into_iter().map(|asked| asked.share * times.over_link(workload, asked.op)).sum()
 }
 
 fn workloads(graph: &Graph<'_>, load: &Load<'_>, rates: &[f64], duration_s: f64) -> Table<Workload> {

@@ -73,14 +73,14 @@ pub fn axes(settings: &SweepSettings, document: &Node, problems: &mut Problems) 
             problems.push(problem.path(at.clone()).help("seeds are varied by `replications`"));
             continue;
         }
-        if let Some(values) = values_of(&entry.value, &at.join(name), problems) {
+        if let Some(values) = values_of(&entry.value, &at.join(name), settings.design, problems) {
             axes.push(Axis { path, span, values });
         }
     }
     axes
 }
 
-fn values_of(node: &Node, at: &Path, problems: &mut Problems) -> Option<Vec<Node>> {
+fn values_of(node: &Node, at: &Path, design: DesignSettings, problems: &mut Problems) -> Option<Vec<Node>> {
     if let Some(members) = node.members() {
         if members.is_empty() {
             problems.push(Problem::error("nothing_to_vary", node.span, "the list is empty").path(at.clone()));
@@ -99,6 +99,14 @@ fn values_of(node: &Node, at: &Path, problems: &mut Problems) -> Option<Vec<Node
     let range = RangeSettings::read(node, &mut reader);
     problems.extend(std::mem::take(&mut reader.problems));
     let range = range?;
+    let Some(count) = range.steps.or(match design {
+        DesignSettings::LatinHypercube { points } => Some(points.max(2)),
+        _ => None,
+    }) else {
+        let problem = Problem::error("missing_key", node.span, "`steps` is missing").path(at.clone());
+        problems.push(problem.help("`steps`: How many values"));
+        return None;
+    };
     let (from, to) = (range.from.as_text()?, range.to.as_text()?);
     let Some((from, to)) = Quantity::parse_both(from, to) else {
         let message = format!("`{from}` and `{to}` are not two quantities of one unit");
@@ -111,7 +119,7 @@ fn values_of(node: &Node, at: &Path, problems: &mut Problems) -> Option<Vec<Node
         problems.push(problem.path(at.clone()));
         return None;
     }
-    let mut texts: Vec<String> = steps(from, to, range.steps, range.log).iter().map(Quantity::text).collect();
+    let mut texts: Vec<String> = steps(from, to, count, range.log).iter().map(Quantity::text).collect();
     // Whole numbers between near ends fall together.
     texts.dedup();
     Some(texts.into_iter().map(|text| Node::new(Value::Scalar { text, plain: true }, node.span)).collect())
@@ -257,8 +265,16 @@ mod tests {
         let node =
             settings::notation::parse("{from: 200/s, to: 600/s, steps: 3}", settings::SourceId(0)).expect("tree");
         let mut problems = Problems::new();
-        let values = values_of(&node, &Path::root(), &mut problems).expect("a range");
+        let values = values_of(&node, &Path::root(), DesignSettings::Grid, &mut problems).expect("a range");
         let texts: Vec<&str> = values.iter().filter_map(Node::as_text).collect();
         assert_eq!(texts, ["200/s", "400/s", "600/s"]);
+        // Points that fill a space need no steps; those of a grid do.
+        let node = settings::notation::parse("{from: 200/s, to: 600/s}", settings::SourceId(0)).expect("tree");
+        let cube = DesignSettings::LatinHypercube { points: 5 };
+        let values = values_of(&node, &Path::root(), cube, &mut problems).expect("a range");
+        let texts: Vec<&str> = values.iter().filter_map(Node::as_text).collect();
+        assert_eq!(texts, ["200/s", "300/s", "400/s", "500/s", "600/s"]);
+        assert_eq!(values_of(&node, &Path::root(), DesignSettings::Grid, &mut problems), None);
+        assert!(problems.has_errors());
     }
 }

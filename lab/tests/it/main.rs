@@ -27,3 +27,4 @@ mod resolved;
 mod strikes;
 mod theory;
 mod topology;
+mod traces;

@@ -65,14 +65,17 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         let weights = if weights.len() > 1 { AliasTable::new(&weights).ok() } else { None };
         let mut of_recorded = Vec::new();
         if let Process::Trace(trace) = &settings.arrivals.process {
+            let mut unwritten: BTreeMap<&str, usize> = BTreeMap::new();
             for recorded in trace.requests.iter() {
                 let sort = recorded.op.as_deref().map(|op| {
-                    let profile = engine.add_profile(Profile { op: number(op), size_bytes: 0 });
-                    let found = sorts.iter().position(|s| s.profile == profile);
-                    found.unwrap_or_else(|| {
-                        sorts.push(Sort { profile, priority: 2, keys: None });
-                        sorts.len() - 1
-                    }) as u16
+                    let sort = settings.sort_of(op).unwrap_or_else(|| {
+                        *unwritten.entry(op).or_insert_with(|| {
+                            let profile = engine.add_profile(Profile { op: number(op), size_bytes: 0 });
+                            sorts.push(Sort { profile, priority: 2, keys: None });
+                            sorts.len() - 1
+                        })
+                    });
+                    sort as u16
                 });
                 of_recorded.push(sort);
             }

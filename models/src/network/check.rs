@@ -134,22 +134,28 @@ pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &m
                 let problem = Problem::error("op_without_handler", span, message)
                     .path(path.clone())
                     .help_if(settings::problem::did_you_mean(op, ops.iter().copied()))
-                    .help_if(Some(format!("it handles {}; add `{op}` or `default`", ops.join(", "))));
+                    .help_if(Some(match op {
+                        "default" => format!("it handles {}; add `default`", ops.join(", ")),
+                        _ => format!("it handles {}; add `{op}` or `default`", ops.join(", ")),
+                    }));
                 problems.push(problem);
             }
             _ => open.push((component, op.to_string())),
         }
     };
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
-        for request in &entry.value.requests {
+        for asked in entry.value.asked() {
+            let (span, path) = match asked.sort.map(|sort| &entry.value.requests[sort].op) {
+                Some(op) if op.span.is_somewhere() => (op.span, op.path.clone()),
+                Some(op) => (entry.name_span, op.path.clone()),
+                None => {
+                    let workload = TreePath::of(&["workloads", entry.name.as_str()]);
+                    (Span::NOWHERE, workload.join("arrivals").join("trace").join("op_column"))
+                }
+            };
             for target in &place.link.target_names {
                 if let Some(component) = find_component(directory, &place.name, target) {
-                    let (span, path) = if request.op.span.is_somewhere() {
-                        (request.op.span, request.op.path.clone())
-                    } else {
-                        (entry.name_span, request.op.path.clone())
-                    };
-                    ask(component, request.op.as_str(), span, &path, &mut open, problems);
+                    ask(component, asked.op, span, &path, &mut open, problems);
                 }
             }
         }

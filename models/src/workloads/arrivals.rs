@@ -216,7 +216,9 @@ impl Setting for TraceSettings {
                 return cx.refuse(refuse("time within what can be simulated (146 years)", cell));
             }
             let at = at as Span;
-            requests.push(Recorded { at, op: ops.as_ref().map(|o| o[row].clone()), key });
+            // What is asked for where a cell is empty, `requests` says.
+            let op = ops.as_ref().map(|ops| ops[row].clone()).filter(|op| !op.is_empty());
+            requests.push(Recorded { at, op, key });
         }
         requests.sort_by_key(|r| r.at);
         Some(TraceSettings { columns, requests: Arc::new(requests) })

@@ -8,6 +8,7 @@
 pub mod arrivals;
 pub mod shape;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
@@ -67,6 +68,45 @@ impl WorkloadSettings {
     pub fn deadline(&self) -> Option<Span> {
         self.deadline.or(self.call.total_timeout).map(|d| d.0)
     }
+
+    /// What its requests ask for: the rows of a trace by their operations, everything else by the weights of `requests`.
+    pub fn asked(&self) -> Vec<Asked<'_>> {
+        let total: f64 = self.requests.iter().map(|request| request.weight).sum();
+        let sort = |(nth, request): (usize, &'_ RequestSettings)| (nth, request.weight / total);
+        let mut shares: Vec<(usize, f64)> = self.requests.iter().enumerate().map(sort).collect();
+        let mut unwritten: BTreeMap<&str, f64> = BTreeMap::new();
+        if let Process::Trace(trace) = &self.arrivals.process {
+            let row = 1.0 / trace.requests.len().max(1) as f64;
+            let named = trace.requests.iter().filter(|recorded| recorded.op.is_some()).count();
+            let unnamed = trace.requests.len() - named;
+            shares.iter_mut().for_each(|(_, share)| *share *= row * unnamed as f64);
+            for op in trace.requests.iter().filter_map(|recorded| recorded.op.as_deref()) {
+                match self.sort_of(op) {
+                    Some(sort) => shares[sort].1 += row,
+                    None => *unwritten.entry(op).or_insert(0.0) += row,
+                }
+            }
+        }
+        let written = shares.into_iter().filter(|(_, share)| *share > 0.0);
+        let written = written.map(|(nth, share)| Asked { op: self.requests[nth].op.as_str(), sort: Some(nth), share });
+        written.chain(unwritten.into_iter().map(|(op, share)| Asked { op, sort: None, share })).collect()
+    }
+
+    /// Which of `requests` a recorded operation is.
+    pub fn sort_of(&self, op: &str) -> Option<usize> {
+        self.requests.iter().position(|request| request.op.as_str() == op)
+    }
+}
+
+/// What some of the requests of a workload ask for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asked<'a> {
+    /// The operation.
+    pub op: &'a str,
+    /// Its number in `requests`; `None` of what only a trace names.
+    pub sort: Option<usize>,
+    /// The share of the requests, more than 0.
+    pub share: f64,
 }
 
 /// One sort of request, ready to be made.

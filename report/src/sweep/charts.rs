@@ -268,7 +268,13 @@ impl Drawing<'_> {
     fn curves(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> (Kind, String) {
         if self.group.is_none() || self.others().is_empty() {
             let (series, all) = self.lines(points, columns);
-            return (Kind::Line { series }, shown(LINES_MAX, all, "lines"));
+            let told = shown(LINES_MAX, all, "lines");
+            // One line through points of which other axes differ too: of those that go together, or fill a space.
+            let others: Vec<String> =
+                self.others().into_iter().map(|axis| words::setting(&self.swept.axes[axis])).collect();
+            let single = all == 1 && !others.is_empty();
+            let told = if single { format!("; {} differ too", others.join(" and ")) } else { told };
+            return (Kind::Line { series }, told);
         }
         let combinations = self.combinations(points);
         let mut told = shown(PANELS_MAX, combinations.len(), "panels");

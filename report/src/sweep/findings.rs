@@ -123,13 +123,16 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
         let by_text: BTreeMap<&str, f64> = texts.iter().copied().zip(numbers).collect();
         let number = |text: &str| by_text.get(text).copied().unwrap_or(0.0);
         let from = ways.len();
+        // One point for each value, in the order in which the axes go on together: not those of a Latin hypercube.
+        let course: Vec<f64> = swept.points.iter().map(|point| number(&point.values[axis])).collect();
+        let together = course.is_sorted_by(|one, next| one < next) || course.is_sorted_by(|one, next| one > next);
         for point in &swept.points {
             if swept.one_at_a_time && point.varied.iter().enumerate().any(|(other, varied)| *varied && other != axis) {
                 continue;
             }
             let others = (0..swept.axes.len()).filter(|other| *other != axis && distinct(swept, *other).len() > 1);
             // Axes that go together (`zip`) are one way, named by this one.
-            let of: Vec<String> = if swept.one_at_a_time || texts.len() == swept.points.len() {
+            let of: Vec<String> = if swept.one_at_a_time || together {
                 Vec::new()
             } else {
                 others.map(|other| setting(swept, other, &point.values[other])).collect()

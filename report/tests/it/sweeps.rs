@@ -118,6 +118,27 @@ fn a_third_axis_makes_a_heat_map_each_and_is_not_averaged_away() {
     assert!(found[1].name.ends_with("-2") && found[2].name.ends_with("-3"));
 }
 
+/// Points that fill a space: what one axis does cannot be read off them, and neither chart nor sentence pretends so.
+#[test]
+fn points_of_a_latin_hypercube_are_no_line_along_one_axis() {
+    let mut cube = swept(&[(LOAD, &LOADS), (POOL, &["1", "2", "3", "4", "5"])], 2, |at, _| Some(at[0] / at[1] / 1e4));
+    let chosen = [("300/s", "2"), ("100/s", "5"), ("500/s", "3"), ("200/s", "1"), ("400/s", "4")];
+    cube.points.retain(|point| chosen.contains(&(point.values[0].as_str(), point.values[1].as_str())));
+    cube.points.sort_by_key(|point| chosen.iter().position(|(load, _)| *load == point.values[0]));
+    let said = texts(&cube);
+    assert!(
+        said[0].starts_with("P99 latency of users is least, 2.00 ms, at ") || said[0].starts_with("p99 latency"),
+        "{said:?}"
+    );
+    assert!(said[0].contains("connections of db 5") && said[0].contains(", and most, 20.0 ms, at "), "{said:?}");
+    let chart = only(charts(&cube)).chart;
+    assert_eq!(chart.subtitle, "Made up; 2 runs a point, 95 % intervals; connections of db differ too");
+    // Axes that go together rise together: there the sentence is about the one, and the chart says of the other.
+    let mut zip = swept(&[(LOAD, &LOADS), (POOL, &["1", "2", "3", "4", "5"])], 2, |at, _| Some(at[0] / 1e4));
+    zip.points.retain(|point| point.number % 6 == 0);
+    assert!(texts(&zip)[0].contains("rises from 10.0 ms"), "{:?}", texts(&zip));
+}
+
 #[test]
 fn what_there_is_no_room_for_is_counted() {
     let windows: Vec<String> = (1..=13).map(|window| format!("{window}s")).collect();

@@ -35,8 +35,7 @@ impl Ways {
             }
         };
         for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
-            let requests = entry.value.requests.iter().filter(|request| request.weight > 0.0);
-            requests.for_each(|request| over(None, nth, request.op.as_str(), true));
+            entry.value.asked().into_iter().for_each(|asked| over(None, nth, asked.op, true));
         }
         let places: BTreeSet<Place> =
             flows.arrivals.keys().map(|(component, op, _)| (*component, op.clone())).collect();
