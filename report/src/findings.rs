@@ -45,7 +45,7 @@ impl Finding {
 /// A rule looks at a result and says what it sees, the worst first.
 type Rule = fn(&RunResult) -> Vec<Finding>;
 
-/// All rules; within one severity findings appear in this order.
+/// The rules about one place each; within one severity findings appear in this order.
 const RULES: &[Rule] = &[
     cut_short,
     recovery::recoveries,
@@ -64,7 +64,8 @@ const PER_RULE_MAX: usize = 3;
 /// Everything worth saying about a run, the worst first. Never empty: a quiet run says so.
 #[must_use]
 pub fn findings(result: &RunResult) -> Vec<Finding> {
-    let mut found = Vec::new();
+    // Each fault is spoken of: what is true of one is not of the next.
+    let mut found = [cut_short(result), recovery::recoveries(result)].concat();
     for rule in RULES {
         let mut of_rule = rule(result);
         let hidden = of_rule.len().saturating_sub(PER_RULE_MAX);

@@ -131,7 +131,7 @@ pub fn episodes(faults: &[FaultWindow]) -> Vec<Episode> {
 }
 
 /// `a`, `a and b`, `a, b and 3 others`.
-fn joined(names: &[&str]) -> String {
+pub(crate) fn joined(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => (*one).to_owned(),

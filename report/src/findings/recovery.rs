@@ -180,8 +180,13 @@ fn of_what(load_fell: bool) -> &'static str {
     if load_fell { "what the load lets expect" } else { "before" }
 }
 
+/// So many recoveries get a sentence of their own, those from the deepest falls.
+const RECOVERED_MAX: usize = 3;
+
+/// A sentence for each fault that goodput did not simply come through, the worst first.
 pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
     let episodes = over_time::episodes(&result.faults);
+    let (mut unharmed, mut recovered): (Vec<&str>, Vec<(f64, &str, String)>) = Default::default();
     let mut found: Vec<Finding> = (0..episodes.len())
         .filter_map(|index| {
             let name = &episodes[index].name;
@@ -189,7 +194,10 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
             let it = if one { "it" } else { "they" };
             let (severity, text) = match recovery(result, &episodes, index) {
                 Recovery::Unknown => return None,
-                Recovery::Unharmed => (Severity::Good, format!("{name} did not lower goodput.")),
+                Recovery::Unharmed => {
+                    unharmed.push(name);
+                    return None;
+                }
                 Recovery::Recovered { at_s, after_s, lowest, afterwards, load_fell } => {
                     let when = if after_s <= 0.0 {
                         format!("as soon as {it} ended")
@@ -207,7 +215,8 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
                             format!("{text}, and averaged only {} of that from then on.", units::share(afterwards)),
                         )
                     } else {
-                        (Severity::Good, format!("{text}."))
+                        recovered.push((lowest, name, format!("{text}.")));
+                        return None;
                     }
                 }
                 Recovery::Lost { share, sent_share, watched_s, tail_s } => {
@@ -244,6 +253,21 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
         })
         .collect();
     found.sort_by_key(|finding| finding.severity);
+    let good = |text: String| Finding::new(Severity::Good, "faults", text);
+    recovered.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let others = recovered.split_off(recovered.len().min(RECOVERED_MAX));
+    found.extend(recovered.into_iter().map(|(_, _, text)| good(text)));
+    let names = |of: &[(f64, &str, String)]| over_time::joined(&of.iter().map(|one| one.1).collect::<Vec<_>>());
+    if !others.is_empty() {
+        let at_worst = units::share(others[0].0);
+        found.push(good(format!(
+            "Recovered from {} as well; goodput had fallen to {at_worst} at worst.",
+            names(&others)
+        )));
+    }
+    if !unharmed.is_empty() {
+        found.push(good(format!("{} did not lower goodput.", over_time::joined(&unharmed))));
+    }
     found
 }
 
@@ -396,6 +420,37 @@ mod tests {
             [
                 "Recovered from cut as soon as it ended; goodput had fallen to 0 % of before.",
                 "kill store ×1 acts to the end and does not lower goodput up to the next fault."
+            ]
+        );
+    }
+
+    #[test]
+    fn of_many_faults_the_deepest_falls_come_first_and_none_is_told_for_another() {
+        // Eight faults of 8 s, 20 s apart: goodput does not mind the even ones, and falls ever deeper by the odd ones.
+        let begins = |number: u32| 20.0 * f64::from(number + 1);
+        let lost = |at_s: f64| {
+            let hit = (0..8).find(|number| (begins(*number)..begins(*number) + 8.0).contains(&at_s));
+            hit.filter(|number| number % 2 == 1).map_or(0.0, |number| 100.0 * f64::from(number + 1))
+        };
+        let mut result = run(|at_s| 1000.0 - lost(at_s));
+        let fault = |number: u32| FaultWindow {
+            name: Some(format!("f{number}")),
+            at_s: begins(number),
+            until_s: Some(begins(number) + 8.0),
+            ..FaultWindow::default()
+        };
+        result.faults = (0..8).map(fault).collect();
+        let recovered = |name: &str, share: u32| {
+            format!("Recovered from {name} as soon as it ended; goodput had fallen to {share} % of before.")
+        };
+        assert_eq!(
+            texts(&recoveries(&result)),
+            [
+                recovered("f7", 20).as_str(),
+                &recovered("f5", 40),
+                &recovered("f3", 60),
+                "Recovered from f1 as well; goodput had fallen to 80 % at worst.",
+                "f0, f2 and 2 others did not lower goodput."
             ]
         );
     }
