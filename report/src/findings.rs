@@ -46,17 +46,7 @@ impl Finding {
 type Rule = fn(&RunResult) -> Vec<Finding>;
 
 /// The rules about one place each; within one severity findings appear in this order.
-const RULES: &[Rule] = &[
-    cut_short,
-    recovery::recoveries,
-    failures,
-    queues,
-    wasted_work,
-    amplification,
-    pools,
-    saturation,
-    refused_retries,
-];
+const RULES: &[Rule] = &[failures, queues, wasted_work, amplification, pools, saturation, refused_retries];
 
 /// Several components can break one rule; more of them than this would hide the other findings.
 const PER_RULE_MAX: usize = 3;
