@@ -20,7 +20,7 @@
 //! assert_eq!(calendar.pop_before(100), None);
 //! ```
 
-use crate::engine::fetch;
+use crate::fetch::fetch;
 use crate::lanes::Lanes;
 use crate::table::push;
 use crate::time::{Span, Time};

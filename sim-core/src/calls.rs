@@ -4,7 +4,7 @@
 //! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
 //! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
 
-use crate::engine::fetch;
+use crate::fetch::fetch;
 use crate::table::push;
 use crate::time::Time;
 

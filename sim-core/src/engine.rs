@@ -30,7 +30,7 @@ use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
 use crate::trace::Traces;
 
-pub use ahead::{Ahead, Coming, Sight, fetch, fetch_one};
+pub use ahead::{Ahead, Coming, Sight};
 pub(crate) use interventions::Stashed;
 use interventions::{Standstill, pack_event};
 pub use laws::Breach;
@@ -131,7 +131,7 @@ pub trait Component: Clone {
         Next::WAIT
     }
 
-    /// Something is coming up: what it will need is asked for from memory now ([`fetch`]), link by link: in each round what
+    /// Something is coming up: what it will need is asked for from memory now ([`crate::fetch`]), link by link: in each round what
     /// the round before has brought within reach. Only asked in large systems; changes nothing but the speed.
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {

@@ -89,6 +89,7 @@ pub mod conditions;
 pub mod cpu;
 pub mod dist;
 pub mod engine;
+pub mod fetch;
 pub mod gauge;
 pub mod heap;
 pub mod histogram;
@@ -115,8 +116,7 @@ pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, NodeId};
 pub use cpu::{CpuId, CpuJob};
 pub use engine::{
-    Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, Timer, To, fetch,
-    fetch_one,
+    Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, Timer, To,
 };
 pub use measure::{Counts, Figures, GroupId, Measure, Merge};
 pub use outcome::{Answer, Outcome};

@@ -13,7 +13,7 @@
 //! | priority | the lowest number; among equals who has waited longest |
 //! | CoDel | who has waited longest, except those it turns away while the wait stays above its target |
 
-use crate::engine::fetch_one;
+use crate::fetch::fetch_one;
 use crate::time::{MILLISECOND, Span, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

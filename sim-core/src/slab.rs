@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::engine::fetch;
+use crate::fetch::fetch;
 use crate::table::push;
 
 #[derive(Clone, Debug)]

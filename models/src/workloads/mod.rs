@@ -14,12 +14,13 @@ use std::sync::Arc;
 use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
 use sim_core::calendar::TimerId;
 use sim_core::calls::Baggage;
+use sim_core::fetch::fetch;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::slab::Slab;
 use sim_core::table::reach;
 use sim_core::{
-    Ahead, Answer, CallId, Class, Coming, Component, Cx, Figures, Merge, Next, NodeId, Sight, Span, Time, Timer, fetch,
+    Ahead, Answer, CallId, Class, Coming, Component, Cx, Figures, Merge, Next, NodeId, Sight, Span, Time, Timer,
 };
 
 use crate::link::LinkSettings;

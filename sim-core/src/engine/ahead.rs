@@ -6,8 +6,6 @@
 //! side by side, link by link, in rounds: a round asks for the next link of each chain and finds what the round before asked
 //! for. Nothing is changed and nothing is decided here: where this is wrong or late, an event takes longer, that is all.
 
-use prefetch_index::prefetch_index;
-
 use super::{Component, Core, Engine, Event, Kind, Timer};
 use crate::calendar::TimerId;
 use crate::calls::*;
@@ -18,18 +16,6 @@ const EVENTS: usize = 32;
 pub(super) const CALLS_FROM: usize = 24_000;
 /// As many links a chain may have.
 const ROUNDS: usize = 6;
-
-/// Asks for a place of a table before it is needed. Harmless where there is no such place.
-#[inline(always)]
-pub fn fetch<T>(table: &[T], index: usize) {
-    prefetch_index(table, index);
-}
-
-/// Asks for a thing before it is needed.
-#[inline(always)]
-pub fn fetch_one<T>(thing: &T) {
-    prefetch_index(std::slice::from_ref(thing), 0);
-}
 
 /// What a node will have to do with soon. Two words, so that it travels in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
