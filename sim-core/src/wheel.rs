@@ -33,7 +33,7 @@ const HEAP_BELOW_SHARE: usize = 4;
 /// Chunks without timers that are not worth building it anew, smaller.
 const IDLE_TOLERATED: usize = 1024;
 /// Mean number of timers that a tick is made for.
-const TICK_GAPS: u64 = 16;
+const TICK_GAPS: u64 = 32;
 /// Mean numbers of timers moved to the near heap in one go beyond which another tick would be better.
 const CROWDED: usize = 64;
 
@@ -520,7 +520,7 @@ mod tests {
             pending.drop_least();
         }
         let fine = pending.wheel.as_ref().map(|wheel| wheel.shift);
-        assert_eq!((coarse, fine), (Some(23), Some(13)));
+        assert_eq!((coarse, fine), (Some(24), Some(14)));
         assert!(pending.near.len() < CROWDED);
     }
 

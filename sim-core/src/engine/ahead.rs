@@ -11,7 +11,7 @@ use crate::calendar::TimerId;
 use crate::calls::*;
 
 /// As many events of a bucket are followed; one that holds more was set for one instant, where nothing is far away.
-const EVENTS: usize = 32;
+const EVENTS: usize = 64;
 /// With fewer calls than this, everything is near anyway.
 pub(super) const CALLS_FROM: usize = 24_000;
 /// As many links a chain may have.
