@@ -1,4 +1,4 @@
-//! Curves: values against a variable, or over simulated time.
+//! Curves: values against a variable, or over simulated time; and points that nothing joins.
 
 use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
@@ -31,6 +31,13 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], faults: 
     let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults, right: 0.0, grid });
 
     plot.draw(canvas, |canvas| {
+        if let Kind::Points { .. } = chart.kind {
+            series
+                .iter()
+                .enumerate()
+                .for_each(|(number, line)| points_apart(canvas, &plot, line, palette::look(number)));
+            return;
+        }
         for (number, line) in series.iter().enumerate() {
             interval(canvas, &plot, line, palette::look(number));
         }
@@ -60,6 +67,23 @@ fn interval(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
     let mut outline: Vec<Place> = ends.iter().map(|(_, high)| *high).collect();
     outline.extend(ends.iter().rev().map(|(low, _)| *low));
     canvas.polygon(&outline, look.color, 0.16);
+}
+
+/// Points, each with its interval as a bar.
+fn points_apart(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
+    let stroke = Stroke::solid(look.color, 1.2);
+    for point in &line.points {
+        let ends = point.interval.and_then(|(low, high)| Some([plot.place(point.x, low)?, plot.place(point.x, high)?]));
+        if let Some(ends) = ends {
+            canvas.line(&ends, stroke);
+            for (x, y) in ends {
+                canvas.line(&[(x - 3.5, y), (x + 3.5, y)], stroke);
+            }
+        }
+        if let Some(place) = point.y.and_then(|y| plot.place(point.x, y)) {
+            canvas.marker(place, look.marker, look.color);
+        }
+    }
 }
 
 fn curve(canvas: &mut Canvas, plot: &Plot, line: &Line, number: usize) {

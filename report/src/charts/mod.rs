@@ -115,6 +115,11 @@ pub enum Kind {
         /// The curves.
         series: Vec<Line>,
     },
+    /// A value at some values of a variable, where more than that variable changes from one to the next: nothing joins them.
+    Points {
+        /// What belongs together.
+        series: Vec<Line>,
+    },
     /// A value for each category, horizontally, with an interval where there is one.
     Bars {
         /// What the bars are of, from top to bottom.
@@ -331,7 +336,7 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
         _ => chart.size,
     };
     canvas::document(size, &chart.title, &description(chart), |canvas| match &chart.kind {
-        Kind::Line { series } => lines::draw(canvas, chart, series, &[]),
+        Kind::Line { series } | Kind::Points { series } => lines::draw(canvas, chart, series, &[]),
         Kind::TimeSeries { series, faults } => lines::draw(canvas, chart, series, faults),
         Kind::Bars { categories, groups } => bars::draw(canvas, chart, categories, groups),
         Kind::HeatMap { x, y, values, value, contour } => {
@@ -349,7 +354,7 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
 /// What a reader who cannot see the chart is told.
 fn description(chart: &Chart) -> String {
     let names: Vec<&str> = match &chart.kind {
-        Kind::Line { series } | Kind::TimeSeries { series, .. } => {
+        Kind::Line { series } | Kind::Points { series } | Kind::TimeSeries { series, .. } => {
             series.iter().map(|line| line.name.as_str()).collect()
         }
         Kind::Bars { categories, .. } => categories.iter().map(String::as_str).collect(),

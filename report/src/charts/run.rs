@@ -57,7 +57,7 @@ pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
 
 fn is_empty(kind: &Kind) -> bool {
     match kind {
-        Kind::TimeSeries { series, .. } | Kind::Line { series } => series.is_empty(),
+        Kind::TimeSeries { series, .. } | Kind::Line { series } | Kind::Points { series } => series.is_empty(),
         Kind::StackedAreas { layers, .. } => layers.is_empty(),
         Kind::Percentiles { series } => series.is_empty(),
         Kind::Bars { categories, .. } => categories.is_empty(),

@@ -274,7 +274,11 @@ impl Drawing<'_> {
                 self.others().into_iter().map(|axis| words::setting(&self.swept.axes[axis])).collect();
             let single = all == 1 && !others.is_empty();
             let told = if single { format!("; {} differ too", others.join(" and ")) } else { told };
-            return (Kind::Line { series }, told);
+            let value =
+                |point: &&SweptPoint| columns.iter().find(|(_, text)| *text == point.values[self.x]).map(|c| c.0);
+            let course: Vec<f64> = points.iter().filter_map(value).collect();
+            let is_line = !single || goes_on(&course);
+            return (if is_line { Kind::Line { series } } else { Kind::Points { series } }, told);
         }
         let combinations = self.combinations(points);
         let mut told = shown(PANELS_MAX, combinations.len(), "panels");
@@ -288,6 +292,12 @@ impl Drawing<'_> {
         told.push_str(&shown(LINES_MAX, lines_most, "lines"));
         (Kind::SmallMultiples { panels }, told)
     }
+}
+
+/// True where each point of a design has a greater value than the one before, or each a lesser one: of axes that go on together,
+/// not of a Latin hypercube.
+pub(super) fn goes_on(course: &[f64]) -> bool {
+    course.is_sorted_by(|one, next| one < next) || course.is_sorted_by(|one, next| one > next)
 }
 
 /// Values with their texts, by value.

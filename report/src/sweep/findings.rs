@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use lab::metrics::Unit;
 use lab::sweep::{Bound, Swept, SweptPoint};
 
-use super::charts::{distinct, longest_axis};
+use super::charts::{distinct, goes_on, longest_axis};
 use crate::findings::{Finding, Severity};
 use crate::{figures, words};
 
@@ -123,9 +123,8 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
         let by_text: BTreeMap<&str, f64> = texts.iter().copied().zip(numbers).collect();
         let number = |text: &str| by_text.get(text).copied().unwrap_or(0.0);
         let from = ways.len();
-        // One point for each value, in the order in which the axes go on together: not those of a Latin hypercube.
         let course: Vec<f64> = swept.points.iter().map(|point| number(&point.values[axis])).collect();
-        let together = course.is_sorted_by(|one, next| one < next) || course.is_sorted_by(|one, next| one > next);
+        let together = goes_on(&course);
         for point in &swept.points {
             if swept.one_at_a_time && point.varied.iter().enumerate().any(|(other, varied)| *varied && other != axis) {
                 continue;

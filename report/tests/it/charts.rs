@@ -35,6 +35,7 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
     let fault = Band { name: "fault".to_owned(), from_s: 0.5, until_s: None };
     vec![
         Kind::Line { series: vec![line.clone()] },
+        Kind::Points { series: vec![line.clone()] },
         Kind::TimeSeries { series: vec![line], faults: vec![fault.clone(), fault.clone()] },
         Kind::Bars {
             categories: values.iter().map(f64::to_string).collect(),

@@ -133,10 +133,13 @@ fn points_of_a_latin_hypercube_are_no_line_along_one_axis() {
     assert!(said[0].contains("connections of db 5") && said[0].contains(", and most, 20.0 ms, at "), "{said:?}");
     let chart = only(charts(&cube)).chart;
     assert_eq!(chart.subtitle, "Made up; 2 runs a point, 95 % intervals; connections of db differ too");
+    let Kind::Points { series } = &chart.kind else { panic!("{:?}", chart.kind) };
+    assert_eq!(series[0].points.len(), 5);
     // Axes that go together rise together: there the sentence is about the one, and the chart says of the other.
     let mut zip = swept(&[(LOAD, &LOADS), (POOL, &["1", "2", "3", "4", "5"])], 2, |at, _| Some(at[0] / 1e4));
     zip.points.retain(|point| point.number % 6 == 0);
     assert!(texts(&zip)[0].contains("rises from 10.0 ms"), "{:?}", texts(&zip));
+    assert!(matches!(only(charts(&zip)).chart.kind, Kind::Line { .. }));
 }
 
 #[test]
