@@ -624,19 +624,19 @@ impl Component for Link {
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
         let call = coming.call();
-        // An answer finds its call fetched already.
+        // An answer finds its call prefetched already.
         match ahead.round + u32::from(coming.is_answer()) {
             0 => {
-                ahead.fetch_call(call);
+                ahead.prefetch_call(call);
                 Sight::Again
             }
             1 => {
-                self.records.fetch(ahead.ticket(call));
+                self.records.prefetch(ahead.ticket(call));
                 if coming.is_answer() { Sight::Again } else { Sight::Done }
             }
             _ => {
                 if let Some(timer) = self.records.get(ahead.ticket(call)).and_then(|record| record.timer) {
-                    ahead.fetch_timer(timer);
+                    ahead.prefetch_timer(timer);
                 }
                 Sight::Answers(call)
             }

@@ -20,8 +20,8 @@
 //! assert_eq!(calendar.pop_before(100), None);
 //! ```
 
-use crate::fetch::fetch;
 use crate::lanes::Lanes;
+use crate::prefetch::prefetch;
 use crate::table::push;
 use crate::time::{Span, Time};
 use crate::wheel::Pending;
@@ -136,8 +136,8 @@ impl<E: Copy> Slots<E> {
 
     /// Asks for the slot of an entry before it is needed.
     #[inline(always)]
-    fn fetch(&self, key: u128) {
-        fetch(&self.slots, slot_of(key) as usize);
+    fn prefetch(&self, key: u128) {
+        prefetch(&self.slots, slot_of(key) as usize);
     }
 
     #[inline]
@@ -266,7 +266,7 @@ impl<E: Copy> Calendar<E> {
             }
         } else {
             let slots = &self.slots;
-            self.lanes.cancelled(id.lane(), |key| slots.is_alive(key), |key| slots.fetch(key));
+            self.lanes.cancelled(id.lane(), |key| slots.is_alive(key), |key| slots.prefetch(key));
         }
         true
     }
@@ -341,9 +341,9 @@ impl<E: Copy> Calendar<E> {
     }
 
     /// Asks for the first of the events that are ready before they are needed.
-    pub(crate) fn fetch_ready(&self, most: usize) {
+    pub(crate) fn prefetch_ready(&self, most: usize) {
         for key in self.pending.ready().iter().take(most) {
-            self.slots.fetch(*key);
+            self.slots.prefetch(*key);
         }
     }
 
@@ -355,8 +355,8 @@ impl<E: Copy> Calendar<E> {
 
     /// Asks for a timer before it is needed.
     #[inline(always)]
-    pub(crate) fn fetch(&self, id: TimerId) {
-        fetch(&self.slots.slots, id.slot() as usize);
+    pub(crate) fn prefetch(&self, id: TimerId) {
+        prefetch(&self.slots.slots, id.slot() as usize);
     }
 
     /// Memory held, in bytes.
@@ -381,7 +381,7 @@ impl<E: Copy> Calendar<E> {
     fn drop_dead(&mut self, in_lane: bool) {
         if in_lane {
             let slots = &self.slots;
-            self.lanes.drop_dead(|key| slots.is_alive(key), |key| slots.fetch(key));
+            self.lanes.drop_dead(|key| slots.is_alive(key), |key| slots.prefetch(key));
         } else {
             self.pending.drop_least();
             self.pending_dead -= 1;

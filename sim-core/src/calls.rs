@@ -4,7 +4,7 @@
 //! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
 //! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
 
-use crate::fetch::fetch;
+use crate::prefetch::prefetch;
 use crate::table::push;
 use crate::time::Time;
 
@@ -197,10 +197,10 @@ impl Calls {
 
     /// Asks for a frame before it is needed.
     #[inline(always)]
-    pub(crate) fn fetch(&self, index: u32) {
+    pub(crate) fn prefetch(&self, index: u32) {
         // A frame may lie across two lines of the cache.
-        fetch(&self.frames, index as usize);
-        fetch(&self.frames, index as usize + 1);
+        prefetch(&self.frames, index as usize);
+        prefetch(&self.frames, index as usize + 1);
     }
 
     /// Whether calls carry baggage at all.

@@ -131,7 +131,7 @@ pub trait Component: Clone {
         Next::WAIT
     }
 
-    /// Something is coming up: what it will need is asked for from memory now ([`crate::fetch`]), link by link: in each round what
+    /// Something is coming up: what it will need is asked for from memory now ([`crate::prefetch`]), link by link: in each round what
     /// the round before has brought within reach. Only asked in large systems; changes nothing but the speed.
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {

@@ -110,7 +110,7 @@ impl Lanes {
 
     /// Drops the least key and those behind it in its lane up to the first that is alive.
     #[inline]
-    pub(crate) fn drop_dead(&mut self, is_alive: impl Fn(u128) -> bool, fetch: impl Fn(u128)) {
+    pub(crate) fn drop_dead(&mut self, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
         let number = usize::from(self.winners[1]);
         let lane = &mut self.lanes[number];
         if lane.live == 0 {
@@ -118,7 +118,7 @@ impl Lanes {
         } else {
             while lane.ring.front().is_some_and(|&key| !is_alive(key)) {
                 if let Some(&key) = lane.ring.get(LOOK_AHEAD) {
-                    fetch(key);
+                    prefetch(key);
                 }
                 lane.ring.pop_front();
             }
@@ -129,24 +129,24 @@ impl Lanes {
 
     /// Notes that one entry of a lane has died.
     #[inline]
-    pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, fetch: impl Fn(u128)) {
+    pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
         lane.live -= 1;
         if lane.ring.len() > lane.live + lane.live / 4 + DEAD_TOLERATED {
-            self.compact(number, is_alive, fetch);
+            self.compact(number, is_alive, prefetch);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn compact(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, fetch: impl Fn(u128)) {
+    fn compact(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
         // What `VecDeque::retain` does, but that whether a key is alive stands far away and is asked for in good time.
         let keys = lane.ring.make_contiguous();
         let mut kept = 0;
         for at in 0..keys.len() {
             if let Some(&key) = keys.get(at + LOOK_AHEAD) {
-                fetch(key);
+                prefetch(key);
             }
             if is_alive(keys[at]) {
                 keys[kept] = keys[at];

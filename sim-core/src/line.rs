@@ -13,7 +13,7 @@
 //! | priority | the lowest number; among equals who has waited longest |
 //! | CoDel | who has waited longest, except those it turns away while the wait stays above its target |
 
-use crate::fetch::fetch_one;
+use crate::prefetch::prefetch_one;
 use crate::time::{MILLISECOND, Span, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -401,11 +401,11 @@ impl Line {
         self.len == 0
     }
 
-    /// Asks for the place of who has waited longest before it is needed ([`crate::fetch`]).
+    /// Asks for the place of who has waited longest before it is needed ([`crate::prefetch`]).
     #[inline]
-    pub fn fetch_first(&self) {
+    pub fn prefetch_first(&self) {
         if let Some(place) = self.ring.places.front() {
-            fetch_one(place);
+            prefetch_one(place);
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::fetch::fetch;
+use crate::prefetch::prefetch;
 use crate::table::push;
 
 #[derive(Clone, Debug)]
@@ -106,10 +106,10 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Asks for the value at `index` before it is needed ([`crate::fetch`]).
+    /// Asks for the value at `index` before it is needed ([`crate::prefetch`]).
     #[inline(always)]
-    pub fn fetch(&self, index: u32) {
-        fetch(&self.places, index as usize);
+    pub fn prefetch(&self, index: u32) {
+        prefetch(&self.places, index as usize);
     }
 
     /// Everything held, with its index, in the order of the indices.

@@ -670,18 +670,18 @@ impl Component for Service {
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
         let call = coming.call();
         if ahead.round == 0 {
-            ahead.fetch_call(call);
-            self.slots.line.fetch_first();
+            ahead.prefetch_call(call);
+            self.slots.line.prefetch_first();
             return Sight::Again;
         }
         // Whoever is done here lets the next in line begin.
         if let Some(next) = self.slots.line.first() {
-            ahead.fetch_call(next);
+            ahead.prefetch_call(next);
         }
         if coming.is_timer(SINGLE) {
             return Sight::Answers(call);
         }
-        self.strands.fetch(ahead.ticket(call).wrapping_sub(1));
+        self.strands.prefetch(ahead.ticket(call).wrapping_sub(1));
         Sight::Done
     }
 

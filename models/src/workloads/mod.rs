@@ -14,8 +14,8 @@ use std::sync::Arc;
 use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
 use sim_core::calendar::TimerId;
 use sim_core::calls::Baggage;
-use sim_core::fetch::fetch;
 use sim_core::keys::{AliasTable, Keys};
+use sim_core::prefetch::prefetch;
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::slab::Slab;
 use sim_core::table::reach;
@@ -429,15 +429,15 @@ impl Component for Workload {
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
         if coming.is_timer(USER) {
-            self.users.fetch(coming.data() as u32);
+            self.users.prefetch(coming.data() as u32);
         } else if coming.is_answer() {
             let call = coming.call() as usize;
             if ahead.round == 0 {
-                fetch(&self.user_of, call);
+                prefetch(&self.user_of, call);
                 return Sight::Again;
             }
             if let Some(user) = self.user_of.get(call) {
-                self.users.fetch(*user);
+                self.users.prefetch(*user);
             }
         }
         Sight::Done

@@ -86,14 +86,14 @@ pub struct Ahead<'a> {
 impl Ahead<'_> {
     /// Asks for a call.
     #[inline(always)]
-    pub fn fetch_call(&self, index: u32) {
-        self.core.calls.fetch(index);
+    pub fn prefetch_call(&self, index: u32) {
+        self.core.calls.prefetch(index);
     }
 
     /// Asks for a timer.
     #[inline(always)]
-    pub fn fetch_timer(&self, timer: TimerId) {
-        self.core.calendar.fetch(timer);
+    pub fn prefetch_timer(&self, timer: TimerId) {
+        self.core.calendar.prefetch(timer);
     }
 
     /// The note of a call that was asked for in the round before ([`super::Cx::set_ticket`]). The call may have ended since
@@ -121,7 +121,7 @@ impl<C: Component> Engine<C> {
         let core = &self.core;
         let mut chains = [Chain { node: NONE, round: 0, coming: Coming::answer(0) }; EVENTS];
         let mut count = 0;
-        core.calendar.fetch_ready(EVENTS);
+        core.calendar.prefetch_ready(EVENTS);
         for Event { kind, what, node, data, .. } in std::iter::once(first).chain(core.calendar.ready(EVENTS - 1)) {
             if kind <= Kind::Work {
                 chains[count] = Chain { node, round: 0, coming: Coming::of(Timer { what, data: data.get() }) };
@@ -147,7 +147,7 @@ impl<C: Component> Engine<C> {
                         if frame.flags & ROOT != 0 {
                             Chain { node: frame.parent, round: 0, coming: Coming::answer(call) }
                         } else {
-                            core.calls.fetch(frame.parent);
+                            core.calls.prefetch(frame.parent);
                             Chain { node: NONE, round: 0, coming: Coming::answer(frame.parent) }
                         }
                     }
