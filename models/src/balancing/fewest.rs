@@ -1,38 +1,32 @@
 //! The target with the fewest calls under way, at a cost that hardly grows with the number of targets.
 //!
-//! Targets lie on levels, one for each number of calls; a level is a set of bits, so the first target of the lowest
-//! level is found by looking at 64 targets at a time, and a call that begins or ends moves one bit. Targets that were
-//! found to be down are set aside until they are seen to be up again. Targets of different weights are kept apart by weight,
-//! so that a choice costs as much as there are different weights: one for each component behind a balancer.
+//! Targets lie on levels, one for each number of calls; a level is a set of bits, and the levels lie one behind the
+//! other, so the first target of the lowest level is the first bit of all, found by looking at 64 targets at a time; a call
+//! that begins or ends moves one bit. Targets that were found to be down are set aside, on no level, until they are seen
+//! to be up again. Targets of different weights are kept apart by weight, so that a choice costs as much as there are
+//! different weights: one for each component behind a balancer.
 
 /// Targets by their number of calls under way.
 #[derive(Clone, Debug)]
 pub struct Fewest {
+    /// The calls under way, by target.
     loads: Vec<u32>,
-    is_aside: Vec<bool>,
-    aside: Vec<u32>,
-    words: usize,
     /// The bits of each level, one level after the other.
     bits: Vec<u64>,
-    /// How many targets lie on each level.
-    on_level: Vec<u32>,
-    /// No level below it has a target.
-    lowest: usize,
+    /// A level has two to this power words.
+    shift: u32,
+    /// No word before it has a target.
+    first: usize,
+    /// Those that lie on no level because they were down.
+    aside: Vec<u32>,
 }
 
 impl Fewest {
     /// So many targets with nothing under way.
     pub fn new(count: usize) -> Fewest {
-        let words = count.div_ceil(64);
-        let mut fewest = Fewest {
-            loads: vec![0; count],
-            is_aside: vec![false; count],
-            aside: Vec::new(),
-            words,
-            bits: vec![0; words],
-            on_level: vec![0],
-            lowest: 0,
-        };
+        let shift = count.div_ceil(64).next_power_of_two().ilog2();
+        let mut fewest =
+            Fewest { loads: vec![0; count], bits: vec![0; 1 << shift], shift, first: 0, aside: Vec::new() };
         for target in 0..count {
             fewest.put(target);
         }
@@ -50,8 +44,8 @@ impl Fewest {
             if is_up(target) {
                 return Some(target);
             }
-            self.take(target);
-            self.is_aside[target] = true;
+            let (word, bit) = self.place(target);
+            self.bits[word] &= !bit;
             self.aside.push(target as u32);
         }
     }
@@ -64,72 +58,73 @@ impl Fewest {
     /// A call to a target begins.
     #[inline]
     pub fn begin(&mut self, target: usize) {
-        self.change(target, 1);
+        let (word, bit) = self.place(target);
+        self.loads[target] += 1;
+        let above = word + (1 << self.shift);
+        if above >= self.bits.len() {
+            self.add_level();
+        }
+        // Nothing moves of a target that is aside.
+        let moves = self.bits[word] & bit;
+        self.bits[word] ^= moves;
+        self.bits[above] |= moves;
     }
 
     /// A call to a target ends.
     #[inline]
     pub fn end(&mut self, target: usize) {
-        self.change(target, -1);
+        let (word, bit) = self.place(target);
+        self.loads[target] -= 1;
+        let below = word - (1 << self.shift);
+        let moves = self.bits[word] & bit;
+        self.bits[word] ^= moves;
+        self.bits[below] |= moves;
+        self.first = self.first.min(below);
     }
 
+    /// Where a target lies, if it is not aside: the word and its bit.
     #[inline]
-    fn change(&mut self, target: usize, by: i32) {
-        if self.is_aside[target] {
-            self.loads[target] = self.loads[target].wrapping_add_signed(by);
-            return;
-        }
-        self.take(target);
-        self.loads[target] = self.loads[target].wrapping_add_signed(by);
-        self.put(target);
-    }
-
-    fn bring_back(&mut self, is_up: &impl Fn(usize) -> bool) {
-        let mut aside = std::mem::take(&mut self.aside);
-        aside.retain(|target| {
-            let target = *target as usize;
-            if !is_up(target) {
-                return true;
-            }
-            self.is_aside[target] = false;
-            self.put(target);
-            false
-        });
-        self.aside = aside;
+    fn place(&self, target: usize) -> (usize, u64) {
+        (((self.loads[target] as usize) << self.shift) + target / 64, 1 << (target % 64))
     }
 
     /// The first target of the lowest level that has one.
     #[inline]
     fn first(&mut self) -> Option<usize> {
-        while self.on_level[self.lowest] == 0 {
-            if self.lowest + 1 == self.on_level.len() {
-                return None;
-            }
-            self.lowest += 1;
-        }
-        let begin = self.lowest * self.words;
-        let level = &self.bits[begin..begin + self.words];
-        let (word, bits) = level.iter().enumerate().find(|(_, bits)| **bits != 0)?;
-        Some(word * 64 + bits.trailing_zeros() as usize)
+        let words = self.bits.get(self.first..)?;
+        let (skipped, bits) = words.iter().enumerate().find(|(_, bits)| **bits != 0)?;
+        self.first += skipped;
+        let within = self.first & ((1 << self.shift) - 1);
+        Some(within * 64 + bits.trailing_zeros() as usize)
     }
 
-    #[inline]
     fn put(&mut self, target: usize) {
-        let level = self.loads[target] as usize;
-        if level >= self.on_level.len() {
-            self.on_level.resize(level + 1, 0);
-            self.bits.resize((level + 1) * self.words, 0);
+        let (word, bit) = self.place(target);
+        while word >= self.bits.len() {
+            self.add_level();
         }
-        self.bits[level * self.words + target / 64] |= 1 << (target % 64);
-        self.on_level[level] += 1;
-        self.lowest = self.lowest.min(level);
+        self.bits[word] |= bit;
+        self.first = self.first.min(word);
     }
 
-    #[inline]
-    fn take(&mut self, target: usize) {
-        let level = self.loads[target] as usize;
-        self.bits[level * self.words + target / 64] &= !(1 << (target % 64));
-        self.on_level[level] -= 1;
+    #[cold]
+    #[inline(never)]
+    fn add_level(&mut self) {
+        self.bits.resize(self.bits.len() + (1 << self.shift), 0);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn bring_back(&mut self, is_up: &impl Fn(usize) -> bool) {
+        let mut aside = std::mem::take(&mut self.aside);
+        aside.retain(|target| {
+            let comes_back = is_up(*target as usize);
+            if comes_back {
+                self.put(*target as usize);
+            }
+            !comes_back
+        });
+        self.aside = aside;
     }
 }
 

@@ -87,9 +87,15 @@ impl Choosing {
         Choosing { weights, way }
     }
 
-    /// A target that is up, or `None` where none is; a call to it begins. `draw` makes random numbers about the call.
+    /// A target that is up in this `world`, or `None` where none is; a call to it begins. `draw` makes random numbers about
+    /// the call, where they are needed.
     #[inline]
-    pub fn choose(&mut self, is_up: impl Fn(usize) -> bool, draw: impl FnOnce() -> Draw) -> Option<usize> {
+    pub fn choose<W>(
+        &mut self,
+        world: &mut W,
+        is_up: impl Fn(&W, usize) -> bool,
+        draw: impl FnOnce(&mut W) -> Draw,
+    ) -> Option<usize> {
         let weights = &self.weights;
         let count = weights.len();
         match &mut self.way {
@@ -97,7 +103,7 @@ impl Choosing {
                 for _ in 0..count {
                     let target = *next;
                     *next = if target + 1 == count { 0 } else { target + 1 };
-                    if is_up(target) {
+                    if is_up(world, target) {
                         return Some(target);
                     }
                 }
@@ -106,7 +112,7 @@ impl Choosing {
             Way::Weighted { current } => {
                 let mut total = 0.0;
                 let mut best: Option<usize> = None;
-                for target in (0..count).filter(|t| weights[*t] > 0.0 && is_up(*t)) {
+                for target in (0..count).filter(|t| weights[*t] > 0.0 && is_up(world, *t)) {
                     current[target] += weights[target];
                     total += weights[target];
                     if best.is_none_or(|b| current[target] > current[b]) {
@@ -118,15 +124,15 @@ impl Choosing {
                 Some(best)
             }
             Way::Random { table } => {
-                let mut draw = draw();
+                let mut draw = draw(world);
                 let target = match table {
                     Some(table) => table.sample(&mut draw),
                     None => draw.below(count as u64) as usize,
                 };
-                if is_up(target) {
+                if is_up(world, target) {
                     return Some(target);
                 }
-                let share = |t: &usize| if is_up(*t) { weights[*t] } else { 0.0 };
+                let share = |t: &usize| if is_up(world, *t) { weights[*t] } else { 0.0 };
                 let total: f64 = (0..count).map(|t| share(&t)).sum();
                 let mut left = draw.unit() * total;
                 let mut last = None;
@@ -140,28 +146,28 @@ impl Choosing {
                 last
             }
             Way::Fewest(fewest) => {
-                let target = fewest.choose(is_up)?;
+                let target = fewest.choose(|target| is_up(world, target))?;
                 fewest.begin(target);
                 Some(target)
             }
             Way::FewestByWeight(fewest) => {
-                let target = fewest.choose(is_up)?;
+                let target = fewest.choose(|target| is_up(world, target))?;
                 fewest.begin(target);
                 Some(target)
             }
             Way::PowerOfTwo { choices, loads, drawn } => {
-                let mut draw = draw();
+                let mut draw = draw(world);
                 let target = if *choices == 2 && count > 2 {
                     let first = draw.below(count as u64) as usize;
                     let second = draw.below(count as u64 - 1) as usize;
                     let second = second + (second >= first) as usize;
-                    if is_up(first) && is_up(second) {
+                    if is_up(world, first) && is_up(world, second) {
                         Some(if loads[second] < loads[first] { second } else { first })
                     } else {
-                        among_up(*choices, loads, drawn, &mut draw, count, is_up)
+                        among_up(*choices, loads, drawn, &mut draw, count, |target| is_up(world, target))
                     }
                 } else {
-                    among_up(*choices, loads, drawn, &mut draw, count, is_up)
+                    among_up(*choices, loads, drawn, &mut draw, count, |target| is_up(world, target))
                 }?;
                 loads[target] += 1;
                 Some(target)
@@ -224,15 +230,16 @@ mod tests {
     #[test]
     fn smooth_round_robin_spreads_five_one_one_as_nginx_does() {
         let mut choosing = choosing("weighted_round_robin", &[5.0, 1.0, 1.0]);
-        let order: String =
-            (0..14).map(|n| ["a", "b", "c"][choosing.choose(|_| true, || draw(n)).expect("all are up")]).collect();
+        let order: String = (0..14)
+            .map(|n| ["a", "b", "c"][choosing.choose(&mut (), |_, _| true, |_| draw(n)).expect("all are up")])
+            .collect();
         assert_eq!(order, "aabacaaaabacaa");
     }
 
     #[test]
     fn round_robin_goes_round_and_skips_what_is_down() {
         let mut choosing = choosing("round_robin", &[1.0; 3]);
-        let mut next = |down: Option<usize>| choosing.choose(|t| Some(t) != down, || draw(0));
+        let mut next = |down: Option<usize>| choosing.choose(&mut (), |_, t| Some(t) != down, |_| draw(0));
         assert_eq!([next(None), next(None), next(None), next(None)], [Some(0), Some(1), Some(2), Some(0)]);
         assert_eq!([next(Some(1)), next(Some(1))], [Some(2), Some(0)]);
     }
@@ -242,8 +249,8 @@ mod tests {
         for text in ["round_robin", "weighted_round_robin", "random", "least_connections", "power_of_two"] {
             for weights in [vec![1.0; 3], vec![1.0, 2.0, 3.0]] {
                 let mut choosing = Choosing::new(&algorithm(text), weights);
-                assert_eq!(choosing.choose(|_| false, || draw(0)), None, "{text}");
-                assert!(choosing.choose(|t| t == 1, || draw(0)) == Some(1), "{text}");
+                assert_eq!(choosing.choose(&mut (), |_, _| false, |_| draw(0)), None, "{text}");
+                assert!(choosing.choose(&mut (), |_, t| t == 1, |_| draw(0)) == Some(1), "{text}");
             }
         }
     }
@@ -254,7 +261,7 @@ mod tests {
         let mut choosing = choosing("random", &[1.0, 2.0, 3.0]);
         let mut counts = [0; 3];
         for n in 0..10_000 {
-            counts[choosing.choose(|t| t != 1, || draw(n)).expect("two are up")] += 1;
+            counts[choosing.choose(&mut (), |_, t| t != 1, |_| draw(n)).expect("two are up")] += 1;
         }
         assert_eq!(counts[1], 0);
         assert!((counts[0] as f64 - 2_500.0).abs() < 5.0 * 43.3, "{counts:?}");
@@ -268,7 +275,7 @@ mod tests {
             let mut loads = [0i32; 3];
             for n in 0..300 {
                 let down = 2;
-                loads[choosing.choose(|t| t != down, || draw(n)).expect("two are up")] += 1;
+                loads[choosing.choose(&mut (), |_, t| t != down, |_| draw(n)).expect("two are up")] += 1;
                 assert!((loads[0] - loads[1]).abs() <= 1);
             }
         }
@@ -280,7 +287,7 @@ mod tests {
         let mut loads = [0u32; 5];
         for n in 0..1_000 {
             let busiest = (0..5).filter(|t| loads[*t] == *loads.iter().max().expect("five")).collect::<Vec<_>>();
-            let chosen = choosing.choose(|_| true, || draw(n)).expect("all are up");
+            let chosen = choosing.choose(&mut (), |_, _| true, |_| draw(n)).expect("all are up");
             assert!(busiest.len() > 1 || busiest[0] != chosen);
             loads[chosen] += 1;
             if n % 3 == 0 {
@@ -298,7 +305,7 @@ mod tests {
         let mut choosing = choosing("least_connections", &[1.0, 2.0]);
         let mut loads = [0; 2];
         for n in 0..30 {
-            loads[choosing.choose(|_| true, || draw(n)).expect("both are up")] += 1;
+            loads[choosing.choose(&mut (), |_, _| true, |_| draw(n)).expect("both are up")] += 1;
         }
         assert_eq!(loads, [10, 20]);
     }

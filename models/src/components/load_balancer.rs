@@ -180,9 +180,9 @@ impl Component for LoadBalancer {
     #[inline]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.attempts.begin(false);
-        let draw = cx.draw(call, PURPOSE_TARGET);
         let targets = &self.targets;
-        let chosen = self.choosing.choose(|target| cx.is_up(targets[target].0), || draw);
+        let is_up = |cx: &Cx<'_>, target: usize| cx.is_up(targets[target].0);
+        let chosen = self.choosing.choose(cx, is_up, |cx| cx.draw(call, PURPOSE_TARGET));
         let Some(target) = chosen else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome);
