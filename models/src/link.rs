@@ -89,6 +89,13 @@ struct Logical {
     has_place: bool,
 }
 
+impl Logical {
+    fn new(call: CallId, now: Time) -> Logical {
+        let (timer, phase) = (None, Phase::BacksOff);
+        Logical { timer, since: now, call: call.index(), child: 0, attempts: 0, phase, has_place: false }
+    }
+}
+
 /// The ticket of calls that pass through without a record.
 const PASSES: u32 = u32::MAX;
 
@@ -114,6 +121,8 @@ pub struct Link {
     deadlines: bool,
     /// Without any policy: calls pass through and only their counts are kept.
     is_bare: bool,
+    /// Calls need nothing but attempts and their timeouts: of a call nothing is kept beside its record.
+    is_plain: bool,
     /// Attempts take a connection out of a pool, or open one.
     connects: bool,
     /// Calls share one: coalesced, or in batches.
@@ -157,6 +166,7 @@ impl Link {
             cancels: false,
             deadlines: false,
             is_bare: false,
+            is_plain: false,
             connects: false,
             shares: false,
             weights: None,
@@ -216,6 +226,14 @@ impl Link {
             && s.network.as_ref().is_none_or(|n| n.keep_alive);
         self.connects = s.pool.is_some() || s.network.as_ref().is_some_and(|n| !n.keep_alive);
         self.shares = s.coalesce.is_some() || s.batch.is_some();
+        // Calls that are under way while settings change may have left something beside their records.
+        let keeps_nothing = self.totals.is_empty() && self.previous_backoffs.is_empty();
+        let retries_plainly = |r: &RetrySettings| r.budget.is_none() && !r.backoff.looks_back();
+        self.is_plain = keeps_nothing
+            && self.total_timeout.is_none()
+            && !self.connects
+            && !self.shares
+            && s.retry.as_ref().is_none_or(retries_plainly);
         let uneven = plan.targets.len() > 1 && plan.targets.iter().any(|t| t.weight != plan.targets[0].weight);
         self.weights = if uneven {
             AliasTable::new(&plan.targets.iter().map(|t| t.weight).collect::<Vec<_>>()).ok()
@@ -260,32 +278,44 @@ impl Link {
     }
 
     /// Sends an attempt to a target.
-    #[inline]
     fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let now = cx.now();
         let record = self.records.get_mut(index).expect("an open call has its record");
         let (call, nth) = (cx.open_call(record.call), u32::from(record.attempts));
-        let is_retry = nth > 0;
         record.attempts += 1;
-        record.since = now;
+        record.since = cx.now();
         record.phase = Phase::Under;
-        self.attempts.begin(is_retry);
-        let Some((node, path)) = choose(&self.plan, &self.weights, cx, call) else {
-            let answer = cx.answer(Outcome::Unavailable);
-            return self.ended(cx, index, answer, true);
+        let Some((child, timer)) = self.make_attempt(cx, call, nth) else {
+            return self.nobody(cx, index);
         };
+        let record = self.record(index);
+        (record.child, record.timer) = (child.index(), timer);
+        Next::call(child)
+    }
+
+    /// The call that is an attempt at `call`, the `nth` from 0, and its timeout; `None` where nobody can be called.
+    #[inline(always)]
+    fn make_attempt(&mut self, cx: &mut Cx<'_>, call: CallId, nth: u32) -> Option<(CallId, Option<TimerId>)> {
+        let is_retry = nth > 0;
+        self.attempts.begin(is_retry);
+        let (node, path) = choose(&self.plan, &self.weights, cx, call)?;
         let child = cx.call(call, To { node, link: self.plan.salt, ordinal: nth, profile: None, path, is_retry });
-        record.child = child.index();
-        record.timer = match (self.timeout, self.total_timeout) {
+        let timer = match (self.timeout, self.total_timeout) {
             (None, _) => None,
             // An attempt's timeout is cut to what is left of the total; the total's own timer does that.
-            (Some(timeout), Some(total)) if now + timeout > cx.since(call) + total => None,
+            (Some(timeout), Some(total)) if cx.now() + timeout > cx.since(call) + total => None,
             (Some(timeout), _) => Some(cx.after_constant(timeout, Class::GivingUp, Timer::of(TIMEOUT, call))),
         };
         if cx.has_baggage() {
             self.propagate_deadline(cx, call, child);
         }
-        Next::call(child)
+        Some((child, timer))
+    }
+
+    /// An attempt ends where it began, since no target can be called.
+    #[cold]
+    fn nobody(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let answer = cx.answer(Outcome::Unavailable);
+        self.ended(cx, index, answer, true)
     }
 
     fn propagate_deadline(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId) {
@@ -345,16 +375,23 @@ impl Link {
     /// A call begins its way through the policies.
     #[inline(never)]
     fn accept(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        if !self.is_plain {
+            return self.accept_in_order(cx, call);
+        }
+        let made = self.make_attempt(cx, call, 0);
+        let (child, timer) = made.unwrap_or((call, None));
+        let (attempts, phase) = (1, Phase::Under);
+        let record = Logical { timer, child: child.index(), attempts, phase, ..Logical::new(call, cx.now()) };
+        let index = self.records.insert(record);
+        cx.set_ticket(call, index);
+        if made.is_some() { Next::call(child) } else { self.nobody(cx, index) }
+    }
+
+    /// A call asks one policy after the other.
+    #[inline(never)]
+    fn accept_in_order(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
-        let index = self.records.insert(Logical {
-            timer: None,
-            since: now,
-            call: call.index(),
-            child: 0,
-            attempts: 0,
-            phase: Phase::BacksOff,
-            has_place: false,
-        });
+        let index = self.records.insert(Logical::new(call, now));
         cx.set_ticket(call, index);
         if let Some(total) = self.total_timeout {
             // The clock of a request that should have been sent earlier has been running since then.
@@ -430,7 +467,7 @@ impl Link {
             return self.finish(cx, index, answer);
         }
         let backoff: &BackoffSettings = &self.retry().backoff;
-        let jitter_looks_back = backoff.jitter == crate::policies::backoff::Jitter::Decorrelated;
+        let jitter_looks_back = backoff.looks_back();
         let previous = if jitter_looks_back { self.previous_backoffs.get(&index).copied().unwrap_or(0) } else { 0 };
         let mut wait = backoff.wait(attempts, previous, || cx.draw(call, PURPOSE_BACKOFF));
         if jitter_looks_back {
@@ -558,6 +595,19 @@ impl Component for Link {
         let index = cx.ticket(call);
         if index == PASSES {
             self.attempts.end(cx.since(call), answer.outcome);
+            return Next::reply(call, answer);
+        }
+        if self.is_plain && answer.outcome.is_good() {
+            // What nearly every answer comes to, without asking for what there is not.
+            let record = self.records.remove(index).expect("an open call has its record");
+            debug_assert!(
+                record.phase == Phase::Under && record.child == child.index(),
+                "no abandoned attempt answers"
+            );
+            if let Some(timer) = record.timer {
+                cx.cancel(timer);
+            }
+            self.attempts.end(record.since, answer.outcome);
             return Next::reply(call, answer);
         }
         let record = self.record(index);

@@ -59,6 +59,11 @@ pub struct BackoffSettings {
 }
 
 impl BackoffSettings {
+    /// Whether a wait depends on the one before it.
+    pub fn looks_back(&self) -> bool {
+        self.jitter == Jitter::Decorrelated
+    }
+
     /// The wait after the `failures`-th failure (from 1); `previous` is the wait before it, 0 at first.
     pub fn wait(&self, failures: u32, previous: Span, draw: impl FnOnce() -> Draw) -> Span {
         let n = failures.saturating_sub(1);
