@@ -2,8 +2,9 @@
 //!
 //! A constant delay expires in the order in which it was set, so its timers need no sorting: each distinct
 //! (delay, class) has a lane of its own, setting is a push at the back, and only the head of each lane competes with
-//! the rest of the calendar. Cancelling is one subtraction; the entry stays until its turn comes or until a lane holds
-//! a quarter as many dead entries as live ones and is compacted. The least head is kept by a small tournament over the lanes.
+//! the rest of the calendar. Cancelling is one subtraction; the entry stays until its turn comes or, in a lane of some
+//! length, until there is a dead entry for every four live ones and it is compacted. The least head is kept by a small
+//! tournament over the lanes.
 
 use crate::calendar::Class;
 use crate::table::push_back;
@@ -21,8 +22,8 @@ const DIRECTORY: usize = 2 * LANES_MAX;
 const REFUSALS_BETWEEN_SEARCHES: u32 = 1024;
 /// So many entries before it is looked at, an entry's timer is asked for from memory.
 const LOOK_AHEAD: usize = 16;
-/// Dead entries that are not worth a compaction.
-const DEAD_TOLERATED: usize = 32;
+/// Entries that are not worth a compaction, however many of them are dead: 4 KiB.
+const NEVER_COMPACTED: usize = 256;
 
 #[derive(Clone, Debug)]
 struct Lane {
@@ -69,7 +70,7 @@ impl Lanes {
 
     /// The lane for timers of this delay that are set to `at`; `None` if there is no room for another lane or the
     /// order of the lane would suffer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lane_for(&mut self, delay: Span, class: Class, at: Time) -> Option<usize> {
         let mut probe = hash(delay, class);
         loop {
@@ -85,7 +86,7 @@ impl Lanes {
     }
 
     /// Adds a key, not less than those before it, to a lane.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, number: usize, at: Time, key: u128) {
         let lane = &mut self.lanes[number];
         let was_empty = lane.ring.is_empty();
@@ -116,8 +117,9 @@ impl Lanes {
         if lane.live == 0 {
             lane.ring.clear();
         } else {
+            let is_long = lane.ring.len() > NEVER_COMPACTED;
             while lane.ring.front().is_some_and(|&key| !is_alive(key)) {
-                if let Some(&key) = lane.ring.get(LOOK_AHEAD) {
+                if is_long && let Some(&key) = lane.ring.get(LOOK_AHEAD) {
                     prefetch(key);
                 }
                 lane.ring.pop_front();
@@ -132,7 +134,8 @@ impl Lanes {
     pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
         lane.live -= 1;
-        if lane.ring.len() > lane.live + lane.live / 4 + DEAD_TOLERATED {
+        let entries = lane.ring.len();
+        if entries > NEVER_COMPACTED && entries > lane.live + lane.live / 4 {
             self.compact(number, is_alive, prefetch);
         }
     }
@@ -172,6 +175,13 @@ impl Lanes {
     pub(crate) fn bytes(&self) -> usize {
         let rings: usize = self.lanes.iter().map(|lane| lane.ring.capacity()).sum();
         (rings + self.heads.capacity()) * size_of::<u128>() + self.lanes.capacity() * size_of::<Lane>()
+    }
+
+    /// Whether a lane has no more dead entries than it may when one has just been cancelled.
+    #[cfg(test)]
+    pub(crate) fn is_compact(&self, number: usize) -> bool {
+        let Lane { live, ring, .. } = &self.lanes[number];
+        ring.len() <= NEVER_COMPACTED.max(live + live / 4)
     }
 
     /// All entries, dead or alive.

@@ -258,7 +258,7 @@ impl<'a> Cx<'a> {
     }
 
     /// The same for a delay that is a constant of the settings: many such timers cost little.
-    #[inline]
+    #[inline(always)]
     pub fn after_constant(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
         let event = self.event(Kind::Clock, timer);
         self.core.calendar.set_after(self.core.now, delay, class, event)
