@@ -131,7 +131,7 @@ impl Session {
                 completed: counts.completed(),
                 waits_for_answers: settings.is_some_and(|workload| workload.arrivals.process.waits_for_answers()),
                 offered: per_second(counts.arrivals),
-                goodput: per_second(counts.good),
+                goodput: per_second(counts.good()),
                 latency: latency(&measure.latency.histogram()),
                 latency_failed: latency(&measure.latency_failed),
                 outcomes: outcomes(&counts.outcomes),

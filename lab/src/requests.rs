@@ -158,7 +158,7 @@ impl Requests {
             workload: source.strip_suffix(".call").unwrap_or(source).to_string(),
             at_s: (first.begun as f64 - self.zero as f64) / SECOND as f64,
             took_s: Self::seconds(first.ended.unwrap_or(self.now).saturating_sub(first.begun)),
-            outcome: first.answer.map(|answer| answer.outcome),
+            outcome: first.answer.map(|answer| answer.outcome()),
             attempts: if is_link { attempts } else { 1 },
         })
     }
@@ -209,7 +209,7 @@ impl Requests {
             until_s: since(call.ended.unwrap_or(self.now)),
             goes_on: call.ended.is_none(),
             wasted_from_s: wasted_from.map(since),
-            outcome: call.answer.map(|answer| answer.outcome),
+            outcome: call.answer.map(|answer| answer.outcome()),
             stretches: call.stretches.iter().map(|own| stretch(own.part, own.from, own.until)).collect(),
         }
     }

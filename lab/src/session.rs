@@ -403,7 +403,7 @@ impl Session {
             let counts = measure.all.since(before);
             let well = counts.answered_well();
             row.push(Some(counts.arrivals as f64 / seconds));
-            row.push(Some(counts.good as f64 / seconds));
+            row.push(Some(counts.good() as f64 / seconds));
             row.push(Some((counts.completed() - well) as f64 / seconds));
             let quantiles = measure.latency.close_window([0.5, 0.99]);
             row.extend(quantiles.map(|latency| latency.map(|v| v as f64 / SECOND as f64)));

@@ -339,7 +339,7 @@ impl Link {
         self.attempts.begin(false);
         let Some((node, path)) = choose(&self.plan, &self.weights, cx, call) else {
             let answer = cx.answer(Outcome::Unavailable);
-            self.attempts.end(cx.now(), answer.outcome);
+            self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
         };
         let to = To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
@@ -431,11 +431,11 @@ impl Link {
     #[inline]
     fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, connection_is_good: bool) -> Next {
         let since = self.record(index).since;
-        self.attempts.end(since, answer.outcome);
+        self.attempts.end(since, answer.outcome());
         if self.pool.is_some() {
             self.give_back(cx, index, connection_is_good);
         }
-        if answer.outcome.is_good() {
+        if answer.outcome().is_good() {
             return self.finish(cx, index, answer);
         }
         self.failed(cx, index, answer, true)
@@ -449,13 +449,13 @@ impl Link {
             record.attempts += 1;
             let is_retry = record.attempts > 1;
             self.attempts.begin(is_retry);
-            self.attempts.end(cx.now(), answer.outcome);
+            self.attempts.end(cx.now(), answer.outcome());
         }
         let (attempts, call) = (u32::from(record.attempts), cx.open_call(record.call));
         let tries_again = attempts < self.max_attempts
-            && self.when.contains(answer.outcome)
-            && answer.outcome != Outcome::ClientError
-            && (answer.outcome != Outcome::RateLimited || answer.retry_after_us > 0);
+            && self.when.contains(answer.outcome())
+            && answer.outcome() != Outcome::ClientError
+            && (answer.outcome() != Outcome::RateLimited || answer.retry_after_us() > 0);
         if !tries_again {
             return self.finish(cx, index, answer);
         }
@@ -473,7 +473,7 @@ impl Link {
         if jitter_looks_back {
             self.previous_backoffs.insert(index, wait);
         }
-        wait = wait.max(answer.retry_after_us as Span * 1000);
+        wait = wait.max(answer.retry_after_us() as Span * 1000);
         // A back-off that would end too late is not slept.
         if let Some(total) = self.total_timeout
             && now + wait >= cx.since(call) + total
@@ -483,7 +483,7 @@ impl Link {
         if wait == 0 {
             return self.attempt(cx, index);
         }
-        let jittered = backoff_is_jittered(&self.retry().backoff) || answer.retry_after_us > 0;
+        let jittered = backoff_is_jittered(&self.retry().backoff) || answer.retry_after_us() > 0;
         let timer = if jittered {
             cx.after(wait, Class::First, Timer::of(BACKOFF, call))
         } else {
@@ -594,7 +594,7 @@ impl Component for Link {
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next {
         let index = cx.ticket(call);
         if index == PASSES {
-            self.attempts.end(cx.since(call), answer.outcome);
+            self.attempts.end(cx.since(call), answer.outcome());
             return Next::reply(call, answer);
         }
         if self.is_plain && answer.outcome.is_good() {
@@ -616,7 +616,7 @@ impl Component for Link {
         if let Some(timer) = record.timer.take() {
             cx.cancel(timer);
         }
-        self.ended(cx, index, answer, answer.outcome != Outcome::Reset)
+        self.ended(cx, index, answer, answer.outcome() != Outcome::Reset)
     }
 
     fn on_passed(&mut self, _ticket: u32, since: Time, outcome: Outcome) {

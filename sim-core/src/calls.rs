@@ -148,14 +148,17 @@ impl Calls {
         }
     }
 
+    /// Frees a frame. Its flags, and what it kept of its parent.
     #[inline]
-    pub(crate) fn remove(&mut self, index: u32) {
+    pub(crate) fn remove(&mut self, index: u32) -> (u8, u32) {
         let frame = &mut self.frames[index as usize];
         debug_assert!(frame.generation & 1 == 1, "a call ends once");
+        let kept = (frame.flags, frame.parent);
         frame.generation = frame.generation.wrapping_add(1);
         frame.parent = self.free;
         self.free = index;
         self.open -= 1;
+        kept
     }
 
     /// The frame of that index, if there is one, whether or not its call is open.

@@ -49,9 +49,6 @@ pub struct Next {
     answer: u64,
 }
 
-/// Tells the word of an answer from 0: a bit that no outcome uses.
-const IS_ANSWER: u64 = 0x80;
-
 impl Next {
     /// Nothing: something is being waited for.
     pub const WAIT: Next = Next { call: 0, answer: 0 };
@@ -65,7 +62,7 @@ impl Next {
     /// This call ends so.
     #[inline(always)]
     pub fn reply(call: CallId, answer: Answer) -> Next {
-        Next { call: call.to_bits(), answer: answer.to_bits() | IS_ANSWER }
+        Next { call: call.to_bits(), answer: answer.to_bits() }
     }
 }
 
@@ -75,7 +72,7 @@ impl std::fmt::Debug for Next {
         match (self.call, self.answer) {
             (0, _) => formatter.write_str("Wait"),
             (_, 0) => write!(formatter, "Call({call:?})"),
-            (_, answer) => write!(formatter, "Reply({call:?}, {:?})", Answer::from_bits(answer & !IS_ANSWER)),
+            (_, answer) => write!(formatter, "Reply({call:?}, {:?})", Answer::from_bits(answer)),
         }
     }
 }
@@ -249,7 +246,6 @@ pub struct Core {
     now: Time,
     seed: u64,
     events: u64,
-    at_this_instant: u32,
     watch: limits::Watch,
     /// The node of the event that is being followed.
     last_node: u32,
@@ -328,20 +324,19 @@ impl Core {
 
     #[inline]
     fn free(&mut self, index: u32) {
-        if self.calls.at(index).flags & (ABANDONED | SAMPLED) != 0 {
-            self.forget(index);
+        let (flags, parent) = self.calls.remove(index);
+        if flags & (ABANDONED | SAMPLED) != 0 {
+            self.forget(index, flags, parent);
         }
-        self.calls.remove(index);
     }
 
-    /// What is kept of some calls beside their frames goes before them.
+    /// What is kept of some calls beside their frames goes with them.
     #[inline(never)]
-    fn forget(&mut self, index: u32) {
-        let frame = self.calls.at(index);
-        if frame.flags & ABANDONED != 0 {
-            self.given_up_free.push(frame.parent);
+    fn forget(&mut self, index: u32, flags: u8, parent: u32) {
+        if flags & ABANDONED != 0 {
+            self.given_up_free.push(parent);
         }
-        if frame.flags & SAMPLED != 0 {
+        if flags & SAMPLED != 0 {
             self.drop_account(index);
         }
     }
@@ -363,7 +358,6 @@ impl<C: Component> Engine<C> {
                 now: 0,
                 seed,
                 events: 0,
-                at_this_instant: 0,
                 watch: limits::Watch::new(),
                 last_node: 0,
                 calendar: Calendar::new(),
@@ -526,7 +520,7 @@ impl<C: Component> Engine<C> {
             if at != self.core.now {
                 debug_assert!(at > self.core.now, "time goes forward");
                 self.core.now = at;
-                self.core.at_this_instant = 0;
+                self.core.watch.next_instant();
                 if self.core.calls.frames() > self.core.watch.frames {
                     self.look_at_depth()?;
                 }
@@ -536,7 +530,7 @@ impl<C: Component> Engine<C> {
                 self.look_ahead(event);
             }
             self.happen(event);
-            if self.core.at_this_instant > self.core.watch.activations {
+            if self.core.watch.patience == 0 {
                 return Err(self.stuck());
             }
         }
@@ -635,7 +629,7 @@ impl<C: Component> Engine<C> {
             let next = self.nodes[node.0 as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer);
             self.core.last_node = node.0;
             self.go(next);
-            if self.core.at_this_instant > self.core.watch.activations {
+            if self.core.watch.patience == 0 {
                 return;
             }
         }
@@ -662,10 +656,9 @@ impl<C: Component> Engine<C> {
             } else if next.answer == 0 {
                 self.deliver(call)
             } else {
-                self.answer(call, Answer::from_bits(next.answer & !IS_ANSWER))
+                self.answer(call, Answer::from_bits(next.answer))
             };
-            self.core.at_this_instant += 1;
-            if self.core.at_this_instant > self.core.watch.activations && self.core.is_endless(call) {
+            if self.core.watch.is_due() && self.core.is_endless(call) {
                 return;
             }
         }

@@ -57,7 +57,9 @@ impl Gauge {
     pub fn up(&mut self, now: Time) {
         self.offset = self.offset.wrapping_sub(u128::from(now));
         self.value += 1;
-        self.max = self.max.max(self.value);
+        if self.value > self.max {
+            self.max = self.value;
+        }
     }
 
     /// One less; it stops at 0, below which only a bug of the caller can take it.

@@ -1,28 +1,30 @@
 //! A log-linear histogram of whole numbers, made for latencies in nanoseconds.
 //!
-//! Values below 256 have a bucket each; above, every octave (from a power of two to the next) is cut into 256 equal
+//! Values below 512 have a bucket each; above, every octave (from a power of two to the next) is cut into 256 equal
 //! buckets. So a bucket is at most 1/256 of its values wide, and a quantile, given as the middle of a bucket, is at most
-//! 0.2 % off. Count, sum, minimum and maximum are exact. An octave gets its memory when its first value comes, and
-//! recording is a few integer instructions. Histograms of the same values are equal whatever the order of recording
+//! 0.2 % off. Count, sum, minimum and maximum are exact. A band of buckets of one width gets its memory when its first
+//! value comes, and recording is a few integer instructions. Histograms of the same values are equal whatever the order of recording
 //! and merging was.
 
 /// Buckets in an octave, as a power of two.
 const BUCKET_BITS: u32 = 8;
 /// Buckets in an octave.
 const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Octaves: one for everything below 256, and one for each higher bit of a word.
-const OCTAVES: usize = (u64::BITS - BUCKET_BITS + 1) as usize;
-/// In `starts`: this octave has no memory yet. It lies beyond the last bucket that there can be, so that one comparison
+/// Bands of buckets of one width: the lowest for everything below 512, and one for each octave above. Buckets of band
+/// n are two to the power n wide.
+const BANDS: usize = (u64::BITS - BUCKET_BITS) as usize;
+/// In `starts`: this band has no memory yet. It lies beyond the last bucket that there can be, so that one comparison
 /// finds out both at recording.
-const VACANT: u16 = u16::MAX;
-const _: () = assert!(OCTAVES * BUCKETS < VACANT as usize);
+const VACANT: u16 = 1 << 15;
+const _: () = assert!((BANDS + 1) * BUCKETS < VACANT as usize);
 
 /// Counts of values by size, with exact count, sum, minimum and maximum.
 #[derive(Clone)]
 pub struct Histogram {
-    /// Where in `counts` the buckets of each octave begin, or `VACANT`.
-    starts: [u16; OCTAVES],
-    /// The buckets of the octaves that have memory, lowest octave first.
+    /// Where in `counts` a bucket of number 0 of each band would be, modulo 2¹⁶, or `VACANT`. (All bands but the lowest
+    /// begin with number 256.)
+    starts: [u16; BANDS],
+    /// The buckets of the bands that have memory, lowest band first.
     counts: Vec<u64>,
     count: u64,
     sum: u128,
@@ -45,32 +47,20 @@ pub struct Bucket {
 impl Histogram {
     /// A histogram without values and without buckets.
     pub const fn new() -> Self {
-        Self { starts: [VACANT; OCTAVES], counts: Vec::new(), count: 0, sum: 0, min: u64::MAX, max: 0 }
+        Self { starts: [VACANT; BANDS], counts: Vec::new(), count: 0, sum: 0, min: u64::MAX, max: 0 }
     }
 
     /// Counts one value.
     #[inline(always)]
     pub fn record(&mut self, value: u64) {
-        let (octave, bucket) = position(value);
-        match self.counts.get_mut(usize::from(self.starts[octave]) + bucket) {
-            Some(count) => *count += 1,
-            None => self.record_in_new_octave(octave, bucket, 1),
-        }
-        self.count += 1;
-        self.sum += u128::from(value);
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
+        self.record_many(value, 1);
     }
 
     /// Counts each of these.
     pub fn record_all(&mut self, values: &[u64]) {
         let (mut sum, mut min, mut max) = (self.sum, self.min, self.max);
         for &value in values {
-            let (octave, bucket) = position(value);
-            match self.counts.get_mut(usize::from(self.starts[octave]) + bucket) {
-                Some(count) => *count += 1,
-                None => self.record_in_new_octave(octave, bucket, 1),
-            }
+            self.count_in_bucket(value, 1);
             sum += u128::from(value);
             min = min.min(value);
             max = max.max(value);
@@ -79,42 +69,48 @@ impl Histogram {
         (self.sum, self.min, self.max) = (sum, min, max);
     }
 
-    /// Counts a value `times` times.
-    #[inline]
+    /// Counts a value so many times.
+    #[inline(always)]
     pub fn record_many(&mut self, value: u64, times: u64) {
         if times == 0 {
             return;
         }
-        let (octave, bucket) = position(value);
-        match self.counts.get_mut(usize::from(self.starts[octave]) + bucket) {
-            Some(count) => *count += times,
-            None => self.record_in_new_octave(octave, bucket, times),
-        }
+        self.count_in_bucket(value, times);
         self.count += times;
         self.sum += u128::from(value) * u128::from(times);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
     }
 
-    #[cold]
-    #[inline(never)]
-    fn record_in_new_octave(&mut self, octave: usize, bucket: usize, times: u64) {
-        let start = self.open(octave);
-        self.counts[start + bucket] += times;
+    #[inline(always)]
+    fn count_in_bucket(&mut self, value: u64, times: u64) {
+        let (band, bucket) = position(value);
+        match self.counts.get_mut(usize::from(self.starts[band].wrapping_add(bucket))) {
+            Some(count) => *count += times,
+            None => self.count_in_new_band(band, bucket, times),
+        }
     }
 
-    /// Gives an octave memory if it has none, and returns where its buckets begin.
-    fn open(&mut self, octave: usize) -> usize {
-        if self.starts[octave] == VACANT {
-            let before = self.starts[..octave].iter().filter(|&&start| start != VACANT).count();
-            let start = before * BUCKETS;
-            self.counts.splice(start..start, [0; BUCKETS]);
-            self.starts[octave] = start as u16;
-            for later in self.starts[octave + 1..].iter_mut().filter(|start| **start != VACANT) {
-                *later += BUCKETS as u16;
+    #[cold]
+    #[inline(never)]
+    fn count_in_new_band(&mut self, band: usize, bucket: u16, times: u64) {
+        self.open(band);
+        self.counts[usize::from(self.starts[band].wrapping_add(bucket))] += times;
+    }
+
+    /// Gives a band memory if it has none, and returns where its buckets begin.
+    fn open(&mut self, band: usize) -> usize {
+        let first = first_bucket(band);
+        if self.starts[band] == VACANT {
+            let opened = (0..band).filter(|&before| self.starts[before] != VACANT);
+            let start: usize = opened.map(buckets_in).sum();
+            self.counts.splice(start..start, (0..buckets_in(band)).map(|_| 0));
+            self.starts[band] = (start as u16).wrapping_sub(first);
+            for later in self.starts[band + 1..].iter_mut().filter(|start| **start != VACANT) {
+                *later = later.wrapping_add(buckets_in(band) as u16);
             }
         }
-        usize::from(self.starts[octave])
+        usize::from(self.starts[band].wrapping_add(first))
     }
 
     /// The number of values.
@@ -165,14 +161,14 @@ impl Histogram {
             return Some(self.max);
         }
         let mut below = 0;
-        for (octave, counts) in self.occupied() {
-            // Whole octaves first: adding up is quicker than looking at each.
+        for (band, counts) in self.occupied() {
+            // Whole bands first: adding up is quicker than looking at each.
             let here: u64 = counts.iter().sum();
             if below + here < rank {
                 below += here;
                 continue;
             }
-            for bucket in buckets_of(octave, counts) {
+            for bucket in buckets_of(band, counts) {
                 below += bucket.count;
                 if below >= rank {
                     return Some((bucket.low + (bucket.high - bucket.low) / 2).clamp(self.min, self.max));
@@ -196,9 +192,9 @@ impl Histogram {
 
     /// Adds the values of another histogram, as if each had been recorded here.
     pub fn merge(&mut self, other: &Self) {
-        for (octave, from) in other.occupied() {
-            let start = self.open(octave);
-            for (into, count) in self.counts[start..start + BUCKETS].iter_mut().zip(from) {
+        for (band, from) in other.occupied() {
+            let start = self.open(band);
+            for (into, count) in self.counts[start..].iter_mut().zip(from) {
                 *into += count;
             }
         }
@@ -216,38 +212,49 @@ impl Histogram {
 
     /// The buckets that are not empty, from the least values to the greatest.
     pub fn iter(&self) -> impl Iterator<Item = Bucket> + '_ {
-        self.occupied().flat_map(|(octave, counts)| buckets_of(octave, counts))
+        self.occupied().flat_map(|(band, counts)| buckets_of(band, counts))
     }
 
-    /// The octaves that have memory, lowest first, with their buckets.
+    /// The bands that have memory, lowest first, with their buckets.
     fn occupied(&self) -> impl Iterator<Item = (usize, &[u64])> + '_ {
-        let opened = self.starts.iter().enumerate().filter(|(_, start)| **start != VACANT);
-        opened.map(|(octave, _)| octave).zip(self.counts.chunks_exact(BUCKETS))
+        let opened = (0..BANDS).filter(|&band| self.starts[band] != VACANT);
+        opened.scan(self.counts.as_slice(), |rest, band| {
+            let (own, after) = rest.split_at(buckets_in(band));
+            *rest = after;
+            Some((band, own))
+        })
     }
 }
 
-/// The buckets of an octave that are not empty.
-fn buckets_of(octave: usize, counts: &[u64]) -> impl Iterator<Item = Bucket> + '_ {
-    let width = 1u64 << octave.saturating_sub(1);
-    let start = if octave == 0 { 0 } else { width << BUCKET_BITS };
-    counts.iter().enumerate().filter(|(_, count)| **count > 0).map(move |(bucket, &count)| {
-        let low = start + bucket as u64 * width;
-        Bucket { low, high: low + (width - 1), count }
+/// The number of the first bucket of a band.
+fn first_bucket(band: usize) -> u16 {
+    if band == 0 { 0 } else { BUCKETS as u16 }
+}
+
+/// How many buckets a band has.
+fn buckets_in(band: usize) -> usize {
+    2 * BUCKETS - usize::from(first_bucket(band))
+}
+
+/// The buckets of a band that are not empty.
+fn buckets_of(band: usize, counts: &[u64]) -> impl Iterator<Item = Bucket> + '_ {
+    let numbered = (u64::from(first_bucket(band))..).zip(counts).filter(|(_, count)| **count > 0);
+    numbered.map(move |(bucket, &count)| {
+        let low = bucket << band;
+        Bucket { low, high: low + ((1 << band) - 1), count }
     })
 }
 
-/// The octave of a value and its bucket there. Octave 0 holds 0..256; octave n holds the values with n + 8 bits.
+/// The band of a value and the number of its bucket: the highest nine bits of the value.
 #[inline(always)]
-fn position(value: u64) -> (usize, usize) {
-    let octave = (value | (BUCKETS as u64 - 1)).ilog2() - (BUCKET_BITS - 1);
-    // Octaves 0 and 1 both have buckets of width 1.
-    let bucket = (value >> octave.saturating_sub(1)) as usize & (BUCKETS - 1);
-    (octave as usize, bucket)
+fn position(value: u64) -> (usize, u16) {
+    let band = (value | BUCKETS as u64).ilog2() - BUCKET_BITS;
+    (band as usize, (value >> band) as u16)
 }
 
 /// The middle of the bucket of a value: what a quantile gives for it, but for the exact minimum and maximum.
 pub fn middle_of(value: u64) -> u64 {
-    let width = 1u64 << position(value).0.saturating_sub(1);
+    let width = 1u64 << position(value).0;
     let low = value & !(width - 1);
     low + (width - 1) / 2
 }

@@ -27,8 +27,8 @@ pub struct Counts {
     pub arrivals_by_retry: u64,
     /// Calls by how they were answered.
     pub outcomes: [u64; Outcome::COUNT],
-    /// Calls answered ok or accepted within the group's deadline.
-    pub good: u64,
+    /// Those answered ok or accepted, but later than the group's deadline.
+    pub late: u64,
 }
 
 impl Counts {
@@ -42,6 +42,11 @@ impl Counts {
         self.outcomes[..=Outcome::Degraded as usize].iter().sum()
     }
 
+    /// Calls answered ok or accepted within the group's deadline.
+    pub fn good(&self) -> u64 {
+        self.outcomes[Outcome::Ok as usize] + self.outcomes[Outcome::Accepted as usize] - self.late
+    }
+
     /// What has been added since `earlier`.
     pub fn since(&self, earlier: &Counts) -> Counts {
         let mut outcomes = self.outcomes;
@@ -52,7 +57,7 @@ impl Counts {
             arrivals: self.arrivals - earlier.arrivals,
             arrivals_by_retry: self.arrivals_by_retry - earlier.arrivals_by_retry,
             outcomes,
-            good: self.good - earlier.good,
+            late: self.late - earlier.late,
         }
     }
 }
@@ -143,23 +148,26 @@ impl Measure {
     pub(crate) fn arrive(&mut self, now: Time, by_retry: bool) {
         self.in_flight.up(now);
         self.all.arrivals += 1;
-        self.all.arrivals_by_retry += by_retry as u64;
+        if by_retry {
+            self.all.arrivals_by_retry += 1;
+        }
     }
 
     #[inline(always)]
     pub(crate) fn end(&mut self, now: Time, since: Time, answer: Answer) {
-        let slot = answer.outcome as usize;
+        let outcome = answer.outcome();
         let latency = now - since;
-        let good = answer.outcome <= Outcome::Accepted && latency <= self.deadline;
         self.in_flight.down(now);
-        self.all.outcomes[slot] += 1;
-        self.all.good += good as u64;
+        self.all.outcomes[outcome as usize] += 1;
         if since < self.measured_from {
-            return self.end_early(now, latency, answer, good);
+            return self.end_early(now, latency, outcome);
         }
         self.residence += u128::from(latency);
+        if latency > self.deadline {
+            self.all.late += u64::from(outcome <= Outcome::Accepted);
+        }
         if self.keeps_latency {
-            if answer.outcome.is_good() {
+            if outcome.is_good() {
                 self.latency.record(latency);
             } else {
                 self.record_failure(latency, answer);
@@ -170,11 +178,14 @@ impl Measure {
     /// Of a call that arrived before the end of the warm-up only what is left of its residence counts for the totals.
     #[cold]
     #[inline(never)]
-    fn end_early(&mut self, now: Time, latency: Span, answer: Answer, good: bool) {
-        self.early.outcomes[answer.outcome as usize] += 1;
-        self.early.good += good as u64;
+    fn end_early(&mut self, now: Time, latency: Span, outcome: Outcome) {
+        self.early.outcomes[outcome as usize] += 1;
+        if outcome <= Outcome::Accepted && latency > self.deadline {
+            self.all.late += 1;
+            self.early.late += 1;
+        }
         self.residence += u128::from(now - self.measured_from);
-        if self.keeps_latency && answer.outcome.is_good() {
+        if self.keeps_latency && outcome.is_good() {
             self.latency.record_beside(latency);
         }
     }
@@ -183,7 +194,7 @@ impl Measure {
     fn record_failure(&mut self, latency: Span, answer: Answer) {
         self.latency_failed.record(latency);
         if let Some(causes) = &mut self.causes {
-            *causes.entry((answer.place, answer.cause)).or_default() += 1;
+            *causes.entry((answer.place(), answer.cause())).or_default() += 1;
         }
     }
 

@@ -102,46 +102,77 @@ impl Outcome {
     }
 }
 
-/// What travels back from callee to caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What travels back from callee to caller. One word, so that it goes from node to node in a register.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What went wrong first; `outcome` itself where nothing was passed on.
-    pub cause: Outcome,
-    /// The group (component or link) where that happened.
-    pub place: u16,
-    /// Ask again not earlier than this many microseconds from now; 0 where nothing is said.
-    pub retry_after_us: u32,
+    /// From the lowest bit: 7 bits of outcome and the mark, 8 of cause, 16 of place, 32 of microseconds.
+    bits: u64,
 }
 
+/// Tells the word of an answer from 0.
+const MARK: u64 = 0x80;
+
 impl Answer {
-    /// It as one number, to travel in the frame of its call.
+    /// An answer that has its cause in `place`.
+    #[inline(always)]
+    pub fn new(outcome: Outcome, place: u16) -> Answer {
+        let number = outcome as u64;
+        Answer { bits: MARK | number | number << 8 | u64::from(place) << 16 }
+    }
+
+    /// How it ended.
+    #[inline(always)]
+    pub fn outcome(self) -> Outcome {
+        Outcome::from_bits(self.bits)
+    }
+
+    /// What went wrong first; the outcome itself where nothing was passed on.
+    #[inline(always)]
+    pub fn cause(self) -> Outcome {
+        Outcome::from_bits(self.bits >> 8)
+    }
+
+    /// The group (component or link) where that happened.
+    #[inline(always)]
+    pub fn place(self) -> u16 {
+        (self.bits >> 16) as u16
+    }
+
+    /// Ask again not earlier than this many microseconds from now; 0 where nothing is said.
+    #[inline(always)]
+    pub fn retry_after_us(self) -> u32 {
+        (self.bits >> 32) as u32
+    }
+
+    /// The same cause under another outcome.
+    #[inline]
+    pub fn passed_on(self, outcome: Outcome) -> Answer {
+        Answer { bits: self.bits & !15 | outcome as u64 }
+    }
+
+    /// The same, and not to be asked again before so many microseconds are over.
+    pub fn with_retry_after_us(self, microseconds: u32) -> Answer {
+        Answer { bits: self.bits & u64::from(u32::MAX) | u64::from(microseconds) << 32 }
+    }
+
+    /// It as one number that is not 0, to travel in the frame of its call.
     #[inline(always)]
     pub(crate) fn to_bits(self) -> u64 {
-        self.outcome as u64 | (self.cause as u64) << 8 | (self.place as u64) << 16 | (self.retry_after_us as u64) << 32
+        self.bits
     }
 
     /// The reverse of [`Answer::to_bits`].
     #[inline(always)]
     pub(crate) fn from_bits(bits: u64) -> Answer {
-        Answer {
-            outcome: Outcome::from_bits(bits),
-            cause: Outcome::from_bits(bits >> 8),
-            place: (bits >> 16) as u16,
-            retry_after_us: (bits >> 32) as u32,
-        }
+        Answer { bits }
     }
+}
 
-    /// An answer that has its cause in `place`.
-    #[inline(always)]
-    pub fn new(outcome: Outcome, place: u16) -> Answer {
-        Answer { outcome, cause: outcome, place, retry_after_us: 0 }
-    }
-
-    /// The same cause under another outcome.
-    pub fn passed_on(self, outcome: Outcome) -> Answer {
-        Answer { outcome, ..self }
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Answer");
+        shown.field("outcome", &self.outcome()).field("cause", &self.cause());
+        shown.field("place", &self.place()).field("retry_after_us", &self.retry_after_us()).finish()
     }
 }
 
@@ -156,5 +187,22 @@ mod tests {
             assert_eq!(Outcome::from_name(o.name()), Some(o));
         }
         assert_eq!(Outcome::ALL.iter().filter(|o| o.is_good()).count(), 3);
+    }
+
+    #[test]
+    fn an_answer_keeps_what_it_is_told() {
+        for outcome in Outcome::ALL {
+            for cause in Outcome::ALL {
+                let answer = Answer::new(cause, u16::MAX).passed_on(outcome).with_retry_after_us(u32::MAX);
+                assert_eq!((answer.outcome(), answer.cause()), (outcome, cause));
+                assert_eq!((answer.place(), answer.retry_after_us()), (u16::MAX, u32::MAX));
+                let plain = Answer::new(outcome, 0);
+                assert_eq!(
+                    (plain.outcome(), plain.cause(), plain.place(), plain.retry_after_us()),
+                    (outcome, outcome, 0, 0)
+                );
+                assert!(plain.to_bits() != 0 && Answer::from_bits(plain.to_bits()) == plain);
+            }
+        }
     }
 }

@@ -12,21 +12,25 @@ use crate::table::push;
 #[derive(Clone, Debug)]
 enum Place<T> {
     Held(T),
-    /// The place that was freed before this one, if any.
-    Free(Option<u32>),
+    /// The place that was freed before this one, or `NONE`.
+    Free(u32),
 }
+
+/// No place: there are never so many.
+const NONE: u32 = u32::MAX;
 
 /// Places named by index, reused last in, first out.
 #[derive(Clone, Debug)]
 pub struct Slab<T> {
     places: Vec<Place<T>>,
-    free: Option<u32>,
+    /// The place freed last, or `NONE`.
+    free: u32,
     len: usize,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Slab { places: Vec::new(), free: None, len: 0 }
+        Slab { places: Vec::new(), free: NONE, len: 0 }
     }
 }
 
@@ -48,31 +52,30 @@ impl<T> Slab<T> {
 
     /// The index that the next [`insert`](Self::insert) will return.
     pub fn next_index(&self) -> u32 {
-        self.free.unwrap_or(self.places.len() as u32)
+        if self.free == NONE { self.places.len() as u32 } else { self.free }
     }
 
     /// Puts `value` into the place freed last, or into a new one, and returns the index of the place.
     ///
     /// # Panics
-    /// When 2³² things are held at once, which no memory allows for things of any size.
+    /// When 2³² - 1 things are held at once, which no memory allows for things of any size.
     #[inline]
     pub fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
-        match self.free {
-            Some(index) => {
-                let place = &mut self.places[index as usize];
-                if let Place::Free(before) = *place {
-                    self.free = before;
-                }
-                *place = Place::Held(value);
-                index
-            }
-            None => {
-                let index = u32::try_from(self.places.len()).expect("a slab holds fewer than 2^32 things");
-                push(&mut self.places, Place::Held(value));
-                index
-            }
+        let index = self.free;
+        let Some(place) = self.places.get_mut(index as usize) else { return self.insert_at_end(value) };
+        if let Place::Free(before) = *place {
+            self.free = before;
         }
+        *place = Place::Held(value);
+        index
+    }
+
+    #[cold]
+    fn insert_at_end(&mut self, value: T) -> u32 {
+        assert!(self.places.len() < NONE as usize, "a slab holds fewer than 2^32 - 1 things");
+        push(&mut self.places, Place::Held(value));
+        (self.places.len() - 1) as u32
     }
 
     /// Takes the thing at `index` out and frees the place; `None` if nothing is there.
@@ -83,7 +86,7 @@ impl<T> Slab<T> {
             return None;
         }
         let Place::Held(value) = std::mem::replace(place, Place::Free(self.free)) else { return None };
-        self.free = Some(index);
+        self.free = index;
         self.len -= 1;
         Some(value)
     }
@@ -131,7 +134,7 @@ impl<T> Slab<T> {
     /// Empties the slab; the next index is 0 again.
     pub fn clear(&mut self) {
         self.places.clear();
-        self.free = None;
+        self.free = NONE;
         self.len = 0;
     }
 }
@@ -186,13 +189,13 @@ struct Dated<T> {
 #[derive(Clone, Debug)]
 pub struct KeyedSlab<T> {
     places: Vec<Dated<T>>,
-    free: Option<u32>,
+    free: u32,
     len: usize,
 }
 
 impl<T> Default for KeyedSlab<T> {
     fn default() -> Self {
-        KeyedSlab { places: Vec::new(), free: None, len: 0 }
+        KeyedSlab { places: Vec::new(), free: NONE, len: 0 }
     }
 }
 
@@ -215,26 +218,25 @@ impl<T> KeyedSlab<T> {
     /// Puts `value` into the place freed last, or into a new one, and returns its key.
     ///
     /// # Panics
-    /// When 2³² things are held at once, which no memory allows for things of any size.
+    /// When 2³² - 1 things are held at once, which no memory allows for things of any size.
     #[inline]
     pub fn insert(&mut self, value: T) -> Key {
         self.len += 1;
-        match self.free {
-            Some(index) => {
-                let dated = &mut self.places[index as usize];
-                if let Place::Free(before) = dated.place {
-                    self.free = before;
-                }
-                dated.place = Place::Held(value);
-                Key { index, generation: dated.generation }
-            }
-            None => {
-                let index = u32::try_from(self.places.len()).expect("a slab holds fewer than 2^32 things");
-                let generation = NonZeroU32::MIN;
-                push(&mut self.places, Dated { generation, place: Place::Held(value) });
-                Key { index, generation }
-            }
+        let index = self.free;
+        let Some(dated) = self.places.get_mut(index as usize) else { return self.insert_at_end(value) };
+        if let Place::Free(before) = dated.place {
+            self.free = before;
         }
+        dated.place = Place::Held(value);
+        Key { index, generation: dated.generation }
+    }
+
+    #[cold]
+    fn insert_at_end(&mut self, value: T) -> Key {
+        assert!(self.places.len() < NONE as usize, "a slab holds fewer than 2^32 - 1 things");
+        let generation = NonZeroU32::MIN;
+        push(&mut self.places, Dated { generation, place: Place::Held(value) });
+        Key { index: (self.places.len() - 1) as u32, generation }
     }
 
     /// Takes the thing named by `key` out and frees its place; `None` if it is gone.
@@ -246,7 +248,7 @@ impl<T> KeyedSlab<T> {
         }
         dated.generation = dated.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let Place::Held(value) = std::mem::replace(&mut dated.place, Place::Free(self.free)) else { return None };
-        self.free = Some(key.index);
+        self.free = key.index;
         self.len -= 1;
         Some(value)
     }

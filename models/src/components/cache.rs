@@ -255,7 +255,7 @@ impl Component for Cache {
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         let Some(miss) = self.end_miss(cx.ticket(call) - 1) else { return Next::reply(call, answer) };
         let somebody_waits = !cx.is_abandoned(call) || miss.followers.iter().any(|f| !cx.is_abandoned(*f));
-        if answer.outcome == Outcome::Ok && somebody_waits {
+        if answer.outcome() == Outcome::Ok && somebody_waits {
             let expires = self.expires(cx, call);
             self.store.insert(miss.data, expires);
         }

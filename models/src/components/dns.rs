@@ -377,7 +377,7 @@ impl Component for Dns {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        self.attempts.end(cx.since(call), answer.outcome);
+        self.attempts.end(cx.since(call), answer.outcome());
         self.children[call.index() as usize] = None;
         Next::reply(call, answer)
     }

@@ -162,7 +162,7 @@ impl Component for External {
             };
             if let Some(wait) = wait {
                 let retry_after_us = wait.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
-                return Next::reply(call, Answer { retry_after_us, ..cx.answer(Outcome::RateLimited) });
+                return Next::reply(call, cx.answer(Outcome::RateLimited).with_retry_after_us(retry_after_us));
             }
         }
         if self.slots.ask(now, call.index(), cx.priority(call)) != Admission::Granted {

@@ -185,7 +185,7 @@ impl Component for LoadBalancer {
         let chosen = self.choosing.choose(cx, is_up, |cx| cx.draw(call, PURPOSE_TARGET));
         let Some(target) = chosen else {
             let answer = cx.answer(Outcome::Unavailable);
-            self.attempts.end(cx.now(), answer.outcome);
+            self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
         };
         if let Some(takes) = self.connects.as_ref().map(|connects| connects[target])
@@ -212,7 +212,7 @@ impl Component for LoadBalancer {
     #[inline]
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         self.choosing.end(cx.ticket(call) as usize);
-        self.attempts.end(cx.since(call), answer.outcome);
+        self.attempts.end(cx.since(call), answer.outcome());
         self.remember(call, None);
         Next::reply(call, answer)
     }

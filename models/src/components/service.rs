@@ -626,7 +626,7 @@ impl Component for Service {
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         let index = cx.ticket(call) - 1;
-        if answer.outcome.is_good() {
+        if answer.outcome().is_good() {
             return self.resume(cx, index);
         }
         let place = self.strand(index).place - 1;
@@ -646,7 +646,7 @@ impl Component for Service {
             }
             Failure::Ends => {
                 self.strand(index).doing = Doing::Runs;
-                let answer = answer.passed_on(passed_on(answer.outcome));
+                let answer = answer.passed_on(passed_on(answer.outcome()));
                 self.fail(cx, index, answer)
             }
         }

@@ -12,11 +12,11 @@ macro_rules! components {
             Queue(NotYet),
         }
 
-        /// A node of a network.
+        /// A node of a network. All are boxed, so that finding one needs no multiplication and telling its kind one load.
         #[allow(missing_docs)]
         #[derive(Clone, Debug)]
         pub enum Node {
-            Director(Director),
+            Director(Box<Director>),
             Workload(Box<Workload>),
             Link(Box<Link>),
             $($kind(Box<$module::$kind>),)*

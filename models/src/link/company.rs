@@ -37,7 +37,7 @@ impl Link {
         }
         if let Some(mut members) = self.members.remove(&index) {
             if let Some(coalescing) = &mut self.coalescing
-                && answer.outcome.is_good()
+                && answer.outcome().is_good()
                 && cx.since(call) >= self.attempts.measured_from()
             {
                 let (count, age) = (members.followers.len() as u64, cx.now() - cx.since(call));

@@ -77,11 +77,12 @@ pub fn build(
         engine.carry_baggage();
     }
     let everything = engine.add_group("faults");
-    let director = engine.add_node(Node::Director(Director::new(Vec::new(), Vec::new(), seed)), everything, None);
+    let director =
+        engine.add_node(Node::Director(Box::new(Director::new(Vec::new(), Vec::new(), seed))), everything, None);
     assemble::add_workloads(scenario, &directory, &mut engine);
     assemble::add_components(scenario, &mut directory, &mut engine);
     // Faults find the machines that components have made for themselves.
-    *engine.node_mut(director) = Node::Director(assemble::director(scenario, &directory, problems));
+    *engine.node_mut(director) = Node::Director(Box::new(assemble::director(scenario, &directory, problems)));
     if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
         return None;
     }

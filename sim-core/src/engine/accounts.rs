@@ -103,7 +103,7 @@ impl Core {
         let (parent, since) = (frame.parent, frame.since);
         if let Some((group, zeros)) = self.accounts.root(&account) {
             let measure = &mut self.groups[group.0 as usize];
-            let counts = answer.outcome.is_good() && since >= measure.measured_from();
+            let counts = answer.outcome().is_good() && since >= measure.measured_from();
             if counts && let Some(breakdown) = &mut measure.breakdown {
                 let (latency, parts) = self.accounts.sum(&account);
                 breakdown.end(zeros, latency, parts);

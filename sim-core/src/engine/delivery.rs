@@ -157,8 +157,8 @@ impl<C: Component> Engine<C> {
             self.core.calls.at_mut(call.index).via = DIRECT;
             self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
             match self.core.passages.get_mut(passage as usize) {
-                Some(passage) => passage.attempts.end(frame.since, answer.outcome),
-                None => self.nodes[frame.via as usize].on_passed(frame.via_ticket, frame.since, answer.outcome),
+                Some(passage) => passage.attempts.end(frame.since, answer.outcome()),
+                None => self.nodes[frame.via as usize].on_passed(frame.via_ticket, frame.since, answer.outcome()),
             }
         }
         if frame.path != 0 && !self.core.paths[frame.path as usize].is_nothing() {
@@ -213,7 +213,8 @@ impl<C: Component> Engine<C> {
         if flags & SAMPLED != 0 {
             self.core.hand_over(call.index, answer);
         }
-        let next = if flags & (ABANDONED | ROOT) == 0 && parent != NONE {
+        let kin = flags & (ABANDONED | ROOT);
+        let next = if kin == 0 && parent != NONE {
             let caller = self.core.calls.at(parent);
             let (node, parent) = (NodeId(caller.node), CallId { index: parent, generation: caller.generation });
             let condition = &mut self.core.nodes[node.0 as usize].condition;
@@ -227,7 +228,7 @@ impl<C: Component> Engine<C> {
                 return Next::WAIT;
             }
             self.nodes[node.0 as usize].on_reply(&mut Cx { core: &mut self.core, node }, parent, call, answer)
-        } else if flags & (ABANDONED | ROOT) == ROOT && self.core.nodes[parent as usize].passage != DEAF {
+        } else if kin == ROOT && self.core.nodes[parent as usize].passage != DEAF {
             let node = NodeId(parent);
             self.nodes[parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
         } else {

@@ -8,7 +8,7 @@ use super::{Component, Core, Engine};
 use crate::calls::CallId;
 use crate::time::Time;
 
-/// One instant may not take more activations than this: beyond it, calls go round in a circle without time passing.
+/// One instant may not take so many activations: there, calls go round in a circle without time passing.
 pub const ACTIVATIONS_AT_ONE_INSTANT: u32 = 20_000_000;
 
 /// So many calls may wait for each other, each made on behalf of the one before.
@@ -31,7 +31,7 @@ pub struct Stuck {
 /// How calls go on for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endless {
-    /// Round and round at one instant, more than [`ACTIVATIONS_AT_ONE_INSTANT`] times.
+    /// Round and round at one instant, [`ACTIVATIONS_AT_ONE_INSTANT`] times.
     Round,
     /// Each inside the one before, deeper than [`CALLS_INSIDE_EACH_OTHER`].
     Inside,
@@ -40,15 +40,31 @@ pub enum Endless {
 /// When to look next.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
-    /// Beyond so many activations of this instant.
-    pub(super) activations: u32,
+    /// After so many more activations of this instant; 0 once it is known to be endless.
+    pub(super) patience: u32,
     /// Beyond so many frames.
     pub(super) frames: usize,
+    /// The instant of the last look, and how often it has been looked at.
+    looked_at: Time,
+    looks: u32,
 }
 
 impl Watch {
     pub(super) fn new() -> Watch {
-        Watch { activations: PATIENCE, frames: CALLS_INSIDE_EACH_OTHER as usize }
+        Watch { patience: PATIENCE, frames: CALLS_INSIDE_EACH_OTHER as usize, looked_at: 0, looks: 0 }
+    }
+
+    /// Time goes forward.
+    #[inline(always)]
+    pub(super) fn next_instant(&mut self) {
+        self.patience = PATIENCE;
+    }
+
+    /// One more activation; true where it has to be looked whether this instant is endless.
+    #[inline(always)]
+    pub(super) fn is_due(&mut self) -> bool {
+        self.patience -= 1;
+        self.patience == 0
     }
 }
 
@@ -59,10 +75,15 @@ impl Core {
         if let Some(frame) = self.calls.get(next) {
             self.last_node = frame.node;
         }
-        if self.at_this_instant > ACTIVATIONS_AT_ONE_INSTANT || self.calls.deepest().0 > CALLS_INSIDE_EACH_OTHER {
+        if self.watch.looked_at != self.now {
+            (self.watch.looked_at, self.watch.looks) = (self.now, 0);
+        }
+        self.watch.looks += 1;
+        if self.watch.looks * PATIENCE >= ACTIVATIONS_AT_ONE_INSTANT || self.calls.deepest().0 > CALLS_INSIDE_EACH_OTHER
+        {
             return true;
         }
-        self.watch.activations += PATIENCE;
+        self.watch.patience = PATIENCE;
         false
     }
 }

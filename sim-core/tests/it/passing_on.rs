@@ -112,7 +112,7 @@ impl Component for Node {
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         match self {
             Node::Source(source) => {
-                source.seen.push((cx.now(), answer.outcome));
+                source.seen.push((cx.now(), answer.outcome()));
                 Next::WAIT
             }
             Node::Caller(caller) => {
@@ -121,7 +121,7 @@ impl Component for Node {
             }
             Node::Middle(middle) => {
                 middle.under_way[cx.ticket(call) as usize] -= 1;
-                middle.ended.push((cx.since(call), answer.outcome));
+                middle.ended.push((cx.since(call), answer.outcome()));
                 Next::reply(call, answer)
             }
             Node::Server(_) => unreachable!("a server calls nobody"),
