@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use settings::{Count, CountDist, Duration, DurationDist, Node, Problem, Rate, Reader, Setting, SignedDuration};
-use sim_core::dist::Dist;
+use sim_core::dist::{Dist, nearest};
 use sim_core::random::{Stream, hash, mix};
 use sim_core::{Span, Time};
 
@@ -435,7 +435,8 @@ impl Source {
         // The plainest process is short enough to be compiled into its caller.
         if let (Gaps::Renewal(dist), None) = (&self.gaps, &self.shape) {
             let gap = dist.sample(&mut self.stream);
-            return Some(now + rounded(if self.surge == 1.0 { gap } else { gap / self.surge }));
+            let gap = nearest(if self.surge == 1.0 { gap } else { gap / self.surge });
+            return Some(now.saturating_add(gap));
         }
         self.next_of_rest(now)
     }
@@ -466,13 +467,6 @@ impl Source {
             }
         }
     }
-}
-
-/// Halves upwards; an instant beyond 292 years will do for any later one. (A signed conversion is one instruction, an
-/// unsigned one a handful.)
-#[inline(always)]
-fn rounded(gap: f64) -> Span {
-    (gap + 0.5) as i64 as Span
 }
 
 fn to_time(on_clock: f64, zero: Time, now: Time) -> Time {

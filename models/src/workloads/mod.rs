@@ -244,7 +244,7 @@ impl Workload {
     fn arm(&mut self, cx: &mut Cx<'_>, at: Option<Time>) {
         self.next = at.map(|at| {
             self.next_at = at;
-            cx.after(at - cx.now(), Class::First, Timer { what: ARRIVAL, data: 0 })
+            cx.at(at, Class::First, Timer { what: ARRIVAL, data: 0 })
         });
     }
 

@@ -223,10 +223,16 @@ impl<'a> Cx<'a> {
     }
 
     /// A second effect of this entry; happens after what the entry returns, before the next event.
+    #[inline(always)]
     pub fn post(&mut self, next: Next) {
         if next != Next::WAIT {
-            self.core.ring.push_back(next);
+            self.defer(next);
         }
+    }
+
+    #[inline(never)]
+    fn defer(&mut self, next: Next) {
+        self.core.ring.push_back(next);
     }
 
     /// The caller stops waiting for `child`, which runs on; its answer will be dropped and its work counts as wasted.
@@ -252,8 +258,14 @@ impl<'a> Cx<'a> {
     /// Sets a timer of the clock: it goes off after so long whatever happens to the node's speed.
     #[inline(always)]
     pub fn after(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
+        self.at(self.core.now.saturating_add(delay), class, timer)
+    }
+
+    /// The same for an instant that is known, and not before this one.
+    #[inline(always)]
+    pub fn at(&mut self, at: Time, class: Class, timer: Timer) -> TimerId {
+        debug_assert!(at >= self.core.now, "time goes forward");
         let event = self.event(Kind::Clock, timer);
-        let at = self.core.now.saturating_add(delay);
         self.core.calendar.set(at, class, event)
     }
 
