@@ -93,7 +93,10 @@ impl Core {
     #[cold]
     #[inline(never)]
     pub(super) fn hand_over(&mut self, index: u32, answer: Answer) {
-        self.travelled(index);
+        // Otherwise it was served at this instant.
+        if self.calls.at(index).flags & REPLYING != 0 {
+            self.travelled(index);
+        }
         if let Some(traces) = &mut self.traces {
             traces.end(index, Some(answer), self.now);
         }

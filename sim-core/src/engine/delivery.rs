@@ -71,6 +71,9 @@ impl<C: Component> Engine<C> {
         }
         frame.flags |= DELIVERED;
         let flags = frame.flags;
+        if flags & SAMPLED != 0 && frame.path != 0 {
+            self.core.travelled(call.index);
+        }
         let passage = match self.come_to(node, call, flags) {
             Ok(passage) => passage,
             Err(next) => return next,
@@ -93,9 +96,6 @@ impl<C: Component> Engine<C> {
     /// A call is measured where it arrives. What calls pass through the node, if it sees the call now.
     #[inline(always)]
     fn come_to(&mut self, node: NodeId, call: CallId, flags: u8) -> Result<u32, Next> {
-        if flags & SAMPLED != 0 {
-            self.core.travelled(call.index);
-        }
         let state = &self.core.nodes[node.0 as usize];
         let (group, passage) = (state.group, state.passage);
         let is_special = state.condition.is_special();
