@@ -4,6 +4,7 @@
 //! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
 //! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
 
+use crate::outcome::Answer;
 use crate::prefetch::prefetch;
 use crate::table::push;
 use crate::time::Time;
@@ -76,6 +77,20 @@ pub(crate) struct Frame {
     pub(crate) flags: u8,
     /// 0 is the most important.
     pub(crate) priority: u8,
+}
+
+impl Frame {
+    /// The answer waits here, or is under way.
+    pub(crate) fn keep(&mut self, answer: Answer) {
+        self.key = answer.to_bits();
+        self.flags |= REPLYING;
+    }
+
+    /// The same for one that has passed whoever passed the call on.
+    pub(crate) fn keep_from_caller(&mut self, answer: Answer) {
+        self.keep(answer);
+        self.via = DIRECT;
+    }
 }
 
 /// What some requests carry and most do not.

@@ -53,9 +53,7 @@ impl<C: Component> Engine<C> {
         }
         let place = self.core.nodes[frame.node as usize].group.0;
         let answer = Answer::new(Outcome::Reset, place);
-        let frame = self.core.calls.at_mut(call.index);
-        frame.key = answer.to_bits();
-        frame.flags |= REPLYING;
+        self.core.calls.at_mut(call.index).keep(answer);
         let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: Word::of(call.to_bits()) };
         self.core.calendar.set(self.core.now + RESET, Class::First, event);
         Next::WAIT
@@ -148,13 +146,10 @@ impl<C: Component> Engine<C> {
                 let event =
                     Event { kind: Kind::Reply, what: 0, epoch: 0, node: frame.via, data: Word::of(call.to_bits()) };
                 state.condition.stash(Stashed::Event(pack_event(event)));
-                let frame = self.core.calls.at_mut(call.index);
-                frame.key = answer.to_bits();
-                frame.flags |= REPLYING;
+                self.core.calls.at_mut(call.index).keep(answer);
                 return Next::WAIT;
             }
             let (group, passage) = (state.group, state.passage);
-            self.core.calls.at_mut(call.index).via = DIRECT;
             self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
             match self.core.passages.get_mut(passage as usize) {
                 Some(passage) => passage.attempts.end(frame.since, answer.outcome()),
@@ -178,7 +173,8 @@ impl<C: Component> Engine<C> {
     /// Sends an answer on its way back over a network.
     #[inline(never)]
     fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
-        let frame = self.core.calls.at(call.index);
+        let frame = self.core.calls.at_mut(call.index);
+        frame.via = DIRECT;
         let way = &self.core.paths[frame.path as usize];
         let path = way.path();
         if way.is_nothing() || frame.parent == NONE || frame.flags & ABANDONED != 0 {
@@ -196,9 +192,7 @@ impl<C: Component> Engine<C> {
         } else {
             self.core.calendar.set(self.core.now + delay, Class::First, event);
         }
-        let frame = self.core.calls.at_mut(call.index);
-        frame.key = answer.to_bits();
-        frame.flags |= REPLYING;
+        self.core.calls.at_mut(call.index).keep(answer);
         Next::WAIT
     }
 
@@ -222,9 +216,7 @@ impl<C: Component> Engine<C> {
                 let event =
                     Event { kind: Kind::Reply, what: 0, epoch: 0, node: node.0, data: Word::of(call.to_bits()) };
                 condition.stash(Stashed::Event(pack_event(event)));
-                let frame = self.core.calls.at_mut(call.index);
-                frame.key = answer.to_bits();
-                frame.flags |= REPLYING;
+                self.core.calls.at_mut(call.index).keep_from_caller(answer);
                 return Next::WAIT;
             }
             self.nodes[node.0 as usize].on_reply(&mut Cx { core: &mut self.core, node }, parent, call, answer)
