@@ -597,7 +597,7 @@ impl Component for Link {
             self.attempts.end(cx.since(call), answer.outcome());
             return Next::reply(call, answer);
         }
-        if self.is_plain && answer.outcome.is_good() {
+        if self.is_plain && answer.outcome().is_good() {
             // What nearly every answer comes to, without asking for what there is not.
             let record = self.records.remove(index).expect("an open call has its record");
             debug_assert!(
@@ -607,7 +607,7 @@ impl Component for Link {
             if let Some(timer) = record.timer {
                 cx.cancel(timer);
             }
-            self.attempts.end(record.since, answer.outcome);
+            self.attempts.end(record.since, answer.outcome());
             return Next::reply(call, answer);
         }
         let record = self.record(index);
