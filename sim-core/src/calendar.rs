@@ -2,8 +2,8 @@
 //!
 //! A pending entry is one 16-byte number whose order is the order of events, so that comparing is comparing numbers;
 //! what is to happen lies in a slot beside it. Timers of a constant delay wait in lanes ([`Calendar::set_after`]),
-//! all others in a heap while they are few and in a wheel above it when they are many. Which of them holds an entry
-//! is a matter of speed alone: the order of events is the same.
+//! all others in order while they are few and in a wheel above that when they are many. Which of them holds an entry is
+//! a matter of speed alone: the order of events is the same.
 //!
 //! Cancelling frees the slot at once and leaves the entry behind; a later timer in the same slot has another stamp,
 //! so that the entry is recognised as dead when it is met. Dead entries never outnumber live ones by much.
@@ -349,15 +349,13 @@ impl<E: Copy> Calendar<E> {
 
     /// Asks for the first of the events that are ready before they are needed.
     pub(crate) fn prefetch_ready(&self, most: usize) {
-        for key in self.pending.ready().iter().take(most) {
-            self.slots.prefetch(*key);
-        }
+        self.pending.ready().take(most).for_each(|key| self.slots.prefetch(key));
     }
 
-    /// The first of the events that are ready, in no particular order.
+    /// The first of the events that are ready.
     pub(crate) fn ready(&self, most: usize) -> impl Iterator<Item = E> {
-        let alive = self.pending.ready().iter().take(most).filter(|key| self.slots.is_alive(**key));
-        alive.map(|key| self.slots.slots[slot_of(*key) as usize].event)
+        let alive = self.pending.ready().take(most).filter(|&key| self.slots.is_alive(key));
+        alive.map(|key| self.slots.slots[slot_of(key) as usize].event)
     }
 
     /// Asks for a timer before it is needed.

@@ -75,30 +75,6 @@ impl<K: Copy + Ord> Heap<K> {
         Some(least)
     }
 
-    /// Takes the least key and adds another one: cheaper than one after the other.
-    #[inline(always)]
-    pub fn replace(&mut self, key: K) -> Option<K> {
-        match self.keys.as_mut_slice() {
-            [] => {
-                self.keys.push(key);
-                None
-            }
-            // Next to nothing is pending in small models, which then need not pay for what large ones need.
-            [top] => Some(std::mem::replace(top, key)),
-            [top, other] => {
-                let least = *top;
-                *top = key.min(*other);
-                *other = key.max(*other);
-                Some(least)
-            }
-            [top, ..] => {
-                let least = *top;
-                self.sift_down(0, key);
-                Some(least)
-            }
-        }
-    }
-
     /// Puts `key` at `at` or below, moving smaller children up.
     fn sift_down(&mut self, mut at: usize, key: K) {
         let keys = self.keys.as_mut_slice();
@@ -145,13 +121,8 @@ impl<K: Copy + Ord> Heap<K> {
         self.keys.clear();
     }
 
-    /// Adds keys without ordering them: [`order`](Self::order) must follow before the heap is used.
-    pub(crate) fn append(&mut self, keys: &[K]) {
-        self.keys.extend_from_slice(keys);
-    }
-
     /// Restores the order of a heap; linear in the number of keys.
-    pub(crate) fn order(&mut self) {
+    fn order(&mut self) {
         if self.keys.len() < 2 {
             return;
         }
@@ -172,7 +143,6 @@ mod tests {
     enum Step {
         Push(u16),
         Pop,
-        Replace(u16),
         Extend(Vec<u16>),
         DropMultiplesOf(u16),
     }
@@ -181,7 +151,6 @@ mod tests {
         prop_oneof![
             6 => (0u16..500).prop_map(Step::Push),
             4 => Just(Step::Pop),
-            2 => (0u16..500).prop_map(Step::Replace),
             1 => prop::collection::vec(0u16..500, 0..20).prop_map(Step::Extend),
             1 => (2u16..5).prop_map(Step::DropMultiplesOf),
         ]
@@ -199,10 +168,6 @@ mod tests {
                         twin.push(Reverse(key));
                     }
                     Step::Pop => prop_assert_eq!(heap.pop(), twin.pop().map(|key| key.0)),
-                    Step::Replace(key) => {
-                        prop_assert_eq!(heap.replace(key), twin.pop().map(|key| key.0));
-                        twin.push(Reverse(key));
-                    }
                     Step::Extend(keys) => {
                         heap.extend(keys.iter().copied());
                         twin.extend(keys.into_iter().map(Reverse));

@@ -96,6 +96,7 @@ pub mod keys;
 mod lanes;
 pub mod line;
 pub mod measure;
+mod near;
 pub mod normal;
 pub mod outcome;
 pub mod prefetch;

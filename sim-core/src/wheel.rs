@@ -1,21 +1,22 @@
-//! The timers that are in no lane: a heap while they are few, and a wheel above the heap when they are many.
+//! The timers that are in no lane: in order ([`crate::near`]) while they are few, and with a wheel above when they are many.
 //!
-//! A heap costs more with every doubling of what it holds, mostly in cache misses. A wheel puts a timer into a bucket
-//! by looking at its instant alone: four levels of 256 buckets, a tick to each bucket of the lowest level, 256 times
-//! as much to each of the next, and a second heap for what lies beyond the last. Only what is due up to the *horizon*,
-//! the end of the current tick, is in the near heap, and the next timer is always taken from there, so the order is
+//! Keeping an order costs more with every doubling of what it holds, mostly in cache misses. A wheel puts a timer into a
+//! bucket by looking at its instant alone: four levels of 256 buckets, a tick to each bucket of the lowest level, 256
+//! times as much to each of the next, and a heap for what lies beyond the last. Only what is due up to the *horizon*, the
+//! end of the current tick, is near, that is in order, and the next timer is always taken from there, so the order is
 //! exact whatever the tick is.
 //!
 //! ```text
 //!            horizon
-//!   near heap   |  256 ticks  |  256 × 256 ticks  |  256³  |  256⁴  |  far heap
+//!     near      |  256 ticks  |  256 × 256 ticks  |  256³  |  256⁴  |  far heap
 //! ```
 //!
-//! The tick is measured: eight times the mean gap between the timers that come first. When the near heap gets too
-//! full or too empty for it, the wheel is built anew, at a cost that is spread over the timers moved since.
+//! The tick is measured by the mean gap between the timers that come first. When what is near gets too many or too few
+//! for it, the wheel is built anew, at a cost that is spread over the timers moved since.
 
 use crate::calendar::{TIME_SHIFT, time_of};
 use crate::heap::Heap;
+use crate::near::Near;
 use crate::table::push;
 use crate::time::Time;
 
@@ -28,13 +29,13 @@ const BUCKETS: usize = 1 << LEVEL_BITS;
 const CHUNK: usize = 15;
 /// More pending timers than this make a wheel worth its while.
 const WHEEL_FROM: usize = 1024;
-/// With fewer than this share of that number the heap is better again.
+/// With fewer than this share of that number doing without is better again.
 const HEAP_BELOW_SHARE: usize = 4;
 /// Chunks without timers that are not worth building it anew, smaller.
 const IDLE_TOLERATED: usize = 1024;
 /// Mean number of timers that a tick is made for.
 const TICK_GAPS: u64 = 32;
-/// Mean numbers of timers moved to the near heap in one go beyond which another tick would be better.
+/// Mean numbers of timers that come near in one go beyond which another tick would be better.
 const CROWDED: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,7 @@ struct Wheel {
     /// Chunks on the free list.
     idle: usize,
     far: Heap<u128>,
-    /// Timers moved into the near heap, and steps that moved them, since the wheel was built.
+    /// Timers that have come near, and steps that brought them there, since the wheel was built.
     moved: usize,
     steps: usize,
 }
@@ -131,8 +132,8 @@ impl Wheel {
         };
     }
 
-    /// Moves the horizon on until the near heap, which is empty, has what comes next.
-    fn advance(&mut self, near: &mut Heap<u128>) {
+    /// Moves the horizon on until what comes next is near, where nothing is before, to be ordered afterwards.
+    fn advance(&mut self, near: &mut Near) {
         while near.is_empty() && self.len > 0 {
             self.steps += 1;
             match self.first_bucket() {
@@ -159,7 +160,7 @@ impl Wheel {
     }
 
     /// Moves the horizon to the first tick of a bucket and what is in the bucket to where it belongs now.
-    fn open(&mut self, level: usize, bucket: usize, near: &mut Heap<u128>) {
+    fn open(&mut self, level: usize, bucket: usize, near: &mut Near) {
         let low = level * LEVEL_BITS;
         self.tick = ((self.tick >> (low + LEVEL_BITS)) << (low + LEVEL_BITS)) | ((bucket as u64) << low);
         self.occupied[level][bucket / 64] &= !(1 << (bucket % 64));
@@ -182,11 +183,10 @@ impl Wheel {
             self.free = Some(id);
             self.idle += 1;
         }
-        near.order();
     }
 
     /// Begins the next turn of the highest level, with the first timer of the far heap.
-    fn turn(&mut self, near: &mut Heap<u128>) {
+    fn turn(&mut self, near: &mut Near) {
         let shift = self.shift;
         let tick_of = |key: u128| time_of(key) >> shift;
         let Some(first) = self.far.peek() else { return };
@@ -197,11 +197,10 @@ impl Wheel {
             self.len -= 1;
             self.place(key, near);
         }
-        near.order();
     }
 
-    /// Puts a key into the near heap, to be ordered afterwards, or into a bucket.
-    fn place(&mut self, key: u128, near: &mut Heap<u128>) {
+    /// Puts a key near, to be ordered afterwards, or into a bucket.
+    fn place(&mut self, key: u128, near: &mut Near) {
         if time_of(key) >> self.shift <= self.tick {
             near.append(&[key]);
         } else {
@@ -232,16 +231,12 @@ impl Wheel {
 /// Pending timers of which the least key can be taken.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
-    near: Heap<u128>,
-    /// Whether the first of the near heap has been taken already. The next timer set often takes its place, which is
-    /// cheaper than removing one and adding the other.
-    taken: bool,
+    /// What comes before the horizon: all there is while there is no wheel.
+    near: Near,
     /// Whether the wheel has opened a bucket since that was last asked.
     pub(crate) has_opened: bool,
-    /// Keys from here on are the wheel's; more than any key while there is no wheel.
-    horizon: u128,
-    /// The near heap is not to grow beyond this without a wheel; no bound while there is one.
-    heap_max: usize,
+    /// So many timers may be near without a wheel; no bound while there is one.
+    near_max: usize,
     wheel: Option<Box<Wheel>>,
     wheel_from: usize,
 }
@@ -253,48 +248,40 @@ impl Pending {
 
     /// With a wheel for more than so many timers.
     pub(crate) fn with_wheel_from(wheel_from: usize) -> Self {
-        Pending {
-            near: Heap::new(),
-            taken: false,
-            has_opened: false,
-            horizon: NO_KEY,
-            heap_max: wheel_from,
-            wheel: None,
-            wheel_from,
-        }
+        let near = Near::new(wheel_from, NO_KEY);
+        Pending { near, has_opened: false, near_max: wheel_from, wheel: None, wheel_from }
     }
 
     /// The number of keys.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.near.len() - usize::from(self.taken) + self.wheel.as_ref().map_or(0, |wheel| wheel.len)
+        self.near.len() + self.wheel.as_ref().map_or(0, |wheel| wheel.len)
     }
 
     /// Adds a key.
     #[inline(always)]
     pub(crate) fn push(&mut self, key: u128) {
-        if key < self.horizon {
-            if std::mem::replace(&mut self.taken, false) {
-                self.near.replace(key);
-            } else {
-                self.push_near(key);
+        if !self.near.insert(key) {
+            self.push_apart(key);
+        }
+    }
+
+    /// Adds a key that is not among the next.
+    #[inline(never)]
+    fn push_apart(&mut self, key: u128) {
+        if key < self.near.end() {
+            self.near.push(key);
+            if self.near.len() > self.near_max {
+                self.rebuild();
             }
         } else if let Some(wheel) = &mut self.wheel {
             wheel.push(key);
         }
     }
 
-    fn push_near(&mut self, key: u128) {
-        self.near.push(key);
-        if self.near.len() > self.heap_max {
-            self.rebuild();
-        }
-    }
-
     /// The least key; more than any key if there is none.
     #[inline]
     pub(crate) fn least(&mut self) -> u128 {
-        self.settle();
         match self.near.peek() {
             Some(key) => key,
             None if self.wheel.is_none() => NO_KEY,
@@ -303,22 +290,14 @@ impl Pending {
     }
 
     /// Drops the least key, which [`least`](Self::least) has just shown.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn drop_least(&mut self) {
-        self.taken = true;
+        self.near.drop_least();
     }
 
-    #[inline]
-    fn settle(&mut self) {
-        if self.taken {
-            self.taken = false;
-            self.near.pop();
-        }
-    }
-
-    /// The keys before the horizon, in no particular order; one that was just taken may still be among them.
-    pub(crate) fn ready(&self) -> &[u128] {
-        self.near.as_slice()
+    /// The keys before the horizon: first those that come next.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = u128> {
+        self.near.keys()
     }
 
     /// Memory held, in bytes.
@@ -328,21 +307,15 @@ impl Pending {
 
     /// All keys.
     pub(crate) fn keys(&self) -> impl Iterator<Item = u128> {
-        self.near
-            .as_slice()
-            .iter()
-            .copied()
-            .skip(usize::from(self.taken))
-            .chain(self.wheel.iter().flat_map(|wheel| wheel.keys()))
+        self.near.keys().chain(self.wheel.iter().flat_map(|wheel| wheel.keys()))
     }
 
     /// Drops the keys for which `keep` is false.
     #[cold]
     #[inline(never)]
     pub(crate) fn retain(&mut self, keep: impl Fn(u128) -> bool) {
-        self.settle();
         if self.wheel.is_none() {
-            return self.near.retain(|&key| keep(key));
+            return self.near.retain(keep);
         }
         let keys = self.keys().filter(|&key| keep(key)).collect();
         self.build(keys);
@@ -363,7 +336,7 @@ impl Pending {
                     (wheel.moved, wheel.steps) = (0, 0);
                 }
                 wheel.advance(&mut self.near);
-                self.horizon = wheel.horizon();
+                self.near.order(wheel.horizon());
                 self.has_opened = true;
             }
         }
@@ -377,25 +350,24 @@ impl Pending {
         self.build(keys);
     }
 
-    /// Starts again with these keys, as a heap or with a wheel and a tick that fit them.
+    /// Starts again with these keys, without a wheel or with one and a tick that fit them.
     fn build(&mut self, keys: Vec<u128>) {
-        self.near.clear();
         let few = if self.wheel.is_some() { self.wheel_from / HEAP_BELOW_SHARE } else { self.wheel_from };
         if keys.len() <= few {
-            (self.wheel, self.horizon, self.heap_max) = (None, NO_KEY, self.wheel_from);
-            self.near = Heap::new();
+            (self.wheel, self.near_max) = (None, self.wheel_from);
+            self.near = Near::new(self.wheel_from, NO_KEY);
             self.near.append(&keys);
-            self.near.order();
+            self.near.order(NO_KEY);
             return;
         }
         let mut times: Vec<Time> = keys.iter().map(|&key| time_of(key)).collect();
         let (start, shift) = (times.iter().copied().min().unwrap_or(0), tick_shift(&mut times));
         let mut wheel = Box::new(Wheel::new(shift, start));
+        (self.near, self.near_max) = (Near::new(usize::MAX, wheel.horizon()), usize::MAX);
         for key in keys {
             wheel.place(key, &mut self.near);
         }
-        self.near.order();
-        (self.horizon, self.heap_max) = (wheel.horizon(), usize::MAX);
+        self.near.order(wheel.horizon());
         self.wheel = Some(wheel);
     }
 }

@@ -1,0 +1,220 @@
+//! The timers that come first: a short sorted run, from whose end they are taken, and a heap for what it has no room for.
+//!
+//! In a run of some dozen keys a place is found and made by moving what comes earlier, a few keys at a time, and the least
+//! key is had for nothing: that is less work than in a heap. What comes later than the run waits in the heap, and the run
+//! is filled again from there when it is used up.
+//!
+//! ```text
+//!   next ◀─ run ─│ edge │─ heap ─│ end
+//! ```
+
+use crate::heap::Heap;
+
+/// The longest run.
+const RUN_MAX: usize = 64;
+/// So many keys are moved at a time.
+const STRIDE: usize = 4;
+
+/// Keys before a certain end, of which the least can be taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Near {
+    /// The keys before the edge, the least of them last. Empty only if there is none at all.
+    run: Vec<u128>,
+    /// So many keys make a full run.
+    run_max: usize,
+    /// The keys from the edge on.
+    rest: Heap<u128>,
+    edge: u128,
+    end: u128,
+}
+
+impl Near {
+    /// For keys before `end`, with runs of at most so many, but at least two.
+    pub(crate) fn new(run_max: usize, end: u128) -> Self {
+        let run_max = run_max.clamp(2, RUN_MAX);
+        Near { run: Vec::with_capacity(run_max), run_max, rest: Heap::new(), edge: end, end }
+    }
+
+    /// The number of keys.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.run.len() + self.rest.len()
+    }
+
+    /// Whether there is no key.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.run.is_empty()
+    }
+
+    /// The least key.
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> Option<u128> {
+        self.run.last().copied()
+    }
+
+    /// Keys from here on do not belong here.
+    #[inline]
+    pub(crate) fn end(&self) -> u128 {
+        self.end
+    }
+
+    /// Adds a key if it belongs into the run and the run has room. That is nearly always so; otherwise it is for
+    /// [`push`](Self::push), or does not belong here.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, key: u128) -> bool {
+        let has_place = key < self.edge && self.run.len() < self.run_max;
+        if has_place {
+            self.put(key);
+        }
+        has_place
+    }
+
+    /// Puts a key in its place in the run.
+    #[inline(always)]
+    fn put(&mut self, key: u128) {
+        let mut place = self.run.len();
+        self.run.push(key);
+        let run = self.run.as_mut_slice();
+        while let Some(keys) = run[..=place].last_chunk_mut::<{ STRIDE + 1 }>()
+            && keys[0] < key
+        {
+            keys.copy_within(..STRIDE, 1);
+            place -= STRIDE;
+        }
+        while place > 0 && run[place - 1] < key {
+            run[place] = run[place - 1];
+            place -= 1;
+        }
+        run[place] = key;
+    }
+
+    /// Adds a key before the end.
+    pub(crate) fn push(&mut self, key: u128) {
+        debug_assert!(key < self.end);
+        if key < self.edge && self.run.len() == self.run_max {
+            self.run.drain(..self.run_max / 2).for_each(|later| self.rest.push(later));
+            self.edge = self.rest.peek().unwrap_or(self.end);
+        }
+        if !self.insert(key) {
+            self.rest.push(key);
+        }
+    }
+
+    /// Drops the least key.
+    #[inline(always)]
+    pub(crate) fn drop_least(&mut self) {
+        self.run.pop();
+        if self.run.is_empty() && !self.rest.is_empty() {
+            self.fill();
+        }
+    }
+
+    /// Adds keys without ordering them, while there are no others: [`order`](Self::order) must follow.
+    pub(crate) fn append(&mut self, keys: &[u128]) {
+        self.run.extend_from_slice(keys);
+    }
+
+    /// Orders what was appended, all of it before `end`, which is the end from now on.
+    pub(crate) fn order(&mut self, end: u128) {
+        debug_assert!(self.rest.is_empty(), "keys are appended where there are none");
+        (self.edge, self.end) = (end, end);
+        if self.run.len() > self.run_max {
+            self.rest.extend(self.run.drain(..));
+            self.run.shrink_to(self.run_max);
+            self.fill();
+        } else {
+            self.run.sort_unstable_by(|a, b| b.cmp(a));
+        }
+    }
+
+    /// Makes a run of the first keys of the heap.
+    #[cold]
+    #[inline(never)]
+    fn fill(&mut self) {
+        self.run.extend(std::iter::from_fn(|| self.rest.pop()).take(self.run_max / 2));
+        self.run.reverse();
+        self.edge = self.rest.peek().unwrap_or(self.end);
+    }
+
+    /// All keys: those of the run first, from the least on.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = u128> {
+        self.run.iter().rev().chain(self.rest.as_slice()).copied()
+    }
+
+    /// Drops the keys for which `keep` is false.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u128) -> bool) {
+        self.run.retain(|&key| keep(key));
+        self.rest.retain(|&key| keep(key));
+        if self.run.is_empty() {
+            self.fill();
+        }
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.run.capacity() * size_of::<u128>() + self.rest.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(u16),
+        DropLeast(usize),
+        DropMultiplesOf(u128),
+        Refill(Vec<u16>),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            9 => any::<u16>().prop_map(Step::Push),
+            2 => (1usize..8).prop_map(Step::DropLeast),
+            1 => (2u128..5).prop_map(Step::DropMultiplesOf),
+            1 => prop::collection::vec(any::<u16>(), 0..60).prop_map(Step::Refill),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn keys_leave_as_from_a_sorted_set(run_max in 2usize..20, steps in prop::collection::vec(step(), 0..200)) {
+            let end = 1 << 16;
+            let (mut near, mut twin) = (Near::new(run_max, end), BTreeSet::new());
+            for step in steps {
+                match step {
+                    Step::Push(key) => {
+                        let key = u128::from(key);
+                        if twin.insert(key) && !near.insert(key) {
+                            near.push(key);
+                        }
+                    }
+                    Step::DropLeast(times) => {
+                        for least in std::iter::from_fn(|| twin.pop_first()).take(times) {
+                            prop_assert_eq!(near.peek(), Some(least));
+                            near.drop_least();
+                        }
+                    }
+                    Step::DropMultiplesOf(divisor) => {
+                        near.retain(|key| key % divisor != 0);
+                        twin.retain(|key| key % divisor != 0);
+                    }
+                    Step::Refill(keys) => {
+                        twin = keys.into_iter().map(u128::from).collect();
+                        near = Near::new(run_max, 0);
+                        twin.iter().for_each(|&key| near.append(&[key]));
+                        near.order(end);
+                    }
+                }
+                prop_assert_eq!((near.len(), near.is_empty(), near.end()), (twin.len(), twin.is_empty(), end));
+                prop_assert_eq!(near.peek(), twin.first().copied());
+                prop_assert!(near.run.len() <= run_max, "a run has a bound");
+            }
+            prop_assert_eq!(near.keys().collect::<BTreeSet<_>>(), twin);
+        }
+    }
+}
