@@ -427,6 +427,18 @@ impl Link {
         self.attempt(cx, index)
     }
 
+    /// An attempt is answered.
+    #[inline(never)]
+    fn answered(&mut self, cx: &mut Cx<'_>, index: u32, child: CallId, answer: Answer) -> Next {
+        let record = self.record(index);
+        debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
+        record.phase = Phase::BacksOff;
+        if let Some(timer) = record.timer.take() {
+            cx.cancel(timer);
+        }
+        self.ended(cx, index, answer, answer.outcome() != Outcome::Reset)
+    }
+
     /// An attempt has ended: counts it, gives its place back, and goes on.
     #[inline]
     fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, connection_is_good: bool) -> Next {
@@ -610,13 +622,7 @@ impl Component for Link {
             self.attempts.end(record.since, answer.outcome());
             return Next::reply(call, answer);
         }
-        let record = self.record(index);
-        debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
-        record.phase = Phase::BacksOff;
-        if let Some(timer) = record.timer.take() {
-            cx.cancel(timer);
-        }
-        self.ended(cx, index, answer, answer.outcome() != Outcome::Reset)
+        self.answered(cx, index, child, answer)
     }
 
     fn on_passed(&mut self, _ticket: u32, since: Time, outcome: Outcome) {

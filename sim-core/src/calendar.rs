@@ -109,6 +109,8 @@ struct Slots<E> {
     slots: Vec<Slot<E>>,
     free: u32,
     len: usize,
+    /// The number of the next timer.
+    sequence: u64,
 }
 
 impl<E: Copy> Slots<E> {
@@ -125,6 +127,20 @@ impl<E: Copy> Slots<E> {
         self.free = place.stamp & STAMP_MASK;
         *place = Slot { stamp, event };
         slot
+    }
+
+    /// The key of an event that is entered, its slot and its stamp.
+    #[inline(always)]
+    fn enter(&mut self, at: Time, class: Class, event: E) -> (u128, u32, u32) {
+        let sequence = self.sequence;
+        self.sequence = (sequence + 1) & SEQUENCE_MASK;
+        let stamp = sequence as u32 & STAMP_MASK;
+        let slot = self.insert(stamp, event);
+        let key = (u128::from(at.min(TIME_MAX)) << TIME_SHIFT)
+            | (u128::from(class as u8) << CLASS_SHIFT)
+            | u128::from((sequence << SLOT_BITS) | u64::from(slot))
+            | (u128::from(sequence >> (64 - SLOT_BITS)) << 64);
+        (key, slot, stamp)
     }
 
     #[inline]
@@ -198,7 +214,6 @@ pub struct Calendar<E> {
     /// Entries of `pending` that were cancelled.
     pending_dead: usize,
     slots: Slots<E>,
-    sequence: u64,
 }
 
 impl<E: Copy> Default for Calendar<E> {
@@ -207,8 +222,7 @@ impl<E: Copy> Default for Calendar<E> {
             lanes: Lanes::new(),
             pending: Pending::new(),
             pending_dead: 0,
-            slots: Slots { slots: Vec::new(), free: LAST_FREE, len: 0 },
-            sequence: 0,
+            slots: Slots { slots: Vec::new(), free: LAST_FREE, len: 0, sequence: 0 },
         }
     }
 }
@@ -234,7 +248,7 @@ impl<E: Copy> Calendar<E> {
     /// Makes `event` happen at the instant `at`.
     #[inline(always)]
     pub fn set(&mut self, at: Time, class: Class, event: E) -> TimerId {
-        let (key, slot, stamp) = self.enter(at, class, event);
+        let (key, slot, stamp) = self.slots.enter(at, class, event);
         self.pending.push(key);
         TimerId::new(slot, NO_LANE, stamp)
     }
@@ -244,10 +258,14 @@ impl<E: Copy> Calendar<E> {
     #[inline(always)]
     pub fn set_after(&mut self, now: Time, delay: Span, class: Class, event: E) -> TimerId {
         let at = now.saturating_add(delay);
-        let Some(lane) = self.lanes.lane_for(delay, class, at) else { return self.set_apart(at, class, event) };
-        let (key, slot, stamp) = self.enter(at, class, event);
-        self.lanes.push(lane, at, key);
-        TimerId::new(slot, lane, stamp)
+        let Some((number, lane)) = self.lanes.lane_for(delay, class, at) else {
+            return self.set_apart(at, class, event);
+        };
+        let (key, slot, stamp) = self.slots.enter(at, class, event);
+        if lane.push(at, key) {
+            self.lanes.set_head(number, key);
+        }
+        TimerId::new(slot, number, stamp)
     }
 
     /// [`set`](Self::set) where no lane would have it.
@@ -367,19 +385,6 @@ impl<E: Copy> Calendar<E> {
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
         self.lanes.bytes() + self.pending.bytes() + self.slots.slots.capacity() * size_of::<Slot<E>>()
-    }
-
-    #[inline(always)]
-    fn enter(&mut self, at: Time, class: Class, event: E) -> (u128, u32, u32) {
-        let sequence = self.sequence;
-        self.sequence = (sequence + 1) & SEQUENCE_MASK;
-        let stamp = sequence as u32 & STAMP_MASK;
-        let slot = self.slots.insert(stamp, event);
-        let key = (u128::from(at.min(TIME_MAX)) << TIME_SHIFT)
-            | (u128::from(class as u8) << CLASS_SHIFT)
-            | u128::from((sequence << SLOT_BITS) | u64::from(slot))
-            | (u128::from(sequence >> (64 - SLOT_BITS)) << 64);
-        (key, slot, stamp)
     }
 
     #[inline]

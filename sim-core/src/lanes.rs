@@ -25,8 +25,9 @@ const LOOK_AHEAD: usize = 16;
 /// Entries that are not worth a compaction, however many of them are dead: 4 KiB.
 const NEVER_COMPACTED: usize = 256;
 
+/// The timers of one delay and class.
 #[derive(Clone, Debug)]
-struct Lane {
+pub(crate) struct Lane {
     delay: Span,
     class: Class,
     /// Entries that have been neither cancelled nor taken.
@@ -34,6 +35,18 @@ struct Lane {
     /// The instant of the entry set last; an earlier one would break the order of the ring.
     last: Time,
     ring: VecDeque<u128>,
+}
+
+impl Lane {
+    /// Adds a key, not less than those before it; whether it is the first, which the lanes must then be told.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, at: Time, key: u128) -> bool {
+        let is_first = self.ring.is_empty();
+        self.last = at;
+        self.live += 1;
+        push_back(&mut self.ring, key);
+        is_first
+    }
 }
 
 /// The lanes of a calendar. Entries are the calendar's keys; which of them are dead only the calendar can tell.
@@ -68,34 +81,39 @@ impl Lanes {
         self.least
     }
 
-    /// The lane for timers of this delay that are set to `at`; `None` if there is no room for another lane or the
-    /// order of the lane would suffer.
+    /// The lane for timers of this delay that are set to `at`, with its number; `None` if there is no room for another lane
+    /// or the order of the lane would suffer.
     #[inline(always)]
-    pub(crate) fn lane_for(&mut self, delay: Span, class: Class, at: Time) -> Option<usize> {
+    pub(crate) fn lane_for(&mut self, delay: Span, class: Class, at: Time) -> Option<(usize, &mut Lane)> {
         let mut probe = hash(delay, class);
-        loop {
+        let number = loop {
             let Some(number) = usize::from(self.directory[probe]).checked_sub(1) else {
-                return self.open(delay, class);
+                break self.open(delay, class)?;
             };
             let lane = &self.lanes[number];
             if lane.delay == delay && lane.class == class {
-                return if lane.last <= at { Some(number) } else { None };
+                break number;
             }
             probe = (probe + 1) % DIRECTORY;
-        }
+        };
+        let lane = &mut self.lanes[number];
+        if lane.last <= at { Some((number, lane)) } else { None }
     }
 
-    /// Adds a key, not less than those before it, to a lane.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, number: usize, at: Time, key: u128) {
-        let lane = &mut self.lanes[number];
-        let was_empty = lane.ring.is_empty();
-        lane.last = at;
-        lane.live += 1;
-        push_back(&mut lane.ring, key);
-        if was_empty {
-            self.set_head(number, key);
+    /// The first key of a lane is another one.
+    #[inline]
+    pub(crate) fn set_head(&mut self, number: usize, head: u128) {
+        let heads = self.heads.as_mut_slice();
+        let winners = self.winners.as_mut_slice();
+        heads[number] = head;
+        let mut node = (number + heads.len()) / 2;
+        while node > 0 {
+            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
+            let right_first = heads[usize::from(right)] < heads[usize::from(left)];
+            winners[node] = if right_first { right } else { left };
+            node /= 2;
         }
+        self.least = heads[usize::from(winners[1])];
     }
 
     /// Drops the least key, which was alive.
@@ -117,13 +135,19 @@ impl Lanes {
         if lane.live == 0 {
             lane.ring.clear();
         } else {
-            let is_long = lane.ring.len() > NEVER_COMPACTED;
-            while lane.ring.front().is_some_and(|&key| !is_alive(key)) {
-                if is_long && let Some(&key) = lane.ring.get(LOOK_AHEAD) {
-                    prefetch(key);
-                }
-                lane.ring.pop_front();
-            }
+            let ring = &lane.ring;
+            let dead = if ring.len() <= NEVER_COMPACTED {
+                ring.iter().take_while(|&&key| !is_alive(key)).count()
+            } else {
+                let is_dead = |&at: &usize| {
+                    if let Some(&key) = ring.get(at + LOOK_AHEAD) {
+                        prefetch(key);
+                    }
+                    !is_alive(ring[at])
+                };
+                (0..ring.len()).take_while(is_dead).count()
+            };
+            lane.ring.drain(..dead);
         }
         let head = lane.ring.front().copied().unwrap_or(NO_KEY);
         self.set_head(number, head);
@@ -188,21 +212,6 @@ impl Lanes {
     #[cfg(test)]
     pub(crate) fn entries(&self) -> usize {
         self.lanes.iter().map(|lane| lane.ring.len()).sum()
-    }
-
-    #[inline]
-    fn set_head(&mut self, number: usize, head: u128) {
-        let heads = self.heads.as_mut_slice();
-        let winners = self.winners.as_mut_slice();
-        heads[number] = head;
-        let mut node = (number + heads.len()) / 2;
-        while node > 0 {
-            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
-            let right_first = heads[usize::from(right)] < heads[usize::from(left)];
-            winners[node] = if right_first { right } else { left };
-            node /= 2;
-        }
-        self.least = heads[usize::from(winners[1])];
     }
 
     #[cold]

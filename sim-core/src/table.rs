@@ -11,19 +11,28 @@ const LEAST: usize = 4;
 /// Adds an entry.
 #[inline(always)]
 pub fn push<T>(table: &mut Vec<T>, value: T) {
-    if table.len() == table.capacity() {
-        make_room(table, 1);
+    if table.len() < table.capacity() {
+        table.push(value);
+    } else {
+        push_with_room(table, value);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn push_with_room<T>(table: &mut Vec<T>, value: T) {
+    make_room(table, 1);
     table.push(value);
 }
 
 /// Adds an entry at the back of a ring.
 #[inline(always)]
 pub fn push_back<T>(ring: &mut VecDeque<T>, value: T) {
-    if ring.len() == ring.capacity() {
-        widen(ring);
+    if ring.len() < ring.capacity() {
+        ring.push_back(value);
+    } else {
+        push_back_with_room(ring, value);
     }
-    ring.push_back(value);
 }
 
 /// Makes sure that there is an entry of that index: those before it, too, are `value` where they were not there.
@@ -36,7 +45,6 @@ pub fn reach<T: Clone>(table: &mut Vec<T>, index: usize, value: T) {
 }
 
 #[cold]
-#[inline(never)]
 fn make_room<T>(table: &mut Vec<T>, more: usize) {
     if table.capacity() - table.len() < more {
         table.reserve_exact(more.max(table.len() / 16).max(LEAST));
@@ -45,8 +53,9 @@ fn make_room<T>(table: &mut Vec<T>, more: usize) {
 
 #[cold]
 #[inline(never)]
-fn widen<T>(ring: &mut VecDeque<T>) {
+fn push_back_with_room<T>(ring: &mut VecDeque<T>, value: T) {
     ring.reserve_exact((ring.len() / 16).max(LEAST));
+    ring.push_back(value);
 }
 
 #[cfg(test)]

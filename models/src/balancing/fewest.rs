@@ -35,9 +35,9 @@ impl Fewest {
 
     /// The first of the targets with the fewest calls among those that are up.
     #[inline]
-    pub fn choose(&mut self, is_up: impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn choose(&mut self, is_up: impl Fn(usize) -> bool + Copy) -> Option<usize> {
         if !self.aside.is_empty() {
-            self.bring_back(&is_up);
+            self.bring_back(is_up);
         }
         loop {
             let target = self.first()?;
@@ -55,11 +55,27 @@ impl Fewest {
         self.loads[target]
     }
 
+    /// [`choose`](Self::choose), and a call to the target begins.
+    #[inline]
+    pub fn call(&mut self, is_up: impl Fn(usize) -> bool + Copy) -> Option<usize> {
+        let target = self.choose(is_up)?;
+        // Who is chosen lies in the first word that has a target.
+        self.rise(target, self.first);
+        Some(target)
+    }
+
     /// A call to a target begins.
     #[inline]
     pub fn begin(&mut self, target: usize) {
-        let (word, bit) = self.place(target);
+        let (word, _) = self.place(target);
+        self.rise(target, word);
+    }
+
+    /// A target that lies in this word, if it is not aside, gets another call.
+    #[inline]
+    fn rise(&mut self, target: usize, word: usize) {
         self.loads[target] += 1;
+        let bit = 1 << (target % 64);
         let above = word + (1 << self.shift);
         if above >= self.bits.len() {
             self.add_level();
@@ -91,11 +107,13 @@ impl Fewest {
     /// The first target of the lowest level that has one.
     #[inline]
     fn first(&mut self) -> Option<usize> {
-        let words = self.bits.get(self.first..)?;
-        let (skipped, bits) = words.iter().enumerate().find(|(_, bits)| **bits != 0)?;
-        self.first += skipped;
-        let within = self.first & ((1 << self.shift) - 1);
-        Some(within * 64 + bits.trailing_zeros() as usize)
+        let mut word = self.first;
+        while *self.bits.get(word)? == 0 {
+            word += 1;
+        }
+        self.first = word;
+        let within = word & ((1 << self.shift) - 1);
+        Some(within * 64 + self.bits[word].trailing_zeros() as usize)
     }
 
     fn put(&mut self, target: usize) {
@@ -115,7 +133,7 @@ impl Fewest {
 
     #[cold]
     #[inline(never)]
-    fn bring_back(&mut self, is_up: &impl Fn(usize) -> bool) {
+    fn bring_back(&mut self, is_up: impl Fn(usize) -> bool) {
         let mut aside = std::mem::take(&mut self.aside);
         aside.retain(|target| {
             let comes_back = is_up(*target as usize);

@@ -93,7 +93,21 @@ impl Choosing {
     pub fn choose<W>(
         &mut self,
         world: &mut W,
-        is_up: impl Fn(&W, usize) -> bool,
+        is_up: impl Fn(&W, usize) -> bool + Copy,
+        draw: impl FnOnce(&mut W) -> Draw,
+    ) -> Option<usize> {
+        match &mut self.way {
+            Way::Fewest(fewest) => fewest.call(|target| is_up(world, target)),
+            _ => self.choose_otherwise(world, is_up, draw),
+        }
+    }
+
+    /// The algorithms that draw, go round or weigh.
+    #[inline(never)]
+    fn choose_otherwise<W>(
+        &mut self,
+        world: &mut W,
+        is_up: impl Fn(&W, usize) -> bool + Copy,
         draw: impl FnOnce(&mut W) -> Draw,
     ) -> Option<usize> {
         let weights = &self.weights;
@@ -145,11 +159,7 @@ impl Choosing {
                 }
                 last
             }
-            Way::Fewest(fewest) => {
-                let target = fewest.choose(|target| is_up(world, target))?;
-                fewest.begin(target);
-                Some(target)
-            }
+            Way::Fewest(fewest) => fewest.call(|target| is_up(world, target)),
             Way::FewestByWeight(fewest) => {
                 let target = fewest.choose(|target| is_up(world, target))?;
                 fewest.begin(target);
@@ -178,6 +188,14 @@ impl Choosing {
     /// A call to a target has ended, or is no longer waited for.
     #[inline]
     pub fn end(&mut self, target: usize) {
+        match &mut self.way {
+            Way::Fewest(fewest) => fewest.end(target),
+            _ => self.end_otherwise(target),
+        }
+    }
+
+    #[inline(never)]
+    fn end_otherwise(&mut self, target: usize) {
         match &mut self.way {
             Way::Fewest(fewest) => fewest.end(target),
             Way::FewestByWeight(fewest) => fewest.end(target),

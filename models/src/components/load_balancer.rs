@@ -157,6 +157,8 @@ impl LoadBalancer {
         To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }
     }
 
+    /// Makes a call of its own for a call.
+    #[inline(never)]
     fn send(&mut self, cx: &mut Cx<'_>, call: CallId, to: To) -> Next {
         let child = cx.call(call, to);
         if !self.keeps_deadlines {
@@ -196,9 +198,8 @@ impl Component for LoadBalancer {
             cx.after_constant(takes, Class::First, Timer::of(CONNECTED, call));
             return Next::WAIT;
         }
-        let to = self.to(target);
         if self.children.is_none()
-            && let Some(next) = cx.pass_on(call, to, target as u32)
+            && let Some(next) = cx.pass_on(call, self.to(target), target as u32)
         {
             if !self.keeps_deadlines {
                 forget_deadline(cx, call);
@@ -206,6 +207,7 @@ impl Component for LoadBalancer {
             return next;
         }
         cx.set_ticket(call, target as u32);
+        let to = self.to(target);
         self.send(cx, call, to)
     }
 
