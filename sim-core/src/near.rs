@@ -94,7 +94,7 @@ impl Near {
         debug_assert!(key < self.end);
         if key < self.edge && self.run.len() == self.run_max {
             self.run.drain(..self.run_max / 2).for_each(|later| self.rest.push(later));
-            self.edge = self.rest.peek().unwrap_or(self.end);
+            self.set_edge();
         }
         if !self.insert(key) {
             self.rest.push(key);
@@ -134,6 +134,11 @@ impl Near {
     fn fill(&mut self) {
         self.run.extend(std::iter::from_fn(|| self.rest.pop()).take(self.run_max / 2));
         self.run.reverse();
+        self.set_edge();
+    }
+
+    /// The edge is where the heap begins, or the end where nothing is in it: otherwise what comes next could be there.
+    fn set_edge(&mut self) {
         self.edge = self.rest.peek().unwrap_or(self.end);
     }
 
@@ -148,6 +153,8 @@ impl Near {
         self.rest.retain(|&key| keep(key));
         if self.run.is_empty() {
             self.fill();
+        } else {
+            self.set_edge();
         }
     }
 
@@ -213,6 +220,7 @@ mod tests {
                 prop_assert_eq!((near.len(), near.is_empty(), near.end()), (twin.len(), twin.is_empty(), end));
                 prop_assert_eq!(near.peek(), twin.first().copied());
                 prop_assert!(near.run.len() <= run_max, "a run has a bound");
+                prop_assert_eq!(near.edge, near.rest.peek().unwrap_or(end), "the edge is where the heap begins");
             }
             prop_assert_eq!(near.keys().collect::<BTreeSet<_>>(), twin);
         }
