@@ -1,9 +1,10 @@
 //! The calendar: what will happen, in one total order of (time, class, order of setting).
 //!
 //! A pending entry is one 16-byte number whose order is the order of events, so that comparing is comparing numbers;
-//! what is to happen lies in a slot beside it. Timers of a constant delay wait in lanes ([`Calendar::set_after`]),
-//! all others in order while they are few and in a wheel above that when they are many. Which of them holds an entry is
-//! a matter of speed alone: the order of events is the same.
+//! what is to happen lies in a slot beside it. Timers of a constant delay wait in lanes ([`Calendar::set_after`]), those that
+//! are set again and again have places of their own ([`Calendar::alarm`]), all others stand in order while they are few
+//! and in a wheel above that when they are many. Which of them holds an entry is a matter of speed alone: the order of
+//! events is the same.
 //!
 //! Cancelling frees the slot at once and leaves the entry behind; a later timer in the same slot has another stamp,
 //! so that the entry is recognised as dead when it is met. Dead entries never outnumber live ones by much.
@@ -20,22 +21,20 @@
 //! assert_eq!(calendar.pop_before(100), None);
 //! ```
 
+use crate::alarms::Alarms;
 use crate::lanes::Lanes;
 use crate::prefetch::prefetch;
 use crate::table::push;
 use crate::time::{Span, Time};
+use crate::tournament::NO_KEY;
 use crate::wheel::Pending;
 use std::num::NonZeroU64;
 
-// The layout of a key, from its highest bit: 59 bits of time, 1 of class, 40 of sequence, 28 of slot.
+// The layout of a key, from its highest bit: 63 bits of time, 1 of class, 36 of sequence, 28 of slot.
 const SLOT_BITS: u32 = 28;
-const SEQUENCE_BITS: u32 = 40;
-const CLASS_SHIFT: u32 = SLOT_BITS + SEQUENCE_BITS;
+const CLASS_SHIFT: u32 = u64::BITS;
 pub(crate) const TIME_SHIFT: u32 = CLASS_SHIFT + 1;
 const SLOTS_MAX: usize = (1 << SLOT_BITS) - 1;
-const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
-/// More than any key.
-const NO_KEY: u128 = u128::MAX;
 
 // The layout of a timer's name: 28 bits of slot plus one, 7 of lane, 29 of stamp.
 const LANE_BITS: u32 = 7;
@@ -52,8 +51,8 @@ const LAST_FREE: u32 = STAMP_MASK;
 /// Dead entries that are not worth a compaction.
 const DEAD_TOLERATED: usize = 64;
 
-/// The last instant that a calendar tells apart, about 18 years: what is set later happens then.
-pub const TIME_MAX: Time = (1 << (128 - TIME_SHIFT)) - 1;
+/// The last instant that a calendar tells apart, about 292 years: what is set later happens then. (No key has all bits set.)
+pub const TIME_MAX: Time = (1 << (128 - TIME_SHIFT)) - 2;
 
 /// The two classes of events of one instant: a reply that comes at exactly the timeout is in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +108,7 @@ struct Slots<E> {
     slots: Vec<Slot<E>>,
     free: u32,
     len: usize,
-    /// The number of the next timer.
+    /// The sequence number of the next timer, above the bits of a slot.
     sequence: u64,
 }
 
@@ -132,15 +131,18 @@ impl<E: Copy> Slots<E> {
     /// The key of an event that is entered, its slot and its stamp.
     #[inline(always)]
     fn enter(&mut self, at: Time, class: Class, event: E) -> (u128, u32, u32) {
-        let sequence = self.sequence;
-        self.sequence = (sequence + 1) & SEQUENCE_MASK;
-        let stamp = sequence as u32 & STAMP_MASK;
+        let key = self.next_key(at, class);
+        let stamp = stamp_of(key);
         let slot = self.insert(stamp, event);
-        let key = (u128::from(at.min(TIME_MAX)) << TIME_SHIFT)
-            | (u128::from(class as u8) << CLASS_SHIFT)
-            | u128::from((sequence << SLOT_BITS) | u64::from(slot))
-            | (u128::from(sequence >> (64 - SLOT_BITS)) << 64);
-        (key, slot, stamp)
+        (key | u128::from(slot), slot, stamp)
+    }
+
+    /// The key of the timer that is set next, without a slot.
+    #[inline(always)]
+    fn next_key(&mut self, at: Time, class: Class) -> u128 {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1 << SLOT_BITS);
+        u128::from(at.min(TIME_MAX) << 1 | class as u64) << CLASS_SHIFT | u128::from(sequence)
     }
 
     #[inline]
@@ -190,6 +192,10 @@ pub(crate) fn time_of(key: u128) -> Time {
     (key >> TIME_SHIFT) as Time
 }
 
+/// The name of an alarm: [`Calendar::alarm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlarmId(u32);
+
 /// An event to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Live<E> {
@@ -206,7 +212,7 @@ pub struct Live<E> {
 /// Events to come, each with an instant and a class, of which the next can be taken and any can be cancelled.
 ///
 /// Events of one instant leave by class, and within a class in the order in which they were set. (That order is kept
-/// over 2⁴⁰ timers, about 10¹².)
+/// over 2³⁶ timers, about 7·10¹⁰.)
 #[derive(Clone, Debug)]
 pub struct Calendar<E> {
     lanes: Lanes,
@@ -214,6 +220,7 @@ pub struct Calendar<E> {
     /// Entries of `pending` that were cancelled.
     pending_dead: usize,
     slots: Slots<E>,
+    alarms: Alarms<E>,
 }
 
 impl<E: Copy> Default for Calendar<E> {
@@ -223,6 +230,7 @@ impl<E: Copy> Default for Calendar<E> {
             pending: Pending::new(),
             pending_dead: 0,
             slots: Slots { slots: Vec::new(), free: LAST_FREE, len: 0, sequence: 0 },
+            alarms: Alarms::new(),
         }
     }
 }
@@ -236,13 +244,13 @@ impl<E: Copy> Calendar<E> {
     /// The number of events to come.
     #[inline]
     pub fn len(&self) -> usize {
-        self.slots.len
+        self.slots.len + self.alarms.len()
     }
 
     /// Whether nothing is to come.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.slots.len == 0
+        self.len() == 0
     }
 
     /// Makes `event` happen at the instant `at`.
@@ -275,6 +283,24 @@ impl<E: Copy> Calendar<E> {
         self.set(at, class, event)
     }
 
+    /// An alarm: a timer that is set again whenever it has gone off, which costs less than a new one each time. It is not
+    /// set yet. There should not be many: each setting compares some.
+    pub fn alarm(&mut self, event: E) -> AlarmId {
+        AlarmId(self.alarms.add(event))
+    }
+
+    /// Makes the event of an alarm happen at the instant `at`, and not when it was to happen before.
+    #[inline(always)]
+    pub fn set_alarm(&mut self, alarm: AlarmId, at: Time, class: Class) {
+        let key = self.slots.next_key(at, class);
+        self.alarms.set(alarm.0, key);
+    }
+
+    /// Takes the event of an alarm back; false if it has happened or was not set.
+    pub fn clear_alarm(&mut self, alarm: AlarmId) -> bool {
+        self.alarms.clear(alarm.0)
+    }
+
     /// Takes an event back; false if it has happened or was cancelled already.
     #[inline]
     pub fn cancel(&mut self, id: TimerId) -> bool {
@@ -305,10 +331,10 @@ impl<E: Copy> Calendar<E> {
     /// The instant of the next event.
     pub fn peek_time(&mut self) -> Option<Time> {
         loop {
-            let (lane, other) = (self.lanes.least(), self.pending.least());
+            let (lane, other, alarm) = (self.lanes.least(), self.pending.least(), self.alarms.least());
             let key = lane.min(other);
-            if key == NO_KEY {
-                return None;
+            if alarm <= key {
+                return (alarm != NO_KEY).then(|| time_of(alarm));
             }
             if self.slots.is_alive(key) {
                 return Some(time_of(key));
@@ -320,27 +346,35 @@ impl<E: Copy> Calendar<E> {
     /// Takes the next event if it is to happen before `limit`.
     #[inline(always)]
     pub fn pop_before(&mut self, limit: Time) -> Option<(Time, E)> {
-        let bound = if limit > TIME_MAX { NO_KEY } else { u128::from(limit) << TIME_SHIFT };
+        // Of the time and the class alone, of which no key has all bits set.
+        let bound = if limit > TIME_MAX { u64::MAX } else { limit << 1 };
+        let is_late = |key: u128| (key >> CLASS_SHIFT) as u64 >= bound;
         loop {
-            let (lane, other) = (self.lanes.least(), self.pending.least());
-            let key = lane.min(other);
-            if key >= bound {
-                return None;
-            }
-            let Some(event) = self.slots.take(key) else {
-                self.drop_dead(lane < other);
-                continue;
-            };
-            if lane < other {
-                self.lanes.drop_least();
-            } else {
+            let (lane, other, alarm) = (self.lanes.least(), self.pending.least(), self.alarms.least());
+            let next = lane.min(alarm);
+            if other < next {
+                if is_late(other) {
+                    return None;
+                }
                 self.pending.drop_least();
+                if let Some(event) = self.slots.take(other) {
+                    return Some((time_of(other), event));
+                }
+                self.pending_dead -= 1;
+            } else if is_late(next) {
+                return None;
+            } else if alarm < lane {
+                return Some((time_of(alarm), self.alarms.go_off()));
+            } else if let Some(event) = self.slots.take(lane) {
+                self.lanes.drop_least();
+                return Some((time_of(lane), event));
+            } else {
+                self.drop_dead(true);
             }
-            return Some((time_of(key), event));
         }
     }
 
-    /// The events to come for which `wanted` is true, in their order. Looks at all and sorts, so it is for rare
+    /// The events to come for which `wanted` is true, but for those of alarms, in their order. Looks at all and sorts, so it is for rare
     /// interventions.
     pub fn live(&self, wanted: impl Fn(&E) -> bool) -> Vec<Live<E>> {
         let others = self.pending.keys().map(|key| (NO_LANE, key));
@@ -384,7 +418,10 @@ impl<E: Copy> Calendar<E> {
 
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
-        self.lanes.bytes() + self.pending.bytes() + self.slots.slots.capacity() * size_of::<Slot<E>>()
+        self.lanes.bytes()
+            + self.pending.bytes()
+            + self.alarms.bytes()
+            + self.slots.slots.capacity() * size_of::<Slot<E>>()
     }
 
     #[inline]
@@ -422,6 +459,8 @@ mod tests {
         SetAfter(Span, Class),
         SetMany(Vec<Span>),
         SetManyAfter { least: Span, spread: usize, count: usize, class: Class },
+        SetAlarm(usize, Span, Class),
+        ClearAlarm(usize),
         Cancel(prop::sample::Index),
         CancelAgain(prop::sample::Index),
         CancelMost,
@@ -429,6 +468,10 @@ mod tests {
         PopBefore(Span, usize),
         Clone,
     }
+
+    const ALARMS: usize = 5;
+    /// The event of the first alarm; that of a timer is its number.
+    const ALARM: u32 = 1 << 31;
 
     fn class() -> impl Strategy<Value = Class> {
         prop_oneof![Just(Class::First), Just(Class::GivingUp)]
@@ -442,6 +485,8 @@ mod tests {
             1 => prop::collection::vec(delay.clone(), 1..80).prop_map(Step::SetMany),
             2 => (0u64..50, prop_oneof![Just(1usize), Just(3), Just(90)], 1usize..500, class())
                 .prop_map(|(least, spread, count, class)| Step::SetManyAfter { least, spread, count, class }),
+            8 => (0..ALARMS, delay.clone(), class()).prop_map(|(which, delay, class)| Step::SetAlarm(which, delay, class)),
+            2 => (0..ALARMS).prop_map(Step::ClearAlarm),
             6 => any::<prop::sample::Index>().prop_map(Step::Cancel),
             2 => any::<prop::sample::Index>().prop_map(Step::CancelAgain),
             1 => Just(Step::CancelMost),
@@ -459,6 +504,8 @@ mod tests {
             let mut calendar: Calendar<u32> = Calendar::new();
             calendar.pending = Pending::with_wheel_from(wheel_from);
             let mut twin = Twin::new();
+            let alarms: Vec<AlarmId> = (0..ALARMS).map(|which| calendar.alarm(ALARM + which as u32)).collect();
+            let mut alarms_set: [Option<(Time, Class, u64)>; ALARMS] = [None; ALARMS];
             let mut names: Vec<(TimerId, (Time, Class, u64))> = Vec::new();
             let mut gone: Vec<TimerId> = Vec::new();
             let (mut now, mut count) = (0, 0);
@@ -491,6 +538,19 @@ mod tests {
                             names.push((calendar.set_after(now, delay, class, count), order));
                         }
                     }
+                    Step::SetAlarm(which, delay, class) => {
+                        alarms_set[which].take().map(|before| twin.remove(&before));
+                        count += 1;
+                        let order = (now + delay, class, u64::from(count));
+                        twin.insert(order, ALARM + which as u32);
+                        calendar.set_alarm(alarms[which], now + delay, class);
+                        alarms_set[which] = Some(order);
+                    }
+                    Step::ClearAlarm(which) => {
+                        let before = alarms_set[which].take();
+                        before.map(|before| twin.remove(&before));
+                        prop_assert_eq!(calendar.clear_alarm(alarms[which]), before.is_some());
+                    }
                     Step::Cancel(index) if !names.is_empty() => {
                         let (id, order) = names.swap_remove(index.index(names.len()));
                         prop_assert!(calendar.is_set(id));
@@ -520,8 +580,11 @@ mod tests {
                             let expected = expected.map(|entry| entry.remove_entry());
                             let got = calendar.pop_before(limit);
                             prop_assert_eq!(got, expected.map(|(order, event)| (order.0, event)));
-                            let Some((order, _)) = expected else { break };
+                            let Some((order, event)) = expected else { break };
                             now = order.0;
+                            if event >= ALARM {
+                                alarms_set[(event - ALARM) as usize] = None;
+                            }
                             let place = names.iter().position(|name| name.1 == order);
                             gone.extend(place.map(|place| names.swap_remove(place).0));
                         }
@@ -532,6 +595,9 @@ mod tests {
                 prop_assert_eq!(calendar.len(), twin.len());
                 let dead = calendar.pending.keys().filter(|&key| !calendar.slots.is_alive(key)).count();
                 prop_assert_eq!(dead, calendar.pending_dead);
+            }
+            for (which, set) in alarms_set.iter().enumerate().filter_map(|(which, set)| Some((which, (*set)?))) {
+                prop_assert!(twin.remove(&set).is_some() && calendar.clear_alarm(alarms[which]));
             }
             let live = calendar.live(|_| true);
             let events: Vec<(Time, Class, u32)> = live.iter().map(|e| (e.at, e.class, e.event)).collect();

@@ -62,14 +62,12 @@ impl Gauge {
         }
     }
 
-    /// One less; it stops at 0, below which only a bug of the caller can take it.
+    /// One less. Below 0, where only a bug of the caller can take it, it begins again from the top, which no law will overlook.
     #[inline(always)]
     pub fn down(&mut self, now: Time) {
         debug_assert!(self.value > 0, "one less than nothing");
-        if self.value > 0 {
-            self.offset = self.offset.wrapping_add(u128::from(now));
-            self.value -= 1;
-        }
+        self.offset = self.offset.wrapping_add(u128::from(now));
+        self.value = self.value.wrapping_sub(1);
     }
 
     /// Value times nanoseconds from the last reset to `now`, which is not before the last change.

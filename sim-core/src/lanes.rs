@@ -9,13 +9,12 @@
 use crate::calendar::Class;
 use crate::table::push_back;
 use crate::time::{Span, Time};
+use crate::tournament::{NO_KEY, Tournament};
 use std::collections::VecDeque;
 
 /// Delays that get a lane; timers of any further one are kept by the general queue.
 pub(crate) const LANES_MAX: usize = 64;
 
-/// More than any key.
-const NO_KEY: u128 = u128::MAX;
 /// Slots of the directory: twice the lanes, so that probing ends soon.
 const DIRECTORY: usize = 2 * LANES_MAX;
 /// A full set of lanes looks for an empty lane to take over once in so many refusals.
@@ -53,11 +52,8 @@ impl Lane {
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
-    /// The first key of each lane, padded to a power of two.
-    heads: Vec<u128>,
-    /// A tournament: node 1 is the root, node n has the children 2n and 2n + 1, the last half are the lanes.
-    winners: Vec<u8>,
-    least: u128,
+    /// The first key of each lane.
+    heads: Tournament,
     /// By hash of (delay, class): the lane's number plus one.
     directory: [u8; DIRECTORY],
     refusals: u32,
@@ -65,20 +61,13 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     pub(crate) fn new() -> Self {
-        Lanes {
-            lanes: Vec::new(),
-            heads: vec![NO_KEY],
-            winners: vec![0, 0],
-            least: NO_KEY,
-            directory: [0; DIRECTORY],
-            refusals: 0,
-        }
+        Lanes { lanes: Vec::new(), heads: Tournament::new(), directory: [0; DIRECTORY], refusals: 0 }
     }
 
     /// The least key of all lanes, dead or alive; more than any key if all are empty.
     #[inline]
     pub(crate) fn least(&self) -> u128 {
-        self.least
+        self.heads.least()
     }
 
     /// The lane for timers of this delay that are set to `at`, with its number; `None` if there is no room for another lane
@@ -103,23 +92,13 @@ impl Lanes {
     /// The first key of a lane is another one.
     #[inline]
     pub(crate) fn set_head(&mut self, number: usize, head: u128) {
-        let heads = self.heads.as_mut_slice();
-        let winners = self.winners.as_mut_slice();
-        heads[number] = head;
-        let mut node = (number + heads.len()) / 2;
-        while node > 0 {
-            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
-            let right_first = heads[usize::from(right)] < heads[usize::from(left)];
-            winners[node] = if right_first { right } else { left };
-            node /= 2;
-        }
-        self.least = heads[usize::from(winners[1])];
+        self.heads.set(number, head);
     }
 
     /// Drops the least key, which was alive.
     #[inline]
     pub(crate) fn drop_least(&mut self) {
-        let number = usize::from(self.winners[1]);
+        let number = self.heads.first();
         let lane = &mut self.lanes[number];
         lane.ring.pop_front();
         lane.live -= 1;
@@ -130,7 +109,7 @@ impl Lanes {
     /// Drops the least key and those behind it in its lane up to the first that is alive.
     #[inline]
     pub(crate) fn drop_dead(&mut self, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
-        let number = usize::from(self.winners[1]);
+        let number = self.heads.first();
         let lane = &mut self.lanes[number];
         if lane.live == 0 {
             lane.ring.clear();
@@ -198,7 +177,7 @@ impl Lanes {
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let rings: usize = self.lanes.iter().map(|lane| lane.ring.capacity()).sum();
-        (rings + self.heads.capacity()) * size_of::<u128>() + self.lanes.capacity() * size_of::<Lane>()
+        rings * size_of::<u128>() + self.heads.bytes() + self.lanes.capacity() * size_of::<Lane>()
     }
 
     /// Whether a lane has no more dead entries than it may when one has just been cancelled.
@@ -220,9 +199,7 @@ impl Lanes {
         let lane = Lane { delay, class, live: 0, last: 0, ring: VecDeque::new() };
         if self.lanes.len() < LANES_MAX {
             self.lanes.push(lane);
-            if self.lanes.len() > self.heads.len() {
-                self.widen();
-            }
+            self.heads.make_room(self.lanes.len());
             self.enter(self.lanes.len() - 1);
             return Some(self.lanes.len() - 1);
         }
@@ -247,18 +224,6 @@ impl Lanes {
             probe = (probe + 1) % DIRECTORY;
         }
         self.directory[probe] = number as u8 + 1;
-    }
-
-    fn widen(&mut self) {
-        let width = 2 * self.heads.len();
-        self.heads.resize(width, NO_KEY);
-        self.winners = vec![0; 2 * width];
-        for number in 0..width {
-            self.winners[width + number] = number as u8;
-        }
-        for number in 0..width {
-            self.set_head(number, self.heads[number]);
-        }
     }
 }
 

@@ -81,6 +81,7 @@
 //! assert_eq!(engine.check_laws(), Ok(()));
 //! ```
 
+mod alarms;
 pub mod attempts;
 pub mod breakdown;
 pub mod calendar;
@@ -107,6 +108,7 @@ pub mod slab;
 pub mod slots;
 pub mod table;
 pub mod time;
+mod tournament;
 pub mod trace;
 mod wheel;
 pub mod ziggurat;

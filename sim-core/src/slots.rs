@@ -23,8 +23,10 @@ pub enum Admission {
 #[derive(Clone, Debug)]
 pub struct Slots {
     capacity: Option<u32>,
-    /// Places there are, those held beyond a bound that was lowered included.
+    /// Places there are, those held beyond a bound that was lowered included …
     places: Gauge,
+    /// … and whether there are any of these.
+    has_excess: bool,
     held: Gauge,
     waiting: Gauge,
     wasted: u128,
@@ -39,6 +41,7 @@ impl Slots {
         Slots {
             capacity,
             places: Gauge::new(0, capacity.map_or(0, u64::from)),
+            has_excess: false,
             held: Gauge::new(0, 0),
             waiting: Gauge::new(0, 0),
             wasted: 0,
@@ -59,8 +62,9 @@ impl Slots {
     }
 
     fn settle_places(&mut self, now: Time) {
-        let capacity = self.capacity.map_or(0, u64::from);
-        self.places.set(now, capacity.max(self.held.value()));
+        let (capacity, held) = (self.capacity.map_or(0, u64::from), self.held.value());
+        self.places.set(now, capacity.max(held));
+        self.has_excess = held > capacity;
     }
 
     /// Places held now.
@@ -122,7 +126,7 @@ impl Slots {
     #[inline]
     pub fn give_back(&mut self, now: Time, since: Time, abandoned: Option<Time>) {
         self.held.down(now);
-        if self.places.value() > self.capacity.map_or(0, u64::from) {
+        if self.has_excess {
             self.settle_places(now);
         }
         if let Some(abandoned) = abandoned {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
-use sim_core::calendar::TimerId;
+use sim_core::calendar::AlarmId;
 use sim_core::calls::Baggage;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::prefetch::prefetch;
@@ -173,8 +173,9 @@ pub struct Workload {
     cursors: Vec<u64>,
     /// Requests begun.
     requests: u64,
-    next: Option<TimerId>,
-    next_at: Time,
+    /// Goes off at the next arrival, and when that is, while one is awaited.
+    alarm: Option<AlarmId>,
+    next_at: Option<Time>,
     users: Slab<User>,
     /// Sessions begun.
     sessions: u32,
@@ -202,8 +203,8 @@ impl Workload {
             batches: stream("batch"),
             cursors: vec![0; plan.sorts.len()],
             requests: 0,
-            next: None,
-            next_at: 0,
+            alarm: None,
+            next_at: None,
             users: Slab::new(),
             sessions: 0,
             user_of: Vec::new(),
@@ -233,7 +234,7 @@ impl Workload {
         if (self.surge - 1.0).abs() < 1e-6 {
             self.surge = 1.0;
         }
-        let awaited = self.next.take().filter(|timer| cx.cancel(*timer)).map(|_| self.next_at);
+        let awaited = self.next_at.filter(|_| self.alarm.is_some_and(|alarm| cx.clear_alarm(alarm)));
         if let Some(source) = &mut self.source {
             let next = source.set_surge(self.surge, cx.now(), awaited);
             self.arm(cx, next);
@@ -242,10 +243,10 @@ impl Workload {
 
     #[inline(always)]
     fn arm(&mut self, cx: &mut Cx<'_>, at: Option<Time>) {
-        self.next = at.map(|at| {
-            self.next_at = at;
-            cx.at(at, Class::First, Timer { what: ARRIVAL, data: 0 })
-        });
+        self.next_at = at;
+        if let (Some(alarm), Some(at)) = (self.alarm, at) {
+            cx.set_alarm(alarm, at, Class::First);
+        }
     }
 
     /// A request of an open workload.
@@ -342,7 +343,6 @@ impl Workload {
         if timer.what == USER {
             return self.send(cx, timer.data as u32);
         }
-        self.next = None;
         let count = match &self.plan.batch {
             Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
             None => 1,
@@ -389,6 +389,7 @@ impl Component for Workload {
                 Next::WAIT
             }
             _ => {
+                self.alarm = Some(cx.alarm(Timer { what: ARRIVAL, data: 0 }));
                 let first = self.source.as_mut().and_then(|s| s.next(cx.now()));
                 self.arm(cx, first);
                 Next::WAIT

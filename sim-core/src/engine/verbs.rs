@@ -3,7 +3,7 @@
 use super::{Aside, BRANCH, Core, Event, Kind, NodeState, Order, Word};
 use super::{Next, Profile, Timer};
 use crate::breakdown::Spent;
-use crate::calendar::{Class, TimerId};
+use crate::calendar::{AlarmId, Class, TimerId};
 use crate::calls::*;
 use crate::conditions::{Condition, Path};
 use crate::cpu::{CpuId, CpuJob};
@@ -258,14 +258,8 @@ impl<'a> Cx<'a> {
     /// Sets a timer of the clock: it goes off after so long whatever happens to the node's speed.
     #[inline(always)]
     pub fn after(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
-        self.at(self.core.now.saturating_add(delay), class, timer)
-    }
-
-    /// The same for an instant that is known, and not before this one.
-    #[inline(always)]
-    pub fn at(&mut self, at: Time, class: Class, timer: Timer) -> TimerId {
-        debug_assert!(at >= self.core.now, "time goes forward");
         let event = self.event(Kind::Clock, timer);
+        let at = self.core.now.saturating_add(delay);
         self.core.calendar.set(at, class, event)
     }
 
@@ -274,6 +268,25 @@ impl<'a> Cx<'a> {
     pub fn after_constant(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
         let event = self.event(Kind::Clock, timer);
         self.core.calendar.set_after(self.core.now, delay, class, event)
+    }
+
+    /// A timer of the clock that is set again whenever it has gone off: [`Cx::set_alarm`]. It is the node's until that
+    /// crashes.
+    pub fn alarm(&mut self, timer: Timer) -> AlarmId {
+        let event = self.event(Kind::Clock, timer);
+        self.core.calendar.alarm(event)
+    }
+
+    /// An alarm goes off at this instant, and not when it was to go off before.
+    #[inline(always)]
+    pub fn set_alarm(&mut self, alarm: AlarmId, at: Time, class: Class) {
+        debug_assert!(at >= self.core.now, "time goes forward");
+        self.core.calendar.set_alarm(alarm, at, class);
+    }
+
+    /// An alarm does not go off; false if it was not set.
+    pub fn clear_alarm(&mut self, alarm: AlarmId) -> bool {
+        self.core.calendar.clear_alarm(alarm)
     }
 
     /// Takes a timer back; false if it has gone off.
