@@ -27,8 +27,8 @@ use sim_core::slab::Slab;
 use sim_core::table::reach;
 use sim_core::time::SECOND;
 use sim_core::{
-    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Merge, Next, Outcome, Sight, Span, Spent, Time,
-    Timer, To,
+    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Sight, Span, Spent,
+    Time, Timer, To,
 };
 
 use crate::policies::backoff::BackoffSettings;
@@ -41,7 +41,7 @@ use crate::policies::retry::RetrySettings;
 use company::Members;
 pub use link_settings::{LinkSettings, Propagated, TargetSettings};
 pub use target::Target;
-use target::choose;
+use target::{choose, sole};
 
 /// What one calling replica's link is made of; fixed but for `settings`.
 #[derive(Clone, Debug)]
@@ -127,6 +127,8 @@ pub struct Link {
     connects: bool,
     /// Calls share one: coalesced, or in batches.
     shares: bool,
+    /// Whom it calls where there is no choice.
+    sole: Option<(NodeId, u16)>,
     weights: Option<AliasTable>,
     // State.
     records: Slab<Logical>,
@@ -169,6 +171,7 @@ impl Link {
             is_plain: false,
             connects: false,
             shares: false,
+            sole: sole(&plan),
             weights: None,
             records: Slab::new(),
             totals: Vec::new(),
@@ -297,7 +300,10 @@ impl Link {
     fn make_attempt(&mut self, cx: &mut Cx<'_>, call: CallId, nth: u32) -> Option<(CallId, Option<TimerId>)> {
         let is_retry = nth > 0;
         self.attempts.begin(is_retry);
-        let (node, path) = choose(&self.plan, &self.weights, cx, call)?;
+        let (node, path) = match self.sole {
+            Some(sole) => sole,
+            None => choose(&self.plan, &self.weights, cx, call)?,
+        };
         let child = cx.call(call, To { node, link: self.plan.salt, ordinal: nth, profile: None, path, is_retry });
         let timer = match (self.timeout, self.total_timeout) {
             (None, _) => None,
@@ -337,7 +343,7 @@ impl Link {
     #[inline(always)]
     fn pass_through(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.attempts.begin(false);
-        let Some((node, path)) = choose(&self.plan, &self.weights, cx, call) else {
+        let Some((node, path)) = self.sole.or_else(|| choose(&self.plan, &self.weights, cx, call)) else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
@@ -355,20 +361,8 @@ impl Link {
 
     /// Where nothing is to be decided for any call, the engine lets calls pass without asking.
     fn pass_where_possible(&self, cx: &mut Cx<'_>) {
-        let passage = match self.plan.targets.as_slice() {
-            [Target { nodes, path, .. }] if self.is_bare && nodes.len() == 1 => {
-                let to = To {
-                    node: nodes[0],
-                    link: self.plan.salt,
-                    ordinal: 0,
-                    profile: None,
-                    path: *path,
-                    is_retry: false,
-                };
-                Some(to)
-            }
-            _ => None,
-        };
+        let to = |(node, path)| To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
+        let passage = self.sole.filter(|_| self.is_bare).map(to);
         cx.let_pass(passage);
     }
 

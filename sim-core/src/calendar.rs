@@ -302,7 +302,7 @@ impl<E: Copy> Calendar<E> {
     }
 
     /// Takes an event back; false if it has happened or was cancelled already.
-    #[inline]
+    #[inline(always)]
     pub fn cancel(&mut self, id: TimerId) -> bool {
         let slot = id.slot();
         match self.slots.slots.get(slot as usize) {

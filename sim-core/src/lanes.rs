@@ -133,7 +133,7 @@ impl Lanes {
     }
 
     /// Notes that one entry of a lane has died.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
         lane.live -= 1;

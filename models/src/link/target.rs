@@ -20,24 +20,23 @@ pub struct Target {
     pub rtt: Span,
 }
 
+/// The one replica of the one target, where there are no others. It is called whether it is up or not: only the call shows
+/// that it is down.
+pub(super) fn sole(plan: &LinkPlan) -> Option<(NodeId, u16)> {
+    match plan.targets.as_slice() {
+        [Target { nodes, path, .. }] if nodes.len() == 1 => Some((nodes[0], *path)),
+        _ => None,
+    }
+}
+
 /// A target by weight, and a healthy replica of it at random.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn choose(
     plan: &LinkPlan,
     weights: &Option<AliasTable>,
     cx: &mut Cx<'_>,
     call: CallId,
 ) -> Option<(NodeId, u16)> {
-    if let [Target { nodes, path, .. }] = plan.targets.as_slice()
-        && let [node] = nodes.as_slice()
-    {
-        // One replica is called whether it is up or not: only the call shows that it is down.
-        return Some((*node, *path));
-    }
-    choose_among(plan, weights, cx, call)
-}
-
-fn choose_among(plan: &LinkPlan, weights: &Option<AliasTable>, cx: &mut Cx<'_>, call: CallId) -> Option<(NodeId, u16)> {
     let targets = &plan.targets;
     let target = if targets.len() == 1 {
         &targets[0]
