@@ -93,14 +93,14 @@ impl Wheel {
     }
 
     /// Adds a key beyond the horizon.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, key: u128) {
         self.len += 1;
         let tick = time_of(key) >> self.shift;
         debug_assert!(tick > self.tick);
         let level = (u64::BITS - 1 - (tick ^ self.tick).leading_zeros()) as usize / LEVEL_BITS;
         if level >= LEVELS {
-            return self.far.push(key);
+            return self.push_far(key);
         }
         let bucket = (tick >> (level * LEVEL_BITS)) as usize % BUCKETS;
         self.occupied[level][bucket / 64] |= 1 << (bucket % 64);
@@ -113,6 +113,20 @@ impl Wheel {
                 return;
             }
         }
+        self.begin_chunk(level * BUCKETS + bucket, key);
+    }
+
+    /// Adds a key beyond the highest level.
+    #[cold]
+    #[inline(never)]
+    fn push_far(&mut self, key: u128) {
+        self.far.push(key);
+    }
+
+    /// Adds a key to a bucket whose first chunk has no room for it.
+    #[inline(never)]
+    fn begin_chunk(&mut self, bucket: usize, key: u128) {
+        let head = &mut self.buckets[bucket];
         let next = *head;
         *head = match self.free {
             Some(id) => {
