@@ -10,6 +10,7 @@
 //!        └────────────── last answer ◀── done ── retry? ─────┴──── back-off ◀─────┘
 //! ```
 
+mod attempt;
 mod company;
 mod link_settings;
 mod places;
@@ -31,7 +32,6 @@ use sim_core::{
     Time, Timer, To,
 };
 
-use crate::policies::backoff::BackoffSettings;
 use crate::policies::budget::{BudgetSettings, RatioBudget};
 use crate::policies::coalesce::Coalescing;
 use crate::policies::outcomes::OutcomeSet;
@@ -105,8 +105,6 @@ const BACKOFF: u8 = 2;
 const ACQUIRE: u8 = 3;
 const CONNECTED: u8 = 4;
 const FLUSH: u8 = 5;
-
-const PURPOSE_BACKOFF: u32 = 0x626f;
 
 /// The link of one calling replica.
 #[derive(Clone, Debug)]
@@ -274,71 +272,6 @@ impl Link {
         cx.open_call(self.record(index).call)
     }
 
-    /// Begins an attempt: takes a connection or waits for one.
-    #[inline]
-    fn attempt(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        if self.connects { self.ask_pool(cx, index) } else { self.send(cx, index) }
-    }
-
-    /// Sends an attempt to a target.
-    fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let record = self.records.get_mut(index).expect("an open call has its record");
-        let (call, nth) = (cx.open_call(record.call), u32::from(record.attempts));
-        record.attempts += 1;
-        record.since = cx.now();
-        record.phase = Phase::Under;
-        let Some((child, timer)) = self.make_attempt(cx, call, nth) else {
-            return self.nobody(cx, index);
-        };
-        let record = self.record(index);
-        (record.child, record.timer) = (child.index(), timer);
-        Next::call(child)
-    }
-
-    /// The call that is an attempt at `call`, the `nth` from 0, and its timeout; `None` where nobody can be called.
-    #[inline(always)]
-    fn make_attempt(&mut self, cx: &mut Cx<'_>, call: CallId, nth: u32) -> Option<(CallId, Option<TimerId>)> {
-        let is_retry = nth > 0;
-        self.attempts.begin(is_retry);
-        let (node, path) = match self.sole {
-            Some(sole) => sole,
-            None => choose(&self.plan, &self.weights, cx, call)?,
-        };
-        let child = cx.call(call, To { node, link: self.plan.salt, ordinal: nth, profile: None, path, is_retry });
-        let timer = match (self.timeout, self.total_timeout) {
-            (None, _) => None,
-            // An attempt's timeout is cut to what is left of the total; the total's own timer does that.
-            (Some(timeout), Some(total)) if cx.now() + timeout > cx.since(call) + total => None,
-            (Some(timeout), _) => Some(cx.after_constant(timeout, Class::GivingUp, Timer::of(TIMEOUT, call))),
-        };
-        if cx.has_baggage() {
-            self.propagate_deadline(cx, call, child);
-        }
-        Some((child, timer))
-    }
-
-    /// An attempt ends where it began, since no target can be called.
-    #[cold]
-    fn nobody(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let answer = cx.answer(Outcome::Unavailable);
-        self.ended(cx, index, answer, true)
-    }
-
-    fn propagate_deadline(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId) {
-        let mut baggage: Baggage = cx.baggage(call);
-        if !self.deadlines {
-            forget_deadline(cx, child);
-            return;
-        }
-        if let Some(timeout) = self.timeout {
-            baggage.deadline = baggage.deadline.min(cx.now().saturating_add(timeout));
-        }
-        if let Some(total) = self.total_timeout {
-            baggage.deadline = baggage.deadline.min(cx.since(call).saturating_add(total));
-        }
-        cx.set_baggage(child, baggage);
-    }
-
     /// A call passes through a link that has no policies.
     #[inline(always)]
     fn pass_through(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
@@ -421,86 +354,6 @@ impl Link {
         self.attempt(cx, index)
     }
 
-    /// An attempt is answered.
-    #[inline(never)]
-    fn answered(&mut self, cx: &mut Cx<'_>, index: u32, child: CallId, answer: Answer) -> Next {
-        let record = self.record(index);
-        debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
-        record.phase = Phase::BacksOff;
-        if let Some(timer) = record.timer.take() {
-            cx.cancel(timer);
-        }
-        self.ended(cx, index, answer, answer.outcome() != Outcome::Reset)
-    }
-
-    /// An attempt has ended: counts it, gives its place back, and goes on.
-    #[inline]
-    fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, connection_is_good: bool) -> Next {
-        let since = self.record(index).since;
-        self.attempts.end(since, answer.outcome());
-        if self.pool.is_some() {
-            self.give_back(cx, index, connection_is_good);
-        }
-        if answer.outcome().is_good() {
-            return self.finish(cx, index, answer);
-        }
-        self.failed(cx, index, answer, true)
-    }
-
-    /// An attempt failed, or could not be begun: try again or end the call.
-    fn failed(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, counts_as_attempt: bool) -> Next {
-        let record = self.records.get_mut(index).expect("an open call has its record");
-        if !counts_as_attempt {
-            // Refused by the link itself: it was begun and ended without leaving the caller.
-            record.attempts += 1;
-            let is_retry = record.attempts > 1;
-            self.attempts.begin(is_retry);
-            self.attempts.end(cx.now(), answer.outcome());
-        }
-        let (attempts, call) = (u32::from(record.attempts), cx.open_call(record.call));
-        let tries_again = attempts < self.max_attempts
-            && self.when.contains(answer.outcome())
-            && answer.outcome() != Outcome::ClientError
-            && (answer.outcome() != Outcome::RateLimited || answer.retry_after_us() > 0);
-        if !tries_again {
-            return self.finish(cx, index, answer);
-        }
-        let now = cx.now();
-        if let Some(budget) = &mut self.budget
-            && !budget.withdraw(now)
-        {
-            self.attempts.all.retries_refused += 1;
-            return self.finish(cx, index, answer);
-        }
-        let backoff: &BackoffSettings = &self.retry().backoff;
-        let jitter_looks_back = backoff.looks_back();
-        let previous = if jitter_looks_back { self.previous_backoffs.get(&index).copied().unwrap_or(0) } else { 0 };
-        let mut wait = backoff.wait(attempts, previous, || cx.draw(call, PURPOSE_BACKOFF));
-        if jitter_looks_back {
-            self.previous_backoffs.insert(index, wait);
-        }
-        wait = wait.max(answer.retry_after_us() as Span * 1000);
-        // A back-off that would end too late is not slept.
-        if let Some(total) = self.total_timeout
-            && now + wait >= cx.since(call) + total
-        {
-            return self.finish(cx, index, answer);
-        }
-        if wait == 0 {
-            return self.attempt(cx, index);
-        }
-        let jittered = backoff_is_jittered(&self.retry().backoff) || answer.retry_after_us() > 0;
-        let timer = if jittered {
-            cx.after(wait, Class::First, Timer::of(BACKOFF, call))
-        } else {
-            cx.after_constant(wait, Class::First, Timer::of(BACKOFF, call))
-        };
-        let record = self.record(index);
-        record.phase = Phase::BacksOff;
-        record.timer = Some(timer);
-        Next::WAIT
-    }
-
     /// The logical call ends, and with it all that share it.
     #[inline]
     fn finish(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
@@ -523,43 +376,6 @@ impl Link {
             cx.cancel(total);
         }
     }
-
-    /// Stops whatever is going on for a call: its attempt, its wait, its back-off.
-    fn stop(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
-        let record = self.records.get_mut(index).expect("an open call has its record");
-        if let Some(timer) = record.timer.take() {
-            cx.cancel(timer);
-        }
-        // Of an attempt under way, abandoning it says what time was spent on.
-        let waited = match record.phase {
-            Phase::Under => None,
-            Phase::Connects => Some(Spent::Connect),
-            Phase::WaitsForPool => Some(Spent::PoolWait),
-            Phase::Follows | Phase::InBatch => Some(Spent::Sharing),
-            Phase::BacksOff => Some(Spent::BackOff),
-        };
-        if let Some(what) = waited {
-            cx.spent(cx.open_call(record.call), what);
-        }
-        match record.phase {
-            Phase::Under => {
-                let child = cx.open_call(record.child);
-                cx.abandon(child);
-                if self.cancels {
-                    cx.cancel_call(child);
-                }
-                self.attempts.end(record.since, outcome);
-                self.give_back(cx, index, false);
-            }
-            Phase::Connects => self.give_back(cx, index, false),
-            Phase::WaitsForPool => {
-                if let Some(pool) = &mut self.pool {
-                    pool.slots.leave(cx.now(), index);
-                }
-            }
-            Phase::Follows | Phase::InBatch | Phase::BacksOff => {}
-        }
-    }
 }
 
 fn budget(settings: &BudgetSettings) -> RatioBudget {
@@ -579,10 +395,6 @@ pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
     if baggage.deadline != Time::MAX {
         cx.set_baggage(child, Baggage { deadline: Time::MAX, ..baggage });
     }
-}
-
-fn backoff_is_jittered(backoff: &BackoffSettings) -> bool {
-    backoff.jitter != crate::policies::backoff::Jitter::None
 }
 
 impl Component for Link {
