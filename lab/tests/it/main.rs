@@ -21,6 +21,7 @@ mod limits;
 mod live;
 mod menu;
 mod objectives;
+mod plain_links;
 mod reference;
 mod requests;
 mod resolved;

@@ -1,0 +1,59 @@
+//! Links whose calls need nothing but attempts and their timeouts take a shorter way, to the same end.
+//!
+//! A bound on the whole call that never comes sends the same calls the long way, so both must come to the same bytes,
+//! whatever befalls the calls: timeouts, retries, refusals, replicas that are killed, paused or slow, other settings.
+
+use lab::result::RunResult;
+
+use crate::harness::{bytes, load, run_loaded};
+
+/// Clients of a service of several replicas, which calls another over a link of its own; `bound` is of both links.
+fn scenario(bound: &str) -> String {
+    format!(
+        "version: 1
+run: {{duration: 20s, warmup: 2s}}
+workloads:
+  clients:
+    arrivals: {{poisson: 400/s}}
+    call: {{to: web, timeout: 60ms{bound}, retry: {{max_attempts: 3, backoff: {{exponential: {{base: 10ms}}, jitter: full}}}}}}
+components:
+  web:
+    kind: service
+    replicas: 3
+    runtime: {{thread_pool: {{threads: 5}}}}
+    admission: {{queue: {{max: 20}}}}
+    handlers: {{default: [{{wait: {{exp: 10ms}}}}, {{call: db}}]}}
+    calls: {{db: {{to: db, timeout: 40ms{bound}, retry: {{max_attempts: 2}}}}}}
+  db:
+    kind: service
+    runtime: {{thread_pool: {{threads: 6}}}}
+    admission: {{queue: {{max: 50}}}}
+    handlers: {{default: [{{wait: {{exp: 8ms}}}}]}}
+faults:
+  - {{at: 3s, for: 2s, slow: {{component: db, factor: 4}}}}
+  - {{at: 7s, for: 1s, kill: {{component: web, replica: 1}}}}
+  - {{at: 10s, for: 500ms, pause: {{component: web, replica: 0}}}}
+  - {{at: 12s, for: 1s, errors: {{component: db, fraction: 30%}}}}
+  - {{at: 14s, for: 2s, set: {{workloads.clients.call.timeout: 25ms}}}}
+  - {{at: 17s, for: 1s, set: {{workloads.clients.call.total_timeout: 30ms}}}}
+"
+    )
+}
+
+/// A result but for what it says of the scenario's own text and of how much work it was.
+fn figures(mut result: RunResult) -> RunResult {
+    result.scenario = Default::default();
+    result.run = Default::default();
+    result
+}
+
+#[test]
+fn a_bound_that_never_comes_changes_nothing() {
+    let (plain, bounded) = (load(&scenario("")), load(&scenario(", total_timeout: 1h")));
+    for seed in 0..8 {
+        let [short, long] = [&plain, &bounded].map(|loaded| figures(run_loaded(loaded, seed)));
+        let clients = &short.links["clients"];
+        assert!(clients.iter().all(|(_, link)| link.retries > 100), "calls fail and are tried again: {clients:?}");
+        assert_eq!(bytes(&short), bytes(&long), "seed {seed}");
+    }
+}
