@@ -107,7 +107,9 @@ struct Slot<E> {
 struct Slots<E> {
     slots: Vec<Slot<E>>,
     free: u32,
-    len: usize,
+    /// As narrow as it may be: the compiler would add to this and to the number below at once, and read back at once what was
+    /// just written in pieces.
+    len: u32,
     /// The sequence number of the next timer, above the bits of a slot.
     sequence: u64,
 }
@@ -244,7 +246,7 @@ impl<E: Copy> Calendar<E> {
     /// The number of events to come.
     #[inline]
     pub fn len(&self) -> usize {
-        self.slots.len + self.alarms.len()
+        self.slots.len as usize + self.alarms.len()
     }
 
     /// Whether nothing is to come.
@@ -266,21 +268,16 @@ impl<E: Copy> Calendar<E> {
     #[inline(always)]
     pub fn set_after(&mut self, now: Time, delay: Span, class: Class, event: E) -> TimerId {
         let at = now.saturating_add(delay);
-        let Some((number, lane)) = self.lanes.lane_for(delay, class, at) else {
-            return self.set_apart(at, class, event);
-        };
+        let lane = self.lanes.lane_for(delay, class, at);
         let (key, slot, stamp) = self.slots.enter(at, class, event);
+        let Some((number, lane)) = lane else {
+            self.pending.push(key);
+            return TimerId::new(slot, NO_LANE, stamp);
+        };
         if lane.push(at, key) {
             self.lanes.set_head(number, key);
         }
         TimerId::new(slot, number, stamp)
-    }
-
-    /// [`set`](Self::set) where no lane would have it.
-    #[cold]
-    #[inline(never)]
-    fn set_apart(&mut self, at: Time, class: Class, event: E) -> TimerId {
-        self.set(at, class, event)
     }
 
     /// An alarm: a timer that is set again whenever it has gone off, which costs less than a new one each time. It is not

@@ -80,6 +80,23 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Of no call yet, and no other free one after it.
+    const BLANK: Frame = Frame {
+        since: 0,
+        key: 0,
+        parent: NONE,
+        generation: 0,
+        node: 0,
+        ticket: 0,
+        via: DIRECT,
+        via_ticket: 0,
+        profile: 0,
+        path: 0,
+        draws: 0,
+        flags: 0,
+        priority: 0,
+    };
+
     /// The answer waits here, or is under way.
     pub(crate) fn keep(&mut self, answer: Answer) {
         self.key = answer.to_bits();
@@ -135,24 +152,27 @@ impl Calls {
 
     /// A frame; its baggage is empty.
     #[inline]
-    pub(crate) fn insert(&mut self, mut frame: Frame) -> CallId {
+    pub(crate) fn insert(&mut self, frame: Frame) -> CallId {
         self.open += 1;
-        let index = self.free;
-        let (index, generation) = if let Some(place) = self.frames.get_mut(index as usize) {
-            let generation = place.generation.wrapping_add(1);
-            self.free = place.parent;
-            frame.generation = generation;
-            *place = frame;
-            (index, generation)
-        } else {
-            frame.generation = 1;
-            push(&mut self.frames, frame);
-            ((self.frames.len() - 1) as u32, 1)
-        };
+        // The frame is written where it stays, field by field; a cold way that took it along would have it put together on
+        // the stack first, and reading back at once what was just written in pieces takes long.
+        let index = if (self.free as usize) < self.frames.len() { self.free } else { self.add() };
+        let place = &mut self.frames[index as usize];
+        let generation = place.generation.wrapping_add(1);
+        self.free = place.parent;
+        *place = Frame { generation, ..frame };
         if self.carries_baggage {
             self.pack(index, Baggage::EMPTY);
         }
         CallId { index, generation }
+    }
+
+    /// A free frame more, the last that there is.
+    #[cold]
+    #[inline(never)]
+    fn add(&mut self) -> u32 {
+        push(&mut self.frames, Frame::BLANK);
+        (self.frames.len() - 1) as u32
     }
 
     #[inline(never)]
@@ -285,24 +305,6 @@ mod tests {
         assert_eq!(size_of::<Frame>(), 48);
     }
 
-    fn frame() -> Frame {
-        Frame {
-            since: 0,
-            key: 0,
-            parent: NONE,
-            generation: 0,
-            node: 0,
-            ticket: 0,
-            via: DIRECT,
-            via_ticket: 0,
-            profile: 0,
-            path: 0,
-            draws: 0,
-            flags: 0,
-            priority: 0,
-        }
-    }
-
     proptest! {
         /// The twin climbs from every call to its root. Calls stand before their parents in the slab, or behind them.
         #[test]
@@ -311,7 +313,7 @@ mod tests {
             choices in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 1..200),
         ) {
             let mut calls = Calls::default();
-            let ids: Vec<CallId> = choices.iter().map(|_| calls.insert(frame())).collect();
+            let ids: Vec<CallId> = choices.iter().map(|_| calls.insert(Frame::BLANK)).collect();
             let at = |nth: usize| ids[if turned { ids.len() - 1 - nth } else { nth }].index;
             for (nth, (parent, sort)) in choices.iter().enumerate() {
                 let parent = parent.index(nth + 1);
@@ -342,10 +344,9 @@ mod tests {
     #[test]
     fn a_key_outlives_its_call_harmlessly() {
         let mut calls = Calls::default();
-        let frame = frame();
-        let first = calls.insert(frame);
+        let first = calls.insert(Frame::BLANK);
         calls.remove(first.index);
-        let second = calls.insert(frame);
+        let second = calls.insert(Frame::BLANK);
         assert_eq!(first.index, second.index);
         assert!(!calls.is_open(first));
         assert!(calls.is_open(second));

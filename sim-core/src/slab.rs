@@ -62,8 +62,9 @@ impl<T> Slab<T> {
     #[inline]
     pub fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
-        let index = self.free;
-        let Some(place) = self.places.get_mut(index as usize) else { return self.insert_at_end(value) };
+        // The cold way does not take the value along, which would have to be put together on the stack for it.
+        let index = if (self.free as usize) < self.places.len() { self.free } else { self.add() };
+        let place = &mut self.places[index as usize];
         if let Place::Free(before) = *place {
             self.free = before;
         }
@@ -71,10 +72,12 @@ impl<T> Slab<T> {
         index
     }
 
+    /// A free place more, the last that there is.
     #[cold]
-    fn insert_at_end(&mut self, value: T) -> u32 {
+    #[inline(never)]
+    fn add(&mut self) -> u32 {
         assert!(self.places.len() < NONE as usize, "a slab holds fewer than 2^32 - 1 things");
-        push(&mut self.places, Place::Held(value));
+        push(&mut self.places, Place::Free(NONE));
         (self.places.len() - 1) as u32
     }
 
@@ -222,8 +225,8 @@ impl<T> KeyedSlab<T> {
     #[inline]
     pub fn insert(&mut self, value: T) -> Key {
         self.len += 1;
-        let index = self.free;
-        let Some(dated) = self.places.get_mut(index as usize) else { return self.insert_at_end(value) };
+        let index = if (self.free as usize) < self.places.len() { self.free } else { self.add() };
+        let dated = &mut self.places[index as usize];
         if let Place::Free(before) = dated.place {
             self.free = before;
         }
@@ -231,12 +234,13 @@ impl<T> KeyedSlab<T> {
         Key { index, generation: dated.generation }
     }
 
+    /// A free place more, the last that there is.
     #[cold]
-    fn insert_at_end(&mut self, value: T) -> Key {
+    #[inline(never)]
+    fn add(&mut self) -> u32 {
         assert!(self.places.len() < NONE as usize, "a slab holds fewer than 2^32 - 1 things");
-        let generation = NonZeroU32::MIN;
-        push(&mut self.places, Dated { generation, place: Place::Held(value) });
-        Key { index: (self.places.len() - 1) as u32, generation }
+        push(&mut self.places, Dated { generation: NonZeroU32::MIN, place: Place::Free(NONE) });
+        (self.places.len() - 1) as u32
     }
 
     /// Takes the thing named by `key` out and frees its place; `None` if it is gone.

@@ -79,6 +79,7 @@ impl<'a> Cx<'a> {
     pub fn call(&mut self, parent: CallId, to: To) -> CallId {
         debug_assert!(self.core.calls.is_open(parent));
         let p = self.core.calls.at(parent.index);
+        let flags = (p.flags & (RETRY | SAMPLED)) | if to.is_retry { RETRY } else { 0 };
         let frame = Frame {
             since: self.core.now,
             key: Key::from_bits(p.key).child(to.link, to.ordinal).bits(),
@@ -91,11 +92,11 @@ impl<'a> Cx<'a> {
             profile: to.profile.unwrap_or(p.profile),
             path: to.path,
             draws: 0,
-            flags: (p.flags & (RETRY | SAMPLED)) | if to.is_retry { RETRY } else { 0 },
+            flags,
             priority: p.priority,
         };
         let call = self.insert(frame, parent.index);
-        if frame.flags & SAMPLED != 0 {
+        if flags & SAMPLED != 0 {
             self.core.open_account(call.index);
         }
         call
