@@ -11,7 +11,7 @@
 use crate::heap::Heap;
 
 /// The longest run.
-const RUN_MAX: usize = 64;
+const RUN_MAX: usize = 128;
 /// So many keys are moved at a time.
 const STRIDE: usize = 4;
 

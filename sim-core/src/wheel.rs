@@ -28,7 +28,7 @@ const BUCKETS: usize = 1 << LEVEL_BITS;
 /// Keys of a chunk, so that one is 256 bytes.
 const CHUNK: usize = 15;
 /// More pending timers than this make a wheel worth its while.
-const WHEEL_FROM: usize = 1024;
+const WHEEL_FROM: usize = 256;
 /// With fewer than this share of that number doing without is better again.
 const HEAP_BELOW_SHARE: usize = 4;
 /// Chunks without timers that are not worth building it anew, smaller.
