@@ -188,31 +188,59 @@ pub struct Path {
 
 /// A path, and whether there is nothing to it: then calls and answers get through at once.
 #[derive(Clone, Debug)]
-pub(crate) struct Way {
+struct Way {
     path: Path,
     is_nothing: bool,
 }
 
 impl Way {
-    pub(crate) fn new(path: Path) -> Way {
+    fn new(path: Path) -> Way {
         let mut way = Way { path, is_nothing: false };
         way.change(|_| {});
         way
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    #[inline(always)]
-    pub(crate) fn is_nothing(&self) -> bool {
-        self.is_nothing
-    }
-
-    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Path)) {
+    fn change(&mut self, change: impl FnOnce(&mut Path)) {
         change(&mut self.path);
         let p = &self.path;
         self.is_nothing = p.there == 0 && p.back == 0 && p.added == 0 && p.cuts == 0 && p.is_constant();
+    }
+}
+
+/// All of them, by row; the first is no network at all.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    rows: Vec<Way>,
+    /// How many of them are something: where none is, no call has to look at its own.
+    something: usize,
+}
+
+impl Ways {
+    pub(crate) fn new() -> Ways {
+        Ways { rows: vec![Way::new(Path::default())], something: 0 }
+    }
+
+    /// One more; its row.
+    pub(crate) fn add(&mut self, path: Path) -> u16 {
+        let way = Way::new(path);
+        self.something += usize::from(!way.is_nothing);
+        self.rows.push(way);
+        (self.rows.len() - 1) as u16
+    }
+
+    pub(crate) fn path(&self, row: u16) -> &Path {
+        &self.rows[row as usize].path
+    }
+
+    /// True where a call arrives, and its answer, at the instant at which it is sent, and nothing can happen to it.
+    #[inline(always)]
+    pub(crate) fn is_nothing(&self, row: u16) -> bool {
+        self.something == 0 || self.rows[row as usize].is_nothing
+    }
+
+    pub(crate) fn change(&mut self, row: u16, change: impl FnOnce(&mut Path)) {
+        self.rows[row as usize].change(change);
+        self.something = self.rows.iter().filter(|way| !way.is_nothing).count();
     }
 }
 

@@ -23,7 +23,7 @@ use crate::attempts::Attempts;
 use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
-use crate::conditions::{Condition, Path, Way};
+use crate::conditions::{Condition, Path, Ways};
 use crate::cpu::{CpuId, Cpus};
 use crate::measure::{Figures, GroupId, Measure};
 use crate::outcome::{Answer, Outcome};
@@ -266,7 +266,7 @@ pub struct Core {
     groups: Vec<Measure>,
     group_names: Vec<String>,
     profiles: Vec<Profile>,
-    paths: Vec<Way>,
+    ways: Ways,
     passages: Vec<passages::Passage>,
     passage_of: BTreeMap<NodeId, u32>,
     cpus: Cpus,
@@ -373,7 +373,7 @@ impl<C: Component> Engine<C> {
                 groups: Vec::new(),
                 group_names: Vec::new(),
                 profiles: vec![Profile { op: 0, size_bytes: 0 }],
-                paths: vec![Way::new(Path::default())],
+                ways: Ways::new(),
                 passages: Vec::new(),
                 passage_of: BTreeMap::new(),
                 cpus: Cpus::default(),
@@ -454,8 +454,7 @@ impl<C: Component> Engine<C> {
 
     /// A row of the path table.
     pub fn add_path(&mut self, path: Path) -> u16 {
-        self.core.paths.push(Way::new(path));
-        (self.core.paths.len() - 1) as u16
+        self.core.ways.add(path)
     }
 
     /// A machine with so many cores.

@@ -16,7 +16,7 @@ impl<C: Component> Engine<C> {
     #[inline(always)]
     pub(super) fn deliver(&mut self, call: CallId) -> Next {
         let Some(frame) = self.core.calls.get(call) else { return Next::WAIT };
-        if frame.path != 0 && !self.core.paths[frame.path as usize].is_nothing() {
+        if !self.core.ways.is_nothing(frame.path) {
             return self.travel(call);
         }
         self.arrive(call)
@@ -26,7 +26,7 @@ impl<C: Component> Engine<C> {
     #[inline(never)]
     fn travel(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
-        let path = self.core.paths[frame.path as usize].path();
+        let path = self.core.ways.path(frame.path);
         let size = self.core.profiles[frame.profile as usize].size_bytes;
         let Some(delay) = path.delay_there(size, frame.key) else {
             return self.lost(call);
@@ -156,7 +156,7 @@ impl<C: Component> Engine<C> {
                 None => self.nodes[frame.via as usize].on_passed(frame.via_ticket, frame.since, answer.outcome()),
             }
         }
-        if frame.path != 0 && !self.core.paths[frame.path as usize].is_nothing() {
+        if !self.core.ways.is_nothing(frame.path) {
             return self.travel_back(call, answer);
         }
         self.hand_to_caller(call, frame.parent, frame.flags, answer)
@@ -175,9 +175,8 @@ impl<C: Component> Engine<C> {
     fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
         let frame = self.core.calls.at_mut(call.index);
         frame.via = DIRECT;
-        let way = &self.core.paths[frame.path as usize];
-        let path = way.path();
-        if way.is_nothing() || frame.parent == NONE || frame.flags & ABANDONED != 0 {
+        let path = self.core.ways.path(frame.path);
+        if self.core.ways.is_nothing(frame.path) || frame.parent == NONE || frame.flags & ABANDONED != 0 {
             return self.arrive_back(call, answer);
         }
         let Some(delay) = path.delay_back(frame.key) else {

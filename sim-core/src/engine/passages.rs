@@ -7,7 +7,7 @@
 use super::{Core, Cx, To};
 use crate::attempts::Attempts;
 use crate::calls::*;
-use crate::conditions::Way;
+use crate::conditions::Ways;
 use crate::measure::GroupId;
 use crate::random::{Birth, Key};
 use crate::time::Time;
@@ -31,7 +31,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn pass_on(&mut self, node: NodeId, call: CallId, to: &To, ticket: u32) -> bool {
         let frame = self.calls.at_mut(call.index);
-        let is_passed = !to.is_retry && Course::of(to).turn(frame, &self.paths, self.now, node, ticket);
+        let is_passed = !to.is_retry && Course::of(to).turn(frame, &self.ways, self.now, node, ticket);
         if is_passed {
             frame.profile = to.profile.unwrap_or(frame.profile);
         }
@@ -45,7 +45,7 @@ impl Core {
         let state = &self.nodes[node.0 as usize];
         let group = state.group;
         let Some(passage) = self.passages.get_mut(state.passage as usize) else { return (group, false) };
-        if state.condition.is_special() || !passage.course.turn(frame, &self.paths, self.now, node, 0) {
+        if state.condition.is_special() || !passage.course.turn(frame, &self.ways, self.now, node, 0) {
             return (group, false);
         }
         passage.attempts.begin(false);
@@ -57,7 +57,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn pass_through(&mut self, node: NodeId, call: CallId, passage: u32) -> bool {
         let passage = &mut self.passages[passage as usize];
-        if !passage.course.turn(self.calls.at_mut(call.index), &self.paths, self.now, node, 0) {
+        if !passage.course.turn(self.calls.at_mut(call.index), &self.ways, self.now, node, 0) {
             return false;
         }
         passage.attempts.begin(false);
@@ -86,12 +86,11 @@ impl Course {
 
     /// Makes of the frame of a call to `node` that of the same call to another one, if nothing tells the two apart.
     #[inline(always)]
-    fn turn(&self, frame: &mut Frame, paths: &[Way], now: Time, node: NodeId, ticket: u32) -> bool {
+    fn turn(&self, frame: &mut Frame, ways: &Ways, now: Time, node: NodeId, ticket: u32) -> bool {
         if frame.via != DIRECT || frame.flags & BACKGROUND != 0 || frame.since != now {
             return false;
         }
-        let is_something = |path: u16| path != 0 && !paths[path as usize].is_nothing();
-        if is_something(frame.path) || is_something(self.path) {
+        if !(ways.is_nothing(frame.path) && ways.is_nothing(self.path)) {
             return false;
         }
         frame.key = Key::from_bits(frame.key).born(self.birth).bits();

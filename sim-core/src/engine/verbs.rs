@@ -248,10 +248,10 @@ impl<'a> Cx<'a> {
             return;
         }
         let frame = self.core.calls.at(child.index);
-        if self.core.paths[frame.path as usize].path().cuts > 0 {
+        if self.core.ways.path(frame.path).cuts > 0 {
             return;
         }
-        let delay = self.core.paths[frame.path as usize].path().there();
+        let delay = self.core.ways.path(frame.path).there();
         let event = Event { kind: Kind::Cancel, what: 0, epoch: 0, node: frame.node, data: Word::of(child.to_bits()) };
         self.core.calendar.set(self.core.now + delay, Class::First, event);
     }
@@ -550,12 +550,12 @@ impl<'a> Cx<'a> {
 
     /// What the network does to this call on its way.
     pub fn path(&self, row: u16) -> &Path {
-        self.core.paths[row as usize].path()
+        self.core.ways.path(row)
     }
 
     /// Changes a row of the path table (network faults).
     pub fn change_path(&mut self, row: u16, change: impl FnOnce(&mut Path)) {
-        self.core.paths[row as usize].change(change);
+        self.core.ways.change(row, change);
     }
 
     /// Changes the condition of a node (faults).
