@@ -66,8 +66,10 @@ const MOST: u64 = 8192;
 pub struct Breakdown {
     /// How many zero bits a key must end in.
     zeros: u32,
-    /// Requests that were begun, by the zero bits of their keys.
+    /// Requests that were begun, by the zero bits of their keys …
     begun: Vec<u64>,
+    /// … and how many of them take part.
+    taking: u64,
     requests: Vec<Request>,
     parts: Vec<(Part, Span)>,
 }
@@ -95,12 +97,11 @@ impl Breakdown {
             self.begun.resize(zeros as usize + 1, 0);
         }
         self.begun[zeros as usize] += 1;
-        while self.zeros < 63 && self.begun[self.zeros as usize..].iter().sum::<u64>() > MOST {
+        self.taking += 1;
+        while self.taking > MOST && self.zeros < 63 {
+            self.taking -= self.begun.get(self.zeros as usize).copied().unwrap_or(0);
             self.zeros += 1;
             self.thin_out();
-            if self.begun.len() <= self.zeros as usize {
-                self.begun.resize(self.zeros as usize + 1, 0);
-            }
         }
     }
 

@@ -32,7 +32,9 @@ impl Core {
         if let Some(traces) = &mut self.traces {
             traces.begin(call.index, key, group, place, since, self.now);
         }
-        self.accounts.spend(call.index, group, Part { what: Spent::Queue, place }, self.now);
+        if since < self.now {
+            self.accounts.spend(call.index, group, Part { what: Spent::Queue, place }, self.now);
+        }
     }
 
     /// A call, or a branch, of a sampled request is made.
