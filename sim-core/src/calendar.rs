@@ -118,16 +118,15 @@ impl<E: Copy> Slots<E> {
     #[inline]
     fn insert(&mut self, stamp: u32, event: E) -> u32 {
         self.len += 1;
-        if self.free == LAST_FREE {
-            assert!(self.slots.len() < SLOTS_MAX, "more than {SLOTS_MAX} timers are pending");
-            push(&mut self.slots, Slot { stamp, event });
-            return self.slots.len() as u32 - 1;
-        }
         let slot = self.free;
-        let place = &mut self.slots[slot as usize];
-        self.free = place.stamp & STAMP_MASK;
-        *place = Slot { stamp, event };
-        slot
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            self.free = place.stamp & STAMP_MASK;
+            *place = Slot { stamp, event };
+            return slot;
+        }
+        assert!(self.slots.len() < SLOTS_MAX, "more than {SLOTS_MAX} timers are pending");
+        push(&mut self.slots, Slot { stamp, event });
+        self.slots.len() as u32 - 1
     }
 
     /// The key of an event that is entered, its slot and its stamp.

@@ -156,23 +156,28 @@ impl Calls {
         self.open += 1;
         // The frame is written where it stays, field by field; a cold way that took it along would have it put together on
         // the stack first, and reading back at once what was just written in pieces takes long.
-        let index = if (self.free as usize) < self.frames.len() { self.free } else { self.add() };
-        let place = &mut self.frames[index as usize];
-        let generation = place.generation.wrapping_add(1);
-        self.free = place.parent;
-        *place = Frame { generation, ..frame };
+        let (index, generation) = loop {
+            let index = self.free;
+            if let Some(place) = self.frames.get_mut(index as usize) {
+                let generation = place.generation.wrapping_add(1);
+                self.free = place.parent;
+                *place = Frame { generation, ..frame };
+                break (index, generation);
+            }
+            self.add();
+        };
         if self.carries_baggage {
             self.pack(index, Baggage::EMPTY);
         }
         CallId { index, generation }
     }
 
-    /// A free frame more, the last that there is.
+    /// A free frame more, where there is none.
     #[cold]
     #[inline(never)]
-    fn add(&mut self) -> u32 {
+    fn add(&mut self) {
+        self.free = self.frames.len() as u32;
         push(&mut self.frames, Frame::BLANK);
-        (self.frames.len() - 1) as u32
     }
 
     #[inline(never)]

@@ -63,22 +63,26 @@ impl<T> Slab<T> {
     pub fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
         // The cold way does not take the value along, which would have to be put together on the stack for it.
-        let index = if (self.free as usize) < self.places.len() { self.free } else { self.add() };
-        let place = &mut self.places[index as usize];
-        if let Place::Free(before) = *place {
-            self.free = before;
+        loop {
+            let index = self.free;
+            if let Some(place) = self.places.get_mut(index as usize) {
+                if let Place::Free(before) = *place {
+                    self.free = before;
+                }
+                *place = Place::Held(value);
+                return index;
+            }
+            self.add();
         }
-        *place = Place::Held(value);
-        index
     }
 
-    /// A free place more, the last that there is.
+    /// A free place more, where there is none.
     #[cold]
     #[inline(never)]
-    fn add(&mut self) -> u32 {
+    fn add(&mut self) {
         assert!(self.places.len() < NONE as usize, "a slab holds fewer than 2^32 - 1 things");
+        self.free = self.places.len() as u32;
         push(&mut self.places, Place::Free(NONE));
-        (self.places.len() - 1) as u32
     }
 
     /// Takes the thing at `index` out and frees the place; `None` if nothing is there.
@@ -225,22 +229,26 @@ impl<T> KeyedSlab<T> {
     #[inline]
     pub fn insert(&mut self, value: T) -> Key {
         self.len += 1;
-        let index = if (self.free as usize) < self.places.len() { self.free } else { self.add() };
-        let dated = &mut self.places[index as usize];
-        if let Place::Free(before) = dated.place {
-            self.free = before;
+        loop {
+            let index = self.free;
+            if let Some(dated) = self.places.get_mut(index as usize) {
+                if let Place::Free(before) = dated.place {
+                    self.free = before;
+                }
+                dated.place = Place::Held(value);
+                return Key { index, generation: dated.generation };
+            }
+            self.add();
         }
-        dated.place = Place::Held(value);
-        Key { index, generation: dated.generation }
     }
 
-    /// A free place more, the last that there is.
+    /// A free place more, where there is none.
     #[cold]
     #[inline(never)]
-    fn add(&mut self) -> u32 {
+    fn add(&mut self) {
         assert!(self.places.len() < NONE as usize, "a slab holds fewer than 2^32 - 1 things");
+        self.free = self.places.len() as u32;
         push(&mut self.places, Dated { generation: NonZeroU32::MIN, place: Place::Free(NONE) });
-        (self.places.len() - 1) as u32
     }
 
     /// Takes the thing named by `key` out and frees its place; `None` if it is gone.
