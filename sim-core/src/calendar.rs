@@ -30,7 +30,8 @@ use crate::tournament::NO_KEY;
 use crate::wheel::Pending;
 use std::num::NonZeroU64;
 
-// The layout of a key, from its highest bit: 63 bits of time, 1 of class, 36 of sequence, 28 of slot.
+// The layout of a key, from its highest bit: 63 bits of time (of which no more than 59 are used), 1 of class, 36 of sequence,
+// 28 of slot.
 const SLOT_BITS: u32 = 28;
 const CLASS_SHIFT: u32 = u64::BITS;
 pub(crate) const TIME_SHIFT: u32 = CLASS_SHIFT + 1;
@@ -51,8 +52,9 @@ const LAST_FREE: u32 = STAMP_MASK;
 /// Dead entries that are not worth a compaction.
 const DEAD_TOLERATED: usize = 64;
 
-/// The last instant that a calendar tells apart, about 292 years: what is set later happens then. (No key has all bits set.)
-pub const TIME_MAX: Time = (1 << (128 - TIME_SHIFT)) - 2;
+/// The last instant that a calendar tells apart, about 18 years: what is set later happens then. So an instant and a span
+/// can be added without a second thought, and no key has all bits set.
+pub const TIME_MAX: Time = (1 << 59) - 1;
 
 /// The two classes of events of one instant: a reply that comes at exactly the timeout is in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -631,6 +633,12 @@ mod tests {
         assert_eq!(calendar.pop_before(TIME_MAX), None);
         let all = std::iter::from_fn(|| calendar.pop_before(Time::MAX)).collect::<Vec<_>>();
         assert_eq!(all, [(TIME_MAX, 'a'), (TIME_MAX, 'b'), (TIME_MAX, 'c'), (TIME_MAX, 'd')]);
+        // Many of them, so that a wheel has to make do with such a gap.
+        for number in 0..4000u64 {
+            calendar.set(if number < 3 { number } else { Time::MAX }, Class::First, 'e');
+        }
+        let times = std::iter::from_fn(|| calendar.pop_before(Time::MAX)).map(|(at, _)| at);
+        assert!(times.eq((0..4000).map(|number| if number < 3 { number } else { TIME_MAX })));
     }
 
     #[test]
