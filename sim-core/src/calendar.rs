@@ -372,8 +372,8 @@ impl<E: Copy> Calendar<E> {
         }
     }
 
-    /// The events to come for which `wanted` is true, but for those of alarms, in their order. Looks at all and sorts, so it is for rare
-    /// interventions.
+    /// The events to come for which `wanted` is true, but for those of alarms, in their order. Looks at all and sorts, so
+    /// it is for rare interventions.
     pub fn live(&self, wanted: impl Fn(&E) -> bool) -> Vec<Live<E>> {
         let others = self.pending.keys().map(|key| (NO_LANE, key));
         let mut found: Vec<(u128, usize)> = Vec::new();
