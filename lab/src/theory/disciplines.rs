@@ -3,8 +3,9 @@
 //! Sources: Kelly 1979 (insensitivity of processor sharing), Cobham 1954 and Kella and Yechiali 1985 (priorities); of the
 //! percentiles, [`super::passages`] and [`super::transforms`].
 
+use super::chains::Lifetime;
 use super::formulas::{busy_period_above, erlang_c, quantile};
-use super::passages::time_in_shared;
+use super::passages::{time_in_shared, time_shared_by_weight};
 use super::transforms::{
     above, balanced_phases, exponential, time_in_shared_md1, time_when_preempted, waits_with_priorities,
 };
@@ -53,6 +54,27 @@ pub(super) fn cases() -> Vec<Case> {
         expect("workloads.long.latency.mean_s", 0.04 / 0.3),
     ];
     cases.push(case("processor sharing, short and long", 400, two, expected));
+    // Two groups on one host, of which the one weighs three times as much as the other.
+    let hosted = |cpu: &str| {
+        format!(
+            "{{kind: service, hosts: h, cpu: {cpu}, runtime: unlimited, handlers: {{default: [{{cpu: {{exp: 10ms}}}}]}}}}"
+        )
+    };
+    let yaml = format!(
+        "hosts: {{h: {{count: 1, cores: 1}}}}\nworkloads:\n  heavy: {{arrivals: {{poisson: 35/s}}, call: three}}\n  \
+         light: {{arrivals: {{poisson: 35/s}}, call: one}}\ncomponents:\n  three: {}\n  one: {}\n",
+        hosted("0.75"),
+        hosted("0.25"),
+    );
+    let [heavy, light] = time_shared_by_weight([35.0; 2], S, [3.0, 1.0], 60);
+    let p99 = |time: &Lifetime| quantile(0.01, |t| time.above(t));
+    let expected = vec![
+        expect("workloads.heavy.latency.mean_s", heavy.moments().0),
+        expect("workloads.heavy.latency.p99_s", p99(&heavy)),
+        expect("workloads.light.latency.mean_s", light.moments().0),
+        expect("workloads.light.latency.p99_s", p99(&light)),
+    ];
+    cases.push(case("processor sharing by weight", 500, &yaml, expected));
     let lifo = "    admission: {queue: {discipline: lifo}}\n";
     let yaml = station("{poisson: 70/s}", 1, lifo, "block: {exp: 10ms}");
     // Who has to wait waits for the rest of one service and whatever comes meanwhile: a busy period.

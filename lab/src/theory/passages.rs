@@ -50,6 +50,56 @@ pub fn time_in_shared(cores: f64, arrivals: f64, kinds: [(f64, f64); 2], most: u
     chain.lifetime(start)
 }
 
+/// Times in two groups on one core, under Poisson arrivals of these rates to each, where everybody needs an exponential time
+/// of this mean. While both have work, each has its `weight`'s share of the core, and all of it otherwise; within a group
+/// all share alike. `most` of each are there at once.
+pub fn time_shared_by_weight(arrivals: [f64; 2], mean: f64, weights: [f64; 2], most: usize) -> [Lifetime; 2] {
+    let width = most + 1;
+    let state = |n: [usize; 2]| n[0] * width + n[1];
+    let all = (0..width).flat_map(|i| (0..width).map(move |j| [i, j]));
+    // The part of the core that a group has where so many of each are there.
+    let part = |group: usize, n: [usize; 2]| match (n[group], n[1 - group]) {
+        (0, _) => 0.0,
+        (_, 0) => 1.0,
+        _ => weights[group] / (weights[0] + weights[1]),
+    };
+    let after = |mut n: [usize; 2], group: usize, comes: bool| {
+        n[group] = if comes { n[group] + 1 } else { n[group] - 1 };
+        n
+    };
+    let mut numbers = Chain::new(width * width);
+    for n in all.clone() {
+        for group in 0..2 {
+            if n[group] < most {
+                numbers.add(state(n), state(after(n, group, true)), arrivals[group]);
+            }
+            if n[group] > 0 {
+                numbers.add(state(n), state(after(n, group, false)), part(group, n) / mean);
+            }
+        }
+    }
+    // Whoever arrives sees these numbers, and is one more.
+    let seen = numbers.stationary();
+    [0, 1].map(|own| {
+        let mut chain = Chain::new(width * width);
+        for others in all.clone() {
+            let with = after(others, own, true);
+            let of_own = part(own, with) / mean / with[own] as f64;
+            chain.end(state(others), of_own);
+            for group in 0..2 {
+                if others[group] < most {
+                    chain.add(state(others), state(after(others, group, true)), arrivals[group]);
+                }
+                if others[group] > 0 {
+                    let rate = if group == own { of_own * others[own] as f64 } else { part(group, with) / mean };
+                    chain.add(state(others), state(after(others, group, false)), rate);
+                }
+            }
+        }
+        chain.lifetime(seen.clone())
+    })
+}
+
 /// One of the two states of an environment in which a single server works.
 #[derive(Clone, Copy, Debug)]
 pub struct Phase {

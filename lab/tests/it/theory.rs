@@ -13,7 +13,7 @@ use lab::theory::formulas::{
 use lab::theory::passages::{
     Phase, TwoStations, fork_and_join, number_at_both, number_in_environment, shorter_of_two, time_in_closed_network,
     time_in_environment, time_in_fork_and_join_above, time_in_full_batches, time_in_shared,
-    time_in_shorter_of_two_above, time_through_two,
+    time_in_shorter_of_two_above, time_shared_by_weight, time_through_two,
 };
 use lab::theory::transforms::{
     above, balanced_phases, constant, exponential, hyperexponential, time_after_finding, time_in_batches,
@@ -149,6 +149,14 @@ fn the_moments_of_what_is_inverted_or_solved_are_the_known_ones() {
     close(mean, s + erlang_c(4, 3.2) / (400.0 - 320.0), 1e-7);
     let shared = |t: f64| above(t, |x| time_in_shared_md1(x, 70.0, s));
     close(moments(1.0, shared).0, s / 0.3, 1e-3);
+    // By weight: as many are there together as in M/M/1, however they share, and who weighs much more waits for nobody else.
+    let [heavy, light] = time_shared_by_weight([35.0; 2], s, [3.0, 1.0], 60).map(|time| time.moments().0);
+    close(35.0 * heavy + 35.0 * light, 0.7 / 0.3, 1e-6);
+    assert!(heavy < 0.8 * light, "{heavy} {light}");
+    let [alike, _] = time_shared_by_weight([35.0; 2], s, [2.0, 2.0], 60);
+    close(alike.moments().0, s / 0.3, 1e-6);
+    let [first, _] = time_shared_by_weight([70.0, 10.0], s, [1e9, 1.0], 80);
+    close(first.moments().1, 2.7 / (1.3 * 0.09) * s * s, 1e-4);
     // Nobody can take less than a service; hardly any load, and it takes no more either.
     let (early, late) = (shared(0.8 * s), above(1.2 * s, |x| time_in_shared_md1(x, 1e-6, s)));
     assert!(early > 0.999 && late < 1e-3, "{early} {late}");
