@@ -239,8 +239,10 @@ impl Ways {
     }
 
     pub(crate) fn change(&mut self, row: u16, change: impl FnOnce(&mut Path)) {
-        self.rows[row as usize].change(change);
-        self.something = self.rows.iter().filter(|way| !way.is_nothing).count();
+        let way = &mut self.rows[row as usize];
+        self.something -= usize::from(!way.is_nothing);
+        way.change(change);
+        self.something += usize::from(!way.is_nothing);
     }
 }
 
