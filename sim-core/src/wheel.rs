@@ -30,7 +30,7 @@ const CHUNK: usize = 15;
 /// More pending timers than this make a wheel worth its while.
 const WHEEL_FROM: usize = 256;
 /// With fewer than this share of that number doing without is better again.
-const HEAP_BELOW_SHARE: usize = 4;
+const NO_WHEEL_BELOW_SHARE: usize = 4;
 /// Chunks without timers that are not worth building it anew, smaller.
 const IDLE_TOLERATED: usize = 1024;
 /// Mean number of timers that a tick is made for.
@@ -343,7 +343,7 @@ impl Pending {
             let spread = wheel.moved + wheel.steps > pending / 2 + self.wheel_from;
             let (crowded, sparse) = (wheel.moved > CROWDED * wheel.steps, wheel.steps > 2 * wheel.moved);
             let roomy = wheel.idle > IDLE_TOLERATED && 2 * wheel.idle > wheel.chunks.len();
-            if pending < self.wheel_from / HEAP_BELOW_SHARE || (spread && (crowded || sparse)) || roomy {
+            if pending < self.wheel_from / NO_WHEEL_BELOW_SHARE || (spread && (crowded || sparse)) || roomy {
                 self.rebuild();
             } else {
                 if spread {
@@ -366,7 +366,7 @@ impl Pending {
 
     /// Starts again with these keys, without a wheel or with one and a tick that fit them.
     fn build(&mut self, keys: Vec<u128>) {
-        let few = if self.wheel.is_some() { self.wheel_from / HEAP_BELOW_SHARE } else { self.wheel_from };
+        let few = if self.wheel.is_some() { self.wheel_from / NO_WHEEL_BELOW_SHARE } else { self.wheel_from };
         if keys.len() <= few {
             (self.wheel, self.near_max) = (None, self.wheel_from);
             self.near = Near::new(self.wheel_from, NO_KEY);

@@ -23,10 +23,14 @@ components:
 }
 
 fn failure(yaml: &str) -> sim_core::Stuck {
-    match Session::new(load(yaml), 1, None).run_to_end() {
+    let mut session = Session::new(load(yaml), 1, None);
+    let stuck = match session.run_to_end() {
         Err(Failure::Stuck(stuck)) => stuck,
         other => panic!("this has no end, but: {other:?}"),
-    }
+    };
+    // Who goes on all the same is told again.
+    assert!(matches!(session.run_to_end(), Err(Failure::Stuck(_))));
+    stuck
 }
 
 #[test]

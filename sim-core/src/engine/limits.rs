@@ -63,7 +63,8 @@ impl Watch {
     /// One more activation; true where it has to be looked whether this instant is endless.
     #[inline(always)]
     pub(super) fn is_due(&mut self) -> bool {
-        self.patience -= 1;
+        // Saturating, since somebody may go on with what is known to be endless.
+        self.patience = self.patience.saturating_sub(1);
         self.patience == 0
     }
 }
