@@ -41,7 +41,7 @@ use crate::policies::retry::RetrySettings;
 use company::Members;
 pub use link_settings::{LinkSettings, Propagated, TargetSettings};
 pub use target::Target;
-use target::{choose, sole};
+use target::{choose, draws_of_a_choice, sole};
 
 /// What one calling replica's link is made of; fixed but for `settings`.
 #[derive(Clone, Debug)]
@@ -121,6 +121,9 @@ pub struct Link {
     is_bare: bool,
     /// Calls need nothing but attempts and their timeouts: of a call nothing is kept beside its record.
     is_plain: bool,
+    /// Then, and where it is known how often a choice of the target draws, requests are lent to their attempts.
+    lends: bool,
+    draws_of_a_choice: Option<u16>,
     /// Attempts take a connection out of a pool, or open one.
     connects: bool,
     /// Calls share one: coalesced, or in batches.
@@ -167,6 +170,8 @@ impl Link {
             deadlines: false,
             is_bare: false,
             is_plain: false,
+            lends: false,
+            draws_of_a_choice: draws_of_a_choice(&plan),
             connects: false,
             shares: false,
             sole: sole(&plan),
@@ -235,6 +240,7 @@ impl Link {
             && !self.connects
             && !self.shares
             && s.retry.as_ref().is_none_or(retries_plainly);
+        self.lends = self.is_plain && self.draws_of_a_choice.is_some();
         let uneven = plan.targets.len() > 1 && plan.targets.iter().any(|t| t.weight != plan.targets[0].weight);
         self.weights = if uneven {
             AliasTable::new(&plan.targets.iter().map(|t| t.weight).collect::<Vec<_>>()).ok()
@@ -305,13 +311,57 @@ impl Link {
         if !self.is_plain {
             return self.accept_in_order(cx, call);
         }
-        let made = self.make_attempt(cx, call, 0);
-        let (child, timer) = made.unwrap_or((call, None));
+        self.attempts.begin(false);
+        let Some(to) = self.target(cx, call, 0) else {
+            let index = self.note_attempt(cx, call, call, cx.now(), None);
+            return self.nobody(cx, index);
+        };
+        if self.lends && cx.lend(call, to) {
+            let timer = self.bound(cx, call);
+            cx.set_bound(call, timer);
+            return Next::call(call);
+        }
+        let (child, timer) = self.make_attempt(cx, call, to);
+        self.note_attempt(cx, call, child, cx.now(), timer);
+        Next::call(child)
+    }
+
+    /// The record of a call whose first attempt is under way.
+    #[inline(always)]
+    fn note_attempt(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        child: CallId,
+        since: Time,
+        timer: Option<TimerId>,
+    ) -> u32 {
         let (attempts, phase) = (1, Phase::Under);
-        let record = Logical { timer, child: child.index(), attempts, phase, ..Logical::new(call, cx.now()) };
+        let record = Logical { timer, child: child.index(), attempts, phase, ..Logical::new(call, since) };
         let index = self.records.insert(record);
         cx.set_ticket(call, index);
-        if made.is_some() { Next::call(child) } else { self.nobody(cx, index) }
+        index
+    }
+
+    /// A request that was lent to its first attempt parts from it. Its record.
+    fn part(&mut self, cx: &mut Cx<'_>, attempt: CallId) -> u32 {
+        let (request, since, timer) = cx.part(attempt, self.draws_of_a_choice.unwrap_or(0));
+        self.note_attempt(cx, request, attempt, since, timer)
+    }
+
+    /// The attempt of a request that was lent to it is answered.
+    #[inline(always)]
+    fn lent_answered(&mut self, cx: &mut Cx<'_>, call: CallId, answer: Answer) -> Next {
+        if !(self.is_plain && answer.outcome().is_good()) {
+            let index = self.part(cx, call);
+            return self.answered(cx, index, call, answer);
+        }
+        let (since, timer) = cx.take_back(call);
+        if let Some(timer) = timer {
+            cx.cancel(timer);
+        }
+        self.attempts.end(since, answer.outcome());
+        Next::reply(call, answer)
     }
 
     /// A call asks one policy after the other.
@@ -410,6 +460,9 @@ impl Component for Link {
 
     #[inline]
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next {
+        if call == child {
+            return self.lent_answered(cx, call, answer);
+        }
         let index = cx.ticket(call);
         if index == PASSES {
             self.attempts.end(cx.since(call), answer.outcome());
@@ -435,12 +488,16 @@ impl Component for Link {
         self.attempts.end(since, outcome);
     }
 
+    fn on_parting(&mut self, cx: &mut Cx<'_>, attempt: CallId) {
+        self.part(cx, attempt);
+    }
+
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let call = timer.call();
         if !cx.is_open(call) {
             return Next::WAIT;
         }
-        let index = cx.ticket(call);
+        let index = if cx.is_lent(call) { self.part(cx, call) } else { cx.ticket(call) };
         if timer.what != TOTAL {
             self.record(index).timer = None;
         }

@@ -4,9 +4,10 @@
 //! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
 //! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
 
+use crate::calendar::TimerId;
 use crate::outcome::Answer;
 use crate::prefetch::prefetch;
-use crate::table::push;
+use crate::table::{push, reach};
 use crate::time::Time;
 
 /// Names a node of the network.
@@ -43,20 +44,28 @@ pub(crate) const RETRY: u8 = 4;
 pub(crate) const BACKGROUND: u8 = 8;
 pub(crate) const DELIVERED: u8 = 16;
 pub(crate) const REPLYING: u8 = 32;
+/// It is a request and its first attempt in one: see `engine/lending.rs`.
+pub(crate) const LENT: u8 = 64;
 /// Its request is one of the sample whose time is accounted for.
 pub(crate) const SAMPLED: u8 = 128;
 
 /// No node has passed it on.
 pub(crate) const DIRECT: u32 = u32::MAX;
 
-/// One call: 48 bytes.
+/// One call: 64 bytes, a line of the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct Frame {
     /// When it arrived; for a root, when it should have been sent.
     pub(crate) since: Time,
     /// Key of its random draws.
     pub(crate) key: u64,
-    /// Index of the calling frame; the source node for a root; an entry of `given_up` for an abandoned one.
+    /// While it is lent, the key of the request's own draws; else what the serving node wants to remember besides its ticket.
+    pub(crate) memo: u64,
+    /// While it is lent, what bounds the attempt.
+    pub(crate) timer: Option<TimerId>,
+    /// Index of the calling frame; the source node for a root, or the link that it was lent to; an entry of `given_up` for
+    /// an abandoned one.
     pub(crate) parent: u32,
     /// Odd while open.
     pub(crate) generation: u32,
@@ -84,6 +93,8 @@ impl Frame {
     const BLANK: Frame = Frame {
         since: 0,
         key: 0,
+        memo: 0,
+        timer: None,
         parent: NONE,
         generation: 0,
         node: 0,
@@ -131,6 +142,8 @@ impl Baggage {
 pub(crate) struct Calls {
     frames: Vec<Frame>,
     baggage: Vec<Baggage>,
+    /// What nodes remember of the requests that they began, by index. Empty where nobody does.
+    notes: Vec<u64>,
     /// The frame that was freed last; each names the one before in `parent`.
     free: u32,
     carries_baggage: bool,
@@ -139,7 +152,7 @@ pub(crate) struct Calls {
 
 impl Default for Calls {
     fn default() -> Self {
-        Calls { frames: Vec::new(), baggage: Vec::new(), free: NONE, carries_baggage: false, open: 0 }
+        Calls { frames: Vec::new(), baggage: Vec::new(), notes: Vec::new(), free: NONE, carries_baggage: false, open: 0 }
     }
 }
 
@@ -241,9 +254,41 @@ impl Calls {
     /// Asks for a frame before it is needed.
     #[inline(always)]
     pub(crate) fn prefetch(&self, index: u32) {
-        // A frame may lie across two lines of the cache.
         prefetch(&self.frames, index as usize);
-        prefetch(&self.frames, index as usize + 1);
+    }
+
+    /// Remembers something of a request for the node that began it.
+    #[inline(always)]
+    pub(crate) fn set_note(&mut self, index: u32, note: u64) {
+        reach(&mut self.notes, index as usize, 0);
+        self.notes[index as usize] = note;
+    }
+
+    /// What was remembered of a request last; 0 if nothing was.
+    #[inline(always)]
+    pub(crate) fn note(&self, index: u32) -> u64 {
+        self.notes.get(index as usize).copied().unwrap_or(0)
+    }
+
+    /// A request has another index.
+    pub(crate) fn move_note(&mut self, from: u32, to: u32) {
+        let note = self.note(from);
+        if note != 0 {
+            self.set_note(to, note);
+        }
+    }
+
+    /// Asks for the note of a request before it is needed.
+    #[inline(always)]
+    pub(crate) fn prefetch_note(&self, index: u32) {
+        prefetch(&self.notes, index as usize);
+    }
+
+    /// The frame of the call on behalf of which another was made, if somebody waits for its answer.
+    #[inline]
+    pub(crate) fn parent(&self, frame: &Frame) -> Option<&Frame> {
+        let has_parent = frame.flags & (ROOT | ABANDONED) == 0 && frame.parent != NONE;
+        has_parent.then(|| self.at(frame.parent))
     }
 
     /// Whether calls carry baggage at all.
@@ -293,9 +338,11 @@ impl Calls {
         self.frames.iter().enumerate().filter(|(_, f)| f.generation & 1 == 1).map(|(i, f)| (i as u32, f))
     }
 
-    /// Bytes taken by frames and baggage.
+    /// Bytes taken by frames and what belongs to them.
     pub(crate) fn bytes(&self) -> usize {
-        self.frames.capacity() * size_of::<Frame>() + self.baggage.capacity() * size_of::<Baggage>()
+        self.frames.capacity() * size_of::<Frame>()
+            + self.baggage.capacity() * size_of::<Baggage>()
+            + self.notes.capacity() * size_of::<u64>()
     }
 }
 
@@ -306,8 +353,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_48_bytes() {
-        assert_eq!(size_of::<Frame>(), 48);
+    fn a_frame_is_a_line_of_the_cache() {
+        assert_eq!((size_of::<Frame>(), align_of::<Frame>()), (64, 64));
     }
 
     proptest! {

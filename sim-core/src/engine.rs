@@ -6,13 +6,15 @@
 //!
 //! Faults act here, in what the verbs do ([`crate::conditions`]): a component sees nothing but a refused, late or lost call.
 //! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, crashes and pauses in
-//! `engine/interventions.rs`, what must hold at the end of every run in `engine/laws.rs`.
+//! `engine/interventions.rs`, what must hold at the end of every run in `engine/laws.rs`. Two shortcuts save calls a frame:
+//! `engine/passages.rs` and `engine/lending.rs`.
 
 mod accounts;
 mod ahead;
 mod delivery;
 mod interventions;
 mod laws;
+mod lending;
 mod limits;
 mod passages;
 mod verbs;
@@ -117,6 +119,13 @@ pub trait Component: Clone {
     fn on_passed(&mut self, ticket: u32, since: Time, outcome: Outcome) {
         let _ = (ticket, since, outcome);
         unreachable!("who passes calls on must say what that means")
+    }
+
+    /// A request that this link has lent to an attempt ([`Cx::lend`]) must part from it ([`Cx::part`]): the attempt is about
+    /// to be given up.
+    fn on_parting(&mut self, cx: &mut Cx<'_>, attempt: CallId) {
+        let _ = (cx, attempt);
+        unreachable!("who lends requests must let them part")
     }
 
     /// A timer went off, or work is done.
@@ -401,7 +410,8 @@ impl<C: Component> Engine<C> {
         GroupId((self.core.groups.len() - 1) as u16)
     }
 
-    /// A node; `owner` is the node with which it crashes (itself for a replica, the replica for one of its links).
+    /// A node; `owner` is the node with which it crashes and from which it gets its calls (itself for a replica, the replica or
+    /// workload for one of its links).
     pub fn add_node(&mut self, component: C, group: GroupId, owner: Option<NodeId>) -> NodeId {
         let id = self.add_state(group, owner);
         self.nodes.push(component);

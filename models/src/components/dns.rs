@@ -310,7 +310,7 @@ impl Dns {
     fn answer_of(&mut self, cx: &mut Cx<'_>, call: CallId, population: usize) -> u32 {
         let now = cx.now();
         // What a caller sends again belongs to the same resolver: it is drawn from the caller's own call.
-        let key = cx.parent(call).map_or_else(|| cx.key(call), |parent| cx.key(parent));
+        let key = cx.callers_key(call);
         let count = self.populations[population].resolvers.len() as u64;
         let resolver = key.draw(PURPOSE_RESOLVER, 0).below(count) as usize;
         let remembered = self.populations[population].resolvers[resolver];

@@ -172,6 +172,9 @@ macro_rules! components {
             fn on_passed(&mut self, ticket: u32, since: Time, outcome: sim_core::Outcome) {
                 dispatch!(self, part => part.on_passed(ticket, since, outcome))
             }
+            fn on_parting(&mut self, cx: &mut Cx<'_>, attempt: CallId) {
+                dispatch!(self, part => part.on_parting(cx, attempt))
+            }
             #[inline(always)]
             fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
                 dispatch!(self, part => part.on_timer(cx, timer))

@@ -24,39 +24,46 @@ impl Link {
         record.attempts += 1;
         record.since = cx.now();
         record.phase = Phase::Under;
-        let Some((child, timer)) = self.make_attempt(cx, call, nth) else {
+        self.attempts.begin(nth > 0);
+        let Some(to) = self.target(cx, call, nth) else {
             return self.nobody(cx, index);
         };
+        let (child, timer) = self.make_attempt(cx, call, to);
         let record = self.record(index);
         (record.child, record.timer) = (child.index(), timer);
         Next::call(child)
     }
 
-    /// The call that is an attempt at `call`, the `nth` from 0, and its timeout; `None` where nobody can be called.
+    /// Where the `nth` attempt at `call` goes, from 0; `None` where nobody can be called.
     #[inline(always)]
-    pub(super) fn make_attempt(
-        &mut self,
-        cx: &mut Cx<'_>,
-        call: CallId,
-        nth: u32,
-    ) -> Option<(CallId, Option<TimerId>)> {
-        let is_retry = nth > 0;
-        self.attempts.begin(is_retry);
+    pub(super) fn target(&mut self, cx: &mut Cx<'_>, call: CallId, nth: u32) -> Option<To> {
         let (node, path) = match self.sole {
             Some(sole) => sole,
             None => choose(&self.plan, &self.weights, cx, call)?,
         };
-        let child = cx.call(call, To { node, link: self.plan.salt, ordinal: nth, profile: None, path, is_retry });
-        let timer = match (self.timeout, self.total_timeout) {
+        Some(To { node, link: self.plan.salt, ordinal: nth, profile: None, path, is_retry: nth > 0 })
+    }
+
+    /// The call that is an attempt at `call`, and its timeout.
+    #[inline(always)]
+    pub(super) fn make_attempt(&mut self, cx: &mut Cx<'_>, call: CallId, to: To) -> (CallId, Option<TimerId>) {
+        let child = cx.call(call, to);
+        let timer = self.bound(cx, call);
+        if cx.has_baggage() {
+            self.propagate_deadline(cx, call, child);
+        }
+        (child, timer)
+    }
+
+    /// The timeout of an attempt at `call` that begins now.
+    #[inline(always)]
+    pub(super) fn bound(&mut self, cx: &mut Cx<'_>, call: CallId) -> Option<TimerId> {
+        match (self.timeout, self.total_timeout) {
             (None, _) => None,
             // An attempt's timeout is cut to what is left of the total; the total's own timer does that.
             (Some(timeout), Some(total)) if cx.now() + timeout > cx.since(call) + total => None,
             (Some(timeout), _) => Some(cx.after_constant(timeout, Class::GivingUp, Timer::of(TIMEOUT, call))),
-        };
-        if cx.has_baggage() {
-            self.propagate_deadline(cx, call, child);
         }
-        Some((child, timer))
     }
 
     /// An attempt ends where it began, since no target can be called.

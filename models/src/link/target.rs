@@ -29,6 +29,14 @@ pub(super) fn sole(plan: &LinkPlan) -> Option<(NodeId, u16)> {
     }
 }
 
+/// How many draws [`choose`] makes, if that is the same for every target.
+pub(super) fn draws_of_a_choice(plan: &LinkPlan) -> Option<u16> {
+    let (first, rest) = plan.targets.split_first()?;
+    let has_replicas = first.nodes.len() > 1;
+    let is_even = rest.iter().all(|target| (target.nodes.len() > 1) == has_replicas);
+    is_even.then_some(u16::from(!rest.is_empty()) + u16::from(has_replicas))
+}
+
 /// A target by weight, and a healthy replica of it at random.
 #[inline(never)]
 pub(super) fn choose(

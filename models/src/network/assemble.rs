@@ -94,7 +94,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         workload.set_recorded_sorts(of_recorded);
         let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
         debug_assert_eq!(node, place.node);
-        add_link(&settings.call, &place.link, None, engine);
+        add_link(&settings.call, &place.link, node, engine);
         let measure = engine.group_mut(place.link.group);
         measure.keeps_latency = true;
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
@@ -104,14 +104,14 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
     }
 }
 
-pub(super) fn add_link(settings: &LinkSettings, entry: &LinkEntry, owner: Option<NodeId>, engine: &mut Engine<Node>) {
+pub(super) fn add_link(settings: &LinkSettings, entry: &LinkEntry, owner: NodeId, engine: &mut Engine<Node>) {
     let plan = LinkPlan {
         settings: settings.clone(),
         targets: entry.targets.clone(),
         salt: hash(0, &entry.name) as u32,
         changes: Vec::new(),
     };
-    engine.add_node(Node::Link(Box::new(Link::new(Arc::new(plan)))), entry.group, owner);
+    engine.add_node(Node::Link(Box::new(Link::new(Arc::new(plan)))), entry.group, Some(owner));
     // Reports give the latencies of workloads and of components.
     engine.group_mut(entry.group).keeps_latency = false;
 }
@@ -130,7 +130,7 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             let part = settings.build(&mut site);
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
-                add_link(link, &entry, Some(node), engine);
+                add_link(link, &entry, node, engine);
             }
             if directory.components[index].hosts.is_none() {
                 machines.extend(engine.cpus_of(node).iter().map(|c| c.machine));

@@ -15,10 +15,7 @@ use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, S
 use sim_core::calendar::AlarmId;
 use sim_core::calls::Baggage;
 use sim_core::keys::{AliasTable, Keys};
-use sim_core::prefetch::prefetch;
 use sim_core::random::{Key, Population, Stream, hash};
-use sim_core::slab::Slab;
-use sim_core::table::reach;
 use sim_core::{
     Ahead, Answer, CallId, Class, Coming, Component, Cx, Figures, Merge, Next, NodeId, Sight, Span, Time, Timer,
 };
@@ -140,15 +137,31 @@ pub struct WorkloadPlan {
     pub zero: Time,
 }
 
-/// A user of a closed workload, or of a session that is going on.
-#[derive(Clone, Copy, Debug, Default)]
+/// A user of a closed workload, or of a session that is going on: all that is to be known of one. It is kept with the
+/// request that the user waits for, or with the timer while the user thinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct User {
     /// The session's number, or the user's own.
     number: u32,
     /// Requests sent so far.
     sent: u32,
-    /// Requests until it leaves; `None` for one who stays.
-    leaves_after: Option<u32>,
+}
+
+impl User {
+    /// One who has not sent anything yet.
+    fn new(number: u32) -> User {
+        User { number, sent: 0 }
+    }
+
+    #[inline(always)]
+    fn to_bits(self) -> u64 {
+        u64::from(self.number) << 32 | u64::from(self.sent)
+    }
+
+    #[inline(always)]
+    fn from_bits(bits: u64) -> User {
+        User { number: (bits >> 32) as u32, sent: bits as u32 }
+    }
 }
 
 const ARRIVAL: u8 = 0;
@@ -176,11 +189,9 @@ pub struct Workload {
     /// Goes off at the next arrival, and when that is, while one is awaited.
     alarm: Option<AlarmId>,
     next_at: Option<Time>,
-    users: Slab<User>,
-    /// Sessions begun.
+    /// Sessions begun, and those that are going on.
     sessions: u32,
-    /// Which user a request belongs to, by index of its call.
-    user_of: Vec<u32>,
+    present: u32,
     /// What faults make of the rate.
     surge: f64,
     has_sessions: bool,
@@ -205,9 +216,8 @@ impl Workload {
             requests: 0,
             alarm: None,
             next_at: None,
-            users: Slab::new(),
             sessions: 0,
-            user_of: Vec::new(),
+            present: 0,
             surge: 1.0,
             has_sessions: matches!(plan.process, Process::Sessions { .. }),
             has_users: plan.process.think().is_some(),
@@ -277,14 +287,12 @@ impl Workload {
     }
 
     fn key_of(&self, user: User) -> Key {
-        self.population.key((user.number as u64) << 32 | user.sent as u64)
+        self.population.key(user.to_bits())
     }
 
     /// A user sends its next request.
-    fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let user = self.users.get_mut(index).expect("a user who thinks is there");
+    fn send(&mut self, cx: &mut Cx<'_>, mut user: User) -> Next {
         user.sent += 1;
-        let user = *user;
         self.requests += 1;
         let key = self.key_of(user);
         let sort = match &self.plan.weights {
@@ -296,44 +304,42 @@ impl Workload {
             None => 0,
         };
         let call = self.request(cx, sort, key.bits(), data_key);
-        let at = call.index() as usize;
-        reach(&mut self.user_of, at, 0);
-        self.user_of[at] = index;
+        cx.set_note(call, user.to_bits());
         Next::call(call)
     }
 
     /// A user thinks, then sends.
-    fn think(&mut self, cx: &mut Cx<'_>, index: u32) {
-        let user = *self.users.get(index).expect("who thinks is there");
+    fn think(&mut self, cx: &mut Cx<'_>, user: User) {
         let think = self.plan.process.think().expect("users think");
         let span = think.sample_span(&mut self.key_of(user).draw(PURPOSE_THINK, 0));
-        cx.after(span, Class::First, Timer { what: USER, data: index as u64 });
+        cx.after(span, Class::First, Timer { what: USER, data: user.to_bits() });
+    }
+
+    /// After how many requests the user of a session leaves.
+    fn length(&self, lengths: &CountDist, user: User) -> u64 {
+        lengths.0.sample_count(&mut self.key_of(User::new(user.number)).draw(PURPOSE_LENGTH, 0))
     }
 
     fn begin_session(&mut self, cx: &mut Cx<'_>, lengths: &CountDist) -> Next {
-        let number = self.sessions;
+        let user = User::new(self.sessions);
         self.sessions += 1;
-        let mut user = User { number, sent: 0, leaves_after: None };
-        let length = lengths.0.sample_count(&mut self.key_of(user).draw(PURPOSE_LENGTH, 0));
-        user.leaves_after = Some(length.min(u32::MAX as u64) as u32);
-        if length == 0 {
+        if self.length(lengths, user) == 0 {
             return Next::WAIT;
         }
-        let index = self.users.insert(user);
-        self.send(cx, index)
+        self.present += 1;
+        self.send(cx, user)
     }
 
     fn start_users(&mut self, cx: &mut Cx<'_>, count: u64, ramp: Span) {
         for number in 0..count as u32 {
-            let index = self.users.insert(User { number, sent: 0, leaves_after: None });
-            let user = *self.users.get(index).expect("just put there");
+            let user = User::new(number);
             let key = self.key_of(user);
             let think = self.plan.process.think().expect("users think");
             let mut wait = think.sample_span(&mut key.draw(PURPOSE_THINK, 0));
             if ramp > 0 {
                 wait += key.draw(PURPOSE_RAMP, 0).below(ramp);
             }
-            cx.after(wait, Class::First, Timer { what: USER, data: index as u64 });
+            cx.after(wait, Class::First, Timer { what: USER, data: user.to_bits() });
         }
     }
 
@@ -341,7 +347,7 @@ impl Workload {
     #[inline(never)]
     fn on_other_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         if timer.what == USER {
-            return self.send(cx, timer.data as u32);
+            return self.send(cx, User::from_bits(timer.data));
         }
         let count = match &self.plan.batch {
             Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
@@ -402,12 +408,13 @@ impl Component for Workload {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
-        let index = self.user_of[call.index() as usize];
-        let user = self.users.get(index).expect("a user who waits is there");
-        if user.leaves_after.is_some_and(|most| user.sent >= most) {
-            self.users.remove(index);
+        let user = User::from_bits(cx.note(call));
+        if let Process::Sessions { requests, .. } = &self.plan.process
+            && u64::from(user.sent) >= self.length(requests, user)
+        {
+            self.present -= 1;
         } else {
-            self.think(cx, index);
+            self.think(cx, user);
         }
         Next::WAIT
     }
@@ -429,17 +436,8 @@ impl Component for Workload {
     /// A change of a workload is a factor of its rate, as the bits of an `f32`.
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
-        if coming.is_timer(USER) {
-            self.users.prefetch(coming.data() as u32);
-        } else if coming.is_answer() {
-            let call = coming.call() as usize;
-            if ahead.round == 0 {
-                prefetch(&self.user_of, call);
-                return Sight::Again;
-            }
-            if let Some(user) = self.user_of.get(call) {
-                self.users.prefetch(*user);
-            }
+        if coming.is_answer() {
+            ahead.prefetch_note(coming.call());
         }
         Sight::Done
     }
@@ -455,7 +453,7 @@ impl Component for Workload {
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         if matches!(self.plan.process, Process::Sessions { .. }) {
-            figures.own.push(("sessions", Merge::Sum, self.users.len() as f64));
+            figures.own.push(("sessions", Merge::Sum, f64::from(self.present)));
         }
     }
 }

@@ -96,6 +96,12 @@ impl Ahead<'_> {
         self.core.calendar.prefetch(timer);
     }
 
+    /// Asks for the note of a request ([`super::Cx::set_note`]).
+    #[inline(always)]
+    pub fn prefetch_note(&self, index: u32) {
+        self.core.calls.prefetch_note(index);
+    }
+
     /// The note of a call that was asked for in the round before ([`super::Cx::set_ticket`]). The call may have ended since
     /// its timer was set: then it is a note of no meaning.
     #[inline(always)]
@@ -142,6 +148,13 @@ impl<C: Component> Engine<C> {
                     Sight::Answers(call) => {
                         let Some(frame) = core.calls.frame(call) else { continue };
                         if frame.flags & ABANDONED != 0 || frame.parent == NONE {
+                            continue;
+                        }
+                        if frame.flags & LENT != 0 {
+                            core.calls.prefetch_note(call);
+                            if let Some(timer) = frame.timer {
+                                core.calendar.prefetch(timer);
+                            }
                             continue;
                         }
                         if frame.flags & ROOT != 0 {

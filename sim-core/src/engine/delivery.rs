@@ -203,6 +203,9 @@ impl<C: Component> Engine<C> {
 
     #[inline(always)]
     fn hand_to_caller(&mut self, call: CallId, parent: u32, flags: u8, answer: Answer) -> Next {
+        if flags & LENT != 0 {
+            return self.hand_to_lender(call, parent, answer);
+        }
         if flags & SAMPLED != 0 {
             self.core.hand_over(call.index, answer);
         }

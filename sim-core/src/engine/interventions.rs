@@ -41,10 +41,12 @@ impl<C: Component> Engine<C> {
 
     /// What crashed nodes had passed on ends with `reset` for its callers; those who serve it work on for nobody.
     fn lose_what_was_passed_on(&mut self, is_gone: &impl Fn(u32) -> bool) {
-        let core = &mut self.core;
+        let is_passed_on = |f: &Frame| f.via != DIRECT && is_gone(f.via);
         let passed_on: Vec<u32> =
-            core.calls.iter().filter(|(_, f)| f.via != DIRECT && is_gone(f.via)).map(|(i, _)| i).collect();
+            self.core.calls.iter().filter(|(_, f)| is_passed_on(f)).map(|(i, _)| i).collect();
         for index in passed_on {
+            self.keep_apart(index);
+            let core = &mut self.core;
             let (frame, child) = (*core.calls.at(index), core.calls.id(index));
             let group = core.nodes[frame.via as usize].group;
             let answer = Answer::new(Outcome::Reset, group.0);

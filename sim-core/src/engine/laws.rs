@@ -25,7 +25,8 @@ impl<C: Component> Engine<C> {
             let is_served = frame.flags & DELIVERED != 0 && frame.flags & (REPLYING | BACKGROUND) == 0;
             let served = is_served.then_some(frame.node);
             let passed_on = (frame.via != DIRECT).then_some(frame.via);
-            for node in served.into_iter().chain(passed_on) {
+            let lent = (frame.flags & LENT != 0).then_some(frame.parent);
+            for node in served.into_iter().chain(passed_on).chain(lent) {
                 let group = self.core.nodes[node as usize].group.0 as usize;
                 let from = self.core.groups[group].measured_from();
                 open[group].0 += 1;

@@ -31,7 +31,9 @@ impl Core {
     #[inline(always)]
     pub(super) fn pass_on(&mut self, node: NodeId, call: CallId, to: &To, ticket: u32) -> bool {
         let frame = self.calls.at_mut(call.index);
-        let is_passed = !to.is_retry && Course::of(to).turn(frame, &self.ways, self.now, node, ticket);
+        // The request that was lent keeps its profile, wherever its attempt goes.
+        let is_other = to.is_retry || to.profile.is_some() && frame.flags & LENT != 0;
+        let is_passed = !is_other && Course::of(to).turn(frame, &self.ways, self.now, node, ticket);
         if is_passed {
             frame.profile = to.profile.unwrap_or(frame.profile);
         }

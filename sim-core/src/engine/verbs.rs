@@ -83,6 +83,8 @@ impl<'a> Cx<'a> {
         let frame = Frame {
             since: self.core.now,
             key: Key::from_bits(p.key).child(to.link, to.ordinal).bits(),
+            memo: 0,
+            timer: None,
             parent: parent.index,
             generation: 0,
             node: to.node.0,
@@ -148,6 +150,8 @@ impl<'a> Cx<'a> {
         let mut frame = Frame {
             since,
             key,
+            memo: 0,
+            timer: None,
             parent: self.node.0,
             generation: 0,
             node: to.0,
@@ -178,6 +182,7 @@ impl<'a> Cx<'a> {
     pub fn detach(&mut self, call: CallId) -> CallId {
         let mut frame = *self.core.calls.at(call.index);
         frame.parent = NONE;
+        (frame.memo, frame.timer) = (0, None);
         frame.via = DIRECT;
         frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
         self.insert(frame, call.index)
@@ -189,6 +194,7 @@ impl<'a> Cx<'a> {
         let mut frame = *self.core.calls.at(call.index);
         frame.key = Key::from_bits(frame.key).child(BRANCH, ordinal).bits();
         frame.parent = call.index;
+        (frame.memo, frame.timer) = (0, None);
         frame.path = 0;
         frame.draws = 0;
         frame.via = DIRECT;
@@ -433,6 +439,31 @@ impl<'a> Cx<'a> {
         self.core.calls.at_mut(call.index).ticket = ticket;
     }
 
+    /// What this node remembers of `call` besides its ticket; 0 unless it was set.
+    #[inline]
+    pub fn memo(&self, call: CallId) -> u64 {
+        self.core.calls.at(call.index).memo
+    }
+
+    /// Remembers something more of `call`, of which somebody above must have given up ([`Cx::abandoned_since`]).
+    pub fn set_memo(&mut self, call: CallId, memo: u64) {
+        let frame = self.core.calls.at_mut(call.index);
+        debug_assert!(frame.flags & LENT == 0, "who began the request still waits for it");
+        frame.memo = memo;
+    }
+
+    /// What this node remembers of a request that it began; 0 if nothing.
+    #[inline(always)]
+    pub fn note(&self, request: CallId) -> u64 {
+        self.core.calls.note(request.index)
+    }
+
+    /// Remembers something of a request that this node has just begun.
+    #[inline(always)]
+    pub fn set_note(&mut self, request: CallId, note: u64) {
+        self.core.calls.set_note(request.index, note);
+    }
+
     /// The open call at an index that was kept from [`CallId::index`].
     #[inline]
     pub fn open_call(&self, index: u32) -> CallId {
@@ -453,11 +484,6 @@ impl<'a> Cx<'a> {
     /// How important it is; 0 is the most.
     pub fn priority(&self, call: CallId) -> u8 {
         self.core.calls.at(call.index).priority
-    }
-
-    /// Sets the importance for `call` and what it will call.
-    pub fn set_priority(&mut self, call: CallId, priority: u8) {
-        self.core.calls.at_mut(call.index).priority = priority;
     }
 
     /// Data key and deadline of `call`.
@@ -499,17 +525,25 @@ impl<'a> Cx<'a> {
         self.core.calls.at(call.index).flags & BACKGROUND != 0
     }
 
-    /// The call on behalf of which `call` was made; `None` for a request, and where nobody waits for the answer.
-    pub fn parent(&self, call: CallId) -> Option<CallId> {
-        let frame = self.core.calls.at(call.index);
-        let has_parent = frame.flags & (ROOT | ABANDONED) == 0 && frame.parent != NONE;
-        has_parent.then(|| self.core.calls.id(frame.parent))
-    }
-
     /// The node that `call` came from; `None` for a request, and where nobody waits for the answer.
     pub fn caller(&self, call: CallId) -> Option<NodeId> {
-        let via = self.core.calls.at(call.index).via;
-        if via != DIRECT { Some(NodeId(via)) } else { self.parent(call).map(|parent| self.server(parent)) }
+        let frame = self.core.calls.at(call.index);
+        if frame.via != DIRECT {
+            return Some(NodeId(frame.via));
+        }
+        if frame.flags & LENT != 0 {
+            return Some(NodeId(frame.parent));
+        }
+        self.core.calls.parent(frame).map(|parent| NodeId(parent.node))
+    }
+
+    /// The key of the draws about the call on behalf of which `call` was made; its own for a request, and where nobody waits
+    /// for the answer.
+    pub fn callers_key(&self, call: CallId) -> Key {
+        let frame = self.core.calls.at(call.index);
+        let lent = (frame.flags & LENT != 0).then_some(frame.memo);
+        let callers = lent.or_else(|| self.core.calls.parent(frame).map(|parent| parent.key));
+        Key::from_bits(callers.unwrap_or(frame.key))
     }
 
     /// Who serves `call`.
