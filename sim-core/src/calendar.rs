@@ -95,6 +95,13 @@ impl TimerId {
     fn stamp(self) -> u32 {
         self.0.get() as u32 & NAME_STAMP_MASK
     }
+
+    /// Where in the calendar it stands, in 28 bits, for who knows what the event is and has no room for more
+    /// ([`Calendar::cancel_at`]).
+    #[inline]
+    pub fn place(self) -> u32 {
+        self.slot()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -244,6 +251,11 @@ impl<E: Copy> Calendar<E> {
         Self::default()
     }
 
+    /// Makes room for so many timers.
+    pub fn expect(&mut self, timers: usize) {
+        self.slots.slots.reserve_exact(timers);
+    }
+
     /// The number of events to come.
     #[inline]
     pub fn len(&self) -> usize {
@@ -318,6 +330,14 @@ impl<E: Copy> Calendar<E> {
             self.lanes.cancelled(id.lane(), |key| slots.is_alive(key), |key| slots.prefetch(key));
         }
         true
+    }
+
+    /// Takes back the event that was set with [`set`](Self::set) and whose name has this place; false if another stands there
+    /// by now, or none.
+    pub fn cancel_at(&mut self, place: u32, is_it: impl Fn(&E) -> bool) -> bool {
+        let slot = self.slots.slots.get(place as usize);
+        let found = slot.filter(|slot| slot.stamp & FREE == 0 && is_it(&slot.event));
+        found.map(|slot| TimerId::new(place, NO_LANE, slot.stamp)).is_some_and(|timer| self.cancel(timer))
     }
 
     /// Whether the event is still to come.

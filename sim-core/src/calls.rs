@@ -257,6 +257,12 @@ impl Calls {
         prefetch(&self.frames, index as usize);
     }
 
+    /// Makes room for so many requests, with what nodes remember of them.
+    pub(crate) fn expect(&mut self, requests: usize) {
+        self.frames.reserve_exact(requests);
+        self.notes.reserve_exact(requests);
+    }
+
     /// Remembers something of a request for the node that began it.
     #[inline(always)]
     pub(crate) fn set_note(&mut self, index: u32, note: u64) {

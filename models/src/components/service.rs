@@ -33,7 +33,7 @@ use sim_core::{
     Ahead, Answer, CallId, Coming, Component, CpuId, CpuJob, Cx, Figures, Look, Merge, Next, NodeId, Outcome, Sight,
     Span, Time, Timer,
 };
-use single::{InStep, Single};
+use single::Single;
 
 use crate::admission::AdmissionSettings;
 use crate::components::{Kind, Links, Site};
@@ -207,8 +207,6 @@ pub struct Service {
     only: Option<Single>,
     slots: Slots,
     strands: Slab<Strand>,
-    /// Calls whose handler is a single step and which are in it.
-    in_step: Slab<InStep>,
     /// Strands that have begun and wait for their loop, with the instant since which they do.
     ready: VecDeque<(u32, Time)>,
     locks: Vec<Lock>,
@@ -368,7 +366,6 @@ impl Kind for Service {
             only: None,
             slots,
             strands: Slab::new(),
-            in_step: Slab::new(),
             ready: VecDeque::new(),
             locks: Vec::new(),
             interruptible: Vec::new(),
@@ -710,7 +707,6 @@ impl Component for Service {
     fn rebuild(&mut self, now: Time) {
         self.slots.clear(now);
         self.strands = Slab::new();
-        self.in_step = Slab::new();
         self.ready.clear();
         self.interruptible.clear();
         self.settle();

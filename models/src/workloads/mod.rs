@@ -331,6 +331,7 @@ impl Workload {
     }
 
     fn start_users(&mut self, cx: &mut Cx<'_>, count: u64, ramp: Span) {
+        cx.expect(count as usize);
         for number in 0..count as u32 {
             let user = User::new(number);
             let key = self.key_of(user);

@@ -12,6 +12,9 @@ use crate::outcome::{Answer, Outcome};
 use crate::random::{Draw, Key};
 use crate::time::{Span, Time};
 
+/// Room is made in advance for so many requests, which is about 100 MB.
+const EXPECTED_MAX: usize = 1 << 20;
+
 /// The verbs: what a component can do.
 pub struct Cx<'a> {
     pub(super) core: &'a mut Core,
@@ -133,6 +136,13 @@ impl<'a> Cx<'a> {
             self.core.drop_account(call.index);
         }
         call
+    }
+
+    /// There will be so many requests under way, or as many to come: makes room for them now, since tables that grow while they
+    /// are in use are moved again and again.
+    pub fn expect(&mut self, requests: usize) {
+        self.core.calls.expect(requests.min(EXPECTED_MAX));
+        self.core.calendar.expect(requests.min(EXPECTED_MAX));
     }
 
     /// Begins a request: a call without a parent, whose answer comes to this node's own `on_reply`.
@@ -307,6 +317,22 @@ impl<'a> Cx<'a> {
     fn cancel_moved(&mut self, timer: TimerId) -> bool {
         let moved = self.core.standstills.get_mut(&self.node).and_then(|s| s.moved.remove(&timer));
         moved.is_some_and(|timer| self.core.calendar.cancel(timer))
+    }
+
+    /// Takes back work that was begun with [`Cx::work`], by the place of its timer and what it was set with; no two timers of
+    /// the node may be set with the same.
+    pub fn cancel_work(&mut self, place: u32, timer: Timer) -> bool {
+        let node = self.node.0;
+        let is_it = |event: &Event| {
+            event.kind == Kind::Work && event.node == node && event.what == timer.what && event.data.get() == timer.data
+        };
+        let calendar = &mut self.core.calendar;
+        if calendar.cancel_at(place, is_it) {
+            return true;
+        }
+        // It has another place since the node stood still.
+        let found = calendar.live(is_it);
+        found.first().is_some_and(|live| calendar.cancel(live.id))
     }
 
     /// The node's own clock, which stands still while its work does.

@@ -1,12 +1,11 @@
 //! Handlers of a single step that keeps its worker: most services of a larger scenario, and so worth a way of their own.
 //!
-//! Such a call needs no strand: it gets a worker, lets one span of time pass, and is answered. What is kept of it is
-//! 16 bytes. The effect is exactly that of the general way, draw for draw; where anything could interrupt the step
+//! Such a call needs no strand: it gets a worker, lets one span of time pass, and is answered. All that is kept of it is
+//! its ticket. The effect is exactly that of the general way, draw for draw; where anything could interrupt the step
 //! (a more important call, an event loop, what a thread costs), the general way is taken.
 
-use sim_core::calendar::TimerId;
 use sim_core::dist::Dist;
-use sim_core::{CallId, Cx, Next, Outcome, Span, Time, Timer};
+use sim_core::{CallId, Cx, Next, Outcome, Span, Timer};
 
 use super::{SINGLE, Service};
 use crate::link::sample;
@@ -18,8 +17,8 @@ pub(super) const MARK: u32 = 1 << 31;
 /// Marks those of them whose callers have taken them back.
 const CANCELLED: u32 = 1 << 30;
 
-/// The index of a ticket.
-const INDEX: u32 = CANCELLED - 1;
+/// What is left of a ticket: where in the calendar the end of the step stands.
+const PLACE: u32 = CANCELLED - 1;
 
 /// A handler that is one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,13 +26,6 @@ pub(super) struct Single {
     span: Dist,
     /// A core or a blocking call, which ends before giving up is noticed.
     blocks: bool,
-}
-
-/// A call that is in its only step.
-#[derive(Clone, Debug)]
-pub(super) struct InStep {
-    timer: TimerId,
-    since: Time,
 }
 
 impl Single {
@@ -60,26 +52,28 @@ impl Service {
     #[inline(always)]
     pub(super) fn begin_single(&mut self, cx: &mut Cx<'_>, call: CallId, span: Span) -> Next {
         let now = cx.now();
+        if cx.abandoned_since(call).is_some() {
+            // What is done for nobody from its beginning is wasted from there; everything else from when it was given up.
+            cx.set_memo(call, now);
+        }
         if span == 0 || cx.is_expired(call) {
-            return self.skip_single(cx, call, now);
+            return self.skip_single(cx, call);
         }
         let timer = cx.work(span, Timer::of(SINGLE, call));
-        let index = self.in_step.insert(InStep { timer, since: now });
-        cx.set_ticket(call, MARK | index);
+        cx.set_ticket(call, MARK | timer.place());
         Next::WAIT
     }
 
     /// A step that takes no time, or that nobody wants any more.
     #[inline(never)]
-    fn skip_single(&mut self, cx: &mut Cx<'_>, call: CallId, now: Time) -> Next {
+    fn skip_single(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let outcome = if cx.is_expired(call) { Outcome::Timeout } else { Outcome::Ok };
-        self.end_single(cx, call, now, outcome)
+        self.end_single(cx, call, outcome)
     }
 
     /// The step is over.
     #[inline(always)]
     pub(super) fn single_is_over(&mut self, cx: &mut Cx<'_>, call: CallId, ticket: u32) -> Next {
-        let step = self.in_step.remove(ticket & INDEX).expect("a call is in its step until that is over");
         let outcome = if ticket & CANCELLED != 0 {
             Outcome::Cancelled
         } else if cx.is_expired(call) {
@@ -87,12 +81,13 @@ impl Service {
         } else {
             Outcome::Ok
         };
-        self.end_single(cx, call, step.since, outcome)
+        self.end_single(cx, call, outcome)
     }
 
     #[inline(always)]
-    fn end_single(&mut self, cx: &mut Cx<'_>, call: CallId, since: Time, outcome: Outcome) -> Next {
+    fn end_single(&mut self, cx: &mut Cx<'_>, call: CallId, outcome: Outcome) -> Next {
         let abandoned = cx.abandoned_since(call);
+        let since = if abandoned.is_some() { cx.memo(call) } else { 0 };
         self.slots.give_back(cx.now(), since, abandoned);
         let answer = cx.answer(outcome);
         self.dispatch(cx);
@@ -107,17 +102,7 @@ impl Service {
             cx.set_ticket(call, ticket);
             return Next::WAIT;
         }
-        cx.cancel(self.in_step[ticket & INDEX].timer);
+        cx.cancel_work(ticket & PLACE, Timer::of(SINGLE, call));
         self.single_is_over(cx, call, ticket)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_of_a_call_in_its_step_is_16_bytes() {
-        assert_eq!(size_of::<Option<InStep>>(), 16);
     }
 }
