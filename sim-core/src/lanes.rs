@@ -21,6 +21,8 @@ const DIRECTORY: usize = 2 * LANES_MAX;
 const REFUSALS_BETWEEN_SEARCHES: u32 = 1024;
 /// So many entries before it is looked at, an entry's timer is asked for from memory.
 const LOOK_AHEAD: usize = 16;
+/// A compaction may leave one in so many of the dead entries.
+const DEAD_LEFT: usize = 4;
 /// Entries that are not worth a compaction, however many of them are dead: 4 KiB.
 const NEVER_COMPACTED: usize = 256;
 
@@ -57,11 +59,13 @@ pub(crate) struct Lanes {
     /// By hash of (delay, class): the lane's number plus one.
     directory: [u8; DIRECTORY],
     refusals: u32,
+    /// Room for the entries that a compaction meets and keeps.
+    spared: Vec<u128>,
 }
 
 impl Lanes {
     pub(crate) fn new() -> Self {
-        Lanes { lanes: Vec::new(), heads: Tournament::new(), directory: [0; DIRECTORY], refusals: 0 }
+        Lanes { lanes: Vec::new(), heads: Tournament::new(), directory: [0; DIRECTORY], refusals: 0, spared: Vec::new() }
     }
 
     /// The least key of all lanes, dead or alive; more than any key if all are empty.
@@ -146,20 +150,27 @@ impl Lanes {
     #[cold]
     #[inline(never)]
     fn compact(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
+        // The dead are mostly old, so that nearly all of them are found without a look at the young: whether an entry is alive
+        // stands far away, and is asked for in good time.
         let lane = &mut self.lanes[number];
-        // What `VecDeque::retain` does, but that whether a key is alive stands far away and is asked for in good time.
-        let keys = lane.ring.make_contiguous();
-        let mut kept = 0;
-        for at in 0..keys.len() {
-            if let Some(&key) = keys.get(at + LOOK_AHEAD) {
+        let dead = lane.ring.len() - lane.live;
+        let enough = dead - dead / DEAD_LEFT;
+        let (mut seen, mut found) = (0, 0);
+        while found < enough
+            && let Some(&key) = lane.ring.get(seen)
+        {
+            if let Some(&key) = lane.ring.get(seen + LOOK_AHEAD) {
                 prefetch(key);
             }
-            if is_alive(keys[at]) {
-                keys[kept] = keys[at];
-                kept += 1;
+            seen += 1;
+            if is_alive(key) {
+                self.spared.push(key);
+            } else {
+                found += 1;
             }
         }
-        lane.ring.truncate(kept);
+        lane.ring.drain(..seen);
+        self.spared.drain(..).rev().for_each(|key| lane.ring.push_front(key));
         // A burst must not keep its memory for ever, and a steady load must not keep asking for it.
         if lane.ring.capacity() > 1024 && lane.ring.capacity() / 8 > lane.ring.len() {
             lane.ring.shrink_to(4 * lane.ring.len());
@@ -177,7 +188,7 @@ impl Lanes {
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let rings: usize = self.lanes.iter().map(|lane| lane.ring.capacity()).sum();
-        rings * size_of::<u128>() + self.heads.bytes() + self.lanes.capacity() * size_of::<Lane>()
+        (rings + self.spared.capacity()) * size_of::<u128>() + self.heads.bytes() + self.lanes.capacity() * size_of::<Lane>()
     }
 
     /// Whether a lane has no more dead entries than it may when one has just been cancelled.
