@@ -45,14 +45,19 @@ impl Tournament {
         let keys = self.keys.as_mut_slice();
         let winners = self.winners.as_mut_slice();
         keys[holder] = key;
-        let mut node = (holder + keys.len()) / 2;
-        while node > 0 {
-            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
-            let right_first = keys[right as usize] < keys[left as usize];
-            winners[node] = if right_first { right } else { left };
+        // The winner so far is carried along. To read back what was just written, in two halves, would take long.
+        let (mut winner, mut least) = (holder as u32, key);
+        let mut node = holder + keys.len();
+        while node > 1 {
+            let rival = winners[node ^ 1];
+            let rivals = keys[rival as usize];
+            if rivals < least {
+                (winner, least) = (rival, rivals);
+            }
             node /= 2;
+            winners[node] = winner;
         }
-        self.least = keys[winners[1] as usize];
+        self.least = least;
     }
 
     /// Makes room for so many holders.
