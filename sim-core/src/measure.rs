@@ -85,6 +85,8 @@ pub struct Measure {
     pub breakdown: Option<Box<Breakdown>>,
     /// The bits of a request's key that are zero where it takes part in that.
     pub(crate) sample_mask: u64,
+    /// How many requests are expected to be measured.
+    expected: f64,
     /// What still counts as good, in nanoseconds of latency.
     pub deadline: Span,
     /// Whether latencies and causes are recorded, or only counts (as of links, whose latencies nobody asks for).
@@ -105,6 +107,7 @@ impl Measure {
             causes: None,
             breakdown: None,
             sample_mask: u64::MAX,
+            expected: 0.0,
             deadline: Span::MAX,
             keeps_latency: true,
             measured_from: 0,
@@ -124,14 +127,16 @@ impl Measure {
             causes.clear();
         }
         if let Some(breakdown) = &mut self.breakdown {
-            **breakdown = Breakdown::default();
+            **breakdown = Breakdown::expecting(self.expected);
             self.sample_mask = breakdown.mask();
         }
     }
 
-    /// From the end of the warm-up on, keeps where a sample of the requests to this group spent their time.
-    pub fn keep_breakdown(&mut self) {
+    /// From the end of the warm-up on, keeps where a sample of the requests to this group spent their time. There will be about
+    /// so many requests; 0 where nobody knows.
+    pub fn keep_breakdown(&mut self, expected: f64) {
         self.breakdown = Some(Box::default());
+        self.expected = expected;
     }
 
     /// When the totals begin.

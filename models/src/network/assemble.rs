@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use settings::{Problem, Problems};
+use settings::{CountDist, Problem, Problems};
 use sim_core::keys::AliasTable;
 use sim_core::random::{Stream, hash};
 use sim_core::{Engine, NodeId, Profile, Span, Time};
@@ -15,7 +15,7 @@ use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 use crate::workloads::shape::Shape;
-use crate::workloads::{Sort, Workload, WorkloadPlan};
+use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
 
 pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mut Problems) -> Director {
     let mut planned = Vec::new();
@@ -100,8 +100,17 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
         measure.latency.keep_windows();
         measure.causes = Some(BTreeMap::new());
-        measure.keep_breakdown();
+        measure.keep_breakdown(expected_requests(scenario, settings));
     }
+}
+
+/// About how many requests will be measured; 0 where that depends on the answers or on the time of day.
+fn expected_requests(scenario: &Scenario, settings: &WorkloadSettings) -> f64 {
+    let arrivals = &settings.arrivals;
+    let is_even = settings.shape.is_none() && !arrivals.process.waits_for_answers();
+    let rate = arrivals.process.rate().filter(|_| is_even).unwrap_or(0.0);
+    let at_once = arrivals.batch.as_ref().map_or(1.0, |CountDist(dist)| dist.mean());
+    rate * at_once * scenario.run.duration.map_or(0.0, |duration| duration.0 as f64 / 1e9)
 }
 
 pub(super) fn add_link(settings: &LinkSettings, entry: &LinkEntry, owner: NodeId, engine: &mut Engine<Node>) {

@@ -124,6 +124,20 @@ impl Accounts {
         };
     }
 
+    /// The open requests of the sample of a group for the zero bits of whose keys `wanted` is true.
+    pub(crate) fn requests(&self, group: GroupId, wanted: impl Fn(u32) -> bool) -> Vec<u32> {
+        let is_wanted = |account: &&Account| account.root.is_some_and(|(of, zeros)| of == group && wanted(zeros));
+        let mut found = Vec::new();
+        for first in &self.chains {
+            let mut place = *first;
+            while let Some(account) = self.places.get(place as usize) {
+                found.extend(Some(account).filter(is_wanted).map(|account| account.call));
+                place = account.next;
+            }
+        }
+        found
+    }
+
     /// Takes that of a call out of the table, if it has one.
     pub(crate) fn close(&mut self, call: u32) -> Option<Closed> {
         let chain = self.chain(call);

@@ -25,6 +25,7 @@ impl Core {
         frame.flags |= SAMPLED;
         let zeros = key.trailing_zeros();
         breakdown.begin(zeros);
+        let is_thinned_out = breakdown.mask() != measure.sample_mask;
         measure.sample_mask = breakdown.mask();
         self.accounts.open(call.index, since, Some((group, zeros)));
         // It may have been sent later than it should.
@@ -34,6 +35,18 @@ impl Core {
         }
         if since < self.now {
             self.accounts.spend(call.index, group, Part { what: Spent::Queue, place }, self.now);
+        }
+        if is_thinned_out && self.traces.is_none() {
+            self.leave_out(group);
+        }
+    }
+
+    /// Nobody accounts any longer for the requests to a group that are under way and no longer in its sample.
+    #[inline(never)]
+    fn leave_out(&mut self, group: GroupId) {
+        let needed = self.groups[group.0 as usize].sample_mask.trailing_ones();
+        for index in self.accounts.requests(group, |zeros| zeros < needed) {
+            self.drop_account(index);
         }
     }
 

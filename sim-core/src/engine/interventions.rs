@@ -76,6 +76,7 @@ impl<C: Component> Engine<C> {
         if !core.nodes[node.0 as usize].condition.take_down() {
             return;
         }
+        core.down += 1;
         let gone: Vec<usize> = (0..core.nodes.len()).filter(|i| core.nodes[*i].owner == node).collect();
         let is_gone = |n: u32| gone.binary_search(&(n as usize)).is_ok();
         let open: Vec<u32> = core
@@ -145,6 +146,7 @@ impl<C: Component> Engine<C> {
         if !self.core.nodes[node.0 as usize].condition.bring_up() {
             return;
         }
+        self.core.down -= 1;
         for index in 0..self.nodes.len() {
             if self.core.nodes[index].owner == node {
                 let node = NodeId(index as u32);

@@ -605,7 +605,7 @@ impl<'a> Cx<'a> {
 
     /// True where `node` can be called: for a balancer's or a link's choice.
     pub fn is_up(&self, node: NodeId) -> bool {
-        self.core.nodes[node.0 as usize].condition.is_up()
+        self.core.is_up(node)
     }
 
     /// What the network does to this call on its way.
