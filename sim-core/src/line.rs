@@ -131,6 +131,7 @@ struct Place {
 
 /// Places in the order of joining. The first and the last are always of calls that wait.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 struct Ring {
     places: VecDeque<Place>,
     /// There only where the places alone do not say everything, which is seldom.
@@ -356,15 +357,16 @@ struct Level {
 ///
 /// A call is in a line at most once.
 #[derive(Clone, Debug)]
+#[repr(C)] // What each call needs lies together, at the beginning: there are thousands of lines in a large system.
 pub struct Line {
-    discipline: Discipline,
-    max: Option<u32>,
     len: usize,
+    max: Option<u32>,
+    discipline: Discipline,
+    /// All who wait, except under priorities.
+    ring: Ring,
     /// When the line was last found empty by one who joined.
     occupied_since: Time,
     codel: Codel,
-    /// All who wait, except under priorities.
-    ring: Ring,
     /// Under priorities: a ring for each that has been seen, lowest number first.
     levels: Vec<Level>,
 }
@@ -399,6 +401,12 @@ impl Line {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether some who wait may be turned away when their turn comes.
+    #[inline]
+    pub fn turns_away(&self) -> bool {
+        self.discipline != Discipline::Fifo || self.ring.more.is_some()
     }
 
     /// Asks for the place of who has waited longest before it is needed ([`crate::prefetch`]).

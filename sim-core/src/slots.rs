@@ -21,18 +21,19 @@ pub enum Admission {
 
 /// Places and a line, with their gauges.
 #[derive(Clone, Debug)]
+#[repr(C)] // What each call needs lies together, at the beginning.
 pub struct Slots {
-    capacity: Option<u32>,
-    /// Places there are, those held beyond a bound that was lowered included …
-    places: Gauge,
-    /// … and whether there are any of these.
-    has_excess: bool,
     held: Gauge,
     waiting: Gauge,
-    wasted: u128,
-    measured_from: Time,
+    capacity: Option<u32>,
+    /// Whether more places are held than there are, since their number was lowered.
+    has_excess: bool,
     /// Those who wait.
     pub line: Line,
+    /// Places there are, those held in excess included.
+    places: Gauge,
+    wasted: u128,
+    measured_from: Time,
 }
 
 impl Slots {

@@ -181,6 +181,8 @@ struct Plan {
     handlers: Vec<Option<Place>>,
     /// The handlers that are a single step which nothing interrupts, by operation; empty where there are none.
     singles: Vec<Option<Single>>,
+    /// The step of every operation that it handles, where that is one and the same: most services have one handler.
+    only: Option<Single>,
     locks: usize,
     changes: Vec<(u32, Settings)>,
 }
@@ -193,19 +195,20 @@ const PURPOSE_STEP: u32 = 0x7374;
 
 /// One replica.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))] // What each call needs lies in few lines of the cache, at the beginning: a large system has thousands.
 pub struct Service {
     plan: Arc<Plan>,
-    links: Vec<(NodeId, u32)>,
-    cpu: Option<CpuId>,
     is_loop: bool,
     preempts: bool,
     /// How long a call may wait is drawn for it.
     ages: bool,
     /// More matters to a call that arrives than whether a worker is free.
     admits_specially: bool,
-    /// The step of every operation that it handles, where that is one and the same: most services have one handler.
-    only: Option<Single>,
+    /// Whether workers are being given out further up the stack.
+    dispatching: bool,
     slots: Slots,
+    links: Vec<(NodeId, u32)>,
+    cpu: Option<CpuId>,
     strands: Slab<Strand>,
     /// Strands that have begun and wait for their loop, with the instant since which they do.
     ready: VecDeque<(u32, Time)>,
@@ -215,8 +218,6 @@ pub struct Service {
     dropped: Vec<u32>,
     /// Room for the branches that are begun at once.
     begun: Vec<(u32, CallId)>,
-    /// Whether workers are being given out further up the stack.
-    dispatching: bool,
     leaked: u64,
 }
 
@@ -355,15 +356,19 @@ impl Kind for Service {
             && !settings.admission.preempts();
         let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.is_some()));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
+        let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());
+        let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
+        let first = of_handled.next().cloned().flatten();
+        let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
+        let plan = Plan { settings: settings.clone(), program, handlers, singles, only, locks, changes: Vec::new() };
         let mut service = Service {
-            plan: Arc::new(Plan { settings: settings.clone(), program, handlers, singles, locks, changes: Vec::new() }),
+            plan: Arc::new(plan),
             links,
             cpu,
             is_loop: false,
             preempts: false,
             ages: false,
             admits_specially: false,
-            only: None,
             slots,
             strands: Slab::new(),
             ready: VecDeque::new(),
@@ -391,10 +396,6 @@ impl Service {
         self.ages = settings.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
         self.admits_specially = self.is_loop || self.preempts || self.ages;
         self.locks = vec![Lock::default(); self.plan.locks];
-        let handled = self.plan.singles.iter().zip(&self.plan.handlers).filter(|(_, handler)| handler.is_some());
-        let mut singles = handled.map(|(single, _)| single);
-        let first = singles.next().cloned().flatten();
-        self.only = if singles.all(|single| *single == first) { first } else { None };
     }
 
     fn strand(&mut self, index: u32) -> &mut Strand {
@@ -453,7 +454,7 @@ impl Service {
     /// A call that has a worker begins.
     #[inline(always)]
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, profile: u16) -> Next {
-        if let Some(single) = &self.only {
+        if let Some(single) = &self.plan.only {
             let span = single.span(cx, call);
             return self.begin_single(cx, call, span);
         }

@@ -29,7 +29,8 @@ impl Service {
     /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
     #[inline(always)]
     pub(super) fn dispatch(&mut self, cx: &mut Cx<'_>) {
-        if self.slots.line.is_empty() && self.ready.is_empty() {
+        let none_is_ready = !self.is_loop || self.ready.is_empty();
+        if none_is_ready && self.slots.line.is_empty() {
             return;
         }
         // Work that takes no time frees its worker while it is taken up: the loop sees that, and does not grow the stack
@@ -45,7 +46,8 @@ impl Service {
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         while self.slots.has_room() {
-            let ready_first = match self.ready.front() {
+            let ready = if self.is_loop { self.ready.front() } else { None };
+            let ready_first = match ready {
                 Some((_, since)) => self.slots.line.oldest_since().is_none_or(|oldest| *since <= oldest),
                 None if self.slots.line.is_empty() => return,
                 None => false,
@@ -59,8 +61,9 @@ impl Service {
                 cx.spent(strand.call, Spent::Queue);
                 self.run(cx, index)
             } else {
+                let turns_away = self.slots.line.turns_away();
                 let next = self.slots.next_of_line(now, &mut self.dropped);
-                if !self.dropped.is_empty() {
+                if turns_away && !self.dropped.is_empty() {
                     self.turn_away(cx);
                 }
                 let Some(next) = next else { continue };
