@@ -61,6 +61,9 @@ struct Request {
 /// More sampled requests than this, under way and finished, are thinned out.
 const MOST: u64 = 8192;
 
+/// Room is made for so many parts of each.
+const PARTS: usize = 4;
+
 /// A sample of the requests of one group that were answered well, with the parts of each.
 #[derive(Clone, Debug, Default)]
 pub struct Breakdown {
@@ -89,8 +92,15 @@ impl Breakdown {
     /// For about so many requests: it is thinned out from the start so far as they would certainly make it so in the end, which
     /// saves accounting for requests that are left out again.
     pub(crate) fn expecting(requests: f64) -> Breakdown {
-        let zeros = (requests / MOST as f64).max(1.0) as u64;
-        Breakdown { zeros: zeros.ilog2(), ..Breakdown::default() }
+        let times = (requests / MOST as f64).max(1.0) as u64;
+        // It fills slowly then, and is not to ask for memory again and again.
+        let room = if times > 1 { MOST as usize } else { 0 };
+        Breakdown {
+            zeros: times.ilog2(),
+            requests: Vec::with_capacity(room),
+            parts: Vec::with_capacity(PARTS * room),
+            ..Breakdown::default()
+        }
     }
 
     /// The bits that must be zero in the key of a request that takes part.
