@@ -124,7 +124,7 @@ impl Near {
             self.run.shrink_to(self.run_max);
             self.fill();
         } else {
-            self.run.sort_unstable_by(|a, b| b.cmp(a));
+            sort(&mut self.run);
         }
     }
 
@@ -164,6 +164,60 @@ impl Near {
     }
 }
 
+/// So many keys are put in order by counting.
+const COUNTED: usize = 64;
+/// So many keys are compared with one at a time.
+const LANES: usize = 8;
+
+/// Sorts keys, the least last.
+fn sort(keys: &mut [u128]) {
+    if !sort_by_counting(keys) {
+        keys.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+/// Sorts a few keys by counting, for each, those that are greater: more comparisons than need be, but eight at a time and
+/// none whose outcome has to be guessed. False, and nothing done, where there are too many keys, or two of one instant, or
+/// instants that are too far apart.
+fn sort_by_counting(keys: &mut [u128]) -> bool {
+    let len = keys.len();
+    if !(3..=COUNTED).contains(&len) {
+        return false;
+    }
+    // Time and class, which nearly always decide.
+    let high = |key: u128| (key >> 64) as u64;
+    let (mut first, mut last) = (u64::MAX, 0);
+    for key in &*keys {
+        (first, last) = (first.min(high(*key)), last.max(high(*key)));
+    }
+    if last - first > i32::MAX as u64 {
+        return false;
+    }
+    let mut times = [-1_i32; COUNTED];
+    for (time, key) in times.iter_mut().zip(&*keys) {
+        *time = (high(*key) - first) as i32;
+    }
+    let padded = &times[..len.next_multiple_of(LANES)];
+    let (mut sorted, mut sum) = ([0_u128; COUNTED], 0);
+    for (key, time) in keys.iter().zip(&times) {
+        let mut greater = [0_i32; LANES];
+        for others in padded.chunks_exact(LANES) {
+            for (count, other) in greater.iter_mut().zip(others) {
+                *count += i32::from(other > time);
+            }
+        }
+        let rank = greater.iter().sum::<i32>() as usize;
+        sorted[rank % COUNTED] = *key;
+        sum += rank;
+    }
+    // Equal ones have the same rank, which is too low for one of them.
+    let are_distinct = sum == len * (len - 1) / 2;
+    if are_distinct {
+        keys.copy_from_slice(&sorted[..len]);
+    }
+    are_distinct
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +242,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn counting_sorts(
+            times in prop::collection::vec(prop_oneof![0u64..200, any::<u32>().prop_map(u64::from), Just(1 << 40)], 0..70),
+        ) {
+            let key = |(number, time): (usize, &u64)| u128::from(*time) << 64 | (number as u128 * 7919 % 101);
+            let keys: Vec<u128> = times.iter().enumerate().map(key).collect();
+            let (mut counted, mut sorted) = (keys.clone(), keys.clone());
+            sorted.sort_unstable_by(|a, b| b.cmp(a));
+            let is_done = sort_by_counting(&mut counted);
+            prop_assert_eq!(&counted, if is_done { &sorted } else { &keys });
+            let distinct: BTreeSet<u64> = times.iter().copied().collect();
+            let spread = times.iter().max().zip(times.iter().min()).map_or(0, |(last, first)| last - first);
+            let can_be = (3..=COUNTED).contains(&keys.len()) && distinct.len() == keys.len() && spread < 1 << 31;
+            prop_assert_eq!(is_done, can_be);
+            let mut by_either = keys.clone();
+            sort(&mut by_either);
+            prop_assert_eq!(by_either, sorted);
+        }
+
         #[test]
         fn keys_leave_as_from_a_sorted_set(run_max in 2usize..20, steps in prop::collection::vec(step(), 0..200)) {
             let end = 1 << 16;
