@@ -644,6 +644,21 @@ mod tests {
     }
 
     #[test]
+    fn a_place_and_what_stands_there_are_a_name() {
+        let mut calendar = Calendar::new();
+        let [first, second] = ["first", "second"].map(|event| calendar.set(10, Class::First, event));
+        assert!(!calendar.cancel_at(first.place(), |event| *event == "second"), "another stands there");
+        assert!(calendar.cancel_at(first.place(), |event| *event == "first") && !calendar.is_set(first));
+        assert!(!calendar.cancel_at(first.place(), |_| true), "nobody stands there");
+        calendar.set(20, Class::First, "third");
+        assert!(!calendar.cancel_at(first.place(), |event| *event == "first"), "the place is another's now");
+        assert!(!calendar.cancel_at(99, |_| true));
+        assert_eq!(calendar.pop_before(100), Some((10, "second")));
+        assert!(!calendar.cancel(second));
+        assert_eq!(calendar.pop_before(100), Some((20, "third")));
+    }
+
+    #[test]
     fn an_instant_beyond_the_last_one_is_the_last_one() {
         let mut calendar = Calendar::new();
         calendar.set(Time::MAX, Class::First, 'a');

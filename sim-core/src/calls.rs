@@ -152,7 +152,14 @@ pub(crate) struct Calls {
 
 impl Default for Calls {
     fn default() -> Self {
-        Calls { frames: Vec::new(), baggage: Vec::new(), notes: Vec::new(), free: NONE, carries_baggage: false, open: 0 }
+        Calls {
+            frames: Vec::new(),
+            baggage: Vec::new(),
+            notes: Vec::new(),
+            free: NONE,
+            carries_baggage: false,
+            open: 0,
+        }
     }
 }
 

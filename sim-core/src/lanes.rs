@@ -65,7 +65,13 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     pub(crate) fn new() -> Self {
-        Lanes { lanes: Vec::new(), heads: Tournament::new(), directory: [0; DIRECTORY], refusals: 0, spared: Vec::new() }
+        Lanes {
+            lanes: Vec::new(),
+            heads: Tournament::new(),
+            directory: [0; DIRECTORY],
+            refusals: 0,
+            spared: Vec::new(),
+        }
     }
 
     /// The least key of all lanes, dead or alive; more than any key if all are empty.
@@ -188,7 +194,9 @@ impl Lanes {
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let rings: usize = self.lanes.iter().map(|lane| lane.ring.capacity()).sum();
-        (rings + self.spared.capacity()) * size_of::<u128>() + self.heads.bytes() + self.lanes.capacity() * size_of::<Lane>()
+        (rings + self.spared.capacity()) * size_of::<u128>()
+            + self.heads.bytes()
+            + self.lanes.capacity() * size_of::<Lane>()
     }
 
     /// Whether a lane has no more dead entries than it may when one has just been cancelled.

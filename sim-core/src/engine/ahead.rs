@@ -56,12 +56,6 @@ impl Coming {
     pub fn call(self) -> u32 {
         self.data as u32
     }
-
-    /// What the timer was set with.
-    #[inline(always)]
-    pub fn data(self) -> u64 {
-        self.data
-    }
 }
 
 /// What a node says of something that is coming.

@@ -42,8 +42,7 @@ impl<C: Component> Engine<C> {
     /// What crashed nodes had passed on ends with `reset` for its callers; those who serve it work on for nobody.
     fn lose_what_was_passed_on(&mut self, is_gone: &impl Fn(u32) -> bool) {
         let is_passed_on = |f: &Frame| f.via != DIRECT && is_gone(f.via);
-        let passed_on: Vec<u32> =
-            self.core.calls.iter().filter(|(_, f)| is_passed_on(f)).map(|(i, _)| i).collect();
+        let passed_on: Vec<u32> = self.core.calls.iter().filter(|(_, f)| is_passed_on(f)).map(|(i, _)| i).collect();
         for index in passed_on {
             self.keep_apart(index);
             let core = &mut self.core;
