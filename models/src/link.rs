@@ -317,8 +317,8 @@ impl Link {
             return self.nobody(cx, index);
         };
         if self.lends && cx.lend(call, to) {
-            let timer = self.bound(cx, call);
-            cx.set_bound(call, timer);
+            let timer = self.set_timeout(cx, call);
+            cx.keep_timer(call, timer);
             return Next::call(call);
         }
         let (child, timer) = self.make_attempt(cx, call, to);

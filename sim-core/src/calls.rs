@@ -62,7 +62,7 @@ pub(crate) struct Frame {
     pub(crate) key: u64,
     /// While it is lent, the key of the request's own draws; else what the serving node wants to remember besides its ticket.
     pub(crate) memo: u64,
-    /// While it is lent, what bounds the attempt.
+    /// While it is lent, the timer of the attempt.
     pub(crate) timer: Option<TimerId>,
     /// Index of the calling frame; the source node for a root, or the link that it was lent to; an entry of `given_up` for
     /// an abandoned one.

@@ -112,7 +112,7 @@ pub trait Component: Clone {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next;
 
     /// `child`, which this node called on behalf of `call`, has ended. For a request that this node began itself,
-    /// `call` and `child` are the same.
+    /// or has lent ([`Cx::lend`]), `call` and `child` are the same.
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next;
 
     /// A call that this node has passed on ([`Cx::pass_on`]) was answered at this instant and so is its own.

@@ -405,7 +405,7 @@ impl Line {
 
     /// Whether some who wait may be turned away when their turn comes.
     #[inline]
-    pub fn turns_away(&self) -> bool {
+    pub fn may_turn_away(&self) -> bool {
         self.discipline != Discipline::Fifo || self.ring.more.is_some()
     }
 

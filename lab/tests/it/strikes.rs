@@ -338,3 +338,19 @@ components: {x: {kind: external, latency: 0s, random: {mtbf: {exp: 8s}, mttr: {e
     let expected = mtbf / (mtbf + mttr);
     assert!((ok / sent - expected).abs() < 5.0 * variance.sqrt(), "{} instead of {expected}", ok / sent);
 }
+
+/// A run until nothing is left to happen ends with the timeout, not with the step that it took back: the pause has moved the
+/// end of that step in the calendar.
+#[test]
+fn a_step_is_taken_back_after_its_service_has_stood_still() {
+    let text = "version: 1
+run: {until: idle}
+workloads:
+  w: {arrivals: {once: {count: 1, at: 100ms}}, call: {to: s, timeout: 3s, propagate: [cancel]}}
+components:
+  s: {kind: service, runtime: {thread_pool: {threads: 1}}, handlers: {default: [{wait: 10s}]}}
+faults:
+  - {at: 1s, for: 1s, pause: {component: s}}
+";
+    assert_eq!(run(text).run.duration_s, 3.1);
+}

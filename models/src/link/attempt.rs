@@ -48,16 +48,16 @@ impl Link {
     #[inline(always)]
     pub(super) fn make_attempt(&mut self, cx: &mut Cx<'_>, call: CallId, to: To) -> (CallId, Option<TimerId>) {
         let child = cx.call(call, to);
-        let timer = self.bound(cx, call);
+        let timer = self.set_timeout(cx, call);
         if cx.has_baggage() {
             self.propagate_deadline(cx, call, child);
         }
         (child, timer)
     }
 
-    /// The timeout of an attempt at `call` that begins now.
+    /// Sets the timeout of an attempt at `call` that begins now.
     #[inline(always)]
-    pub(super) fn bound(&mut self, cx: &mut Cx<'_>, call: CallId) -> Option<TimerId> {
+    pub(super) fn set_timeout(&self, cx: &mut Cx<'_>, call: CallId) -> Option<TimerId> {
         match (self.timeout, self.total_timeout) {
             (None, _) => None,
             // An attempt's timeout is cut to what is left of the total; the total's own timer does that.

@@ -12,41 +12,12 @@
 //!                          └──────▶ part ◀────────────────┘
 //! ```
 
-use super::{Component, Core, Cx, Engine, Next, To};
+use super::{Component, Cx, Engine, Next, To};
 use crate::calendar::TimerId;
 use crate::calls::*;
 use crate::outcome::Answer;
 use crate::random::Key;
 use crate::time::Time;
-
-impl Core {
-    /// The request that was lent to a link gets a frame of its own, and the attempt goes on in the old one as any other.
-    /// The request has made so many draws.
-    fn part(&mut self, attempt: u32, draws: u16) -> (CallId, Option<TimerId>) {
-        let frame = *self.calls.at(attempt);
-        debug_assert!(frame.flags & LENT != 0, "only what was lent parts");
-        let link = frame.parent;
-        let request = self.calls.insert(Frame {
-            key: frame.memo,
-            memo: 0,
-            timer: None,
-            parent: self.nodes[link as usize].owner.0,
-            node: link,
-            ticket: 0,
-            via: DIRECT,
-            via_ticket: 0,
-            path: 0,
-            draws,
-            flags: ROOT | DELIVERED,
-            ..frame
-        });
-        self.calls.move_note(attempt, request.index);
-        let frame = self.calls.at_mut(attempt);
-        frame.flags &= !(ROOT | LENT);
-        (frame.parent, frame.memo) = (request.index, 0);
-        (request, frame.timer.take())
-    }
-}
 
 impl Cx<'_> {
     /// Sends a request that has just come to this link, and that the link's owner began, on to `to` as its own first
@@ -55,17 +26,16 @@ impl Cx<'_> {
     #[inline(always)]
     pub fn lend(&mut self, call: CallId, to: To) -> bool {
         let core = &mut *self.core;
+        let (owner, carries_baggage) = (core.nodes[self.node.0 as usize].owner, core.calls.carries_baggage());
         let frame = core.calls.at_mut(call.index);
         let can_be_lent = frame.flags & (ROOT | SAMPLED | LENT) == ROOT
             && frame.via == DIRECT
             && frame.since == core.now
-            && !core.calls.carries_baggage();
+            && !carries_baggage
+            && core.ways.is_nothing(frame.path)
+            && core.ways.is_nothing(to.path)
+            && frame.parent == owner.0;
         if !can_be_lent {
-            return false;
-        }
-        let frame = core.calls.at_mut(call.index);
-        let is_near = core.ways.is_nothing(frame.path) && core.ways.is_nothing(to.path);
-        if !is_near || core.nodes[self.node.0 as usize].owner.0 != frame.parent {
             return false;
         }
         frame.memo = frame.key;
@@ -78,9 +48,9 @@ impl Cx<'_> {
         true
     }
 
-    /// What bounds the attempt that a request was lent to.
+    /// Keeps the timer of the attempt that a request was lent to until they are two again.
     #[inline(always)]
-    pub fn set_bound(&mut self, call: CallId, timer: Option<TimerId>) {
+    pub fn keep_timer(&mut self, call: CallId, timer: Option<TimerId>) {
         self.core.calls.at_mut(call.index).timer = timer;
     }
 
@@ -91,7 +61,7 @@ impl Cx<'_> {
     }
 
     /// The attempt of a request that this link has lent is answered, and so will be the request. When the attempt began, and
-    /// what bounded it.
+    /// its timer.
     #[inline(always)]
     pub fn take_back(&mut self, call: CallId) -> (Time, Option<TimerId>) {
         let owner = self.core.nodes[self.node.0 as usize].owner;
@@ -107,17 +77,37 @@ impl Cx<'_> {
         (frame.since, frame.timer.take())
     }
 
-    /// A request that this link has lent, and that has made so many draws, parts from its attempt, which goes on as a call
-    /// of its own. The request, when the attempt began, and what bounds it.
+    /// A request that this link has lent, and that has made so many draws, parts from its attempt: it gets a frame of its own,
+    /// and the attempt goes on in the old one as any other call. The request, when the attempt began, and its timer.
     pub fn part(&mut self, attempt: CallId, draws: u16) -> (CallId, Time, Option<TimerId>) {
-        let since = self.core.calls.at(attempt.index).since;
-        let (request, timer) = self.core.part(attempt.index, draws);
-        (request, since, timer)
+        let core = &mut *self.core;
+        let frame = *core.calls.at(attempt.index);
+        debug_assert!(frame.flags & LENT != 0 && frame.parent == self.node.0, "it was lent by this link");
+        let request = core.calls.insert(Frame {
+            key: frame.memo,
+            memo: 0,
+            timer: None,
+            parent: core.nodes[self.node.0 as usize].owner.0,
+            node: self.node.0,
+            ticket: 0,
+            via: DIRECT,
+            via_ticket: 0,
+            path: 0,
+            draws,
+            flags: ROOT | DELIVERED,
+            ..frame
+        });
+        core.calls.move_note(attempt.index, request.index);
+        let left = core.calls.at_mut(attempt.index);
+        left.flags &= !(ROOT | LENT);
+        (left.parent, left.memo, left.timer) = (request.index, 0, None);
+        (request, frame.since, frame.timer)
     }
 }
 
 impl<C: Component> Engine<C> {
-    /// An answer reaches the link that sent a request on as its own attempt.
+    /// An answer reaches the link that sent a request on as its own attempt. Such a link is a workload's, and these never stand
+    /// still.
     #[inline(always)]
     pub(super) fn hand_to_lender(&mut self, call: CallId, link: u32, answer: Answer) -> Next {
         let node = NodeId(link);

@@ -46,6 +46,7 @@ impl Service {
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         while self.slots.has_room() {
+            // Only for a loop do strands wait that have begun.
             let ready = if self.is_loop { self.ready.front() } else { None };
             let ready_first = match ready {
                 Some((_, since)) => self.slots.line.oldest_since().is_none_or(|oldest| *since <= oldest),
@@ -61,9 +62,10 @@ impl Service {
                 cx.spent(strand.call, Spent::Queue);
                 self.run(cx, index)
             } else {
-                let turns_away = self.slots.line.turns_away();
+                // Nearly always not, and then those who were dropped need not be looked at, who stand apart.
+                let may_turn_away = self.slots.line.may_turn_away();
                 let next = self.slots.next_of_line(now, &mut self.dropped);
-                if turns_away && !self.dropped.is_empty() {
+                if may_turn_away && !self.dropped.is_empty() {
                     self.turn_away(cx);
                 }
                 let Some(next) = next else { continue };
