@@ -91,6 +91,7 @@ pub mod cpu;
 pub mod dist;
 pub mod engine;
 pub mod gauge;
+pub mod happening;
 pub mod heap;
 pub mod histogram;
 pub mod keys;
@@ -121,6 +122,7 @@ pub use cpu::{CpuId, CpuJob};
 pub use engine::{
     Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, Timer, To,
 };
+pub use happening::Happens;
 pub use measure::{Counts, Figures, GroupId, Measure, Merge};
 pub use outcome::{Answer, Outcome};
 pub use time::{Span, Time};

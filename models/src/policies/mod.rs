@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod batch;
 pub mod budget;
 pub mod coalesce;
+pub mod gate;
 pub mod network;
 pub mod not_yet;
 pub mod outcomes;
