@@ -5,7 +5,6 @@
 //! run. The thresholds stand beside the rules.
 
 use models::scenario::Scenario;
-use models::workloads::arrivals::Process;
 use settings::{CountDist, DurationDist, KeyChooser, Node, Reader, Setting};
 use sim_core::keys::GivenKeys;
 
@@ -134,10 +133,9 @@ fn growing(result: &RunResult, found: &mut Vec<String>) {
 
 /// Whether the load stays the same and nothing goes wrong, so that a beginning unlike the rest is a transient.
 fn is_steady(scenario: &Scenario) -> bool {
-    let endless = |process: &Process| !matches!(process, Process::Once { .. } | Process::Trace(_));
     scenario.faults.is_empty()
         && scenario.run.until.is_none()
-        && scenario.workloads.iter().all(|w| w.value.shape.is_none() && endless(&w.value.arrivals.process))
+        && scenario.workloads.iter().all(|w| w.value.shape.is_none() && w.value.arrivals.process.total().is_none())
 }
 
 /// Windows below which nothing can be said.
@@ -189,9 +187,7 @@ fn calls_under_way(series: &Series) -> Option<Vec<f64>> {
 
 /// Whether another seed would give other figures, as far as arrivals, times, counts and keys say.
 fn is_by_chance(scenario: &Scenario) -> bool {
-    let random =
-        |process: &Process| matches!(process, Process::Poisson(_) | Process::Mmpp { .. } | Process::Sessions { .. });
-    let by_arrivals = scenario.workloads.iter().any(|w| random(&w.value.arrivals.process));
+    let by_arrivals = scenario.workloads.iter().any(|w| w.value.arrivals.process.is_random());
     scenario.run.until.is_none()
         && (by_arrivals || draws(&scenario.workloads.write()) || draws(&scenario.components.write()))
 }

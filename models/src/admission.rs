@@ -35,6 +35,43 @@ pub enum DisciplineSettings {
     },
 }
 
+impl DisciplineSettings {
+    /// The order in which a line serves those who wait.
+    fn discipline(&self) -> Discipline {
+        match self {
+            DisciplineSettings::Fifo => Discipline::Fifo,
+            DisciplineSettings::Lifo => Discipline::Lifo,
+            DisciplineSettings::AdaptiveLifo => Discipline::ADAPTIVE_LIFO,
+            DisciplineSettings::Priority { preempt: _ } => Discipline::Priority,
+            DisciplineSettings::Codel { target, interval } => {
+                Discipline::Codel { target: target.0, interval: interval.0 }
+            }
+        }
+    }
+
+    /// Whether it drops calls, so that a queue without a bound stays short.
+    fn sheds(&self) -> bool {
+        match self {
+            DisciplineSettings::Codel { .. } => true,
+            DisciplineSettings::Fifo
+            | DisciplineSettings::Lifo
+            | DisciplineSettings::AdaptiveLifo
+            | DisciplineSettings::Priority { .. } => false,
+        }
+    }
+
+    /// Whether more important calls interrupt less important ones.
+    fn preempts(&self) -> bool {
+        match self {
+            DisciplineSettings::Priority { preempt } => *preempt,
+            DisciplineSettings::Fifo
+            | DisciplineSettings::Lifo
+            | DisciplineSettings::AdaptiveLifo
+            | DisciplineSettings::Codel { .. } => false,
+        }
+    }
+}
+
 /// The queue before the workers.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct QueueSettings {
@@ -77,16 +114,7 @@ impl AdmissionSettings {
         let Some(queue) = &self.queue else {
             return Line::new(Discipline::Fifo, None);
         };
-        let discipline = match &queue.discipline {
-            DisciplineSettings::Fifo => Discipline::Fifo,
-            DisciplineSettings::Lifo => Discipline::Lifo,
-            DisciplineSettings::AdaptiveLifo => Discipline::ADAPTIVE_LIFO,
-            DisciplineSettings::Priority { .. } => Discipline::Priority,
-            DisciplineSettings::Codel { target, interval } => {
-                Discipline::Codel { target: target.0, interval: interval.0 }
-            }
-        };
-        Line::new(discipline, queue.max)
+        Line::new(queue.discipline.discipline(), queue.max)
     }
 
     /// The bound of the queue, if it has one.
@@ -96,19 +124,16 @@ impl AdmissionSettings {
 
     /// Who waits where all workers are busy.
     pub fn waiting(&self) -> Waiting {
-        match &self.queue {
-            Some(QueueSettings { max: Some(max), .. }) => Waiting::UpTo(*max),
-            // Who waits too long is dropped, or the queue is kept short.
-            Some(
-                QueueSettings { max_age: Some(_), .. }
-                | QueueSettings { discipline: DisciplineSettings::Codel { .. }, .. },
-            ) => Waiting::Shed,
-            _ => Waiting::Unbounded,
+        let Some(queue) = &self.queue else { return Waiting::Unbounded };
+        match queue.max {
+            Some(max) => Waiting::UpTo(max),
+            None if queue.max_age.is_some() || queue.discipline.sheds() => Waiting::Shed,
+            None => Waiting::Unbounded,
         }
     }
 
     /// Whether more important calls interrupt less important ones.
     pub fn preempts(&self) -> bool {
-        matches!(self.queue.as_ref().map(|q| &q.discipline), Some(DisciplineSettings::Priority { preempt: true }))
+        self.queue.as_ref().is_some_and(|queue| queue.discipline.preempts())
     }
 }

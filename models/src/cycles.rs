@@ -88,19 +88,16 @@ fn certain_calls(settings: &ComponentSettings, op: &str) -> Vec<(LinkAt, String)
 
 fn certain_steps(steps: &[Step], op: &str, calls: &mut Vec<(LinkAt, String)>) {
     for step in steps {
-        match step {
-            Step::Call(call) => {
-                let at = (call.link.as_str().to_string(), call.link.span, call.link.path.clone());
-                calls.push((at, call.op.as_ref().map_or(op, |o| o.as_str()).to_string()));
-            }
-            Step::Send(send) => {
-                let at = (send.link.as_str().to_string(), send.link.span, send.link.path.clone());
-                calls.push((at, send.op.as_ref().map_or(op, |o| o.as_str()).to_string()));
-            }
-            Step::Parallel(parallel) => parallel.branches.iter().for_each(|b| certain_steps(b, op, calls)),
-            Step::Lock { steps, .. } => certain_steps(steps, op, calls),
-            Step::Fail { .. } => return,
-            _ => {}
+        // Behind it nothing is certain.
+        if matches!(step, Step::Fail { .. }) {
+            return;
+        }
+        if let Some(call) = step.call() {
+            let at = (call.link.as_str().to_string(), call.link.span, call.link.path.clone());
+            calls.push((at, call.op.map_or(op, |o| o.as_str()).to_string()));
+        }
+        for (_, steps) in step.inside().into_iter().filter(|(runs, _)| runs.is_certain()) {
+            certain_steps(steps, op, calls);
         }
     }
 }

@@ -106,14 +106,25 @@ pub fn mean_s(dist: &Dist) -> f64 {
 
 /// The most that a count comes to; of one without a bound, what it exceeds once in a thousand times.
 pub fn most(dist: &Dist) -> f64 {
-    let rare = |dist: &Dist| {
-        dist.quantile(0.999).unwrap_or_else(|| dist.mean() + 4.0 * dist.variance().map_or(0.0, f64::sqrt))
-    };
     match dist.given() {
         Given::Constant { value } => value,
         Given::Uniform { high, .. } => high,
         Given::Empirical { values, .. } => values.iter().copied().fold(0.0, f64::max),
-        _ => rare(dist),
+        Given::Exp { .. }
+        | Given::Normal { .. }
+        | Given::LognormalMoments { .. }
+        | Given::LognormalPercentiles { .. }
+        | Given::Erlang { .. }
+        | Given::Gamma { .. }
+        | Given::Weibull { .. }
+        | Given::Pareto { .. }
+        | Given::Hyperexp { .. }
+        | Given::Mixture { .. }
+        | Given::Shift { .. }
+        | Given::Geometric { .. }
+        | Given::Poisson { .. } => {
+            dist.quantile(0.999).unwrap_or_else(|| dist.mean() + 4.0 * dist.variance().map_or(0.0, f64::sqrt))
+        }
     }
     .ceil()
 }

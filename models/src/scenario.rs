@@ -12,7 +12,6 @@ use crate::components::ComponentSettings;
 use crate::faults::FaultSettings;
 use crate::policies::not_yet::NotYet;
 use crate::workloads::WorkloadSettings;
-use crate::workloads::arrivals::Process;
 
 /// When a run of finite work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -318,11 +317,7 @@ pub struct SweepSettings {
 impl Scenario {
     /// Digests of the recorded requests that workloads replay, in order: what a scenario as it is written leaves out.
     pub fn recorded(&self) -> Vec<u64> {
-        let traces = self.workloads.iter().filter_map(|w| match &w.value.arrivals.process {
-            Process::Trace(trace) => Some(trace.digest()),
-            _ => None,
-        });
-        traces.collect()
+        self.workloads.iter().filter_map(|w| w.value.arrivals.process.trace()).map(|trace| trace.digest()).collect()
     }
 
     /// The warm-up in nanoseconds; 0 where it is yet to be found.

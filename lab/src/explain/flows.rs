@@ -166,10 +166,17 @@ pub(super) fn sustained_attempts(graph: &Graph<'_>, link: usize, rate: f64) -> f
     let Some(retry) = &at.settings.retry else { return 1.0 };
     let most = if retry.when.is_empty() { 1.0 } else { f64::from(retry.max_attempts) };
     match &retry.budget {
+        None => most,
         Some(BudgetSettings::Ratio { ratio, min, .. }) if rate > 0.0 => {
             (1.0 + ratio.0 + min.0 * f64::from(at.copies) / rate).min(most)
         }
-        _ => most,
+        Some(BudgetSettings::Ratio { .. }) => most,
+        Some(
+            BudgetSettings::Concurrent(never)
+            | BudgetSettings::Tokens(never)
+            | BudgetSettings::AwsStandard(never)
+            | BudgetSettings::AwsAdaptive(never),
+        ) => match *never {},
     }
 }
 

@@ -88,7 +88,12 @@ fn policies(link: &LinkSettings) -> Vec<Policy> {
             Some(BudgetSettings::Ratio { ratio, min, .. }) => {
                 format!(", budget {} and {}", Scalar::format(ratio), Scalar::format(min))
             }
-            Some(_) => ", budget".into(),
+            Some(
+                BudgetSettings::Concurrent(never)
+                | BudgetSettings::Tokens(never)
+                | BudgetSettings::AwsStandard(never)
+                | BudgetSettings::AwsAdaptive(never),
+            ) => match *never {},
             None => ", no budget".into(),
         };
         add("retry", format!("×{}{budget}", retry.max_attempts), retry.budget.is_some());

@@ -17,7 +17,6 @@ mod tree;
 mod warnings;
 
 use indexmap::IndexMap;
-use models::workloads::arrivals::Process;
 use serde::Serialize;
 use settings::Problem;
 
@@ -211,16 +210,20 @@ fn rates(graph: &Graph<'_>, duration_s: f64, moment: Moment) -> Vec<f64> {
     let mut closed = vec![false; graph.scenario.workloads.len()];
     let mut rates: Vec<f64> = workloads
         .enumerate()
-        .map(|(nth, entry)| match &entry.value.arrivals.process {
-            Process::Closed { users, think, .. } | Process::Connections { count: users, think } => {
+        .map(|(nth, entry)| {
+            let process = &entry.value.arrivals.process;
+            if let Some(users) = process.users() {
                 closed[nth] = true;
-                users.0 as f64 / (think.0.mean() / 1e9 + request_s(graph, &bare, nth)).max(1e-9)
+                let think_s = process.think().map_or(0.0, |think| think.mean() / 1e9);
+                return users as f64 / (think_s + request_s(graph, &bare, nth)).max(1e-9);
             }
-            Process::Trace(trace) => {
-                let last = trace.requests.last().map_or(0, |r| r.at) as f64 / 1e9;
-                if last > 0.0 { trace.requests.len() as f64 / last } else { 0.0 }
+            match process.trace() {
+                Some(trace) => {
+                    let last = trace.requests.last().map_or(0, |r| r.at) as f64 / 1e9;
+                    if last > 0.0 { trace.requests.len() as f64 / last } else { 0.0 }
+                }
+                None => open_rate(&entry.value, duration_s, moment).unwrap_or(0.0),
             }
-            _ => open_rate(&entry.value, duration_s, moment).unwrap_or(0.0),
         })
         .collect();
     if !closed.contains(&true) {

@@ -45,7 +45,16 @@ pub enum AlgorithmSettings {
 impl AlgorithmSettings {
     /// Whether the weights of targets have an effect.
     pub fn uses_weights(&self) -> bool {
-        !matches!(self, AlgorithmSettings::RoundRobin | AlgorithmSettings::PowerOfTwo { .. })
+        match self {
+            AlgorithmSettings::WeightedRoundRobin | AlgorithmSettings::Random | AlgorithmSettings::LeastConnections => {
+                true
+            }
+            AlgorithmSettings::RoundRobin | AlgorithmSettings::PowerOfTwo { .. } => false,
+            AlgorithmSettings::PeakEwma(never)
+            | AlgorithmSettings::RingHash(never)
+            | AlgorithmSettings::Maglev(never)
+            | AlgorithmSettings::Locality(never) => match *never {},
+        }
     }
 }
 
@@ -73,6 +82,7 @@ impl Choosing {
         let count = weights.len();
         let even = weights.iter().all(|w| *w == weights[0]);
         let way = match algorithm {
+            AlgorithmSettings::RoundRobin => Way::RoundRobin { next: 0 },
             AlgorithmSettings::WeightedRoundRobin => Way::Weighted { current: vec![0.0; count] },
             AlgorithmSettings::Random if even => Way::Random { table: None },
             AlgorithmSettings::Random => Way::Random { table: AliasTable::new(&weights).ok() },
@@ -81,8 +91,10 @@ impl Choosing {
             AlgorithmSettings::PowerOfTwo { choices } => {
                 Way::PowerOfTwo { choices: *choices as usize, loads: vec![0; count], drawn: Vec::new() }
             }
-            // The remaining ones are refused when read.
-            _ => Way::RoundRobin { next: 0 },
+            AlgorithmSettings::PeakEwma(never)
+            | AlgorithmSettings::RingHash(never)
+            | AlgorithmSettings::Maglev(never)
+            | AlgorithmSettings::Locality(never) => match *never {},
         };
         Choosing { weights, way }
     }

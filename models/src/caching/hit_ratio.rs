@@ -126,7 +126,10 @@ pub fn hits(groups: &[KeyGroup], room: &Room<'_>) -> Option<Hits> {
                 std::cmp::Ordering::Less => 0.0,
             })
         }
-        _ => return None,
+        EvictionSettings::Random(never)
+        | EvictionSettings::Sieve(never)
+        | EvictionSettings::S3Fifo(never)
+        | EvictionSettings::TinyLfu(never) => match *never {},
     };
     Some(average(&|group| {
         let ratio = kept(group);

@@ -105,10 +105,13 @@ impl Store {
     /// An empty one with room for so many entries.
     pub fn new(eviction: &EvictionSettings, capacity: usize) -> Store {
         let order = match eviction {
+            EvictionSettings::Lru => Order::Use(List::default()),
             EvictionSettings::Fifo => Order::Arrival(List::default()),
             EvictionSettings::Lfu => Order::Uses { levels: Slab::new(), lowest: None },
-            // The remaining ones are refused when read.
-            _ => Order::Use(List::default()),
+            EvictionSettings::Random(never)
+            | EvictionSettings::Sieve(never)
+            | EvictionSettings::S3Fifo(never)
+            | EvictionSettings::TinyLfu(never) => match *never {},
         };
         Store { capacity, entries: Slab::new(), table: Table::default(), order, evictions: 0 }
     }

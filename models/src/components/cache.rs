@@ -46,6 +46,16 @@ pub enum ModeSettings {
     Behind(NotYet),
 }
 
+impl ModeSettings {
+    /// Whether the cache asks what is behind it only for what it has missed.
+    fn is_aside(&self) -> bool {
+        match self {
+            ModeSettings::Aside => true,
+            ModeSettings::Through(never) | ModeSettings::Behind(never) => match *never {},
+        }
+    }
+}
+
 /// Memory in front of something.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
@@ -171,6 +181,7 @@ impl Kind for Cache {
     }
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> Cache {
+        debug_assert!(settings.mode.is_aside(), "the look-up below is that of a cache aside");
         Cache {
             link: site.link(LINK),
             store: Store::new(&settings.eviction, settings.capacity.0 as usize),

@@ -155,7 +155,8 @@ impl Kind for Dns {
         match settings.policy {
             PolicySettings::Failover => only(Some(0)),
             PolicySettings::Latency => only((0..targets.len()).min_by_key(|t| targets[*t].2)),
-            _ => in_proportion(targets.iter().map(|(weight, _, _)| *weight)),
+            PolicySettings::Weighted => in_proportion(targets.iter().map(|(weight, _, _)| *weight)),
+            PolicySettings::Geo(never) | PolicySettings::Multivalue(never) => match never {},
         }
     }
 
@@ -301,7 +302,8 @@ impl Dns {
                     candidates.get(draw.below(candidates.len() as u64) as usize).copied()
                 }
             }
-            _ => candidates.min(),
+            PolicySettings::Failover => candidates.min(),
+            PolicySettings::Geo(never) | PolicySettings::Multivalue(never) => match never {},
         };
         chosen.unwrap_or(0) as u32
     }

@@ -48,11 +48,15 @@ pub enum ConcurrencySettings {
 }
 
 impl ConcurrencySettings {
-    /// How many; the others are refused when read.
-    fn most(&self) -> Option<u32> {
+    /// How many.
+    fn most(&self) -> u32 {
         match self {
-            ConcurrencySettings::Number(most) | ConcurrencySettings::Fixed(most) => Some(*most),
-            _ => None,
+            ConcurrencySettings::Number(most) | ConcurrencySettings::Fixed(most) => *most,
+            ConcurrencySettings::Aimd(never)
+            | ConcurrencySettings::Vegas(never)
+            | ConcurrencySettings::Gradient(never)
+            | ConcurrencySettings::Gradient2(never)
+            | ConcurrencySettings::EnvoyGradient(never) => match *never {},
         }
     }
 }
@@ -78,7 +82,7 @@ pub struct Settings {
 impl Settings {
     /// Calls that it serves at once.
     fn most(&self) -> Option<u32> {
-        self.concurrency.as_ref().and_then(ConcurrencySettings::most)
+        self.concurrency.as_ref().map(ConcurrencySettings::most)
     }
 }
 

@@ -42,6 +42,9 @@ components! {
     Cache => cache,
     /// Sends callers to clusters.
     Dns => dns,
+    ; not yet:
+    /// Asynchronous hand-over.
+    Queue,
 }
 
 /// The links of a component: name and settings.

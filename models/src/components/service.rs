@@ -282,12 +282,8 @@ impl Kind for Service {
         let mut asks = Vec::new();
         for handler in &settings.handlers {
             walk(&handler.value, &mut |step| {
-                let (link, op, size) = match step {
-                    Step::Call(call) => (&call.link, call.op.as_ref(), call.size),
-                    Step::Send(send) => (&send.link, send.op.as_ref(), send.size),
-                    _ => return,
-                };
-                let (at, link, size_bytes) = (link, link.as_str(), size.map(|s| s.0));
+                let Some(call) = step.call() else { return };
+                let (at, link, op, size_bytes) = (call.link, call.link.as_str(), call.op, call.size.map(|s| s.0));
                 asks.push(crate::components::Ask { handler: Some(handler.name.as_str()), link, at, op, size_bytes });
             });
         }
@@ -298,8 +294,7 @@ impl Kind for Service {
         let mut sets_keys = false;
         for handler in &settings.handlers {
             walk(&handler.value, &mut |step| {
-                sets_keys |= matches!(step, Step::Call(c) if c.key.is_some());
-                sets_keys |= matches!(step, Step::Send(c) if c.key.is_some());
+                sets_keys |= step.call().is_some_and(|call| call.key.is_some());
             });
         }
         sets_keys

@@ -2,14 +2,16 @@
 
 /// Makes, from one row a kind: the choice of settings by `kind`, the nodes of a network, and the list of kinds.
 macro_rules! components {
-    ($($(#[$doc:meta])* $kind:ident => $module:ident,)*) => {
+    (
+        $($(#[$doc:meta])* $kind:ident => $module:ident,)*
+        ; not yet: $($(#[$missing_doc:meta])* $missing:ident,)*
+    ) => {
         /// A component, by its `kind`.
         #[derive(Clone, Debug, PartialEq, Setting)]
         #[setting(tag = "kind")]
         pub enum ComponentSettings {
             $($(#[$doc])* $kind($module::Settings),)*
-            /// Asynchronous hand-over.
-            Queue(NotYet),
+            $($(#[$missing_doc])* $missing(NotYet),)*
         }
 
         /// A node of a network. All are boxed, so that finding one needs no multiplication and telling its kind one load.
@@ -39,7 +41,7 @@ macro_rules! components {
             ($settings:expr, $found:ident, $part:ident => $result:expr) => {
                 match $settings {
                     $(ComponentSettings::$kind($found) => { type $part = $module::$kind; $result })*
-                    ComponentSettings::Queue(_) => unreachable!("refused when read"),
+                    $(ComponentSettings::$missing(never) => match *never {},)*
                 }
             };
         }
@@ -121,7 +123,7 @@ macro_rules! components {
             pub fn build(&self, site: &mut Site<'_>) -> Node {
                 match self {
                     $(ComponentSettings::$kind(s) => Node::$kind(Box::new(<$module::$kind as Kind>::build(s, site))),)*
-                    ComponentSettings::Queue(_) => unreachable!("refused when read"),
+                    $(ComponentSettings::$missing(never) => match *never {},)*
                 }
             }
         }

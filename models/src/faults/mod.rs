@@ -75,17 +75,24 @@ pub trait Act: Clone {
 }
 
 macro_rules! faults {
-    ($($(#[$doc:meta])* $kind:ident => $module:ident,)*) => {
+    (
+        $($(#[$doc:meta])* $kind:ident => $module:ident,)*
+        ; not yet: $($(#[$missing_doc:meta])* $missing:ident,)*
+    ) => {
         /// What goes wrong.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum FaultKind {
             $($(#[$doc])* $kind($module::Settings),)*
-            /// A replica of a database falls behind.
-            ReplicaLag(NotYet),
-            /// Partitions change hands.
-            Rebalance(NotYet),
-            /// The leader of a database dies.
-            LeaderFailover(NotYet),
+            $($(#[$missing_doc])* $missing(NotYet),)*
+        }
+
+        macro_rules! each_fault {
+            ($found:expr, $fault:ident => $result:expr) => {
+                match $found {
+                    $(FaultKind::$kind($fault) => $result,)*
+                    $(FaultKind::$missing(never) => match *never {},)*
+                }
+            };
         }
 
         /// A fault that knows what it strikes.
@@ -104,24 +111,24 @@ macro_rules! faults {
             pub fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
                 match self {
                     $(FaultKind::$kind(fault) => fault.resolve(scene).map(Acting::$kind),)*
-                    _ => None,
+                    $(FaultKind::$missing(never) => match *never {},)*
                 }
             }
             /// What it does, in words.
             pub fn words(&self) -> String {
-                match self { $(FaultKind::$kind(fault) => fault.words(),)* _ => String::new() }
+                each_fault!(self, fault => fault.words())
             }
             /// What it strikes.
             pub fn targets(&self) -> Vec<String> {
-                match self { $(FaultKind::$kind(fault) => fault.targets(),)* _ => Vec::new() }
+                each_fault!(self, fault => fault.targets())
             }
             /// Whether it is over as soon as it has struck.
             pub fn is_momentary(&self) -> bool {
-                match self { $(FaultKind::$kind(fault) => fault.is_momentary(),)* _ => false }
+                each_fault!(self, fault => fault.is_momentary())
             }
             /// Whether what it strikes comes back by itself ([`Fault::comes_back`]).
             pub fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
-                match self { $(FaultKind::$kind(fault) => fault.comes_back(is_replaced),)* _ => false }
+                each_fault!(self, fault => fault.comes_back(is_replaced))
             }
         }
 
@@ -169,6 +176,13 @@ faults! {
     Set => set,
     /// A cache loses everything.
     Flush => flush,
+    ; not yet:
+    /// A replica of a database falls behind.
+    ReplicaLag,
+    /// Partitions change hands.
+    Rebalance,
+    /// The leader of a database dies.
+    LeaderFailover,
 }
 
 /// What goes wrong, and when.

@@ -13,7 +13,6 @@ use crate::components::{Node, Site};
 use crate::faults::{Breaking, Director, Planned, Scene};
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
-use crate::workloads::arrivals::Process;
 use crate::workloads::shape::Shape;
 use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
 
@@ -64,7 +63,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         let weights: Vec<f64> = settings.requests.iter().map(|r| r.weight).collect();
         let weights = if weights.len() > 1 { AliasTable::new(&weights).ok() } else { None };
         let mut of_recorded = Vec::new();
-        if let Process::Trace(trace) = &settings.arrivals.process {
+        if let Some(trace) = settings.arrivals.process.trace() {
             let mut unwritten: BTreeMap<&str, usize> = BTreeMap::new();
             for recorded in trace.requests.iter() {
                 let sort = recorded.op.as_deref().map(|op| {

@@ -140,7 +140,7 @@ pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &m
                     }));
                 problems.push(problem);
             }
-            _ => open.push((component, op.to_string())),
+            Answers::Ops(_) | Answers::Anything => open.push((component, op.to_string())),
         }
     };
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {

@@ -11,7 +11,6 @@ use super::WORKLOAD_LINK;
 use crate::components::Node;
 use crate::link::{LinkSettings, Target};
 use crate::scenario::Scenario;
-use crate::workloads::arrivals::Process;
 
 /// A link in the directory.
 #[derive(Clone, Debug)]
@@ -312,7 +311,7 @@ pub(super) fn directory(
         for request in &entry.value.requests {
             add_op(request.op.as_str());
         }
-        if let Process::Trace(trace) = &entry.value.arrivals.process {
+        if let Some(trace) = entry.value.arrivals.process.trace() {
             trace.requests.iter().filter_map(|r| r.op.as_deref()).for_each(&mut add_op);
         }
         workloads.push(WorkloadPlace {

@@ -19,7 +19,6 @@ use crate::components::Node;
 use crate::faults::Director;
 use crate::link::{LinkSettings, Propagated};
 use crate::scenario::Scenario;
-use crate::workloads::arrivals::Process;
 
 pub use changes::{concerned, prepare};
 pub use directory::{ComponentPlace, Directory, HostGroup, LinkEntry, Population, WorkloadPlace};
@@ -107,7 +106,7 @@ fn each_link<'a>(scenario: &'a Scenario, mut visit: impl FnMut(&'a str, bool, &'
 fn has_keys(scenario: &Scenario) -> bool {
     let of_workloads = scenario.workloads.iter().any(|w| {
         w.value.requests.iter().any(|r| r.key.is_some())
-            || matches!(&w.value.arrivals.process, Process::Trace(t) if t.columns.key_column.is_some())
+            || w.value.arrivals.process.trace().is_some_and(|trace| trace.columns.key_column.is_some())
     });
     of_workloads || scenario.components.iter().any(|c| c.value.settings.gives_keys())
 }

@@ -3,9 +3,12 @@
 use settings::bind::{Fields, NOT_YET, Part};
 use settings::{Book, Node, Problem, Reader, Setting, Shape, Span};
 
-/// Nothing can be written here yet.
+/// A setting or choice that is refused whenever it is written.
+///
+/// It has no values, so code that matches on a choice of the language lists what is missing as `Missing(never) => match
+/// *never {}`. The day it gets settings of its own, every such place fails to compile until somebody has thought of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotYet;
+pub enum NotYet {}
 
 fn problem(span: Span) -> Problem {
     Problem::error(NOT_YET, span, "this is not there yet")
@@ -23,7 +26,7 @@ impl Setting for NotYet {
     }
 
     fn write(&self) -> Node {
-        Node::null()
+        match *self {}
     }
 }
 
@@ -33,5 +36,7 @@ impl Part for NotYet {
         fields.refuse_tag(cx, problem(Span::NOWHERE))
     }
 
-    fn write_part(&self, _entries: &mut Vec<settings::Entry>) {}
+    fn write_part(&self, _entries: &mut Vec<settings::Entry>) {
+        match *self {}
+    }
 }

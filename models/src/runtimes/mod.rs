@@ -57,48 +57,84 @@ pub enum RuntimeSettings {
     Single(NotYet),
 }
 
+/// What a task keeps others from using while it is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// A thread, from its first step to its last.
+    Thread,
+    /// A loop, only while its code runs.
+    Loop,
+    /// Nothing.
+    Nothing,
+}
+
+/// All that a service knows of its runtime: its code reads these facts and never asks which runtime it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Tasks that can be at work at once; `None` for no limit.
+    pub workers: Option<u32>,
+    /// What each of them holds.
+    pub holds: Holds,
+    /// What making a worker takes before the first step.
+    pub start: Span,
+    /// What closing it takes after the last.
+    pub close: Span,
+}
+
 impl RuntimeSettings {
+    /// What a service needs to know of it.
+    #[inline(always)]
+    pub fn facts(&self) -> Facts {
+        let free = |workers, holds| Facts { workers, holds, start: 0, close: 0 };
+        match self {
+            RuntimeSettings::ThreadPerRequest { max, start, close, stack: _, switch: _ } => {
+                Facts { workers: *max, holds: Holds::Thread, start: start.0, close: close.0 }
+            }
+            RuntimeSettings::ThreadPool { threads } => free(Some(*threads), Holds::Thread),
+            RuntimeSettings::EventLoop { loops, offload_threads: _ } => free(Some(*loops), Holds::Loop),
+            RuntimeSettings::Unlimited => free(None, Holds::Nothing),
+            RuntimeSettings::Async(never)
+            | RuntimeSettings::Goroutines(never)
+            | RuntimeSettings::VirtualThreads(never)
+            | RuntimeSettings::GilThreads(never)
+            | RuntimeSettings::Processes(never)
+            | RuntimeSettings::Single(never) => match *never {},
+        }
+    }
+
     /// How many can be at work at once; `None` for no limit.
     pub fn workers(&self) -> Option<u32> {
-        match self {
-            RuntimeSettings::ThreadPool { threads } => Some(*threads),
-            RuntimeSettings::EventLoop { loops, .. } => Some(*loops),
-            RuntimeSettings::ThreadPerRequest { max, .. } => *max,
-            _ => None,
-        }
+        self.facts().workers
     }
 
     /// Whether a task gives its worker back while it waits.
     pub fn is_loop(&self) -> bool {
-        matches!(self, RuntimeSettings::EventLoop { .. })
-    }
-
-    /// What its workers are, in the plural.
-    pub fn noun(&self) -> &'static str {
-        if self.is_loop() { "loops" } else { "threads" }
+        self.facts().holds == Holds::Loop
     }
 
     /// Whether each task has a thread of its own.
     pub fn is_threads(&self) -> bool {
-        matches!(self, RuntimeSettings::ThreadPool { .. } | RuntimeSettings::ThreadPerRequest { .. })
+        self.facts().holds == Holds::Thread
+    }
+
+    /// Whether nothing ever waits for a worker, and a task that never ends costs nothing.
+    pub fn holds_nothing(&self) -> bool {
+        self.facts().holds == Holds::Nothing
+    }
+
+    /// What its workers are, in the plural.
+    pub fn noun(&self) -> &'static str {
+        match self.facts().holds {
+            Holds::Thread => "threads",
+            Holds::Loop => "loops",
+            Holds::Nothing => "tasks",
+        }
     }
 
     /// What making and closing a worker takes.
+    #[inline]
     pub fn start_and_close(&self) -> (Span, Span) {
-        match self {
-            RuntimeSettings::ThreadPerRequest { start, close, .. } => (start.0, close.0),
-            _ => (0, 0),
-        }
-    }
-
-    /// The word of the language.
-    pub fn name(&self) -> &'static str {
-        match self {
-            RuntimeSettings::ThreadPerRequest { .. } => "thread_per_request",
-            RuntimeSettings::ThreadPool { .. } => "thread_pool",
-            RuntimeSettings::EventLoop { .. } => "event_loop",
-            RuntimeSettings::Unlimited => "unlimited",
-            _ => "(not there yet)",
-        }
+        let Facts { start, close, .. } = self.facts();
+        (start, close)
     }
 }

@@ -3,7 +3,7 @@
 //! Times are those of one who waits for nothing but what the steps say; branches side by side take as long as the
 //! longest of them takes on average, which is a little less than the longest takes in each case.
 
-use super::{CallStep, CostModel, CostOn, Need, OnFailure, Step, StepKey};
+use super::{CostModel, CostOn, Need, OnFailure, Step, StepCall, StepKey};
 use crate::demand::{CallsMade, Counts, Demand, Surroundings, add, larger, mean_s, most};
 
 /// What the steps of a handler take.
@@ -36,6 +36,13 @@ pub fn demand(steps: &[Step], around: &mut Surroundings<'_>) -> Demand {
     demand
 }
 
+impl<'a> StepCall<'a> {
+    /// What tells it from other calls where calls are counted.
+    fn counted(&self) -> (&'a str, Option<&'a str>, Option<u64>) {
+        (self.link.as_str(), self.op.map(|op| op.as_str()), self.key.and_then(StepKey::key))
+    }
+}
+
 struct Walk<'a, 'b, 'c> {
     demand: Demand,
     means: Counts<'a>,
@@ -59,16 +66,11 @@ impl<'a> Walk<'a, '_, '_> {
         let mut done = Done { elapsed_s: 0.0, goes_on: 1.0, replied: false };
         for step in steps {
             let times = weight * done.goes_on;
-            let (elapsed_s, goes_on) = match step {
-                Step::Reply(_) => {
-                    if outermost && !done.replied {
-                        self.demand.latency_s = done.elapsed_s;
-                        done.replied = true;
-                    }
-                    (0.0, 1.0)
-                }
-                other => self.step(other, times),
-            };
+            if outermost && !done.replied && matches!(step, Step::Reply(_)) {
+                self.demand.latency_s = done.elapsed_s;
+                done.replied = true;
+            }
+            let (elapsed_s, goes_on) = self.step(step, times);
             done.elapsed_s += done.goes_on * elapsed_s;
             done.goes_on *= goes_on;
         }
@@ -85,21 +87,11 @@ impl<'a> Walk<'a, '_, '_> {
                 (mean_s(&time.0), 1.0)
             }
             Step::Call(call) => {
-                self.called(
-                    call.link.as_str(),
-                    call.op.as_ref().map(|o| o.as_str()),
-                    call.key.as_ref().and_then(StepKey::key),
-                    times,
-                );
+                self.called(step, times);
                 ((self.around.call_s)(call.link.as_str(), call.op.as_ref().map(|o| o.as_str())), 1.0)
             }
-            Step::Send(send) => {
-                self.called(
-                    send.link.as_str(),
-                    send.op.as_ref().map(|o| o.as_str()),
-                    send.key.as_ref().and_then(StepKey::key),
-                    times,
-                );
+            Step::Send(_) => {
+                self.called(step, times);
                 (0.0, 1.0)
             }
             Step::Parallel(parallel) => {
@@ -153,8 +145,9 @@ impl<'a> Walk<'a, '_, '_> {
                 self.demand.leaks += times * probability.0;
                 (0.0, 1.0)
             }
-            // A reply is handled with its list; the others are refused when read.
-            Step::Reply(_) | Step::Allocate(_) => (0.0, 1.0),
+            // The list that it stands in knows when it answers.
+            Step::Reply(_) => (0.0, 1.0),
+            Step::Allocate(never) => match *never {},
         }
     }
 
@@ -172,30 +165,32 @@ impl<'a> Walk<'a, '_, '_> {
         }
     }
 
-    fn called(&mut self, link: &'a str, op: Option<&'a str>, key: Option<u64>, times: f64) {
-        *self.means.entry((link, op, key)).or_insert(0.0) += times;
+    fn called(&mut self, step: &'a Step, times: f64) {
+        if let Some(call) = step.call() {
+            *self.means.entry(call.counted()).or_insert(0.0) += times;
+        }
     }
 }
 
 /// How often each call is made at most, with or without what is only sent: of alternatives the one that makes more.
-fn most_calls(steps: &[Step], with_sent: bool) -> Counts<'_> {
+fn most_calls<'a>(steps: &'a [Step], with_sent: bool) -> Counts<'a> {
     let mut all = Counts::new();
+    let count = |step: &'a Step, all: &mut Counts<'a>| {
+        let call = step.call().map(|call| call.counted());
+        call.into_iter().for_each(|call| *all.entry(call).or_insert(0.0) += 1.0);
+    };
     for step in steps {
         match step {
-            Step::Call(CallStep { link, op, key, on_failure, .. }) => {
-                *all.entry((link.as_str(), op.as_ref().map(|o| o.as_str()), key.as_ref().and_then(StepKey::key)))
-                    .or_insert(0.0) += 1.0;
-                if let Some(OnFailure::Steps(steps)) = on_failure {
+            Step::Call(call) => {
+                count(step, &mut all);
+                if let Some(steps) = call.on_failure.as_ref().and_then(OnFailure::steps) {
                     add(&mut all, &most_calls(steps, with_sent), 1.0);
                 }
             }
-            Step::Send(send) if with_sent => {
-                let call = (
-                    send.link.as_str(),
-                    send.op.as_ref().map(|o| o.as_str()),
-                    send.key.as_ref().and_then(StepKey::key),
-                );
-                *all.entry(call).or_insert(0.0) += 1.0;
+            Step::Send(_) => {
+                if with_sent {
+                    count(step, &mut all);
+                }
             }
             Step::Parallel(p) => {
                 p.branches.iter().for_each(|branch| add(&mut all, &most_calls(branch, with_sent), 1.0))
@@ -208,7 +203,8 @@ fn most_calls(steps: &[Step], with_sent: bool) -> Counts<'_> {
                 choices.iter().for_each(|choice| larger(&mut largest, &most_calls(&choice.steps, with_sent)));
                 add(&mut all, &largest, 1.0);
             }
-            _ => {}
+            Step::Cpu(_) | Step::Wait(_) | Step::Block(_) | Step::Reply(_) | Step::Fail { .. } | Step::Leak { .. } => {}
+            Step::Allocate(never) => match *never {},
         }
     }
     all

@@ -104,11 +104,13 @@ pub enum StepKey {
 }
 
 impl StepKey {
-    /// The key; the others are refused when read.
+    /// The key, where it is always the same.
     pub fn key(&self) -> Option<u64> {
         match self {
             StepKey::Constant(key) | StepKey::Number(key) => Some(*key),
-            _ => None,
+            StepKey::Uniform(never) | StepKey::Zipf(never) | StepKey::Hot(never) | StepKey::Sequential(never) => {
+                match *never {}
+            }
         }
     }
 }
@@ -229,17 +231,141 @@ pub struct ChoiceSettings {
     pub steps: Vec<Step>,
 }
 
+/// Steps inside a step: how they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// Once, in the handler's own course.
+    Once,
+    /// Once, in a branch beside others.
+    Branch,
+    /// In each turn of a loop, which may have none.
+    Loop,
+    /// In each turn of the loop of a task beside others.
+    Tasks,
+    /// Once or not at all.
+    Perhaps,
+}
+
+impl Runs {
+    /// Whether they need one of the strand's loop counters.
+    pub fn is_loop(self) -> bool {
+        match self {
+            Runs::Loop | Runs::Tasks => true,
+            Runs::Once | Runs::Branch | Runs::Perhaps => false,
+        }
+    }
+
+    /// Whether they run beside others and end with them, instead of in the handler's own course.
+    pub fn is_beside(self) -> bool {
+        match self {
+            Runs::Branch | Runs::Tasks => true,
+            Runs::Once | Runs::Loop | Runs::Perhaps => false,
+        }
+    }
+
+    /// Whether they run each time that the step around them does.
+    pub fn is_certain(self) -> bool {
+        match self {
+            Runs::Once | Runs::Branch => true,
+            Runs::Loop | Runs::Tasks | Runs::Perhaps => false,
+        }
+    }
+}
+
+/// A call over a link that a step makes: whoever walks the steps for their calls does not ask whether it waits.
+#[derive(Clone, Copy, Debug)]
+pub struct StepCall<'a> {
+    /// The link.
+    pub link: &'a Spanned<Name>,
+    /// The operation; `None` for the one that is served.
+    pub op: Option<&'a Spanned<Name>>,
+    /// The data key; `None` for that of the call that is served.
+    pub key: Option<&'a StepKey>,
+    /// Bytes sent; `None` for as many as the call that is served brought.
+    pub size: Option<Size>,
+}
+
+impl Step {
+    /// The lists of steps inside this one, and how each runs. Every walk over handlers goes through here.
+    pub fn inside(&self) -> Vec<(Runs, &[Step])> {
+        match self {
+            Step::Parallel(parallel) => parallel.branches.iter().map(|b| (Runs::Branch, b.as_slice())).collect(),
+            Step::Split(split) => vec![(Runs::Tasks, split.each.as_slice())],
+            Step::Repeat { steps, .. } => vec![(Runs::Loop, steps)],
+            Step::Choose(choices) => choices.iter().map(|c| (Runs::Perhaps, c.steps.as_slice())).collect(),
+            Step::Lock { steps, .. } => vec![(Runs::Once, steps)],
+            Step::Call(call) => {
+                call.on_failure.iter().filter_map(OnFailure::steps).map(|s| (Runs::Perhaps, s)).collect()
+            }
+            Step::Cpu(_)
+            | Step::Wait(_)
+            | Step::Block(_)
+            | Step::Send(_)
+            | Step::Reply(_)
+            | Step::Fail { .. }
+            | Step::Leak { .. } => Vec::new(),
+            Step::Allocate(never) => match *never {},
+        }
+    }
+
+    /// The call that it makes over a link.
+    pub fn call(&self) -> Option<StepCall<'_>> {
+        match self {
+            Step::Call(CallStep { link, op, key, size, on_failure: _ })
+            | Step::Send(SendStep { link, op, key, size }) => {
+                Some(StepCall { link, op: op.as_ref(), key: key.as_ref(), size: *size })
+            }
+            Step::Cpu(_)
+            | Step::Wait(_)
+            | Step::Block(_)
+            | Step::Parallel(_)
+            | Step::Split(_)
+            | Step::Repeat { .. }
+            | Step::Choose(_)
+            | Step::Lock { .. }
+            | Step::Reply(_)
+            | Step::Fail { .. }
+            | Step::Leak { .. } => None,
+            Step::Allocate(never) => match *never {},
+        }
+    }
+
+    /// Whether it uses a core whenever it runs, apart from what the steps inside it do.
+    pub fn uses_cpu(&self) -> bool {
+        match self {
+            Step::Cpu(_) => true,
+            Step::Parallel(ParallelStep { cost_on, .. }) | Step::Split(SplitStep { cost_on, .. }) => {
+                *cost_on == CostOn::Cpu
+            }
+            Step::Wait(_)
+            | Step::Block(_)
+            | Step::Call(_)
+            | Step::Send(_)
+            | Step::Repeat { .. }
+            | Step::Choose(_)
+            | Step::Lock { .. }
+            | Step::Reply(_)
+            | Step::Fail { .. }
+            | Step::Leak { .. } => false,
+            Step::Allocate(never) => match *never {},
+        }
+    }
+}
+
+impl OnFailure {
+    /// The steps that are done.
+    pub fn steps(&self) -> Option<&[Step]> {
+        match self {
+            OnFailure::Steps(steps) => Some(steps),
+            OnFailure::Continue | OnFailure::Reply(_) => None,
+        }
+    }
+}
+
 /// Walks all steps of a handler, those inside others included.
 pub fn walk<'a>(steps: &'a [Step], visit: &mut impl FnMut(&'a Step)) {
     for step in steps {
         visit(step);
-        match step {
-            Step::Parallel(p) => p.branches.iter().for_each(|b| walk(b, visit)),
-            Step::Split(s) => walk(&s.each, visit),
-            Step::Repeat { steps, .. } | Step::Lock { steps, .. } => walk(steps, visit),
-            Step::Choose(choices) => choices.iter().for_each(|c| walk(&c.steps, visit)),
-            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => walk(steps, visit),
-            _ => {}
-        }
+        step.inside().into_iter().for_each(|(_, steps)| walk(steps, visit));
     }
 }

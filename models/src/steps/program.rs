@@ -280,7 +280,7 @@ impl Program {
             Step::Fail { probability, outcome } => {
                 self.code.push(Instruction::Fail { probability: probability.0, outcome: outcome.outcome() });
             }
-            Step::Allocate(_) => {}
+            Step::Allocate(never) => match *never {},
             Step::Leak { probability } => self.code.push(Instruction::Leak { probability: probability.0 }),
         }
     }

@@ -84,7 +84,12 @@ impl Process {
             Process::Closed { think, .. } | Process::Sessions { think, .. } | Process::Connections { think, .. } => {
                 Some(&think.0)
             }
-            _ => None,
+            Process::Poisson(_)
+            | Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Once { .. }
+            | Process::Trace(_) => None,
         }
     }
 
@@ -98,18 +103,100 @@ impl Process {
                 Some(states.iter().map(|s| s.rate.0 * s.stays.0.mean()).sum::<f64>() / stays)
             }
             Process::Sessions { rate, requests, .. } => Some(rate.0 * requests.0.mean()),
-            _ => None,
+            Process::Closed { .. } | Process::Connections { .. } | Process::Once { .. } | Process::Trace(_) => None,
+        }
+    }
+
+    /// How many requests each visitor sends, where there are visitors who come and leave.
+    #[inline]
+    pub fn session_length(&self) -> Option<&CountDist> {
+        match self {
+            Process::Sessions { requests, .. } => Some(requests),
+            Process::Poisson(_)
+            | Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Closed { .. }
+            | Process::Connections { .. }
+            | Process::Once { .. }
+            | Process::Trace(_) => None,
+        }
+    }
+
+    /// How many users there are from the beginning to the end, each of whom waits for the answer before it sends again.
+    pub fn users(&self) -> Option<u64> {
+        match self {
+            Process::Closed { users, .. } => Some(users.0),
+            Process::Connections { count, .. } => Some(count.0),
+            Process::Poisson(_)
+            | Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Sessions { .. }
+            | Process::Once { .. }
+            | Process::Trace(_) => None,
+        }
+    }
+
+    /// How many requests it sends in all, where their number is fixed.
+    pub fn total(&self) -> Option<u64> {
+        match self {
+            Process::Once { count, .. } => Some(count.0),
+            Process::Trace(trace) => Some(trace.requests.len() as u64),
+            Process::Poisson(_)
+            | Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Closed { .. }
+            | Process::Sessions { .. }
+            | Process::Connections { .. } => None,
+        }
+    }
+
+    /// The requests that it replays, where they are recorded.
+    pub fn trace(&self) -> Option<&TraceSettings> {
+        match self {
+            Process::Trace(trace) => Some(trace),
+            Process::Poisson(_)
+            | Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Closed { .. }
+            | Process::Sessions { .. }
+            | Process::Connections { .. }
+            | Process::Once { .. } => None,
+        }
+    }
+
+    /// Whether chance decides when requests come, think times apart.
+    pub fn is_random(&self) -> bool {
+        match self {
+            Process::Poisson(_) | Process::Mmpp { .. } | Process::Sessions { .. } => true,
+            // Where a distance or a think time is drawn, its distribution says so.
+            Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Closed { .. }
+            | Process::Connections { .. }
+            | Process::Once { .. }
+            | Process::Trace(_) => false,
         }
     }
 
     /// Whether requests come whatever the answers do.
     pub fn is_open(&self) -> bool {
-        !matches!(self, Process::Closed { .. } | Process::Connections { .. } | Process::Once { .. } | Process::Trace(_))
+        match self {
+            Process::Poisson(_)
+            | Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Sessions { .. } => true,
+            Process::Closed { .. } | Process::Connections { .. } | Process::Once { .. } | Process::Trace(_) => false,
+        }
     }
 
     /// Whether it waits for answers before it sends more, so that its load falls with the system.
     pub fn waits_for_answers(&self) -> bool {
-        matches!(self, Process::Closed { .. } | Process::Connections { .. } | Process::Sessions { .. })
+        self.think().is_some()
     }
 }
 

@@ -73,7 +73,7 @@ impl WorkloadSettings {
         let sort = |(nth, request): (usize, &'_ RequestSettings)| (nth, request.weight / total);
         let mut shares: Vec<(usize, f64)> = self.requests.iter().enumerate().map(sort).collect();
         let mut unwritten: BTreeMap<&str, f64> = BTreeMap::new();
-        if let Process::Trace(trace) = &self.arrivals.process {
+        if let Some(trace) = self.arrivals.process.trace() {
             let row = 1.0 / trace.requests.len().max(1) as f64;
             let named = trace.requests.iter().filter(|recorded| recorded.op.is_some()).count();
             let unnamed = trace.requests.len() - named;
@@ -219,9 +219,10 @@ impl Workload {
             sessions: 0,
             present: 0,
             surge: 1.0,
-            has_sessions: matches!(plan.process, Process::Sessions { .. }),
+            has_sessions: plan.process.session_length().is_some(),
             has_users: plan.process.think().is_some(),
-            is_plain: !matches!(plan.process, Process::Sessions { .. } | Process::Trace(_))
+            is_plain: plan.process.session_length().is_none()
+                && plan.process.trace().is_none()
                 && plan.batch.is_none()
                 && plan.weights.is_none()
                 && plan.sorts.iter().all(|sort| sort.keys.is_none()),
@@ -356,7 +357,7 @@ impl Workload {
         };
         if self.has_sessions {
             let plan = self.plan.clone();
-            let Process::Sessions { requests, .. } = &plan.process else { return Next::WAIT };
+            let requests = plan.process.session_length().expect("sessions have a length");
             for _ in 0..count {
                 let then = self.begin_session(cx, requests);
                 cx.post(then);
@@ -395,7 +396,13 @@ impl Component for Workload {
                 self.start_users(cx, count.0, 0);
                 Next::WAIT
             }
-            _ => {
+            Process::Poisson(_)
+            | Process::Constant(_)
+            | Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Sessions { .. }
+            | Process::Once { .. }
+            | Process::Trace(_) => {
                 self.alarm = Some(cx.alarm(Timer { what: ARRIVAL, data: 0 }));
                 let first = self.source.as_mut().and_then(|s| s.next(cx.now()));
                 self.arm(cx, first);
@@ -410,7 +417,7 @@ impl Component for Workload {
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
         let user = User::from_bits(cx.note(call));
-        if let Process::Sessions { requests, .. } = &self.plan.process
+        if let Some(requests) = self.plan.process.session_length()
             && u64::from(user.sent) >= self.length(requests, user)
         {
             self.present -= 1;
@@ -453,7 +460,7 @@ impl Component for Workload {
     fn begin_measuring(&mut self, _now: Time) {}
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
-        if matches!(self.plan.process, Process::Sessions { .. }) {
+        if self.has_sessions {
             figures.own.push(("sessions", Merge::Sum, f64::from(self.present)));
         }
     }

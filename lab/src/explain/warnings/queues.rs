@@ -26,21 +26,16 @@ fn most_at_once(graph: &Graph<'_>, component: usize, stack: &mut Vec<usize>) -> 
 /// Calls under way over a link, those whose caller has given up included.
 fn at_once_over(graph: &Graph<'_>, link: &super::super::graph::LinkAt<'_>, stack: &mut Vec<usize>) -> Option<f64> {
     use models::link::Propagated;
-    use models::workloads::arrivals::Process;
     let gives_up = link.settings.timeout.is_some() || link.settings.total_timeout.is_some();
     let forgets = gives_up && !link.settings.propagate.contains(&Propagated::Cancel);
     let attempts = f64::from(link.settings.max_attempts());
     match link.caller {
         Caller::Workload(nth) => {
             let workload = &graph.scenario.workloads.iter().as_slice()[nth].value;
-            match &workload.arrivals.process {
-                Process::Once { count, .. } => Some(count.0 as f64 * attempts),
-                Process::Trace(trace) => Some(trace.requests.len() as f64 * attempts),
-                // Who gives up leaves work behind, and comes back with more.
-                _ if forgets => None,
-                Process::Closed { users: count, .. } | Process::Connections { count, .. } => Some(count.0 as f64),
-                _ => None,
-            }
+            let process = &workload.arrivals.process;
+            let at_most = process.total().map(|requests| requests as f64 * attempts);
+            // Users who give up leave work behind and come back with more.
+            at_most.or_else(|| process.users().filter(|_| !forgets).map(|users| users as f64))
         }
         Caller::Component(_) if forgets => {
             // Work that was abandoned piles up, unless what calls is finite.
@@ -65,9 +60,7 @@ fn at_once_over(graph: &Graph<'_>, link: &super::super::graph::LinkAt<'_>, stack
 
 /// Whether only a finite number of requests is ever sent.
 pub(super) fn is_finite(graph: &Graph<'_>) -> bool {
-    use models::workloads::arrivals::Process;
-    let finite = |process: &Process| matches!(process, Process::Once { .. } | Process::Trace(_));
-    graph.scenario.workloads.iter().all(|entry| finite(&entry.value.arrivals.process))
+    graph.scenario.workloads.iter().all(|entry| entry.value.arrivals.process.total().is_some())
 }
 
 /// A queue that nothing bounds.

@@ -2,9 +2,8 @@
 
 use super::Settings;
 use crate::components::Checks;
-use crate::runtimes::RuntimeSettings;
 use crate::steps::program::LOOPS;
-use crate::steps::{CallStep, ChoiceSettings, CostOn, Need, OnFailure, ParallelStep, SendStep, SplitStep, Step, walk};
+use crate::steps::{Need, ParallelStep, Step, walk};
 
 pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
     let links: Vec<&str> = settings.calls.names().collect();
@@ -12,30 +11,15 @@ pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
     let mut uses_cpu = None;
     for handler in &settings.handlers {
         let path = format!("handlers.{}", handler.name);
-        walk(&handler.value, &mut |step| match step {
-            Step::Cpu(_) => uses_cpu = uses_cpu.or(Some(handler.name_span)),
-            Step::Split(SplitStep { cost_on: CostOn::Cpu, .. }) => uses_cpu = uses_cpu.or(Some(handler.name_span)),
-            Step::Call(CallStep { link, .. }) | Step::Send(SendStep { link, .. }) => {
-                match links.iter().position(|l| *l == link.as_str()) {
+        walk(&handler.value, &mut |step| {
+            uses_cpu = uses_cpu.or(step.uses_cpu().then_some(handler.name_span));
+            if let Some(call) = step.call() {
+                match links.iter().position(|l| *l == call.link.as_str()) {
                     Some(at) => used[at] = true,
-                    None => checks.unknown_name("unknown_link", link, "link of this component's `calls`", &links),
+                    None => checks.unknown_name("unknown_link", call.link, "link of this component's `calls`", &links),
                 }
             }
-            Step::Parallel(ParallelStep { need, branches, cost_on, .. }) => {
-                if *cost_on == CostOn::Cpu {
-                    uses_cpu = uses_cpu.or(Some(handler.name_span));
-                }
-                if let Need::Number(needed) = need
-                    && (*needed == 0 || *needed as usize > branches.len())
-                {
-                    let message = format!("`need` is {needed}, and there are {} branches", branches.len());
-                    checks.error("out_of_range", handler.name_span, &path, &message, Some("need at least one of them"));
-                }
-            }
-            Step::Choose(choices) if choices.iter().all(|c: &ChoiceSettings| c.weight == 0.0) => {
-                checks.error("no_weight", handler.name_span, &path, "all choices have weight 0", None);
-            }
-            _ => {}
+            itself(step, &mut |code, message, help| checks.error(code, handler.name_span, &path, message, help));
         });
         if loops(&handler.value) > LOOPS - 1 {
             let message = format!("`repeat` can be nested {} deep", LOOPS - 1);
@@ -67,7 +51,7 @@ pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
         let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
         checks.error("no_cpu", span, "handlers", "a `cpu` step needs cores, and this service has none", Some(help));
     }
-    if matches!(settings.runtime, RuntimeSettings::Unlimited) && settings.admission.queue.is_some() {
+    if settings.runtime.holds_nothing() && settings.admission.queue.is_some() {
         let message = "`admission.queue` has no effect: with runtime `unlimited` nothing ever waits";
         checks.error(
             "no_effect",
@@ -83,35 +67,49 @@ pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
     }
 }
 
+/// What is wrong with a step, whatever is around and inside it.
+fn itself(step: &Step, found: &mut impl FnMut(&'static str, &str, Option<&str>)) {
+    match step {
+        Step::Parallel(ParallelStep { need: Need::Number(needed), branches, .. }) => {
+            if *needed == 0 || *needed as usize > branches.len() {
+                let message = format!("`need` is {needed}, and there are {} branches", branches.len());
+                found("out_of_range", &message, Some("need at least one of them"));
+            }
+        }
+        Step::Choose(choices) => {
+            if choices.iter().all(|c| c.weight == 0.0) {
+                found("no_weight", "all choices have weight 0", None);
+            }
+        }
+        Step::Parallel(_)
+        | Step::Cpu(_)
+        | Step::Wait(_)
+        | Step::Block(_)
+        | Step::Call(_)
+        | Step::Send(_)
+        | Step::Split(_)
+        | Step::Repeat { .. }
+        | Step::Lock { .. }
+        | Step::Reply(_)
+        | Step::Fail { .. }
+        | Step::Leak { .. } => {}
+        Step::Allocate(never) => match *never {},
+    }
+}
+
+/// How deep loops are nested.
 fn loops(steps: &[Step]) -> usize {
-    let inside = |steps: &[Step]| loops(steps);
-    steps
-        .iter()
-        .map(|step| match step {
-            Step::Repeat { steps, .. } => 1 + inside(steps),
-            Step::Split(split) => 1 + inside(&split.each),
-            Step::Lock { steps, .. } => inside(steps),
-            Step::Parallel(p) => p.branches.iter().map(|b| inside(b)).max().unwrap_or(0),
-            Step::Choose(c) => c.iter().map(|c| inside(&c.steps)).max().unwrap_or(0),
-            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => inside(steps),
-            _ => 0,
-        })
-        .max()
-        .unwrap_or(0)
+    let inside = steps.iter().flat_map(Step::inside);
+    inside.map(|(runs, steps)| usize::from(runs.is_loop()) + loops(steps)).max().unwrap_or(0)
 }
 
 fn inner_replies(steps: &[Step], in_branch: bool, found: &mut impl FnMut()) {
     for step in steps {
-        match step {
-            Step::Reply(_) if in_branch => found(),
-            Step::Parallel(p) => p.branches.iter().for_each(|b| inner_replies(b, true, found)),
-            Step::Split(s) => inner_replies(&s.each, true, found),
-            Step::Repeat { steps, .. } | Step::Lock { steps, .. } => inner_replies(steps, in_branch, found),
-            Step::Choose(c) => c.iter().for_each(|c| inner_replies(&c.steps, in_branch, found)),
-            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => {
-                inner_replies(steps, in_branch, found);
-            }
-            _ => {}
+        if in_branch && matches!(step, Step::Reply(_)) {
+            found();
+        }
+        for (runs, steps) in step.inside() {
+            inner_replies(steps, in_branch || runs.is_beside(), found);
         }
     }
 }
@@ -123,14 +121,11 @@ fn leaks(steps: &[Step], settings: &Settings, found: &mut impl FnMut(&str, &str)
     let (mut any, mut in_branch) = (false, false);
     walk(steps, &mut |step| {
         any |= is_leak(step);
-        let mut inside = |steps: &[Step]| walk(steps, &mut |step| in_branch |= is_leak(step));
-        match step {
-            Step::Parallel(parallel) => parallel.branches.iter().for_each(|branch| inside(branch)),
-            Step::Split(split) => inside(&split.each),
-            _ => {}
+        for (_, steps) in step.inside().into_iter().filter(|(runs, _)| runs.is_beside()) {
+            walk(steps, &mut |step| in_branch |= is_leak(step));
         }
     });
-    if any && matches!(settings.runtime, RuntimeSettings::Unlimited) {
+    if any && settings.runtime.holds_nothing() {
         let message = "`leak` has no effect: with runtime `unlimited` a task that never ends holds nothing";
         found(message, "remove it, or choose a runtime with threads");
     }
@@ -142,21 +137,16 @@ fn leaks(steps: &[Step], settings: &Settings, found: &mut impl FnMut(&str, &str)
 /// Finds locks that are taken by who holds them already: branches count, since their parent holds on while it waits.
 fn relocked<'a>(steps: &'a [Step], held: &mut Vec<&'a str>, found: &mut impl FnMut(&str)) {
     for step in steps {
-        match step {
-            Step::Lock { name, steps, .. } => {
-                if held.contains(&name.as_str()) {
-                    found(name.as_str());
-                }
-                held.push(name.as_str());
-                relocked(steps, held, found);
-                held.pop();
+        let before = held.len();
+        if let Step::Lock { name, .. } = step {
+            if held.contains(&name.as_str()) {
+                found(name.as_str());
             }
-            Step::Parallel(p) => p.branches.iter().for_each(|b| relocked(b, held, found)),
-            Step::Split(s) => relocked(&s.each, held, found),
-            Step::Repeat { steps, .. } => relocked(steps, held, found),
-            Step::Choose(c) => c.iter().for_each(|c| relocked(&c.steps, held, found)),
-            Step::Call(CallStep { on_failure: Some(OnFailure::Steps(steps)), .. }) => relocked(steps, held, found),
-            _ => {}
+            held.push(name.as_str());
         }
+        for (_, steps) in step.inside() {
+            relocked(steps, held, found);
+        }
+        held.truncate(before);
     }
 }
