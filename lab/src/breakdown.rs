@@ -26,6 +26,7 @@ pub(crate) fn spent_on(what: sim_core::Spent) -> Spent {
         sim_core::Spent::Queue => Spent::Queue,
         sim_core::Spent::Service => Spent::Service,
         sim_core::Spent::PoolWait => Spent::PoolWait,
+        sim_core::Spent::LimitWait => Spent::LimitWait,
         sim_core::Spent::Connect => Spent::Connect,
         sim_core::Spent::BackOff => Spent::BackOff,
         sim_core::Spent::LockWait => Spent::LockWait,

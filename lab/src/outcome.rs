@@ -266,7 +266,7 @@ impl Session {
                 outcomes: outcomes(&attempts.outcomes),
                 retries: attempts.retries,
                 retries_refused: attempts.retries_refused,
-                hedges: 0,
+                hedges: attempts.hedges,
                 amplification: (calls > 0).then(|| attempts.attempts as f64 / calls as f64),
                 pool: (size > 0).then(|| PoolResult {
                     size,

@@ -1,47 +1,53 @@
 //! A link: how one replica calls something else.
 //!
 //! A link is one node for each (calling replica, link). A logical call arrives as a call of its own; the link makes an
-//! attempt of it, and another if that fails and may be tried again. Its policies are asked in the fixed order of the
-//! language: total_timeout → coalesce → batch → retry (asks its budget) → pool → timeout → network → target.
+//! attempt of it, and another if that fails and may be tried again. Its policies are asked in the order of the table in
+//! [`crate::policies::link_settings`].
 //!
 //! ```text
-//!   logical call ─▶ [joined another?] ─▶ [in a batch?] ─▶ attempt ─▶ [pool] ─▶ [connect] ─▶ target
-//!        ▲                                                   ▲            timeout │ answer
-//!        └────────────── last answer ◀── done ── retry? ─────┴──── back-off ◀─────┘
+//!   logical call ─▶ [joined another?] ─▶ [in a batch?] ─▶ attempt ─▶ [gates] ─▶ [pool] ─▶ [connect] ─▶ target
+//!        ▲                                                   ▲                  timeout │ answer
+//!        └────────────── last answer ◀── done ── retry? ─────┴──── back-off ◀───────────┘
 //! ```
+//!
+//! A call takes the shortest way that the link's settings allow ([`Way`]): it passes through without a record; or it has
+//! one attempt at a time, of which its record knows everything (and as which a request may even go on itself); or each
+//! attempt asks in order, and stands in a table of its own ([`tries`]).
 
 mod attempt;
+mod chooser;
 mod company;
-mod link_settings;
+mod gates;
 mod places;
-mod target;
+mod tries;
 
 use std::sync::Arc;
 
-use settings::Fraction;
 use sim_core::calendar::{Class, TimerId};
 use sim_core::calls::Baggage;
 use sim_core::dist::Dist;
 use sim_core::histogram::Histogram;
-use sim_core::keys::AliasTable;
 use sim_core::slab::Slab;
 use sim_core::table::reach;
 use sim_core::time::SECOND;
 use sim_core::{
-    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Sight, Span, Spent,
-    Time, Timer, To,
+    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Merge, Next, Outcome, Sight, Span, Spent, Time,
+    Timer,
 };
 
-use crate::policies::budget::{BudgetSettings, RatioBudget};
+use crate::balancing::AlgorithmSettings;
+use crate::policies::budgets::Budget;
 use crate::policies::coalesce::Coalescing;
+pub use crate::policies::link_settings::{LinkSettings, Propagated, TargetSettings};
 use crate::policies::outcomes::OutcomeSet;
+use crate::policies::policy::Way;
 use crate::policies::pool::Pool;
 use crate::policies::retry::RetrySettings;
 
+pub use chooser::Target;
+use chooser::{Chooser, Source, draws_of_a_choice};
 use company::Members;
-pub use link_settings::{LinkSettings, Propagated, TargetSettings};
-pub use target::Target;
-use target::{choose, draws_of_a_choice, sole};
+use tries::Extra;
 
 /// What one calling replica's link is made of; fixed but for `settings`.
 #[derive(Clone, Debug)]
@@ -50,6 +56,8 @@ pub struct LinkPlan {
     pub settings: LinkSettings,
     /// Whom it calls.
     pub targets: Vec<Target>,
+    /// How it chooses among all their replicas, where it balances.
+    pub balancing: Option<AlgorithmSettings>,
     /// Hash of the link's name, which tells its draws from other links'.
     pub salt: u32,
     /// Live changes that faults and knobs can make, by number.
@@ -63,12 +71,10 @@ enum Phase {
     Follows,
     /// It waits for its batch to fill.
     InBatch,
-    /// It waits for a connection.
-    WaitsForPool,
-    /// Its connection is being opened.
-    Connects,
-    /// An attempt is under way.
+    /// Its one attempt is under way, and its record knows everything of it.
     Under,
+    /// Its attempt, with all its copies, stands in the table of tries.
+    Tries,
     /// It waits before the next attempt.
     BacksOff,
 }
@@ -78,33 +84,40 @@ enum Phase {
 struct Logical {
     /// What runs for the present phase.
     timer: Option<TimerId>,
-    /// When the present attempt was begun, or the wait for the pool.
+    /// When the present attempt was begun.
     since: Time,
     /// The call, by its index.
     call: u32,
-    /// The attempt under way, by its index; means something only in that phase.
+    /// The attempt under way: its call, by index, or its newest try.
     child: u32,
     attempts: u16,
     phase: Phase,
-    has_place: bool,
+    /// Copies of the present attempt that have been begun beside the first.
+    copies: u8,
 }
 
 impl Logical {
     fn new(call: CallId, now: Time) -> Logical {
         let (timer, phase) = (None, Phase::BacksOff);
-        Logical { timer, since: now, call: call.index(), child: 0, attempts: 0, phase, has_place: false }
+        Logical { timer, since: now, call: call.index(), child: 0, attempts: 0, phase, copies: 0 }
     }
 }
 
 /// The ticket of calls that pass through without a record.
 const PASSES: u32 = u32::MAX;
 
+// Timers of calls.
 const TIMEOUT: u8 = 0;
 const TOTAL: u8 = 1;
 const BACKOFF: u8 = 2;
-const ACQUIRE: u8 = 3;
-const CONNECTED: u8 = 4;
-const FLUSH: u8 = 5;
+const FLUSH: u8 = 3;
+const HEDGE: u8 = 4;
+// Timers of tries.
+const TRY_TIMEOUT: u8 = 5;
+const ACQUIRE: u8 = 6;
+const CONNECTED: u8 = 7;
+// The timer of a gate.
+const GATE: u8 = 8;
 
 /// The link of one calling replica.
 #[derive(Clone, Debug)]
@@ -128,16 +141,14 @@ pub struct Link {
     connects: bool,
     /// Calls share one: coalesced, or in batches.
     shares: bool,
-    /// Whom it calls where there is no choice.
-    sole: Option<(NodeId, u16)>,
-    weights: Option<AliasTable>,
     // State.
+    chooser: Chooser,
     records: Slab<Logical>,
+    /// What calls need that ask one policy after the other; `None` where none ever did.
+    extra: Option<Box<Extra>>,
     /// By record: what bounds the whole call. Empty where nothing does.
     totals: Vec<Option<TimerId>>,
-    /// By record: when its connection was opened. Empty where nobody remembers.
-    opened: Vec<Time>,
-    budget: Option<RatioBudget>,
+    budget: Option<Budget>,
     pool: Option<Pool>,
     coalescing: Option<Coalescing>,
     /// Followers of coalesced calls and members of batches, by their leader's record.
@@ -145,7 +156,7 @@ pub struct Link {
     /// Those that are answered, to be used again.
     spare_members: Vec<Members>,
     filling: Option<u32>,
-    /// Whether free connections are being handed on further up the stack.
+    /// Whether what has become free is being handed on further up the stack.
     hands_on: bool,
     /// The back-off before, for calls whose jitter asks for it, by record.
     previous_backoffs: std::collections::BTreeMap<u32, Span>,
@@ -174,11 +185,10 @@ impl Link {
             draws_of_a_choice: draws_of_a_choice(&plan),
             connects: false,
             shares: false,
-            sole: sole(&plan),
-            weights: None,
+            chooser: Chooser::new(&plan),
             records: Slab::new(),
+            extra: None,
             totals: Vec::new(),
-            opened: Vec::new(),
             budget: None,
             pool: None,
             coalescing: None,
@@ -222,45 +232,35 @@ impl Link {
         self.when = s.retry.as_ref().map_or(OutcomeSet::default(), |r| OutcomeSet::of(&r.when));
         self.cancels = s.propagate.contains(&Propagated::Cancel);
         self.deadlines = s.propagate.contains(&Propagated::Deadline);
-        self.is_bare = self.timeout.is_none()
-            && self.total_timeout.is_none()
-            && s.retry.is_none()
-            && s.pool.is_none()
-            && s.coalesce.is_none()
-            && s.batch.is_none()
-            && s.propagate.is_empty()
-            && s.network.as_ref().is_none_or(|n| n.keep_alive);
         self.connects = s.pool.is_some() || s.network.as_ref().is_some_and(|n| !n.keep_alive);
         self.shares = s.coalesce.is_some() || s.batch.is_some();
-        // Calls that are under way while settings change may have left something beside their records.
-        let keeps_nothing = self.totals.is_empty() && self.previous_backoffs.is_empty();
-        let retries_plainly = |r: &RetrySettings| r.budget.is_none() && !r.backoff.looks_back();
-        self.is_plain = keeps_nothing
-            && self.total_timeout.is_none()
-            && !self.connects
-            && !self.shares
-            && s.retry.as_ref().is_none_or(retries_plainly);
+        // A balancer counts what is under way, so it must hear of the end of every attempt.
+        let way = if plan.balancing.is_some() { Way::InOrder } else { s.way() };
+        if way == Way::InOrder {
+            self.extra.get_or_insert_default();
+        }
+        self.is_bare = way == Way::Bare;
+        // Calls that were under way while settings changed may have left something beside their records.
+        let keeps_nothing = self.extra.is_none() && self.totals.is_empty() && self.previous_backoffs.is_empty();
+        self.is_plain = keeps_nothing && way <= Way::Plain;
         self.lends = self.is_plain && self.draws_of_a_choice.is_some();
-        let uneven = plan.targets.len() > 1 && plan.targets.iter().any(|t| t.weight != plan.targets[0].weight);
-        self.weights = if uneven {
-            AliasTable::new(&plan.targets.iter().map(|t| t.weight).collect::<Vec<_>>()).ok()
-        } else {
-            None
-        };
     }
 
     /// State as at the start.
     fn begin(&mut self, now: Time) {
         let s = &self.plan.settings;
+        self.chooser = Chooser::new(&self.plan);
         self.records = Slab::new();
         self.totals.clear();
-        self.opened.clear();
         self.members.clear();
         self.previous_backoffs.clear();
         self.filling = None;
         self.coalescing = s.coalesce.as_ref().map(|_| Coalescing::default());
         self.pool = s.pool.as_ref().map(|p| Pool::new(p, now));
-        self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(budget);
+        self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(Budget::new);
+        if let Some(extra) = &mut self.extra {
+            extra.begin(s, now);
+        }
     }
 
     fn retry(&self) -> &RetrySettings {
@@ -282,12 +282,12 @@ impl Link {
     #[inline(always)]
     fn pass_through(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.attempts.begin(false);
-        let Some((node, path)) = self.sole.or_else(|| choose(&self.plan, &self.weights, cx, call)) else {
+        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
         };
-        let to = To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
+        let to = self.to(chosen, 0);
         if let Some(next) = cx.pass_on(call, to, 0) {
             forget_deadline(cx, call);
             return next;
@@ -300,9 +300,8 @@ impl Link {
 
     /// Where nothing is to be decided for any call, the engine lets calls pass without asking.
     fn pass_where_possible(&self, cx: &mut Cx<'_>) {
-        let to = |(node, path)| To { node, link: self.plan.salt, ordinal: 0, profile: None, path, is_retry: false };
-        let passage = self.sole.filter(|_| self.is_bare).map(to);
-        cx.let_pass(passage);
+        let sole = self.chooser.sole().filter(|_| self.is_bare);
+        cx.let_pass(sole.map(|chosen| self.to(chosen, 0)));
     }
 
     /// A call begins its way through the policies.
@@ -312,16 +311,17 @@ impl Link {
             return self.accept_in_order(cx, call);
         }
         self.attempts.begin(false);
-        let Some(to) = self.target(cx, call, 0) else {
+        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
             let index = self.note_attempt(cx, call, call, cx.now(), None);
             return self.nobody(cx, index);
         };
+        let to = self.to(chosen, 0);
         if self.lends && cx.lend(call, to) {
-            let timer = self.set_timeout(cx, call);
+            let timer = self.set_timeout(cx, call, Timer::of(TIMEOUT, call));
             cx.keep_timer(call, timer);
             return Next::call(call);
         }
-        let (child, timer) = self.make_attempt(cx, call, to);
+        let (child, timer) = self.make_attempt(cx, call, to, Timer::of(TIMEOUT, call));
         self.note_attempt(cx, call, child, cx.now(), timer);
         Next::call(child)
     }
@@ -380,9 +380,6 @@ impl Link {
             };
             note(&mut self.totals, index, Some(timer));
         }
-        if let Some(budget) = &mut self.budget {
-            budget.deposit(now);
-        }
         if self.coalescing.is_some() {
             let (op, key) = self.identity(cx, call);
             let leader = self.coalescing.as_mut().and_then(|c| c.join(op, key, index));
@@ -428,10 +425,47 @@ impl Link {
     }
 }
 
-fn budget(settings: &BudgetSettings) -> RatioBudget {
-    match settings {
-        BudgetSettings::Ratio { ratio: Fraction(ratio), min, window } => RatioBudget::new(*ratio, min.0, window.0),
-        _ => unreachable!("the others are refused when read"),
+impl Link {
+    fn on_timer_of_call(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        let call = timer.call();
+        if !cx.is_open(call) {
+            return Next::WAIT;
+        }
+        let index = if cx.is_lent(call) { self.part(cx, call) } else { cx.ticket(call) };
+        if timer.what != TOTAL {
+            self.record(index).timer = None;
+        }
+        match timer.what {
+            TIMEOUT => {
+                self.stop(cx, index, Outcome::Timeout);
+                let answer = cx.answer(Outcome::Timeout);
+                self.failed(cx, index, answer)
+            }
+            TOTAL => {
+                self.totals[index as usize] = None;
+                self.give_up(cx, index, Outcome::Timeout)
+            }
+            BACKOFF => {
+                cx.spent(call, Spent::BackOff);
+                self.attempt(cx, index)
+            }
+            FLUSH => self.flush(cx, index),
+            HEDGE => self.hedge(cx, index),
+            what => unreachable!("no timer is set for {what}"),
+        }
+    }
+
+    /// A call ends before its answer, with whatever is going on for it.
+    fn give_up(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) -> Next {
+        let phase = self.record(index).phase;
+        self.stop(cx, index, outcome);
+        match phase {
+            Phase::Follows => self.leave_company(index),
+            Phase::InBatch if self.filling == Some(index) => self.pass_on_lead(cx, index),
+            Phase::InBatch | Phase::Under | Phase::Tries | Phase::BacksOff => {}
+        }
+        let answer = cx.answer(outcome);
+        self.finish(cx, index, answer)
     }
 }
 
@@ -493,50 +527,17 @@ impl Component for Link {
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        let call = timer.call();
-        if !cx.is_open(call) {
-            return Next::WAIT;
-        }
-        let index = if cx.is_lent(call) { self.part(cx, call) } else { cx.ticket(call) };
-        if timer.what != TOTAL {
-            self.record(index).timer = None;
-        }
         match timer.what {
-            TIMEOUT => {
-                self.stop(cx, index, Outcome::Timeout);
-                let answer = cx.answer(Outcome::Timeout);
-                self.failed(cx, index, answer, true)
-            }
-            TOTAL => {
-                self.totals[index as usize] = None;
-                let phase = self.record(index).phase;
-                self.stop(cx, index, Outcome::Timeout);
-                match phase {
-                    Phase::Follows => self.leave_company(index),
-                    Phase::InBatch if self.filling == Some(index) => self.pass_on_lead(cx, index),
-                    _ => {}
+            TRY_TIMEOUT | ACQUIRE | CONNECTED => {
+                let Some(of) = self.try_of(timer) else { return Next::WAIT };
+                match timer.what {
+                    TRY_TIMEOUT => self.try_timed_out(cx, of),
+                    ACQUIRE => self.waited_in_vain(cx, of),
+                    _ => self.connected(cx, of),
                 }
-                let answer = cx.answer(Outcome::Timeout);
-                self.finish(cx, index, answer)
             }
-            BACKOFF => {
-                cx.spent(call, Spent::BackOff);
-                self.attempt(cx, index)
-            }
-            ACQUIRE => {
-                if let Some(pool) = &mut self.pool {
-                    pool.slots.leave(cx.now(), index);
-                }
-                cx.spent(call, Spent::PoolWait);
-                let answer = cx.answer(Outcome::PoolTimeout);
-                self.failed(cx, index, answer, false)
-            }
-            CONNECTED => {
-                cx.spent(call, Spent::Connect);
-                self.send(cx, index)
-            }
-            FLUSH => self.flush(cx, index),
-            what => unreachable!("no timer is set for {what}"),
+            GATE => self.gate_is_due(cx, timer.data as usize),
+            _ => self.on_timer_of_call(cx, timer),
         }
     }
 
@@ -574,14 +575,7 @@ impl Component for Link {
             // Others share its call: it goes on for them, and this caller's answer is dropped.
             return Next::WAIT;
         }
-        self.stop(cx, index, Outcome::Cancelled);
-        match phase {
-            Phase::Follows => self.leave_company(index),
-            Phase::InBatch if self.filling == Some(index) => self.pass_on_lead(cx, index),
-            _ => {}
-        }
-        let answer = cx.answer(Outcome::Cancelled);
-        self.finish(cx, index, answer)
+        self.give_up(cx, index, Outcome::Cancelled)
     }
 
     fn rebuild(&mut self, now: Time) {
@@ -599,6 +593,9 @@ impl Component for Link {
         self.pool_wait.clear();
         self.batches = 0;
         self.batched = 0;
+        if let Some(extra) = &mut self.extra {
+            extra.gates.begin_measuring(now);
+        }
         if let Some(pool) = &mut self.pool {
             pool.slots.begin_measuring(now);
             pool.opened = 0;
@@ -618,6 +615,9 @@ impl Component for Link {
             figures.own.push(("coalesced", Merge::Sum, coalescing.coalesced as f64));
             let (count, age) = coalescing.shared;
             figures.own.push(("shared_answer_age_s", Merge::Over(count as f64), age as f64 / SECOND as f64));
+        }
+        if let Some(extra) = &self.extra {
+            extra.gates.figures(now, figures);
         }
         if self.plan.settings.batch.is_some() {
             figures.own.push(("batch_size", Merge::Over(self.batches as f64), self.batched as f64));
@@ -640,7 +640,10 @@ impl Component for Link {
         }
         let after = s.retry.as_ref().and_then(|r| r.budget.as_ref());
         if after != before.as_ref() {
-            self.budget = after.map(budget);
+            self.budget = after.map(Budget::new);
+        }
+        if let Some(extra) = &mut self.extra {
+            s.adopt_gates(&mut extra.gates.all, cx.now());
         }
         self.hand_on(cx);
         self.pass_where_possible(cx);

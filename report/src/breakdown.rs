@@ -44,6 +44,7 @@ pub(crate) fn name(part: &BreakdownPart) -> String {
         Spent::Queue => format!("queueing at {place}"),
         Spent::Service => format!("service at {place}"),
         Spent::PoolWait => format!("pool wait of {place}"),
+        Spent::LimitWait => format!("limit wait of {place}"),
         Spent::Connect => format!("connecting of {place}"),
         Spent::BackOff => format!("back-off of {place}"),
         Spent::LockWait => format!("lock wait at {place}"),

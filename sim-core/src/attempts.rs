@@ -8,9 +8,11 @@ use crate::time::Time;
 pub struct AttemptCounts {
     /// Attempts made.
     pub attempts: u64,
-    /// Those that were not the first of their call.
+    /// Those that were not the first of their call, one after the other.
     pub retries: u64,
-    /// Retries that the budget refused.
+    /// Those that were copies of another, side by side.
+    pub hedges: u64,
+    /// Retries and hedges that the budget refused.
     pub retries_refused: u64,
     /// Attempts by how they ended.
     pub outcomes: [u64; Outcome::COUNT],
@@ -31,6 +33,7 @@ impl AttemptCounts {
     pub fn merge(&mut self, other: &AttemptCounts) {
         self.attempts += other.attempts;
         self.retries += other.retries;
+        self.hedges += other.hedges;
         self.retries_refused += other.retries_refused;
         for (a, b) in self.outcomes.iter_mut().zip(other.outcomes) {
             *a += b;
@@ -45,6 +48,7 @@ impl AttemptCounts {
         AttemptCounts {
             attempts: self.attempts - other.attempts,
             retries: self.retries - other.retries,
+            hedges: self.hedges - other.hedges,
             retries_refused: self.retries_refused - other.retries_refused,
             outcomes,
         }
@@ -72,6 +76,12 @@ impl Attempts {
     pub fn begin(&mut self, is_retry: bool) {
         self.all.attempts += 1;
         self.all.retries += is_retry as u64;
+    }
+
+    /// A copy of an attempt under way is begun.
+    pub fn begin_hedge(&mut self) {
+        self.all.attempts += 1;
+        self.all.hedges += 1;
     }
 
     /// An attempt that was begun at `begun` has ended.

@@ -27,6 +27,8 @@ pub enum Spent {
     Service,
     /// Waiting for a connection out of a pool.
     PoolWait,
+    /// Waiting until a limit of a link, of a rate or of calls under way, lets an attempt pass.
+    LimitWait,
     /// Opening a connection.
     Connect,
     /// Waiting before the next attempt.

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use models::caching::hit_ratio::{self, KeyGroup};
-use models::policies::budget::BudgetSettings;
 use models::policies::coalesce::SameBy;
 use models::workloads::WorkloadSettings;
 use models::workloads::shape::Shape;
@@ -163,20 +162,14 @@ fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, ti
 /// second.
 pub(super) fn sustained_attempts(graph: &Graph<'_>, link: usize, rate: f64) -> f64 {
     let at = &graph.links[link];
-    let Some(retry) = &at.settings.retry else { return 1.0 };
-    let most = if retry.when.is_empty() { 1.0 } else { f64::from(retry.max_attempts) };
+    let most = f64::from(at.settings.max_sent());
+    let Some(retry) = &at.settings.retry else { return most };
+    if retry.when.is_empty() {
+        return most / f64::from(retry.max_attempts);
+    }
     match &retry.budget {
-        None => most,
-        Some(BudgetSettings::Ratio { ratio, min, .. }) if rate > 0.0 => {
-            (1.0 + ratio.0 + min.0 * f64::from(at.copies) / rate).min(most)
-        }
-        Some(BudgetSettings::Ratio { .. }) => most,
-        Some(
-            BudgetSettings::Concurrent(never)
-            | BudgetSettings::Tokens(never)
-            | BudgetSettings::AwsStandard(never)
-            | BudgetSettings::AwsAdaptive(never),
-        ) => match *never {},
+        Some(budget) if rate > 0.0 => (1.0 + budget.repeats_per_call(rate / f64::from(at.copies))).min(most),
+        Some(_) | None => most,
     }
 }
 
@@ -274,7 +267,7 @@ fn most_calls_of(graph: &Graph<'_>, workload: usize, op: &str, once: bool) -> Op
     let depth_max = 4 * (graph.components.len() + 1) * (graph.directory.ops.len() + 1);
     let reach = |link: usize, op: &str, times: f64, into: &mut BTreeMap<(usize, String), f64>| {
         let at = &graph.links[link];
-        let attempts = f64::from(at.settings.max_attempts());
+        let attempts = f64::from(at.settings.max_sent());
         for way in at.ways.iter().filter(|way| way.share > 0.0) {
             join(into.entry((way.component, op.to_string())).or_insert(0.0), times * attempts);
         }

@@ -1,10 +1,8 @@
 //! Links: which policies act on a call, in which order, and whose state each of them is.
 
 use models::link::LinkSettings;
-use models::policies::budget::BudgetSettings;
+use models::policies::link_settings::Written;
 use serde::Serialize;
-use settings::Duration;
-use settings::values::Scalar;
 
 use super::graph::{Caller, Graph};
 use super::limits::{Limit, Load};
@@ -59,7 +57,7 @@ pub(super) fn links(graph: &Graph<'_>, load: &Load<'_>) -> Vec<Link> {
             policies: policies(at.settings),
             states: at.copies,
             passes_on: matches!(at.caller, Caller::Component(caller) if graph.passes_on(caller)),
-            attempts_most: at.settings.max_attempts(),
+            attempts_most: at.settings.max_sent(),
             lasts_most_s: lasts_most_s(at.settings),
             connections: at.settings.pool.as_ref().map(|pool| u64::from(pool.size) * u64::from(at.copies)),
             pool: load.of_pool(nth),
@@ -69,49 +67,12 @@ pub(super) fn links(graph: &Graph<'_>, load: &Load<'_>) -> Vec<Link> {
     (0..graph.links.len()).map(link).collect()
 }
 
-/// The policies of a link in the order of the language.
+/// The policies of a link in the order in which a call meets them.
 fn policies(link: &LinkSettings) -> Vec<Policy> {
-    let text = |d: &Duration| d.format();
-    let mut found = Vec::new();
-    let mut add = |name, words: String, has_state| found.push(Policy { name, words, has_state });
-    if let Some(total) = &link.total_timeout {
-        add("total_timeout", text(total), false);
-    }
-    if let Some(coalesce) = &link.coalesce {
-        add("coalesce", format!("by {}", settings::Setting::write(&coalesce.by).as_text().unwrap_or_default()), true);
-    }
-    if let Some(batch) = &link.batch {
-        add("batch", format!("of {} or after {}", batch.max, text(&batch.wait)), true);
-    }
-    if let Some(retry) = &link.retry {
-        let budget = match &retry.budget {
-            Some(BudgetSettings::Ratio { ratio, min, .. }) => {
-                format!(", budget {} and {}", Scalar::format(ratio), Scalar::format(min))
-            }
-            Some(
-                BudgetSettings::Concurrent(never)
-                | BudgetSettings::Tokens(never)
-                | BudgetSettings::AwsStandard(never)
-                | BudgetSettings::AwsAdaptive(never),
-            ) => match *never {},
-            None => ", no budget".into(),
-        };
-        add("retry", format!("×{}{budget}", retry.max_attempts), retry.budget.is_some());
-    }
-    if let Some(pool) = &link.pool {
-        add("pool", format!("of {}, waits {}", pool.size, text(&pool.acquire_timeout)), true);
-    }
-    if let Some(timeout) = &link.timeout {
-        add("timeout", text(timeout), false);
-    }
-    let network = link.network.as_ref();
-    let rtt = network.and_then(|n| n.rtt.as_ref()).map(|rtt| format!("round trip {}", text(rtt)));
-    let loss = network.filter(|n| n.loss.0 > 0.0).map(|n| format!("loss {}", Scalar::format(&n.loss)));
-    let said: Vec<String> = rtt.into_iter().chain(loss).collect();
-    if !said.is_empty() {
-        add("network", said.join(", "), false);
-    }
-    found
+    let policy = |written: Written| {
+        written.described.map(|said| Policy { name: written.name, words: said.words, has_state: said.has_state })
+    };
+    link.written().into_iter().filter_map(policy).collect()
 }
 
 /// How long a caller waits at most over a link, s.

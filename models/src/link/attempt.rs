@@ -1,54 +1,66 @@
-//! An attempt at a call: sent, answered or given up, and perhaps made again.
+//! Attempts at a call one after the other: the plain way of sending one, and what becomes of a call whose attempt has
+//! failed.
 
 use sim_core::calendar::{Class, TimerId};
 use sim_core::calls::Baggage;
 use sim_core::{Answer, CallId, Cx, Next, Outcome, Span, Spent, Timer, To};
 
-use super::target::choose;
+use super::chooser::{Chosen, Source};
 use super::{BACKOFF, Link, Phase, TIMEOUT, forget_deadline};
 use crate::policies::backoff::{BackoffSettings, Jitter};
 
 const PURPOSE_BACKOFF: u32 = 0x626f;
 
 impl Link {
-    /// Begins an attempt: takes a connection or waits for one.
+    /// Begins the next attempt at a call.
     #[inline]
     pub(super) fn attempt(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        if self.connects { self.ask_pool(cx, index) } else { self.send(cx, index) }
+        if self.extra.is_some() { self.begin_attempt(cx, index) } else { self.send(cx, index) }
     }
 
-    /// Sends an attempt to a target.
-    pub(super) fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+    /// Sends an attempt of which nothing is kept beside the record of its call.
+    fn send(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let record = self.records.get_mut(index).expect("an open call has its record");
         let (call, nth) = (cx.open_call(record.call), u32::from(record.attempts));
         record.attempts += 1;
         record.since = cx.now();
         record.phase = Phase::Under;
         self.attempts.begin(nth > 0);
-        let Some(to) = self.target(cx, call, nth) else {
+        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
             return self.nobody(cx, index);
         };
-        let (child, timer) = self.make_attempt(cx, call, to);
+        let (child, timer) = self.make_attempt(cx, call, self.to(chosen, nth), Timer::of(TIMEOUT, call));
         let record = self.record(index);
         (record.child, record.timer) = (child.index(), timer);
         Next::call(child)
     }
 
-    /// Where the `nth` attempt at `call` goes, from 0; `None` where nobody can be called.
+    /// Who is called next; `None` where nobody can be called.
     #[inline(always)]
-    pub(super) fn target(&mut self, cx: &mut Cx<'_>, call: CallId, nth: u32) -> Option<To> {
-        let (node, path) = match self.sole {
-            Some(sole) => sole,
-            None => choose(&self.plan, &self.weights, cx, call)?,
-        };
-        Some(To { node, link: self.plan.salt, ordinal: nth, profile: None, path, is_retry: nth > 0 })
+    pub(super) fn choose(&mut self, cx: &mut Cx<'_>, source: &mut Source) -> Option<Chosen> {
+        match self.chooser.sole() {
+            Some(sole) => Some(sole),
+            None => self.chooser.choose(&self.plan, cx, source),
+        }
     }
 
-    /// The call that is an attempt at `call`, and its timeout.
+    /// The call that is the attempt of that ordinal.
     #[inline(always)]
-    pub(super) fn make_attempt(&mut self, cx: &mut Cx<'_>, call: CallId, to: To) -> (CallId, Option<TimerId>) {
+    pub(super) fn to(&self, Chosen { node, path, .. }: Chosen, ordinal: u32) -> To {
+        To { node, link: self.plan.salt, ordinal, profile: None, path, is_retry: ordinal > 0 }
+    }
+
+    /// The call that is an attempt at `call`, and its timeout, which goes off as `timer`.
+    #[inline(always)]
+    pub(super) fn make_attempt(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        to: To,
+        timer: Timer,
+    ) -> (CallId, Option<TimerId>) {
         let child = cx.call(call, to);
-        let timer = self.set_timeout(cx, call);
+        let timer = self.set_timeout(cx, call, timer);
         if cx.has_baggage() {
             self.propagate_deadline(cx, call, child);
         }
@@ -57,20 +69,20 @@ impl Link {
 
     /// Sets the timeout of an attempt at `call` that begins now.
     #[inline(always)]
-    pub(super) fn set_timeout(&self, cx: &mut Cx<'_>, call: CallId) -> Option<TimerId> {
+    pub(super) fn set_timeout(&self, cx: &mut Cx<'_>, call: CallId, timer: Timer) -> Option<TimerId> {
         match (self.timeout, self.total_timeout) {
             (None, _) => None,
             // An attempt's timeout is cut to what is left of the total; the total's own timer does that.
             (Some(timeout), Some(total)) if cx.now() + timeout > cx.since(call) + total => None,
-            (Some(timeout), _) => Some(cx.after_constant(timeout, Class::GivingUp, Timer::of(TIMEOUT, call))),
+            (Some(timeout), _) => Some(cx.after_constant(timeout, Class::GivingUp, timer)),
         }
     }
 
-    /// An attempt ends where it began, since no target can be called.
+    /// A plain attempt ends where it began, since no target can be called.
     #[cold]
     pub(super) fn nobody(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let answer = cx.answer(Outcome::Unavailable);
-        self.ended(cx, index, answer, true)
+        self.ended(cx, index, answer)
     }
 
     fn propagate_deadline(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId) {
@@ -92,38 +104,31 @@ impl Link {
     #[inline(never)]
     pub(super) fn answered(&mut self, cx: &mut Cx<'_>, index: u32, child: CallId, answer: Answer) -> Next {
         let record = self.record(index);
+        if record.phase == Phase::Tries {
+            return self.copy_answered(cx, index, child, answer);
+        }
         debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
         record.phase = Phase::BacksOff;
         if let Some(timer) = record.timer.take() {
             cx.cancel(timer);
         }
-        self.ended(cx, index, answer, answer.outcome() != Outcome::Reset)
+        self.ended(cx, index, answer)
     }
 
-    /// An attempt has ended: counts it, gives its place back, and goes on.
+    /// A plain attempt has ended: counts it and goes on.
     #[inline]
-    pub(super) fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, connection_is_good: bool) -> Next {
+    fn ended(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
         let since = self.record(index).since;
         self.attempts.end(since, answer.outcome());
-        if self.pool.is_some() {
-            self.give_back(cx, index, connection_is_good);
-        }
         if answer.outcome().is_good() {
             return self.finish(cx, index, answer);
         }
-        self.failed(cx, index, answer, true)
+        self.failed(cx, index, answer)
     }
 
-    /// An attempt failed, or could not be begun: try again or end the call.
-    pub(super) fn failed(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer, counts_as_attempt: bool) -> Next {
+    /// An attempt has failed, and with it all its copies: try again or end the call.
+    pub(super) fn failed(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
         let record = self.records.get_mut(index).expect("an open call has its record");
-        if !counts_as_attempt {
-            // Refused by the link itself: it was begun and ended without leaving the caller.
-            record.attempts += 1;
-            let is_retry = record.attempts > 1;
-            self.attempts.begin(is_retry);
-            self.attempts.end(cx.now(), answer.outcome());
-        }
         let (attempts, call) = (u32::from(record.attempts), cx.open_call(record.call));
         let tries_again = attempts < self.max_attempts
             && self.when.contains(answer.outcome())
@@ -133,10 +138,7 @@ impl Link {
             return self.finish(cx, index, answer);
         }
         let now = cx.now();
-        if let Some(budget) = &mut self.budget
-            && !budget.withdraw(now)
-        {
-            self.attempts.all.retries_refused += 1;
+        if !self.may_repeat(now) {
             return self.finish(cx, index, answer);
         }
         let backoff: &BackoffSettings = &self.retry().backoff;
@@ -168,22 +170,18 @@ impl Link {
         Next::WAIT
     }
 
-    /// Stops whatever is going on for a call: its attempt, its wait, its back-off.
+    /// Whether the budget lets an attempt be repeated. One that it refuses is counted.
+    pub(super) fn may_repeat(&mut self, now: sim_core::Time) -> bool {
+        let may = self.budget.as_mut().is_none_or(|budget| budget.may_repeat(now));
+        self.attempts.all.retries_refused += u64::from(!may);
+        may
+    }
+
+    /// Stops whatever is going on for a call: its attempts, its wait, its back-off.
     pub(super) fn stop(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
         let record = self.records.get_mut(index).expect("an open call has its record");
         if let Some(timer) = record.timer.take() {
             cx.cancel(timer);
-        }
-        // Of an attempt under way, abandoning it says what time was spent on.
-        let waited = match record.phase {
-            Phase::Under => None,
-            Phase::Connects => Some(Spent::Connect),
-            Phase::WaitsForPool => Some(Spent::PoolWait),
-            Phase::Follows | Phase::InBatch => Some(Spent::Sharing),
-            Phase::BacksOff => Some(Spent::BackOff),
-        };
-        if let Some(what) = waited {
-            cx.spent(cx.open_call(record.call), what);
         }
         match record.phase {
             Phase::Under => {
@@ -193,15 +191,10 @@ impl Link {
                     cx.cancel_call(child);
                 }
                 self.attempts.end(record.since, outcome);
-                self.give_back(cx, index, false);
             }
-            Phase::Connects => self.give_back(cx, index, false),
-            Phase::WaitsForPool => {
-                if let Some(pool) = &mut self.pool {
-                    pool.slots.leave(cx.now(), index);
-                }
-            }
-            Phase::Follows | Phase::InBatch | Phase::BacksOff => {}
+            Phase::Tries => self.stop_copies(cx, index, outcome),
+            Phase::Follows | Phase::InBatch => cx.spent(cx.open_call(record.call), Spent::Sharing),
+            Phase::BacksOff => cx.spent(cx.open_call(record.call), Spent::BackOff),
         }
     }
 }

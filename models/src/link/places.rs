@@ -2,41 +2,48 @@
 
 use settings::DurationDist;
 use sim_core::slots::Admission;
-use sim_core::{CallId, Class, Cx, Next, Outcome, Span, Spent, Time, Timer};
+use sim_core::{CallId, Class, Cx, Next, Outcome, Span, Spent};
 
-use super::{ACQUIRE, CONNECTED, Link, Phase, note};
+use super::tries::At;
+use super::{ACQUIRE, CONNECTED, Link};
 use crate::policies::pool::Connection;
 
 const PURPOSE_CONNECT: u32 = 0x636f;
 
 impl Link {
     /// Takes a place in the pool, or waits for one.
-    pub(super) fn ask_pool(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+    pub(super) fn ask_pool(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let now = cx.now();
-        let call = self.call_of(cx, index);
+        let call = self.call_of_try(cx, of);
         let Some(pool) = &mut self.pool else {
-            return self.connect(cx, index);
+            return self.connect(cx, of);
         };
         let acquire = self.plan.settings.pool.as_ref().expect("a pool has settings").acquire_timeout.0;
-        match pool.slots.ask(now, index, cx.priority(call)) {
+        match pool.slots.ask(now, of, cx.priority(call)) {
             Admission::Granted => {
-                self.record(index).has_place = true;
+                self.a_try(of).has_place = true;
                 self.waited_for_pool(cx, call, 0);
-                self.connect(cx, index)
+                self.connect(cx, of)
             }
             Admission::Queued => {
-                let timer = cx.after_constant(acquire, Class::GivingUp, Timer::of(ACQUIRE, call));
-                let record = self.record(index);
-                record.phase = Phase::WaitsForPool;
-                record.since = now;
-                record.timer = Some(timer);
+                let timer = self.timer_of(ACQUIRE, of);
+                let timer = cx.after_constant(acquire, Class::GivingUp, timer);
+                let a_try = self.a_try(of);
+                (a_try.at, a_try.since, a_try.timer) = (At::Pool, now, Some(timer));
                 Next::WAIT
             }
             Admission::Full => {
                 let answer = cx.answer(Outcome::PoolTimeout);
-                self.failed(cx, index, answer, false)
+                self.refuse(cx, of, answer)
             }
         }
+    }
+
+    /// No connection became free in time.
+    pub(super) fn waited_in_vain(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        self.spent_by(cx, of, Spent::PoolWait);
+        let answer = cx.answer(Outcome::PoolTimeout);
+        self.refuse(cx, of, answer)
     }
 
     fn waited_for_pool(&mut self, cx: &Cx<'_>, call: CallId, span: Span) {
@@ -46,14 +53,13 @@ impl Link {
     }
 
     /// Opens a connection where that takes time, then sends.
-    fn connect(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+    fn connect(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let now = cx.now();
         let keep_alive = self.plan.settings.network.as_ref().is_none_or(|n| n.keep_alive);
-        let call = self.call_of(cx, index);
         let needs = match &mut self.pool {
             Some(pool) => match pool.connection(now) {
                 Connection::Ready(opened) => {
-                    self.set_opened(index, opened);
+                    self.a_try(of).opened = opened;
                     false
                 }
                 Connection::Open => true,
@@ -61,67 +67,59 @@ impl Link {
             None => !keep_alive,
         };
         if !needs {
-            return self.send(cx, index);
+            return self.send_try(cx, of);
         }
         let rtt = self.plan.targets.iter().map(|t| t.rtt).max().unwrap_or(0);
-        let takes = match self.plan.settings.pool.as_ref().and_then(|p| p.connect.as_ref()) {
-            Some(DurationDist(dist)) => dist.sample_span(&mut cx.draw(call, PURPOSE_CONNECT)),
+        let plan = self.plan.clone();
+        let takes = match plan.settings.pool.as_ref().and_then(|p| p.connect.as_ref()) {
+            Some(DurationDist(dist)) => dist.sample_span(&mut self.source(cx, of).draw(cx, PURPOSE_CONNECT)),
             None => rtt,
         };
-        self.set_opened(index, now + takes);
+        self.a_try(of).opened = now + takes;
         if takes == 0 {
-            return self.send(cx, index);
+            return self.send_try(cx, of);
         }
-        let timer = cx.after(takes, Class::First, Timer::of(CONNECTED, call));
-        let record = self.record(index);
-        record.phase = Phase::Connects;
-        record.timer = Some(timer);
+        let timer = self.timer_of(CONNECTED, of);
+        let timer = cx.after(takes, Class::First, timer);
+        let a_try = self.a_try(of);
+        (a_try.at, a_try.since, a_try.timer) = (At::Connection, now, Some(timer));
         Next::WAIT
     }
 
-    /// Remembers when the connection of a record was opened.
-    fn set_opened(&mut self, index: u32, at: Time) {
-        note(&mut self.opened, index, at);
+    /// The connection of a try is open.
+    pub(super) fn connected(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        self.spent_by(cx, of, Spent::Connect);
+        self.send_try(cx, of)
     }
 
-    /// Gives a place back to the pool and lets the next in line have it.
-    pub(super) fn give_back(&mut self, cx: &mut Cx<'_>, index: u32, connection_is_good: bool) {
-        let now = cx.now();
-        let record = self.records.get_mut(index).expect("an open call has its record");
-        if !std::mem::replace(&mut record.has_place, false) {
-            return;
-        }
-        let since = record.since;
-        let opened = self.opened.get(index as usize).copied().unwrap_or(0);
-        let Some(pool) = &mut self.pool else { return };
-        pool.slots.give_back(now, since, None);
-        if connection_is_good {
-            pool.returned(now, opened);
-        }
-        self.hand_on(cx);
-    }
-
-    /// Free connections go to those who wait for one.
+    /// What has become free goes to those who wait for it: permits of gates and connections of the pool.
     pub(super) fn hand_on(&mut self, cx: &mut Cx<'_>) {
-        // An attempt that fails at once gives its connection back while it is begun: the loop sees that, and does not
-        // grow the stack with the line.
+        // A try that fails at once gives back what it got while it is let on: the loop sees that, and does not grow the
+        // stack with the line.
         if std::mem::replace(&mut self.hands_on, true) {
             return;
         }
-        let now = cx.now();
-        let mut dropped = Vec::new();
-        while let Some(next) = self.pool.as_mut().and_then(|p| p.slots.next(now, &mut dropped)) {
-            let call = self.call_of(cx, next.call);
-            let record = self.record(next.call);
-            record.has_place = true;
-            if let Some(timer) = record.timer.take() {
-                cx.cancel(timer);
-            }
-            cx.spent(call, Spent::PoolWait);
-            self.waited_for_pool(cx, call, next.waited);
-            let then = self.connect(cx, next.call);
-            cx.post(then);
-        }
+        while self.hand_on_connection(cx) || self.let_next_pass(cx) {}
+        self.settle_gates(cx);
         self.hands_on = false;
+    }
+
+    /// Gives the next in line a free connection. False where there is no line or none is free.
+    fn hand_on_connection(&mut self, cx: &mut Cx<'_>) -> bool {
+        let now = cx.now();
+        let next = self.pool.as_mut().and_then(|pool| pool.slots.next(now, &mut Vec::new()));
+        let Some(next) = next else { return false };
+        let of = next.call;
+        let call = self.call_of_try(cx, of);
+        let a_try = self.a_try(of);
+        (a_try.has_place, a_try.at) = (true, At::Begun);
+        if let Some(timer) = a_try.timer.take() {
+            cx.cancel(timer);
+        }
+        self.spent_by(cx, of, Spent::PoolWait);
+        self.waited_for_pool(cx, call, next.waited);
+        let then = self.connect(cx, of);
+        cx.post(then);
+        true
     }
 }

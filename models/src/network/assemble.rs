@@ -116,6 +116,7 @@ pub(super) fn add_link(settings: &LinkSettings, entry: &LinkEntry, owner: NodeId
     let plan = LinkPlan {
         settings: settings.clone(),
         targets: entry.targets.clone(),
+        balancing: None,
         salt: hash(0, &entry.name) as u32,
         changes: Vec::new(),
     };

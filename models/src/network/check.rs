@@ -1,12 +1,12 @@
 //! What can only be checked once everybody is known.
 
 use settings::{Path as TreePath, Problem, Problems, Span};
-use sim_core::Outcome;
 
 use super::wire::find_component;
 use super::{Directory, each_link, has_keys, problem_at};
 use crate::components::{Answers, Checks};
 use crate::link::LinkSettings;
+use crate::policies::policy::Flaw;
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 
@@ -69,46 +69,26 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
     }
-    each_link(scenario, |_, _, _, link| {
-        check_pool(link, problems);
-        check_retry(link, problems);
-    });
+    each_link(scenario, |_, _, _, link| check_policies(link, problems));
     check_ops(scenario, directory, problems);
     crate::cycles::check(scenario, directory, problems);
 }
 
-/// Connections that are all kept open are never idle for too long.
-fn check_pool(link: &LinkSettings, problems: &mut Problems) {
-    let (Some(pool), Some(target)) = (&link.pool, link.to.values.first()) else { return };
-    if link.network.as_ref().is_some_and(|network| !network.keep_alive) {
-        let message = "`keep_alive: false` of this link has no effect: its pool keeps connections open";
-        let problem = Problem::error("no_effect", target.to.span, message);
-        problems.push(problem.path(target.to.path.clone()).help("remove it, or the pool"));
-    }
-    if pool.idle_timeout.is_some() && pool.min_idle.is_none_or(|kept| kept >= pool.size) {
-        let message = "`idle_timeout` of this link's pool has no effect: all its connections are kept open";
-        let help = "write a `min_idle` below `size`, or remove `idle_timeout`";
-        let problem = Problem::error("no_effect", target.to.span, message);
-        problems.push(problem.path(target.to.path.clone()).help(help));
-    }
-}
-
-/// The caller's own mistake is the same mistake the next time.
-fn check_retry(link: &LinkSettings, problems: &mut Problems) {
-    let (Some(retry), Some(target)) = (&link.retry, link.to.values.first()) else { return };
-    for (nth, outcome) in retry.when.iter().enumerate() {
-        let message = match outcome.outcome() {
-            Outcome::ClientError => "`client_error` is never tried again".to_string(),
-            good if good.is_good() => format!("`{}` is no failure, and is never tried again", good.name()),
-            _ => continue,
-        };
-        // A link with a retry is a map, and its target stands in its `to`.
+/// What the policies of a link say is wrong with them.
+fn check_policies(link: &LinkSettings, problems: &mut Problems) {
+    let Some(target) = link.to.values.first() else { return };
+    for Flaw { below, message, help } in link.written().into_iter().flat_map(|policy| policy.flaws) {
+        let problem = Problem::error("no_effect", Span::NOWHERE, message).help(help);
+        if below.is_empty() {
+            problems.push(Problem { span: target.to.span, ..problem }.path(target.to.path.clone()));
+            continue;
+        }
+        // A link with a policy is a map, and its target stands in its `to`.
         let mut at = target.to.path.clone();
         while at.segments().last().is_some_and(|last| last == "to" || last.parse::<usize>().is_ok()) {
             at.pop();
         }
-        let at = at.join("retry").join("when").join(nth);
-        problems.push(Problem::error("no_effect", Span::NOWHERE, message).path(at).help("remove it"));
+        problems.push(problem.path(below.into_iter().fold(at, |at, segment| at.join(segment))));
     }
 }
 

@@ -3,7 +3,10 @@
 //! The first item starts the timer; the batch goes when it is full or when the timer is up, whichever is first. An item
 //! that arrives exactly at the deadline joins.
 
+use settings::values::Scalar;
 use settings::{Duration, Setting};
+
+use super::policy::{Described, Policy};
 
 /// Many calls become one.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -14,4 +17,20 @@ pub struct BatchSettings {
     /// How long the first item waits for others at most.
     #[setting(live)]
     pub wait: Duration,
+}
+
+/// Gathers calls and sends them as one.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch;
+
+impl Policy for Batch {
+    type Settings = BatchSettings;
+
+    fn brief(batch: &BatchSettings) -> Option<String> {
+        Some(format!("batch {}/{}", batch.max, batch.wait.format()))
+    }
+
+    fn described(batch: &BatchSettings) -> Option<Described> {
+        Some(Described { words: format!("of {} or after {}", batch.max, batch.wait.format()), has_state: true })
+    }
 }

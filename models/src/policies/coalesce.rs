@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use settings::Setting;
 
+use super::policy::{Described, Policy};
+
 /// What makes two calls the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum SameBy {
@@ -22,6 +24,22 @@ pub struct CoalesceSettings {
     /// What makes two calls the same.
     #[setting(default = "key")]
     pub by: SameBy,
+}
+
+impl Policy for Coalescing {
+    type Settings = CoalesceSettings;
+
+    fn brief(_: &CoalesceSettings) -> Option<String> {
+        Some("coalesce".into())
+    }
+
+    fn described(coalesce: &CoalesceSettings) -> Option<Described> {
+        let by = match coalesce.by {
+            SameBy::Key => "by key",
+            SameBy::Op => "by op",
+        };
+        Some(Described { words: by.into(), has_state: true })
+    }
 }
 
 /// Who leads each call under way, and who follows.

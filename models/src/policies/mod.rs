@@ -1,17 +1,22 @@
 //! What a link can be told to do with its calls: one file a policy, pure structures without an engine.
 //!
-//! [`crate::link::Link`] asks them in the fixed order of the language, outermost first: total_timeout → coalesce →
-//! batch → retry (asks its budget) → pool → timeout → network → target. A policy that is not written is absent.
+//! The table of policies, in the order in which a call meets them, stands in [`link_settings`]. [`crate::link::Link`] asks
+//! them. A policy that is not written is absent and costs nothing.
 
 pub mod backoff;
 pub mod batch;
-pub mod budget;
+pub mod budgets;
 pub mod coalesce;
+pub mod concurrency;
 pub mod gate;
+pub mod hedge;
+pub mod link_settings;
 pub mod network;
 pub mod not_yet;
 pub mod outcomes;
+pub mod policy;
 pub mod pool;
 pub mod presets;
 pub mod rate_limit;
 pub mod retry;
+pub mod timeout;

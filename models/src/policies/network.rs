@@ -4,7 +4,10 @@
 //! `keep_alive: false` each attempt first opens one, which takes a round trip. A lost packet is retransmitted after
 //! 200 ms, doubling (RFC 6298's doubling over Linux's least timeout), and after the last the connection is `reset`.
 
+use settings::values::Scalar;
 use settings::{Bandwidth, Duration, Fraction, Setting};
+
+use super::policy::{Beside, Described, Flaw, Policy, Way};
 
 /// What lies between caller and callee.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -19,4 +22,38 @@ pub struct NetworkSettings {
     /// Whether connections stay open between attempts.
     #[setting(default = true)]
     pub keep_alive: bool,
+}
+
+/// The network of a link. Delays and losses act in the engine; what the link itself does is open connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Network;
+
+impl Policy for Network {
+    type Settings = NetworkSettings;
+
+    fn way(network: &NetworkSettings) -> Way {
+        if network.keep_alive { Way::Bare } else { Way::InOrder }
+    }
+
+    fn brief(network: &NetworkSettings) -> Option<String> {
+        network.rtt.as_ref().map(|rtt| format!("network {}", rtt.format()))
+    }
+
+    fn described(network: &NetworkSettings) -> Option<Described> {
+        let rtt = network.rtt.as_ref().map(|rtt| format!("round trip {}", rtt.format()));
+        let loss = (network.loss.0 > 0.0).then(|| format!("loss {}", network.loss.format()));
+        let said: Vec<String> = rtt.into_iter().chain(loss).collect();
+        (!said.is_empty()).then(|| Described { words: said.join(", "), has_state: false })
+    }
+
+    fn flaws(network: &NetworkSettings, beside: &Beside<'_>) -> Vec<Flaw> {
+        if network.keep_alive || !beside.has("pool") {
+            return Vec::new();
+        }
+        vec![Flaw {
+            below: Vec::new(),
+            message: "`keep_alive: false` of this link has no effect: its pool keeps connections open".into(),
+            help: "remove it, or the pool".into(),
+        }]
+    }
 }

@@ -3,6 +3,8 @@
 use settings::bind::{Fields, NOT_YET, Part};
 use settings::{Book, Node, Problem, Reader, Setting, Shape, Span};
 
+use super::policy::{Described, Policy};
+
 /// A setting or choice that is refused whenever it is written.
 ///
 /// It has no values, so code that matches on a choice of the language lists what is missing as `Missing(never) => match
@@ -38,5 +40,18 @@ impl Part for NotYet {
 
     fn write_part(&self, _entries: &mut Vec<settings::Entry>) {
         match *self {}
+    }
+}
+
+/// A policy of which nothing is there yet.
+impl Policy for NotYet {
+    type Settings = NotYet;
+
+    fn brief(never: &NotYet) -> Option<String> {
+        match *never {}
+    }
+
+    fn described(never: &NotYet) -> Option<Described> {
+        match *never {}
     }
 }

@@ -6,12 +6,14 @@
 
 use std::collections::VecDeque;
 
-use crate::policies::presets::{Preset, Presets};
-use settings::DurationDist;
-use settings::{Duration, Setting};
+use settings::values::Scalar;
+use settings::{Duration, DurationDist, Setting};
 use sim_core::line::{Discipline, Line};
 use sim_core::slots::Slots;
 use sim_core::{Span, Time};
+
+use super::policy::{Beside, Described, Flaw, Policy};
+use super::presets::{OrPreset, Preset, Presets};
 
 /// Which of the waiting callers gets the next free connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -59,6 +61,30 @@ impl Presets for PoolSettings {
             settings: "{size: 20, min_idle: 0, acquire_timeout: 120s, max_lifetime: 3600s, idle_timeout: 600s, max_waiters: 80}",
         },
     ];
+}
+
+impl Policy for Pool {
+    type Settings = OrPreset<PoolSettings>;
+
+    fn brief(pool: &Self::Settings) -> Option<String> {
+        Some(format!("pool {}", pool.size))
+    }
+
+    fn described(pool: &Self::Settings) -> Option<Described> {
+        let words = format!("of {}, waits {}", pool.size, pool.acquire_timeout.format());
+        Some(Described { words, has_state: true })
+    }
+
+    fn flaws(pool: &Self::Settings, _: &Beside<'_>) -> Vec<Flaw> {
+        if pool.idle_timeout.is_none() || pool.min_idle.is_some_and(|kept| kept < pool.size) {
+            return Vec::new();
+        }
+        vec![Flaw {
+            below: Vec::new(),
+            message: "`idle_timeout` of this link's pool has no effect: all its connections are kept open".into(),
+            help: "write a `min_idle` below `size`, or remove `idle_timeout`".into(),
+        }]
+    }
 }
 
 /// An open connection that nobody uses.

@@ -1,10 +1,12 @@
 //! Retry: an attempt that failed is made again.
 
 use settings::Setting;
+use sim_core::Outcome;
 
-use crate::policies::backoff::BackoffSettings;
-use crate::policies::budget::BudgetSettings;
-use crate::policies::outcomes::OutcomeName;
+use super::backoff::BackoffSettings;
+use super::budgets::BudgetSettings;
+use super::outcomes::OutcomeName;
+use super::policy::{Beside, Described, Flaw, Policy, Way};
 
 /// When a call that failed is tried again, and how often.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -21,4 +23,41 @@ pub struct RetrySettings {
     /// What bounds the number of retries; without it nothing does.
     #[setting(live)]
     pub budget: Option<BudgetSettings>,
+}
+
+/// Makes failed attempts again.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry;
+
+impl Policy for Retry {
+    type Settings = RetrySettings;
+
+    fn way(retry: &RetrySettings) -> Way {
+        // A budget and a back-off that looks back keep something beside the call.
+        if retry.budget.is_none() && !retry.backoff.looks_back() { Way::Plain } else { Way::InOrder }
+    }
+
+    fn brief(retry: &RetrySettings) -> Option<String> {
+        let budget = if retry.budget.is_some() { " (budget)" } else { "" };
+        Some(format!("retry ×{}{budget}", retry.max_attempts))
+    }
+
+    fn described(retry: &RetrySettings) -> Option<Described> {
+        let budget = retry.budget.as_ref().map_or("no budget".into(), |budget| format!("budget {}", budget.words()));
+        Some(Described { words: format!("×{}, {budget}", retry.max_attempts), has_state: retry.budget.is_some() })
+    }
+
+    /// The caller's own mistake is the same mistake the next time.
+    fn flaws(retry: &RetrySettings, _: &Beside<'_>) -> Vec<Flaw> {
+        let flaw = |(nth, outcome): (usize, &OutcomeName)| {
+            let message = match outcome.outcome() {
+                Outcome::ClientError => "`client_error` is never tried again".to_string(),
+                good if good.is_good() => format!("`{}` is no failure, and is never tried again", good.name()),
+                _ => return None,
+            };
+            let below = vec!["retry".to_string(), "when".to_string(), nth.to_string()];
+            Some(Flaw { below, message, help: "remove it".into() })
+        };
+        retry.when.iter().enumerate().filter_map(flaw).collect()
+    }
 }

@@ -209,6 +209,16 @@ impl Accounts {
         }
     }
 
+    /// `child` was made for `call` beside another child, which has been waited for since what is accounted for ended: should
+    /// `child` be answered first, that wait on `callee` was in vain.
+    pub(crate) fn stand_in(&mut self, call: u32, child: u32, callee: GroupId, now: Time) {
+        let (Some(place), Some(child)) = (self.find(call), self.find(child)) else { return };
+        let until = self.places[place as usize].until;
+        let account = &mut self.places[child as usize];
+        (account.begun, account.until) = (until, until);
+        account.add_until(Part { what: Spent::GivenUp, place: callee }, now);
+    }
+
     /// A call that was made for this one has been answered. Before it was made, this one was served.
     pub(crate) fn take(&mut self, call: u32, own: GroupId, child: Closed) {
         let Some(place) = self.find(call) else { return self.drop(child) };
@@ -327,6 +337,37 @@ mod tests {
         let child = accounts.close(8);
         accounts.give_up(CALL, API, child, DB, 105);
         assert_eq!(accounts.parts(), [(part(Spent::Service, API), 5), (part(Spent::GivenUp, DB), 100)]);
+    }
+
+    #[test]
+    fn whoever_of_two_copies_is_answered_first_says_what_was_waited_for() {
+        let copied = || {
+            let mut accounts = opened(0);
+            accounts.spend(CALL, API, part(Spent::Queue, API), 5);
+            accounts.open(8, 5, None);
+            accounts.open(9, 40, None);
+            accounts.stand_in(CALL, 9, DB, 40);
+            accounts
+        };
+        // The first: the other copy's time is no part of the call's.
+        let mut accounts = copied();
+        accounts.spend(8, DB, part(Spent::Service, DB), 50);
+        let first = accounts.close(8).unwrap();
+        accounts.take(CALL, API, first);
+        let second = accounts.close(9);
+        accounts.give_up(CALL, API, second, DB, 50);
+        assert_eq!(accounts.parts(), [(part(Spent::Queue, API), 5), (part(Spent::Service, DB), 45)]);
+        assert_eq!(accounts.until(), 50);
+        // The second: until it was sent the first was waited for in vain.
+        let mut accounts = copied();
+        accounts.spend(9, DB, part(Spent::Service, DB), 47);
+        let second = accounts.close(9).unwrap();
+        accounts.take(CALL, API, second);
+        let first = accounts.close(8);
+        accounts.give_up(CALL, API, first, DB, 47);
+        let parts = [(part(Spent::Queue, API), 5), (part(Spent::GivenUp, DB), 35), (part(Spent::Service, DB), 7)];
+        assert_eq!(accounts.parts(), parts);
+        assert_eq!(accounts.until(), 47);
     }
 
     #[test]

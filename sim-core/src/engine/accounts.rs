@@ -62,6 +62,15 @@ impl Core {
         }
     }
 
+    /// A call is another copy of one that its caller waits for.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn stand_in(&mut self, index: u32) {
+        let frame = self.calls.at(index);
+        let (parent, callee) = (frame.parent, self.group_of(frame.node));
+        self.accounts.stand_in(parent, index, callee, self.now);
+    }
+
     /// Nobody waits for this call: it is not part of its request's time.
     #[cold]
     #[inline(never)]

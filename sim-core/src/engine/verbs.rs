@@ -409,6 +409,14 @@ impl<'a> Cx<'a> {
         }
     }
 
+    /// `child`, just made, is another copy of a call that is under way for the same caller. Should it be answered first, the
+    /// time until now was spent on waiting for the other one in vain.
+    pub fn stand_in(&mut self, child: CallId) {
+        if self.core.calls.at(child.index).flags & SAMPLED != 0 {
+            self.core.stand_in(child.index);
+        }
+    }
+
     /// The scenario's seed.
     pub fn seed(&self) -> u64 {
         self.core.seed

@@ -17,6 +17,7 @@ fn look(what: Spent) -> (&'static str, char, Role) {
         Spent::Service => ("served", '█', Role::Good),
         Spent::Queue => ("queueing", '▒', Role::Strained),
         Spent::PoolWait => ("pool wait", '▓', Role::Busy),
+        Spent::LimitWait => ("limit wait", '▒', Role::Busy),
         Spent::LockWait => ("lock wait", '▓', Role::Busy),
         Spent::Sharing => ("sharing", '▓', Role::Median),
         Spent::Connect => ("connecting", '▚', Role::Median),

@@ -1,37 +1,27 @@
-//! A retry budget: retries may be only so large a share of the calls.
+//! The retry budget of Finagle and Linkerd: a share of the calls.
 //!
-//! `ratio` is that of Finagle and Linkerd: each call deposits 1, each retry withdraws 1/ratio, a deposit expires after
-//! the window (kept in ten slots), and a reserve lets `min` retries a second happen whatever the deposits. In the long
-//! run retries ≤ ratio × calls + min × time.
+//! Each call deposits 1, each retry withdraws 1/ratio, a deposit expires after the window (kept in ten slots), and a
+//! reserve lets `min` retries a second happen whatever the deposits. In the long run
+//! retries ≤ ratio × calls + min × time. (Finagle, `RetryBudget.scala`; Tower, `retry/budget.rs`.)
 
+use settings::values::Scalar;
 use settings::{Duration, Fraction, Rate, Setting};
 use sim_core::{Span, Time};
 
-use crate::policies::not_yet::NotYet;
+use super::RetryBudget;
 
-/// What bounds the number of retries.
+/// A share of the calls, as in Finagle.
 #[derive(Clone, Debug, PartialEq, Setting)]
-pub enum BudgetSettings {
-    /// A share of the calls, as in Finagle.
-    Ratio {
-        /// Retries for each call.
-        #[setting(default = "20%")]
-        ratio: Fraction,
-        /// Retries that are always allowed.
-        #[setting(default = "10/s")]
-        min: Rate,
-        /// How long a deposit counts.
-        #[setting(default = "10s")]
-        window: Duration,
-    },
-    /// A share of the calls under way, as in Envoy.
-    Concurrent(NotYet),
-    /// Tokens, as in gRPC.
-    Tokens(NotYet),
-    /// The quota of the AWS SDK's standard mode.
-    AwsStandard(NotYet),
-    /// Its adaptive mode.
-    AwsAdaptive(NotYet),
+pub struct RatioSettings {
+    /// Retries for each call.
+    #[setting(default = "20%")]
+    pub ratio: Fraction,
+    /// Retries that are always allowed.
+    #[setting(default = "10/s")]
+    pub min: Rate,
+    /// How long a deposit counts.
+    #[setting(default = "10s")]
+    pub window: Duration,
 }
 
 const SLOTS: usize = 10;
@@ -48,7 +38,7 @@ pub struct RatioBudget {
 
 impl RatioBudget {
     /// An empty budget.
-    pub fn new(ratio: f64, min_per_second: f64, window: Span) -> RatioBudget {
+    fn with(ratio: f64, min_per_second: f64, window: Span) -> RatioBudget {
         let cost = if ratio > 0.0 { (1000.0 / ratio) as i64 } else { i64::MAX / 4 };
         let seconds = window as f64 / 1e9;
         let reserve = (min_per_second * seconds) as i64;
@@ -71,14 +61,12 @@ impl RatioBudget {
         self.current = slot.max(self.current);
     }
 
-    /// A call has been made.
-    pub fn deposit(&mut self, now: Time) {
+    fn deposit(&mut self, now: Time) {
         self.advance(now);
         self.slots[self.current as usize % SLOTS] += 1000;
     }
 
-    /// Whether a retry may be made; if so it is paid for.
-    pub fn withdraw(&mut self, now: Time) -> bool {
+    fn withdraw(&mut self, now: Time) -> bool {
         self.advance(now);
         let balance = self.slots.iter().sum::<i64>().saturating_add(self.reserve);
         if balance < self.cost {
@@ -86,6 +74,32 @@ impl RatioBudget {
         }
         self.slots[self.current as usize % SLOTS] -= self.cost;
         true
+    }
+}
+
+impl RetryBudget for RatioBudget {
+    type Settings = RatioSettings;
+
+    fn new(settings: &RatioSettings) -> RatioBudget {
+        RatioBudget::with(settings.ratio.0, settings.min.0, settings.window.0)
+    }
+
+    fn words(settings: &RatioSettings) -> String {
+        format!("{} and {}", settings.ratio.format(), settings.min.format())
+    }
+
+    fn repeats_per_call(settings: &RatioSettings, calls_per_s: f64) -> f64 {
+        settings.ratio.0 + settings.min.0 / calls_per_s
+    }
+
+    fn sent(&mut self, now: Time, is_repeated: bool) {
+        if !is_repeated {
+            self.deposit(now);
+        }
+    }
+
+    fn may_repeat(&mut self, now: Time) -> bool {
+        self.withdraw(now)
     }
 }
 
@@ -108,13 +122,13 @@ mod tests {
 
     #[test]
     fn in_the_long_run_retries_are_the_ratio_of_the_calls() {
-        let mut budget = RatioBudget::new(0.1, 0.0, 10_000 * MS);
+        let mut budget = RatioBudget::with(0.1, 0.0, 10_000 * MS);
         assert_eq!(retries(&mut budget, 100_000, MS), 10_000);
     }
 
     #[test]
     fn the_reserve_allows_its_rate_on_top() {
-        let mut budget = RatioBudget::new(0.1, 10.0, 10_000 * MS);
+        let mut budget = RatioBudget::with(0.1, 10.0, 10_000 * MS);
         let got = retries(&mut budget, 100_000, MS);
         // 10 % of 100,000 and 10/s for 100 s; a deposit can outlast its retry by one window.
         assert!((10_900..=11_100).contains(&got), "{got}");
@@ -122,7 +136,7 @@ mod tests {
 
     #[test]
     fn deposits_expire_after_the_window() {
-        let mut budget = RatioBudget::new(0.5, 0.0, 10_000 * MS);
+        let mut budget = RatioBudget::with(0.5, 0.0, 10_000 * MS);
         for i in 0..100 {
             budget.deposit(i * MS);
         }
@@ -132,7 +146,7 @@ mod tests {
 
     #[test]
     fn nothing_is_allowed_before_the_first_deposit_without_a_minimum() {
-        let mut budget = RatioBudget::new(0.1, 0.0, 10_000 * MS);
+        let mut budget = RatioBudget::with(0.1, 0.0, 10_000 * MS);
         assert!(!budget.withdraw(0));
         for _ in 0..9 {
             budget.deposit(0);
@@ -147,7 +161,7 @@ mod tests {
     fn it_agrees_with_a_list_of_deposits_and_withdrawals() {
         use sim_core::random::Stream;
         for (ratio, min, window) in [(0.1, 0.0, 10_000 * MS), (0.5, 2.0, 1_000 * MS), (1.0, 0.0, 100 * MS)] {
-            let mut budget = RatioBudget::new(ratio, min, window);
+            let mut budget = RatioBudget::with(ratio, min, window);
             let mut stream = Stream::named(9, "budget");
             let cost = (1000.0 / ratio) as i64;
             let reserve = (min * window as f64 / 1e9) as i64 * cost;

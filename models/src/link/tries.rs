@@ -1,0 +1,399 @@
+//! Attempts that ask one policy after the other, and copies of an attempt side by side.
+//!
+//! A *try* is one copy of an attempt, from its first question to its end. It asks the gates in order, takes a connection,
+//! is sent, and is answered or given up; it may have to wait anywhere on the way. However it ends, it ends in
+//! [`Link::close`], where its timer, its connection, its permits and its target are given back.
+//!
+//! ```text
+//!   begin ─▶ gate ─▶ gate ─▶ [pool] ─▶ [connect] ─▶ sent ─▶ answered, timed out, given up
+//!              └────────┴──────┴───── refused ─────────────────▶ close
+//! ```
+
+use sim_core::calendar::{Class, TimerId};
+use sim_core::slab::Slab;
+use sim_core::{Answer, CallId, Cx, Next, Outcome, Spent, Time, Timer};
+
+use super::chooser::Source;
+use super::gates::Gates;
+use super::{HEDGE, Link, Phase, TRY_TIMEOUT};
+use crate::policies::gate::{End, Permit};
+use crate::policies::link_settings::{GATES, LinkSettings};
+
+/// No other copy.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// Ordinals of copies: the attempt's in the lower half, the copy's in the upper.
+const COPY: u32 = 1 << 16;
+
+/// What a link keeps for calls that ask one policy after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extra {
+    pub(super) gates: Gates,
+    pub(super) tries: Slab<Try>,
+    /// Tells a try from another one that had its place before.
+    stamp: u32,
+}
+
+impl Extra {
+    /// The state of the start, or after a crash; measures live on.
+    pub(super) fn begin(&mut self, settings: &LinkSettings, now: Time) {
+        self.tries = Slab::new();
+        if self.gates.all.is_empty() {
+            self.gates = Gates::of(settings, now);
+        } else {
+            self.gates.rebuild(now);
+        }
+    }
+}
+
+/// Where a try stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// It has not been sent, and waits for nothing.
+    Begun,
+    /// It waits for a gate to let it pass: the first whose permit it does not have.
+    Gate,
+    /// It waits for a connection.
+    Pool,
+    /// Its connection is being opened.
+    Connection,
+    /// It has been sent.
+    Target,
+}
+
+/// One copy of an attempt.
+#[derive(Clone, Debug)]
+pub(super) struct Try {
+    /// What bounds the present wait, or the attempt.
+    pub(super) timer: Option<TimerId>,
+    /// Since when it has been where it is.
+    pub(super) since: Time,
+    /// When its connection was opened.
+    pub(super) opened: Time,
+    /// The record of its call.
+    pub(super) record: u32,
+    /// The call that it is, once sent.
+    child: u32,
+    /// The next copy of the same attempt.
+    sibling: u32,
+    stamp: u32,
+    /// Which attempt and copy it is.
+    ordinal: u32,
+    /// Who was chosen, once sent.
+    target: u32,
+    pub(super) at: At,
+    pub(super) has_place: bool,
+    /// How many gates it has passed.
+    pub(super) passed: u8,
+    /// When it passed each, and with which permit.
+    pub(super) permits: [(Time, Permit); GATES],
+}
+
+impl Try {
+    /// Whether it repeats another: a retry or a copy.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.ordinal > 0
+    }
+
+    fn is_copy(&self) -> bool {
+        self.ordinal >= COPY
+    }
+}
+
+/// How a try ends.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    outcome: Outcome,
+    end: End,
+    /// Whether its connection can be used again.
+    keeps_connection: bool,
+}
+
+impl Link {
+    /// Begins the next attempt at a call: its first copy.
+    #[inline(never)]
+    pub(super) fn begin_attempt(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let record = self.record(index);
+        let nth = u32::from(record.attempts);
+        record.attempts += 1;
+        (record.child, record.copies) = (NOBODY, 0);
+        let begun = self.begin_try(cx, index, nth);
+        self.arm_hedge(cx, index);
+        self.step(cx, begun)
+    }
+
+    fn begin_try(&mut self, cx: &mut Cx<'_>, index: u32, ordinal: u32) -> u32 {
+        let now = cx.now();
+        if let Some(budget) = &mut self.budget {
+            budget.sent(now, ordinal > 0);
+        }
+        let sibling = self.record(index).child;
+        let extra = self.extra();
+        extra.stamp = extra.stamp.wrapping_add(1);
+        let begun = extra.tries.insert(Try {
+            timer: None,
+            since: now,
+            opened: 0,
+            record: index,
+            child: NOBODY,
+            sibling,
+            stamp: extra.stamp,
+            ordinal,
+            target: 0,
+            at: At::Begun,
+            has_place: false,
+            passed: 0,
+            permits: [(0, Permit(0)); GATES],
+        });
+        let record = self.record(index);
+        record.phase = Phase::Tries;
+        record.child = begun;
+        begun
+    }
+
+    /// Lets another copy of the attempt be sent after a while, if there may be one.
+    fn arm_hedge(&mut self, cx: &mut Cx<'_>, index: u32) {
+        let Some(hedge) = &self.plan.settings.hedge else { return };
+        let (delay, max) = (hedge.delay.0, hedge.max);
+        if u32::from(self.record(index).copies) >= max {
+            return;
+        }
+        let call = self.call_of(cx, index);
+        let timer = cx.after_constant(delay, Class::First, Timer::of(HEDGE, call));
+        self.record(index).timer = Some(timer);
+    }
+
+    /// An attempt takes long: another copy of it is sent.
+    pub(super) fn hedge(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        if !self.may_repeat(cx.now()) {
+            return Next::WAIT;
+        }
+        let record = self.record(index);
+        record.copies += 1;
+        let ordinal = u32::from(record.attempts - 1) + u32::from(record.copies) * COPY;
+        let begun = self.begin_try(cx, index, ordinal);
+        self.arm_hedge(cx, index);
+        self.step(cx, begun)
+    }
+
+    pub(super) fn extra(&mut self) -> &mut Extra {
+        self.extra.as_mut().expect("calls that ask in order have what they need")
+    }
+
+    pub(super) fn a_try(&mut self, of: u32) -> &mut Try {
+        self.extra().tries.get_mut(of).expect("an open try")
+    }
+
+    /// The logical call of a try.
+    pub(super) fn call_of_try(&mut self, cx: &Cx<'_>, of: u32) -> CallId {
+        let record = self.a_try(of).record;
+        self.call_of(cx, record)
+    }
+
+    /// What a try draws its random numbers from.
+    pub(super) fn source(&mut self, cx: &Cx<'_>, of: u32) -> Source {
+        let call = self.call_of_try(cx, of);
+        let (salt, a_try) = (self.plan.salt, self.a_try(of));
+        match a_try.is_copy() {
+            false => Source::Call(call),
+            true => Source::Copy { key: cx.key(call).child(salt, a_try.ordinal), made: 0 },
+        }
+    }
+
+    /// The timer of a try. It may outlive the try, so it says which one it was set for.
+    pub(super) fn timer_of(&mut self, what: u8, of: u32) -> Timer {
+        Timer { what, data: u64::from(self.a_try(of).stamp) << 32 | u64::from(of) }
+    }
+
+    /// The try that a timer was set for, if it is still open.
+    pub(super) fn try_of(&mut self, timer: Timer) -> Option<u32> {
+        let (of, stamp) = (timer.data as u32, (timer.data >> 32) as u32);
+        let a_try = self.extra.as_mut()?.tries.get_mut(of).filter(|a_try| a_try.stamp == stamp)?;
+        a_try.timer = None;
+        Some(of)
+    }
+
+    /// Says what the time of a call was spent on while a try of it waited, unless another copy is under way meanwhile:
+    /// then the call waits for that one.
+    pub(super) fn spent_by(&mut self, cx: &mut Cx<'_>, of: u32, what: Spent) {
+        let a_try = self.a_try(of);
+        let (record, is_alone) = (a_try.record, a_try.sibling == NOBODY);
+        let record = self.record(record);
+        if is_alone && record.child == of {
+            let call = cx.open_call(record.call);
+            cx.spent(call, what);
+        }
+    }
+
+    /// A try goes on from where it stands: to the next gate, for a connection, to its target.
+    pub(super) fn step(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        match self.ask_gates(cx, of) {
+            Some(next) => next,
+            None if self.connects => self.ask_pool(cx, of),
+            None => self.send_try(cx, of),
+        }
+    }
+
+    /// Sends a try to its target.
+    pub(super) fn send_try(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        let now = cx.now();
+        let call = self.call_of_try(cx, of);
+        let mut source = self.source(cx, of);
+        let a_try = self.a_try(of);
+        (a_try.since, a_try.at) = (now, At::Target);
+        let (ordinal, is_copy) = (a_try.ordinal, a_try.is_copy());
+        match is_copy {
+            false => self.attempts.begin(ordinal > 0),
+            true => self.attempts.begin_hedge(),
+        }
+        let Some(chosen) = self.choose(cx, &mut source) else {
+            // It ends where it began.
+            self.a_try(of).at = At::Begun;
+            self.attempts.end(now, Outcome::Unavailable);
+            let answer = cx.answer(Outcome::Unavailable);
+            let end = End::Answered(Outcome::Unavailable);
+            return self.end_try(cx, of, answer, end, true);
+        };
+        let timer = self.timer_of(TRY_TIMEOUT, of);
+        let (child, timer) = self.make_attempt(cx, call, self.to(chosen, ordinal), timer);
+        if is_copy {
+            cx.stand_in(child);
+        }
+        let a_try = self.a_try(of);
+        (a_try.child, a_try.timer, a_try.target) = (child.index(), timer, chosen.number);
+        Next::call(child)
+    }
+
+    /// A copy of an attempt is answered.
+    pub(super) fn copy_answered(&mut self, cx: &mut Cx<'_>, index: u32, child: CallId, answer: Answer) -> Next {
+        let mut of = self.record(index).child;
+        while self.a_try(of).child != child.index() {
+            of = self.a_try(of).sibling;
+        }
+        let outcome = answer.outcome();
+        let a_try = self.a_try(of);
+        a_try.at = At::Begun;
+        let since = a_try.since;
+        self.attempts.end(since, outcome);
+        self.end_try(cx, of, answer, End::Answered(outcome), outcome != Outcome::Reset)
+    }
+
+    /// A try that has been sent takes too long.
+    pub(super) fn try_timed_out(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        let answer = cx.answer(Outcome::Timeout);
+        self.end_try(cx, of, answer, End::GivenUp(Outcome::Timeout), false)
+    }
+
+    /// This link itself refuses a try that has not been sent: it was begun and ended without leaving the caller.
+    pub(super) fn refuse(&mut self, cx: &mut Cx<'_>, of: u32, answer: Answer) -> Next {
+        let (is_copy, is_repeated) = (self.a_try(of).is_copy(), self.a_try(of).is_repeated());
+        match is_copy {
+            true => self.attempts.begin_hedge(),
+            false => self.attempts.begin(is_repeated),
+        }
+        self.attempts.end(cx.now(), answer.outcome());
+        self.end_try(cx, of, answer, End::Refused(answer.outcome()), true)
+    }
+
+    /// A try has ended: what becomes of its call.
+    fn end_try(&mut self, cx: &mut Cx<'_>, of: u32, answer: Answer, end: End, keeps_connection: bool) -> Next {
+        let index = self.a_try(of).record;
+        self.close(cx, of, Ending { outcome: answer.outcome(), end, keeps_connection });
+        let is_good = answer.outcome().is_good();
+        if !is_good && self.record(index).child != NOBODY {
+            // Its other copies may still be answered well.
+            return Next::WAIT;
+        }
+        if let Some(hedge) = self.record(index).timer.take() {
+            cx.cancel(hedge);
+        }
+        if is_good {
+            self.drop_copies(cx, index, Outcome::Cancelled);
+            return self.finish(cx, index, answer);
+        }
+        self.record(index).phase = Phase::BacksOff;
+        self.failed(cx, index, answer)
+    }
+
+    /// All tries of a call are given up.
+    pub(super) fn stop_copies(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
+        self.drop_copies(cx, index, outcome);
+        self.record(index).phase = Phase::BacksOff;
+    }
+
+    fn drop_copies(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
+        loop {
+            let of = self.record(index).child;
+            if of == NOBODY {
+                return;
+            }
+            let waited = match self.a_try(of).at {
+                At::Begun | At::Target => None,
+                At::Gate => Some(Spent::LimitWait),
+                At::Pool => Some(Spent::PoolWait),
+                At::Connection => Some(Spent::Connect),
+            };
+            if let Some(what) = waited {
+                self.spent_by(cx, of, what);
+            }
+            let timed_out = outcome == Outcome::Timeout && self.a_try(of).at == At::Target;
+            let end = if timed_out { End::GivenUp(outcome) } else { End::Dropped };
+            self.close(cx, of, Ending { outcome, end, keeps_connection: false });
+        }
+    }
+
+    /// The one exit of all tries: gives back everything that this one held, from the inside out.
+    fn close(&mut self, cx: &mut Cx<'_>, of: u32, ending: Ending) {
+        let now = cx.now();
+        let a_try = self.extra().tries.remove(of).expect("a try ends once");
+        self.unlink(of, &a_try);
+        if let Some(timer) = a_try.timer {
+            cx.cancel(timer);
+        }
+        match a_try.at {
+            At::Target => {
+                let child = cx.open_call(a_try.child);
+                cx.abandon(child);
+                if self.cancels {
+                    cx.cancel_call(child);
+                }
+                self.attempts.end(a_try.since, ending.outcome);
+            }
+            At::Pool => {
+                if let Some(pool) = &mut self.pool {
+                    pool.slots.leave(now, of);
+                }
+            }
+            At::Gate => self.extra().gates.leave(now, of, a_try.passed),
+            At::Begun | At::Connection => {}
+        }
+        if a_try.child != NOBODY {
+            self.chooser.ended(a_try.target);
+        }
+        if let Some(pool) = self.pool.as_mut().filter(|_| a_try.has_place) {
+            pool.slots.give_back(now, a_try.since, None);
+            if ending.keeps_connection {
+                pool.returned(now, a_try.opened);
+            }
+        }
+        self.extra().gates.ended(now, &a_try, ending.end);
+        if let Some(budget) = &mut self.budget {
+            budget.ended(now, a_try.is_repeated(), ending.outcome);
+        }
+        self.hand_on(cx);
+    }
+
+    /// Takes a try that is gone out of the list of its attempt's copies.
+    fn unlink(&mut self, of: u32, gone: &Try) {
+        let record = self.record(gone.record);
+        if record.child == of {
+            record.child = gone.sibling;
+            return;
+        }
+        let mut before = record.child;
+        while self.a_try(before).sibling != of {
+            before = self.a_try(before).sibling;
+        }
+        self.a_try(before).sibling = gone.sibling;
+    }
+}

@@ -1,0 +1,262 @@
+//! What a scenario says of a link: whom it calls, and the table of its policies.
+//!
+//! The order of the rows is the order in which a call meets the policies, outermost first. It stands here and nowhere
+//! else: the settings of a link, the gates that it asks, documentation, `explain` and messages are made from the table.
+
+use settings::{Name, OneOrMany, Setting, Spanned};
+
+use sim_core::{Figures, Happens, Time};
+
+use super::batch::Batch;
+use super::coalesce::Coalescing;
+use super::concurrency::Bulkhead;
+use super::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
+use super::hedge::Hedge;
+use super::network::Network;
+use super::not_yet::NotYet;
+use super::policy::{Beside, Described, Flaw, Policy, Way};
+use super::pool::Pool;
+use super::retry::Retry;
+use super::timeout::{Timeout, TotalTimeout};
+
+/// One target of a link, with its share of the calls.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "to")]
+pub struct TargetSettings {
+    /// The component that is called.
+    pub to: Spanned<Name>,
+    /// Its share, relative to the others'.
+    #[setting(default = 1, range = "0..=1000000")]
+    pub weight: f64,
+}
+
+/// What travels along a call beside the call itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Propagated {
+    /// The instant after which nobody wants the answer: expired work is dropped at dequeue and before each step.
+    Deadline,
+    /// Giving up: the callee is told to stop.
+    Cancel,
+}
+
+/// A policy of a link as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its name in the scenario.
+    pub name: &'static str,
+    /// The shortest way that it allows.
+    pub way: Way,
+    /// In a few words, its name included.
+    pub brief: Option<String>,
+    /// What its settings say.
+    pub described: Option<Described>,
+    /// What is wrong with them.
+    pub flaws: Vec<Flaw>,
+}
+
+/// Makes everything that depends on which policies there are, from one row a policy: the key of the language and the
+/// policy; behind `=>`, for one that is a [gate](super::gate), the name of its kind of gate.
+macro_rules! policies {
+    ($($(#[$meta:meta])* $name:ident: $policy:ty $(=> $gate:ident)?,)*) => {
+        /// How one component (or a workload) calls another.
+        #[derive(Clone, Debug, PartialEq, Setting)]
+        #[setting(shorthand = "to")]
+        pub struct LinkSettings {
+            /// Who is called: a name, a list of names, or a list of `{to, weight}`.
+            pub to: OneOrMany<TargetSettings>,
+            $($(#[$meta])* pub $name: Option<<$policy as Policy>::Settings>,)*
+            /// What travels along.
+            #[setting(default = "[]")]
+            pub propagate: Vec<Propagated>,
+        }
+
+        /// The names of all policies, in the order in which a call meets them, outermost first.
+        pub const ORDER: &[&str] = &[$(stringify!($name)),*];
+
+        /// How many policies are gates.
+        pub const GATES: usize = [$($(stringify!($gate),)?)*].len();
+
+        /// A gate of one of the kinds.
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs)]
+        pub enum AnyGate {
+            $($($gate($policy),)?)*
+        }
+
+        impl LinkSettings {
+            /// Its gates, in the order in which they are asked, as at the start of a run.
+            pub fn gates(&self, now: Time) -> Vec<AnyGate> {
+                let mut gates = Vec::new();
+                $($(if let Some(settings) = &self.$name {
+                    gates.push(AnyGate::$gate(<$policy as Gate>::new(settings, now)));
+                })?)*
+                gates
+            }
+
+            /// Makes gates adopt these settings. Which gates there are does not change during a run.
+            pub fn adopt_gates(&self, gates: &mut [AnyGate], now: Time) {
+                for gate in gates {
+                    match gate {
+                        $($(AnyGate::$gate(gate) => {
+                            if let Some(settings) = &self.$name {
+                                gate.adopt(now, settings);
+                            }
+                        })?)*
+                    }
+                }
+            }
+        }
+
+        macro_rules! each_gate {
+            ($any:expr, $found:ident => $result:expr) => {
+                match $any {
+                    $($(AnyGate::$gate($found) => $result,)?)*
+                }
+            };
+        }
+
+        impl LinkSettings {
+            /// A link with no policies.
+            pub fn bare(to: OneOrMany<TargetSettings>) -> LinkSettings {
+                LinkSettings { to, $($name: None,)* propagate: Vec::new() }
+            }
+
+            /// The policies that are written, in the order in which a call meets them.
+            pub fn written(&self) -> Vec<Written> {
+                let LinkSettings { to: _, $($name,)* propagate: _ } = self;
+                let mut names = Vec::new();
+                $(if $name.is_some() {
+                    names.push(stringify!($name));
+                })*
+                let beside = Beside {
+                    written: &names,
+                    keeps_alive: self.network.as_ref().is_none_or(|network| network.keep_alive),
+                };
+                let mut written = Vec::new();
+                $(if let Some(settings) = $name {
+                    written.push(Written {
+                        name: stringify!($name),
+                        way: <$policy>::way(settings),
+                        brief: <$policy>::brief(settings),
+                        described: <$policy>::described(settings),
+                        flaws: <$policy>::flaws(settings, &beside),
+                    });
+                })*
+                written
+            }
+
+            /// The shortest way that calls can take: what the settings allow that are written.
+            pub fn way(&self) -> Way {
+                // Without `..`: a setting that is not considered here does not compile.
+                let LinkSettings { to: _, $($name,)* propagate } = self;
+                let mut way = if propagate.is_empty() { Way::Bare } else { Way::Plain };
+                $(if let Some(settings) = $name {
+                    way = way.max(<$policy>::way(settings));
+                })*
+                way
+            }
+        }
+    };
+}
+
+policies! {
+    /// What answers instead.
+    fallback: NotYet,
+    /// Bounds everything: waits, attempts and back-offs together.
+    #[setting(live)]
+    total_timeout: TotalTimeout,
+    /// Identical calls under way share one.
+    coalesce: Coalescing,
+    /// Many calls become one.
+    batch: Batch,
+    /// Whether and how a failed attempt is made again.
+    #[setting(live)]
+    retry: Retry,
+    /// A second copy after a delay.
+    #[setting(live)]
+    hedge: Hedge,
+    /// Client-side rejection by accept rate.
+    throttle: NotYet,
+    /// Stop calling what fails.
+    breaker: NotYet,
+    /// A bound on the rate.
+    rate_limit: NotYet,
+    /// A bound on the calls under way.
+    concurrency: Bulkhead => Concurrency,
+    /// The connections that calls over this link share.
+    pool: Pool,
+    /// How long the caller waits for one attempt.
+    #[setting(live)]
+    timeout: Timeout,
+    /// What lies between.
+    network: Network,
+}
+
+impl AnyGate {
+    /// [`Gate::ask`].
+    pub fn ask(&mut self, now: Time, who: &mut Asking<'_>) -> Verdict {
+        each_gate!(self, gate => gate.ask(now, who))
+    }
+
+    /// [`Gate::ended`].
+    pub fn ended(&mut self, now: Time, permit: Permit, passed: Time, end: End) {
+        each_gate!(self, gate => gate.ended(now, permit, passed, end))
+    }
+
+    /// [`Gate::leave`].
+    pub fn leave(&mut self, now: Time, id: u32) {
+        each_gate!(self, gate => gate.leave(now, id))
+    }
+
+    /// [`Gate::due`].
+    pub fn due(&self) -> Option<Time> {
+        each_gate!(self, gate => gate.due())
+    }
+
+    /// [`Gate::next`].
+    pub fn next(&mut self, now: Time) -> Option<(u32, Result<Permit, Refusal>)> {
+        each_gate!(self, gate => gate.next(now))
+    }
+
+    /// [`Gate::rebuild`].
+    pub fn rebuild(&mut self, now: Time) {
+        each_gate!(self, gate => gate.rebuild(now))
+    }
+
+    /// [`Gate::begin_measuring`].
+    pub fn begin_measuring(&mut self, now: Time) {
+        each_gate!(self, gate => gate.begin_measuring(now))
+    }
+
+    /// [`Gate::figures`].
+    pub fn figures(&self, now: Time, figures: &mut Figures) {
+        each_gate!(self, gate => gate.figures(now, figures))
+    }
+
+    /// [`Gate::told`].
+    pub fn told(&mut self) -> Option<&'static Happens> {
+        each_gate!(self, gate => gate.told())
+    }
+}
+
+impl LinkSettings {
+    /// The policies that are written, by name; the network and what travels along are none.
+    pub fn policies(&self) -> Vec<&'static str> {
+        self.written().into_iter().map(|policy| policy.name).filter(|name| *name != "network").collect()
+    }
+
+    /// Attempts that one call can make, one after the other.
+    pub fn max_attempts(&self) -> u32 {
+        self.retry.as_ref().map_or(1, |retry| retry.max_attempts)
+    }
+
+    /// The most that one call can send: its attempts, and the copies of each.
+    pub fn max_sent(&self) -> u32 {
+        self.max_attempts() * (1 + self.hedge.as_ref().map_or(0, |hedge| hedge.max))
+    }
+
+    /// The policies in words, in the order in which a call meets them.
+    pub fn in_words(&self) -> Vec<String> {
+        self.written().into_iter().filter_map(|policy| policy.brief).collect()
+    }
+}

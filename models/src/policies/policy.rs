@@ -1,0 +1,75 @@
+//! What every policy of a link has: settings, and what they mean for the link that has them.
+//!
+//! A policy is one file and one row of the table in [`super::link_settings`]. Nothing else lists policies: the settings of
+//! a link, the order in which its policies are asked, the words of reports and the checks all come from the table.
+
+/// How much of a link's machinery a call needs. The link takes the shortest way that all its settings allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Calls pass through: the link counts them and keeps nothing.
+    Bare,
+    /// A call has one attempt at a time, and nothing but its timeout and its retries is kept.
+    Plain,
+    /// A call asks one policy after the other.
+    InOrder,
+}
+
+/// A policy as a reader of the scenario is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// What its settings say.
+    pub words: String,
+    /// Whether it remembers something from one call to the next. That memory belongs to each calling replica.
+    pub has_state: bool,
+}
+
+/// Settings of a policy that make no sense, or not beside the link's others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The path below the link; empty for the link as a whole.
+    pub below: Vec<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// What a policy may know of the others that are written beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// The policies that are written, by name.
+    pub written: &'a [&'static str],
+    /// Whether connections stay open between calls.
+    pub keeps_alive: bool,
+}
+
+impl Beside<'_> {
+    /// Whether a policy is written.
+    pub fn has(&self, name: &str) -> bool {
+        self.written.contains(&name)
+    }
+}
+
+/// A policy of links.
+pub trait Policy {
+    /// What a scenario says of it.
+    type Settings;
+
+    /// The shortest way that a call can take over a link with these settings.
+    fn way(settings: &Self::Settings) -> Way {
+        let _ = settings;
+        Way::InOrder
+    }
+
+    /// The policy in a few words, its name included, for the edge of a diagram; `None` where there is nothing to say.
+    fn brief(settings: &Self::Settings) -> Option<String>;
+
+    /// What its settings say, for `explain`; `None` where there is nothing to say.
+    fn described(settings: &Self::Settings) -> Option<Described>;
+
+    /// What is wrong with these settings.
+    fn flaws(settings: &Self::Settings, beside: &Beside<'_>) -> Vec<Flaw> {
+        let _ = (settings, beside);
+        Vec::new()
+    }
+}
