@@ -331,7 +331,7 @@ mod tests {
     use std::sync::Arc;
 
     fn storm() -> RunResult {
-        let text = crate::builtin::text("retry-storm").expect("built in").as_bytes().to_vec();
+        let text = language::builtin::text("retry-storm").expect("built in").as_bytes().to_vec();
         let text = Text { name: "@retry-storm".into(), bytes: text, folder: None };
         let options = Options { overrides: vec!["run.duration=20s".into()], ..Options::default() };
         let loaded = load(&text, &options).expect("a good scenario");

@@ -14,12 +14,12 @@ use sim_core::Span;
 use sim_core::random::{hash, replication_seed};
 
 use crate::breakdown;
-use crate::load::Loaded;
 use crate::metrics::{self, Metric, Unit};
 use crate::objectives;
 use crate::result::{Breakdown, Replications, RunResult, Series, Table};
 use crate::session::{Failure, Session};
 use crate::statistics::{self, Interval};
+use language::Loaded;
 
 /// How sure an interval is, unless `run.precision` says otherwise.
 pub const CONFIDENCE: f64 = 0.95;

@@ -16,11 +16,11 @@ use sim_core::measure::Counts;
 use sim_core::time::SECOND;
 use sim_core::{AttemptCounts, Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 
-use crate::document::Override;
 use crate::history::History;
-use crate::load::Loaded;
 use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
+use language::Loaded;
+use language::document::Override;
 
 /// What ended a run before its time.
 #[derive(Clone, Debug, PartialEq)]
