@@ -182,7 +182,7 @@ pub fn compare(
 
 fn names(shapes: &[RunResult], contestants: &[Contestant], wanted: &[String]) -> Result<Vec<String>, Stopped> {
     if wanted.is_empty() {
-        let mut names = replicate::main_metrics(&shapes[0]);
+        let mut names = metrics::main_metrics(&shapes[0]);
         names.retain(|name| shapes.iter().all(|shape| metrics::find(shape, name).is_ok()));
         return Ok(names);
     }

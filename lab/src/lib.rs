@@ -16,9 +16,11 @@ mod outcome;
 pub mod replicate;
 pub mod requests;
 pub mod result;
+mod series;
 pub mod session;
 pub mod statistics;
 pub mod sweep;
+mod table;
 mod trust;
 
 pub use language::{Loaded, Options, Refused, Text};

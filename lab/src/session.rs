@@ -4,6 +4,7 @@
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
 mod interventions;
+mod tracing;
 
 use std::sync::Arc;
 

@@ -5,8 +5,6 @@
 //! problem in an override points at the override. Scalars stay text: what they mean is decided by the setting that
 //! reads them, never by the notation.
 
-use std::fmt;
-
 use crate::place::{Path, Span};
 use crate::problem::did_you_mean;
 

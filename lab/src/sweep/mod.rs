@@ -301,7 +301,7 @@ fn known_metric(metric: &Spanned<String>, shape: &crate::result::RunResult, prob
 
 fn measured(settings: &SweepSettings, shape: &crate::result::RunResult, problems: &mut Problems) -> Vec<String> {
     if settings.measure.is_empty() {
-        return replicate::main_metrics(shape);
+        return metrics::main_metrics(shape);
     }
     let mut names: Vec<String> = Vec::new();
     for metric in &settings.measure {

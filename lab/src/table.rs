@@ -1,0 +1,6 @@
+//! Tables by name, of which results are made.
+
+use indexmap::IndexMap;
+
+/// An ordered table by name; the order is that of the scenario file.
+pub type Table<T> = IndexMap<String, T>;
