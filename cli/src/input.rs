@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use lab::diagnostics::{self, Style};
 use lab::{Loaded, Options, Refused, Text};
+use language::diagnostics::{self, Style};
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -123,8 +123,8 @@ impl From<io::Error> for Failure {
 /// The text of a scenario by name.
 pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     if let Some(name) = file.strip_prefix('@') {
-        let Some(text) = lab::builtin::text(name) else {
-            let names = lab::builtin::SCENARIOS.iter().map(|(n, _)| *n);
+        let Some(text) = language::builtin::text(name) else {
+            let names = language::builtin::SCENARIOS.iter().map(|(n, _)| *n);
             let help =
                 settings::problem::did_you_mean(name, names).unwrap_or_else(|| "see `brownout scenarios`".into());
             return Err(Failure::Usage(format!("no built-in scenario is called `{name}`; {help}")));

@@ -1,9 +1,10 @@
 //! A [`Session`] as the screen wants it: something that is carried on, looked at, changed and cloned.
 
-use lab::menu::FaultChoice;
+use lab::Session;
 use lab::requests::Requests;
 use lab::result::Snapshot;
-use lab::{Session, knobs};
+use language::knobs;
+use language::menu::FaultChoice;
 use tui::{Knob, Simulation};
 
 /// About what a session takes with nothing under way, bytes: histograms, nodes, names.

@@ -6,9 +6,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use lab::diagnostics::{Style, render, to_json};
-use lab::document::{Sources, read_override};
 use lab::{Failure, Loaded, Options, Session, Text, load};
+use language::diagnostics::{Style, render, to_json};
+use language::document::{Sources, read_override};
 use models::workloads::arrivals::{Process, Source, TraceSettings};
 use settings::{
     Bandwidth, Cores, Count, CountDist, Duration, DurationDist, Files, Fraction, KeyChooser, Money, Name, Path,
@@ -97,7 +97,7 @@ pub fn values(bytes: &[u8]) {
 /// Any lines as overrides of a scenario, as paths, and as names of metrics.
 pub fn paths(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let (book, shape) = lab::language::book();
+    let (book, shape) = language::reference::book();
     let lines: Vec<String> = text.lines().take(4).map(str::to_string).collect();
     for line in &lines {
         if let Ok(path) = Path::parse(line) {
@@ -113,7 +113,7 @@ pub fn paths(bytes: &[u8]) {
     let options = Options { overrides: lines.clone(), ..Options::default() };
     let changed = loaded(SCENARIO.as_bytes(), &options);
     let loaded = changed.unwrap_or_else(|()| loaded(SCENARIO.as_bytes(), &Options::default()).expect("it is good"));
-    assert!(!lab::knobs::all(&loaded).is_empty());
+    assert!(!language::knobs::all(&loaded).is_empty());
     let result = lab::replicate::shape(&Arc::new(loaded));
     for line in &lines {
         if let Err(unknown) = lab::metrics::find(&result, line) {
@@ -152,7 +152,7 @@ struct Table(Vec<u8>);
 
 impl Files for Table {
     fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
-        lab::table::column(self.0.as_slice(), file, column)
+        language::table::column(self.0.as_slice(), file, column)
     }
 }
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::Loaded;
 use crate::metrics::{self, Unit};
 use crate::replicate::{self, CONFIDENCE, Control, Stopped};
 use crate::result::RunResult;
 use crate::statistics::{self, Interval, Paired};
+use language::Loaded;
 use sim_core::random::replication_seed;
 
 /// What is compared.
@@ -182,7 +182,7 @@ pub fn compare(
 
 fn names(shapes: &[RunResult], contestants: &[Contestant], wanted: &[String]) -> Result<Vec<String>, Stopped> {
     if wanted.is_empty() {
-        let mut names = replicate::main_metrics(&shapes[0]);
+        let mut names = metrics::main_metrics(&shapes[0]);
         names.retain(|name| shapes.iter().all(|shape| metrics::find(shape, name).is_ok()));
         return Ok(names);
     }
@@ -217,7 +217,7 @@ variants:
         let loaded = load(&text, &Options::default()).expect("good");
         let variant = |name: &str| Contestant {
             name: name.into(),
-            loaded: Arc::new(loaded.patched(&[], Some(name)).expect("good")),
+            loaded: Arc::new(crate::loading::patched(&loaded, &[], Some(name)).expect("good")),
         };
         let contestants = [
             Contestant { name: "as written".into(), loaded: Arc::new(loaded.clone()) },

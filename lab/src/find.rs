@@ -13,12 +13,13 @@ use serde::Serialize;
 use settings::{Node, Path, Span};
 use sim_core::Span as Nanoseconds;
 
-use crate::document::Override;
-use crate::load::{Loaded, Refused};
+use crate::loading::patched;
 use crate::metrics::{self, Unit};
-use crate::quantity::{Kind, Quantity};
 use crate::replicate::{self, Control, Replicated, Stopped};
 use crate::statistics::{self, Interval};
+use language::document::Override;
+use language::quantity::{Kind, Quantity};
+use language::{Loaded, Refused};
 
 /// What must hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -241,7 +242,7 @@ fn try_at(
     search: &Search,
     control: &Control<'_>,
 ) -> Result<Tried, Unanswered> {
-    let there = loaded.patched(changes, None).map_err(|refused| Unanswered::Refused(Box::new(refused)))?;
+    let there = patched(loaded, changes, None).map_err(|refused| Unanswered::Refused(Box::new(refused)))?;
     let there = Arc::new(there);
     let warmup: Nanoseconds = replicate::warmup(&there, there.scenario.seed, control.stop)?;
     let mut runs =

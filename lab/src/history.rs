@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use indexmap::IndexSet;
 
-use crate::result::Series;
+use crate::series::Series;
 
 /// Windows a chunk.
 const CHUNK: usize = 64;

@@ -99,6 +99,24 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
     walk.found
 }
 
+/// The figures that matter where nothing else is asked for: total goodput, then latencies of each workload, then
+/// utilisation and amplification of each component. Of the shape of a result nothing is known yet, so some of them may
+/// turn out not to be known.
+pub fn main_metrics(result: &RunResult) -> Vec<String> {
+    let mut names = vec!["goodput".to_string()];
+    for workload in result.workloads.keys() {
+        names.extend(["p50", "p99"].map(|p| format!("workloads.{workload}.latency.{p}")));
+    }
+    for (component, figures) in &result.components {
+        // Before anything has happened nothing has been available either.
+        if figures.utilization.is_some() || result.run.events == 0 {
+            names.push(format!("components.{component}.utilization"));
+        }
+        names.push(format!("components.{component}.amplification"));
+    }
+    names
+}
+
 /// The metric of a path.
 ///
 /// `objectives.NAME` is 1 where the objective of that name holds and 0 where it does not; over several runs its mean is
@@ -331,7 +349,7 @@ mod tests {
     use std::sync::Arc;
 
     fn storm() -> RunResult {
-        let text = crate::builtin::text("retry-storm").expect("built in").as_bytes().to_vec();
+        let text = language::builtin::text("retry-storm").expect("built in").as_bytes().to_vec();
         let text = Text { name: "@retry-storm".into(), bytes: text, folder: None };
         let options = Options { overrides: vec!["run.duration=20s".into()], ..Options::default() };
         let loaded = load(&text, &options).expect("a good scenario");

@@ -16,11 +16,11 @@ use settings::bind::NOT_YET;
 use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Spanned};
 use sim_core::time::SECOND;
 
-use crate::load::Loaded;
 use crate::metrics::{self, Unit};
 use crate::result::{Demand, Held, ObjectiveResult, RunResult};
 use crate::session::Session;
 use crate::statistics;
+use language::Loaded;
 
 /// Whether a scenario names metrics that must be looked up before it is run.
 pub(crate) fn names_metrics(scenario: &Scenario) -> bool {

@@ -14,12 +14,12 @@ use sim_core::Span;
 use sim_core::random::{hash, replication_seed};
 
 use crate::breakdown;
-use crate::load::Loaded;
 use crate::metrics::{self, Metric, Unit};
 use crate::objectives;
 use crate::result::{Breakdown, Replications, RunResult, Series, Table};
 use crate::session::{Failure, Session};
 use crate::statistics::{self, Interval};
+use language::Loaded;
 
 /// How sure an interval is, unless `run.precision` says otherwise.
 pub const CONFIDENCE: f64 = 0.95;
@@ -319,24 +319,6 @@ impl Replicated {
         result.run.events = self.results.iter().map(|r| r.run.events).sum();
         Some(result)
     }
-}
-
-/// The figures that matter where nothing else is asked for: total goodput, then latencies of each workload, then
-/// utilisation and amplification of each component. Of the shape of a result nothing is known yet, so some of them may
-/// turn out not to be known.
-pub fn main_metrics(result: &RunResult) -> Vec<String> {
-    let mut names = vec!["goodput".to_string()];
-    for workload in result.workloads.keys() {
-        names.extend(["p50", "p99"].map(|p| format!("workloads.{workload}.latency.{p}")));
-    }
-    for (component, figures) in &result.components {
-        // Before anything has happened nothing has been available either.
-        if figures.utilization.is_some() || result.run.events == 0 {
-            names.push(format!("components.{component}.utilization"));
-        }
-        names.push(format!("components.{component}.amplification"));
-    }
-    names
 }
 
 /// The shape of a scenario's result before anything has happened: which metrics it will have.

@@ -14,7 +14,6 @@ use sim_core::time::SECOND;
 
 use crate::breakdown::spent_on;
 use crate::result::Spent;
-use crate::session::Session;
 
 /// What a group of nodes is called, and what it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -212,26 +211,5 @@ impl Requests {
             outcome: call.answer.map(|answer| answer.outcome()),
             stretches: call.stretches.iter().map(|own| stretch(own.part, own.from, own.until)).collect(),
         }
-    }
-}
-
-impl Session {
-    /// Writes down from now on what happens to single requests. Changes nothing else of the run.
-    pub fn trace_requests(&mut self) {
-        self.network.engine.trace_requests();
-        let engine = &self.network.engine;
-        let is_link = |group: GroupId| self.links.iter().any(|link| link.group == group);
-        let name = |number: usize| GroupId(number as u16);
-        let groups = (0..engine.group_count())
-            .map(name)
-            .map(|group| GroupName { name: engine.group_name(group).to_string(), is_link: is_link(group) });
-        self.group_names = Arc::new(groups.collect());
-    }
-
-    /// The requests that were traced so far; `None` where nobody asked for that.
-    pub fn requests(&self) -> Option<Requests> {
-        let engine = &self.network.engine;
-        let traced = engine.traces()?.requests().cloned().collect();
-        Some(Requests::new(self.zero, engine.now(), self.group_names.clone(), traced))
     }
 }

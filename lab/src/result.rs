@@ -9,13 +9,12 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
 
-/// An ordered table by name; the order is that of the scenario file.
-pub type Table<T> = IndexMap<String, T>;
+pub use crate::series::Series;
+pub use crate::table::Table;
 
 /// Everything that is known after a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -369,20 +368,6 @@ pub struct PoolResult {
     pub wait: Latency,
     /// Callers waiting for one, time average.
     pub waiting: f64,
-}
-
-/// Figures per window. A column's name is the metric's path: `workloads.W.` with `sent`, `goodput`, `failed` (all per
-/// second), `latency.p50_s`, `latency.p99_s`; `components.C.` with `arrivals`, `completed`, `failed` (per second),
-/// `utilization`, `queue.depth`, `in_flight`, `amplification`, `wasted_work`; `links.FROM.LINK.` with `attempts`,
-/// `retries`, `failed` (per second), `amplification`, `pool.active`, `pool.waiting`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Series {
-    /// Width of a window, s.
-    pub window_s: f64,
-    /// Where each window begins, s; negative during the warm-up.
-    pub at_s: Vec<f64>,
-    /// One value a window, by metric.
-    pub columns: Table<Vec<Option<f64>>>,
 }
 
 /// A fault and when it acted.

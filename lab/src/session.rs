@@ -4,6 +4,7 @@
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
 mod interventions;
+mod tracing;
 
 use std::sync::Arc;
 
@@ -16,11 +17,11 @@ use sim_core::measure::Counts;
 use sim_core::time::SECOND;
 use sim_core::{AttemptCounts, Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 
-use crate::document::Override;
 use crate::history::History;
-use crate::load::Loaded;
 use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
+use language::Loaded;
+use language::document::Override;
 
 /// What ended a run before its time.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,24 +1,6 @@
-//! Tables that a scenario names: recorded requests and measured values, as CSV with a line of headers.
+//! Tables by name, of which results are made.
 
-use std::io::Read;
+use indexmap::IndexMap;
 
-/// The cells of one column, without blanks around them, from the first row on; `file` is what messages call the table.
-///
-/// # Errors
-/// In words: what cannot be read, or that there is no such column and which there are.
-pub fn column(table: impl Read, file: &str, column: &str) -> Result<Vec<String>, String> {
-    let mut reader = csv::Reader::from_reader(table);
-    let headers = reader.headers().map_err(|e| format!("`{file}` has no header: {e}"))?.clone();
-    let Some(index) = headers.iter().position(|header| header.trim() == column) else {
-        let names: Vec<&str> = headers.iter().map(str::trim).collect();
-        let help = settings::problem::did_you_mean(column, names.iter().copied());
-        let help = help.unwrap_or_else(|| format!("it has {}", names.join(", ")));
-        return Err(format!("`{file}` has no column `{column}`; {help}"));
-    };
-    let mut cells = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| format!("`{file}`: {e}"))?;
-        cells.push(record.get(index).unwrap_or_default().trim().to_string());
-    }
-    Ok(cells)
-}
+/// An ordered table by name; the order is that of the scenario file.
+pub type Table<T> = IndexMap<String, T>;

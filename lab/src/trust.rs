@@ -8,7 +8,9 @@ use models::scenario::Scenario;
 use settings::{CountDist, DurationDist, KeyChooser, Node, Reader, Setting};
 use sim_core::keys::GivenKeys;
 
-use crate::result::{RunResult, Series};
+use crate::metrics::main_metrics;
+use crate::result::RunResult;
+use crate::series::Series;
 use crate::statistics;
 
 fn percent(share: f64) -> String {
@@ -45,7 +47,7 @@ pub(crate) fn several_runs(result: &mut RunResult) {
     result.warnings.retain(|warning| warning != ONE_RUN);
     let Some(replications) = &result.replications else { return };
     let mut wide = Vec::new();
-    for name in crate::replicate::main_metrics(result) {
+    for name in main_metrics(result) {
         let Some(interval) = replications.intervals.get(&name) else { continue };
         let half = interval.half_width.unwrap_or(0.0) / interval.mean.abs();
         if half > WIDE {

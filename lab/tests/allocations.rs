@@ -18,7 +18,7 @@ fn session(name: &str, text: &str, overrides: &[&str]) -> Session {
 }
 
 fn work(name: &str, overrides: &[&str]) -> Session {
-    session(name, lab::builtin::text(name).expect("it is built in"), overrides)
+    session(name, language::builtin::text(name).expect("it is built in"), overrides)
 }
 
 fn run_until(session: &mut Session, at_s: f64) {

@@ -1,7 +1,7 @@
 //! What is known of a scenario without running it, as text and as JSON.
 
-use lab::diagnostics::{self, Style};
-use lab::explain::{Branch, Capacity, Component, Explained, Limit, Link, ThreadMemory};
+use analysis::explain::{Branch, Capacity, Component, Explained, Limit, Link, ThreadMemory};
+use language::diagnostics::{self, Style};
 
 use crate::text::aligned;
 use crate::units;

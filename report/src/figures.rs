@@ -1,8 +1,8 @@
 //! Figures of metrics, whose unit is only known when they are written.
 
 use lab::metrics::Unit;
-use lab::quantity::{Kind, Quantity};
 use lab::statistics::Interval;
+use language::quantity::{Kind, Quantity};
 
 use crate::{charts, units, words};
 

@@ -1,6 +1,6 @@
 //! The table of simulated systems against theory, for a terminal.
 
-use lab::theory::{Validation, Verdict};
+use analysis::theory::{Validation, Verdict};
 
 use crate::text::aligned;
 use crate::units;

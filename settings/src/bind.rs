@@ -8,9 +8,10 @@ use std::ops::Bound;
 
 use crate::book::{Body, Book, ChoiceShape, Content, FieldShape, FieldsShape, Shape, VariantShape};
 use crate::notation;
+use crate::place::Span;
 use crate::problem::{Problem, did_you_mean, nearest, one_of};
 use crate::reader::{Reader, Setting};
-use crate::tree::{Entry, Node, Span, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// The code of a problem with something that the language has and this version does not.
 pub const NOT_YET: &str = "not_yet";
@@ -363,7 +364,7 @@ fn unknown_key(entry: &Entry, known: &[&'static str]) -> Problem {
 
 /// A default as a node. One that cannot be parsed is taken as text, which the setting's own reader then refuses.
 fn default_node(text: &str) -> Node {
-    notation::parse(text, crate::tree::SourceId::NOWHERE).unwrap_or_else(|_| Node::scalar(text))
+    notation::parse(text, crate::place::SourceId::NOWHERE).unwrap_or_else(|_| Node::scalar(text))
 }
 
 /// The bounds of a range attribute, read as values of the field's type.

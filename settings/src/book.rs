@@ -5,7 +5,8 @@
 
 use indexmap::IndexMap;
 
-use crate::tree::{Node, Path};
+use crate::place::Path;
+use crate::tree::Node;
 
 /// What a scalar may be in JSON, for schemas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! Settings that hold others: lists, maps, optional ones, and ones that remember their place.
 
 use crate::book::{Book, ScalarShape, Shape};
+use crate::place::{Path, Span};
 use crate::problem::Problem;
 use crate::reader::{Reader, Setting};
-use crate::tree::{Entry, Node, Path, Span, Value};
+use crate::tree::{Entry, Node, Value};
 use crate::values::{Count, Name, Scalar};
 
 impl<T: Setting> Setting for Option<T> {

@@ -7,9 +7,10 @@ use sim_core::dist::{Dist, DistError, Given};
 use sim_core::keys::{GivenKeys, Keys};
 
 use crate::book::{Book, Shape};
+use crate::place::Path;
 use crate::problem::Problem;
 use crate::reader::{Reader, Setting};
-use crate::tree::{Node, Path};
+use crate::tree::Node;
 use crate::values::{Count, Duration, Fraction, Scalar};
 
 /// A distribution of durations; the engine's numbers are nanoseconds.
@@ -486,8 +487,8 @@ impl Setting for KeyChooser {
 mod tests {
     use super::*;
     use crate::notation;
+    use crate::place::SourceId;
     use crate::reader::Files;
-    use crate::tree::SourceId;
     use std::rc::Rc;
 
     fn round_trip<T: Setting + PartialEq + std::fmt::Debug>(text: &str) {

@@ -33,6 +33,7 @@ mod containers;
 mod distribution;
 pub mod notation;
 pub mod overrides;
+pub mod place;
 pub mod problem;
 pub mod reader;
 pub mod reference;
@@ -43,9 +44,10 @@ pub mod values;
 pub use book::{Book, Shape};
 pub use containers::{Map, MapEntry, MapKey, NullOr, OneOrMany, Spanned};
 pub use distribution::{CountDist, DurationDist, KeyChooser};
+pub use place::{Path, SourceId, Span};
 pub use problem::{Problem, Problems, Severity};
 pub use reader::{Files, Reader, Setting};
-pub use tree::{Entry, Node, Path, SourceId, Span, Value};
+pub use tree::{Entry, Node, Value};
 pub use values::{
     Bandwidth, Cores, Count, Duration, Fraction, Money, Name, Priority, Rate, Scalar, SignedDuration, Size, ValueError,
 };

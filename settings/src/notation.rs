@@ -5,9 +5,10 @@
 
 use std::fmt;
 
+use crate::place::{SourceId, Span};
 use crate::problem::{Problem, Problems};
 use crate::reader::{Reader, Setting};
-use crate::tree::{Entry, Node, SourceId, Span, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// Reads a tree; spans are byte offsets into `text`.
 pub fn parse(text: &str, source: SourceId) -> Result<Node, Problem> {

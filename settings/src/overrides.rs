@@ -4,7 +4,8 @@
 //! patched, the short forms along the path are written out; what they mean is known from the book.
 
 use crate::book::{Body, Book, ChoiceShape, Content, FieldsShape, Shape};
-use crate::tree::{Entry, Node, Path, Value};
+use crate::place::Path;
+use crate::tree::{Entry, Node, Value};
 
 /// Writes out the short forms along a path, so that the path exists as far as the tree has it. Nothing changes its
 /// meaning, and a path that leads nowhere changes nothing.

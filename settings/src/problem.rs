@@ -3,7 +3,7 @@
 //! Reading never stops at the first problem. Everything that reads or checks adds to one collector, and at the end
 //! they are shown together in the order of the file.
 
-use crate::tree::{Path, Span};
+use crate::place::{Path, Span};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -271,7 +271,7 @@ fn enumerate(names: &[&str], conjunction: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::SourceId;
+    use crate::place::SourceId;
 
     #[test]
     fn the_nearest_name_is_found_for_typical_slips() {

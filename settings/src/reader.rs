@@ -8,8 +8,9 @@ use std::rc::Rc;
 pub use settings_derive::Setting;
 
 use crate::book::{Book, Shape};
+use crate::place::{Path, Span};
 use crate::problem::{Problem, Problems};
-use crate::tree::{Entry, Node, Path, Span, Value};
+use crate::tree::{Entry, Node, Value};
 
 /// A value that a scenario may contain.
 pub trait Setting: Sized {

@@ -5,42 +5,8 @@
 //! problem in an override points at the override. Scalars stay text: what they mean is decided by the setting that
 //! reads them, never by the notation.
 
-use std::fmt;
-
-/// Which text a span points into: the document is 0, overrides are numbered as they are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SourceId(pub u16);
-
-impl SourceId {
-    /// The source of what was never written by a user: defaults, and values made by the program.
-    pub const NOWHERE: SourceId = SourceId(u16::MAX);
-}
-
-/// A stretch of a source text, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
-    /// The text it points into.
-    pub source: SourceId,
-    /// Offset of the first byte.
-    pub start: u32,
-    /// Offset just behind the last byte.
-    pub end: u32,
-}
-
-impl Span {
-    /// The span of what has no place in any source.
-    pub const NOWHERE: Span = Span { source: SourceId::NOWHERE, start: 0, end: 0 };
-
-    /// A stretch from `start` up to `end`, in bytes.
-    pub fn new(source: SourceId, start: u32, end: u32) -> Span {
-        Span { source, start, end }
-    }
-
-    /// Whether there is a source to show.
-    pub fn is_somewhere(&self) -> bool {
-        self.source != SourceId::NOWHERE
-    }
-}
+use crate::place::{Path, Span};
+use crate::problem::did_you_mean;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,7 +231,7 @@ impl Node {
                     let keys = entries.iter().map(|entry| entry.key.as_str());
                     return Err(PatchProblem {
                         message: format!("`{path}` is not there, so it cannot be removed"),
-                        help: crate::problem::did_you_mean(last, keys),
+                        help: did_you_mean(last, keys),
                     });
                 }
                 None => entries.push(Entry { key: last.clone(), key_span, value }),
@@ -344,74 +310,11 @@ impl PatchProblem {
     }
 }
 
-/// The way from the root to a value: keys and list numbers.
-///
-/// Written with dots, as in `components.web.calls.db.timeout` or `faults.0.at`; a key may contain `/`
-/// (`components.us/api.replicas`) but no dot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path(Vec<String>);
-
-impl Path {
-    /// The root.
-    pub fn root() -> Path {
-        Path(Vec::new())
-    }
-
-    /// The path of these segments.
-    pub fn of<S: AsRef<str>>(segments: &[S]) -> Path {
-        Path(segments.iter().map(|segment| segment.as_ref().to_string()).collect())
-    }
-
-    /// Reads a path written with dots; an empty segment is refused.
-    pub fn parse(text: &str) -> Result<Path, String> {
-        if text.is_empty() {
-            return Err("a path cannot be empty: write one such as `components.web.replicas`".to_string());
-        }
-        let segments: Vec<String> = text.split('.').map(|segment| segment.trim().to_string()).collect();
-        if segments.iter().any(String::is_empty) {
-            return Err(format!("the path `{text}` has an empty part"));
-        }
-        Ok(Path(segments))
-    }
-
-    /// Its keys and numbers from the root.
-    pub fn segments(&self) -> &[String] {
-        &self.0
-    }
-
-    /// Whether it is the root.
-    pub fn is_root(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The path one step further down.
-    pub fn join(&self, segment: impl fmt::Display) -> Path {
-        let mut path = self.clone();
-        path.push(segment);
-        path
-    }
-
-    /// Goes one step down.
-    pub fn push(&mut self, segment: impl fmt::Display) {
-        self.0.push(segment.to_string());
-    }
-
-    /// Goes one step up.
-    pub fn pop(&mut self) {
-        self.0.pop();
-    }
-}
-
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("."))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::notation;
+    use crate::place::SourceId;
 
     fn tree(text: &str) -> Node {
         notation::parse(text, SourceId(0)).expect("a test tree")

@@ -13,7 +13,7 @@ mod accounts;
 
 pub(crate) use accounts::Accounts;
 
-use crate::measure::GroupId;
+use crate::calls::GroupId;
 use crate::time::Span;
 
 /// What time is spent on.

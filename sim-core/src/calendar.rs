@@ -23,6 +23,7 @@
 
 use crate::alarms::Alarms;
 use crate::lanes::Lanes;
+use crate::order::{CLASS_SHIFT, SLOT_BITS, time_of};
 use crate::prefetch::prefetch;
 use crate::table::push;
 use crate::time::{Span, Time};
@@ -30,11 +31,8 @@ use crate::tournament::NO_KEY;
 use crate::wheel::Pending;
 use std::num::NonZeroU64;
 
-// The layout of a key, from its highest bit: 63 bits of time (of which no more than 59 are used), 1 of class, 36 of sequence,
-// 28 of slot.
-const SLOT_BITS: u32 = 28;
-const CLASS_SHIFT: u32 = u64::BITS;
-pub(crate) const TIME_SHIFT: u32 = CLASS_SHIFT + 1;
+pub use crate::order::{Class, TIME_MAX};
+
 const SLOTS_MAX: usize = (1 << SLOT_BITS) - 1;
 
 // The layout of a timer's name: 28 bits of slot plus one, 7 of lane, 29 of stamp.
@@ -51,19 +49,6 @@ const LAST_FREE: u32 = STAMP_MASK;
 
 /// Dead entries that are not worth a compaction.
 const DEAD_TOLERATED: usize = 64;
-
-/// The last instant that a calendar tells apart, about 18 years: what is set later happens then. So an instant and a span
-/// can be added without a second thought, and no key has all bits set.
-pub const TIME_MAX: Time = (1 << 59) - 1;
-
-/// The two classes of events of one instant: a reply that comes at exactly the timeout is in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// Arrivals, completions, replies, faults, changes of settings, ends of back-off.
-    First = 0,
-    /// Timeouts, flushes of batches, hedges: what happens unless something of the first class prevents it.
-    GivingUp = 1,
-}
 
 /// The name of a timer that was set, for cancelling it. Eight bytes, also inside an `Option`.
 ///
@@ -195,11 +180,6 @@ fn slot_of(key: u128) -> u32 {
 #[inline]
 fn stamp_of(key: u128) -> u32 {
     (key >> SLOT_BITS) as u32 & STAMP_MASK
-}
-
-#[inline]
-pub(crate) fn time_of(key: u128) -> Time {
-    (key >> TIME_SHIFT) as Time
 }
 
 /// The name of an alarm: [`Calendar::alarm`].

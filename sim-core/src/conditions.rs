@@ -3,10 +3,11 @@
 //! The verbs of the engine consult them; components never do. Overlapping faults compose: factors multiply, latencies
 //! add, a node that was taken down twice must be brought up twice.
 
-use crate::engine::Stashed;
+use crate::calendar::{Class, TimerId};
+use crate::calls::CallId;
 use crate::outcome::Outcome;
 use crate::random::mix;
-use crate::time::{MILLISECOND, Span};
+use crate::time::{MILLISECOND, Span, Time};
 
 /// The state of one node. Nearly always nothing is the matter, and then it is one word.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,21 @@ struct Afflictions {
     errors: Vec<(u32, f64, Outcome)>,
     paused: u32,
     stash: Vec<Stashed>,
+}
+
+/// What came for a node whose work stands still.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stashed {
+    /// A call.
+    Call(CallId),
+    /// Work, with what is left of it.
+    Work { id: TimerId, left: Span, event: u128 },
+    /// A timer of the clock, with when it goes off whatever the node does.
+    Clock { id: TimerId, at: Time, class: Class, event: u128 },
+    /// An answer, a cancellation, or a timer that was set meanwhile.
+    Event(u128),
+    /// A change of settings.
+    Change(u32),
 }
 
 impl Afflictions {

@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 
 use crate::calendar::TimerId;
 use crate::calls::NodeId;
-use crate::engine::Timer;
 use crate::sharing::{Container, Host, JobId};
 use crate::slab::Slab;
 use crate::time::{Span, Time};
+use crate::timer::Timer;
 
 /// A container on a machine: what a node's work runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

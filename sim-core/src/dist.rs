@@ -7,6 +7,10 @@
 //! A width of zero (a standard deviation or coefficient of variation of 0, equal ends) is allowed and gives a constant,
 //! so that a sweep over the width may begin there; everything else that makes no distribution is an error.
 
+pub(crate) mod error;
+
+pub use error::DistError;
+
 use crate::keys::AliasTable;
 use crate::normal;
 use crate::random::Source;
@@ -28,39 +32,6 @@ const ERLANG_SUM_MAX: u64 = 8;
 const POISSON_REJECTION_MIN: f64 = 10.0;
 /// The 99th percentile of the standard normal.
 const NORMAL_P99: f64 = 2.326_347_874_040_841;
-
-/// Why a parameter makes no distribution.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DistError {
-    /// The parameter, as the scenario language names it.
-    pub parameter: &'static str,
-    /// Which member of it, if it is a list.
-    pub index: Option<usize>,
-    /// What it must be: "must be greater than 0".
-    pub problem: &'static str,
-}
-
-impl DistError {
-    pub(crate) const fn new(parameter: &'static str, problem: &'static str) -> Self {
-        Self { parameter, index: None, problem }
-    }
-
-    pub(crate) const fn at(mut self, index: usize) -> Self {
-        self.index = Some(index);
-        self
-    }
-}
-
-impl fmt::Display for DistError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.index {
-            None => write!(formatter, "`{}` {}", self.parameter, self.problem),
-            Some(index) => write!(formatter, "`{}[{index}]` {}", self.parameter, self.problem),
-        }
-    }
-}
-
-impl std::error::Error for DistError {}
 
 /// A distribution of durations (in nanoseconds) or of counts.
 #[derive(Clone)]

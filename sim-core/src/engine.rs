@@ -25,15 +25,15 @@ use crate::attempts::Attempts;
 use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
-use crate::conditions::{Condition, Path, Ways};
+use crate::conditions::{Condition, Path, Stashed, Ways};
 use crate::cpu::{CpuId, Cpus};
-use crate::measure::{Figures, GroupId, Measure};
+use crate::measure::{Figures, Measure};
 use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
+use crate::timer::Timer;
 use crate::trace::Traces;
 
 pub use ahead::{Ahead, Coming, Sight};
-pub(crate) use interventions::Stashed;
 use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
@@ -76,27 +76,6 @@ impl std::fmt::Debug for Next {
             (_, 0) => write!(formatter, "Call({call:?})"),
             (_, answer) => write!(formatter, "Reply({call:?}, {:?})", Answer::from_bits(answer)),
         }
-    }
-}
-
-/// A timer that went off, as it was set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timer {
-    /// What for; the component's own numbering.
-    pub what: u8,
-    /// Which call or record; the component's own meaning ([`CallId::to_bits`] for a call).
-    pub data: u64,
-}
-
-impl Timer {
-    /// A timer for a call.
-    pub fn of(what: u8, call: CallId) -> Timer {
-        Timer { what, data: call.to_bits() }
-    }
-
-    /// The call it is for.
-    pub fn call(self) -> CallId {
-        CallId::from_bits(self.data)
     }
 }
 

@@ -6,7 +6,7 @@
 //! length, until there is a dead entry for every four live ones and it is compacted. The least head is kept by a small
 //! tournament over the lanes.
 
-use crate::calendar::Class;
+use crate::order::Class;
 use crate::table::push_back;
 use crate::time::{Span, Time};
 use crate::tournament::{NO_KEY, Tournament};

@@ -14,10 +14,6 @@ use crate::outcome::{Answer, Outcome};
 use crate::recorder::Recorder;
 use crate::time::{Span, Time};
 
-/// Names a group: all replicas of one component, all instances of one link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupId(pub u16);
-
 /// Counts of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::breakdown::{Part, Spent};
-use crate::measure::GroupId;
+use crate::calls::GroupId;
 use crate::outcome::Answer;
 use crate::time::Time;
 

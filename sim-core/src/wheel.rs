@@ -14,9 +14,9 @@
 //! The tick is measured by the mean gap between the timers that come first. When what is near gets too many or too few
 //! for it, the wheel is built anew, at a cost that is spread over the timers moved since.
 
-use crate::calendar::{TIME_SHIFT, time_of};
 use crate::heap::Heap;
 use crate::near::Near;
+use crate::order::{TIME_SHIFT, time_of};
 use crate::table::push;
 use crate::time::Time;
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
-use lab::menu::FaultChoice;
 use lab::result::{Snapshot, Topology};
+use language::menu::FaultChoice;
 use ratatui::layout::{Position, Rect};
 
 use crate::deck::{Doing, Side};

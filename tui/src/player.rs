@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use lab::menu::FaultChoice;
 use lab::requests::Requests;
 use lab::result::Snapshot;
+use language::menu::FaultChoice;
 
 use crate::deck::{Change, Deck, Doing, Side};
 use crate::simulation::{Happening, Knob, Simulation};

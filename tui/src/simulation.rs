@@ -4,9 +4,9 @@
 //! that gets a different future. Pausing, pacing, rewinding and watching only ever choose *when* [`Simulation::run_until`]
 //! is called and with which instants; an implementation must give the same state however a span is cut up.
 
-use lab::menu::FaultChoice;
 use lab::requests::Requests;
 use lab::result::Snapshot;
+use language::menu::FaultChoice;
 
 /// A run that can be carried forward, looked at, changed and cloned.
 pub trait Simulation: Clone + Send + 'static {

@@ -30,7 +30,7 @@ const SIZE: Rect = Rect { x: 0, y: 0, width: 200, height: 60 };
 const SCENARIOS: [&str; 3] = ["retry-storm", "storm-of-eight", "work-c"];
 
 fn text_of(name: &str) -> String {
-    let builtin = |name: &str| lab::builtin::text(name).expect("it is built in").to_string();
+    let builtin = |name: &str| language::builtin::text(name).expect("it is built in").to_string();
     match name {
         "storm-of-eight" => storm_of_eight(),
         _ => builtin(name),
@@ -76,8 +76,8 @@ fn session(name: &str) -> Session {
     let loaded = match lab::load(&text, &Options::default()) {
         Ok(loaded) => loaded,
         Err(refused) => {
-            let style = lab::diagnostics::Style::Plain;
-            panic!("{}", lab::diagnostics::render(&refused.problems, &refused.sources, style))
+            let style = language::diagnostics::Style::Plain;
+            panic!("{}", language::diagnostics::render(&refused.problems, &refused.sources, style))
         }
     };
     let seed = loaded.scenario.seed;

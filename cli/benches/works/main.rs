@@ -222,7 +222,7 @@ fn processor_time_ns() -> f64 {
 
 /// What a request of work C costs as there are more of them at once.
 fn growth() {
-    let text = lab::builtin::text("work-c").expect("the works are built in");
+    let text = language::builtin::text("work-c").expect("the works are built in");
     println!("{:>8} {:>8} {:>12} {:>16}", "users", "servers", "ns a request", "bytes in flight");
     for (users, servers, seconds) in [(1_000, 10, 200), (10_000, 100, 50), (100_000, 1_000, 5)] {
         let text = text
@@ -247,7 +247,7 @@ fn bytes_in_flight(text: &str) -> f64 {
 
 /// The product from scenario text to JSON.
 fn product(name: &str) -> Measured {
-    product_of(name, lab::builtin::text(name).expect("the works are built in"))
+    product_of(name, language::builtin::text(name).expect("the works are built in"))
 }
 
 fn product_of(name: &str, text: &str) -> Measured {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use lab::diagnostics::{self, Style};
+use language::diagnostics::{self, Style};
 
 use crate::input::{self, Changes, Failure};
 
@@ -40,7 +40,7 @@ impl Check {
         for file in &self.files {
             let text = input::text(file)?;
             let options = self.changes.options();
-            let checked = lab::load::check(&text, &options);
+            let checked = lab::check::check(&text, &options);
             let (problems, sources) = match &checked {
                 Ok(loaded) => (&loaded.warnings, &loaded.sources),
                 Err(refused) => (&refused.problems, &refused.sources),

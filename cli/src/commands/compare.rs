@@ -105,7 +105,7 @@ impl Compare {
                 return Err(Failure::Usage(message));
             }
             let variant = |name: &String| {
-                let loaded = loaded.patched(&[], Some(name)).map_err(refuse)?;
+                let loaded = lab::loading::patched(&loaded, &[], Some(name)).map_err(refuse)?;
                 Ok(Contestant { name: name.clone(), loaded: Arc::new(loaded) })
             };
             return loaded.variants.iter().map(variant).collect();

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use lab::diagnostics::Style;
+use language::diagnostics::Style;
 
 use crate::input::{self, Failure, Scenario};
 
@@ -30,7 +30,7 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
         let loaded = input::load(&self.scenario)?;
-        let explained = lab::explain::explain(&loaded);
+        let explained = analysis::explain::explain(&loaded);
         match self.format {
             Format::Text => {
                 let style = if self.scenario.changes.color.on_stdout() { Style::Coloured } else { Style::Plain };

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use lab::Loaded;
 use lab::find::cheapest::{Priced, cheapest};
 use lab::find::{Search, Unanswered};
-use lab::quantity::{Kind, Quantity};
 use lab::replicate::{REPLICATIONS, Stopped};
+use language::quantity::{Kind, Quantity};
 
 use crate::input::{self, Failure, Scenario};
 use crate::work::Work;

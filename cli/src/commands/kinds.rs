@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use lab::language::{Topic, topics};
+use language::reference::{Topic, topics};
 use settings::reference::Style;
 
 use crate::input::{self, Failure};

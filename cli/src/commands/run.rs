@@ -59,12 +59,15 @@ impl Run {
         let loaded = input::load(&self.scenario)?;
         let color = self.scenario.changes.color;
         if !self.work.quiet && !loaded.warnings.is_empty() {
-            let style =
-                if color.on_stderr() { lab::diagnostics::Style::Coloured } else { lab::diagnostics::Style::Plain };
+            let style = if color.on_stderr() {
+                language::diagnostics::Style::Coloured
+            } else {
+                language::diagnostics::Style::Plain
+            };
             let _ = writeln!(
                 std::io::stderr(),
                 "{}\n",
-                lab::diagnostics::render(&loaded.warnings, &loaded.sources, style).trim_end()
+                language::diagnostics::render(&loaded.warnings, &loaded.sources, style).trim_end()
             );
         }
         let run = &loaded.scenario.run;

@@ -35,10 +35,10 @@ impl Scenarios {
     pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
         match self.what.unwrap_or(What::List) {
             What::List => {
-                let width = lab::builtin::SCENARIOS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-                let lines = lab::builtin::SCENARIOS
+                let width = language::builtin::SCENARIOS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+                let lines = language::builtin::SCENARIOS
                     .iter()
-                    .map(|(name, text)| format!("@{name:width$}  {}\n", lab::builtin::purpose(text)));
+                    .map(|(name, text)| format!("@{name:width$}  {}\n", language::builtin::purpose(text)));
                 input::print(&lines.collect::<String>())?;
             }
             What::Show { name } => {

@@ -12,7 +12,7 @@ pub(crate) struct Schema {}
 
 impl Schema {
     pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
-        input::print(&lab::language::schema())?;
+        input::print(&language::reference::schema())?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -40,8 +40,8 @@ pub(crate) struct Validate {
 impl Validate {
     pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
         let length = if self.long { LONG } else { 1 };
-        let runs = lab::theory::cases().len() * lab::theory::REPLICATIONS as usize;
-        let validated = self.work.run(runs, |control| lab::theory::validate(length, self.seed, control));
+        let runs = analysis::theory::cases().len() * analysis::theory::REPLICATIONS as usize;
+        let validated = self.work.run(runs, |control| analysis::theory::validate(length, self.seed, control));
         let validation = match validated {
             Ok(validation) => validation,
             Err(Stopped::Cut) => return Ok(ExitCode::from(130)),

@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 
 use clap::Args;
 use lab::Session;
-use lab::diagnostics::Style;
+use language::diagnostics::Style;
 use tui::{Caption, Choice, Opened, Pace, Simulation, Source, Stamp};
 
 use crate::input::{self, Changes, Failure};
@@ -104,9 +104,9 @@ impl Scenarios {
                          Space goes on, esc leaves the tour.";
             entries.push(Entry { has_tour: true, ..entry("a tour".into(), about.into(), TOURED.into()) });
         }
-        entries.extend(lab::builtin::SCENARIOS.iter().map(|(name, text)| {
+        entries.extend(language::builtin::SCENARIOS.iter().map(|(name, text)| {
             let file = format!("@{name}");
-            entry(file.clone(), lab::builtin::purpose(text), file)
+            entry(file.clone(), language::builtin::purpose(text), file)
         }));
         Scenarios { entries, options, speed: watch.speed }
     }
@@ -139,7 +139,7 @@ impl Source for Scenarios {
         let options = if entry.is_changed { self.options.clone() } else { lab::Options::default() };
         let text = input::text(&entry.file).map_err(|failure| failure.text(Style::Plain))?;
         let loaded = lab::load(&text, &options)
-            .map_err(|refused| lab::diagnostics::render(&refused.problems, &refused.sources, Style::Plain))?;
+            .map_err(|refused| language::diagnostics::render(&refused.problems, &refused.sources, Style::Plain))?;
         let seed = loaded.scenario.seed;
         let simulation = Watched::new(Session::new(Arc::new(loaded), seed, None));
         let pace = self.pace(&simulation);

@@ -17,7 +17,7 @@ pub(crate) fn updates() -> bool {
 }
 
 fn names() -> Vec<&'static str> {
-    lab::builtin::SCENARIOS.iter().map(|(name, _)| *name).collect()
+    language::builtin::SCENARIOS.iter().map(|(name, _)| *name).collect()
 }
 
 /// The first line in which two texts differ, with its number.
@@ -74,8 +74,8 @@ fn expected_files_belong_to_a_scenario() {
 
 #[test]
 fn every_scenario_begins_with_a_comment_that_says_what_it_shows() {
-    for (name, text) in lab::builtin::SCENARIOS {
-        let purpose = lab::builtin::purpose(text);
+    for (name, text) in language::builtin::SCENARIOS {
+        let purpose = language::builtin::purpose(text);
         assert!(purpose.split_whitespace().count() >= 5 && purpose.ends_with('.'), "{name}: {purpose:?}");
     }
 }

@@ -76,7 +76,7 @@ fn a_session_from_the_list_to_the_end() {
 fn a_wrong_file_is_shown_and_read_again_when_it_is_saved() {
     let folder = folder();
     let path = folder.path().join("shop.yaml");
-    let right = lab::builtin::text("pool-ceiling").expect("it is built in");
+    let right = language::builtin::text("pool-ceiling").expect("it is built in");
     std::fs::write(&path, right.replace("duration:", "durration:")).expect("a file");
     let mut session = watch(&["shop.yaml", "--paused"], folder.path(), (100, 30));
     session.expect(&["shop.yaml cannot be run", "durration", "did you mean `duration`?"]);

@@ -9,7 +9,7 @@ fn the_page_has_every_figure_of_every_model_with_what_theory_says() {
     let page = fs::read_to_string(repository().join("docs/validation.md")).expect("there is a page");
     let (_, table) = page.split_once("```text\n").expect("it has a table");
     let mut rows = table.lines().skip(1);
-    for case in lab::theory::cases() {
+    for case in analysis::theory::cases() {
         for expected in &case.expected {
             let row = rows.next().unwrap_or_default();
             let theory = report::validate::written(expected.metric, expected.value);

@@ -11,7 +11,7 @@ use crate::watched::Watched;
 const SECOND: i64 = 1_000_000_000;
 
 fn session(name: &str) -> Session {
-    let text = lab::builtin::text(name).expect("it is built in");
+    let text = language::builtin::text(name).expect("it is built in");
     let text = Text { name: format!("@{name}"), bytes: text.as_bytes().to_vec(), folder: None };
     let loaded = lab::load(&text, &Options::default()).expect("it is right");
     Session::new(Arc::new(loaded), 7, None)

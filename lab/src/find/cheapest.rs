@@ -11,10 +11,10 @@ use serde::Serialize;
 use settings::{Node, Path, Span};
 
 use super::{Objective, Search, Tried, Unanswered, Verdict, try_at};
-use crate::document::Override;
-use crate::load::Loaded;
 use crate::metrics::Unit;
 use crate::replicate::{self, Control, Stopped};
+use language::Loaded;
+use language::document::Override;
 
 /// Combinations of all settings but the last; more would never end.
 const COMBINATIONS_MAX: u64 = 1000;
@@ -178,8 +178,8 @@ mod tests {
 
     use super::*;
     use crate::find::objective;
-    use crate::quantity::Quantity;
     use crate::{Options, Text, load};
+    use language::quantity::Quantity;
 
     /// 300 calls a second of 10 ms at `a` and 20 ms at `b`: four connections at `a` and seven at `b` are the least that
     /// keep up, without any chance.

@@ -2,55 +2,28 @@
 
 use std::sync::Arc;
 
+use language::by_hand::{self, first_message};
+use language::changes::{BY_HAND, changed_by};
+use language::expand::work_in;
+use language::menu::{self, FaultChoice};
 use models::components::Node;
-use models::faults::{FaultKind, FaultSettings, Planned, Scene};
 use models::network::Changed;
 use models::scenario::Scenario;
-use settings::{Problems, Reader, Setting};
+use settings::{Problems, Setting};
 use sim_core::NodeId;
 
 use super::{Session, fault_window};
-use crate::document::Override;
-use crate::expand::work_in;
-use crate::load::{BY_HAND, changed_by};
 
 impl Session {
-    /// Reads a fault, written as in the scenario but without `at`, and finds what it strikes now.
-    pub(crate) fn fault(&self, fault: &str) -> Result<(FaultSettings, Planned), String> {
-        let text = fault.trim();
-        let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
-        let now = settings::values::Scalar::format(&settings::SignedDuration(self.now_ns()));
-        let text = format!("{{at: {now}, {inner}}}");
-        let node = settings::notation::parse(&text, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
-        let mut reader = Reader::new();
-        let read = FaultSettings::read(&node, &mut reader);
-        let Some(fault) = read.filter(|_| !reader.problems.has_errors()) else {
-            return Err(first_message(&reader.problems));
-        };
-        if let FaultKind::Set(_) = fault.what {
-            return Err("a setting is changed by itself, not by a fault that is let strike".to_string());
-        }
-        let mut problems = Problems::new();
-        let now = self.network.engine.now();
-        let lasts = fault.r#for.map(|d| d.0);
-        let mut scene = Scene {
-            directory: &self.network.directory,
-            problems: &mut problems,
-            span: settings::Span::NOWHERE,
-            path: settings::Path::default(),
-            number: self.injected,
-            lasts,
-        };
-        let acting = fault.what.resolve(&mut scene);
-        let Some(acting) = acting.filter(|_| !problems.has_errors()) else {
-            return Err(first_message(&problems));
-        };
-        Ok((fault, Planned { at: now, until: lasts.map(|l| now + l), acting }))
+    /// Every fault that can strike now, in the order of the fault table, each with a text to start from.
+    pub fn faults_to_choose(&self) -> Vec<FaultChoice> {
+        menu::faults(&self.network.directory, self.injected, self.network.engine.now())
     }
 
     /// Lets a fault strike now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
     pub fn inject(&mut self, fault: &str) -> Result<(), String> {
-        let (fault, planned) = self.fault(fault)?;
+        let now = self.network.engine.now();
+        let (fault, planned) = by_hand::fault(fault, &self.network.directory, self.injected, now)?;
         self.injected += 1;
         self.network.engine.act(NodeId(0), |node, cx| {
             if let Node::Director(director) = node {
@@ -65,13 +38,7 @@ impl Session {
     /// Changes a live setting now, as a `set` fault would that strikes now and never ends: a fault that changes the same
     /// setting later wins while it acts, and what it leaves behind is what was set here.
     pub fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
-        let path = settings::Path::parse(path)?;
-        let node = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
-        let (book, shape) = crate::language::book();
-        if book.live(shape, &path) != settings::book::Live::Yes {
-            return Err(format!("`{path}` cannot change during a run"));
-        }
-        let change = Override { path: path.clone(), path_span: settings::Span::NOWHERE, value: node };
+        let change = by_hand::change(path, value)?;
         let mut problems = Problems::new();
         let mut plain = (*self.loaded.plain).clone();
         work_in(&change, &mut plain, &mut problems);
@@ -81,6 +48,7 @@ impl Session {
         if let Some(then) = &then {
             models::network::build(then, &Vec::new(), self.seed, self.zero, &mut problems);
         }
+        let path = change.path.to_string();
         let mut by_hand = self.by_hand.clone();
         by_hand.push((self.now_ns(), change));
         let begun = &self.begun_with;
@@ -90,7 +58,7 @@ impl Session {
         };
         self.by_hand = by_hand;
         self.adopt(&changed);
-        self.changes.push((self.now_ns(), path.to_string(), value.to_string()));
+        self.changes.push((self.now_ns(), path, value.to_string()));
         let mut loaded = (*self.loaded).clone();
         loaded.plain = Arc::new(plain);
         loaded.scenario = Arc::new(then);
@@ -141,16 +109,6 @@ impl Session {
             // A document that was read is a map, so its top can take a key.
             let _ = document.patch(&path, settings::Span::NOWHERE, settings::Node::list(faults));
         }
-        crate::document::to_yaml(&document).unwrap_or_default()
+        language::document::to_yaml(&document).unwrap_or_default()
     }
-}
-
-fn first_message(problems: &Problems) -> String {
-    problems.iter().next().map_or_else(
-        || "that cannot be done".to_string(),
-        |p| match &p.help {
-            Some(help) => format!("{} ({help})", p.message),
-            None => p.message.clone(),
-        },
-    )
 }

@@ -21,15 +21,17 @@ use serde::{Deserialize, Serialize};
 use settings::{Problem, Problems, Setting, Span, Spanned, Value};
 use sim_core::random::{hash, replication_seed};
 
-use crate::document::to_yaml;
-use crate::load::{Loaded, Refused, in_words};
+use crate::loading::patched;
 use crate::metrics::{self, Unit};
 use crate::replicate::{self, Control, REPLICATIONS, Stopped};
 use crate::result::{Demand, Table};
 use crate::session::Latencies;
 use crate::statistics::{self, Interval};
+use language::axes::{self, Axis};
+use language::document::{in_words, to_yaml};
+use language::{Loaded, Refused};
 
-use points::{Axis, Point};
+use points::Point;
 use store::Store;
 
 /// A sweep that is ready to be run.
@@ -205,7 +207,7 @@ pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused>
         problems.push(problem.help("add `sweep: {vary: {PATH: [VALUE, …]}}`"));
         return Err(refused(problems));
     };
-    let axes = points::axes(settings, &loaded.document, &mut problems);
+    let axes = axes::axes(settings, &loaded.document, &mut problems);
     let place = loaded.document.at("sweep.design").map_or(Span::NOWHERE, |node| node.span);
     let points = if problems.has_errors() {
         Vec::new()
@@ -217,7 +219,7 @@ pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused>
     let charts = settings.charts.as_ref().map(|c| charts_wanted(c, &axes, &metrics, &mut problems));
     let (mut contents, mut costs) = (Vec::new(), Vec::new());
     for point in &points {
-        match loaded.patched(&point.overrides(&axes), None) {
+        match patched(loaded, &point.overrides(&axes), None) {
             Ok(scenario) => {
                 contents.push(content(&scenario));
                 costs.push(cost(&scenario));
@@ -281,7 +283,7 @@ fn content(loaded: &Loaded) -> u64 {
             entries.retain(|e| !["replications", "precision"].contains(&e.key.as_str()));
         }
     }
-    crate::load::digest(&to_yaml(&written).unwrap_or_default(), &loaded.scenario)
+    language::load::digest(&to_yaml(&written).unwrap_or_default(), &loaded.scenario)
 }
 
 fn known_metric(metric: &Spanned<String>, shape: &crate::result::RunResult, problems: &mut Problems) -> Option<String> {
@@ -299,7 +301,7 @@ fn known_metric(metric: &Spanned<String>, shape: &crate::result::RunResult, prob
 
 fn measured(settings: &SweepSettings, shape: &crate::result::RunResult, problems: &mut Problems) -> Vec<String> {
     if settings.measure.is_empty() {
-        return replicate::main_metrics(shape);
+        return metrics::main_metrics(shape);
     }
     let mut names: Vec<String> = Vec::new();
     for metric in &settings.measure {
@@ -384,7 +386,7 @@ impl Plan {
 
     /// The scenario at a point.
     pub fn scenario_at(&self, point: usize) -> Result<Arc<Loaded>, Stopped> {
-        let there = self.loaded.patched(&self.points[point].overrides(&self.axes), None);
+        let there = patched(&self.loaded, &self.points[point].overrides(&self.axes), None);
         // All of them were accepted when the plan was made.
         there.map(Arc::new).map_err(|_| Stopped::Failed(format!("point {point} is refused")))
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use lab::quantity::Quantity;
 use lab::replicate::Control;
 use lab::sweep::{PlanOptions, Swept, plan};
 use lab::{Options, Text, load};
+use language::quantity::Quantity;
 
 fn swept(name: &str, duration: Option<&str>, replications: u32) -> Swept {
     let path = format!("{}/../docs/sweeps/{name}.yaml", env!("CARGO_MANIFEST_DIR"));

@@ -13,10 +13,10 @@ use lab::{Loaded, Options, Session, Text};
 use rayon::prelude::*;
 use sim_core::random::hash;
 
-use crate::diagnostics::expect;
+use crate::expect::expect;
 
 fn load(name: &str, overrides: Vec<String>) -> Arc<Loaded> {
-    let text = lab::builtin::text(name).expect("it is built in");
+    let text = language::builtin::text(name).expect("it is built in");
     let text = Text { name: format!("@{name}"), bytes: text.as_bytes().to_vec(), folder: None };
     match lab::load(&text, &Options { overrides, ..Options::default() }) {
         Ok(loaded) => Arc::new(loaded),
@@ -34,7 +34,7 @@ fn bytes(mut result: RunResult) -> String {
 }
 
 fn names() -> Vec<&'static str> {
-    lab::builtin::SCENARIOS.iter().map(|(name, _)| *name).collect()
+    language::builtin::SCENARIOS.iter().map(|(name, _)| *name).collect()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn digests_of_all_built_in_scenarios_are_what_they_were() {
 #[test]
 fn whoever_watches_a_run_sees_what_nobody_would_have_seen() {
     names().into_par_iter().for_each(|name| {
-        let finite = lab::builtin::text(name).expect("it is built in").contains("until: idle");
+        let finite = language::builtin::text(name).expect("it is built in").contains("until: idle");
         let shorter = match name {
             "work-a" => vec!["run.duration=5000s".to_string()],
             "work-b" | "work-c" | "a-million-users" => vec!["run.duration=1500ms".to_string()],

@@ -129,7 +129,7 @@ faults: [{at: 100s, kill: {component: a}}]
 
 #[test]
 fn the_failed_share_falls_in_a_straight_line_over_the_ttl() {
-    let yaml = lab::builtin::text("dns-failover").expect("it is built in");
+    let yaml = language::builtin::text("dns-failover").expect("it is built in");
     for (variant, ttl) in [("minute", 60.0), ("ten-seconds", 10.0)] {
         let result = run_variant(yaml, Some(variant));
         let shares = failed(&result, "shoppers");
@@ -153,7 +153,7 @@ fn the_failed_share_falls_in_a_straight_line_over_the_ttl() {
 
 #[test]
 fn retries_cannot_outrun_a_resolver() {
-    let yaml = lab::builtin::text("dns-failover").expect("it is built in");
+    let yaml = language::builtin::text("dns-failover").expect("it is built in");
     let good = |variant: &str| run_variant(yaml, Some(variant)).workloads["shoppers"].goodput;
     let (without, with) = (good("minute"), good("retries"));
     assert!((with / without - 1.0).abs() < 0.02, "{without} {with}");

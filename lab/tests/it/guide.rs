@@ -37,7 +37,7 @@ fn every_example_of_the_guide_runs() {
                 .unwrap_or_else(|r| {
                     panic!(
                         "{place}\n{}",
-                        lab::diagnostics::render(&r.problems, &r.sources, lab::diagnostics::Style::Plain)
+                        language::diagnostics::render(&r.problems, &r.sources, language::diagnostics::Style::Plain)
                     )
                 })
                 .variants;
@@ -46,7 +46,7 @@ fn every_example_of_the_guide_runs() {
                 let loaded = load(&text, &options).unwrap_or_else(|r| {
                     panic!(
                         "{place} {variant:?}\n{}",
-                        lab::diagnostics::render(&r.problems, &r.sources, lab::diagnostics::Style::Plain)
+                        language::diagnostics::render(&r.problems, &r.sources, language::diagnostics::Style::Plain)
                     )
                 });
                 let seed = loaded.scenario.seed;

@@ -12,8 +12,8 @@ pub(crate) fn load_variant(yaml: &str, variant: Option<&str>) -> Arc<Loaded> {
     match lab::load(&text, &options) {
         Ok(loaded) => Arc::new(loaded),
         Err(refused) => {
-            let style = lab::diagnostics::Style::Plain;
-            panic!("{}\n{yaml}", lab::diagnostics::render(&refused.problems, &refused.sources, style));
+            let style = language::diagnostics::Style::Plain;
+            panic!("{}\n{yaml}", language::diagnostics::render(&refused.problems, &refused.sources, style));
         }
     }
 }

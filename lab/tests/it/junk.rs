@@ -18,8 +18,8 @@ impl Draws {
 fn check(bytes: Vec<u8>, options: &Options) {
     let text = Text { name: "junk.yaml".into(), bytes, folder: None };
     if let Err(refused) = load(&text, options) {
-        let style = lab::diagnostics::Style::Plain;
-        let shown = lab::diagnostics::render(&refused.problems, &refused.sources, style);
+        let style = language::diagnostics::Style::Plain;
+        let shown = language::diagnostics::render(&refused.problems, &refused.sources, style);
         assert!(!shown.is_empty());
         for problem in &refused.problems {
             assert!(problem.span.is_somewhere(), "without a place: {problem:?}");
@@ -66,7 +66,7 @@ const WORDS: &[&str] = &[
 /// Cuts, doubled and exchanged bytes.
 #[test]
 fn mutilated_texts_are_refused_without_a_panic() {
-    let (_, yaml) = lab::builtin::SCENARIOS[0];
+    let (_, yaml) = language::builtin::SCENARIOS[0];
     let mut draws = Draws(1);
     for _ in 0..400 {
         let mut bytes = yaml.as_bytes().to_vec();
@@ -90,7 +90,7 @@ fn mutilated_texts_are_refused_without_a_panic() {
 #[test]
 fn strange_values_anywhere_are_refused_without_a_panic() {
     let mut draws = Draws(2);
-    for (name, yaml) in lab::builtin::SCENARIOS {
+    for (name, yaml) in language::builtin::SCENARIOS {
         let text = Text { name: (*name).into(), bytes: yaml.as_bytes().to_vec(), folder: None };
         let Ok(loaded) = load(&text, &Options::default()) else { panic!("{name} is not good") };
         let mut paths = Vec::new();

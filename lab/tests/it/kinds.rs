@@ -429,7 +429,7 @@ mod scenarios {
 
     #[test]
     fn a_stampede_is_what_one_call_for_each_key_prevents() {
-        let yaml = lab::builtin::text("cache-stampede").expect("it is built in");
+        let yaml = language::builtin::text("cache-stampede").expect("it is built in");
         let (naive, coalesced) = (run_variant(yaml, Some("naive")), run_variant(yaml, Some("coalesced")));
         let calls = |result: &RunResult| result.components["db"].arrivals;
         let queue = |result: &RunResult| result.components["db"].queue.as_ref().expect("a queue").depth_max;

@@ -32,7 +32,7 @@ fn a_setting_of_a_link_written_short_can_be_changed() {
     // Ten seconds of each, but for the one sent at the instant of the change or just before.
     let count = |outcome: &str| outcomes.get(outcome).copied().unwrap_or(0);
     assert!(count("ok").abs_diff(100) <= 2 && count("timeout").abs_diff(100) <= 2, "{outcomes:?}");
-    let knobs = lab::knobs::all(session.loaded());
+    let knobs = language::knobs::all(session.loaded());
     let knob = knobs.iter().find(|knob| knob.path == "workloads.users.call.timeout").expect("it is one now");
     assert_eq!((knob.value.as_str(), knob.live), ("50ms", true));
     let exported = session.exported(&[]);
@@ -64,7 +64,7 @@ components:
             Arc::new(load(&text, &options).unwrap_or_else(|r| panic!("{pool}: {:?}", r.problems)))
         };
         let knob = |loaded: &lab::Loaded, path: &str| {
-            let knobs = lab::knobs::all(loaded);
+            let knobs = language::knobs::all(loaded);
             knobs.into_iter().find(|knob| knob.path == path).map(|knob| (knob.value, knob.live))
         };
         let changed = read(vec![format!("{SIZE}=7")]);

@@ -1,15 +1,15 @@
 //! Whole scenarios: from text to result.
 
 mod breakdown;
+mod checks;
 mod claims;
 mod common_numbers;
 mod corpus;
 mod coverage;
-mod diagnostics;
 mod digests;
 mod dns;
-mod examples;
-mod explain;
+#[path = "../../../language/tests/it/expect.rs"]
+mod expect;
 mod guide;
 mod harness;
 mod interruptions;
@@ -22,10 +22,7 @@ mod live;
 mod menu;
 mod objectives;
 mod plain_links;
-mod reference;
 mod requests;
 mod resolved;
 mod strikes;
-mod theory;
 mod topology;
-mod traces;

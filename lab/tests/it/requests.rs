@@ -22,7 +22,7 @@ fn waterfalls(requests: &Requests) -> Vec<Waterfall> {
 fn tracing_changes_no_byte_of_any_result() {
     for name in ["retry-storm", "pool-exhaustion-cascade", "cache-stampede", "retry-layers", "bounded-queue"] {
         let run = |is_traced: bool| {
-            let yaml = lab::builtin::text(name).expect("it is built in");
+            let yaml = language::builtin::text(name).expect("it is built in");
             let loaded = load(yaml);
             let mut session = Session::new(loaded, 7, None);
             if is_traced {
@@ -69,7 +69,7 @@ components:
 #[test]
 fn rows_lie_within_their_requests_and_stretches_do_not_overlap() {
     for name in ["retry-storm", "pool-exhaustion-cascade", "one-query-for-many", "threads-for-slow-calls"] {
-        let (session, requests) = traced(lab::builtin::text(name).expect("it is built in"));
+        let (session, requests) = traced(language::builtin::text(name).expect("it is built in"));
         let mut rows = 0;
         for waterfall in waterfalls(&requests) {
             for row in &waterfall.rows {
@@ -91,7 +91,7 @@ fn rows_lie_within_their_requests_and_stretches_do_not_overlap() {
 
 #[test]
 fn the_sample_is_small_and_its_slowest_come_first() {
-    let (_, requests) = traced(lab::builtin::text("retry-storm").expect("it is built in"));
+    let (_, requests) = traced(language::builtin::text("retry-storm").expect("it is built in"));
     let lines = requests.slowest_first(f64::NEG_INFINITY);
     assert!((100..=512).contains(&lines.len()), "{}", lines.len());
     assert!(lines.is_sorted_by(|one, other| one.took_s >= other.took_s));

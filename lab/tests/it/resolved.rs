@@ -17,7 +17,7 @@ fn result(loaded: &Loaded) -> String {
 
 #[test]
 fn a_resolved_scenario_gives_the_same_bytes() {
-    for (name, yaml) in lab::builtin::SCENARIOS {
+    for (name, yaml) in language::builtin::SCENARIOS {
         let text = Text { name: format!("@{name}"), bytes: yaml.as_bytes().to_vec(), folder: None };
         let variants = load(&text, &Options::default()).unwrap_or_else(|r| panic!("{name}: {:?}", r.problems)).variants;
         for variant in std::iter::once(None).chain(variants.into_iter().map(Some)) {

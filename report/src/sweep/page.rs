@@ -1,7 +1,7 @@
 //! The page of a sweep.
 
-use lab::quantity::Quantity;
 use lab::sweep::Swept;
+use language::quantity::Quantity;
 
 use super::{charts, findings, last_words};
 use crate::charts::ChartError;

@@ -10,7 +10,7 @@ use crate::figures;
 #[must_use]
 pub fn replications(result: &RunResult) -> String {
     let Some(replications) = &result.replications else { return String::new() };
-    let rows: Vec<Vec<String>> = lab::replicate::main_metrics(result)
+    let rows: Vec<Vec<String>> = metrics::main_metrics(result)
         .into_iter()
         .filter_map(|name| {
             let interval = replications.intervals.get(&name)?;

@@ -117,7 +117,7 @@ fn results_fit_their_schema() {
 fn results_of_every_scenario_fit_the_schema() {
     use std::sync::Arc;
 
-    for (name, text) in lab::builtin::SCENARIOS {
+    for (name, text) in language::builtin::SCENARIOS {
         let text = lab::Text { name: format!("{name}.yaml"), bytes: text.as_bytes().to_vec(), folder: None };
         let loaded = Arc::new(lab::load(&text, &lab::Options::default()).expect(name));
         let mut session = lab::Session::new(loaded.clone(), loaded.scenario.seed, None);

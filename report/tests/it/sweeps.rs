@@ -16,7 +16,7 @@ fn swept(axes: &[(&str, &[&str])], runs: usize, metric: impl Fn(&[f64], usize) -
     }
     let point = |(number, values): (usize, Vec<String>)| {
         let numbers: Vec<f64> =
-            values.iter().map(|text| lab::quantity::Quantity::parse(text).expect("a quantity").value).collect();
+            values.iter().map(|text| language::quantity::Quantity::parse(text).expect("a quantity").value).collect();
         let run = |run| Some(SweptRun { values: vec![metric(&numbers, run)], error: None });
         SweptPoint { number, varied: vec![true; values.len()], runs: (0..runs).map(run).collect(), values }
     };

@@ -5,7 +5,7 @@
 //! once there have been as many at a time as there will be.
 
 use super::{Part, Spent};
-use crate::measure::GroupId;
+use crate::calls::GroupId;
 use crate::time::{Span, Time};
 
 /// No account, and the end of a chain.

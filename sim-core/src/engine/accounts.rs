@@ -6,7 +6,6 @@
 use super::Core;
 use crate::breakdown::{Part, Spent};
 use crate::calls::*;
-use crate::measure::GroupId;
 use crate::outcome::Answer;
 
 impl Core {

@@ -6,9 +6,10 @@
 //! side by side, link by link, in rounds: a round asks for the next link of each chain and finds what the round before asked
 //! for. Nothing is changed and nothing is decided here: where this is wrong or late, an event takes longer, that is all.
 
-use super::{Component, Core, Engine, Event, Kind, Timer};
+use super::{Component, Core, Engine, Event, Kind};
 use crate::calendar::TimerId;
 use crate::calls::*;
+use crate::timer::Timer;
 
 /// As many events of a bucket are followed; one that holds more was set for one instant, where nothing is far away.
 const EVENTS: usize = 64;

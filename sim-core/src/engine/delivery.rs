@@ -5,10 +5,11 @@
 //! ```
 
 use super::passages::DEAF;
-use super::{Component, Cx, Engine, Event, Kind, Next, Stashed, Word, pack_event};
+use super::{Component, Cx, Engine, Event, Kind, Next, Word, pack_event};
 use crate::calendar::Class;
 use crate::calls::*;
 use crate::conditions::RESET;
+use crate::conditions::Stashed;
 use crate::outcome::{Answer, Outcome};
 
 impl<C: Component> Engine<C> {

@@ -6,6 +6,7 @@ use super::passages::DEAF;
 use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order, Word};
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
+use crate::conditions::Stashed;
 use crate::outcome::{Answer, Outcome};
 use crate::time::{Span, Time};
 
@@ -235,21 +236,6 @@ pub(super) struct Standstill {
     pub(super) total: Span,
     /// The present names of the timers that were pending when it last went on, by those under which they were set.
     pub(super) moved: BTreeMap<TimerId, TimerId>,
-}
-
-/// What came for a node whose work stands still.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Stashed {
-    /// A call.
-    Call(CallId),
-    /// Work, with what is left of it.
-    Work { id: TimerId, left: Span, event: u128 },
-    /// A timer of the clock, with when it goes off whatever the node does.
-    Clock { id: TimerId, at: Time, class: Class, event: u128 },
-    /// An answer, a cancellation, or a timer that was set meanwhile.
-    Event(u128),
-    /// A change of settings.
-    Change(u32),
 }
 
 pub(super) fn pack_event(event: Event) -> u128 {

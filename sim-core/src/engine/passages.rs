@@ -8,7 +8,6 @@ use super::{Core, Cx, To};
 use crate::attempts::Attempts;
 use crate::calls::*;
 use crate::conditions::Ways;
-use crate::measure::GroupId;
 use crate::random::{Birth, Key};
 use crate::time::Time;
 

@@ -1,16 +1,17 @@
 //! The verbs: what an entry of a component can do to the world around it.
 
 use super::{Aside, BRANCH, Core, Event, Kind, NodeState, Order, Word};
-use super::{Next, Profile, Timer};
+use super::{Next, Profile};
 use crate::breakdown::Spent;
 use crate::calendar::{AlarmId, Class, TimerId};
 use crate::calls::*;
 use crate::conditions::{Condition, Path};
 use crate::cpu::{CpuId, CpuJob};
-use crate::measure::{GroupId, Measure};
+use crate::measure::Measure;
 use crate::outcome::{Answer, Outcome};
 use crate::random::{Draw, Key};
 use crate::time::{Span, Time};
+use crate::timer::Timer;
 
 /// Room is made in advance for so many requests, which is about 100 MB.
 const EXPECTED_MAX: usize = 1 << 20;

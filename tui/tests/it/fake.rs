@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use lab::menu::FaultChoice;
 use lab::requests::{Answer, GroupId, GroupName, Outcome, Part, Requests, SpentOn, TracedCall, TracedRequest};
 use lab::result::{
     FaultWindow, LinkNow, NodeNow, ReplicaNow, Series, Snapshot, Table, Topology, TopologyEdge, TopologyNode,
 };
+use language::menu::FaultChoice;
 use tui::{Caption, Choice, Happening, Knob, Opened, Pace, Simulation, Source};
 
 const TICK_NS: i64 = 10_000_000;

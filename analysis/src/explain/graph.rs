@@ -1,0 +1,186 @@
+//! Who calls whom, as far as flows need it: components, links, and where each link leads.
+
+use models::components::ComponentSettings;
+use models::demand::{Demand, Surroundings};
+use models::link::LinkSettings;
+use models::network::{Directory, LinkEntry, WORKLOAD_LINK};
+use models::scenario::Scenario;
+use settings::Path;
+use sim_core::NodeId;
+
+use language::Loaded;
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Caller {
+    Workload(usize),
+    Component(usize),
+}
+
+/// A link and where it leads.
+#[derive(Clone, Debug)]
+pub(super) struct LinkAt<'a> {
+    pub(super) caller: Caller,
+    pub(super) from: &'a str,
+    pub(super) name: &'a str,
+    pub(super) settings: &'a LinkSettings,
+    /// How many callers have one of their own: replicas, or 1 for a workload.
+    pub(super) copies: u32,
+    pub(super) ways: Vec<Way>,
+    /// Where it is written.
+    pub(super) path: Path,
+}
+
+/// One component that a link's calls come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Way {
+    pub(super) component: usize,
+    /// Share of the calls while all are well.
+    pub(super) share: f64,
+    pub(super) rtt_s: f64,
+    /// Whether it only says whom to call: the calls go on from the caller, and those are ways too.
+    pub(super) directs: bool,
+}
+
+/// The whole.
+pub(super) struct Graph<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) scenario: &'a Scenario,
+    pub(super) directory: &'a Directory,
+    /// By number in the directory.
+    pub(super) components: Vec<&'a ComponentSettings>,
+    pub(super) links: Vec<LinkAt<'a>>,
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn new(loaded: &'a Loaded, directory: &'a Directory) -> Graph<'a> {
+        let scenario: &Scenario = &loaded.scenario;
+        let components: Vec<&ComponentSettings> =
+            scenario.components.iter().map(|entry| entry.value.settings.as_ref()).collect();
+        let mut graph = Graph { loaded, scenario, directory, components, links: Vec::new() };
+        for (nth, (entry, place)) in scenario.workloads.iter().zip(&directory.workloads).enumerate() {
+            let path = Path::of(&["workloads", &place.name, WORKLOAD_LINK]);
+            let ways = graph.ways(Caller::Workload(nth), &place.link, &entry.value.call);
+            graph.links.push(LinkAt {
+                caller: Caller::Workload(nth),
+                from: entry.name.as_str(),
+                name: WORKLOAD_LINK,
+                settings: &entry.value.call,
+                copies: 1,
+                ways,
+                path,
+            });
+        }
+        for (nth, (entry, place)) in scenario.components.iter().zip(&directory.components).enumerate() {
+            for (name, settings) in entry.value.settings.links() {
+                let Some(link) = place.links.iter().find(|link| link.name == name) else { continue };
+                let inner = Path::of(&["components", &place.name, "calls", name]);
+                let path = match loaded.plain.get(&inner) {
+                    Some(_) => inner,
+                    None => Path::of(&["components", &place.name, name]),
+                };
+                let caller = Caller::Component(nth);
+                let ways = graph.ways(caller, link, settings);
+                graph.links.push(LinkAt {
+                    caller,
+                    from: entry.name.as_str(),
+                    name,
+                    settings,
+                    copies: place.replicas,
+                    ways,
+                    path,
+                });
+            }
+        }
+        graph
+    }
+
+    fn ways(&self, caller: Caller, link: &LinkEntry, settings: &LinkSettings) -> Vec<Way> {
+        let of_node = |node: NodeId| self.directory.components.iter().position(|c| c.first == node);
+        let of_target = |target: &models::link::Target| target.nodes.first().and_then(|node| of_node(*node));
+        let describe = |targets: &[models::link::Target]| -> Vec<(f64, u32, u64)> {
+            targets.iter().map(|t| (t.weight, t.nodes.len() as u32, t.rtt)).collect()
+        };
+        let weights = describe(&link.targets);
+        let shares = match caller {
+            Caller::Component(nth) => self.components[nth].shares(&weights),
+            Caller::Workload(_) => {
+                let total: f64 = settings.to.iter().map(|t| t.weight).sum();
+                weights.iter().map(|(weight, _, _)| weight / total).collect()
+            }
+        };
+        // What a service calls over one of several links is chosen by weight, whatever its kind says of others.
+        let mut ways = Vec::new();
+        let from = match caller {
+            Caller::Workload(nth) => &self.directory.workloads[nth].name,
+            Caller::Component(nth) => &self.directory.components[nth].name,
+        };
+        for (target, share) in link.targets.iter().zip(shares) {
+            let Some(component) = of_target(target) else { continue };
+            let directs = self.components[component].directs();
+            let rtt_s = if directs { 0.0 } else { target.rtt as f64 / 1e9 };
+            ways.push(Way { component, share, rtt_s, directs });
+            if !directs {
+                continue;
+            }
+            let populations = &self.directory.components[component].populations;
+            let Some(population) = populations.iter().find(|population| population.caller == *from) else { continue };
+            let onward = self.components[component].shares(&describe(&population.targets));
+            for (target, part) in population.targets.iter().zip(onward) {
+                let Some(component) = of_target(target) else { continue };
+                ways.push(Way { component, share: share * part, rtt_s: target.rtt as f64 / 1e9, directs: false });
+            }
+        }
+        ways
+    }
+
+    /// The name of a component.
+    pub(super) fn name(&self, component: usize) -> &'a str {
+        &self.directory.components[component].name
+    }
+
+    pub(super) fn replicas(&self, component: usize) -> f64 {
+        f64::from(self.directory.components[component].replicas)
+    }
+
+    /// Whether nobody waits for what is called over a link, the caller included.
+    pub(super) fn is_only_sent(&self, link: &LinkAt<'_>) -> bool {
+        let Caller::Component(caller) = link.caller else { return false };
+        let calls = self.directory.ops.iter().flat_map(|op| self.demand(caller, op, (1.0, 1.0)).calls);
+        let sent: Vec<bool> = calls.filter(|call| call.link == link.name).map(|call| call.sent).collect();
+        !sent.is_empty() && sent.iter().all(|sent| *sent)
+    }
+
+    /// A link of a component, by name.
+    pub(super) fn link_of(&self, component: usize, name: &str) -> Option<usize> {
+        self.links.iter().position(|link| link.caller == Caller::Component(component) && link.name == name)
+    }
+
+    /// The links that lead to a component, directly or through one that only says whom to call.
+    pub(super) fn links_to(&self, component: usize) -> impl Iterator<Item = &LinkAt<'a>> {
+        self.links.iter().filter(move |link| link.ways.iter().any(|way| way.component == component))
+    }
+
+    /// What a component calls and takes for an operation, with calls that take no time.
+    pub(super) fn demand(&self, component: usize, op: &str, misses: (f64, f64)) -> Demand {
+        let mut call_s = |_: &str, _: Option<&str>| 0.0;
+        let mut around = Surroundings {
+            call_s: &mut call_s,
+            stretch: 1.0,
+            at_work: 1.0,
+            items: 1.0,
+            miss_ratio: misses.0,
+            fetch_ratio: misses.1,
+        };
+        self.components[component].demand(op, &mut around)
+    }
+
+    /// Whether a component only passes calls on: it holds nothing while it waits, and has no policies of its own.
+    pub(super) fn passes_on(&self, component: usize) -> bool {
+        let settings = self.components[component];
+        settings.directs()
+            || (settings.limits().workers.is_none()
+                && !settings.asks().is_empty()
+                && settings.asks().iter().all(|ask| ask.handler.is_none()))
+    }
+}

@@ -1,0 +1,9 @@
+//! What is known without a run and what theory says, held against runs.
+
+mod examples;
+mod explain;
+#[path = "../../../lab/tests/it/harness.rs"]
+#[allow(dead_code, reason = "the tests of the lab use all of it")]
+mod harness;
+mod theory;
+mod traces;

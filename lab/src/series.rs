@@ -1,0 +1,19 @@
+//! The time series of a finished run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::table::Table;
+
+/// Figures per window. A column's name is the metric's path: `workloads.W.` with `sent`, `goodput`, `failed` (all per
+/// second), `latency.p50_s`, `latency.p99_s`; `components.C.` with `arrivals`, `completed`, `failed` (per second),
+/// `utilization`, `queue.depth`, `in_flight`, `amplification`, `wasted_work`; `links.FROM.LINK.` with `attempts`,
+/// `retries`, `failed` (per second), `amplification`, `pool.active`, `pool.waiting`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Width of a window, s.
+    pub window_s: f64,
+    /// Where each window begins, s; negative during the warm-up.
+    pub at_s: Vec<f64>,
+    /// One value a window, by metric.
+    pub columns: Table<Vec<Option<f64>>>,
+}

@@ -1,0 +1,69 @@
+//! What is done to a run by hand, as it is typed: a fault that strikes now, a setting that changes now.
+
+use models::faults::{FaultKind, FaultSettings, Planned, Scene};
+use models::network::Directory;
+use settings::{Problems, Reader, Setting};
+use sim_core::Time;
+
+use crate::document::Override;
+
+/// Reads a fault, written as in the scenario but without `at`, and finds what it strikes now. `number` is how many faults
+/// the run has had.
+///
+/// # Errors
+/// In words.
+pub fn fault(text: &str, directory: &Directory, number: u32, now: Time) -> Result<(FaultSettings, Planned), String> {
+    let text = text.trim();
+    let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
+    let at = settings::SignedDuration(now as i64 - directory.zero as i64);
+    let text = format!("{{at: {}, {inner}}}", settings::values::Scalar::format(&at));
+    let node = settings::notation::parse(&text, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
+    let mut reader = Reader::new();
+    let read = FaultSettings::read(&node, &mut reader);
+    let Some(fault) = read.filter(|_| !reader.problems.has_errors()) else {
+        return Err(first_message(&reader.problems));
+    };
+    if let FaultKind::Set(_) = fault.what {
+        return Err("a setting is changed by itself, not by a fault that is let strike".to_string());
+    }
+    let mut problems = Problems::new();
+    let lasts = fault.r#for.map(|d| d.0);
+    let mut scene = Scene {
+        directory,
+        problems: &mut problems,
+        span: settings::Span::NOWHERE,
+        path: settings::Path::default(),
+        number,
+        lasts,
+    };
+    let acting = fault.what.resolve(&mut scene);
+    let Some(acting) = acting.filter(|_| !problems.has_errors()) else {
+        return Err(first_message(&problems));
+    };
+    Ok((fault, Planned { at: now, until: lasts.map(|l| now + l), acting }))
+}
+
+/// Reads a change of a setting, which must be one that may change during a run.
+///
+/// # Errors
+/// In words.
+pub fn change(path: &str, value: &str) -> Result<Override, String> {
+    let path = settings::Path::parse(path)?;
+    let value = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
+    let (book, shape) = crate::reference::book();
+    if book.live(shape, &path) != settings::book::Live::Yes {
+        return Err(format!("`{path}` cannot change during a run"));
+    }
+    Ok(Override { path, path_span: settings::Span::NOWHERE, value })
+}
+
+/// The first of several problems in a sentence.
+pub fn first_message(problems: &Problems) -> String {
+    problems.iter().next().map_or_else(
+        || "that cannot be done".to_string(),
+        |p| match &p.help {
+            Some(help) => format!("{} ({help})", p.message),
+            None => p.message.clone(),
+        },
+    )
+}

@@ -1,0 +1,634 @@
+//! From YAML text to the spanned tree, and back to YAML.
+//!
+//! A scenario is one YAML 1.2 document. The parser's events become the plain tree of `settings`; what YAML can say but a
+//! scenario must not (a key twice, merge keys, tags, several documents) is refused at its place, and so is what would
+//! exhaust memory: a file or a nesting beyond its limit, aliases that expand without end. Scalars stay text.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as ParserSpan, StrInput, Tag};
+use settings::{Entry, Node, Path, Problem, Problems, SourceId, Span, Value};
+
+/// The largest text that is read, in bytes.
+pub const BYTES_MAX: usize = 10_000_000;
+/// The most values that a document may have after its aliases have been expanded.
+pub const NODES_MAX: usize = 1_000_000;
+/// The deepest nesting of maps and lists.
+pub const DEPTH_MAX: usize = 64;
+
+/// A text that spans point into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What it is called in messages: a file name, or the option it was given to.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+/// The document and its overrides, by the number that spans carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    sources: Vec<Source>,
+}
+
+impl Sources {
+    /// None yet.
+    pub fn new() -> Sources {
+        Sources::default()
+    }
+
+    /// Keeps a text and numbers it.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
+        let id = u16::try_from(self.sources.len()).unwrap_or(SourceId::NOWHERE.0);
+        self.sources.push(Source { name: name.into(), text: text.into() });
+        SourceId(id)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// The text of a number.
+    pub fn get(&self, id: SourceId) -> Option<&Source> {
+        self.sources.get(usize::from(id.0))
+    }
+
+    /// Line and column of a byte offset, both from 1; the column counts characters.
+    pub fn line_and_column(&self, id: SourceId, offset: u32) -> Option<(usize, usize)> {
+        let text = &self.get(id)?.text;
+        let offset = floor_boundary(text, offset as usize);
+        let before = &text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |place| place + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        Some((line, before[line_start..].chars().count() + 1))
+    }
+}
+
+/// The last character boundary at or before an offset.
+pub(crate) fn floor_boundary(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+/// An override: a value for a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// What is replaced.
+    pub path: Path,
+    /// Where the path was written.
+    pub path_span: Span,
+    /// The value; null removes.
+    pub value: Node,
+}
+
+impl Override {
+    /// Applies it to a document's tree; a path that has no place there becomes a problem at the override.
+    pub fn apply(&self, document: &mut Node) -> Result<(), Problem> {
+        document.patch(&self.path, self.path_span, self.value.clone()).map_err(|error| {
+            Problem::error("bad_override", self.path_span, error.message).path(self.path.clone()).help_if(error.help)
+        })
+    }
+}
+
+/// Reads a document. The text is kept in `sources` whatever becomes of it, so that problems can be shown.
+pub fn read_document(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<Node, Problems> {
+    let (node, problems) = read_document_leniently(sources, name, bytes)?;
+    if problems.is_empty() { Ok(node) } else { Err(problems) }
+}
+
+/// Reads a document as far as it can be followed: a key that is there twice, a tag or a merge key is a problem, but what
+/// stands around it can still be checked. An error is what leaves no document at all.
+pub fn read_document_leniently(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<(Node, Problems), Problems> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let fatal = |problem| {
+        let mut problems = Problems::new();
+        problems.push(problem);
+        Err(problems)
+    };
+    if bytes.len() > BYTES_MAX {
+        let id = sources.add(name, "");
+        let message = format!("the file has {} bytes; at most {BYTES_MAX} are read", bytes.len());
+        return fatal(Problem::error("too_large", Span::new(id, 0, 0), message));
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let place = error.valid_up_to();
+            let id = sources.add(name, String::from_utf8_lossy(bytes));
+            return fatal(not_utf8(bytes, place, id));
+        }
+    };
+    let id = sources.add(name, text);
+    if let Some((place, c)) = text.char_indices().find(|(_, c)| is_junk(*c)) {
+        let span = Span::new(id, place as u32, (place + c.len_utf8()) as u32);
+        let message = format!("byte {place} is the control character U+{:04X}: this is not a text file", u32::from(c));
+        return fatal(Problem::error("not_text", span, message));
+    }
+    let (node, problems) = read_text(text, 0..text.len(), id)?;
+    if node.value == Value::Null && problems.is_empty() {
+        let problem = Problem::error("empty_document", Span::new(id, 0, 0), "the scenario is empty")
+            .help("a scenario has at least `version: 1`, `run` and one of `workloads`");
+        return fatal(problem);
+    }
+    Ok((node, problems))
+}
+
+/// Reads an override as it stands after `--set`: `components.api.replicas=5`. The value is YAML; `null` removes.
+pub fn read_override(sources: &mut Sources, name: &str, text: &str) -> Result<Override, Problems> {
+    let id = sources.add(name, text);
+    let refuse = |span: Range<usize>, message: String, help: &str| {
+        let mut problems = Problems::new();
+        let span = Span::new(id, span.start as u32, span.end as u32);
+        problems.push(Problem::error("bad_override", span, message).help(help));
+        Err(problems)
+    };
+    if text.len() > BYTES_MAX || text.contains(is_junk) {
+        return refuse(0..0, "this is not a text".to_string(), "write `path=value`");
+    }
+    let Some(equals) = text.find('=') else {
+        return refuse(
+            0..text.len(),
+            "there is no `=`".to_string(),
+            "write `path=value`, as in `components.api.replicas=5`",
+        );
+    };
+    let path = match Path::parse(text[..equals].trim()) {
+        Ok(path) => path,
+        Err(message) => {
+            return refuse(0..equals.max(1), message, "write `path=value`, as in `components.api.replicas=5`");
+        }
+    };
+    let written = text[equals + 1..].trim();
+    if written.is_empty() {
+        return refuse(equals..text.len(), format!("there is no value for `{path}`"), "write `null` to remove the key");
+    }
+    let value = strictly(read_text(text, equals + 1..text.len(), id)?)?;
+    Ok(Override { path, path_span: Span::new(id, 0, equals as u32), value })
+}
+
+/// Reads the value of an option that stands for a path, such as `--duration 60s`; problems point at the option.
+pub fn read_option(sources: &mut Sources, name: &str, path: Path, text: &str) -> Result<Override, Problems> {
+    let id = sources.add(name, text);
+    let span = Span::new(id, 0, text.len() as u32);
+    if text.trim().is_empty() || text.contains(is_junk) {
+        let mut problems = Problems::new();
+        problems.push(Problem::error("bad_override", span, format!("`{name}` needs a value")));
+        return Err(problems);
+    }
+    let value = strictly(read_text(text, 0..text.len(), id)?)?;
+    Ok(Override { path, path_span: span, value })
+}
+
+fn strictly((node, problems): (Node, Problems)) -> Result<Node, Problems> {
+    if problems.is_empty() { Ok(node) } else { Err(problems) }
+}
+
+/// Control characters that no text file has; YAML allows tabs and line ends.
+fn is_junk(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
+}
+
+fn not_utf8(bytes: &[u8], place: usize, id: SourceId) -> Problem {
+    // The replacement character that stands there in the kept text has three bytes.
+    let span = Span::new(id, place as u32, place as u32 + 3);
+    let message =
+        format!("byte {place} is 0x{:02X}, which is not UTF-8", bytes.get(place).copied().unwrap_or_default());
+    let help = match bytes {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "the file looks like UTF-16: save it as UTF-8",
+        _ if bytes.contains(&0) => "this looks like a binary file",
+        _ => "the file looks like Latin-1 (ISO 8859-1): save it as UTF-8",
+    };
+    Problem::error("not_utf8", span, message).help(help)
+}
+
+/// Reads the YAML in a part of a text; spans point into the whole text. An error is what ends reading; problems beside a
+/// node are those around which it could go on.
+fn read_text(text: &str, part: Range<usize>, source: SourceId) -> Result<(Node, Problems), Problems> {
+    let yaml = &text[part.clone()];
+    let mut builder = Builder {
+        parser: Parser::new_from_str(yaml),
+        offsets: Offsets::new(yaml, part.start),
+        text,
+        source,
+        problems: Problems::new(),
+        anchors: BTreeMap::new(),
+        nodes: 0,
+    };
+    match builder.document() {
+        Ok(node) => Ok((node, builder.problems)),
+        Err(Stop(problem)) => {
+            builder.problems.push(problem);
+            Err(builder.problems)
+        }
+    }
+}
+
+/// Byte offsets of the parser's character indices.
+struct Offsets {
+    base: usize,
+    end: usize,
+    /// The offset of every character, where not all have one byte.
+    offsets: Option<Vec<u32>>,
+}
+
+impl Offsets {
+    fn new(yaml: &str, base: usize) -> Offsets {
+        let offsets = (!yaml.is_ascii()).then(|| yaml.char_indices().map(|(place, _)| (base + place) as u32).collect());
+        Offsets { base, end: base + yaml.len(), offsets }
+    }
+
+    fn of(&self, marker: &Marker) -> usize {
+        match &self.offsets {
+            None => (self.base + marker.index()).min(self.end),
+            Some(offsets) => offsets.get(marker.index()).map_or(self.end, |offset| *offset as usize),
+        }
+    }
+}
+
+/// A problem after which the rest of the text cannot be followed.
+struct Stop(Problem);
+
+/// A finished node that aliases may name.
+struct Anchor {
+    node: Node,
+    size: usize,
+    height: usize,
+}
+
+/// A node with what limits need to know of it.
+struct Built {
+    node: Node,
+    size: usize,
+    height: usize,
+}
+
+struct Builder<'t> {
+    parser: Parser<'t, StrInput<'t>>,
+    offsets: Offsets,
+    text: &'t str,
+    source: SourceId,
+    problems: Problems,
+    anchors: BTreeMap<usize, Anchor>,
+    /// Nodes so far, aliases expanded.
+    nodes: usize,
+}
+
+impl<'t> Builder<'t> {
+    fn document(&mut self) -> Result<Node, Stop> {
+        let mut root: Option<Node> = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(root.unwrap_or_else(Node::null)),
+                Event::DocumentStart(_) if root.is_some() => {
+                    let problem = Problem::error("two_documents", self.span(span), "a second document begins here")
+                        .help("a scenario is one document: remove the `---`, or make two files");
+                    return Err(Stop(problem));
+                }
+                Event::DocumentStart(_) => {
+                    let (event, span) = self.next()?;
+                    root = Some(self.node(event, span, 0)?.node);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'t>, ParserSpan), Stop> {
+        match self.parser.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(Stop(self.scan_problem(&error))),
+            None => Ok((Event::StreamEnd, ParserSpan::default())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Result<Built, Stop> {
+        let written = self.span(span);
+        let place = self.without_properties(written);
+        self.count(1, place)?;
+        if depth > DEPTH_MAX {
+            return Err(Stop(too_deep(place)));
+        }
+        match event {
+            Event::Alias(anchor) => self.alias(anchor, place, depth),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), written);
+                let plain = style == ScalarStyle::Plain;
+                let value = match &*text {
+                    "" | "~" | "null" | "Null" | "NULL" if plain => Value::Null,
+                    _ => Value::Scalar { text: text.into_owned(), plain },
+                };
+                let place = if plain { place } else { self.trimmed(place) };
+                self.anchored(anchor, Built { node: Node::new(value, place), size: 1, height: 0 })
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), written);
+                let mut members = Vec::new();
+                let (mut size, mut height) = (1, 0);
+                let end = loop {
+                    let (event, span) = self.next()?;
+                    if event == Event::SequenceEnd {
+                        break self.span(span);
+                    }
+                    let built = self.node(event, span, depth + 1)?;
+                    size += built.size;
+                    height = height.max(built.height + 1);
+                    members.push(built.node);
+                };
+                let last = members.last().map(|member| member.span);
+                let place = self.around(place, last, end);
+                self.anchored(anchor, Built { node: Node::new(Value::List(members), place), size, height })
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse_tag(tag.as_deref(), written);
+                let mut entries: Vec<Entry> = Vec::new();
+                let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+                let (mut size, mut height) = (1, 0);
+                let end = loop {
+                    let (event, span) = self.next()?;
+                    if event == Event::MappingEnd {
+                        break self.span(span);
+                    }
+                    let key = self.key(event, span, depth + 1)?;
+                    let (event, span) = self.next()?;
+                    let built = self.node(event, span, depth + 1)?;
+                    size += built.size;
+                    height = height.max(built.height + 1);
+                    let Some((key, key_span)) = key else { continue };
+                    match seen.get(&key) {
+                        Some(first) => self.refuse_duplicate(&key, key_span, *first),
+                        None => {
+                            seen.insert(key.clone(), key_span);
+                            entries.push(Entry { key, key_span, value: built.node });
+                        }
+                    }
+                };
+                let last = entries.last().map(|entry| later(entry.value.span, entry.key_span));
+                let place = self.around(place, last, end);
+                self.anchored(anchor, Built { node: Node::new(Value::Map(entries), place), size, height })
+            }
+            // The parser's grammar allows nothing else here.
+            _ => Err(Stop(Problem::error("not_yaml", place, "a value was expected here"))),
+        }
+    }
+
+    /// Reads a key; `None` if it is none that a scenario can have, which is then reported.
+    fn key(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Result<Option<(String, Span)>, Stop> {
+        let (written, place) = (self.span(span), self.span(span));
+        let problem = match event {
+            Event::Scalar(text, style, _, tag) => {
+                self.refuse_tag(tag.as_deref(), written);
+                let place = self.without_properties(written);
+                let place = if style == ScalarStyle::Plain { place } else { self.trimmed(place) };
+                match &*text {
+                    "<<" if style == ScalarStyle::Plain => {
+                        Problem::error("merge_key", place, "merge keys (`<<`) are not used in scenarios")
+                            .help("write the keys out, or name them once under `policies` and take them with `use`")
+                    }
+                    "" | "~" if style == ScalarStyle::Plain => {
+                        Problem::error("bad_key", place, "there is no key before the `:`")
+                    }
+                    _ => return Ok(Some((text.into_owned(), place))),
+                }
+            }
+            Event::Alias(_) => Problem::error("bad_key", place, "a key cannot be an alias").help("write the key out"),
+            other => {
+                let built = self.node(other, span, depth)?;
+                Problem::error(
+                    "bad_key",
+                    built.node.span,
+                    format!("a key must be one word, found {}", built.node.found()),
+                )
+            }
+        };
+        self.problems.push(problem);
+        Ok(None)
+    }
+
+    fn alias(&mut self, anchor: usize, place: Span, depth: usize) -> Result<Built, Stop> {
+        let Some(&Anchor { size, height, .. }) = self.anchors.get(&anchor) else {
+            let message = format!("`{}` stands inside what it refers to", self.slice(place));
+            return Err(Stop(Problem::error("self_alias", place, message)));
+        };
+        if depth + height > DEPTH_MAX {
+            return Err(Stop(too_deep(place)));
+        }
+        // Counted before it is copied, so that a bomb is refused before it goes off.
+        self.count(size - 1, place)?;
+        let node = self.anchors.get(&anchor).map_or_else(Node::null, |anchor| anchor.node.clone());
+        Ok(Built { node, size, height })
+    }
+
+    fn anchored(&mut self, anchor: usize, built: Built) -> Result<Built, Stop> {
+        if anchor > 0 {
+            self.count(built.size, built.node.span)?;
+            let copy = Anchor { node: built.node.clone(), size: built.size, height: built.height };
+            self.anchors.insert(anchor, copy);
+        }
+        Ok(built)
+    }
+
+    fn count(&mut self, more: usize, place: Span) -> Result<(), Stop> {
+        self.nodes += more;
+        if self.nodes <= NODES_MAX {
+            return Ok(());
+        }
+        let message = format!("the scenario has more than {NODES_MAX} values once its aliases are expanded");
+        Err(Stop(Problem::error("too_many_values", place, message)))
+    }
+
+    /// Refuses a tag; `written` is the value with its properties.
+    fn refuse_tag(&mut self, tag: Option<&Tag>, written: Span) {
+        let Some(tag) = tag else { return };
+        let text = self.slice(written);
+        let word = text.split_whitespace().find(|word| word.starts_with('!')).map(str::to_string);
+        let (place, word) = match word {
+            Some(word) => {
+                let start = written.start + text.find(&word).unwrap_or_default() as u32;
+                (Span { start, end: start + word.len() as u32, ..written }, word)
+            }
+            // The parser gives a collection's span without its properties.
+            None => (Span { end: written.start, ..written }, tag.to_string()),
+        };
+        let problem = Problem::error("tag", place, format!("tags such as `{word}` are not used in scenarios"));
+        self.problems.push(problem.help("remove it: the setting decides what a value is"));
+    }
+
+    /// A span without the anchor and the tag that may stand before the value.
+    fn without_properties(&self, mut span: Span) -> Span {
+        loop {
+            let text = self.slice(span);
+            if !text.starts_with(['&', '!']) {
+                return span;
+            }
+            let behind = text.find(char::is_whitespace).unwrap_or(text.len());
+            let blanks = text[behind..].len() - text[behind..].trim_start().len();
+            span.start += (behind + blanks) as u32;
+        }
+    }
+
+    fn refuse_duplicate(&mut self, key: &str, place: Span, first: Span) {
+        let line = self.text[..first.start as usize].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let problem = Problem::error("duplicate_key", place, format!("the key `{key}` is there twice"))
+            .help(format!("the first one is in line {line}: keep one of them"));
+        self.problems.push(problem);
+    }
+
+    fn span(&self, span: ParserSpan) -> Span {
+        let (start, end) = (self.offsets.of(&span.start), self.offsets.of(&span.end));
+        Span::new(self.source, start as u32, end.max(start) as u32)
+    }
+
+    fn slice(&self, span: Span) -> &str {
+        &self.text[span.start as usize..span.end as usize]
+    }
+
+    /// A span without blanks and line ends behind it.
+    fn trimmed(&self, span: Span) -> Span {
+        let length = self.slice(span).trim_end().len() as u32;
+        Span { end: span.start + length, ..span }
+    }
+
+    /// The span of a collection: up to its closing bracket, or to the end of its last member.
+    fn around(&self, start: Span, last: Option<Span>, end: Span) -> Span {
+        let closed = matches!(self.text.as_bytes().get(start.start as usize), Some(b'{' | b'['));
+        let end = if closed { end.end } else { last.map_or(start.end, |last| last.end) };
+        Span { end: end.max(start.start), ..start }
+    }
+
+    /// Says in the user's words what the parser stumbled over.
+    fn scan_problem(&self, error: &ScanError) -> Problem {
+        let mut offset = floor_boundary(self.text, self.offsets.of(error.marker()));
+        if self.text[offset..].trim_end().is_empty() {
+            // At the end of the text the place to mend is behind the last thing written.
+            offset = offset.min(self.text.trim_end().len());
+        }
+        let info = error.info();
+        let line_start = self.text[..offset].rfind('\n').map_or(0, |place| place + 1);
+        let line_end = self.text[offset..].find('\n').map_or(self.text.len(), |length| offset + length);
+        // Where the parser complains of a tab, it may still stand on the line before.
+        let searched = if info.contains("tab") { &self.text[line_start..] } else { &self.text[line_start..line_end] };
+        if let Some(tab) = indenting_tab(searched) {
+            let span = Span::new(self.source, (line_start + tab) as u32, (line_start + tab + 1) as u32);
+            return Problem::error("tab", span, "a tab cannot be indentation").help("indent with spaces");
+        }
+        let width = self.text[offset..line_end].chars().next().map_or(0, char::len_utf8);
+        let span = Span::new(self.source, offset as u32, (offset + width) as u32);
+        let known = EXPLANATIONS.iter().find(|(part, _, _)| info.contains(part));
+        match known {
+            Some((_, message, "")) => Problem::error("not_yaml", span, *message),
+            Some((_, message, help)) => Problem::error("not_yaml", span, *message).help(*help),
+            None => Problem::error("not_yaml", span, format!("this cannot be read as YAML: {info}")),
+        }
+    }
+}
+
+/// What the parser says (a part of it), what it means to the author of a scenario, and what to do.
+const EXPLANATIONS: &[(&str, &str, &str)] = &[
+    (
+        "mapping values are not allowed",
+        "there is a `: ` where no key can stand",
+        "indent keys of one map alike; put text that contains `: ` into quotes",
+    ),
+    (
+        "unknown anchor",
+        "no anchor of this name stands before this alias",
+        "an anchor is written `&name`, before the value",
+    ),
+    (
+        "flow mapping, did not find",
+        "a `,` or the closing `}` is missing before this",
+        "within `{}`, a key or text that contains a bracket stands in quotes: `{\"a[2].b\": 1}`",
+    ),
+    ("flow sequence, expected", "a `,` or the closing `]` is missing before this", ""),
+    (
+        "did not find expected node content",
+        "a value is missing here",
+        "close every bracket and quote, and write a value after every `:` in `{}`",
+    ),
+    ("illegal placement of ':'", "there is a `:` where no key can stand", "perhaps a bracket above is not closed"),
+    ("misplaced bracket", "this bracket closes nothing that is open", ""),
+    ("block mapping, did not find", "a key is expected here", "indent keys of one map alike"),
+    ("simple key expect", "a `:` is missing after the key", "a key is followed by `:` and a blank"),
+    ("did not find expected '-' indicator", "a `-` is expected here", "indent members of one list alike"),
+    ("unexpected end of stream", "the text ends within quotes", "write the closing quote"),
+    ("tab", "a tab cannot be indentation", "indent with spaces"),
+    (
+        "escape",
+        "this escape is not known",
+        "within double quotes, write a backslash as `\\\\`; within single quotes it needs nothing",
+    ),
+    ("recursion limit", "maps and lists are nested too deeply here", ""),
+    ("indentation", "this line is indented in a way that fits nothing above it", ""),
+    ("unexpected character", "no value can begin with this character", "put the text into quotes"),
+];
+
+/// The offset of the first tab that indents a line.
+fn indenting_tab(text: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indentation].find('\t') {
+            return Some(start + tab);
+        }
+        start += line.len();
+    }
+    None
+}
+
+fn too_deep(place: Span) -> Problem {
+    Problem::error("too_deep", place, format!("maps and lists are nested more than {DEPTH_MAX} deep here"))
+}
+
+/// A value on one line.
+pub fn in_words(value: &Node) -> String {
+    value.as_text().map_or_else(|| value.to_string(), str::to_string)
+}
+
+/// The tree as a YAML document in block style. Numbers, booleans and quantities stand without quotes, text that would
+/// be taken for one of these stands with them.
+pub fn to_yaml(node: &Node) -> Result<String, serde_yaml::Error> {
+    serde_yaml::to_string(&yaml_value(node))
+}
+
+fn yaml_value(node: &Node) -> serde_yaml::Value {
+    use serde_yaml::Value as Yaml;
+    match &node.value {
+        Value::Null => Yaml::Null,
+        Value::Scalar { text, plain: false } => Yaml::String(text.clone()),
+        Value::Scalar { text, plain: true } => match text.as_str() {
+            "true" => Yaml::Bool(true),
+            "false" => Yaml::Bool(false),
+            _ => written_number(text).map_or_else(|| Yaml::String(text.clone()), Yaml::Number),
+        },
+        Value::List(members) => Yaml::Sequence(members.iter().map(yaml_value).collect()),
+        Value::Map(entries) => Yaml::Mapping(
+            entries.iter().map(|entry| (Yaml::String(entry.key.clone()), yaml_value(&entry.value))).collect(),
+        ),
+    }
+}
+
+/// The number that is written exactly so. Another spelling of a number stays text, so that it is read back as it was.
+fn written_number(text: &str) -> Option<serde_yaml::Number> {
+    let whole = text.parse::<u64>().map(Into::into).or_else(|_| text.parse::<i64>().map(Into::into));
+    let number: serde_yaml::Number = whole.or_else(|_| text.parse::<f64>().map(Into::into)).ok()?;
+    (number.is_finite() && number.to_string() == text).then_some(number)
+}
+
+/// The span that ends later.
+fn later(left: Span, right: Span) -> Span {
+    if left.end >= right.end { left } else { right }
+}
+
+#[cfg(test)]
+mod tests;

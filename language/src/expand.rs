@@ -1,0 +1,341 @@
+//! What is worked into a document before it is read: variants, overrides, named policies, templates and clusters.
+//!
+//! All of it is done on the tree, so that no component knows of it, and every value keeps the place where it was
+//! written.
+
+use settings::values::Scalar;
+use settings::{Entry, Name, Node, Path, Problem, Problems, Span, Value};
+
+use crate::document::Override;
+
+/// The keys that are worked in here and are gone afterwards.
+pub(crate) const WORKED_IN: [&str; 4] = ["variants", "policies", "templates", "clusters"];
+
+/// The names of a document's variants, in file order.
+pub(crate) fn variant_names(document: &Node) -> Vec<String> {
+    let variants = document.at("variants").and_then(|v| v.entries());
+    variants.map_or_else(Vec::new, |v| v.iter().map(|e| e.key.clone()).collect())
+}
+
+/// The entries of a section; none where it is not there.
+pub(crate) fn entries_at<'n>(document: &'n Node, section: &str) -> &'n [Entry] {
+    document.entry(section).and_then(|entry| entry.value.entries()).unwrap_or_default()
+}
+
+/// Applies a variant and the overrides, expands clusters and named policies. What is left is a plain scenario.
+pub(crate) fn expand(
+    document: &Node,
+    variant: Option<(&str, Span)>,
+    overrides: &[Override],
+    problems: &mut Problems,
+) -> Node {
+    let mut node = document.clone();
+    let mut patches: Vec<Override> = Vec::new();
+    if let Some((name, place)) = variant {
+        match document.entry("variants").and_then(|variants| variants.value.entry(name)).map(|entry| &entry.value) {
+            Some(changes) => patches.extend(changes_of(changes, &format!("variants.{name}"), problems)),
+            None => {
+                let names = variant_names(document);
+                let mut problem = Problem::unknown_name("variant", name, place, names.iter().map(String::as_str));
+                problem.code = "unknown_variant";
+                problems.push(problem);
+            }
+        }
+    }
+    patches.extend(overrides.iter().cloned());
+    // Paths into a stamped-out cluster exist only after it has been stamped out.
+    let (late, early): (Vec<_>, Vec<_>) =
+        patches.into_iter().partition(|p| p.path.segments().get(1).is_some_and(|s| s.contains('/')));
+    for patch in early {
+        work_in(&patch, &mut node, problems);
+    }
+    stamp_clusters(&mut node, problems);
+    for patch in late {
+        work_in(&patch, &mut node, problems);
+    }
+    use_policies(&mut node, problems);
+    if let Value::Map(entries) = &mut node.value {
+        entries.retain(|e| !WORKED_IN.contains(&e.key.as_str()));
+    }
+    node
+}
+
+/// Applies one override. What is written short along its path (`call: edge`) is written out first, so that the path
+/// leads somewhere.
+pub fn work_in(patch: &Override, node: &mut Node, problems: &mut Problems) {
+    let (book, shape) = crate::reference::book();
+    settings::overrides::write_out(book, shape, node, &patch.path);
+    if let Err(problem) = patch.apply(node) {
+        problems.push(problem);
+    }
+}
+
+/// A map of paths to values as overrides.
+pub(crate) fn changes_of(changes: &Node, at: &str, problems: &mut Problems) -> Vec<Override> {
+    let Some(entries) = changes.entries() else {
+        if changes.value != Value::Null {
+            let problem = Problem::error("wrong_type", changes.span, "expected a map of paths to values");
+            problems.push(problem.path(path_of(at)));
+        }
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        match Path::parse(&entry.key) {
+            Ok(path) => {
+                found.push(Override { path, path_span: entry.key_span, value: entry.value.clone() });
+            }
+            Err(why) => problems.push(Problem::error("bad_override", entry.key_span, why).path(path_of(at))),
+        }
+    }
+    found
+}
+
+fn path_of(text: &str) -> Path {
+    Path::parse(text).unwrap_or_default()
+}
+
+/// Replaces `use: [name, …]` in links by the settings of those sets; the link's own keys win, later names over earlier.
+fn use_policies(document: &mut Node, problems: &mut Problems) {
+    let policies = document.at("policies").cloned();
+    let known: Vec<String> = policies
+        .as_ref()
+        .and_then(|p| p.entries())
+        .map_or_else(Vec::new, |e| e.iter().map(|e| e.key.clone()).collect());
+    let mut used: Vec<String> = Vec::new();
+    each_link(document, &mut |link, path| {
+        let Some(entry) = link.entry("use").cloned() else { return };
+        let names: Vec<Node> = match &entry.value.value {
+            Value::List(names) => names.clone(),
+            _ => vec![entry.value.clone()],
+        };
+        let mut merged: Vec<Entry> = Vec::new();
+        for name in names {
+            let Some(text) = name.as_text() else {
+                problems.push(
+                    Problem::error("wrong_type", name.span, "expected the name of a set of policies")
+                        .path(path_of(path)),
+                );
+                continue;
+            };
+            let Some(set) = policies.as_ref().and_then(|p| p.entry(text)) else {
+                let problem =
+                    Problem::unknown_name("set of policies", text, name.span, known.iter().map(String::as_str));
+                problems.push(problem.path(path_of(&format!("{path}.use"))));
+                continue;
+            };
+            used.push(text.to_string());
+            for entry in set.value.entries().unwrap_or_default() {
+                merged.retain(|m| m.key != entry.key);
+                merged.push(entry.clone());
+            }
+        }
+        if let Value::Map(own) = &mut link.value {
+            own.retain(|e| e.key != "use");
+            merged.retain(|m| !own.iter().any(|e| e.key == m.key));
+            own.extend(merged);
+        }
+    });
+    for entry in policies.as_ref().and_then(|p| p.entries()).unwrap_or_default() {
+        if !used.contains(&entry.key) {
+            let message = format!("no link uses the policies `{}`", entry.key);
+            problems.push(
+                Problem::warning("unused_policies", entry.key_span, message)
+                    .path(path_of(&format!("policies.{}", entry.key)))
+                    .help("take it with `use`, or remove it"),
+            );
+        }
+    }
+}
+
+/// Visits the links of a document: `call` of workloads, `calls` of components, and `to` written as a whole link.
+fn each_link(document: &mut Node, visit: &mut impl FnMut(&mut Node, &str)) {
+    let section = |document: &mut Node, section: &str, visit: &mut dyn FnMut(&str, &mut Node)| {
+        let Value::Map(top) = &mut document.value else { return };
+        let Some(section) = top.iter_mut().find(|e| e.key == section) else { return };
+        if let Value::Map(entries) = &mut section.value.value {
+            for entry in entries {
+                visit(&entry.key, &mut entry.value);
+            }
+        }
+    };
+    section(document, "workloads", &mut |name, workload| {
+        if let Value::Map(entries) = &mut workload.value
+            && let Some(call) = entries.iter_mut().find(|e| e.key == "call")
+        {
+            visit(&mut call.value, &format!("workloads.{name}.call"));
+        }
+    });
+    section(document, "components", &mut |name, component| {
+        let Value::Map(entries) = &mut component.value else { return };
+        if let Some(to) = entries.iter_mut().find(|e| e.key == "to") {
+            visit(&mut to.value, &format!("components.{name}.to"));
+        }
+        if let Some(calls) = entries.iter_mut().find(|e| e.key == "calls")
+            && let Value::Map(calls) = &mut calls.value.value
+        {
+            for call in calls {
+                visit(&mut call.value, &format!("components.{name}.calls.{}", call.key));
+            }
+        }
+    });
+}
+
+/// Stamps out templates: each component and group of hosts of a cluster's template under `CLUSTER/NAME`.
+fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
+    let Some(clusters) = document.at("clusters").cloned() else {
+        return;
+    };
+    let templates = document.at("templates").cloned();
+    let known: Vec<String> = templates
+        .as_ref()
+        .and_then(|t| t.entries())
+        .map_or_else(Vec::new, |t| t.iter().map(|e| e.key.clone()).collect());
+    for cluster in clusters.entries().unwrap_or_default() {
+        let at = format!("clusters.{}", cluster.key);
+        let report = |problem: Problem, problems: &mut Problems| problems.push(problem.path(path_of(&at)));
+        if let Err(why) = Name::parse(&cluster.key) {
+            report(Problem::error("bad_name", cluster.key_span, why.message), problems);
+            continue;
+        }
+        for entry in cluster.value.entries().unwrap_or_default() {
+            if !["from", "region", "set"].contains(&entry.key.as_str()) {
+                let problem = Problem::error("unknown_key", entry.key_span, format!("unknown key `{}`", entry.key))
+                    .help("a cluster has `from`, `region` and `set`")
+                    .help_if(settings::problem::did_you_mean(&entry.key, ["from", "region", "set"]));
+                report(problem, problems);
+            }
+        }
+        let Some(from) = cluster.value.entry("from") else {
+            report(
+                Problem::error("missing_key", cluster.key_span, "`from` is missing: the template to stamp out"),
+                problems,
+            );
+            continue;
+        };
+        let name = from.value.as_text().unwrap_or_default();
+        let Some(template) = templates.as_ref().and_then(|t| t.entry(name)) else {
+            let problem = Problem::unknown_name("template", name, from.value.span, known.iter().map(String::as_str));
+            report(problem, problems);
+            continue;
+        };
+        let mut body = template.value.clone();
+        for section in body.entries().unwrap_or_default() {
+            if !["hosts", "components"].contains(&section.key.as_str()) {
+                let message = format!("a template holds `hosts` and `components`, not `{}`", section.key);
+                report(Problem::error("unknown_key", section.key_span, message), problems);
+            }
+        }
+        if let Some(set) = cluster.value.entry("set") {
+            for change in changes_of(&set.value, &format!("{at}.set"), problems) {
+                // Paths of `set` begin with the name of a component of the template.
+                let path = Path::of(
+                    &std::iter::once("components".to_string())
+                        .chain(change.path.segments().iter().cloned())
+                        .collect::<Vec<_>>(),
+                );
+                let first = change.path.segments().first().cloned().unwrap_or_default();
+                if body.at("components").and_then(|c| c.entry(&first)).is_none() {
+                    let names: Vec<&str> = body
+                        .at("components")
+                        .and_then(|c| c.entries())
+                        .map_or_else(Vec::new, |c| c.iter().map(|e| e.key.as_str()).collect());
+                    report(
+                        Problem::unknown_name("component of the template", &first, change.path_span, names),
+                        problems,
+                    );
+                    continue;
+                }
+                work_in(&Override { path, ..change }, &mut body, problems);
+            }
+        }
+        let region = cluster.value.entry("region").map(|r| r.value.clone());
+        let hosts: Vec<String> = body
+            .at("hosts")
+            .and_then(|h| h.entries())
+            .map_or_else(Vec::new, |h| h.iter().map(|e| e.key.clone()).collect());
+        for section in ["hosts", "components"] {
+            for entry in body.at(section).and_then(|s| s.entries()).unwrap_or_default() {
+                let mut value = entry.value.clone();
+                if let (Some(region), Value::Map(entries)) = (&region, &mut value.value)
+                    && !entries.iter().any(|e| e.key == "region")
+                    && takes_region(section, entries)
+                {
+                    entries.push(Entry { key: "region".into(), key_span: entry.key_span, value: region.clone() });
+                }
+                if section == "components" {
+                    place_on_own_hosts(&mut value, &hosts, &cluster.key);
+                }
+                let name = format!("{}/{}", cluster.key, entry.key);
+                put(document, section, Entry { key: name, key_span: entry.key_span, value });
+            }
+        }
+    }
+}
+
+/// The opposite of stamping out, for a scenario that is written back: what belongs to a cluster becomes a template that
+/// this one cluster is made from, since a file cannot define names with `/`.
+pub(crate) fn fold_clusters(document: &mut Node) {
+    let mut templates: Vec<Entry> = Vec::new();
+    let Value::Map(top) = &mut document.value else { return };
+    for section in ["hosts", "components"] {
+        let Some(section_entry) = top.iter_mut().find(|e| e.key == section) else { continue };
+        let Value::Map(entries) = &mut section_entry.value.value else { continue };
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            std::mem::take(entries).into_iter().partition(|e| e.key.contains('/'));
+        *entries = outside;
+        for mut entry in inside {
+            let Some((cluster, local)) = entry.key.clone().split_once('/').map(|(c, l)| (c.to_string(), l.to_string()))
+            else {
+                continue;
+            };
+            entry.key = local;
+            let at = templates.iter().position(|t| t.key == cluster).unwrap_or_else(|| {
+                templates.push(Entry::new(cluster, Node::map(Vec::new())));
+                templates.len() - 1
+            });
+            put(&mut templates[at].value, section, entry);
+        }
+    }
+    if templates.is_empty() {
+        return;
+    }
+    let from = |name: &String| Entry::new(name.clone(), Node::one("from", Node::scalar(name.clone())));
+    let clusters = templates.iter().map(|template| from(&template.key)).collect();
+    top.push(Entry::new("templates", Node::map(templates)));
+    top.push(Entry::new("clusters", Node::map(clusters)));
+}
+
+/// Kinds that are somewhere.
+fn takes_region(section: &str, entries: &[Entry]) -> bool {
+    let kind = entries.iter().find(|e| e.key == "kind").and_then(|e| e.value.as_text());
+    section == "hosts" || !matches!(kind, Some("dns"))
+}
+
+/// `hosts: NAME` of a component means its own cluster's first.
+fn place_on_own_hosts(component: &mut Node, own: &[String], cluster: &str) {
+    let Value::Map(entries) = &mut component.value else { return };
+    let Some(hosts) = entries.iter_mut().find(|e| e.key == "hosts") else { return };
+    let rename = |node: &mut Node| {
+        if let Value::Scalar { text, .. } = &mut node.value
+            && own.contains(text)
+        {
+            *text = format!("{cluster}/{text}");
+        }
+    };
+    match &mut hosts.value.value {
+        Value::Map(entries) => entries.iter_mut().filter(|e| e.key == "on").for_each(|e| rename(&mut e.value)),
+        _ => rename(&mut hosts.value),
+    }
+}
+
+fn put(document: &mut Node, section: &str, entry: Entry) {
+    let Value::Map(top) = &mut document.value else { return };
+    if !top.iter().any(|e| e.key == section) {
+        top.push(Entry { key: section.into(), key_span: entry.key_span, value: Node::map(Vec::new()) });
+    }
+    let Some(section) = top.iter_mut().find(|e| e.key == section) else { return };
+    if let Value::Map(entries) = &mut section.value.value {
+        entries.push(entry);
+    }
+}

@@ -1,0 +1,359 @@
+//! Loading: from the text of a scenario to one that can be run.
+//!
+//! Text → document → (variant, overrides, clusters, policies worked in) → settings → checked as a whole by building it
+//! once. All problems come together, in file order.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use models::network::{self, Changed, Network};
+use models::scenario::{Scenario, WarmupSettings};
+use settings::{Files, Node, Problem, Problems, Reader, Setting};
+use sim_core::random::{hash, mix};
+use sim_core::{Span, Time};
+
+use crate::changes::changed_by;
+use crate::document::{Override, Sources, in_words, read_document_leniently, read_option, read_override, to_yaml};
+use crate::expand::{expand, fold_clusters, variant_names};
+use crate::{axes, places, table, unused};
+
+/// A text that may be a scenario, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// The path as it was given, by which problems name it, or `@name`, or `<stdin>`.
+    pub name: String,
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// The folder in which the files that it names are found; `None` where it may name none.
+    pub folder: Option<PathBuf>,
+}
+
+impl Text {
+    /// The name without folders, which is all that a result says of it: the same file gives the same bytes wherever it
+    /// lies.
+    pub fn file_name(&self) -> String {
+        let name = std::path::Path::new(&self.name).file_name();
+        name.map_or_else(|| self.name.clone(), |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// What is asked for beside the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// A variant of the file.
+    pub variant: Option<String>,
+    /// `path=value`, in order.
+    pub overrides: Vec<String>,
+    /// Instead of the file's `run.duration`.
+    pub duration: Option<String>,
+    /// Instead of the file's seed.
+    pub seed: Option<u64>,
+}
+
+impl Options {
+    /// Everything that replaces a value of the file, as `path=value`.
+    pub fn all_overrides(&self) -> Vec<String> {
+        let duration = self.duration.iter().map(|d| format!("run.duration={d}"));
+        self.overrides.iter().cloned().chain(duration).collect()
+    }
+}
+
+/// A scenario that has been read and checked.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub scenario: Arc<Scenario>,
+    /// The settings as each `set` fault leaves them.
+    pub changed: Arc<Changed>,
+    /// The document that was read, before anything was worked in.
+    pub document: Arc<Node>,
+    /// The same with everything worked in: what the settings were read from.
+    pub plain: Arc<Node>,
+    /// File name or `@name`.
+    pub source: String,
+    /// What was asked for.
+    pub options: Options,
+    /// The overrides of the command line, as they were read.
+    pub overrides: Vec<Override>,
+    /// The folder in which the files that it names are found.
+    pub folder: Option<PathBuf>,
+    /// What is odd about it.
+    pub warnings: Vec<Problem>,
+    /// The texts, to show problems with.
+    pub sources: Sources,
+    /// The names of the file's variants.
+    pub variants: Vec<String>,
+    /// Digest of what is simulated.
+    pub hash: String,
+}
+
+/// A scenario that cannot be run, and why.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// All problems, in file order.
+    pub problems: Vec<Problem>,
+    /// The texts that they point into.
+    pub sources: Sources,
+}
+
+struct Folder(PathBuf);
+
+impl Files for Folder {
+    fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
+        let table = std::fs::File::open(self.0.join(file)).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
+        table::column(table, file, column)
+    }
+}
+
+/// A digest of a scenario: as it is written, and what was read from the tables that it names.
+pub fn digest(written: &str, scenario: &Scenario) -> u64 {
+    scenario.recorded().into_iter().fold(hash(0, written), |so_far, of_table| mix(so_far ^ of_table))
+}
+
+/// The way to the files that a scenario in a folder may name.
+fn files(folder: Option<&PathBuf>) -> Option<Rc<dyn Files>> {
+    folder.cloned().map(|folder| Rc::new(Folder(folder)) as Rc<dyn Files>)
+}
+
+fn reader(files: Option<&Rc<dyn Files>>) -> Reader {
+    files.map_or_else(Reader::new, |files| Reader::with_files(files.clone()))
+}
+
+/// The names of the variants of a text, as far as it can be read.
+pub fn variants_of(text: &Text) -> Vec<String> {
+    let document = read_document_leniently(&mut Sources::new(), &text.name, &text.bytes);
+    document.map_or_else(|_| Vec::new(), |(document, _)| variant_names(&document))
+}
+
+/// Reads and checks a scenario: everything but the names of metrics, since which metrics there are is known only from a
+/// network that has been built to be run.
+///
+/// # Errors
+/// All problems, in file order.
+pub fn load(text: &Text, options: &Options) -> Result<Loaded, Refused> {
+    let mut sources = Sources::new();
+    let mut problems = Problems::new();
+    let document = match read_document_leniently(&mut sources, &text.name, &text.bytes) {
+        Ok((document, found)) => {
+            problems.extend(found);
+            document
+        }
+        Err(problems) => return Err(Refused { problems: problems.into_sorted(), sources }),
+    };
+    let mut overrides = Vec::new();
+    for text in &options.overrides {
+        match read_override(&mut sources, &format!("--set {text}"), text) {
+            Ok(one) => overrides.push(one),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if let Some(duration) = &options.duration {
+        let path = settings::Path::of(&["run", "duration"]);
+        match read_option(&mut sources, "--duration", path, duration) {
+            Ok(one) => overrides.push(one),
+            Err(found) => problems.extend(found),
+        }
+    }
+    let asked = options.variant.as_ref().map(|name| (sources.add("--variant", name.as_str()), name.len() as u32));
+    let asked = asked.map(|(source, end)| settings::Span::new(source, 0, end));
+    load_tree(document, sources, &overrides, asked, problems, text, options)
+}
+
+fn load_tree(
+    document: Node,
+    sources: Sources,
+    overrides: &[Override],
+    variant_asked: Option<settings::Span>,
+    mut problems: Problems,
+    text: &Text,
+    options: &Options,
+) -> Result<Loaded, Refused> {
+    if let Some(problem) = newer_version(&document) {
+        return Err(Refused { problems: vec![problem], sources });
+    }
+    places::check_names(&document, &mut problems);
+    let variant = options.variant.as_deref().zip(variant_asked);
+    let files = files(text.folder.as_ref());
+    unused::check_policies(&document, &mut reader(files.as_ref()), &mut problems);
+    let plain = expand(&document, variant, overrides, &mut problems);
+    unused::check_templates(&document, &sources, &mut reader(files.as_ref()), &mut problems);
+    let refused = |problems: Problems, sources: Sources, plain: &Node| Refused {
+        problems: places::in_file_order(problems, plain, &document, &sources),
+        sources,
+    };
+    let mut reader = reader(files.as_ref());
+    let scenario = Scenario::read(&plain, &mut reader);
+    let found = places::name_the_nearest(std::mem::take(&mut reader.problems), &document);
+    let Some(mut scenario) = scenario else {
+        problems.extend(semantic_problems(&plain, &document, &found, &mut reader));
+        problems.extend(found);
+        return Err(refused(problems, sources, &plain));
+    };
+    problems.extend(found);
+    if let Some(seed) = options.seed {
+        scenario.seed = seed;
+    }
+    let changed = changed_by(&scenario, &plain, &[], || self::reader(files.as_ref()), &mut problems);
+    network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut problems);
+    check_run(&scenario, &mut problems);
+    check_sweep(&scenario, &document, &mut problems);
+    if problems.has_errors() {
+        return Err(refused(problems, sources, &plain));
+    }
+    let written = to_yaml(&scenario.write()).unwrap_or_default();
+    let mut loaded = Loaded {
+        hash: format!("{:016x}", digest(&written, &scenario)),
+        variants: variant_names(&document),
+        scenario: Arc::new(scenario),
+        changed: Arc::new(changed),
+        document: Arc::new(document.clone()),
+        plain: Arc::new(plain),
+        source: text.file_name(),
+        options: options.clone(),
+        overrides: overrides.to_vec(),
+        folder: text.folder.clone(),
+        warnings: Vec::new(),
+        sources: sources.clone(),
+    };
+    loaded.warnings = places::in_file_order(problems, &loaded.plain, &document, &sources);
+    Ok(loaded)
+}
+
+/// The names that lead nowhere and the calls that nobody answers in a scenario that cannot be read whole: what could not
+/// be read is left out, and the rest is checked. Only what cannot be a consequence of leaving out is kept.
+fn semantic_problems(plain: &Node, document: &Node, found: &Problems, reader: &mut Reader) -> Problems {
+    const ROUNDS_MAX: usize = 8;
+    let mut left = plain.clone();
+    let mut paths: Vec<settings::Path> = found.iter().map(|p| p.path.clone()).collect();
+    let mut kept = Problems::new();
+    for _ in 0..ROUNDS_MAX {
+        if !places::leave_out(&mut left, &paths) {
+            return kept;
+        }
+        let scenario = Scenario::read(&left, reader);
+        let problems = std::mem::take(&mut reader.problems);
+        let Some(scenario) = scenario else {
+            paths = problems.iter().map(|p| p.path.clone()).collect();
+            continue;
+        };
+        let mut semantic = Problems::new();
+        network::build(&scenario, &Vec::new(), scenario.seed, scenario.warmup(), &mut semantic);
+        check_run(&scenario, &mut semantic);
+        check_sweep(&scenario, document, &mut kept);
+        let run_is_whole = plain.at("run") == left.at("run");
+        for mut problem in semantic {
+            // What is there in the file may have been left out here.
+            problem.help = problem.help.filter(|help| !help.ends_with(" at all"));
+            let about_run = problem.path.segments().first().is_some_and(|first| first == "run") && run_is_whole;
+            let about_a_name = places::is_about_a_name(&problem) && !places::was_left_out(&problem, document, &left);
+            if about_run || about_a_name {
+                kept.push(problem);
+            }
+        }
+        return kept;
+    }
+    kept
+}
+
+/// A file for a newer program is refused as a whole: its other keys cannot be judged.
+fn newer_version(document: &Node) -> Option<Problem> {
+    let version = document.entry("version")?;
+    let number: u64 = version.value.as_text()?.parse().ok()?;
+    (number > 1).then(|| {
+        let message =
+            format!("this scenario is written in version {number} of the language; this program reads version 1");
+        Problem::error("newer_version", version.value.span, message)
+            .help("use a newer brownout, or see the changelog for what version 1 lacks")
+    })
+}
+
+/// What is varied is checked by itself; whether the scenario can be run with each value, by whoever runs the sweep.
+fn check_sweep(scenario: &Scenario, document: &Node, problems: &mut Problems) {
+    if let Some(sweep) = &scenario.sweep {
+        axes::axes(sweep, document, problems);
+    }
+}
+
+fn check_run(scenario: &Scenario, problems: &mut Problems) {
+    let run = |key: &str, message: &str, code: &'static str| {
+        let path = settings::Path::of(&["run", key]);
+        Problem::error(code, settings::Span::NOWHERE, message).path(path)
+    };
+    if scenario.run.window.0 == 0 {
+        problems.push(run("window", "a window must be longer than nothing", "out_of_range"));
+    }
+    if scenario.run.duration.is_some_and(|d| d.0 == 0) {
+        problems.push(run("duration", "a run must be longer than nothing", "out_of_range"));
+    }
+    if scenario.run.duration.is_some() && scenario.run.until.is_some() {
+        problems.push(run("until", "`duration` and `until` exclude each other", "several_choices"));
+    }
+    let length = scenario.run.duration.map_or(0, |d| d.0);
+    if length.saturating_add(scenario.warmup()) > Time::MAX / 4 {
+        problems.push(run("duration", "that is longer than can be simulated (146 years)", "out_of_range"));
+    } else if scenario.run.window.0 > 0 && length.saturating_add(scenario.warmup()) / scenario.run.window.0 > 10_000_000
+    {
+        problems.push(run("window", "that makes more than ten million windows; widen it", "out_of_range"));
+    }
+    if scenario.run.until.is_some() {
+        for workload in &scenario.workloads {
+            let process = &workload.value.arrivals.process;
+            if process.is_open() || process.think().is_some() {
+                let message = "`until: idle` needs finite work, and this workload never ends";
+                let path = settings::Path::of(&["workloads", workload.name.as_str(), "arrivals"]);
+                problems.push(Problem::error("never_idle", workload.name_span, message).path(path));
+            }
+        }
+    }
+    if matches!(scenario.run.warmup, WarmupSettings::Auto) {
+        let shaped = scenario.workloads.iter().any(|w| w.value.shape.is_some());
+        if shaped || !scenario.faults.is_empty() {
+            let message = "`warmup: auto` needs a steady state, and faults or shapes leave none";
+            problems.push(run("warmup", message, "no_steady_state"));
+        }
+    }
+}
+
+impl Loaded {
+    /// A network of it under a seed, ready to run.
+    pub fn build(&self, seed: u64, warmup: Span) -> Network {
+        let mut problems = Problems::new();
+        network::build(&self.scenario, &self.changed, seed, warmup, &mut problems)
+            .expect("what was loaded has been built once without problems")
+    }
+
+    /// A reader that finds the files that the scenario names.
+    pub fn reader(&self) -> Reader {
+        reader(files(self.folder.as_ref()).as_ref())
+    }
+
+    /// The same scenario read again with more overrides that are already trees, as the points of a sweep are, and perhaps
+    /// under another variant. A problem with one of them is shown where it was written.
+    ///
+    /// # Errors
+    /// All problems, in file order.
+    pub fn reread(&self, more: &[Override], variant: Option<&str>) -> Result<Loaded, Refused> {
+        let mut options = self.options.clone();
+        options.variant = variant.map(str::to_string).or(options.variant);
+        options.overrides.extend(more.iter().map(|o| format!("{}={}", o.path, in_words(&o.value))));
+        let overrides: Vec<Override> = self.overrides.iter().chain(more).cloned().collect();
+        let text = Text { name: self.source.clone(), bytes: Vec::new(), folder: self.folder.clone() };
+        // The variant was found when the file was loaded, or is one of its own names: it needs no place.
+        let asked = options.variant.as_ref().map(|_| settings::Span::NOWHERE);
+        let (document, sources) = ((*self.document).clone(), self.sources.clone());
+        load_tree(document, sources, &overrides, asked, Problems::new(), &text, &options)
+    }
+
+    /// The file as it was read; `None` for a scenario that was made some other way.
+    pub fn text(&self) -> Option<String> {
+        self.sources.get(settings::SourceId(0)).map(|source| source.text.clone())
+    }
+
+    /// The scenario with every default filled in, as YAML.
+    pub fn resolved(&self) -> String {
+        let mut node = self.scenario.write();
+        fold_clusters(&mut node);
+        to_yaml(&node).unwrap_or_default()
+    }
+}

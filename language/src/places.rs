@@ -1,0 +1,245 @@
+//! Where problems are: every one gets a place, and they come in the order of the file.
+//!
+//! A check that looks at settings, not at text, knows the path of what it found. Here the path is followed through the
+//! tree to the key that introduces it.
+
+use settings::problem::did_you_mean;
+use settings::{Name, Node, Path, Problem, Problems, Span, Value};
+
+use crate::document::Sources;
+use crate::expand::{WORKED_IN, entries_at};
+
+/// Places and sorts problems: those that only know their path point at the key that introduces it, those that point at
+/// something around it move to it, and what several readers of one place found alike is said once.
+pub fn in_file_order(problems: Problems, plain: &Node, document: &Node, sources: &Sources) -> Vec<Problem> {
+    let mut placed = Problems::new();
+    for mut problem in problems {
+        let way = way_to(plain, &problem.path);
+        let way = if way.is_empty() { way_to(document, &problem.path) } else { way };
+        let deepest = way.iter().rev().find(|(span, _)| span.is_somewhere());
+        if !problem.span.is_somewhere() {
+            problem.span = deepest.map_or_else(|| beginning(sources), |(span, _)| *span);
+        } else if let Some(place) = way.iter().position(|(span, _)| *span == problem.span)
+            && let Some((span, _)) = way[place + 1..].iter().rev().find(|(span, full)| span.is_somewhere() && *full)
+        {
+            problem.span = *span;
+        }
+        placed.push(problem);
+    }
+    let mut unique: Vec<Problem> = Vec::new();
+    for problem in placed.into_sorted() {
+        let same = |known: &Problem| {
+            known.span == problem.span && known.code == problem.code && known.message == problem.message
+        };
+        if !unique.iter().any(same) {
+            unique.push(problem);
+        }
+    }
+    unique
+}
+
+/// The keys along a path as far as the tree has it, and whether it is the whole path that ends there.
+fn way_to(tree: &Node, path: &Path) -> Vec<(Span, bool)> {
+    let mut way = Vec::new();
+    let mut node = tree;
+    let segments = path.segments();
+    for (depth, segment) in segments.iter().enumerate() {
+        let is_last = depth + 1 == segments.len();
+        node = match &node.value {
+            Value::Map(entries) => match entries.iter().find(|entry| entry.key == *segment) {
+                Some(entry) => {
+                    way.push((entry.key_span, is_last));
+                    &entry.value
+                }
+                None => break,
+            },
+            Value::List(members) => match segment.parse::<usize>().ok().and_then(|place| members.get(place)) {
+                Some(member) => {
+                    way.push((member.span, is_last));
+                    member
+                }
+                None => break,
+            },
+            _ => break,
+        };
+    }
+    way
+}
+
+/// The first thing that the scenario says.
+fn beginning(sources: &Sources) -> Span {
+    let id = settings::SourceId(0);
+    let text = sources.get(id).map_or("", |source| source.text.as_str());
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let said = line.trim();
+        if !said.is_empty() && !said.starts_with('#') && said != "---" {
+            let indentation = line.len() - line.trim_start().len();
+            let start = (offset + indentation) as u32;
+            return Span::new(id, start, start + said.split(':').next().unwrap_or(said).len() as u32);
+        }
+        offset += line.len();
+    }
+    Span::new(id, 0, 0)
+}
+
+/// Refuses names that users may not give: a `/` belongs to clusters alone, and sets that no setting reads need names too.
+pub(crate) fn check_names(document: &Node, problems: &mut Problems) {
+    for section in ["policies", "templates", "clusters", "variants"] {
+        each_name(document, section, problems, false);
+    }
+    for section in ["workloads", "components", "hosts", "regions"] {
+        each_name(document, section, problems, true);
+    }
+    let inner = |tree: &Node, at: &str, problems: &mut Problems| {
+        for component in entries_at(tree, "components") {
+            for part in ["calls", "handlers"] {
+                let at = format!("{at}{}.{part}", component.key);
+                for entry in entries_at(&component.value, part) {
+                    refuse_name(entry, &at, problems, true);
+                }
+            }
+        }
+    };
+    inner(document, "components.", problems);
+    for template in entries_at(document, "templates") {
+        let at = format!("templates.{}.", template.key);
+        inner(&template.value, &format!("{at}components."), problems);
+        for section in ["components", "hosts"] {
+            for entry in entries_at(&template.value, section) {
+                refuse_name(entry, &format!("{at}{section}"), problems, true);
+            }
+        }
+    }
+    let components = entries_at(document, "components");
+    for workload in entries_at(document, "workloads") {
+        if components.iter().any(|component| component.key == workload.key) {
+            let message = format!("`{}` is the name of a component too", workload.key);
+            let path = Path::of(&["workloads", workload.key.as_str()]);
+            let help = "a name stands for one thing: faults and metrics could not tell them apart";
+            problems.push(Problem::error("duplicate_name", workload.key_span, message).path(path).help(help));
+        }
+    }
+}
+
+fn each_name(document: &Node, section: &str, problems: &mut Problems, is_read: bool) {
+    for entry in entries_at(document, section) {
+        refuse_name(entry, section, problems, is_read);
+    }
+}
+
+/// `is_read`: a setting reads the map later and refuses what is no name at all.
+fn refuse_name(entry: &settings::Entry, at: &str, problems: &mut Problems, is_read: bool) {
+    let mut path = Path::parse(at).unwrap_or_default();
+    path.push(&entry.key);
+    if entry.key.contains('/') && <Name as settings::Scalar>::parse(&entry.key).is_ok() {
+        let message = format!("`{}` cannot be the name of something that is defined here", entry.key);
+        let help = "a name with `/` is that of a part of a cluster, which `clusters` makes from a template";
+        problems.push(Problem::error("bad_name", entry.key_span, message).path(path).help(help));
+    } else if !is_read && let Err(error) = <Name as settings::Scalar>::parse(&entry.key) {
+        problems.push(Problem::error("bad_name", entry.key_span, error.message).path(path).help_if(error.help));
+    }
+}
+
+/// Names what was probably meant where the settings alone cannot know it: the keys that are gone before they are read, and
+/// names in the paths of overrides, for which a new part was begun.
+pub(crate) fn name_the_nearest(found: Problems, document: &Node) -> Problems {
+    let mut named = Problems::new();
+    for mut problem in found {
+        let near = match (problem.code, problem.path.segments()) {
+            ("unknown_key", [key]) => did_you_mean(key, WORKED_IN).or_else(|| with_worked_in(problem.help.as_deref())),
+            ("unknown_key", [.., key]) if problem.help.as_deref().is_some_and(lists_link_settings) => {
+                did_you_mean(key, ["use"])
+            }
+            ("missing_key", [section, name, ..]) if !name.contains('/') => {
+                let names = entries_at(document, section).iter().map(|entry| entry.key.as_str());
+                let is_new = names.clone().all(|known| known != name);
+                did_you_mean(name, names).filter(|_| is_new)
+            }
+            _ => None,
+        };
+        problem.help = near.or(problem.help);
+        named.push(problem);
+    }
+    named
+}
+
+/// A list of the sections of a scenario, with those in it that are gone before it is read.
+fn with_worked_in(help: Option<&str>) -> Option<String> {
+    let (most, last) = help?.strip_prefix("known here: ")?.rsplit_once(" and ")?;
+    let gone: Vec<String> = WORKED_IN.iter().map(|section| format!("`{section}`")).collect();
+    Some(format!("known here: {most}, {} and {last}", gone.join(", ")))
+}
+
+/// Whether a help lists the settings of a link.
+fn lists_link_settings(help: &str) -> bool {
+    help.starts_with("known here: `to`, `timeout`")
+}
+
+/// Takes the values at these paths out of a tree, or what is around them as far as it is there; false when nothing was
+/// left to take out.
+pub(crate) fn leave_out(tree: &mut Node, paths: &[Path]) -> bool {
+    let mut any = false;
+    let mut paths: Vec<&Path> = paths.iter().collect();
+    // Later members of a list first, so that the numbers of earlier ones stay.
+    paths
+        .sort_by_key(|path| std::cmp::Reverse(path.segments().iter().map(|s| format!("{s:0>12}")).collect::<Vec<_>>()));
+    paths.dedup();
+    for path in paths {
+        any |= take_out(tree, path.segments());
+    }
+    any
+}
+
+fn take_out(tree: &mut Node, path: &[String]) -> bool {
+    let Some((segment, rest)) = path.split_first() else { return false };
+    match &mut tree.value {
+        Value::Map(entries) => {
+            let Some(place) = entries.iter().position(|entry| entry.key == *segment) else { return false };
+            if !take_out(&mut entries[place].value, rest) {
+                entries.remove(place);
+            }
+            true
+        }
+        Value::List(members) => {
+            let Some(place) = segment.parse::<usize>().ok().filter(|place| *place < members.len()) else {
+                return false;
+            };
+            if !take_out(&mut members[place], rest) {
+                members.remove(place);
+            }
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Whether a problem says that a name leads nowhere: the sort that can be found in a part of a scenario.
+pub(crate) fn is_about_a_name(problem: &Problem) -> bool {
+    problem.message.contains(" is called `") || matches!(problem.code, "op_without_handler" | "call_cycle")
+}
+
+/// Whether a name that is missing is one that was left out, so that it is not really missing.
+pub(crate) fn was_left_out(problem: &Problem, document: &Node, left: &Node) -> bool {
+    let names: Vec<&str> = problem.message.split('`').skip(1).step_by(2).collect();
+    names.iter().any(|name| has_key(document, name) && !has_key(left, name))
+        || (problem.code == "op_without_handler" && names.iter().any(|name| count(document, name) != count(left, name)))
+}
+
+fn has_key(tree: &Node, key: &str) -> bool {
+    match &tree.value {
+        Value::Map(entries) => entries.iter().any(|entry| entry.key == key || has_key(&entry.value, key)),
+        Value::List(members) => members.iter().any(|member| has_key(member, key)),
+        _ => false,
+    }
+}
+
+fn count(tree: &Node, key: &str) -> usize {
+    match &tree.value {
+        Value::Map(entries) => {
+            entries.iter().map(|entry| usize::from(entry.key == key) + count(&entry.value, key)).sum()
+        }
+        Value::List(members) => members.iter().map(|member| count(member, key)).sum(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,279 @@
+//! The language as data: everything that a scenario file may contain, in one book.
+//!
+//! The settings describe themselves; what is worked into a document before they are read (variants, named policies,
+//! templates and clusters) is added here. From the book come the JSON Schema, the reference pages and `kinds NAME`, and
+//! it is what overrides are written out by.
+
+use std::sync::OnceLock;
+
+use models::components::{KINDS, Row};
+use models::scenario::Scenario;
+use settings::book::{Body, Content, FieldShape, FieldsShape, VariantShape};
+use settings::reference::{self, Extent, Style};
+use settings::{Book, Name, Scalar, Setting, Shape};
+
+/// The file under which the schema is kept in the repository.
+pub const SCHEMA_FILE: &str = "schema/scenario.schema.json";
+
+/// The type that describes links.
+const LINK: &str = "LinkSettings";
+
+/// The book of the language, and the shape of a whole document.
+pub fn book() -> &'static (Book, Shape) {
+    static BOOK: OnceLock<(Book, Shape)> = OnceLock::new();
+    BOOK.get_or_init(|| {
+        let mut book = Book::new();
+        let shape = Scenario::describe(&mut book);
+        add_worked_in(&mut book, &shape);
+        (book, shape)
+    })
+}
+
+fn field(key: &'static str, doc: &'static str, shape: Shape) -> FieldShape {
+    FieldShape {
+        key,
+        doc,
+        shape,
+        required: false,
+        default: None,
+        range: None,
+        live: false,
+        example: None,
+        flattened: false,
+    }
+}
+
+fn map_of(shape: Shape) -> Shape {
+    Shape::Map(<Name as Scalar>::SHAPE, Box::new(shape))
+}
+
+/// What is gone before the settings are read: it is described here, since no setting can.
+fn add_worked_in(book: &mut Book, scenario: &Shape) {
+    let name = || Shape::Scalar(<Name as Scalar>::SHAPE);
+    let changes = Shape::Map(<String as Scalar>::SHAPE, Box::new(Shape::Anything));
+    let uses = Shape::OneOrMany(Box::new(name()));
+    let Some(link_name) = definition(book, LINK).map(|definition| definition.name.clone()) else { return };
+    let link = match book.definition(&link_name).map(|definition| &definition.body) {
+        Some(Body::Fields(fields)) => fields.fields.clone(),
+        _ => Vec::new(),
+    };
+    let policies = link.into_iter().filter(|field| field.key != "to").collect();
+    let set = book.define(
+        "language::PolicySettings",
+        "A named set of link settings: a link takes it with `use`, and its own keys win.",
+        |_| Body::Fields(FieldsShape { fields: policies, shorthand: None }),
+    );
+    book.add_field(
+        &link_name,
+        field("use", "Named sets of `policies`; later ones win over earlier, own keys over all.", uses),
+    );
+    let Shape::Named(root) = scenario else { return };
+    let shape_of = |book: &Book, key: &str| match book.definition(root).map(|definition| &definition.body) {
+        Some(Body::Fields(fields)) => {
+            fields.fields.iter().find(|field| field.key == key).map_or(Shape::Anything, |field| field.shape.clone())
+        }
+        _ => Shape::Anything,
+    };
+    let parts = vec![
+        field("hosts", "Groups of machines, one of each for every cluster.", shape_of(book, "hosts")),
+        field("components", "What handles requests; names mean the own cluster's first.", shape_of(book, "components")),
+    ];
+    let template =
+        book.define("language::TemplateSettings", "A part of a topology that is stamped out several times.", |_| {
+            Body::Fields(FieldsShape { fields: parts, shorthand: None })
+        });
+    let mut from = field("from", "The template.", name());
+    from.required = true;
+    let cluster = vec![
+        from,
+        field("region", "Where all of it is.", name()),
+        field("set", "What is different here: path below `components` to value.", changes.clone()),
+    ];
+    let cluster = book.define("language::ClusterSettings", "A template stamped out under a name.", |_| {
+        Body::Fields(FieldsShape { fields: cluster, shorthand: None })
+    });
+    for added in [
+        field("policies", "Named sets of link settings.", map_of(set)),
+        field("templates", "Parts of a topology, to be stamped out.", map_of(template)),
+        field("clusters", "Templates stamped out; `us/api` is `api` of the cluster `us`.", map_of(cluster)),
+        field(
+            "variants",
+            "Alternatives to compare: path to value. A value replaces what is there whole, `null` removes it.",
+            map_of(Shape::NullOr(Box::new(changes))),
+        ),
+    ] {
+        book.add_field(root, added);
+    }
+}
+
+/// The JSON Schema (draft-07) of a scenario file, with a line end behind it.
+pub fn schema() -> String {
+    let (book, shape) = book();
+    let schema = settings::schema::json_schema(book, shape, "A brownout scenario");
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// What a topic of the reference is about.
+#[derive(Clone, Debug)]
+enum About {
+    /// A word of a choice.
+    Word(VariantShape),
+    /// A definition.
+    Definition(String),
+    /// A setting of a map.
+    Setting(FieldShape),
+}
+
+/// One topic of the reference: a kind of component, a policy, a fault, a step, …
+#[derive(Clone, Debug)]
+pub struct Topic {
+    /// The word that a scenario uses for it.
+    pub name: &'static str,
+    /// Which sort of thing it is, in the plural: `faults`.
+    pub group: &'static str,
+    /// What it is, in a sentence.
+    pub doc: String,
+    about: About,
+}
+
+/// The choices whose words are topics, by the type that defines them.
+const CHOICES: [(&str, &str); 9] = [
+    ("components", "ComponentSettings"),
+    ("faults", "FaultKind"),
+    ("steps", "Step"),
+    ("runtimes", "RuntimeSettings"),
+    ("arrivals", "Process"),
+    ("shapes", "ShapeSettings"),
+    ("disciplines", "DisciplineSettings"),
+    ("back-offs", "BackoffGrowth"),
+    ("retry budgets", "BudgetSettings"),
+];
+
+/// All topics, by group.
+pub fn topics() -> Vec<Topic> {
+    let (book, root) = book();
+    let mut topics = Vec::new();
+    for (group, kind) in CHOICES {
+        let Some(Body::Choice(choice)) = definition(book, kind).map(|definition| &definition.body) else { continue };
+        for variant in &choice.variants {
+            let doc = settings::bind::first_sentence(variant.doc).to_string();
+            topics.push(Topic { name: variant.word, group, doc, about: About::Word(variant.clone()) });
+        }
+    }
+    let fields = |name: &str| match book.definition(name).map(|definition| &definition.body) {
+        Some(Body::Fields(fields)) => fields.fields.clone(),
+        _ => Vec::new(),
+    };
+    let (Shape::Named(root), Some(link)) = (root, definition(book, LINK)) else { return topics };
+    for (group, name) in [("link settings", link.name.as_str()), ("sections", root.as_str())] {
+        for field in fields(name).into_iter().filter(|field| !field.flattened) {
+            let doc = settings::bind::first_sentence(field.doc).to_string();
+            topics.push(Topic { name: field.key, group, doc, about: About::Setting(field) });
+        }
+    }
+    let doc = settings::bind::first_sentence(&link.doc).to_string();
+    topics.push(Topic { name: "link", group: "sections", doc, about: About::Definition(link.name.clone()) });
+    topics
+}
+
+fn definition<'b>(book: &'b Book, kind: &str) -> Option<&'b settings::book::Definition> {
+    book.definitions().find(|definition| definition.name.rsplit("::").next() == Some(kind))
+}
+
+impl Topic {
+    /// Whether the language has it and this version does not.
+    pub fn is_not_yet(&self) -> bool {
+        match &self.about {
+            About::Word(variant) => variant.content == Content::Value(Shape::NotYet),
+            About::Setting(field) => field.shape == Shape::NotYet,
+            About::Definition(_) => false,
+        }
+    }
+
+    /// The example of a kind of component.
+    fn example(&self) -> Option<&'static str> {
+        let row: Option<&Row> = KINDS.iter().find(|row| self.group == "components" && row.name == self.name);
+        row.map(|row| row.example)
+    }
+
+    /// Its reference page: what it is, every setting with unit, range and default, and an example where there is one.
+    pub fn page(&self, style: Style) -> String {
+        let (book, _) = book();
+        let mut page = match &self.about {
+            _ if self.is_not_yet() => match style {
+                Style::Markdown => {
+                    format!("# {}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
+                }
+                Style::Text => {
+                    let line = "=".repeat(self.name.chars().count());
+                    format!("{}\n{line}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
+                }
+            },
+            About::Word(variant) => reference::word(book, variant, style, Extent::Whole),
+            About::Definition(name) => {
+                let heading = reference::heading(book, name);
+                match style {
+                    Style::Markdown => reference::markdown(book, name, &heading, Extent::Whole),
+                    Style::Text => reference::text(book, name, &heading, Extent::Whole),
+                }
+            }
+            About::Setting(field) => {
+                let content = Content::Value(field.shape.clone());
+                let as_word = VariantShape { word: field.key, doc: field.doc, content, alone: false };
+                reference::word(book, &as_word, style, Extent::Whole)
+            }
+        };
+        if let Some(example) = self.example() {
+            page = with_example(&page, example.trim(), style);
+        }
+        page
+    }
+}
+
+/// Puts the example before the first table: most readers look for nothing else.
+fn with_example(page: &str, example: &str, style: Style) -> String {
+    let shown = match style {
+        Style::Markdown => format!("```yaml\n{example}\n```\n\n"),
+        Style::Text => {
+            let lines: Vec<String> = example.lines().map(|line| format!("  {line}").trim_end().to_string()).collect();
+            format!("Example:\n\n{}\n\n", lines.join("\n"))
+        }
+    };
+    // Heading (and its line), then what it is: the example follows.
+    match page.match_indices("\n\n").nth(1) {
+        Some((place, _)) => format!("{}{shown}{}", &page[..place + 2], &page[place + 2..]),
+        None => format!("{page}\n{shown}"),
+    }
+}
+
+/// The reference as files: name (without folders) and Markdown, one for each group of topics, and an index.
+pub fn pages() -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    let mut index = String::from(
+        "# Reference\n\nMade from the program's own description of its settings by `cargo test -p language --test it`; \
+         the same pages are shown by `brownout kinds NAME`.\n",
+    );
+    let topics = topics();
+    let mut groups: Vec<&str> = Vec::new();
+    for topic in &topics {
+        if !groups.contains(&topic.group) {
+            groups.push(topic.group);
+        }
+    }
+    for group in groups {
+        index.push_str(&format!("\n## {}{}\n\n", group[..1].to_uppercase(), &group[1..]));
+        for topic in topics.iter().filter(|topic| topic.group == group) {
+            if topic.is_not_yet() {
+                index.push_str(&format!("- `{}` (not there yet): {}.\n", topic.name, topic.doc));
+                continue;
+            }
+            let file = format!("{}-{}.md", group.replace(' ', "-"), topic.name);
+            index.push_str(&format!("- [`{}`]({file}): {}.\n", topic.name, topic.doc));
+            files.push((file, topic.page(Style::Markdown)));
+        }
+    }
+    files.push(("README.md".to_string(), index));
+    files
+}
