@@ -242,7 +242,6 @@ components:
             assert!(messages.iter().any(|m| m.contains(words)), "{messages:?}");
         };
         says("to: [{to: a, weight: 2}]", "no attention to weights");
-        says("to: {to: a, timeout: 1s}", "`timeout` of a balancer's `to` is not there yet");
         says("to: a, algorithm: {ring_hash: {}}", "not there yet");
         says("to: a, health_check: {interval: 1s}", "not there yet");
         says("to: b", "no component is called `b`");

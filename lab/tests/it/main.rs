@@ -10,8 +10,10 @@ mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]
 mod expect;
+mod gates;
 mod guide;
 mod harness;
+mod hedging;
 mod interruptions;
 mod junk;
 mod kinds;

@@ -126,7 +126,9 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
             "weighted_round_robin",
         ]);
         let instances = c.of(&[1, 2]);
-        let _ = writeln!(text, "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: s0}}");
+        let to = if c.once_in(2) { format!("{{to: s0{}}}", link(c)) } else { "s0".to_string() };
+        let _ =
+            writeln!(text, "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}}}");
     }
     if front.contains("dns") {
         let target = if front.contains("lb") { "lb" } else { "s0" };
@@ -185,6 +187,13 @@ fn link(c: &mut Choices<'_>) -> String {
         let budget = c.of(&["", ", budget: {ratio: {ratio: 10%, min: 1/s}}", ", budget: {ratio: {window: 1s}}"]);
         let when = c.of(&["", ", when: [timeout, pool_timeout, unavailable, reset]"]);
         let _ = write!(text, ", retry: {{max_attempts: {attempts}{backoff}{budget}{when}}}");
+    }
+    if c.once_in(4) {
+        let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
+    }
+    if c.once_in(4) {
+        let concurrency = c.of(&["{fixed: 2}", "{fixed: 1, wait: 20ms}", "{fixed: 5, wait: 1s}"]);
+        let _ = write!(text, ", concurrency: {concurrency}");
     }
     if c.once_in(3) {
         let size = c.of(&[2, 1, 10]);

@@ -4,6 +4,9 @@
 //! under way, also those whose caller has given up, until they are answered; a replica that is down is passed over at
 //! once (there is no detection time without a health check). Several instances share nothing.
 //!
+//! With policies on its `to`, such as a timeout for each target and a retry on another one, it hands each call to that
+//! link, which then chooses a replica for every attempt in the same way.
+//!
 //! ```text
 //!            ┌──▶ web[0]
 //!   call ─▶ lb ──▶ web[1]      round robin, random, fewest calls, …
@@ -56,6 +59,9 @@ const CONNECTED: u8 = 0;
 
 const LINK: &str = "to";
 
+/// The ticket of calls that were handed to the link.
+const ASKED: u32 = u32::MAX;
+
 const PURPOSE_TARGET: u32 = 0x6c62;
 
 /// One balancer.
@@ -67,7 +73,10 @@ pub struct LoadBalancer {
     /// How long opening a connection to each target takes, where each call opens one.
     connects: Option<Vec<Span>>,
     weights: Vec<f64>,
-    salt: u32,
+    /// The node of its link, and what tells its calls from other links'.
+    link: (NodeId, u32),
+    /// Whether calls go over that link, since it has policies.
+    asks_link: bool,
     // State.
     choosing: Choosing,
     keeps_deadlines: bool,
@@ -98,17 +107,16 @@ impl Kind for LoadBalancer {
         Ask::same(LINK, &settings.to)
     }
 
+    fn balancing(settings: &Settings) -> Option<&AlgorithmSettings> {
+        Some(&settings.algorithm)
+    }
+
     fn shares(settings: &Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {
         let _ = settings;
         in_proportion(targets.iter().map(|(weight, replicas, _)| weight * f64::from(*replicas)))
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
-        for policy in settings.to.policies() {
-            let message = format!("`{policy}` of a balancer's `to` is not there yet");
-            let help = "write it where the balancer is called";
-            checks.error("not_yet", checks.span(), &format!("to.{policy}"), &message, Some(help));
-        }
         let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
         if weighted && !settings.algorithm.uses_weights() {
             let help = "choose `weighted_round_robin`, `random` or `least_connections`, or remove the weights";
@@ -118,7 +126,6 @@ impl Kind for LoadBalancer {
     }
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> LoadBalancer {
-        let (_, salt) = site.link(LINK);
         let mut targets = Vec::new();
         let mut weights = Vec::new();
         let mut round_trips = Vec::new();
@@ -135,15 +142,21 @@ impl Kind for LoadBalancer {
             targets,
             connects: connects.then_some(round_trips),
             weights,
-            salt,
+            link: site.link(LINK),
+            asks_link: asks_link(settings),
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
-            children: cancels.then(Vec::new),
+            children: (cancels || asks_link(settings)).then(Vec::new),
             attempts: Attempts::default(),
         }
     }
 
-    fn prepare(&mut self, _change: u32, _settings: &Settings) {
-        // Nothing of it can change during a run.
+    fn prepare(&mut self, _change: u32, settings: &Settings) {
+        // Of the balancer itself nothing can change during a run. A policy that its link is to have later is met from
+        // now on, so that one chooser knows of all calls.
+        if asks_link(settings) {
+            self.asks_link = true;
+            self.children.get_or_insert_default();
+        }
     }
 
     fn attempts(&self, _link: usize) -> Option<&Attempts> {
@@ -151,10 +164,34 @@ impl Kind for LoadBalancer {
     }
 }
 
+/// Whether the link has policies beside the network, which the balancer knows itself.
+fn asks_link(settings: &Settings) -> bool {
+    !settings.to.policies().is_empty()
+}
+
 impl LoadBalancer {
     fn to(&self, target: usize) -> To {
         let (node, path) = self.targets[target];
-        To { node, link: self.salt, ordinal: 0, profile: None, path, is_retry: false }
+        To { node, link: self.link.1, ordinal: 0, profile: None, path, is_retry: false }
+    }
+
+    /// Hands a call to the link.
+    #[cold]
+    #[inline(never)]
+    fn ask_link(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let (node, link) = self.link;
+        let child = cx.call(call, To { node, link, ordinal: 0, profile: None, path: 0, is_retry: false });
+        cx.set_ticket(call, ASKED);
+        self.remember(call, Some(child));
+        Next::call(child)
+    }
+
+    /// A call that went to a target of this balancer's choice has ended.
+    fn ended(&mut self, ticket: u32, since: Time, outcome: Outcome) {
+        if ticket != ASKED {
+            self.choosing.end(ticket as usize);
+            self.attempts.end(since, outcome);
+        }
     }
 
     /// Makes a call of its own for a call.
@@ -181,6 +218,9 @@ impl LoadBalancer {
 impl Component for LoadBalancer {
     #[inline]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        if self.asks_link {
+            return self.ask_link(cx, call);
+        }
         self.attempts.begin(false);
         let targets = &self.targets;
         let is_up = |cx: &Cx<'_>, target: usize| cx.is_up(targets[target].0);
@@ -213,8 +253,7 @@ impl Component for LoadBalancer {
 
     #[inline]
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        self.choosing.end(cx.ticket(call) as usize);
-        self.attempts.end(cx.since(call), answer.outcome());
+        self.ended(cx.ticket(call), cx.since(call), answer.outcome());
         self.remember(call, None);
         Next::reply(call, answer)
     }
@@ -247,8 +286,7 @@ impl Component for LoadBalancer {
             cx.abandon(child);
             cx.cancel_call(child);
         }
-        self.choosing.end(cx.ticket(call) as usize);
-        self.attempts.end(cx.since(call), Outcome::Cancelled);
+        self.ended(cx.ticket(call), cx.since(call), Outcome::Cancelled);
         Next::reply(call, cx.answer(Outcome::Cancelled))
     }
 

@@ -11,6 +11,7 @@ use sim_core::{
     Ahead, Attempts, CallId, Coming, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Sight, Span, Time, Timer,
 };
 
+use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::demand::{CallsMade, Demand, Limits, Surroundings};
 use crate::faults::Director;
@@ -179,6 +180,13 @@ pub trait Kind: Component + Sized {
             });
         }
         demand
+    }
+
+    /// How its link chooses among the replicas of all targets, where it balances; else a target by weight and any replica
+    /// of it.
+    fn balancing(settings: &Self::Settings) -> Option<&AlgorithmSettings> {
+        let _ = settings;
+        None
     }
 
     /// Which share of its calls each target of its link gets while all are well: weight, replicas and round trip of

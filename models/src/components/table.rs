@@ -107,6 +107,10 @@ macro_rules! components {
             pub fn demand(&self, op: &str, around: &mut Surroundings<'_>) -> Demand {
                 each_kind!(self, s, Part => <Part as Kind>::demand(s, op, around))
             }
+            /// How its link chooses among the replicas of all targets, where it balances.
+            pub fn balancing(&self) -> Option<&AlgorithmSettings> {
+                each_kind!(self, s, Part => <Part as Kind>::balancing(s))
+            }
             /// Which share of its calls each target of its link gets.
             pub fn shares(&self, targets: &[(f64, u32, Span)]) -> Vec<f64> {
                 each_kind!(self, s, Part => <Part as Kind>::shares(s, targets))

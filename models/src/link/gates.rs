@@ -146,8 +146,9 @@ impl Link {
                 cx.cancel(timer);
             }
             if let Some(at) = at {
+                // After the answers of that instant, which may free what is waited for.
                 let timer = Timer { what: GATE, data: number as u64 };
-                *set = Some((at, cx.after(at - cx.now(), Class::First, timer)));
+                *set = Some((at, cx.after(at - cx.now(), Class::GivingUp, timer)));
             }
         }
     }
@@ -156,6 +157,7 @@ impl Link {
     pub(super) fn gate_is_due(&mut self, cx: &mut Cx<'_>, number: usize) -> Next {
         if let Some(extra) = &mut self.extra {
             extra.gates.due[number] = None;
+            extra.gates.all[number].came_due(cx.now());
         }
         self.hand_on(cx);
         Next::WAIT

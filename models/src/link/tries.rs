@@ -300,7 +300,13 @@ impl Link {
         let index = self.a_try(of).record;
         self.close(cx, of, Ending { outcome: answer.outcome(), end, keeps_connection });
         let is_good = answer.outcome().is_good();
-        if !is_good && self.record(index).child != NOBODY {
+        if is_good {
+            self.drop_copies(cx, index, Outcome::Cancelled);
+        }
+        // Asked before others are let on, which may be copies of this attempt, and end it.
+        let is_over = is_good || self.record(index).child == NOBODY;
+        self.hand_on(cx);
+        if !is_over {
             // Its other copies may still be answered well.
             return Next::WAIT;
         }
@@ -308,7 +314,6 @@ impl Link {
             cx.cancel(hedge);
         }
         if is_good {
-            self.drop_copies(cx, index, Outcome::Cancelled);
             return self.finish(cx, index, answer);
         }
         self.record(index).phase = Phase::BacksOff;
@@ -319,6 +324,7 @@ impl Link {
     pub(super) fn stop_copies(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
         self.drop_copies(cx, index, outcome);
         self.record(index).phase = Phase::BacksOff;
+        self.hand_on(cx);
     }
 
     fn drop_copies(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
@@ -342,7 +348,8 @@ impl Link {
         }
     }
 
-    /// The one exit of all tries: gives back everything that this one held, from the inside out.
+    /// The one exit of all tries: gives back everything that this one held, from the inside out. Then [`Link::hand_on`]
+    /// lets those have it who wait.
     fn close(&mut self, cx: &mut Cx<'_>, of: u32, ending: Ending) {
         let now = cx.now();
         let a_try = self.extra().tries.remove(of).expect("a try ends once");
@@ -380,7 +387,6 @@ impl Link {
         if let Some(budget) = &mut self.budget {
             budget.ended(now, a_try.is_repeated(), ending.outcome);
         }
-        self.hand_on(cx);
     }
 
     /// Takes a try that is gone out of the list of its attempt's copies.

@@ -9,6 +9,7 @@ use sim_core::random::{Stream, hash};
 use sim_core::{Engine, NodeId, Profile, Span, Time};
 
 use super::{Directory, LinkEntry};
+use crate::balancing::AlgorithmSettings;
 use crate::components::{Node, Site};
 use crate::faults::{Breaking, Director, Planned, Scene};
 use crate::link::{Link, LinkPlan, LinkSettings};
@@ -93,7 +94,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         workload.set_recorded_sorts(of_recorded);
         let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
         debug_assert_eq!(node, place.node);
-        add_link(&settings.call, &place.link, node, engine);
+        add_link(&settings.call, None, &place.link, node, engine);
         let measure = engine.group_mut(place.link.group);
         measure.keeps_latency = true;
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
@@ -112,11 +113,17 @@ fn expected_requests(scenario: &Scenario, settings: &WorkloadSettings) -> f64 {
     rate * at_once * scenario.run.duration.map_or(0.0, |duration| duration.0 as f64 / 1e9)
 }
 
-pub(super) fn add_link(settings: &LinkSettings, entry: &LinkEntry, owner: NodeId, engine: &mut Engine<Node>) {
+fn add_link(
+    settings: &LinkSettings,
+    balancing: Option<&AlgorithmSettings>,
+    entry: &LinkEntry,
+    owner: NodeId,
+    engine: &mut Engine<Node>,
+) {
     let plan = LinkPlan {
         settings: settings.clone(),
         targets: entry.targets.clone(),
-        balancing: None,
+        balancing: balancing.cloned(),
         salt: hash(0, &entry.name) as u32,
         changes: Vec::new(),
     };
@@ -139,7 +146,7 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             let part = settings.build(&mut site);
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
-                add_link(link, &entry, node, engine);
+                add_link(link, settings.balancing(), &entry, node, engine);
             }
             if directory.components[index].hosts.is_none() {
                 machines.extend(engine.cpus_of(node).iter().map(|c| c.machine));

@@ -54,6 +54,9 @@ pub struct Bulkhead {
     held: Gauge,
     /// Who waits, and since when.
     line: VecDeque<(u32, Time)>,
+    /// Whoever has waited long enough by then is refused. Until all that ends at an instant has ended, a place may still
+    /// become free for a waiter whose time is up at that instant.
+    expired: Time,
     refused: u64,
 }
 
@@ -97,7 +100,7 @@ impl Gate for Bulkhead {
 
     fn new(settings: &ConcurrencySettings, now: Time) -> Bulkhead {
         let held = Gauge::new(now, 0);
-        Bulkhead { limit: settings.most(), wait: settings.wait.0, held, line: VecDeque::new(), refused: 0 }
+        Bulkhead { limit: settings.most(), wait: settings.wait.0, held, line: VecDeque::new(), expired: 0, refused: 0 }
     }
 
     fn ask(&mut self, now: Time, who: &mut Asking<'_>) -> Verdict {
@@ -125,6 +128,10 @@ impl Gate for Bulkhead {
         self.line.front().map(|(_, since)| since.saturating_add(self.wait))
     }
 
+    fn came_due(&mut self, now: Time) {
+        self.expired = now;
+    }
+
     fn next(&mut self, now: Time) -> Option<(u32, Result<Permit, Refusal>)> {
         let (id, since) = *self.line.front()?;
         if self.held.value() < u64::from(self.limit) {
@@ -132,7 +139,7 @@ impl Gate for Bulkhead {
             self.held.up(now);
             return Some((id, Ok(Permit::default())));
         }
-        if now < since.saturating_add(self.wait) {
+        if self.expired < since.saturating_add(self.wait) {
             return None;
         }
         self.line.pop_front();
@@ -157,5 +164,69 @@ impl Gate for Bulkhead {
     fn figures(&self, _: Time, figures: &mut Figures) {
         figures.own.push(("limit", Merge::Sum, f64::from(self.limit)));
         figures.own.push(("limit_refused", Merge::Sum, self.refused as f64));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::random::Stream;
+
+    fn settings(text: &str) -> ConcurrencySettings {
+        settings::notation::read(text).expect("a limit")
+    }
+
+    fn ask(gate: &mut Bulkhead, now: Time, id: u32) -> Verdict {
+        let mut who = Asking { id, op: 0, key: 0, priority: 2, is_retry: false, chance: &mut || 0.5 };
+        gate.ask(now, &mut who)
+    }
+
+    #[test]
+    fn it_agrees_with_a_list_of_holders_and_waiters() {
+        for (limit, wait) in [(1, 0), (3, 0), (1, 5), (3, 5), (2, 100)] {
+            let settings = settings(&format!("{{fixed: {limit}, wait: {wait}ns}}"));
+            let mut gate = Bulkhead::new(&settings, 0);
+            let mut stream = Stream::named(7, "bulkhead");
+            // The obvious way: who holds a place, who waits until when.
+            let (mut holders, mut waiters, mut now): (usize, Vec<(u32, Time)>, Time) = (0, Vec::new(), 0);
+            for id in 0..5_000 {
+                now += stream.below(3);
+                // Whoever's time was up before this instant has been refused by then.
+                while let Some(due) = gate.due().filter(|due| *due < now) {
+                    gate.came_due(due);
+                    let (refused, verdict) = gate.next(due).expect("it is due");
+                    assert_eq!((refused, verdict), (waiters.remove(0).0, Err(refusal())));
+                }
+                match stream.below(5) {
+                    0 | 1 => {
+                        let verdict = ask(&mut gate, now, id);
+                        if holders < limit && waiters.is_empty() {
+                            holders += 1;
+                            assert_eq!(verdict, Verdict::Pass(Permit::default()));
+                        } else if wait == 0 {
+                            assert_eq!(verdict, Verdict::Refuse(refusal()));
+                        } else {
+                            waiters.push((id, now + wait));
+                            assert_eq!(verdict, Verdict::Wait);
+                        }
+                    }
+                    2 if !waiters.is_empty() => {
+                        let leaver = waiters.remove(stream.below(waiters.len() as u64) as usize);
+                        gate.leave(now, leaver.0);
+                    }
+                    _ if holders > 0 => {
+                        holders -= 1;
+                        gate.ended(now, Permit::default(), 0, End::Dropped);
+                    }
+                    _ => {}
+                }
+                while holders < limit && !waiters.is_empty() {
+                    holders += 1;
+                    assert_eq!(gate.next(now), Some((waiters.remove(0).0, Ok(Permit::default()))));
+                }
+                assert_eq!(gate.next(now), None);
+                assert_eq!(gate.due(), waiters.first().map(|(_, until)| *until));
+            }
+        }
     }
 }

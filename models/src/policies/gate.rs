@@ -84,9 +84,14 @@ pub trait Gate: Clone + Debug {
     }
 
     /// When the gate will do something by itself: let the next one pass, refuse a waiter, change its state. The link
-    /// then calls [`Gate::next`].
+    /// then calls [`Gate::came_due`] and [`Gate::next`].
     fn due(&self) -> Option<Time> {
         None
+    }
+
+    /// The instant that [`Gate::due`] named has come, and whatever else ends at this instant has ended.
+    fn came_due(&mut self, now: Time) {
+        let _ = now;
     }
 
     /// The next waiter that may pass, or is refused, at this instant. Called until there is none: after every end and

@@ -213,6 +213,11 @@ impl AnyGate {
         each_gate!(self, gate => gate.due())
     }
 
+    /// [`Gate::came_due`].
+    pub fn came_due(&mut self, now: Time) {
+        each_gate!(self, gate => gate.came_due(now))
+    }
+
     /// [`Gate::next`].
     pub fn next(&mut self, now: Time) -> Option<(u32, Result<Permit, Refusal>)> {
         each_gate!(self, gate => gate.next(now))
