@@ -3,6 +3,7 @@
 //! All of it is done on the tree, so that no component knows of it, and every value keeps the place where it was
 //! written.
 
+use models::components::KINDS;
 use settings::values::Scalar;
 use settings::{Entry, Name, Node, Path, Problem, Problems, Span, Value};
 
@@ -306,10 +307,11 @@ pub(crate) fn fold_clusters(document: &mut Node) {
     top.push(Entry::new("clusters", Node::map(clusters)));
 }
 
-/// Kinds that are somewhere.
+/// Whether what stands in a section has a setting that says where it is.
 fn takes_region(section: &str, entries: &[Entry]) -> bool {
     let kind = entries.iter().find(|e| e.key == "kind").and_then(|e| e.value.as_text());
-    section == "hosts" || !matches!(kind, Some("dns"))
+    let row = KINDS.iter().find(|row| section == "components" && Some(row.name) == kind);
+    row.is_none_or(|row| row.has_setting("region"))
 }
 
 /// `hosts: NAME` of a component means its own cluster's first.

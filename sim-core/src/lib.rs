@@ -118,7 +118,7 @@ pub use attempts::{AttemptCounts, Attempts};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, NodeId};
-pub use cpu::{CpuId, CpuJob};
+pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{
     Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, Timer, To,
 };

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use models::components::Node;
-use models::faults::{FaultKind, FaultSettings, Planned, Scene};
-use models::network::Changed;
+use models::director::Planned;
+use models::faults::fault::Scene;
+use models::faults::{FaultKind, FaultSettings};
+use models::network::{Changed, Node};
 use models::scenario::Scenario;
 use settings::{Problems, Reader, Setting};
 use sim_core::NodeId;

@@ -35,14 +35,16 @@ use sim_core::{
 };
 use single::Single;
 
+use super::kind::{Answers, Ask, Checks, Kind, Links};
+use super::site::Site;
 use crate::admission::AdmissionSettings;
-use crate::components::{Kind, Links, Site};
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
+use crate::hosts::HostsSettings;
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 use crate::runtimes::RuntimeSettings;
 use crate::steps::program::{Failure, Instruction, LOOPS, Names, Place, Program};
-use crate::steps::{Step, walk};
+use crate::steps::{Step, StepCall, walk, walk_certain};
 
 /// Cores of a replica's own, or its share of its host's.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -52,26 +54,6 @@ pub struct CpuSettings {
     pub request: Cores,
     /// The most cores that it may use.
     pub limit: Option<NotYet>,
-}
-
-/// How replicas are placed on hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
-pub enum Placement {
-    /// One host after the other.
-    Spread,
-    /// A host is filled before the next is begun.
-    Pack,
-}
-
-/// Where replicas run.
-#[derive(Clone, Debug, PartialEq, Setting)]
-#[setting(shorthand = "on")]
-pub struct HostsSettings {
-    /// The group of hosts.
-    pub on: Spanned<Name>,
-    /// How they are placed.
-    #[setting(default = "spread")]
-    pub placement: Placement,
 }
 
 /// Application code, in replicas.
@@ -274,18 +256,22 @@ impl Kind for Service {
         settings.hosts.as_ref()
     }
 
-    fn answers(settings: &Settings) -> crate::components::Answers<'_> {
-        crate::components::Answers::Ops(settings.handlers.iter().map(|h| h.name.as_str()).collect())
+    fn answers(settings: &Settings) -> Answers<'_> {
+        Answers::Ops(settings.handlers.iter().map(|h| h.name.as_str()).collect())
     }
 
-    fn asks(settings: &Settings) -> Vec<crate::components::Ask<'_>> {
+    fn asks(settings: &Settings) -> Vec<Ask<'_>> {
         let mut asks = Vec::new();
         for handler in &settings.handlers {
-            walk(&handler.value, &mut |step| {
-                let Some(call) = step.call() else { return };
-                let (at, link, op, size_bytes) = (call.link, call.link.as_str(), call.op, call.size.map(|s| s.0));
-                asks.push(crate::components::Ask { handler: Some(handler.name.as_str()), link, at, op, size_bytes });
-            });
+            walk(&handler.value, &mut |step| asks.extend(asked_by(step, handler.name.as_str())));
+        }
+        asks
+    }
+
+    fn certain_asks<'a>(settings: &'a Settings, op: &str) -> Vec<Ask<'a>> {
+        let mut asks = Vec::new();
+        if let Some(handler) = settings.handlers.entry(op).or_else(|| settings.handlers.entry("default")) {
+            walk_certain(&handler.value, &mut |step| asks.extend(asked_by(step, handler.name.as_str())));
         }
         asks
     }
@@ -326,7 +312,7 @@ impl Kind for Service {
         demand
     }
 
-    fn check(settings: &Settings, checks: &mut crate::components::Checks<'_>) {
+    fn check(settings: &Settings, checks: &mut Checks<'_>) {
         check::settings(settings, checks);
     }
 
@@ -734,6 +720,12 @@ impl Component for Service {
         self.dispatch(cx);
         true
     }
+}
+
+/// What a step of a handler asks of another.
+fn asked_by<'a>(step: &'a Step, handler: &'a str) -> Option<Ask<'a>> {
+    let StepCall { link: at, op, size, .. } = step.call()?;
+    Some(Ask { handler: Some(handler), link: at.as_str(), at, op, size_bytes: size.map(|size| size.0) })
 }
 
 /// What a caller is told when a call that was made for it failed: what a gateway answers.
