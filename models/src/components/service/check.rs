@@ -1,6 +1,6 @@
 //! What only makes sense together.
 
-use super::Settings;
+use super::service_settings::Settings;
 use crate::components::kind::Checks;
 use crate::steps::program::LOOPS;
 use crate::steps::{Need, ParallelStep, Step, walk};
