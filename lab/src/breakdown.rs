@@ -6,7 +6,7 @@ use sim_core::Engine;
 use sim_core::breakdown::{Around, Breakdown as Sample, Part};
 use sim_core::time::SECOND;
 
-use models::components::Node;
+use models::network::Node;
 
 use crate::result::{Breakdown, BreakdownBand, BreakdownPart, Spent};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use models::components::Node;
+use models::network::Node;
 use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
@@ -119,7 +119,7 @@ impl Session {
 
     fn workload_results(&self, span: f64) -> Table<WorkloadResult> {
         let engine = self.engine();
-        let of = |place: &models::network::WorkloadPlace| {
+        let of = |place: &models::directory::WorkloadPlace| {
             let measure: &Measure = engine.group(place.link.group);
             let counts = &measure.measured();
             let link = self.links.iter().find(|l| l.from == place.name).expect("every workload has its link");

@@ -8,10 +8,10 @@ mod tracing;
 
 use std::sync::Arc;
 
-use models::components::Node;
+use models::directory::WORKLOAD_LINK;
 use models::faults::FaultSettings;
 use models::link::Link;
-use models::network::{Network, WORKLOAD_LINK};
+use models::network::{Network, Node};
 use models::scenario::UntilSettings;
 use sim_core::measure::Counts;
 use sim_core::time::SECOND;
@@ -573,7 +573,7 @@ pub struct Latencies {
 impl Session {
     /// The latencies of the requests that were answered, by workload, from the end of the warm-up on.
     pub fn latencies(&self) -> Vec<Latencies> {
-        let of = |workload: &models::network::WorkloadPlace| Latencies {
+        let of = |workload: &models::directory::WorkloadPlace| Latencies {
             workload: workload.name.clone(),
             buckets: self.network.engine.group(workload.link.group).latency.histogram().iter().collect(),
         };

@@ -1,7 +1,9 @@
 //! What is done to a run by hand, as it is typed: a fault that strikes now, a setting that changes now.
 
-use models::faults::{FaultKind, FaultSettings, Planned, Scene};
-use models::network::Directory;
+use models::director::Planned;
+use models::directory::Directory;
+use models::faults::fault::Scene;
+use models::faults::{FaultKind, FaultSettings};
 use settings::{Problems, Reader, Setting};
 use sim_core::Time;
 

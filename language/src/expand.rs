@@ -3,6 +3,7 @@
 //! All of it is done on the tree, so that no component knows of it, and every value keeps the place where it was
 //! written.
 
+use models::components::KINDS;
 use settings::values::Scalar;
 use settings::{Entry, Name, Node, Path, Problem, Problems, Span, Value};
 
@@ -181,96 +182,103 @@ fn each_link(document: &mut Node, visit: &mut impl FnMut(&mut Node, &str)) {
     });
 }
 
+/// The keys of a cluster.
+const CLUSTER: [&str; 3] = ["from", "region", "set"];
+
 /// Stamps out templates: each component and group of hosts of a cluster's template under `CLUSTER/NAME`.
 fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
     let Some(clusters) = document.at("clusters").cloned() else {
         return;
     };
     let templates = document.at("templates").cloned();
-    let known: Vec<String> = templates
-        .as_ref()
-        .and_then(|t| t.entries())
-        .map_or_else(Vec::new, |t| t.iter().map(|e| e.key.clone()).collect());
     for cluster in clusters.entries().unwrap_or_default() {
         let at = format!("clusters.{}", cluster.key);
-        let report = |problem: Problem, problems: &mut Problems| problems.push(problem.path(path_of(&at)));
-        if let Err(why) = Name::parse(&cluster.key) {
-            report(Problem::error("bad_name", cluster.key_span, why.message), problems);
-            continue;
-        }
-        for entry in cluster.value.entries().unwrap_or_default() {
-            if !["from", "region", "set"].contains(&entry.key.as_str()) {
-                let problem = Problem::error("unknown_key", entry.key_span, format!("unknown key `{}`", entry.key))
-                    .help("a cluster has `from`, `region` and `set`")
-                    .help_if(settings::problem::did_you_mean(&entry.key, ["from", "region", "set"]));
-                report(problem, problems);
-            }
-        }
-        let Some(from) = cluster.value.entry("from") else {
-            report(
-                Problem::error("missing_key", cluster.key_span, "`from` is missing: the template to stamp out"),
-                problems,
-            );
-            continue;
-        };
-        let name = from.value.as_text().unwrap_or_default();
-        let Some(template) = templates.as_ref().and_then(|t| t.entry(name)) else {
-            let problem = Problem::unknown_name("template", name, from.value.span, known.iter().map(String::as_str));
-            report(problem, problems);
-            continue;
-        };
-        let mut body = template.value.clone();
-        for section in body.entries().unwrap_or_default() {
-            if !["hosts", "components"].contains(&section.key.as_str()) {
-                let message = format!("a template holds `hosts` and `components`, not `{}`", section.key);
-                report(Problem::error("unknown_key", section.key_span, message), problems);
-            }
-        }
+        let mut wrong = Vec::new();
+        let template = template_of(cluster, templates.as_ref(), &mut wrong);
+        wrong.into_iter().for_each(|problem| problems.push(problem.path(path_of(&at))));
+        let Some(mut body) = template else { continue };
         if let Some(set) = cluster.value.entry("set") {
             for change in changes_of(&set.value, &format!("{at}.set"), problems) {
-                // Paths of `set` begin with the name of a component of the template.
-                let path = Path::of(
-                    &std::iter::once("components".to_string())
-                        .chain(change.path.segments().iter().cloned())
-                        .collect::<Vec<_>>(),
-                );
-                let first = change.path.segments().first().cloned().unwrap_or_default();
-                if body.at("components").and_then(|c| c.entry(&first)).is_none() {
-                    let names: Vec<&str> = body
-                        .at("components")
-                        .and_then(|c| c.entries())
-                        .map_or_else(Vec::new, |c| c.iter().map(|e| e.key.as_str()).collect());
-                    report(
-                        Problem::unknown_name("component of the template", &first, change.path_span, names),
-                        problems,
-                    );
-                    continue;
+                if let Err(problem) = change_template(&mut body, change, problems) {
+                    problems.push(problem.path(path_of(&at)));
                 }
-                work_in(&Override { path, ..change }, &mut body, problems);
             }
         }
-        let region = cluster.value.entry("region").map(|r| r.value.clone());
-        let hosts: Vec<String> = body
-            .at("hosts")
-            .and_then(|h| h.entries())
-            .map_or_else(Vec::new, |h| h.iter().map(|e| e.key.clone()).collect());
-        for section in ["hosts", "components"] {
-            for entry in body.at(section).and_then(|s| s.entries()).unwrap_or_default() {
-                let mut value = entry.value.clone();
-                if let (Some(region), Value::Map(entries)) = (&region, &mut value.value)
-                    && !entries.iter().any(|e| e.key == "region")
-                    && takes_region(section, entries)
-                {
-                    entries.push(Entry { key: "region".into(), key_span: entry.key_span, value: region.clone() });
-                }
-                if section == "components" {
-                    place_on_own_hosts(&mut value, &hosts, &cluster.key);
-                }
-                let name = format!("{}/{}", cluster.key, entry.key);
-                put(document, section, Entry { key: name, key_span: entry.key_span, value });
-            }
+        put_cluster(document, cluster, &body);
+    }
+}
+
+/// What a cluster is stamped out from; `None` where that is not known. Adds what is wrong with either.
+fn template_of(cluster: &Entry, templates: Option<&Node>, wrong: &mut Vec<Problem>) -> Option<Node> {
+    if let Err(why) = Name::parse(&cluster.key) {
+        wrong.push(Problem::error("bad_name", cluster.key_span, why.message));
+        return None;
+    }
+    for entry in cluster.value.entries().unwrap_or_default() {
+        if !CLUSTER.contains(&entry.key.as_str()) {
+            let problem = Problem::error("unknown_key", entry.key_span, format!("unknown key `{}`", entry.key))
+                .help("a cluster has `from`, `region` and `set`")
+                .help_if(settings::problem::did_you_mean(&entry.key, CLUSTER));
+            wrong.push(problem);
         }
     }
+    let Some(from) = cluster.value.entry("from") else {
+        let message = "`from` is missing: the template to stamp out";
+        wrong.push(Problem::error("missing_key", cluster.key_span, message));
+        return None;
+    };
+    let name = from.value.as_text().unwrap_or_default();
+    let Some(template) = templates.and_then(|t| t.entry(name)) else {
+        wrong.push(Problem::unknown_name("template", name, from.value.span, keys(templates)));
+        return None;
+    };
+    for section in template.value.entries().unwrap_or_default() {
+        if !["hosts", "components"].contains(&section.key.as_str()) {
+            let message = format!("a template holds `hosts` and `components`, not `{}`", section.key);
+            wrong.push(Problem::error("unknown_key", section.key_span, message));
+        }
+    }
+    Some(template.value.clone())
+}
+
+/// Works one line of a cluster's `set` into its template; its path begins with the name of a component there.
+fn change_template(body: &mut Node, change: Override, problems: &mut Problems) -> Result<(), Problem> {
+    let components = body.at("components");
+    let first = change.path.segments().first().map_or("", String::as_str);
+    if components.and_then(|c| c.entry(first)).is_none() {
+        return Err(Problem::unknown_name("component of the template", first, change.path_span, keys(components)));
+    }
+    let within = std::iter::once("components".to_string()).chain(change.path.segments().iter().cloned());
+    let path = Path::of(&within.collect::<Vec<_>>());
+    work_in(&Override { path, ..change }, body, problems);
+    Ok(())
+}
+
+/// Adds what is in a cluster to the document, in the cluster's region and on its own hosts.
+fn put_cluster(document: &mut Node, cluster: &Entry, body: &Node) {
+    let region = cluster.value.entry("region").map(|r| r.value.clone());
+    let hosts: Vec<String> = keys(body.at("hosts")).map(str::to_string).collect();
+    for section in ["hosts", "components"] {
+        for entry in entries_at(body, section) {
+            let mut value = entry.value.clone();
+            if let (Some(region), Value::Map(entries)) = (&region, &mut value.value)
+                && !entries.iter().any(|e| e.key == "region")
+                && takes_region(section, entries)
+            {
+                entries.push(Entry { key: "region".into(), key_span: entry.key_span, value: region.clone() });
+            }
+            if section == "components" {
+                place_on_own_hosts(&mut value, &hosts, &cluster.key);
+            }
+            let name = format!("{}/{}", cluster.key, entry.key);
+            put(document, section, Entry { key: name, key_span: entry.key_span, value });
+        }
+    }
+}
+
+/// The keys of a map, if it is one.
+fn keys(node: Option<&Node>) -> impl Iterator<Item = &str> + Clone {
+    node.and_then(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str())
 }
 
 /// The opposite of stamping out, for a scenario that is written back: what belongs to a cluster becomes a template that
@@ -306,10 +314,11 @@ pub(crate) fn fold_clusters(document: &mut Node) {
     top.push(Entry::new("clusters", Node::map(clusters)));
 }
 
-/// Kinds that are somewhere.
+/// Whether what stands in a section has a setting that says where it is.
 fn takes_region(section: &str, entries: &[Entry]) -> bool {
     let kind = entries.iter().find(|e| e.key == "kind").and_then(|e| e.value.as_text());
-    section == "hosts" || !matches!(kind, Some("dns"))
+    let row = KINDS.iter().find(|row| section == "components" && Some(row.name) == kind);
+    row.is_none_or(|row| row.has_setting("region"))
 }
 
 /// `hosts: NAME` of a component means its own cluster's first.

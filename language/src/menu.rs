@@ -1,7 +1,7 @@
 //! The faults that a run can be made to suffer by hand: every kind of the fault table at everything that it can strike.
 
+use models::directory::Directory;
 use models::faults::FaultKind;
-use models::network::Directory;
 use settings::book::{Body, Content};
 use settings::{Book, Setting, Shape};
 use sim_core::Time;

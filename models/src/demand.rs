@@ -2,8 +2,8 @@
 //!
 //! These are the quantities of operational analysis (Denning and Buzen 1978): from the time for which a call holds a
 //! unit follow, by Little's law, the most calls a second that so many units serve, and the share of them that a given
-//! load holds. Every kind says it of itself in [`crate::components::Kind::limits`] and
-//! [`crate::components::Kind::demand`]; what a component does not know of itself it finds in [`Surroundings`].
+//! load holds. Every kind says it of itself in [`crate::components::kind::Kind::limits`] and
+//! [`crate::components::kind::Kind::demand`]; what a component does not know of itself it finds in [`Surroundings`].
 
 use std::collections::BTreeMap;
 

@@ -7,10 +7,13 @@
 pub mod admission;
 pub mod balancing;
 pub mod caching;
+pub mod change_numbers;
 pub mod components;
-mod cycles;
 pub mod demand;
+pub mod director;
+pub mod directory;
 pub mod faults;
+pub mod hosts;
 pub mod link;
 pub mod network;
 pub mod policies;

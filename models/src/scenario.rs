@@ -9,7 +9,9 @@ use settings::{
 use sim_core::Span;
 
 use crate::components::ComponentSettings;
+use crate::directory::WORKLOAD_LINK;
 use crate::faults::FaultSettings;
+use crate::link::{LinkSettings, Propagated};
 use crate::policies::not_yet::NotYet;
 use crate::workloads::WorkloadSettings;
 
@@ -318,6 +320,36 @@ impl Scenario {
     /// Digests of the recorded requests that workloads replay, in order: what a scenario as it is written leaves out.
     pub fn recorded(&self) -> Vec<u64> {
         self.workloads.iter().filter_map(|w| w.value.arrivals.process.trace()).map(|trace| trace.digest()).collect()
+    }
+
+    /// The links: caller, whether that is a workload, the link's name, its settings.
+    pub fn each_link<'a>(&'a self, mut visit: impl FnMut(&'a str, bool, &'a str, &'a LinkSettings)) {
+        for entry in &self.workloads {
+            visit(entry.name.as_str(), true, WORKLOAD_LINK, &entry.value.call);
+        }
+        for entry in &self.components {
+            for (link, settings) in entry.value.settings.links() {
+                visit(entry.name.as_str(), false, link, settings);
+            }
+        }
+    }
+
+    /// Whether some requests say which data they are about.
+    pub fn has_keys(&self) -> bool {
+        let of_workloads = self.workloads.iter().any(|w| {
+            w.value.requests.iter().any(|r| r.key.is_some())
+                || w.value.arrivals.process.trace().is_some_and(|trace| trace.columns.key_column.is_some())
+        });
+        of_workloads || self.components.iter().any(|c| c.value.settings.gives_keys())
+    }
+
+    /// Whether more travels along a call than what it is about and how important it is: data keys, deadlines, items.
+    pub fn carries_baggage(&self) -> bool {
+        let mut any = self.has_keys() || self.components.iter().any(|c| c.value.settings.needs_keys());
+        self.each_link(|_, _, _, link| {
+            any |= link.batch.is_some() || link.propagate.contains(&Propagated::Deadline);
+        });
+        any
     }
 
     /// The warm-up in nanoseconds; 0 where it is yet to be found.

@@ -43,6 +43,27 @@ struct Machine {
     limits: Vec<Option<f64>>,
 }
 
+/// The machines of an engine while its network is built, for whoever builds one node without knowing the others' type.
+pub struct Machines<'a> {
+    pub(crate) cpus: &'a mut Cpus,
+    /// What each node runs on, by number.
+    pub(crate) of_nodes: &'a mut Vec<Vec<CpuId>>,
+}
+
+impl Machines<'_> {
+    /// Adds a machine with so many cores; its number.
+    pub fn add(&mut self, cores: f64) -> u32 {
+        self.cpus.add_machine(cores)
+    }
+
+    /// Lets a node run on a machine, in a container with this share under contention and the most cores that it may use.
+    pub fn place(&mut self, node: NodeId, machine: u32, weight: u32, limit: Option<f64>) -> CpuId {
+        let cpu = self.cpus.add_container(machine, weight, limit);
+        self.of_nodes[node.0 as usize].push(cpu);
+        cpu
+    }
+}
+
 /// All machines.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cpus {

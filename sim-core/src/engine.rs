@@ -26,7 +26,7 @@ use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
 use crate::conditions::{Condition, Path, Stashed, Ways};
-use crate::cpu::{CpuId, Cpus};
+use crate::cpu::{CpuId, Cpus, Machines};
 use crate::measure::{Figures, Measure};
 use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
@@ -436,11 +436,6 @@ impl<C: Component> Engine<C> {
         id
     }
 
-    /// Says that the work of `node` runs on `cpu`: it ends there when the node crashes, and slows down with it.
-    pub fn runs_on(&mut self, node: NodeId, cpu: CpuId) {
-        self.core.cpus_of[node.0 as usize].push(cpu);
-    }
-
     /// A row of the profile table.
     pub fn add_profile(&mut self, profile: Profile) -> u16 {
         if let Some(found) = self.core.profiles.iter().position(|p| *p == profile) {
@@ -455,14 +450,9 @@ impl<C: Component> Engine<C> {
         self.core.ways.add(path)
     }
 
-    /// A machine with so many cores.
-    pub fn add_machine(&mut self, cores: f64) -> u32 {
-        self.core.cpus.add_machine(cores)
-    }
-
-    /// A container on a machine, with its share under contention and the most cores that it may use.
-    pub fn add_container(&mut self, machine: u32, weight: u32, limit: Option<f64>) -> CpuId {
-        self.core.cpus.add_container(machine, weight, limit)
+    /// The machines, to add some and to place nodes on them.
+    pub fn machines(&mut self) -> Machines<'_> {
+        Machines { cpus: &mut self.core.cpus, of_nodes: &mut self.core.cpus_of }
     }
 
     /// Requests will carry data keys or deadlines.

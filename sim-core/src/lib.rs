@@ -120,7 +120,7 @@ pub use attempts::{AttemptCounts, Attempts};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, GroupId, NodeId};
-pub use cpu::{CpuId, CpuJob};
+pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, To};
 pub use happening::Happens;
 pub use measure::{Counts, Figures, Measure, Merge};

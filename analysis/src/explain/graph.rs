@@ -2,8 +2,8 @@
 
 use models::components::ComponentSettings;
 use models::demand::{Demand, Surroundings};
+use models::directory::{Directory, LinkEntry, WORKLOAD_LINK};
 use models::link::LinkSettings;
-use models::network::{Directory, LinkEntry, WORKLOAD_LINK};
 use models::scenario::Scenario;
 use settings::Path;
 use sim_core::NodeId;

@@ -15,11 +15,12 @@ use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
 use sim_core::slab::Slab;
 use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
 
+use super::kind::{Ask, Kind, Links};
+use super::site::Site;
 use crate::caching::hit_ratio::{self, Hits, KeyGroup, Room};
 use crate::caching::{Data, EvictionSettings, Store, Table};
-use crate::components::{Ask, Kind, Links, Site};
+use crate::change_numbers::FORGET;
 use crate::demand::{CallsMade, Demand, Surroundings, mean_s};
-use crate::faults::flush::FORGET;
 use crate::link::{LinkSettings, sample};
 use crate::policies::not_yet::NotYet;
 

@@ -12,8 +12,9 @@ use settings::{Cores, DurationDist, Map, Setting};
 use sim_core::slots::{Admission, Slots};
 use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Spent, Time, Timer};
 
+use super::kind::{Answers, Checks, Kind};
+use super::site::Site;
 use crate::admission::AdmissionSettings;
-use crate::components::{Answers, Checks, Kind, Site};
 use crate::demand::{Demand, Limits, Surroundings, mean_s};
 use crate::link::sample;
 use crate::policies::not_yet::NotYet;

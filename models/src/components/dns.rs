@@ -19,7 +19,8 @@ use sim_core::calendar::Class;
 use sim_core::random::{Key, hash};
 use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
 
-use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
+use super::kind::{Ask, Checks, Kind, Links, in_proportion};
+use super::site::Site;
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 

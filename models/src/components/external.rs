@@ -9,7 +9,8 @@ use sim_core::line::{Discipline, Line};
 use sim_core::slots::{Admission, Slots};
 use sim_core::{Answer, CallId, Component, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
-use crate::components::{Checks, Kind, Site};
+use super::kind::{Checks, Kind};
+use super::site::Site;
 use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
 use crate::link::sample;
 use crate::policies::not_yet::NotYet;

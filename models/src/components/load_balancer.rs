@@ -18,8 +18,9 @@ use sim_core::{
     Answer, Attempts, CallId, Class, Component, Cx, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To,
 };
 
+use super::kind::{Ask, Checks, Kind, Links, in_proportion};
+use super::site::Site;
 use crate::balancing::{AlgorithmSettings, Choosing};
-use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
 use crate::link::{LinkSettings, Propagated, forget_deadline};
 use crate::policies::not_yet::NotYet;
 

@@ -10,107 +10,42 @@
 //!                                 │ wait, call: holds a thread, frees an event loop
 //! ```
 //!
-//! The instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`; `single.rs`
-//! is the short way for handlers of one step. Who gets a worker is decided in `workers.rs`; `check.rs` tells which settings
-//! make no sense together.
+//! What a replica is made of stands in `replica.rs`, what all replicas share in `plan.rs`. A strand begins and ends in
+//! `strands.rs`; its instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`;
+//! `single.rs` is the short way for handlers of one step. Who gets a worker is decided in `workers.rs`; `check.rs` tells
+//! which settings make no sense together.
 
 mod branches;
 mod check;
 mod execute;
 mod locks;
+mod plan;
+mod replica;
+mod service_settings;
 mod single;
+mod strands;
 mod workers;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use locks::Lock;
-use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
-use sim_core::calendar::TimerId;
+use settings::{Name, Spanned};
 use sim_core::slab::Slab;
-use sim_core::slots::{Admission, Slots};
+use sim_core::slots::Admission;
 use sim_core::{
-    Ahead, Answer, CallId, Coming, Component, CpuId, CpuJob, Cx, Figures, Look, Merge, Next, NodeId, Outcome, Sight,
-    Span, Time, Timer,
+    Ahead, Answer, CallId, Coming, Component, Cx, Figures, Look, Merge, Next, Outcome, Sight, Span, Time, Timer,
 };
-use single::Single;
 
-use crate::admission::AdmissionSettings;
-use crate::components::{Kind, Links, Site};
+use super::kind::{Answers, Ask, Checks, Kind, Links};
+use super::site::Site;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
-use crate::link::LinkSettings;
-use crate::policies::not_yet::NotYet;
-use crate::runtimes::RuntimeSettings;
-use crate::steps::program::{Failure, Instruction, LOOPS, Names, Place, Program};
-use crate::steps::{Step, walk};
+use crate::hosts::HostsSettings;
+use crate::steps::program::{Failure, Instruction};
+use crate::steps::{Step, StepCall, walk, walk_certain};
+use plan::Plan;
+use replica::{CLOSED, Doing, SINGLE};
 
-/// Cores of a replica's own, or its share of its host's.
-#[derive(Clone, Debug, PartialEq, Setting)]
-#[setting(shorthand = "request")]
-pub struct CpuSettings {
-    /// Cores. On `hosts`, the replica's weight when the host's cores are short.
-    pub request: Cores,
-    /// The most cores that it may use.
-    pub limit: Option<NotYet>,
-}
-
-/// How replicas are placed on hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
-pub enum Placement {
-    /// One host after the other.
-    Spread,
-    /// A host is filled before the next is begun.
-    Pack,
-}
-
-/// Where replicas run.
-#[derive(Clone, Debug, PartialEq, Setting)]
-#[setting(shorthand = "on")]
-pub struct HostsSettings {
-    /// The group of hosts.
-    pub on: Spanned<Name>,
-    /// How they are placed.
-    #[setting(default = "spread")]
-    pub placement: Placement,
-}
-
-/// Application code, in replicas.
-#[derive(Clone, Debug, PartialEq, Setting)]
-pub struct Settings {
-    /// How many replicas run.
-    #[setting(default = 1, range = "1..=100000")]
-    pub replicas: u32,
-    /// The hosts that they run on; without it each replica has its `cpu` for itself.
-    pub hosts: Option<HostsSettings>,
-    /// Where they are.
-    pub region: Option<Spanned<Name>>,
-    /// Cores of each replica.
-    pub cpu: Option<CpuSettings>,
-    /// What handlers run on.
-    #[setting(live)]
-    pub runtime: RuntimeSettings,
-    /// Who is let in.
-    #[setting(default = "{}", live)]
-    pub admission: AdmissionSettings,
-    /// What is done for each operation; `default` for those without a handler of their own.
-    pub handlers: Map<Vec<Step>>,
-    /// The links to others.
-    #[setting(default = "{}")]
-    pub calls: Map<LinkSettings>,
-    /// How long a replica takes to come up after a restart.
-    #[setting(default = "0s")]
-    pub start_up: DurationDist,
-    /// After how long a replica that was killed is replaced; without it never.
-    pub replace_after: Option<Duration>,
-    /// Memory of each replica.
-    pub memory: Option<NotYet>,
-    /// Graceful shutdown.
-    pub shutdown: Option<NotYet>,
-    /// Garbage collection.
-    pub gc: Option<NotYet>,
-    /// Scaling by load.
-    pub autoscale: Option<NotYet>,
-}
+pub use replica::Service;
+pub use service_settings::{CpuSettings, Settings};
 
 const EXAMPLE: &str = "\
 kind: service
@@ -125,125 +60,6 @@ handlers:
 calls:
   db: {to: db, timeout: 300ms, pool: {size: 10}}
 ";
-
-/// What a strand is doing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Doing {
-    /// Instructions.
-    Runs,
-    /// It waits for a turn on a loop.
-    Ready,
-    /// A core works for it.
-    Computes(CpuJob),
-    /// A timer runs: a wait, a block, a cost; until then by the replica's own clock.
-    Passes { timer: TimerId, until: Time, blocks: bool },
-    /// A call is under way.
-    Calls(CallId),
-    /// It waits for a lock.
-    WaitsForLock(u16),
-    /// It waits for its branches.
-    Joins,
-    /// It was interrupted with so much left, and waits for a worker.
-    Interrupted { left: Span, computes: bool },
-}
-
-/// One place in a handler.
-#[derive(Clone, Debug)]
-struct Strand {
-    call: CallId,
-    place: Place,
-    doing: Doing,
-    /// The strand that waits for this branch.
-    parent: Option<u32>,
-    /// Branches still going, and successes still needed.
-    branches: u32,
-    needed: u32,
-    /// Branches started so far, and how many there will be (while starting them costs time).
-    started: u32,
-    to_start: u64,
-    loops: [u64; LOOPS],
-    /// Calls made over each of the first links; tells the draws of repeated calls apart.
-    ordinals: [u16; 8],
-    /// Since when it has held its worker.
-    holding_since: Time,
-    holds_worker: bool,
-    replied: bool,
-    leaks: bool,
-    cancelled: bool,
-}
-
-/// What all replicas share; fixed but for what a live change replaces.
-#[derive(Clone, Debug)]
-struct Plan {
-    settings: Settings,
-    program: Program,
-    /// Where the handler of each operation begins.
-    handlers: Vec<Option<Place>>,
-    /// The handlers that are a single step which nothing interrupts, by operation; empty where there are none.
-    singles: Vec<Option<Single>>,
-    /// The step of every operation that it handles, where that is one and the same: most services have one handler.
-    only: Option<Single>,
-    locks: usize,
-    changes: Vec<(u32, Settings)>,
-}
-
-const STEP: u8 = 0;
-const CLOSED: u8 = 1;
-const SINGLE: u8 = 2;
-
-const PURPOSE_STEP: u32 = 0x7374;
-
-/// One replica.
-#[derive(Clone, Debug)]
-#[repr(C, align(64))] // What each call needs lies in few lines of the cache, at the beginning: a large system has thousands.
-pub struct Service {
-    plan: Arc<Plan>,
-    is_loop: bool,
-    preempts: bool,
-    /// How long a call may wait is drawn for it.
-    ages: bool,
-    /// More matters to a call that arrives than whether a worker is free.
-    admits_specially: bool,
-    /// Whether workers are being given out further up the stack.
-    dispatching: bool,
-    slots: Slots,
-    links: Vec<(NodeId, u32)>,
-    cpu: Option<CpuId>,
-    strands: Slab<Strand>,
-    /// Strands that have begun and wait for their loop, with the instant since which they do.
-    ready: VecDeque<(u32, Time)>,
-    locks: Vec<Lock>,
-    /// Calls that are served, by strand, where the more important interrupt the less.
-    interruptible: Vec<u32>,
-    dropped: Vec<u32>,
-    /// Room for the branches that are begun at once.
-    begun: Vec<(u32, CallId)>,
-    leaked: u64,
-}
-
-struct Compiler<'a> {
-    links: Vec<&'a str>,
-    ops: &'a [String],
-    locks: Vec<String>,
-}
-
-impl Names for Compiler<'_> {
-    fn link(&self, name: &str) -> u16 {
-        self.links.iter().position(|l| *l == name).unwrap_or(0) as u16
-    }
-
-    fn op(&self, name: &str) -> u16 {
-        self.ops.iter().position(|o| o == name).unwrap_or(0) as u16
-    }
-
-    fn lock(&mut self, name: &str) -> u16 {
-        let at = self.locks.iter().position(|l| l == name).unwrap_or_else(|| {
-            self.locks.push(name.to_string());
-            self.locks.len() - 1
-        });
-        at as u16
-    }
-}
 
 impl Kind for Service {
     const NAME: &'static str = "service";
@@ -274,18 +90,22 @@ impl Kind for Service {
         settings.hosts.as_ref()
     }
 
-    fn answers(settings: &Settings) -> crate::components::Answers<'_> {
-        crate::components::Answers::Ops(settings.handlers.iter().map(|h| h.name.as_str()).collect())
+    fn answers(settings: &Settings) -> Answers<'_> {
+        Answers::Ops(settings.handlers.iter().map(|h| h.name.as_str()).collect())
     }
 
-    fn asks(settings: &Settings) -> Vec<crate::components::Ask<'_>> {
+    fn asks(settings: &Settings) -> Vec<Ask<'_>> {
         let mut asks = Vec::new();
         for handler in &settings.handlers {
-            walk(&handler.value, &mut |step| {
-                let Some(call) = step.call() else { return };
-                let (at, link, op, size_bytes) = (call.link, call.link.as_str(), call.op, call.size.map(|s| s.0));
-                asks.push(crate::components::Ask { handler: Some(handler.name.as_str()), link, at, op, size_bytes });
-            });
+            walk(&handler.value, &mut |step| asks.extend(asked_by(step, handler.name.as_str())));
+        }
+        asks
+    }
+
+    fn certain_asks<'a>(settings: &'a Settings, op: &str) -> Vec<Ask<'a>> {
+        let mut asks = Vec::new();
+        if let Some(handler) = settings.handlers.entry(op).or_else(|| settings.handlers.entry("default")) {
+            walk_certain(&handler.value, &mut |step| asks.extend(asked_by(step, handler.name.as_str())));
         }
         asks
     }
@@ -326,56 +146,14 @@ impl Kind for Service {
         demand
     }
 
-    fn check(settings: &Settings, checks: &mut crate::components::Checks<'_>) {
+    fn check(settings: &Settings, checks: &mut Checks<'_>) {
         check::settings(settings, checks);
     }
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> Service {
-        let links: Vec<&str> = settings.calls.iter().map(|c| c.name.as_str()).collect();
-        let ops = site.ops().to_vec();
-        let mut compiler = Compiler { links, ops: &ops, locks: Vec::new() };
-        let mut program = Program::default();
-        let places: Vec<(&str, Place)> = settings
-            .handlers
-            .iter()
-            .map(|handler| (handler.name.as_str(), program.add(&handler.value, &mut compiler)))
-            .collect();
-        let of = |op: &str| places.iter().find(|(name, _)| *name == op).map(|(_, place)| *place);
-        let handlers: Vec<Option<Place>> = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
-        let locks = compiler.locks.len();
         let links = settings.calls.iter().map(|c| site.link(c.name.as_str())).collect();
         let cpu = site.cpu(settings.cpu.as_ref().map(|c| c.request.0), settings.hosts.as_ref());
-        let slots = Slots::new(settings.runtime.workers(), settings.admission.line());
-        let is_simple = !settings.runtime.is_loop()
-            && settings.runtime.start_and_close() == (0, 0)
-            && !settings.admission.preempts();
-        let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.is_some()));
-        let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
-        let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());
-        let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
-        let first = of_handled.next().cloned().flatten();
-        let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
-        let plan = Plan { settings: settings.clone(), program, handlers, singles, only, locks, changes: Vec::new() };
-        let mut service = Service {
-            plan: Arc::new(plan),
-            links,
-            cpu,
-            is_loop: false,
-            preempts: false,
-            ages: false,
-            admits_specially: false,
-            slots,
-            strands: Slab::new(),
-            ready: VecDeque::new(),
-            locks: Vec::new(),
-            interruptible: Vec::new(),
-            dropped: Vec::new(),
-            begun: Vec::new(),
-            dispatching: false,
-            leaked: 0,
-        };
-        service.settle();
-        service
+        Service::new(Plan::new(settings, site.ops(), cpu.is_some()), links, cpu)
     }
 
     fn prepare(&mut self, change: u32, settings: &Settings) {
@@ -384,41 +162,6 @@ impl Kind for Service {
 }
 
 impl Service {
-    fn settle(&mut self) {
-        let settings = &self.plan.settings;
-        self.is_loop = settings.runtime.is_loop();
-        self.preempts = settings.admission.preempts();
-        self.ages = settings.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
-        self.admits_specially = self.is_loop || self.preempts || self.ages;
-        self.locks = vec![Lock::default(); self.plan.locks];
-    }
-
-    fn strand(&mut self, index: u32) -> &mut Strand {
-        self.strands.get_mut(index).expect("a strand lives until it is ended")
-    }
-
-    fn new_strand(&mut self, cx: &mut Cx<'_>, call: CallId, place: Place, parent: Option<u32>) -> u32 {
-        let index = self.strands.insert(Strand {
-            call,
-            place,
-            doing: Doing::Runs,
-            parent,
-            branches: 0,
-            needed: 0,
-            started: 0,
-            to_start: 0,
-            loops: [0; LOOPS],
-            ordinals: [0; 8],
-            holding_since: cx.now(),
-            holds_worker: false,
-            replied: false,
-            leaks: false,
-            cancelled: false,
-        });
-        cx.set_ticket(call, index + 1);
-        index
-    }
-
     /// A call arrives where more matters than whether a worker is free: it may interrupt another, wait only so long, or
     /// find callbacks before it.
     #[inline(never)]
@@ -461,142 +204,6 @@ impl Service {
             }
             _ => self.begin_strand(cx, call, op),
         }
-    }
-
-    #[inline(never)]
-    fn begin_strand(&mut self, cx: &mut Cx<'_>, call: CallId, op: usize) -> Next {
-        let place = self.plan.handlers[op].expect("every operation was checked to be handled");
-        let index = self.new_strand(cx, call, place, None);
-        self.strand(index).holds_worker = true;
-        if self.preempts {
-            self.interruptible.push(index);
-        }
-        let (start, _) = self.plan.settings.runtime.start_and_close();
-        if start > 0 {
-            return self.pass(cx, index, start, true);
-        }
-        self.run(cx, index)
-    }
-
-    /// Lets time pass for a strand; `blocks` holds whatever runs it.
-    fn pass(&mut self, cx: &mut Cx<'_>, index: u32, span: Span, blocks: bool) -> Next {
-        if span == 0 {
-            return self.run(cx, index);
-        }
-        let span = cx.stretched(span);
-        self.pass_for(cx, index, span, blocks)
-    }
-
-    /// The same for a time whose length is settled.
-    fn pass_for(&mut self, cx: &mut Cx<'_>, index: u32, span: Span, blocks: bool) -> Next {
-        let call = self.strand(index).call;
-        let timer = cx.work_on(span, Timer::of(STEP, call));
-        let until = cx.own_clock().saturating_add(span);
-        self.strand(index).doing = Doing::Passes { timer, until, blocks };
-        if !blocks {
-            self.let_go(cx, index);
-        }
-        Next::WAIT
-    }
-
-    /// What a strand was busy with is done: the cost of starting branches, or a step.
-    fn passed(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let strand = self.strand(index);
-        if strand.to_start > strand.started as u64 {
-            strand.doing = Doing::Runs;
-            return self.cost_passed(cx, index);
-        }
-        self.resume(cx, index)
-    }
-
-    /// Ends what a strand is in the middle of.
-    fn stop(&mut self, cx: &mut Cx<'_>, index: u32) {
-        let strand = self.strand(index);
-        match strand.doing {
-            Doing::Passes { timer, .. } => {
-                cx.cancel(timer);
-            }
-            Doing::Computes(job) => {
-                if let Some(cpu) = self.cpu {
-                    cx.cpu_take_back(cpu, job);
-                }
-            }
-            Doing::Calls(child) => {
-                cx.abandon(child);
-                if self.strand(index).cancelled {
-                    cx.cancel_call(child);
-                }
-            }
-            Doing::Ready => self.ready.retain(|(i, _)| *i != index),
-            Doing::WaitsForLock(lock) => self.locks[lock as usize].waiting.retain(|(_, i)| *i != index),
-            Doing::Interrupted { .. } => {
-                let call = self.strand(index).call;
-                self.slots.leave(cx.now(), call.index());
-            }
-            Doing::Runs | Doing::Joins => {}
-        }
-        self.strand(index).doing = Doing::Runs;
-    }
-
-    /// A strand failed: a branch tells its parent, the main strand ends the task.
-    fn fail(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
-        // It may have been paying for the starts of more branches.
-        self.stop(cx, index);
-        if self.strand(index).parent.is_some() {
-            self.give_up_branches(cx, index);
-            return self.end_branch(cx, index, Some(answer));
-        }
-        self.end_task(cx, index, answer)
-    }
-
-    /// The task of a call is over.
-    fn end_task(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
-        // A branch that must end tells its parent.
-        if self.strand(index).parent.is_some() {
-            self.give_up_branches(cx, index);
-            return self.end_branch(cx, index, Some(answer));
-        }
-        self.give_up_branches(cx, index);
-        self.drop_locks(cx, index);
-        if self.preempts {
-            self.interruptible.retain(|i| *i != index);
-        }
-        let strand = self.strand(index);
-        let (call, replied, leaks) = (strand.call, strand.replied, strand.leaks);
-        let (_, close) = self.plan.settings.runtime.start_and_close();
-        self.leaked += leaks as u64;
-        if leaks && !self.is_loop {
-            // Its thread is held for ever. A task that waits for ever on a loop holds none.
-        } else if close > 0 && self.strand(index).holds_worker {
-            // The thread is there until it is closed.
-            // It is held in vain from when its caller gave up, if it did; the last bit tells.
-            let since = self.strand(index).holding_since;
-            let abandoned = cx.abandoned_since(call);
-            let from = abandoned.map_or(since, |abandoned| abandoned.max(since));
-            cx.work(close, Timer { what: CLOSED, data: from << 1 | abandoned.is_some() as u64 });
-        } else {
-            self.release(cx, index);
-        }
-        self.strands.remove(index);
-        let then = if replied {
-            cx.end_branch(call);
-            Next::WAIT
-        } else {
-            Next::reply(call, answer)
-        };
-        self.dispatch(cx);
-        then
-    }
-}
-
-impl Service {
-    /// A thread is closed; `data` says since when it was held in vain, and in its last bit, whether it was.
-    #[inline(never)]
-    fn thread_closed(&mut self, cx: &mut Cx<'_>, data: u64) {
-        let from = data >> 1;
-        let abandoned = (data & 1 == 1).then_some(from);
-        self.slots.give_back(cx.now(), from, abandoned);
-        self.dispatch(cx);
     }
 }
 
@@ -734,6 +341,12 @@ impl Component for Service {
         self.dispatch(cx);
         true
     }
+}
+
+/// What a step of a handler asks of another.
+fn asked_by<'a>(step: &'a Step, handler: &'a str) -> Option<Ask<'a>> {
+    let StepCall { link: at, op, size, .. } = step.call()?;
+    Some(Ask { handler: Some(handler), link: at.as_str(), at, op, size_bytes: size.map(|size| size.0) })
 }
 
 /// What a caller is told when a call that was made for it failed: what a gateway answers.

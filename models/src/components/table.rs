@@ -1,7 +1,6 @@
-//! The macro behind the table of kinds.
+//! What becomes of the table of kinds below the nodes: the choice of settings by `kind`, and the list of kinds.
 
-/// Makes, from one row a kind: the choice of settings by `kind`, the nodes of a network, and the list of kinds.
-macro_rules! components {
+macro_rules! settings_by_kind {
     (
         $($(#[$doc:meta])* $kind:ident => $module:ident,)*
         ; not yet: $($(#[$missing_doc:meta])* $missing:ident,)*
@@ -14,28 +13,8 @@ macro_rules! components {
             $($(#[$missing_doc])* $missing(NotYet),)*
         }
 
-        /// A node of a network. All are boxed, so that finding one needs no multiplication and telling its kind one load.
-        #[allow(missing_docs)]
-        #[derive(Clone, Debug)]
-        pub enum Node {
-            Director(Box<Director>),
-            Workload(Box<Workload>),
-            Link(Box<Link>),
-            $($kind(Box<$module::$kind>),)*
-        }
-
-        /// One row of the table.
-        pub struct Row {
-            /// The word of the language.
-            pub name: &'static str,
-            /// A component of this kind in YAML.
-            pub example: &'static str,
-        }
-
         /// All rows.
-        pub const KINDS: &[Row] = &[
-            $(Row { name: <$module::$kind as Kind>::NAME, example: <$module::$kind as Kind>::EXAMPLE },)*
-        ];
+        pub const KINDS: &[Row] = &[$(Row::of::<$module::$kind>()),*];
 
         macro_rules! each_kind {
             ($settings:expr, $found:ident, $part:ident => $result:expr) => {
@@ -64,7 +43,7 @@ macro_rules! components {
                 each_kind!(self, s, Part => <Part as Kind>::region(s))
             }
             /// What it runs on.
-            pub fn hosts(&self) -> Option<&service::HostsSettings> {
+            pub fn hosts(&self) -> Option<&HostsSettings> {
                 each_kind!(self, s, Part => <Part as Kind>::hosts(s))
             }
             /// After how long a replica that was killed is replaced.
@@ -82,6 +61,10 @@ macro_rules! components {
             /// What it asks of others.
             pub fn asks(&self) -> Vec<Ask<'_>> {
                 each_kind!(self, s, Part => <Part as Kind>::asks(s))
+            }
+            /// What it asks of others each time that it is asked for `op`.
+            pub fn certain_asks(&self, op: &str) -> Vec<Ask<'_>> {
+                each_kind!(self, s, Part => <Part as Kind>::certain_asks(s, op))
             }
             /// Whether it does different things with different data.
             pub fn needs_keys(&self) -> bool {
@@ -122,87 +105,6 @@ macro_rules! components {
             /// What only makes sense together.
             pub fn check(&self, checks: &mut Checks<'_>) {
                 each_kind!(self, s, Part => <Part as Kind>::check(s, checks))
-            }
-            /// One replica.
-            pub fn build(&self, site: &mut Site<'_>) -> Node {
-                match self {
-                    $(ComponentSettings::$kind(s) => Node::$kind(Box::new(<$module::$kind as Kind>::build(s, site))),)*
-                    $(ComponentSettings::$missing(never) => match *never {},)*
-                }
-            }
-        }
-
-        impl Node {
-            /// Gets a replica ready to adopt other settings under a number; false where the kinds differ.
-            pub fn prepare(&mut self, change: u32, settings: &ComponentSettings) -> bool {
-                match (self, settings) {
-                    $((Node::$kind(part), ComponentSettings::$kind(s)) => { part.prepare(change, s); true })*
-                    _ => false,
-                }
-            }
-
-            /// The attempts over one of its links, where it counts them itself.
-            pub fn attempts(&self, link: usize) -> Option<&Attempts> {
-                match self {
-                    $(Node::$kind(part) => part.attempts(link),)*
-                    _ => None,
-                }
-            }
-        }
-
-        macro_rules! dispatch {
-            ($node:expr, $part:ident => $result:expr) => {
-                match $node {
-                    Node::Link($part) => $result,
-                    Node::Workload($part) => $result,
-                    $(Node::$kind($part) => $result,)*
-                    Node::Director($part) => $result,
-                }
-            };
-        }
-
-        impl Component for Node {
-            #[inline(always)]
-            fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
-                dispatch!(self, part => part.on_start(cx))
-            }
-            #[inline(always)]
-            fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-                dispatch!(self, part => part.on_call(cx, call))
-            }
-            #[inline(always)]
-            fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: sim_core::Answer) -> Next {
-                dispatch!(self, part => part.on_reply(cx, call, child, answer))
-            }
-            #[inline(always)]
-            fn on_passed(&mut self, ticket: u32, since: Time, outcome: sim_core::Outcome) {
-                dispatch!(self, part => part.on_passed(ticket, since, outcome))
-            }
-            fn on_parting(&mut self, cx: &mut Cx<'_>, attempt: CallId) {
-                dispatch!(self, part => part.on_parting(cx, attempt))
-            }
-            #[inline(always)]
-            fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-                dispatch!(self, part => part.on_timer(cx, timer))
-            }
-            #[inline(always)]
-            fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
-                dispatch!(self, part => part.look_ahead(ahead, coming))
-            }
-            fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-                dispatch!(self, part => part.on_cancel(cx, call))
-            }
-            fn rebuild(&mut self, now: Time) {
-                dispatch!(self, part => part.rebuild(now))
-            }
-            fn begin_measuring(&mut self, now: Time) {
-                dispatch!(self, part => part.begin_measuring(now))
-            }
-            fn figures(&self, now: Time, figures: &mut Figures) {
-                dispatch!(self, part => part.figures(now, figures))
-            }
-            fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
-                dispatch!(self, part => part.adopt(cx, change))
             }
         }
     };

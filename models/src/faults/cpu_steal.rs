@@ -4,7 +4,7 @@ use settings::values::Scalar;
 use settings::{Fraction, Name, Setting, Spanned};
 use sim_core::Cx;
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 
 /// Somebody else uses a share of the cores.
 #[derive(Clone, Debug, PartialEq, Setting)]

@@ -4,7 +4,7 @@ use settings::values::Scalar;
 use settings::{Fraction, Name, Setting, Spanned};
 use sim_core::{Cx, NodeId, Outcome};
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 use crate::policies::outcomes::OutcomeName;
 
 /// A share of the calls to a component fails.

@@ -3,10 +3,8 @@
 use settings::{Name, Setting, Spanned};
 use sim_core::{Cx, NodeId, Order};
 
-use super::{Act, Fault, Scene};
-
-/// The number of the change that makes a component forget; prepared changes have smaller ones.
-pub const FORGET: u32 = u32::MAX;
+use super::fault::{Act, Fault, Scene};
+use crate::change_numbers::FORGET;
 
 /// A cache loses everything.
 #[derive(Clone, Debug, PartialEq, Setting)]

@@ -2,7 +2,8 @@
 
 use settings::{Name, Problem, Setting, Spanned};
 
-use super::{Fault, Scene, kill};
+use super::fault::{Fault, Scene};
+use super::kill;
 
 /// A host dies.
 #[derive(Clone, Debug, PartialEq, Setting)]

@@ -5,7 +5,7 @@ use sim_core::dist::Dist;
 use sim_core::random::Stream;
 use sim_core::{Cx, NodeId, Order, Span};
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 
 /// Replicas die.
 #[derive(Clone, Debug, PartialEq, Setting)]

@@ -4,7 +4,7 @@ use settings::values::Scalar;
 use settings::{Duration, Fraction, Setting, Spanned};
 use sim_core::{Cx, Span};
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 
 /// A link becomes slow or lossy.
 #[derive(Clone, Debug, PartialEq, Setting)]

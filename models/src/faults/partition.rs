@@ -3,7 +3,7 @@
 use settings::{Name, Setting, Spanned};
 use sim_core::Cx;
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 
 /// Nothing gets through between two.
 #[derive(Clone, Debug, PartialEq, Setting)]

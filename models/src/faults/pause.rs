@@ -3,7 +3,7 @@
 use settings::{Name, Setting, Spanned};
 use sim_core::{Cx, NodeId, Order};
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 
 /// A component's work stands still.
 #[derive(Clone, Debug, PartialEq, Setting)]

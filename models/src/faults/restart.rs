@@ -2,7 +2,8 @@
 
 use settings::{Name, Setting, Spanned};
 
-use super::{Fault, Scene, kill};
+use super::fault::{Fault, Scene};
+use super::kill;
 
 /// Replicas die and come up again.
 #[derive(Clone, Debug, PartialEq, Setting)]

@@ -3,7 +3,8 @@
 use settings::{Map, Node, Setting};
 use sim_core::{Cx, NodeId, Order};
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
+use crate::change_numbers::{change_of, undo_of};
 
 /// Settings change: path to value.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,31 +35,6 @@ pub struct Acting {
     nodes: Vec<NodeId>,
     begins: u32,
     ends: u32,
-}
-
-impl Acting {
-    /// From now on its beginning, or its end, is another prepared change, which concerns these nodes.
-    pub(super) fn revise(&mut self, ends: bool, change: u32, nodes: &[NodeId]) {
-        if ends {
-            self.ends = change;
-        } else {
-            self.begins = change;
-        }
-        // Whoever it concerned before adopts what is no change for him.
-        self.nodes.extend(nodes);
-        self.nodes.sort_unstable();
-        self.nodes.dedup();
-    }
-}
-
-/// The number under which what fault `number` sets is prepared.
-pub fn change_of(number: u32) -> u32 {
-    2 * number + 1
-}
-
-/// The number under which what was before it is prepared.
-pub fn undo_of(number: u32) -> u32 {
-    2 * number + 2
 }
 
 impl Fault for Settings {
@@ -97,5 +73,17 @@ impl Act for Acting {
         for node in &self.nodes {
             cx.order(Order::Adopt(*node, self.ends));
         }
+    }
+
+    fn revise(&mut self, ends: bool, change: u32, nodes: &[NodeId]) {
+        if ends {
+            self.ends = change;
+        } else {
+            self.begins = change;
+        }
+        // Whoever it concerned before adopts what is no change for him.
+        self.nodes.extend(nodes);
+        self.nodes.sort_unstable();
+        self.nodes.dedup();
     }
 }

@@ -5,7 +5,7 @@ use settings::values::Scalar;
 use settings::{Duration, Name, Setting, Spanned};
 use sim_core::{Cx, NodeId, Span};
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 
 /// A component works more slowly.
 #[derive(Clone, Debug, PartialEq, Setting)]

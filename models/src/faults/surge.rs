@@ -3,7 +3,7 @@
 use settings::{Name, Problem, Setting, Spanned};
 use sim_core::{Cx, NodeId, Order};
 
-use super::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene};
 
 /// More requests are sent.
 #[derive(Clone, Debug, PartialEq, Setting)]

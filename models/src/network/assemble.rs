@@ -8,10 +8,12 @@ use sim_core::keys::AliasTable;
 use sim_core::random::{Stream, hash};
 use sim_core::{Engine, NodeId, Profile, Span, Time};
 
-use super::{Directory, LinkEntry};
+use super::node::Node;
 use crate::balancing::AlgorithmSettings;
-use crate::components::{Node, Site};
-use crate::faults::{Breaking, Director, Planned, Scene};
+use crate::components::site::Site;
+use crate::director::{Breaking, Director, Planned};
+use crate::directory::{Directory, LinkEntry};
+use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
 use crate::workloads::shape::Shape;
@@ -142,8 +144,8 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             // The node is put in its place first, so that what it runs on can be noted there.
             let group = directory.components[index].group;
             engine.reserve_node(group);
-            let mut site = Site { engine, directory, component: index, replica, node };
-            let part = settings.build(&mut site);
+            let mut site = Site { machines: engine.machines(), directory, component: index, replica, node };
+            let part = Node::build(settings, &mut site);
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
                 add_link(link, settings.balancing(), &entry, node, engine);

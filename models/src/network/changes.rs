@@ -1,11 +1,31 @@
 //! Live changes of settings: whom they concern, and making those ready.
 
+use std::sync::Arc;
+
 use sim_core::{Engine, NodeId};
 
-use super::{Changed, Changing, Directory};
-use crate::components::Node;
-use crate::faults::set::{change_of, undo_of};
+use super::node::Node;
+use crate::change_numbers::{change_of, undo_of};
+use crate::directory::Directory;
 use crate::scenario::Scenario;
+
+/// Faults that change settings, as they strike and end.
+pub type Changed = Vec<Changing>;
+
+/// A `set` fault strikes or ends: the whole scenario before and after, other such faults included.
+#[derive(Clone, Debug)]
+pub struct Changing {
+    /// When, ns; 0 is the end of the warm-up.
+    pub at: i64,
+    /// The fault's number.
+    pub fault: u32,
+    /// Whether it ends.
+    pub ends: bool,
+    /// The settings in force before.
+    pub before: Arc<Scenario>,
+    /// Those from then on.
+    pub after: Arc<Scenario>,
+}
 
 /// Which nodes each `set` concerns: those whose settings differ once it has struck or ended.
 pub(super) fn find_changes(changed: &Changed, directory: &mut Directory) {

@@ -2,9 +2,10 @@
 
 use settings::{Path as TreePath, Problem, Problems, Span};
 
-use super::wire::find_component;
-use super::{Directory, each_link, has_keys, problem_at};
-use crate::components::{Answers, Checks};
+use super::cycles;
+use super::find::find_component;
+use crate::components::kind::{Answers, Checks};
+use crate::directory::Directory;
 use crate::link::LinkSettings;
 use crate::policies::policy::Flaw;
 use crate::scenario::Scenario;
@@ -25,7 +26,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
         at.push(entry.name.as_str());
         let mut checks = Checks::new(problems, at, entry.name_span);
         entry.value.settings.check(&mut checks);
-        if entry.value.settings.needs_keys() && !has_keys(scenario) {
+        if entry.value.settings.needs_keys() && !scenario.has_keys() {
             let message = "no request says which data it is about: to this component all are about the same";
             let help = "write `requests: [{key: {zipf: {keys: 1M, s: 0.99}}}]` in a workload";
             checks.warning("no_keys", entry.name_span, "", message, Some(help));
@@ -69,9 +70,9 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
     }
-    each_link(scenario, |_, _, _, link| check_policies(link, problems));
+    scenario.each_link(|_, _, _, link| check_policies(link, problems));
     check_ops(scenario, directory, problems);
-    crate::cycles::check(scenario, directory, problems);
+    cycles::check(scenario, directory, problems);
 }
 
 /// What the policies of a link say is wrong with them.
@@ -164,4 +165,9 @@ pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &m
             }
         }
     }
+}
+
+/// A problem with what is missing, which has no place of its own.
+fn problem_at(path: &str, code: &'static str, message: &str) -> Problem {
+    Problem::error(code, Span::NOWHERE, message).path(TreePath::of(&[path]))
 }

@@ -4,25 +4,17 @@ use settings::{Name, Problem, Problems, Spanned};
 use sim_core::conditions::Path;
 use sim_core::{Engine, NodeId, Span};
 
-use super::each_link;
-use super::{ComponentPlace, Directory, Population};
-use crate::components::Node;
+use super::find::{find_component, seen_from};
+use super::node::Node;
+use crate::directory::{ComponentPlace, Directory, Population};
 use crate::link::{LinkSettings, Target};
 use crate::scenario::Scenario;
-
-/// What a component can be called by a caller: within one cluster its name there is enough.
-fn seen_from<'c>(caller: &str, component: &'c str) -> &'c str {
-    match (caller.split_once('/'), component.split_once('/')) {
-        (Some((own, _)), Some((cluster, local))) if own == cluster => local,
-        _ => component,
-    }
-}
 
 /// Finds what every link calls, and the network between.
 pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>, problems: &mut Problems) {
     let mut wired: Vec<(String, bool, String, Vec<Target>)> = Vec::new();
     let mut paths = Vec::new();
-    each_link(scenario, |caller, is_workload, link, settings| {
+    scenario.each_link(|caller, is_workload, link, settings| {
         let mut targets = Vec::new();
         for target in &settings.to {
             let Some(component) = find_component(directory, caller, target.to.as_str()) else {
@@ -82,7 +74,7 @@ fn find_populations(
     paths: &mut Vec<(String, String, String)>,
 ) -> Vec<(usize, Population)> {
     let mut found = Vec::new();
-    each_link(scenario, |caller, is_workload, link, settings| {
+    scenario.each_link(|caller, is_workload, link, settings| {
         for target in &settings.to {
             let Some(at) = find_component(directory, caller, target.to.as_str()) else { continue };
             let place = &directory.components[at];
@@ -117,17 +109,7 @@ fn find_populations(
     found
 }
 
-/// Inside a cluster a name means its own component first.
-pub(super) fn find_component(directory: &Directory, caller: &str, name: &str) -> Option<usize> {
-    if let Some((cluster, _)) = caller.rsplit_once('/')
-        && let Some(own) = directory.component(&format!("{cluster}/{name}"))
-    {
-        return Some(own);
-    }
-    directory.component(name)
-}
-
-pub(super) fn round_trip(
+fn round_trip(
     scenario: &Scenario,
     directory: &Directory,
     caller: &str,

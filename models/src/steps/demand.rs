@@ -3,7 +3,7 @@
 //! Times are those of one who waits for nothing but what the steps say; branches side by side take as long as the
 //! longest of them takes on average, which is a little less than the longest takes in each case.
 
-use super::{CostModel, CostOn, Need, OnFailure, Step, StepCall, StepKey};
+use super::{ChoiceSettings, CostModel, CostOn, Need, OnFailure, ParallelStep, Step, StepCall, StepKey};
 use crate::demand::{CallsMade, Counts, Demand, Surroundings, add, larger, mean_s, most};
 
 /// What the steps of a handler take.
@@ -94,23 +94,7 @@ impl<'a> Walk<'a, '_, '_> {
                 self.called(step, times);
                 (0.0, 1.0)
             }
-            Step::Parallel(parallel) => {
-                let branches = parallel.branches.iter();
-                let mut ends: Vec<f64> = branches.map(|branch| self.steps(branch, times, false).elapsed_s).collect();
-                let cost_s = self.cost(parallel.task_cost.0 as f64 / 1e9, parallel.cost_on, times, ends.len() as f64);
-                let count = ends.len();
-                for (nth, end_s) in ends.iter_mut().enumerate() {
-                    let starts = if parallel.cost_model == CostModel::Staggered { nth + 1 } else { count };
-                    *end_s += cost_s * starts as f64;
-                }
-                ends.sort_by(f64::total_cmp);
-                let needed = match parallel.need {
-                    Need::All => count,
-                    Need::Any => 1,
-                    Need::Number(number) => number as usize,
-                };
-                (ends.get(needed.clamp(1, count.max(1)) - 1).copied().unwrap_or(0.0), 1.0)
-            }
+            Step::Parallel(parallel) => (self.parallel(parallel, times), 1.0),
             Step::Split(split) => {
                 let items = split.items.0.mean();
                 let tasks = (items / split.per_task as f64).ceil();
@@ -123,21 +107,10 @@ impl<'a> Walk<'a, '_, '_> {
                 let one = self.steps(steps, times * count, false);
                 (one.elapsed_s * count, if one.goes_on < 1.0 { libm::pow(one.goes_on, count) } else { 1.0 })
             }
-            Step::Choose(choices) => {
-                let total: f64 = choices.iter().map(|c| c.weight).sum();
-                choices.iter().filter(|c| c.weight > 0.0).fold((0.0, 0.0), |(elapsed_s, goes_on), choice| {
-                    let share = choice.weight / total;
-                    let one = self.steps(&choice.steps, times * share, false);
-                    (elapsed_s + share * one.elapsed_s, goes_on + share * one.goes_on)
-                })
-            }
+            Step::Choose(choices) => self.choose(choices, times),
             Step::Lock { name, steps, .. } => {
                 let one = self.steps(steps, times, false);
-                let held_s = times * one.elapsed_s;
-                match self.demand.locks.iter_mut().find(|(lock, _)| lock == name.as_str()) {
-                    Some((_, so_far_s)) => *so_far_s += held_s,
-                    None => self.demand.locks.push((name.as_str().to_string(), held_s)),
-                }
+                self.holds(name.as_str(), times * one.elapsed_s);
                 (one.elapsed_s, one.goes_on)
             }
             Step::Fail { probability, .. } => (0.0, 1.0 - probability.0),
@@ -148,6 +121,42 @@ impl<'a> Walk<'a, '_, '_> {
             // The list that it stands in knows when it answers.
             Step::Reply(_) => (0.0, 1.0),
             Step::Allocate(never) => match *never {},
+        }
+    }
+
+    /// When enough of the branches have ended.
+    fn parallel(&mut self, parallel: &'a ParallelStep, times: f64) -> f64 {
+        let branches = parallel.branches.iter();
+        let mut ends: Vec<f64> = branches.map(|branch| self.steps(branch, times, false).elapsed_s).collect();
+        let cost_s = self.cost(parallel.task_cost.0 as f64 / 1e9, parallel.cost_on, times, ends.len() as f64);
+        let count = ends.len();
+        for (nth, end_s) in ends.iter_mut().enumerate() {
+            let starts = if parallel.cost_model == CostModel::Staggered { nth + 1 } else { count };
+            *end_s += cost_s * starts as f64;
+        }
+        ends.sort_by(f64::total_cmp);
+        let needed = match parallel.need {
+            Need::All => count,
+            Need::Any => 1,
+            Need::Number(number) => number as usize,
+        };
+        ends.get(needed.clamp(1, count.max(1)) - 1).copied().unwrap_or(0.0)
+    }
+
+    fn choose(&mut self, choices: &'a [ChoiceSettings], times: f64) -> (f64, f64) {
+        let total: f64 = choices.iter().map(|c| c.weight).sum();
+        choices.iter().filter(|c| c.weight > 0.0).fold((0.0, 0.0), |(elapsed_s, goes_on), choice| {
+            let share = choice.weight / total;
+            let one = self.steps(&choice.steps, times * share, false);
+            (elapsed_s + share * one.elapsed_s, goes_on + share * one.goes_on)
+        })
+    }
+
+    /// A lock is held for so long.
+    fn holds(&mut self, lock: &str, held_s: f64) {
+        match self.demand.locks.iter_mut().find(|(known, _)| known == lock) {
+            Some((_, so_far_s)) => *so_far_s += held_s,
+            None => self.demand.locks.push((lock.to_string(), held_s)),
         }
     }
 

@@ -369,3 +369,17 @@ pub fn walk<'a>(steps: &'a [Step], visit: &mut impl FnMut(&'a Step)) {
         step.inside().into_iter().for_each(|(_, steps)| walk(steps, visit));
     }
 }
+
+/// Walks the steps that run each time that the handler does, whatever happens on the way.
+pub fn walk_certain<'a>(steps: &'a [Step], visit: &mut impl FnMut(&'a Step)) {
+    for step in steps {
+        // Behind it nothing is certain.
+        if matches!(step, Step::Fail { .. }) {
+            return;
+        }
+        visit(step);
+        for (_, steps) in step.inside().into_iter().filter(|(runs, _)| runs.is_certain()) {
+            walk_certain(steps, visit);
+        }
+    }
+}

@@ -8,7 +8,9 @@ use sim_core::Span;
 use sim_core::dist::Dist;
 use sim_core::keys::AliasTable;
 
-use super::{CallStep, CostModel, CostOn, Need, OnFailure, SendStep, Step, StepKey};
+use super::{
+    CallStep, ChoiceSettings, CostModel, CostOn, Need, OnFailure, ParallelStep, ReplyWord, SplitStep, Step, StepKey,
+};
 
 /// A place in a program.
 pub type Place = u32;
@@ -204,42 +206,13 @@ impl Program {
             Step::Cpu(dist) => self.code.push(Instruction::Cpu(dist.0.clone())),
             Step::Wait(dist) => self.code.push(Instruction::Wait(dist.0.clone())),
             Step::Block(dist) => self.code.push(Instruction::Block(dist.0.clone())),
-            Step::Call(call) => self.call(call, names, depth),
-            Step::Send(SendStep { link, op, key, size }) => {
-                let asks = Asks {
-                    op: op.as_ref().map(|op| names.op(op.as_str())),
-                    key: key.as_ref().and_then(StepKey::key),
-                    size_bytes: size.map(|s| s.0),
-                };
-                self.code.push(Instruction::Send { link: names.link(link.as_str()), asks });
+            Step::Call(call) => self.call(call, asks(step, names), names, depth),
+            Step::Send(send) => {
+                let (link, asks) = (names.link(send.link.as_str()), asks(step, names));
+                self.code.push(Instruction::Send { link, asks });
             }
-            Step::Parallel(parallel) => {
-                let at = self.later();
-                let branches = parallel.branches.iter().map(|branch| self.branch(branch, names)).collect::<Vec<_>>();
-                let need = match parallel.need {
-                    Need::All => branches.len() as u32,
-                    Need::Any => 1,
-                    Need::Number(n) => n,
-                };
-                let cost = cost(parallel.task_cost.0, parallel.cost_model, parallel.cost_on);
-                self.code[at] = Instruction::Fork { branches, need, cost, after: self.here() };
-            }
-            Step::Split(split) => {
-                let at = self.later();
-                let body = self.here();
-                // The items of a task are loop 0 of its strand.
-                self.steps(&split.each, names, 1);
-                self.code.push(Instruction::Again { slot: 0, begin: body });
-                self.code.push(Instruction::EndBranch);
-                let cost = cost(split.task_cost.0, split.cost_model, split.cost_on);
-                self.code[at] = Instruction::Split {
-                    items: split.items.0.clone(),
-                    per_task: split.per_task,
-                    body,
-                    cost,
-                    after: self.here(),
-                };
-            }
+            Step::Parallel(parallel) => self.parallel(parallel, names),
+            Step::Split(split) => self.split(split, names),
             Step::Repeat { times, steps } => {
                 let at = self.later();
                 let begin = self.here();
@@ -247,26 +220,7 @@ impl Program {
                 self.code.push(Instruction::Again { slot: depth, begin });
                 self.code[at] = Instruction::Loop { times: times.0.clone(), slot: depth, after: self.here() };
             }
-            Step::Choose(choices) => {
-                let at = self.later();
-                let mut places = Vec::new();
-                let mut ends = Vec::new();
-                for choice in choices {
-                    places.push(self.here());
-                    self.steps(&choice.steps, names, depth);
-                    ends.push(self.later());
-                }
-                let after = self.here();
-                for end in ends {
-                    self.code[end] = Instruction::Jump(after);
-                }
-                let weights: Vec<f64> = choices.iter().map(|c| c.weight).collect();
-                self.code[at] = match AliasTable::new(&weights) {
-                    Ok(weights) => Instruction::Choose { weights, places },
-                    // Refused when the scenario is checked; without weights nothing is chosen.
-                    Err(_) => Instruction::Jump(after),
-                };
-            }
+            Step::Choose(choices) => self.choose(choices, names, depth),
             Step::Lock { name, priority, steps } => {
                 let lock = names.lock(name.as_str());
                 self.code.push(Instruction::Lock { lock, by_priority: *priority });
@@ -274,8 +228,8 @@ impl Program {
                 self.code.push(Instruction::Unlock { lock });
             }
             Step::Reply(word) => self.code.push(Instruction::Reply(match word {
-                super::ReplyWord::Ok => Outcome::Ok,
-                super::ReplyWord::Accepted => Outcome::Accepted,
+                ReplyWord::Ok => Outcome::Ok,
+                ReplyWord::Accepted => Outcome::Accepted,
             })),
             Step::Fail { probability, outcome } => {
                 self.code.push(Instruction::Fail { probability: probability.0, outcome: outcome.outcome() });
@@ -285,12 +239,52 @@ impl Program {
         }
     }
 
-    fn call(&mut self, call: &CallStep, names: &mut impl Names, depth: u8) {
-        let asks = Asks {
-            op: call.op.as_ref().map(|op| names.op(op.as_str())),
-            key: call.key.as_ref().and_then(StepKey::key),
-            size_bytes: call.size.map(|s| s.0),
+    fn parallel(&mut self, parallel: &ParallelStep, names: &mut impl Names) {
+        let at = self.later();
+        let branches = parallel.branches.iter().map(|branch| self.branch(branch, names)).collect::<Vec<_>>();
+        let need = match parallel.need {
+            Need::All => branches.len() as u32,
+            Need::Any => 1,
+            Need::Number(n) => n,
         };
+        let cost = cost(parallel.task_cost.0, parallel.cost_model, parallel.cost_on);
+        self.code[at] = Instruction::Fork { branches, need, cost, after: self.here() };
+    }
+
+    fn split(&mut self, split: &SplitStep, names: &mut impl Names) {
+        let at = self.later();
+        let body = self.here();
+        // The items of a task are loop 0 of its strand.
+        self.steps(&split.each, names, 1);
+        self.code.push(Instruction::Again { slot: 0, begin: body });
+        self.code.push(Instruction::EndBranch);
+        let cost = cost(split.task_cost.0, split.cost_model, split.cost_on);
+        let (items, per_task) = (split.items.0.clone(), split.per_task);
+        self.code[at] = Instruction::Split { items, per_task, body, cost, after: self.here() };
+    }
+
+    fn choose(&mut self, choices: &[ChoiceSettings], names: &mut impl Names, depth: u8) {
+        let at = self.later();
+        let mut places = Vec::new();
+        let mut ends = Vec::new();
+        for choice in choices {
+            places.push(self.here());
+            self.steps(&choice.steps, names, depth);
+            ends.push(self.later());
+        }
+        let after = self.here();
+        for end in ends {
+            self.code[end] = Instruction::Jump(after);
+        }
+        let weights: Vec<f64> = choices.iter().map(|c| c.weight).collect();
+        self.code[at] = match AliasTable::new(&weights) {
+            Ok(weights) => Instruction::Choose { weights, places },
+            // Refused when the scenario is checked; without weights nothing is chosen.
+            Err(_) => Instruction::Jump(after),
+        };
+    }
+
+    fn call(&mut self, call: &CallStep, asks: Asks, names: &mut impl Names, depth: u8) {
         let link = names.link(call.link.as_str());
         match &call.on_failure {
             None => self.code.push(Instruction::Call { link, asks, failure: Failure::Ends }),
@@ -316,6 +310,15 @@ impl Program {
         self.code.push(Instruction::EndBranch);
         begin
     }
+}
+
+/// What the call of a step asks for.
+fn asks(step: &Step, names: &impl Names) -> Asks {
+    step.call().map_or(Asks::default(), |call| Asks {
+        op: call.op.map(|op| names.op(op.as_str())),
+        key: call.key.and_then(StepKey::key),
+        size_bytes: call.size.map(|size| size.0),
+    })
 }
 
 fn cost(each: Span, model: CostModel, on: CostOn) -> Cost {

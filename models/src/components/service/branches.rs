@@ -2,7 +2,7 @@
 
 use sim_core::{Answer, Cx, Next};
 
-use super::{Doing, Service};
+use super::replica::{Doing, Service, Strand};
 use crate::steps::program::{Cost, Instruction, LOOPS, Place};
 
 impl Service {
@@ -39,7 +39,7 @@ impl Service {
         let (call, started) = (strand.call, strand.started + 1);
         let then = self.start_branches(cx, index, 1);
         // The branch that was started may have ended the fork or the whole task; the strand may even be at a fork again.
-        let is_here = |s: &super::Strand| s.call == call && s.place == place && s.started == started;
+        let is_here = |s: &Strand| s.call == call && s.place == place && s.started == started;
         if then != Next::WAIT || !self.strands.get(index).is_some_and(is_here) {
             return then;
         }

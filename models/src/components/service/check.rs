@@ -1,7 +1,7 @@
 //! What only makes sense together.
 
-use super::Settings;
-use crate::components::Checks;
+use super::service_settings::Settings;
+use crate::components::kind::Checks;
 use crate::steps::program::LOOPS;
 use crate::steps::{Need, ParallelStep, Step, walk};
 

@@ -2,7 +2,8 @@
 
 use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Spent, Timer, To};
 
-use super::{Doing, PURPOSE_STEP, STEP, Service};
+use super::plan::PURPOSE_STEP;
+use super::replica::{Doing, STEP, Service};
 use crate::link::sample;
 use crate::steps::program::{Asks, Cost, Instruction, LOOPS, Place};
 
@@ -75,22 +76,8 @@ impl Service {
                     return self.fork(cx, index, place, tasks, &cost);
                 }
                 Action::EndBranch => return self.end_branch(cx, index, None),
-                Action::Loop { times, slot, after } => {
-                    let strand = self.strand(index);
-                    if times == 0 {
-                        strand.place = after;
-                    } else {
-                        strand.loops[slot as usize] = times;
-                    }
-                }
-                Action::Again { slot, begin } => {
-                    let strand = self.strand(index);
-                    let left = &mut strand.loops[slot as usize];
-                    *left = left.saturating_sub(1);
-                    if *left > 0 {
-                        strand.place = begin;
-                    }
-                }
+                Action::Loop { times, slot, after } => self.strand(index).begin_loop(times, slot, after),
+                Action::Again { slot, begin } => self.strand(index).turn_loop(slot, begin),
                 Action::Jump(place) => self.strand(index).place = place,
                 Action::Lock { lock, by_priority } => {
                     if !self.take_lock(cx, index, lock, by_priority) {
@@ -99,17 +86,7 @@ impl Service {
                     }
                 }
                 Action::Unlock { lock } => self.give_lock(cx, index, lock),
-                Action::Reply(outcome) => {
-                    let strand = self.strand(index);
-                    if !strand.replied {
-                        strand.replied = true;
-                        let answer = cx.answer(outcome);
-                        let twin = cx.detach(call);
-                        cx.set_ticket(twin, index + 1);
-                        self.strand(index).call = twin;
-                        cx.post(Next::reply(call, answer));
-                    }
-                }
+                Action::Reply(outcome) => self.reply_early(cx, index, outcome),
                 Action::Fail(outcome) => {
                     let answer = cx.answer(outcome);
                     return self.fail(cx, index, answer);
@@ -121,6 +98,20 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// Answers the call and goes on for nobody, in a frame of its own.
+    fn reply_early(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
+        let strand = self.strand(index);
+        if std::mem::replace(&mut strand.replied, true) {
+            return;
+        }
+        let call = strand.call;
+        let answer = cx.answer(outcome);
+        let twin = cx.detach(call);
+        cx.set_ticket(twin, index + 1);
+        self.strand(index).call = twin;
+        cx.post(Next::reply(call, answer));
     }
 
     pub(super) fn make_call(&mut self, cx: &mut Cx<'_>, index: u32, link: u16, asks: &Asks, waits: bool) -> CallId {

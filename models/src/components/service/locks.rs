@@ -1,17 +1,8 @@
 //! Locks within a replica: who holds each, who waits for it.
 
-use std::collections::VecDeque;
-
 use sim_core::{Class, Cx, Spent, Timer};
 
-use super::{Doing, Service};
-
-/// A lock: who holds it, who waits.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Lock {
-    pub(super) holder: Option<u32>,
-    pub(super) waiting: VecDeque<(u8, u32)>,
-}
+use super::replica::{Doing, STEP, Service};
 
 impl Service {
     pub(super) fn take_lock(&mut self, cx: &mut Cx<'_>, index: u32, lock: u16, by_priority: bool) -> bool {
@@ -40,7 +31,7 @@ impl Service {
             // It goes on by an event of its own: run from here it could end branches that are just being given up.
             let call = self.strand(next).call;
             cx.spent(call, Spent::LockWait);
-            let timer = cx.after(0, Class::First, Timer::of(super::STEP, call));
+            let timer = cx.after(0, Class::First, Timer::of(STEP, call));
             self.strand(next).doing = Doing::Passes { timer, until: cx.now(), blocks: false };
         }
     }

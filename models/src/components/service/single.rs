@@ -4,12 +4,9 @@
 //! its ticket. The effect is exactly that of the general way, draw for draw; where anything could interrupt the step
 //! (a more important call, an event loop, what a thread costs), the general way is taken.
 
-use sim_core::dist::Dist;
 use sim_core::{CallId, Cx, Next, Outcome, Span, Timer};
 
-use super::{SINGLE, Service};
-use crate::link::sample;
-use crate::steps::program::{Instruction, Place, Program};
+use super::replica::{SINGLE, Service};
 
 /// Marks the tickets of such calls.
 pub(super) const MARK: u32 = 1 << 31;
@@ -19,33 +16,6 @@ const CANCELLED: u32 = 1 << 30;
 
 /// What is left of a ticket: where in the calendar the end of the step stands.
 const PLACE: u32 = CANCELLED - 1;
-
-/// A handler that is one step.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Single {
-    span: Dist,
-    /// A core or a blocking call, which ends before giving up is noticed.
-    blocks: bool,
-}
-
-impl Single {
-    /// The handler that begins at `place`, if it is one step; `has_cpu` where a core is shared with others.
-    pub(super) fn of(program: &Program, place: Place, has_cpu: bool) -> Option<Single> {
-        let (span, blocks) = match program.code.get(place as usize..)? {
-            [Instruction::Wait(span), Instruction::End, ..] => (span, false),
-            [Instruction::Block(span), Instruction::End, ..] => (span, true),
-            [Instruction::Cpu(span), Instruction::End, ..] if !has_cpu => (span, true),
-            _ => return None,
-        };
-        Some(Single { span: span.clone(), blocks })
-    }
-
-    /// How long the step takes for this call.
-    #[inline(always)]
-    pub(super) fn span(&self, cx: &mut Cx<'_>, call: CallId) -> Span {
-        sample(&self.span, cx, call, super::PURPOSE_STEP)
-    }
-}
 
 impl Service {
     /// Begins a call that has a worker.

@@ -4,7 +4,7 @@
 use sim_core::line::Popped;
 use sim_core::{Cx, Look, Next, Outcome, Spent};
 
-use super::{Doing, Service};
+use super::replica::{Doing, Service};
 
 impl Service {
     /// A strand that waits gives its loop back (a thread it keeps).

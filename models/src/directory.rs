@@ -1,16 +1,18 @@
-//! Who is who in a network, before anything of it is built.
+//! Who is who in a network: plain data about what a scenario names, by number.
+//!
+//! It is there before anything is built, so that names can be checked and nodes can refer to nodes that come later.
 
 use std::collections::BTreeMap;
 
-use settings::{Name, Problem, Problems, Spanned};
 use sim_core::dist::Dist;
 use sim_core::random::hash;
-use sim_core::{Engine, GroupId, NodeId, Span, Time};
+use sim_core::{GroupId, NodeId, Span, Time};
 
-use super::WORKLOAD_LINK;
-use crate::components::Node;
-use crate::link::{LinkSettings, Target};
-use crate::scenario::Scenario;
+use crate::hosts::Placement;
+use crate::link::Target;
+
+/// The name of the link of a workload.
+pub const WORKLOAD_LINK: &str = "call";
 
 /// A link in the directory.
 #[derive(Clone, Debug)]
@@ -62,13 +64,13 @@ pub struct ComponentPlace {
     /// Who calls it, where it only says whom to call: how each of them reaches what it says.
     pub populations: Vec<Population>,
     /// The group of hosts, and how replicas are placed there.
-    pub(super) hosts: Option<(String, crate::components::service::Placement)>,
+    pub(crate) hosts: Option<(String, Placement)>,
     /// Whether it has cores of its own.
-    pub(super) machines: Vec<u32>,
+    pub(crate) machines: Vec<u32>,
 }
 
 impl ComponentPlace {
-    pub(super) fn stride(&self) -> u32 {
+    pub(crate) fn stride(&self) -> u32 {
         1 + self.links.len() as u32
     }
 }
@@ -118,9 +120,9 @@ pub struct Directory {
     pub zero: Time,
     /// The paths of the network: what they lead from, over which link, and to, by row. Where somebody only says whom to
     /// call, paths lead from his callers, and the link is his, in full: `dns.to`.
-    pub(super) paths: Vec<(String, String, String)>,
+    pub(crate) paths: Vec<(String, String, String)>,
     /// Nodes that each `set` changes, by the fault's number.
-    pub(super) changed: BTreeMap<u32, Vec<NodeId>>,
+    pub(crate) changed: BTreeMap<u32, Vec<NodeId>>,
     /// Whether the nodes are there, and the machines that they have made for themselves.
     pub(crate) is_built: bool,
 }
@@ -163,12 +165,7 @@ impl Directory {
         let c = &self.components[component];
         let (group, placement) = c.hosts.as_ref()?;
         let at = self.hosts.iter().position(|h| h.name == *group)?;
-        let count = self.hosts[at].count;
-        let index = match placement {
-            crate::components::service::Placement::Spread => replica % count,
-            // Filled evenly, in order: the first hosts take ⌈replicas ÷ hosts⌉ each.
-            crate::components::service::Placement::Pack => (replica / c.replicas.div_ceil(count)).min(count - 1),
-        };
+        let index = placement.host_of(replica, c.replicas, self.hosts[at].count);
         Some((at, index))
     }
 
@@ -232,7 +229,7 @@ impl Directory {
             .collect()
     }
 
-    pub(super) fn region_of(&self, name: &str) -> Option<&str> {
+    pub(crate) fn region_of(&self, name: &str) -> Option<&str> {
         let component = self.components.iter().find(|c| c.name == name).map(|c| &c.region);
         let workload = self.workloads.iter().find(|w| w.name == name).map(|w| &w.region);
         component.or(workload).and_then(|r| r.as_deref())
@@ -269,112 +266,5 @@ impl Directory {
     /// The nodes that `set` fault number `number` changes.
     pub fn changed_by(&self, number: u32) -> Vec<NodeId> {
         self.changed.get(&number).cloned().unwrap_or_default()
-    }
-}
-
-/// Numbers everything that a scenario names: groups, nodes, machines, operations.
-pub(super) fn directory(
-    scenario: &Scenario,
-    engine: &mut Engine<Node>,
-    seed: u64,
-    warmup: Span,
-    problems: &mut Problems,
-) -> Directory {
-    let regions: Vec<String> = scenario.regions.names().map(str::to_string).collect();
-    let mut check_region = |region: Option<&Spanned<Name>>| {
-        if let Some(region) = region
-            && !regions.iter().any(|r| r == region.as_str())
-        {
-            let problem =
-                Problem::unknown_name("region", region.as_str(), region.span, regions.iter().map(String::as_str));
-            problems.push(problem.path(region.path.clone()));
-        }
-    };
-    let mut ops: Vec<String> = Vec::new();
-    let mut add_op = |op: &str| {
-        if !ops.iter().any(|o| o == op) {
-            ops.push(op.to_string());
-        }
-    };
-    add_op("default");
-    let link = |engine: &mut Engine<Node>, caller: &str, name: &str, settings: &LinkSettings| LinkEntry {
-        name: name.to_string(),
-        group: engine.add_group(&format!("{caller}.{name}")),
-        targets: Vec::new(),
-        target_names: settings.to.iter().map(|t| t.to.as_str().to_string()).collect(),
-    };
-    // The director of the faults is node 0.
-    let mut next_node = 1;
-    let mut workloads = Vec::new();
-    for entry in &scenario.workloads {
-        check_region(entry.value.region.as_ref());
-        for request in &entry.value.requests {
-            add_op(request.op.as_str());
-        }
-        if let Some(trace) = entry.value.arrivals.process.trace() {
-            trace.requests.iter().filter_map(|r| r.op.as_deref()).for_each(&mut add_op);
-        }
-        workloads.push(WorkloadPlace {
-            name: entry.name.as_str().to_string(),
-            node: NodeId(next_node),
-            link: link(engine, entry.name.as_str(), WORKLOAD_LINK, &entry.value.call),
-            is_open: entry.value.arrivals.process.is_open(),
-            region: entry.value.region.as_ref().map(|r| r.as_str().to_string()),
-        });
-        next_node += 2;
-    }
-    let mut hosts = Vec::new();
-    for entry in &scenario.hosts {
-        check_region(entry.value.region.as_ref());
-        let mut first_machine = 0;
-        for nth in 0..entry.value.count {
-            let machine = engine.add_machine(entry.value.cores.0);
-            if nth == 0 {
-                first_machine = machine;
-            }
-        }
-        hosts.push(HostGroup { name: entry.name.as_str().to_string(), count: entry.value.count, first_machine });
-    }
-    let mut components = Vec::new();
-    for entry in &scenario.components {
-        let settings = &entry.value.settings;
-        let name = entry.name.as_str();
-        check_region(settings.region());
-        let group = engine.add_group(name);
-        let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| link(engine, name, l, s)).collect();
-        settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| add_op(op.as_str()));
-        let on = settings.hosts().map(|h| (h.on.as_str().to_string(), h.placement));
-        let host_region = on.as_ref().and_then(|(group, _)| {
-            scenario.hosts.get(group).and_then(|h| h.region.as_ref()).map(|r| r.as_str().to_string())
-        });
-        components.push(ComponentPlace {
-            name: name.to_string(),
-            kind: settings.kind(),
-            group,
-            first: NodeId(next_node),
-            replicas: settings.replicas(),
-            region: settings.region().map(|r| r.as_str().to_string()).or(host_region),
-            replace_after: settings.replace_after(),
-            start_up: settings.start_up().cloned(),
-            forgets: settings.forgets(),
-            populations: Vec::new(),
-            hosts: on,
-            machines: Vec::new(),
-            links,
-        });
-        let place = components.last().expect("just added");
-        next_node += place.replicas * place.stride();
-    }
-    Directory {
-        seed,
-        ops,
-        workloads,
-        components,
-        hosts,
-        regions,
-        zero: warmup,
-        paths: Vec::new(),
-        changed: BTreeMap::new(),
-        is_built: false,
     }
 }

@@ -5,13 +5,11 @@
 
 use settings::{Problem, Problems};
 
-use crate::components::{Answers, ComponentSettings};
-use crate::network::Directory;
+use crate::directory::Directory;
 use crate::scenario::Scenario;
-use crate::steps::Step;
 
 /// Reports every cycle once, at the link that closes it.
-pub(crate) fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
     // A node of the graph is a component with the operation that it is asked for.
     let mut done: Vec<(usize, String)> = Vec::new();
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
@@ -40,19 +38,19 @@ fn visit(
     way.push(at.clone());
     let place = &directory.components[at.0];
     if let Some(entry) = scenario.components.entry(&place.name) {
-        for (link, op) in certain_calls(&entry.value.settings, &at.1) {
-            let Some(found) = place.links.iter().find(|l| l.name == link.0) else { continue };
+        for ask in entry.value.settings.certain_asks(&at.1) {
+            let Some(found) = place.links.iter().find(|l| l.name == ask.link) else { continue };
             // A link with several targets may go elsewhere; with one it certainly goes there.
             let [target] = found.target_names.as_slice() else { continue };
             let Some(target) = directory.component(target) else { continue };
-            let next = (target, op);
+            let next = (target, ask.op.map_or(at.1.as_str(), |op| op.as_str()).to_string());
             if let Some(begin) = way.iter().position(|w| *w == next) {
                 let names: Vec<&str> =
                     way[begin..].iter().map(|(c, _)| directory.components[*c].name.as_str()).collect();
                 let first = names[0];
                 let message = format!("these calls go round for ever: {} → {first}", names.join(" → "));
-                let problem = Problem::error("call_cycle", link.1, message)
-                    .path(link.2)
+                let problem = Problem::error("call_cycle", ask.at.span, message)
+                    .path(ask.at.path.clone())
                     .help("make one of the calls conditional with `choose`, or call something else");
                 problems.push(problem);
             } else {
@@ -62,42 +60,4 @@ fn visit(
     }
     way.pop();
     done.push(at);
-}
-
-type LinkAt = (String, settings::Span, settings::Path);
-
-/// The calls that are made each time, with what they ask for.
-fn certain_calls(settings: &ComponentSettings, op: &str) -> Vec<(LinkAt, String)> {
-    let mut calls = Vec::new();
-    match settings {
-        ComponentSettings::Service(service) => {
-            let handler = service.handlers.get(op).or_else(|| service.handlers.get("default"));
-            certain_steps(handler.map_or(&[], |h| h), op, &mut calls);
-        }
-        other => {
-            if other.answers() == Answers::Anything {
-                for ask in other.asks() {
-                    let at = (ask.link.to_string(), ask.at.span, ask.at.path.clone());
-                    calls.push((at, ask.op.map_or(op, |o| o.as_str()).to_string()));
-                }
-            }
-        }
-    }
-    calls
-}
-
-fn certain_steps(steps: &[Step], op: &str, calls: &mut Vec<(LinkAt, String)>) {
-    for step in steps {
-        // Behind it nothing is certain.
-        if matches!(step, Step::Fail { .. }) {
-            return;
-        }
-        if let Some(call) = step.call() {
-            let at = (call.link.as_str().to_string(), call.link.span, call.link.path.clone());
-            calls.push((at, call.op.map_or(op, |o| o.as_str()).to_string()));
-        }
-        for (_, steps) in step.inside().into_iter().filter(|(runs, _)| runs.is_certain()) {
-            certain_steps(steps, op, calls);
-        }
-    }
 }

@@ -1,0 +1,255 @@
+//! What a kind of component must offer, and in which terms it speaks of itself.
+
+use settings::{Name, Path, Problem, Problems, Setting, Spanned};
+use sim_core::dist::Dist;
+use sim_core::{Attempts, Component, Span};
+
+use super::site::Site;
+use crate::balancing::AlgorithmSettings;
+use crate::caching::hit_ratio::{Hits, KeyGroup};
+use crate::demand::{CallsMade, Demand, Limits, Surroundings};
+use crate::hosts::HostsSettings;
+use crate::link::LinkSettings;
+
+/// The links of a component: name and settings.
+pub type Links<'a> = Vec<(&'a str, &'a LinkSettings)>;
+
+/// Which operations a component answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers<'a> {
+    /// Whatever is asked.
+    Anything,
+    /// These; `default` stands for the rest.
+    Ops(Vec<&'a str>),
+}
+
+/// What a component asks of others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask<'a> {
+    /// The handler in which it does; `None` for whatever is asked of it.
+    pub handler: Option<&'a str>,
+    /// The link over which it does.
+    pub link: &'a str,
+    /// Where that is said, for errors.
+    pub at: &'a Spanned<Name>,
+    /// The operation; `None` for the one that was asked of it.
+    pub op: Option<&'a Spanned<Name>>,
+    /// Bytes sent; `None` for as many as it was sent.
+    pub size_bytes: Option<u64>,
+}
+
+impl<'a> Ask<'a> {
+    /// Whatever is asked is asked of everybody whom a link calls.
+    pub fn same(link: &'a str, settings: &'a LinkSettings) -> Vec<Ask<'a>> {
+        let at = settings.to.values.first().map(|target| &target.to);
+        at.map(|at| Ask { handler: None, link, at, op: None, size_bytes: None }).into_iter().collect()
+    }
+}
+
+/// What a kind of component must offer: its settings and the making of one replica from them.
+pub trait Kind: Component + Sized {
+    /// The word of the language.
+    const NAME: &'static str;
+    /// A component of this kind in YAML, which can be built beside a database called `db`.
+    const EXAMPLE: &'static str;
+    /// Whether it remembers what a fault can make it forget; it is told so by [`crate::change_numbers::FORGET`].
+    const FORGETS: bool = false;
+    /// Whether it only says whom to call: its callers reach what it calls over their own network.
+    const DIRECTS: bool = false;
+    /// What the scenario says of it.
+    type Settings: Setting + Clone;
+
+    /// The links that it calls over.
+    fn links(settings: &Self::Settings) -> Links<'_> {
+        let _ = settings;
+        Vec::new()
+    }
+
+    /// How many replicas there are.
+    fn replicas(settings: &Self::Settings) -> u32 {
+        let _ = settings;
+        1
+    }
+
+    /// Where it is.
+    fn region(settings: &Self::Settings) -> Option<&Spanned<Name>> {
+        let _ = settings;
+        None
+    }
+
+    /// What it runs on.
+    fn hosts(settings: &Self::Settings) -> Option<&HostsSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// After how long a replica that was killed is replaced.
+    fn replace_after(settings: &Self::Settings) -> Option<Span> {
+        let _ = settings;
+        None
+    }
+
+    /// How long a replica takes to come up.
+    fn start_up(settings: &Self::Settings) -> Option<&Dist> {
+        let _ = settings;
+        None
+    }
+
+    /// Which operations it answers.
+    fn answers(settings: &Self::Settings) -> Answers<'_> {
+        let _ = settings;
+        Answers::Anything
+    }
+
+    /// What it asks of others.
+    fn asks(settings: &Self::Settings) -> Vec<Ask<'_>> {
+        let _ = settings;
+        Vec::new()
+    }
+
+    /// What it asks of others each time that it is asked for `op`, whatever happens on the way.
+    fn certain_asks<'a>(settings: &'a Self::Settings, op: &str) -> Vec<Ask<'a>> {
+        let _ = op;
+        match Self::answers(settings) {
+            Answers::Anything => Self::asks(settings),
+            Answers::Ops(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it does different things with different data, so that calls must say which they are about.
+    fn needs_keys(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Whether it says itself which data its calls are about.
+    fn gives_keys(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// What limits one replica.
+    fn limits(settings: &Self::Settings) -> Limits {
+        let _ = settings;
+        Limits::default()
+    }
+
+    /// What one call of an operation takes; for one that only passes calls on, what those take.
+    fn demand(settings: &Self::Settings, op: &str, around: &mut Surroundings<'_>) -> Demand {
+        let _ = op;
+        let mut demand = Demand::default();
+        for ask in Self::asks(settings) {
+            demand.latency_s += (around.call_s)(ask.link, None);
+            let link = ask.link.to_string();
+            demand.calls.push(CallsMade {
+                link,
+                op: None,
+                key: None,
+                mean: 1.0,
+                most: 1.0,
+                awaited: true,
+                sent: false,
+            });
+        }
+        demand
+    }
+
+    /// How its link chooses among the replicas of all targets, where it balances; else a target by weight and any replica
+    /// of it.
+    fn balancing(settings: &Self::Settings) -> Option<&AlgorithmSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// Which share of its calls each target of its link gets while all are well: weight, replicas and round trip of
+    /// each are given. In proportion to the weights, unless the kind chooses in another way.
+    fn shares(settings: &Self::Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {
+        let _ = settings;
+        in_proportion(targets.iter().map(|(weight, _, _)| *weight))
+    }
+
+    /// How often it answers by itself what is asked for at these rates, where it can at all and that is known; a call to
+    /// what is behind it takes `fetch_s`.
+    fn hits(settings: &Self::Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
+        let _ = (settings, groups, fetch_s);
+        None
+    }
+
+    /// What only makes sense together.
+    fn check(settings: &Self::Settings, checks: &mut Checks<'_>) {
+        let _ = (settings, checks);
+    }
+
+    /// One replica.
+    fn build(settings: &Self::Settings, site: &mut Site<'_>) -> Self;
+
+    /// Gets ready to adopt other settings under a number.
+    fn prepare(&mut self, change: u32, settings: &Self::Settings);
+
+    /// The attempts over one of its links, of the whole run and since the end of the warm-up, where it calls by itself
+    /// instead of over the link's node; `link` counts as [`Kind::links`] does.
+    fn attempts(&self, link: usize) -> Option<&Attempts> {
+        let _ = link;
+        None
+    }
+}
+
+/// Collects what is wrong with a component as a whole.
+pub struct Checks<'a> {
+    problems: &'a mut Problems,
+    at: Path,
+    span: settings::Span,
+}
+
+impl<'a> Checks<'a> {
+    /// For the component at that path, introduced at that place.
+    pub fn new(problems: &'a mut Problems, at: Path, span: settings::Span) -> Checks<'a> {
+        Checks { problems, at, span }
+    }
+
+    /// The place that introduces the component.
+    pub fn span(&self) -> settings::Span {
+        self.span
+    }
+
+    fn path(&self, below: &str) -> Path {
+        let mut path = self.at.clone();
+        for segment in below.split('.').filter(|s| !s.is_empty()) {
+            path.push(segment);
+        }
+        path
+    }
+
+    /// Something that cannot be simulated.
+    pub fn error(&mut self, code: &'static str, span: settings::Span, below: &str, message: &str, help: Option<&str>) {
+        let problem = Problem::error(code, span, message).path(self.path(below)).help_if(help.map(str::to_string));
+        self.problems.push(problem);
+    }
+
+    /// Something that can, but is hardly meant.
+    pub fn warning(
+        &mut self,
+        code: &'static str,
+        span: settings::Span,
+        below: &str,
+        message: &str,
+        help: Option<&str>,
+    ) {
+        let problem = Problem::warning(code, span, message).path(self.path(below)).help_if(help.map(str::to_string));
+        self.problems.push(problem);
+    }
+
+    /// A name that nothing has.
+    pub fn unknown_name(&mut self, code: &'static str, name: &Spanned<Name>, what: &str, candidates: &[&str]) {
+        let mut problem = Problem::unknown_name(what, name.as_str(), name.span, candidates.iter().copied());
+        problem.code = code;
+        self.problems.push(problem.path(name.path.clone()));
+    }
+}
+
+/// The shares that weights stand for.
+pub(crate) fn in_proportion(weights: impl Iterator<Item = f64>) -> Vec<f64> {
+    let weights: Vec<f64> = weights.collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| if total > 0.0 { weight / total } else { 0.0 }).collect()
+}

@@ -1,0 +1,105 @@
+//! What all replicas of a service share: its settings, and its handlers as programs.
+
+use sim_core::dist::Dist;
+use sim_core::{CallId, Cx, Span};
+
+use super::service_settings::Settings;
+use crate::link::sample;
+use crate::steps::program::{Instruction, Names, Place, Program};
+
+/// The purpose of the draws that steps make.
+pub(super) const PURPOSE_STEP: u32 = 0x7374;
+
+/// What all replicas share; fixed but for what a live change replaces.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) settings: Settings,
+    pub(super) program: Program,
+    /// Where the handler of each operation begins.
+    pub(super) handlers: Vec<Option<Place>>,
+    /// The handlers that are a single step which nothing interrupts, by operation; empty where there are none.
+    pub(super) singles: Vec<Option<Single>>,
+    /// The step of every operation that it handles, where that is one and the same: most services have one handler.
+    pub(super) only: Option<Single>,
+    pub(super) locks: usize,
+    pub(super) changes: Vec<(u32, Settings)>,
+}
+
+impl Plan {
+    /// For a replica whose work shares cores with others', or does not.
+    pub(super) fn new(settings: &Settings, ops: &[String], has_cpu: bool) -> Plan {
+        let links = settings.calls.iter().map(|c| c.name.as_str()).collect();
+        let mut compiler = Compiler { links, ops, locks: Vec::new() };
+        let mut program = Program::default();
+        let places: Vec<(&str, Place)> = settings
+            .handlers
+            .iter()
+            .map(|handler| (handler.name.as_str(), program.add(&handler.value, &mut compiler)))
+            .collect();
+        let of = |op: &str| places.iter().find(|(name, _)| *name == op).map(|(_, place)| *place);
+        let handlers: Vec<Option<Place>> = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
+        let locks = compiler.locks.len();
+        let is_simple = !settings.runtime.is_loop()
+            && settings.runtime.start_and_close() == (0, 0)
+            && !settings.admission.preempts();
+        let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, has_cpu));
+        let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
+        let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());
+        let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
+        let first = of_handled.next().cloned().flatten();
+        let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
+        Plan { settings: settings.clone(), program, handlers, singles, only, locks, changes: Vec::new() }
+    }
+}
+
+/// Numbers the names in handlers.
+struct Compiler<'a> {
+    links: Vec<&'a str>,
+    ops: &'a [String],
+    locks: Vec<String>,
+}
+
+impl Names for Compiler<'_> {
+    fn link(&self, name: &str) -> u16 {
+        self.links.iter().position(|l| *l == name).unwrap_or(0) as u16
+    }
+
+    fn op(&self, name: &str) -> u16 {
+        self.ops.iter().position(|o| o == name).unwrap_or(0) as u16
+    }
+
+    fn lock(&mut self, name: &str) -> u16 {
+        let at = self.locks.iter().position(|l| l == name).unwrap_or_else(|| {
+            self.locks.push(name.to_string());
+            self.locks.len() - 1
+        });
+        at as u16
+    }
+}
+
+/// A handler that is one step.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Single {
+    span: Dist,
+    /// A core or a blocking call, which ends before giving up is noticed.
+    pub(super) blocks: bool,
+}
+
+impl Single {
+    /// The handler that begins at `place`, if it is one step; `has_cpu` where a core is shared with others.
+    pub(super) fn of(program: &Program, place: Place, has_cpu: bool) -> Option<Single> {
+        let (span, blocks) = match program.code.get(place as usize..)? {
+            [Instruction::Wait(span), Instruction::End, ..] => (span, false),
+            [Instruction::Block(span), Instruction::End, ..] => (span, true),
+            [Instruction::Cpu(span), Instruction::End, ..] if !has_cpu => (span, true),
+            _ => return None,
+        };
+        Some(Single { span: span.clone(), blocks })
+    }
+
+    /// How long the step takes for this call.
+    #[inline(always)]
+    pub(super) fn span(&self, cx: &mut Cx<'_>, call: CallId) -> Span {
+        sample(&self.span, cx, call, PURPOSE_STEP)
+    }
+}

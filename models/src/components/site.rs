@@ -1,0 +1,69 @@
+//! Where a replica is built: what it can find out, and what it can have made.
+
+use sim_core::{CpuId, Machines, NodeId};
+
+use crate::directory::{Directory, Population};
+use crate::hosts::HostsSettings;
+use crate::link::Target;
+
+/// Where a replica is built: what it can find out and what it can have made.
+pub struct Site<'a> {
+    /// The machines, to add one of its own or to be placed on a host's.
+    pub machines: Machines<'a>,
+    /// Who is who.
+    pub directory: &'a Directory,
+    /// Which component.
+    pub component: usize,
+    /// Which replica of it.
+    pub replica: u32,
+    /// Its node.
+    pub node: NodeId,
+}
+
+impl Site<'_> {
+    /// The operations of the scenario, by number.
+    pub fn ops(&self) -> &[String] {
+        &self.directory.ops
+    }
+
+    /// The node of one of this replica's links, and what tells its draws from other links'.
+    pub fn link(&self, name: &str) -> (NodeId, u32) {
+        self.directory.link_of(self.component, self.replica, name)
+    }
+
+    /// Whom a link of this component calls.
+    pub fn targets(&self, name: &str) -> &[Target] {
+        self.directory.targets_of(self.component, name)
+    }
+
+    /// Who calls this component, where it only says whom to call.
+    pub fn populations(&self) -> &[Population] {
+        &self.directory.components[self.component].populations
+    }
+
+    /// Cores: of its own, or a share of its host's.
+    pub fn cpu(&mut self, cores: Option<f64>, hosts: Option<&HostsSettings>) -> Option<CpuId> {
+        match hosts {
+            Some(hosts) => {
+                let machine = self.directory.machine_for(hosts.on.as_str(), self.component, self.replica)?;
+                // The weight is the request in thousandths of a core, as in cgroups.
+                let weight = (cores.unwrap_or(1.0) * 1000.0) as u32;
+                Some(self.machines.place(self.node, machine, weight.max(1), None))
+            }
+            None => {
+                let machine = self.machines.add(cores?);
+                Some(self.machines.place(self.node, machine, 1, None))
+            }
+        }
+    }
+
+    /// The seed of the run.
+    pub fn seed(&self) -> u64 {
+        self.directory.seed
+    }
+
+    /// A name for this replica's random streams.
+    pub fn stream(&self, purpose: &str) -> String {
+        format!("{}[{}]/{purpose}", self.directory.components[self.component].name, self.replica)
+    }
+}

@@ -1,0 +1,132 @@
+//! Numbers everything that a scenario names: groups, nodes, machines, operations.
+
+use std::collections::BTreeMap;
+
+use settings::{Name, Problem, Problems, Spanned};
+use sim_core::{Engine, NodeId, Span};
+
+use super::node::Node;
+use crate::directory::{ComponentPlace, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
+use crate::link::LinkSettings;
+use crate::scenario::{ComponentEntry, HostSettings, Scenario};
+use crate::workloads::WorkloadSettings;
+
+/// Makes the directory of a scenario; whom its links call is found later.
+pub(super) fn number(
+    scenario: &Scenario,
+    engine: &mut Engine<Node>,
+    seed: u64,
+    warmup: Span,
+    problems: &mut Problems,
+) -> Directory {
+    // The director of the faults is node 0.
+    let mut numbers = Numbers { scenario, engine, problems, ops: Vec::new(), next_node: 1 };
+    numbers.add_op("default");
+    let workloads = scenario.workloads.iter().map(|w| numbers.workload(w.name.as_str(), &w.value)).collect();
+    let hosts = scenario.hosts.iter().map(|h| numbers.hosts(h.name.as_str(), &h.value)).collect();
+    let components = scenario.components.iter().map(|c| numbers.component(c.name.as_str(), &c.value)).collect();
+    Directory {
+        seed,
+        ops: numbers.ops,
+        workloads,
+        components,
+        hosts,
+        regions: scenario.regions.names().map(str::to_string).collect(),
+        zero: warmup,
+        paths: Vec::new(),
+        changed: BTreeMap::new(),
+        is_built: false,
+    }
+}
+
+/// What has been numbered so far.
+struct Numbers<'a> {
+    scenario: &'a Scenario,
+    engine: &'a mut Engine<Node>,
+    problems: &'a mut Problems,
+    ops: Vec<String>,
+    next_node: u32,
+}
+
+impl Numbers<'_> {
+    fn workload(&mut self, name: &str, settings: &WorkloadSettings) -> WorkloadPlace {
+        let region = self.region(settings.region.as_ref());
+        settings.requests.iter().for_each(|request| self.add_op(request.op.as_str()));
+        if let Some(trace) = settings.arrivals.process.trace() {
+            trace.requests.iter().filter_map(|r| r.op.as_deref()).for_each(|op| self.add_op(op));
+        }
+        let link = self.link(name, WORKLOAD_LINK, &settings.call);
+        let is_open = settings.arrivals.process.is_open();
+        // Its link follows it.
+        WorkloadPlace { name: name.to_string(), node: self.nodes(2), link, is_open, region }
+    }
+
+    fn hosts(&mut self, name: &str, settings: &HostSettings) -> HostGroup {
+        self.region(settings.region.as_ref());
+        let mut machines = (0..settings.count).map(|_| self.engine.machines().add(settings.cores.0));
+        let first_machine = machines.next().unwrap_or(0);
+        machines.for_each(drop);
+        HostGroup { name: name.to_string(), count: settings.count, first_machine }
+    }
+
+    fn component(&mut self, name: &str, entry: &ComponentEntry) -> ComponentPlace {
+        let settings = &entry.settings;
+        let own_region = self.region(settings.region());
+        let group = self.engine.add_group(name);
+        let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| self.link(name, l, s)).collect();
+        settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| self.add_op(op.as_str()));
+        let hosts = settings.hosts().map(|h| (h.on.as_str().to_string(), h.placement));
+        let of_hosts = hosts.as_ref().and_then(|(group, _)| self.scenario.hosts.get(group));
+        let host_region = of_hosts.and_then(|h| h.region.as_ref()).map(|r| r.as_str().to_string());
+        let mut place = ComponentPlace {
+            name: name.to_string(),
+            kind: settings.kind(),
+            group,
+            first: NodeId(0),
+            replicas: settings.replicas(),
+            region: own_region.or(host_region),
+            replace_after: settings.replace_after(),
+            start_up: settings.start_up().cloned(),
+            forgets: settings.forgets(),
+            populations: Vec::new(),
+            hosts,
+            machines: Vec::new(),
+            links,
+        };
+        place.first = self.nodes(place.replicas * place.stride());
+        place
+    }
+
+    fn link(&mut self, caller: &str, name: &str, settings: &LinkSettings) -> LinkEntry {
+        LinkEntry {
+            name: name.to_string(),
+            group: self.engine.add_group(&format!("{caller}.{name}")),
+            targets: Vec::new(),
+            target_names: settings.to.iter().map(|t| t.to.as_str().to_string()).collect(),
+        }
+    }
+
+    /// The first of so many nodes.
+    fn nodes(&mut self, count: u32) -> NodeId {
+        let first = NodeId(self.next_node);
+        self.next_node += count;
+        first
+    }
+
+    fn add_op(&mut self, op: &str) {
+        if !self.ops.iter().any(|known| known == op) {
+            self.ops.push(op.to_string());
+        }
+    }
+
+    /// The name of a region, which must be one of the scenario's.
+    fn region(&mut self, region: Option<&Spanned<Name>>) -> Option<String> {
+        let region = region?;
+        if !self.scenario.regions.names().any(|known| known == region.as_str()) {
+            let known = self.scenario.regions.names();
+            let problem = Problem::unknown_name("region", region.as_str(), region.span, known);
+            self.problems.push(problem.path(region.path.clone()));
+        }
+        Some(region.as_str().to_string())
+    }
+}
