@@ -5,13 +5,17 @@
 
 pub mod backoff;
 pub mod batch;
+pub mod breaker;
 pub mod budget;
 pub mod coalesce;
+pub mod flaw;
 pub mod gate;
 pub mod network;
 pub mod not_yet;
+pub mod or_none;
 pub mod outcomes;
 pub mod pool;
 pub mod presets;
 pub mod rate_limit;
 pub mod retry;
+pub mod windows;
