@@ -10,6 +10,7 @@ pub mod budget;
 pub mod coalesce;
 pub mod flaw;
 pub mod gate;
+pub mod limiters;
 pub mod network;
 pub mod not_yet;
 pub mod or_none;

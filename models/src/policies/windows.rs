@@ -114,21 +114,6 @@ impl<const N: usize> TimeWindow<N> {
         self.total.iter_mut().zip(counts).for_each(|(total, more)| *total += more);
     }
 
-    /// Takes back from the counts what was added to them at `then`, if the window still covers it.
-    pub fn take_back(&mut self, now: Time, then: Time, counts: [u64; N]) {
-        self.advance(now);
-        let bucket = then / self.width;
-        if self.current - bucket < self.buckets.len() as u64 {
-            let index = self.index(bucket);
-            for ((count, total), less) in self.buckets[index].iter_mut().zip(&mut self.total).zip(counts) {
-                // A window that was resized in between may have lost it.
-                let less = less.min(*count);
-                *count -= less;
-                *total -= less;
-            }
-        }
-    }
-
     /// Other dimensions. Of buckets of the same width the newest stay; otherwise the window starts empty.
     pub fn resize(&mut self, now: Time, width: Span, buckets: usize) {
         self.advance(now);
@@ -217,11 +202,7 @@ mod tests {
                     }
                     window.resize(now, width, buckets);
                 }
-                2..50 if !calls.is_empty() => {
-                    let then = calls.swap_remove(stream.below(calls.len() as u64) as usize);
-                    window.take_back(now, then, [1]);
-                }
-                50..100 => window.advance(now),
+                2..50 => window.advance(now),
                 _ => {
                     window.add(now, [1]);
                     calls.push(now);
