@@ -19,4 +19,5 @@ pub mod pool;
 pub mod presets;
 pub mod rate_limit;
 pub mod retry;
+pub mod throttle;
 pub mod windows;
