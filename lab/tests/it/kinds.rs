@@ -270,6 +270,47 @@ components: {{x: {{kind: external, {external}}}}}
     }
 
     #[test]
+    fn its_windows_pass_their_limit_in_each_second() {
+        for (limit, passed) in [
+            ("fixed_window: {limit: 100, window: 1s}", 2_000..=2_000),
+            ("sliding_log: {limit: 100, window: 1s}", 2_000..=2_000),
+            // The estimate takes the calls of the second before for evenly spread, which they are not.
+            ("sliding_counter: {limit: 100, window: 1s}", 1_800..=2_000),
+        ] {
+            let result =
+                called(&format!("latency: 1ms, rate_limit: {{{limit}}}"), "arrivals: {constant: 300/s}, call: x");
+            let outcomes = &result.components["x"].outcomes;
+            assert!(passed.contains(&outcomes["ok"]), "{limit}: {outcomes:?}");
+            assert_eq!(outcomes["ok"] + outcomes["rate_limited"], 6_000, "{limit}");
+        }
+    }
+
+    #[test]
+    fn its_rate_limit_can_change_during_a_run() {
+        let result = run("version: 1
+run: {duration: 20s}
+workloads: {w: {arrivals: {constant: 300/s}, call: x}}
+components: {x: {kind: external, latency: 1ms, rate_limit: {token_bucket: {rate: 100/s}}}}
+faults: [{at: 10s, set: {components.x.rate_limit.token_bucket.rate: 50/s}}]
+");
+        let ok = result.components["x"].outcomes["ok"];
+        assert!((1_498..=1_502).contains(&ok), "{ok}");
+    }
+
+    #[test]
+    fn it_makes_nobody_wait_and_tells_nobody_apart() {
+        let messages = refused(
+            "version: 1
+run: {duration: 1s}
+workloads: {w: {arrivals: {constant: 1/s}, call: x}}
+components: {x: {kind: external, latency: 1ms, rate_limit: {leaky_bucket: {rate: 5/s, queue: 5}, by: key}}}
+",
+        );
+        assert!(messages.iter().any(|m| m.contains("`leaky_bucket` makes calls wait")), "{messages:?}");
+        assert!(messages.iter().any(|m| m.contains("`by` is not supported here yet")), "{messages:?}");
+    }
+
+    #[test]
     fn a_caller_comes_again_when_it_was_told_to() {
         let limit = "latency: 5ms, rate_limit: {token_bucket: {rate: 10/s}}";
         let call = "call: {to: x, retry: {max_attempts: 2, when: [rate_limited]}}";

@@ -13,9 +13,10 @@ use super::kind::{Checks, Kind};
 use super::site::Site;
 use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
 use crate::link::sample;
+use crate::policies::limiters::{Bound, Limiter};
 use crate::policies::not_yet::NotYet;
 use crate::policies::outcomes::OutcomeName;
-use crate::policies::rate_limit::{RateLimitSettings, TokenBucket};
+use crate::policies::rate_limit::RateLimitSettings;
 
 /// How often it answers with an error.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -87,6 +88,11 @@ impl Settings {
     }
 }
 
+/// What the limiter is made of.
+fn bound(settings: &Settings) -> Option<Bound> {
+    settings.rate_limit.as_ref().and_then(RateLimitSettings::bound)
+}
+
 const EXAMPLE: &str = "\
 kind: external
 latency: {lognormal: {p50: 80ms, p99: 400ms}}
@@ -105,7 +111,7 @@ const PURPOSE_ERROR: u32 = 0x6572;
 pub struct External {
     settings: Settings,
     changes: Vec<(u32, Settings)>,
-    bucket: Option<TokenBucket>,
+    limiter: Option<Limiter>,
     slots: Slots,
     /// When each call was taken up, by index of the call.
     began: Vec<Time>,
@@ -139,11 +145,15 @@ impl Kind for External {
             let message = "`concurrency` must be at least 1 and at most 10000000";
             checks.error("out_of_range", checks.span(), "concurrency", message, None);
         }
+        for flaw in settings.rate_limit.iter().flat_map(RateLimitSettings::flaws_at_callee) {
+            let path = format!("rate_limit.{}", flaw.key);
+            checks.error(flaw.code, checks.span(), &path, &flaw.message, Some(&flaw.help));
+        }
     }
 
     fn build(settings: &Settings, _site: &mut Site<'_>) -> External {
         External {
-            bucket: settings.rate_limit.as_ref().and_then(TokenBucket::of),
+            limiter: bound(settings).map(Limiter::new),
             slots: Slots::new(settings.most(), Line::new(Discipline::Fifo, Some(0))),
             settings: settings.clone(),
             changes: Vec::new(),
@@ -159,16 +169,9 @@ impl Kind for External {
 impl Component for External {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
-        if self.settings.rate_limit.is_some() {
-            let wait = match &mut self.bucket {
-                Some(bucket) => bucket.take(now).err(),
-                // A rate of nothing.
-                None => Some(0),
-            };
-            if let Some(wait) = wait {
-                let retry_after_us = wait.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
-                return Next::reply(call, cx.answer(Outcome::RateLimited).with_retry_after_us(retry_after_us));
-            }
+        if let Some(Err(wait)) = self.limiter.as_mut().map(|limiter| limiter.take(now)) {
+            let retry_after_us = wait.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
+            return Next::reply(call, cx.answer(Outcome::RateLimited).with_retry_after_us(retry_after_us));
         }
         if self.slots.ask(now, call.index(), cx.priority(call)) != Admission::Granted {
             return Next::reply(call, cx.answer(Outcome::Overload));
@@ -200,7 +203,7 @@ impl Component for External {
 
     fn rebuild(&mut self, now: Time) {
         self.slots.clear(now);
-        self.bucket = self.settings.rate_limit.as_ref().and_then(TokenBucket::of);
+        self.limiter = bound(&self.settings).map(Limiter::new);
     }
 
     fn begin_measuring(&mut self, now: Time) {
@@ -216,6 +219,10 @@ impl Component for External {
         let Some((_, settings)) = self.changes.iter().find(|(number, _)| *number == change) else { return false };
         self.settings = settings.clone();
         self.slots.set_capacity(cx.now(), self.settings.most());
+        match (&mut self.limiter, bound(&self.settings)) {
+            (Some(limiter), Some(bound)) => limiter.adopt(cx.now(), bound),
+            (limiter, bound) => *limiter = bound.map(Limiter::new),
+        }
         true
     }
 }

@@ -7,7 +7,7 @@ use super::find::find_component;
 use crate::components::kind::{Answers, Checks};
 use crate::directory::Directory;
 use crate::link::LinkSettings;
-use crate::policies::policy::Flaw;
+use crate::policies::flaw::Flaw;
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 
@@ -78,18 +78,17 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
 /// What the policies of a link say is wrong with them.
 fn check_policies(link: &LinkSettings, problems: &mut Problems) {
     let Some(target) = link.to.values.first() else { return };
-    for Flaw { below, message, help } in link.written().into_iter().flat_map(|policy| policy.flaws) {
-        let problem = Problem::error("no_effect", Span::NOWHERE, message).help(help);
-        if below.is_empty() {
-            problems.push(Problem { span: target.to.span, ..problem }.path(target.to.path.clone()));
-            continue;
+    // A link with a policy is a map, and its target stands in its `to`.
+    let mut at = target.to.path.clone();
+    while at.segments().last().is_some_and(|last| last == "to" || last.parse::<usize>().is_ok()) {
+        at.pop();
+    }
+    for policy in link.written() {
+        for Flaw { code, key, message, help } in policy.flaws {
+            let keys = key.split('.').filter(|key| !key.is_empty());
+            let path = keys.fold(at.clone().join(policy.name), |path, key| path.join(key));
+            problems.push(Problem::error(code, Span::NOWHERE, message).path(path).help(help));
         }
-        // A link with a policy is a map, and its target stands in its `to`.
-        let mut at = target.to.path.clone();
-        while at.segments().last().is_some_and(|last| last == "to" || last.parse::<usize>().is_ok()) {
-            at.pop();
-        }
-        problems.push(problem.path(below.into_iter().fold(at, |at, segment| at.join(segment))));
     }
 }
 

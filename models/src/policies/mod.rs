@@ -5,18 +5,24 @@
 
 pub mod backoff;
 pub mod batch;
+pub mod breaker;
 pub mod budgets;
 pub mod coalesce;
 pub mod concurrency;
+pub mod flaw;
 pub mod gate;
 pub mod hedge;
+pub mod limiters;
 pub mod link_settings;
 pub mod network;
 pub mod not_yet;
+pub mod or_none;
 pub mod outcomes;
 pub mod policy;
 pub mod pool;
 pub mod presets;
 pub mod rate_limit;
 pub mod retry;
+pub mod throttle;
 pub mod timeout;
+pub mod windows;

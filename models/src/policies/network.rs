@@ -7,7 +7,8 @@
 use settings::values::Scalar;
 use settings::{Bandwidth, Duration, Fraction, Setting};
 
-use super::policy::{Beside, Described, Flaw, Policy, Way};
+use super::flaw::Flaw;
+use super::policy::{Beside, Described, Policy, Way};
 
 /// What lies between caller and callee.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -51,7 +52,8 @@ impl Policy for Network {
             return Vec::new();
         }
         vec![Flaw {
-            below: Vec::new(),
+            code: "no_effect",
+            key: "keep_alive".into(),
             message: "`keep_alive: false` of this link has no effect: its pool keeps connections open".into(),
             help: "remove it, or the pool".into(),
         }]

@@ -3,6 +3,8 @@
 //! A policy is one file and one row of the table in [`super::link_settings`]. Nothing else lists policies: the settings of
 //! a link, the order in which its policies are asked, the words of reports and the checks all come from the table.
 
+use super::flaw::Flaw;
+
 /// How much of a link's machinery a call needs. The link takes the shortest way that all its settings allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
@@ -21,17 +23,6 @@ pub struct Described {
     pub words: String,
     /// Whether it remembers something from one call to the next. That memory belongs to each calling replica.
     pub has_state: bool,
-}
-
-/// Settings of a policy that make no sense, or not beside the link's others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
-    /// The path below the link; empty for the link as a whole.
-    pub below: Vec<String>,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub help: String,
 }
 
 /// What a policy may know of the others that are written beside it.

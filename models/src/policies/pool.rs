@@ -12,7 +12,8 @@ use sim_core::line::{Discipline, Line};
 use sim_core::slots::Slots;
 use sim_core::{Span, Time};
 
-use super::policy::{Beside, Described, Flaw, Policy};
+use super::flaw::Flaw;
+use super::policy::{Beside, Described, Policy};
 use super::presets::{OrPreset, Preset, Presets};
 
 /// Which of the waiting callers gets the next free connection.
@@ -80,7 +81,8 @@ impl Policy for Pool {
             return Vec::new();
         }
         vec![Flaw {
-            below: Vec::new(),
+            code: "no_effect",
+            key: "idle_timeout".into(),
             message: "`idle_timeout` of this link's pool has no effect: all its connections are kept open".into(),
             help: "write a `min_idle` below `size`, or remove `idle_timeout`".into(),
         }]

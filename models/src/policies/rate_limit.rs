@@ -1,125 +1,403 @@
-//! Rate limits: who comes too often is turned away and told when to come again.
+//! Rate limits: calls beyond a rate are refused and told when to come again, or wait for their turn.
 //!
-//! The token bucket is kept as the one instant at which it will be full again (the generic cell rate algorithm): a
-//! bucket that starts full, holds `burst` tokens, gains `rate` tokens a second and pays one for each call.
+//! The limiters themselves are in [`crate::policies::limiters`]. With `by` each operation or key has one of its own,
+//! which is forgotten as soon as it is again as it was at the start.
 
-use settings::{Rate, Setting};
-use sim_core::{Span, Time};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
 
-use crate::policies::not_yet::NotYet;
+use settings::bind::NOT_YET;
+use settings::{Book, Duration, Node, Problem, Rate, Reader, Setting, Shape};
+use sim_core::{Figures, Merge, Outcome, Span, Time};
 
-/// A bound on the rate.
+use crate::policies::flaw::Flaw;
+use crate::policies::gate::{Asking, Gate, Permit, Refusal, Verdict};
+use crate::policies::limiters::{Bound, LeakyBucket, Limiter, Offer};
+
+/// How calls beyond the rate are recognised, and what becomes of them.
 #[derive(Clone, Debug, PartialEq, Setting)]
-pub enum RateLimitSettings {
-    /// A call takes a token; tokens come at a constant rate and are kept up to a number.
+pub enum LimitSettings {
+    /// Each call takes a token and is refused if there is none. Tokens come at a constant rate and are kept up to a
+    /// number, so that bursts pass.
     TokenBucket {
         /// Tokens per second.
+        #[setting(live)]
         rate: Rate,
-        /// Tokens that are kept.
-        #[setting(default = 1, range = "1..=1000000000")]
+        /// Tokens that are kept: calls that can pass at once after a quiet time.
+        #[setting(default = 1, range = "1..=1000000000", live)]
         burst: u32,
     },
-    /// Calls leave at a constant rate.
-    LeakyBucket(NotYet),
-    /// So many in each window.
-    FixedWindow(NotYet),
-    /// So many in any window.
-    SlidingLog(NotYet),
-    /// So many in any window, estimated from two fixed ones.
-    SlidingCounter(NotYet),
+    /// Calls pass at a constant rate: a call that comes too early waits for its turn, as in nginx's `limit_req`. Waiting
+    /// is inside `total_timeout` and outside `timeout`.
+    LeakyBucket {
+        /// Calls per second.
+        #[setting(live)]
+        rate: Rate,
+        /// Calls that may wait (nginx's `burst`); a call beyond that is refused.
+        #[setting(range = "0..=1000000000", live)]
+        queue: u32,
+    },
+    /// A number of calls in each window; windows begin at whole multiples of their length. Across the edge of two windows
+    /// twice that number can pass.
+    FixedWindow {
+        /// Calls that pass in a window.
+        #[setting(range = "1..=1000000000", live)]
+        limit: u32,
+        /// Length of a window.
+        #[setting(range = ">0s", live)]
+        window: Duration,
+    },
+    /// A number of calls in any window that ends now, exactly: the time of every call is remembered.
+    SlidingLog {
+        /// Calls that pass in any window.
+        #[setting(range = "1..=1000000", live)]
+        limit: u32,
+        /// Length of a window.
+        #[setting(range = ">0s", live)]
+        window: Duration,
+    },
+    /// A number of calls in any window that ends now, estimated as Cloudflare does: the calls of the current fixed
+    /// window, and a share of the one before it.
+    SlidingCounter {
+        /// Calls that pass in any window, as estimated.
+        #[setting(range = "1..=1000000000", live)]
+        limit: u32,
+        /// Length of a window.
+        #[setting(range = ">0s", live)]
+        window: Duration,
+    },
+}
+
+impl LimitSettings {
+    /// Calls a second that are let through in the long run.
+    fn rate_per_s(&self) -> f64 {
+        match self {
+            LimitSettings::TokenBucket { rate, .. } | LimitSettings::LeakyBucket { rate, .. } => rate.0,
+            LimitSettings::FixedWindow { limit, window }
+            | LimitSettings::SlidingLog { limit, window }
+            | LimitSettings::SlidingCounter { limit, window } => f64::from(*limit) * 1e9 / window.0 as f64,
+        }
+    }
+
+    /// What the limiter is made of.
+    fn sort(&self) -> Sort {
+        match self {
+            LimitSettings::TokenBucket { rate, burst } => Sort::Refuses(Bound::Tokens(rate.0, *burst)),
+            LimitSettings::LeakyBucket { rate, queue } => Sort::Delays(rate.0, *queue),
+            LimitSettings::FixedWindow { limit, window } => Sort::Refuses(Bound::Fixed(*limit, window.0)),
+            LimitSettings::SlidingLog { limit, window } => Sort::Refuses(Bound::Log(*limit, window.0)),
+            LimitSettings::SlidingCounter { limit, window } => Sort::Refuses(Bound::Counter(*limit, window.0)),
+        }
+    }
+}
+
+/// What a limiter is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sort {
+    /// It refuses.
+    Refuses(Bound),
+    /// It makes calls wait: the rate a second, and how many may wait.
+    Delays(f64, u32),
+}
+
+/// What each limiter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum LimitBy {
+    /// Each operation has its own.
+    Op,
+    /// Each data key has its own.
+    Key,
+    /// Each client has its own.
+    Client(NoClients),
+}
+
+/// Who the client is does not travel along with calls yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoClients {}
+
+impl Setting for NoClients {
+    fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
+        let message = "`by: client` is not supported yet; `by: key` and `by: op` are the nearest";
+        let problem = Problem::error(NOT_YET, cx.introduced_at(node.span), message);
+        cx.refuse(problem.help("with one client a key, `by: key` is the same"))
+    }
+
+    fn describe(_book: &mut Book) -> Shape {
+        Shape::NotYet
+    }
+
+    fn write(&self) -> Node {
+        match *self {}
+    }
+}
+
+/// A bound on the rate of calls.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct RateLimitSettings {
+    /// The algorithm.
+    #[setting(flatten)]
+    pub limit: LimitSettings,
+    /// What each limiter is for; without it one is for all calls.
+    pub by: Option<LimitBy>,
 }
 
 impl RateLimitSettings {
-    /// Calls a second that are let through in the long run.
+    /// Calls a second that are let through in the long run; unknown where each key or operation has its own limiter.
     pub fn rate_per_s(&self) -> Option<f64> {
-        match self {
-            RateLimitSettings::TokenBucket { rate, .. } => Some(rate.0),
-            // The others are refused when read.
-            _ => None,
+        self.by.is_none().then(|| self.limit.rate_per_s())
+    }
+
+    /// What the one limiter of a callee is made of, which can only refuse; `None` where
+    /// [`RateLimitSettings::flaws_at_callee`] has something to say.
+    pub fn bound(&self) -> Option<Bound> {
+        match (self.by, self.limit.sort()) {
+            (None, Sort::Refuses(bound)) => Some(bound),
+            (Some(_), Sort::Refuses(_)) | (None | Some(_), Sort::Delays(..)) => None,
         }
+    }
+
+    /// What cannot be had where a callee limits the rate of all its callers together.
+    pub fn flaws_at_callee(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        if let Sort::Delays(..) = self.limit.sort() {
+            flaws.push(Flaw {
+                code: NOT_YET,
+                key: "leaky_bucket".to_string(),
+                message: "`leaky_bucket` makes calls wait, and here calls can only be refused".to_string(),
+                help: "use `token_bucket`, or put the `leaky_bucket` on the links that call it".to_string(),
+            });
+        }
+        if self.by.is_some() {
+            flaws.push(Flaw {
+                code: NOT_YET,
+                key: "by".to_string(),
+                message: "`by` is not supported here yet; all callers share one limiter".to_string(),
+                help: "remove it, or put the rate limit on the links that call it".to_string(),
+            });
+        }
+        flaws
     }
 }
 
-/// Instants are kept in these parts of a nanosecond, so that rates that do not divide a second add up.
-const PARTS: f64 = 65_536.0;
-
-/// A token bucket; full at the start.
+/// A limiter of either sort.
 #[derive(Clone, Debug)]
-pub struct TokenBucket {
-    /// How long one token takes, in parts.
-    token: u128,
-    /// How long all but one take, in parts.
-    slack: u128,
-    /// When it is full again, in parts.
-    full_at: u128,
+enum Meter {
+    Refuses(Limiter),
+    Delays(LeakyBucket),
 }
 
-impl TokenBucket {
-    /// A full bucket; `None` for what never lets anything through.
-    pub fn new(rate_per_second: f64, burst: u32) -> Option<TokenBucket> {
-        if rate_per_second <= 0.0 {
-            return None;
-        }
-        let token = (1e9 * PARTS / rate_per_second).round().max(1.0) as u128;
-        Some(TokenBucket { token, slack: token * (burst as u128 - 1), full_at: 0 })
-    }
-
-    /// The bucket of a setting; `None` where nothing is let through.
-    pub fn of(settings: &RateLimitSettings) -> Option<TokenBucket> {
-        match settings {
-            RateLimitSettings::TokenBucket { rate, burst } => TokenBucket::new(rate.0, *burst),
-            // The others are refused when read.
-            _ => None,
+impl Meter {
+    fn new(sort: Sort) -> Meter {
+        match sort {
+            Sort::Refuses(bound) => Meter::Refuses(Limiter::new(bound)),
+            Sort::Delays(rate, queue) => Meter::Delays(LeakyBucket::new(rate, queue)),
         }
     }
 
-    /// Takes a token, or says after how long there will be one.
-    pub fn take(&mut self, now: Time) -> Result<(), Span> {
-        let now = now as u128 * PARTS as u128;
-        let due = self.full_at.saturating_sub(self.slack);
-        if due > now {
-            return Err((due - now).div_ceil(PARTS as u128) as Span);
+    fn is_fresh(&self, now: Time) -> bool {
+        match self {
+            Meter::Refuses(limiter) => limiter.is_fresh(now),
+            Meter::Delays(bucket) => bucket.is_fresh(now),
         }
-        self.full_at = self.full_at.max(now) + self.token;
-        Ok(())
+    }
+
+    fn due(&self) -> Option<Time> {
+        match self {
+            Meter::Refuses(_) => None,
+            Meter::Delays(bucket) => bucket.due(),
+        }
+    }
+}
+
+/// What is measured of a rate limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measures {
+    refused: u64,
+    /// Calls that have passed after waiting, and how long they waited together.
+    delayed: u64,
+    waited: u128,
+}
+
+/// The rate limit of one calling replica and link.
+#[derive(Clone, Debug)]
+pub struct RateLimit {
+    settings: RateLimitSettings,
+    /// A limiter for each operation or key that has been seen of late; under 0 the only one.
+    meters: BTreeMap<u64, Meter>,
+    /// The last one of which it was seen whether it can be forgotten.
+    looked_at: u64,
+    /// When the first in the queue of each meter may pass.
+    due: BTreeSet<(Time, u64)>,
+    /// At which meter each call waits.
+    waiting: BTreeMap<u32, u64>,
+    /// Calls that waited for a limiter that is no longer there.
+    released: VecDeque<u32>,
+    measures: Measures,
+}
+
+/// How many limiters each call looks at to see whether they can be forgotten. It adds at most one, so that two keep
+/// their number below twice that of the limiters in use, and a few.
+const LOOKED_AT: usize = 2;
+
+impl RateLimit {
+    fn group(&self, who: &Asking<'_>) -> u64 {
+        match self.settings.by {
+            None => 0,
+            Some(LimitBy::Op) => u64::from(who.op),
+            Some(LimitBy::Key) => who.key,
+            Some(LimitBy::Client(never)) => match never {},
+        }
+    }
+
+    /// Forgets limiters that are as they were at the start, a few a call.
+    fn forget(&mut self, now: Time) {
+        for _ in 0..LOOKED_AT.min(self.meters.len()) {
+            let after = self.meters.range((Excluded(self.looked_at), Unbounded)).next();
+            let Some((key, meter)) = after.or_else(|| self.meters.first_key_value()) else { return };
+            self.looked_at = *key;
+            if meter.is_fresh(now) {
+                self.meters.remove(&self.looked_at);
+            }
+        }
+    }
+
+    /// Keeps in order when the queue of a meter moves on.
+    fn reschedule(&mut self, group: u64, before: Option<Time>) {
+        let after = self.meters.get(&group).and_then(Meter::due);
+        if before != after {
+            before.map(|at| self.due.remove(&(at, group)));
+            after.map(|at| self.due.insert((at, group)));
+        }
+    }
+
+    /// Starts anew; all who wait are free to pass.
+    fn start_anew(&mut self) {
+        for meter in self.meters.values_mut() {
+            if let Meter::Delays(bucket) = meter {
+                self.released.extend(bucket.clear());
+            }
+        }
+        self.meters.clear();
+        self.due.clear();
+        self.waiting.clear();
+    }
+
+    fn refuse(&mut self, retry_after: Span) -> Verdict {
+        self.measures.refused += 1;
+        Verdict::Refuse(Refusal { outcome: Outcome::RateLimited, retry_after })
+    }
+}
+
+impl Gate for RateLimit {
+    type Settings = RateLimitSettings;
+
+    fn new(settings: &RateLimitSettings, _now: Time) -> RateLimit {
+        RateLimit {
+            settings: settings.clone(),
+            meters: BTreeMap::new(),
+            looked_at: 0,
+            due: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            released: VecDeque::new(),
+            measures: Measures::default(),
+        }
+    }
+
+    fn ask(&mut self, now: Time, who: &mut Asking<'_>) -> Verdict {
+        let group = self.group(who);
+        if self.settings.by.is_some() {
+            self.forget(now);
+        }
+        let sort = self.settings.limit.sort();
+        let meter = self.meters.entry(group).or_insert_with(|| Meter::new(sort));
+        let before = meter.due();
+        let offer = match meter {
+            Meter::Refuses(limiter) => limiter.take(now).map_or_else(Offer::Full, |()| Offer::Passes),
+            Meter::Delays(bucket) => bucket.offer(now, who.id),
+        };
+        match offer {
+            Offer::Passes => Verdict::Pass(Permit::default()),
+            Offer::Waits => {
+                self.waiting.insert(who.id, group);
+                self.reschedule(group, before);
+                Verdict::Wait
+            }
+            Offer::Full(retry_after) => self.refuse(retry_after),
+        }
+    }
+
+    fn leave(&mut self, _now: Time, id: u32) {
+        let Some(group) = self.waiting.remove(&id) else {
+            self.released.retain(|released| *released != id);
+            return;
+        };
+        let Some(meter) = self.meters.get_mut(&group) else { return };
+        let before = meter.due();
+        if let Meter::Delays(bucket) = meter {
+            bucket.leave(id);
+        }
+        self.reschedule(group, before);
+    }
+
+    fn due(&self) -> Option<Time> {
+        if self.released.is_empty() { self.due.first().map(|(at, _)| *at) } else { Some(0) }
+    }
+
+    fn next(&mut self, now: Time) -> Option<(u32, Result<Permit, Refusal>)> {
+        if let Some(id) = self.released.pop_front() {
+            return Some((id, Ok(Permit::default())));
+        }
+        let (at, group) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
+        let Some(Meter::Delays(bucket)) = self.meters.get_mut(&group) else { unreachable!("only these have a queue") };
+        let popped = bucket.pop(now).expect("the first is due");
+        self.waiting.remove(&popped.call);
+        self.measures.delayed += 1;
+        self.measures.waited += u128::from(popped.waited);
+        self.reschedule(group, Some(at));
+        Some((popped.call, Ok(Permit::default())))
+    }
+
+    /// What has passed still counts, missing tokens stay missing, and who waits goes on waiting, at the new rate. Another
+    /// algorithm, other windows or another `by` start anew; those who wait then pass at once.
+    fn adopt(&mut self, now: Time, settings: &RateLimitSettings) {
+        let before = std::mem::replace(&mut self.settings, settings.clone());
+        let sort = self.settings.limit.sort();
+        if before.by != settings.by || std::mem::discriminant(&before.limit.sort()) != std::mem::discriminant(&sort) {
+            return self.start_anew();
+        }
+        for meter in self.meters.values_mut() {
+            match (meter, sort) {
+                (Meter::Refuses(limiter), Sort::Refuses(bound)) => limiter.adopt(now, bound),
+                (Meter::Delays(bucket), Sort::Delays(rate, queue)) => bucket.adopt(now, rate, queue),
+                (Meter::Refuses(_) | Meter::Delays(_), Sort::Refuses(_) | Sort::Delays(..)) => {
+                    unreachable!("the meters are of the sort of the settings")
+                }
+            }
+        }
+        self.due = self.meters.iter().filter_map(|(group, meter)| Some((meter.due()?, *group))).collect();
+    }
+
+    fn rebuild(&mut self, _now: Time) {
+        self.start_anew();
+        self.released.clear();
+    }
+
+    fn begin_measuring(&mut self, _now: Time) {
+        self.measures = Measures::default();
+    }
+
+    fn figures(&self, _now: Time, figures: &mut Figures) {
+        let Measures { refused, delayed, waited } = self.measures;
+        figures.own.push(("rate_limit_refused", Merge::Sum, refused as f64));
+        if let Sort::Delays(..) = self.settings.limit.sort() {
+            figures.own.push(("rate_limit_delayed", Merge::Sum, delayed as f64));
+            figures.own.push(("rate_limit_wait_s", Merge::Over(delayed as f64), waited as f64 / 1e9));
+        }
+        if self.settings.by.is_some() {
+            figures.own.push(("rate_limit_limiters", Merge::Sum, self.meters.len() as f64));
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use sim_core::random::Stream;
-    use sim_core::time::SECOND;
-
-    #[test]
-    fn a_burst_passes_and_then_the_rate() {
-        let mut bucket = TokenBucket::new(10.0, 3).expect("a rate");
-        assert_eq!([bucket.take(0), bucket.take(0), bucket.take(0)], [Ok(()); 3]);
-        assert_eq!(bucket.take(0), Err(SECOND / 10));
-        assert_eq!(bucket.take(SECOND / 10 - 1), Err(1));
-        assert_eq!(bucket.take(SECOND / 10), Ok(()));
-        assert_eq!(bucket.take(SECOND / 10), Err(SECOND / 10));
-        // After a long rest it is full, and no fuller.
-        let passed = (0..10).filter(|_| bucket.take(60 * SECOND).is_ok()).count();
-        assert_eq!(passed, 3);
-    }
-
-    #[test]
-    fn it_agrees_with_counting_tokens() {
-        let mut stream = Stream::named(3, "bucket");
-        let mut bucket = TokenBucket::new(8.0, 5).expect("a rate");
-        // The obvious way: tokens in eighths of a nanosecond's worth, exactly.
-        let (mut tokens, full, mut last) = (5 * SECOND, 5 * SECOND, 0);
-        let mut now = 0;
-        for _ in 0..5_000 {
-            now += stream.below(SECOND / 5);
-            tokens = (tokens + (now - last) * 8).min(full);
-            last = now;
-            let passes = tokens >= SECOND;
-            if passes {
-                tokens -= SECOND;
-            }
-            assert_eq!(bucket.take(now).is_ok(), passes);
-        }
-    }
-}
+mod tests;

@@ -5,8 +5,9 @@ use sim_core::Outcome;
 
 use super::backoff::BackoffSettings;
 use super::budgets::BudgetSettings;
+use super::flaw::Flaw;
 use super::outcomes::OutcomeName;
-use super::policy::{Beside, Described, Flaw, Policy, Way};
+use super::policy::{Beside, Described, Policy, Way};
 
 /// When a call that failed is tried again, and how often.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -55,8 +56,7 @@ impl Policy for Retry {
                 good if good.is_good() => format!("`{}` is no failure, and is never tried again", good.name()),
                 _ => return None,
             };
-            let below = vec!["retry".to_string(), "when".to_string(), nth.to_string()];
-            Some(Flaw { below, message, help: "remove it".into() })
+            Some(Flaw { code: "no_effect", key: format!("when.{nth}"), message, help: "remove it".into() })
         };
         retry.when.iter().enumerate().filter_map(flaw).collect()
     }
