@@ -129,3 +129,28 @@ components:
     };
     assert_eq!(of(""), of(", total_timeout: 1h"));
 }
+
+/// A callee that fails from 10 s to 20 s, called ten times a second.
+fn failing(policies: &str) -> lab::result::RunResult {
+    run(&format!(
+        "version: 1
+run: {{duration: 40s}}
+workloads:
+  w: {{arrivals: {{constant: 10/s}}, call: {{to: x, {policies}}}}}
+components:
+  x: {{kind: external, latency: 10ms}}
+faults:
+  - {{at: 10s, for: 10s, errors: {{component: x, fraction: 100%}}}}
+"
+    ))
+}
+
+#[test]
+fn a_breaker_opens_after_failures_tries_and_closes() {
+    let result = failing("breaker: {consecutive: 5, open: 3s, half_open: 2}");
+    let link = &result.links["w"]["call"];
+    // The fault answers at once. The fifth failure, at 10.4 s, opens the breaker; trial calls at 13.4, 16.4 and 19.4 s fail,
+    // those at 22.4 and 22.5 s succeed and close it. In between 29 calls are refused four times.
+    assert_eq!((link.outcomes["error"], link.outcomes["breaker_open"]), (8, 4 * 29));
+    assert_eq!(result.components["x"].arrivals + 4 * 29, result.workloads["w"].sent);
+}

@@ -192,6 +192,15 @@ fn link(c: &mut Choices<'_>) -> String {
         let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
     }
     if c.once_in(4) {
+        let breaker = c.of(&[
+            "{consecutive: 3, open: 500ms, half_open: 1}",
+            "{count_window: {size: 10, minimum: 5}, open: 1s, half_open: 3, slow: {over: 20ms, rate: 50%}}",
+            "{time_window: {span: 2s, minimum: 4}, open: 300ms, half_open: 2}",
+            "{hystrix: {open: 1s}}",
+        ]);
+        let _ = write!(text, ", breaker: {breaker}");
+    }
+    if c.once_in(4) {
         let concurrency = c.of(&["{fixed: 2}", "{fixed: 1, wait: 20ms}", "{fixed: 5, wait: 1s}"]);
         let _ = write!(text, ", concurrency: {concurrency}");
     }

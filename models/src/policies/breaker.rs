@@ -33,7 +33,8 @@ use crate::policies::flaw::Flaw;
 use crate::policies::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use crate::policies::or_none::OrNone;
 use crate::policies::outcomes::{OutcomeName, OutcomeSet};
-use crate::policies::presets::{Preset, Presets};
+use crate::policies::policy::{Beside, Described, Policy};
+use crate::policies::presets::{OrPreset, Preset, Presets};
 use crate::policies::windows::{CountWindow, TimeWindow};
 
 /// When a breaker with a time window compares it with the thresholds.
@@ -233,6 +234,37 @@ fn never_counts(name: OutcomeName) -> bool {
         | OutcomeName::Reset
         | OutcomeName::BreakerOpen
         | OutcomeName::PoolTimeout => false,
+    }
+}
+
+impl Policy for Breaker {
+    type Settings = OrPreset<BreakerSettings>;
+
+    fn brief(_: &Self::Settings) -> Option<String> {
+        Some("breaker".into())
+    }
+
+    fn described(breaker: &Self::Settings) -> Option<Described> {
+        let failures = || breaker.failure_rate.format();
+        let slow = match *breaker.slow {
+            Some(slow) => format!(" failed, or {} took over {}", slow.rate.format(), slow.over.format()),
+            None => " failed".into(),
+        };
+        let trips = match &breaker.trip {
+            TripSettings::Consecutive(most) => format!("after {most} failures in a row"),
+            TripSettings::CountWindow { size, minimum } => {
+                format!("when {} of the last {size} calls{slow}, at least {minimum}", failures())
+            }
+            TripSettings::TimeWindow { span, minimum, .. } => {
+                format!("when {} of the calls of {}{slow}, at least {minimum}", failures(), span.format())
+            }
+        };
+        let words = format!("opens {trips}; for {}, then {} trial calls", breaker.open.format(), breaker.half_open);
+        Some(Described { words, has_state: true })
+    }
+
+    fn flaws(breaker: &Self::Settings, _: &Beside<'_>) -> Vec<Flaw> {
+        breaker.flaws()
     }
 }
 

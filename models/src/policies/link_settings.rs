@@ -8,6 +8,7 @@ use settings::{Name, OneOrMany, Setting, Spanned};
 use sim_core::{Figures, Happens, Time};
 
 use super::batch::Batch;
+use super::breaker::Breaker;
 use super::coalesce::Coalescing;
 use super::concurrency::Bulkhead;
 use super::flaw::Flaw;
@@ -178,8 +179,8 @@ policies! {
     hedge: Hedge,
     /// Client-side rejection by accept rate.
     throttle: NotYet,
-    /// Stop calling what fails.
-    breaker: NotYet,
+    /// Stops calling what keeps failing.
+    breaker: Breaker => Breaker,
     /// A bound on the rate.
     rate_limit: NotYet,
     /// A bound on the calls under way.
