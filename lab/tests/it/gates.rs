@@ -154,3 +154,61 @@ fn a_breaker_opens_after_failures_tries_and_closes() {
     assert_eq!((link.outcomes["error"], link.outcomes["breaker_open"]), (8, 4 * 29));
     assert_eq!(result.components["x"].arrivals + 4 * 29, result.workloads["w"].sent);
 }
+
+#[test]
+fn a_token_bucket_says_when_to_come_again_and_a_retry_does() {
+    // Of ten calls at once three pass; the others are told to come in 100 ms, and of these one passes each time.
+    let refused = calls(10, "rate_limit: {token_bucket: {rate: 10/s, burst: 3}}", "{wait: 1ms}");
+    let result = run(&refused);
+    let w = &result.workloads["w"];
+    assert_eq!((w.outcomes["ok"], w.outcomes["rate_limited"]), (3, 7));
+    let again = "rate_limit: {token_bucket: {rate: 10/s, burst: 3}}, retry: {max_attempts: 8, when: [rate_limited]}";
+    let result = run(&calls(10, again, "{wait: 1ms}"));
+    let w = &result.workloads["w"];
+    assert_eq!((w.outcomes["ok"], (w.latency.max_s.unwrap() * 1e3).round()), (10, 701.0));
+    assert_eq!(result.links["w"]["call"].attempts, 10 + 7 + 6 + 5 + 4 + 3 + 2 + 1);
+}
+
+#[test]
+fn a_leaky_bucket_lets_calls_through_at_its_rate() {
+    // One at once, then one each 100 ms; four may wait.
+    let result = run(&calls(10, "rate_limit: {leaky_bucket: {rate: 10/s, queue: 4}}", "{wait: 1ms}"));
+    let w = &result.workloads["w"];
+    assert_eq!((w.outcomes["ok"], w.outcomes["rate_limited"]), (5, 5));
+    assert_eq!((w.latency.max_s.unwrap() * 1e3).round(), 401.0);
+    // Whoever gives up waiting leaves the queue.
+    let bounded = "rate_limit: {leaky_bucket: {rate: 10/s, queue: 9}}, total_timeout: 250ms";
+    let result = run(&calls(10, bounded, "{wait: 1ms}"));
+    assert_eq!((result.workloads["w"].outcomes["ok"], result.workloads["w"].outcomes["timeout"]), (3, 7));
+    assert_eq!(result.components["x"].arrivals, 3);
+}
+
+#[test]
+fn each_operation_has_a_limit_of_its_own() {
+    let yaml = |by: &str| {
+        format!(
+            "version: 1
+run: {{duration: 100s}}
+workloads:
+  w:
+    arrivals: {{constant: 100/s}}
+    requests: [{{op: a}}, {{op: b}}]
+    call: {{to: x, rate_limit: {{fixed_window: {{limit: 10, window: 1s}}{by}}}}}
+components:
+  x: {{kind: external, latency: 1ms}}
+"
+        )
+    };
+    let arrivals = |by: &str| run(&yaml(by)).components["x"].arrivals;
+    assert_eq!((arrivals(""), arrivals(", by: op")), (1000, 2000));
+}
+
+#[test]
+fn what_a_link_refuses_itself_does_not_open_its_breaker() {
+    let policies = "breaker: {consecutive: 3}, rate_limit: {token_bucket: {rate: 1/s}}";
+    let result = run(&calls(10, policies, "{wait: 1ms}"));
+    assert_eq!(result.workloads["w"].outcomes.get("breaker_open"), None);
+    let listed = "breaker: {consecutive: 3, counts: [rate_limited]}, rate_limit: {token_bucket: {rate: 1/s}}";
+    let result = run(&calls(10, listed, "{wait: 1ms}"));
+    assert_eq!(result.workloads["w"].outcomes["breaker_open"], 6);
+}

@@ -192,6 +192,17 @@ fn link(c: &mut Choices<'_>) -> String {
         let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
     }
     if c.once_in(4) {
+        let rate_limit = c.of(&[
+            "{token_bucket: {rate: 20/s, burst: 3}}",
+            "{leaky_bucket: {rate: 30/s, queue: 5}}",
+            "{fixed_window: {limit: 5, window: 200ms}, by: op}",
+            "{sliding_log: {limit: 5, window: 200ms}}",
+            "{sliding_counter: {limit: 3, window: 100ms}, by: key}",
+            "{leaky_bucket: {rate: 5/s, queue: 2}, by: key}",
+        ]);
+        let _ = write!(text, ", rate_limit: {rate_limit}");
+    }
+    if c.once_in(4) {
         let breaker = c.of(&[
             "{consecutive: 3, open: 500ms, half_open: 1}",
             "{count_window: {size: 10, minimum: 5}, open: 1s, half_open: 3, slow: {over: 20ms, rate: 50%}}",

@@ -18,6 +18,7 @@ use super::network::Network;
 use super::not_yet::NotYet;
 use super::policy::{Beside, Described, Policy, Way};
 use super::pool::Pool;
+use super::rate_limit::RateLimit;
 use super::retry::Retry;
 use super::timeout::{Timeout, TotalTimeout};
 
@@ -182,7 +183,7 @@ policies! {
     /// Stops calling what keeps failing.
     breaker: Breaker => Breaker,
     /// A bound on the rate.
-    rate_limit: NotYet,
+    rate_limit: RateLimit => RateLimit,
     /// A bound on the calls under way.
     concurrency: Bulkhead => Concurrency,
     /// The connections that calls over this link share.

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use settings::bind::NOT_YET;
+use settings::values::Scalar;
 use settings::{Book, Duration, Node, Problem, Rate, Reader, Setting, Shape};
 use sim_core::{Figures, Merge, Outcome, Span, Time};
 
 use crate::policies::flaw::Flaw;
 use crate::policies::gate::{Asking, Gate, Permit, Refusal, Verdict};
 use crate::policies::limiters::{Bound, LeakyBucket, Limiter, Offer};
+use crate::policies::policy::{Described, Policy};
 
 /// How calls beyond the rate are recognised, and what becomes of them.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -76,6 +78,17 @@ impl LimitSettings {
             LimitSettings::FixedWindow { limit, window }
             | LimitSettings::SlidingLog { limit, window }
             | LimitSettings::SlidingCounter { limit, window } => f64::from(*limit) * 1e9 / window.0 as f64,
+        }
+    }
+
+    /// In words.
+    fn words(&self) -> String {
+        match self {
+            LimitSettings::TokenBucket { rate, burst } => format!("{}, bursts of {burst}", rate.format()),
+            LimitSettings::LeakyBucket { rate, queue } => format!("{}, {queue} may wait", rate.format()),
+            LimitSettings::FixedWindow { limit, window }
+            | LimitSettings::SlidingLog { limit, window }
+            | LimitSettings::SlidingCounter { limit, window } => format!("{limit} in {}", window.format()),
         }
     }
 
@@ -176,6 +189,24 @@ impl RateLimitSettings {
             });
         }
         flaws
+    }
+}
+
+impl Policy for RateLimit {
+    type Settings = RateLimitSettings;
+
+    fn brief(settings: &RateLimitSettings) -> Option<String> {
+        Some(format!("rate_limit {}", Rate(settings.limit.rate_per_s()).format()))
+    }
+
+    fn described(settings: &RateLimitSettings) -> Option<Described> {
+        let by = match settings.by {
+            None => "",
+            Some(LimitBy::Op) => ", for each operation",
+            Some(LimitBy::Key) => ", for each key",
+            Some(LimitBy::Client(never)) => match never {},
+        };
+        Some(Described { words: format!("{}{by}", settings.limit.words()), has_state: true })
     }
 }
 
