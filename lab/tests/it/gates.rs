@@ -212,3 +212,27 @@ fn what_a_link_refuses_itself_does_not_open_its_breaker() {
     let result = run(&calls(10, listed, "{wait: 1ms}"));
     assert_eq!(result.workloads["w"].outcomes["breaker_open"], 6);
 }
+
+/// A callee that serves 50 of 200 calls a second and rejects the others is sent k = 2 for each that it accepts
+/// (*Site Reliability Engineering*, chapter 21): 100 a second.
+#[test]
+fn an_adaptive_throttle_sends_twice_what_is_accepted() {
+    let (mut arrivals, mut accepted) = (0, 0);
+    for seed in 0..5 {
+        let result = run(&format!(
+            "version: 1
+seed: {seed}
+run: {{duration: 300s, warmup: 120s}}
+workloads:
+  w: {{arrivals: {{poisson: 200/s}}, call: {{to: x, throttle: {{adaptive: {{k: 2, window: 20s}}}}}}}}
+components:
+  x: {{kind: external, latency: 1ms, rate_limit: {{token_bucket: {{rate: 50/s, burst: 10}}}}}}
+"
+        ));
+        arrivals += result.components["x"].arrivals;
+        accepted += result.components["x"].outcomes["ok"];
+    }
+    let ratio = arrivals as f64 / accepted as f64;
+    // 75,000 accepted over 1,500 s; the ratio's noise is well below a hundredth.
+    assert!((ratio - 2.0).abs() < 0.05, "{ratio}");
+}

@@ -191,6 +191,10 @@ fn link(c: &mut Choices<'_>) -> String {
     if c.once_in(4) {
         let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
     }
+    if c.once_in(6) {
+        let throttle = c.of(&["adaptive", "{adaptive: {k: 1.1, window: 1s}}"]);
+        let _ = write!(text, ", throttle: {throttle}");
+    }
     if c.once_in(4) {
         let rate_limit = c.of(&[
             "{token_bucket: {rate: 20/s, burst: 3}}",

@@ -20,6 +20,7 @@ use super::policy::{Beside, Described, Policy, Way};
 use super::pool::Pool;
 use super::rate_limit::RateLimit;
 use super::retry::Retry;
+use super::throttle::Throttle;
 use super::timeout::{Timeout, TotalTimeout};
 
 /// One target of a link, with its share of the calls.
@@ -178,8 +179,8 @@ policies! {
     /// A second copy after a delay.
     #[setting(live)]
     hedge: Hedge,
-    /// Client-side rejection by accept rate.
-    throttle: NotYet,
+    /// Refuses calls in proportion to how many the callee has rejected of late.
+    throttle: Throttle => Throttle,
     /// Stops calling what keeps failing.
     breaker: Breaker => Breaker,
     /// A bound on the rate.

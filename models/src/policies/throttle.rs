@@ -6,12 +6,14 @@
 //! rejects a constant share of what it is sent, more than 1 − 1/`k`, is soon hardly called at all. The counters are those of grpc-go (`balancer/rls/internal/adaptive/adaptive.go` at 7c816394): a call counts when its answer
 //! is known, in one of 100 bins, so that calls under way do not look like rejected ones.
 
+use settings::values::Scalar;
 use settings::{Duration, Setting};
 use sim_core::{Figures, Merge, Outcome, Time};
 
 use crate::policies::flaw::Flaw;
 use crate::policies::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use crate::policies::outcomes::{OutcomeName, OutcomeSet};
+use crate::policies::policy::{Beside, Described, Policy};
 use crate::policies::windows::TimeWindow;
 
 /// A client-side throttle.
@@ -44,6 +46,24 @@ impl ThrottleSettings {
             help: "list the outcomes that count as rejected".to_string(),
         });
         nothing.into_iter().collect()
+    }
+}
+
+impl Policy for Throttle {
+    type Settings = ThrottleSettings;
+
+    fn brief(_: &ThrottleSettings) -> Option<String> {
+        Some("throttle".into())
+    }
+
+    fn described(settings: &ThrottleSettings) -> Option<Described> {
+        let ThrottleSettings::Adaptive { k, window, .. } = settings;
+        let words = format!("{k} requests for each that is accepted, over {}", window.format());
+        Some(Described { words, has_state: true })
+    }
+
+    fn flaws(settings: &ThrottleSettings, _: &Beside<'_>) -> Vec<Flaw> {
+        settings.flaws()
     }
 }
 
