@@ -14,6 +14,7 @@
 //! one attempt at a time, of which its record knows everything (and as which a request may even go on itself); or each
 //! attempt asks in order, and stands in a table of its own ([`tries`]).
 
+mod asking;
 mod attempt;
 mod chooser;
 mod company;
@@ -47,6 +48,7 @@ use crate::policies::retry::RetrySettings;
 pub use chooser::Target;
 use chooser::{Chooser, Source, draws_of_a_choice};
 use company::Members;
+use gates::GATE;
 use tries::Extra;
 
 /// What one calling replica's link is made of; fixed but for `settings`.
@@ -116,8 +118,6 @@ const HEDGE: u8 = 4;
 const TRY_TIMEOUT: u8 = 5;
 const ACQUIRE: u8 = 6;
 const CONNECTED: u8 = 7;
-// The timer of a gate.
-const GATE: u8 = 8;
 
 /// The link of one calling replica.
 #[derive(Clone, Debug)]

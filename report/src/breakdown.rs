@@ -2,7 +2,6 @@
 
 use lab::result::{Breakdown, BreakdownPart, Spent};
 
-use crate::charts::Layer;
 use crate::units;
 
 /// A part of less than this share is not named.
@@ -67,31 +66,7 @@ pub(crate) fn parts(breakdown: &Breakdown, around: Around) -> Vec<(String, f64)>
     parts
 }
 
-/// Layers of a stack over the bands, the largest at the bottom; what is not among the first `most` is put together.
-pub(crate) fn layers(breakdown: &Breakdown, most: usize) -> Vec<Layer> {
-    let mut found: Vec<(String, Vec<f64>)> = Vec::new();
-    for part in &breakdown.parts {
-        let name = name(part);
-        match found.iter_mut().find(|(of, _)| *of == name) {
-            Some((_, sums)) => sums.iter_mut().zip(&part.bands_s).for_each(|(sum, spent)| *sum += spent),
-            None => found.push((name, part.bands_s.clone())),
-        }
-    }
-    let size = |spent: &[f64]| spent.iter().sum::<f64>();
-    found.retain(|(_, spent)| size(spent) > 0.0);
-    found.sort_by(|one, other| size(&other.1).total_cmp(&size(&one.1)));
-    if found.len() > most + 1 {
-        let mut rest = vec![0.0; breakdown.bands.len()];
-        for (_, spent) in found.drain(most..) {
-            rest.iter_mut().zip(spent).for_each(|(sum, spent)| *sum += spent);
-        }
-        found.push(("the rest".to_owned(), rest));
-    }
-    let layer = |(name, spent): (String, Vec<f64>)| Layer { name, values: spent.into_iter().map(Some).collect() };
-    found.into_iter().map(layer).collect()
-}
-
-/// The same in a line: `77 % queueing at db, 20 % service at db, 3 % network`. Nothing where too little is known.
+/// The parts in a line: `77 % queueing at db, 20 % service at db, 3 % network`. Nothing where too little is known.
 pub(crate) fn in_words(breakdown: &Breakdown, around: Around) -> Option<String> {
     let whole = around.latency_s(breakdown).filter(|whole| *whole > 0.0)?;
     let mut parts = parts(breakdown, around);

@@ -7,9 +7,7 @@
 //! A width of zero (a standard deviation or coefficient of variation of 0, equal ends) is allowed and gives a constant,
 //! so that a sweep over the width may begin there; everything else that makes no distribution is an error.
 
-pub(crate) mod error;
-
-pub use error::DistError;
+pub use crate::parameter::DistError;
 
 use crate::keys::AliasTable;
 use crate::normal;

@@ -4,7 +4,7 @@
 //! beside the uniform choice. Any list of weights is sampled in constant time by an alias table (Walker 1977, built as
 //! Vose 1991): one random word picks a column and tosses its coin, whatever the number of keys.
 
-use crate::dist::error::DistError;
+use crate::parameter::DistError;
 use crate::random::Source;
 use std::sync::Arc;
 

@@ -102,6 +102,7 @@ mod near;
 pub mod normal;
 mod order;
 pub mod outcome;
+mod parameter;
 pub mod prefetch;
 pub mod random;
 pub mod recorder;

@@ -19,6 +19,7 @@ use crate::menu::{Chosen, Menu};
 use crate::player::{Command, Player, PlayerOptions};
 use crate::saving;
 use crate::screens;
+use crate::screens::refused::Refusal;
 use crate::source::{Opened, Source, Watch};
 use crate::terminal::{Screen, Signals};
 use crate::theme::Theme;
@@ -46,22 +47,6 @@ pub struct Ending {
     pub interrupted: bool,
     /// Files that were written.
     pub written: Vec<PathBuf>,
-}
-
-/// A scenario that cannot be run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    choice: usize,
-    /// What the scenario is called.
-    pub(crate) name: String,
-    /// What is wrong, in lines.
-    pub(crate) text: String,
-    /// By how many lines it is scrolled.
-    pub(crate) scrolled: usize,
-    /// True where a save will be noticed.
-    pub(crate) is_watched: bool,
-    /// True where there is a run to go back to.
-    pub(crate) has_run_behind: bool,
 }
 
 /// A run that is watched.

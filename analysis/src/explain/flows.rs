@@ -12,30 +12,10 @@ use models::workloads::WorkloadSettings;
 use models::workloads::shape::Shape;
 use sim_core::keys::Keys;
 
+use super::flow::{Arrival, Data, Flow, Flows};
 use super::graph::{Caller, Graph};
 use super::times::Times;
 use crate::theory;
-
-/// Whose data a call is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Data {
-    /// Chosen by a sort of requests of a workload; there is no such sort of what only a trace names.
-    Chosen(usize, usize),
-    /// Always the same key.
-    Key(u64),
-}
-
-/// What arrives: where, asked for what, about which data.
-pub(super) type Arrival = (usize, String, Data);
-
-/// How much of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Flow {
-    /// Calls a second.
-    pub(super) calls: f64,
-    /// Items a second; more than the calls where those are batches.
-    pub(super) items: f64,
-}
 
 /// Whether retries are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,19 +24,6 @@ pub(super) enum Attempts {
     First,
     /// Everything fails: every call makes all attempts that its policy and, in the long run, its budget allow.
     All,
-}
-
-/// Flows under a load.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Flows {
-    pub(super) arrivals: BTreeMap<Arrival, Flow>,
-    /// Logical calls a second over each link.
-    pub(super) links: Vec<f64>,
-    /// Share of misses, and of calls that fetch, by component that answers some calls by itself; `None` where it is not
-    /// known and every call is taken to miss.
-    pub(super) misses: BTreeMap<usize, Option<(f64, f64)>>,
-    /// False where calls bring about ever more calls.
-    pub(super) settled: bool,
 }
 
 const ROUNDS_MAX: usize = 500;

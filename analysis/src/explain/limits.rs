@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::flows::Flows;
+use super::flow::Flows;
 use super::graph::Graph;
 use super::times::Times;
 

@@ -8,6 +8,7 @@
 //! The result is plain data. Nothing here knows a kind of component: what a call takes and what limits a replica each kind
 //! says of itself ([`models::demand`]).
 
+mod flow;
 mod flows;
 mod graph;
 mod limits;
@@ -20,7 +21,8 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use settings::Problem;
 
-use flows::{Attempts, Flows, Moment, most_calls, open_rate, solve};
+use flow::Flows;
+use flows::{Attempts, Moment, most_calls, open_rate, solve};
 use graph::Graph;
 use language::Loaded;
 use language::document::Sources;

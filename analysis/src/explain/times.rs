@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use models::demand::{Demand, Surroundings};
 
-use super::flows::Flows;
+use super::flow::Flows;
 use super::graph::Graph;
 use crate::theory::formulas::erlang_c;
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::circles::{sources, taken_from};
 use crate::program::repository;
 
 /// The house from the ground up; crates on one floor do not know each other.
@@ -15,6 +16,11 @@ const FLOORS: &[&[&str]] = &[
     &["report", "tui"],
     &["cli"],
 ];
+
+/// All crates, from the ground up.
+pub(crate) fn crates() -> impl Iterator<Item = &'static str> {
+    FLOORS.iter().copied().flatten().copied()
+}
 
 fn floor(name: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&name))
@@ -41,51 +47,51 @@ fn every_crate_has_a_floor() {
     let manifest = fs::read_to_string(repository().join("Cargo.toml")).expect("the workspace has a manifest");
     let members = manifest.lines().find(|line| line.starts_with("members")).expect("the workspace has members");
     let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
-    assert!(members.len() >= 8, "{members:?}");
+    assert!(members.len() >= 10, "{members:?}");
     for member in &members {
         assert!(floor(member).is_some(), "{member} stands on no floor");
     }
-    for name in FLOORS.iter().copied().flatten() {
-        assert!(members.contains(name), "{name} is no member");
+    for name in crates() {
+        assert!(members.contains(&name), "{name} is no member");
     }
 }
 
 #[test]
 fn a_crate_imports_only_crates_below_it() {
-    for name in FLOORS.iter().copied().flatten() {
+    for name in crates() {
         for import in imports(name) {
             assert!(floor(&import) < floor(name), "{name} imports {import}, which is not below it");
         }
     }
 }
 
+/// What of the language screens and reports are made with: how problems are shown, how quantities are read, and which faults
+/// can be let strike. All of it is plain data.
+const WORDS: &[&str] = &["diagnostics", "menu", "quantity"];
+
+/// What runs, which screens and reports only see the results of.
+const RUNNING: &[&str] = &["Loaded", "Session", "check", "load", "loading", "session"];
+
 #[test]
 fn screens_and_reports_know_neither_models_nor_the_engine() {
+    assert_eq!(imports("tui"), ["lab", "language"]);
+    assert_eq!(imports("report"), ["analysis", "lab", "language"]);
     for name in ["tui", "report"] {
-        assert_eq!(imports(name), ["lab"], "{name} sees plain data only");
+        let first = |path: &String| path.split("::").next().unwrap_or_default().to_owned();
+        let words: Vec<String> = taken_from(name, "language").iter().map(first).collect();
+        assert!(words.iter().all(|word| WORDS.contains(&word.as_str())), "{name} sees plain data only: {words:?}");
+        assert!(!words.is_empty(), "{name} has no words of the language");
+        let results: Vec<String> = taken_from(name, "lab").iter().map(first).collect();
+        assert!(!results.iter().any(|one| RUNNING.contains(&one.as_str())), "{name} sees plain data only: {results:?}");
+        assert!(results.iter().any(|one| one == "result"), "{name} sees no result");
     }
 }
 
 /// The sources of a crate: path within the crate, and text without its tests, which may name what they build.
-fn sources(name: &str) -> Vec<(String, String)> {
-    let root = repository().join(name).join("src");
-    let mut found = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a crate has sources") {
-            let path = entry.expect("a readable folder").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let within = path.strip_prefix(&root).expect("below the root").display().to_string();
-            if within.ends_with("tests.rs") {
-                continue;
-            }
-            let text = fs::read_to_string(&path).expect("a source is text");
-            found.push((within, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()));
-        }
-    }
+fn untested(name: &str) -> Vec<(String, String)> {
+    let sources = sources(name).into_iter().filter(|(path, _)| !path.ends_with("tests.rs"));
+    let found: Vec<(String, String)> =
+        sources.map(|(path, text)| (path, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned())).collect();
     assert!(found.len() > 3, "{name} has more sources than these: {found:?}");
     found
 }
@@ -115,8 +121,8 @@ fn names_kind(text: &str, kind: &str) -> Option<String> {
 
 #[test]
 fn nothing_outside_its_own_file_names_a_kind_of_component() {
-    for name in ["models", "lab", "report", "tui"] {
-        let sources = sources(name).into_iter();
+    for name in ["models", "language", "lab", "analysis", "report", "tui"] {
+        let sources = untested(name).into_iter();
         // What a kind says of itself, and the table of kinds.
         for (path, text) in sources.filter(|(path, _)| !(name == "models" && path.starts_with("components"))) {
             for row in models::components::KINDS {
@@ -129,7 +135,7 @@ fn nothing_outside_its_own_file_names_a_kind_of_component() {
 
 #[test]
 fn a_kind_does_not_name_another() {
-    let sources = sources("models");
+    let sources = untested("models");
     for row in models::components::KINDS {
         let file = format!("components/{}.rs", row.name);
         let folder = format!("components/{}/", row.name);

@@ -1,6 +1,7 @@
 //! The program from outside: arguments, exit codes, messages, the expected texts of the scenarios; and the layering.
 
 mod binary;
+mod circles;
 mod expected;
 mod explain;
 #[cfg(target_os = "linux")]

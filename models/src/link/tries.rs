@@ -383,7 +383,8 @@ impl Link {
                 pool.returned(now, a_try.opened);
             }
         }
-        self.extra().gates.ended(now, &a_try, ending.end);
+        let permits = &a_try.permits[..usize::from(a_try.passed)];
+        self.extra().gates.ended(now, permits, ending.end);
         if let Some(budget) = &mut self.budget {
             budget.ended(now, a_try.is_repeated(), ending.outcome);
         }

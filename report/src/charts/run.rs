@@ -1,6 +1,6 @@
 //! The charts of one run: what every report shows.
 
-use lab::result::{Latency, RunResult};
+use lab::result::{Breakdown, Latency, RunResult};
 
 use super::{Axis, Band, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit};
 use crate::breakdown;
@@ -204,9 +204,33 @@ fn breakdown(result: &RunResult) -> NamedChart {
         let found = &workload.breakdown;
         chart.title = format!("Where requests of {name} spend their time, by percentile of their latency");
         let at = found.bands.iter().map(|band| f64::midpoint(band.from, band.to)).collect();
-        chart.kind = Kind::StackedPercentiles { at, layers: breakdown::layers(found, LAYERS_MAX) };
+        chart.kind = Kind::StackedPercentiles { at, layers: layers(found, LAYERS_MAX) };
     }
     NamedChart { name: "where-the-time-goes".to_owned(), chart }
+}
+
+/// Layers of a stack over the bands, the largest at the bottom; what is not among the first `most` is put together.
+fn layers(breakdown: &Breakdown, most: usize) -> Vec<Layer> {
+    let mut found: Vec<(String, Vec<f64>)> = Vec::new();
+    for part in &breakdown.parts {
+        let name = breakdown::name(part);
+        match found.iter_mut().find(|(of, _)| *of == name) {
+            Some((_, sums)) => sums.iter_mut().zip(&part.bands_s).for_each(|(sum, spent)| *sum += spent),
+            None => found.push((name, part.bands_s.clone())),
+        }
+    }
+    let size = |spent: &[f64]| spent.iter().sum::<f64>();
+    found.retain(|(_, spent)| size(spent) > 0.0);
+    found.sort_by(|one, other| size(&other.1).total_cmp(&size(&one.1)));
+    if found.len() > most + 1 {
+        let mut rest = vec![0.0; breakdown.bands.len()];
+        for (_, spent) in found.drain(most..) {
+            rest.iter_mut().zip(spent).for_each(|(sum, spent)| *sum += spent);
+        }
+        found.push(("the rest".to_owned(), rest));
+    }
+    let layer = |(name, spent): (String, Vec<f64>)| Layer { name, values: spent.into_iter().map(Some).collect() };
+    found.into_iter().map(layer).collect()
 }
 
 /// Who calls whom, how busy each is and how much goes over each link.

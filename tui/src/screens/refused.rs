@@ -7,8 +7,24 @@ use crate::brush::Brush;
 use crate::figures;
 use crate::keys::Place;
 use crate::screens::footer_line;
-use crate::stage::Refusal;
 use crate::theme::{Role, Theme};
+
+/// A scenario that cannot be run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Which of the source's scenarios.
+    pub(crate) choice: usize,
+    /// What the scenario is called.
+    pub(crate) name: String,
+    /// What is wrong, in lines.
+    pub(crate) text: String,
+    /// By how many lines it is scrolled.
+    pub(crate) scrolled: usize,
+    /// True where a save will be noticed.
+    pub(crate) is_watched: bool,
+    /// True where there is a run to go back to.
+    pub(crate) has_run_behind: bool,
+}
 
 /// Draws what is wrong over the whole screen.
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, refusal: &Refusal) {

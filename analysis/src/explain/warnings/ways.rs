@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::flows::Flows;
+use super::super::flow::Flows;
 use super::super::graph::Graph;
 use super::super::links::tries_s;
 

@@ -1,4 +1,4 @@
-//! Why a parameter makes no distribution.
+//! Parameters of distributions, and why one of them makes none.
 
 use std::fmt;
 
