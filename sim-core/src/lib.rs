@@ -122,7 +122,7 @@ pub use cpu::{CpuId, CpuJob};
 pub use engine::{
     Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, Timer, To,
 };
-pub use happening::Happens;
+pub use happening::{About, Happens};
 pub use measure::{Counts, Figures, GroupId, Measure, Merge};
 pub use outcome::{Answer, Outcome};
 pub use time::{Span, Time};
