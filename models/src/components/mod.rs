@@ -8,7 +8,8 @@ use std::sync::Arc;
 use settings::{Map, Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
 use sim_core::{
-    Ahead, Attempts, CallId, Coming, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Sight, Span, Time, Timer,
+    Ahead, Attempts, CallId, Coming, Component, CpuId, Cx, Engine, Figures, Happens, Next, NodeId, Sight, Span, Time,
+    Timer,
 };
 
 use crate::caching::hit_ratio::{Hits, KeyGroup};
@@ -89,6 +90,8 @@ pub trait Kind: Component + Sized {
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
+    /// What it tells of ([`Cx::happened`]).
+    const HAPPENS: &'static [&'static Happens] = &[];
     /// What the scenario says of it.
     type Settings: Setting + Clone;
 

@@ -28,11 +28,17 @@ macro_rules! components {
             pub name: &'static str,
             /// A component of this kind in YAML.
             pub example: &'static str,
+            /// What it tells of.
+            pub happens: &'static [&'static Happens],
         }
 
         /// All rows.
         pub const KINDS: &[Row] = &[
-            $(Row { name: <$module::$kind as Kind>::NAME, example: <$module::$kind as Kind>::EXAMPLE },)*
+            $(Row {
+                name: <$module::$kind as Kind>::NAME,
+                example: <$module::$kind as Kind>::EXAMPLE,
+                happens: <$module::$kind as Kind>::HAPPENS,
+            },)*
         ];
 
         macro_rules! each_kind {

@@ -5,7 +5,7 @@
 
 use settings::{Duration, Name, Path, Problem, Problems, Setting, SignedDuration, Spanned};
 use sim_core::random::Stream;
-use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Next, NodeId, Order, Span, Time, Timer};
+use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Happens, Next, NodeId, Span, Time, Timer};
 
 use crate::network::Directory;
 use crate::policies::not_yet::NotYet;
@@ -266,6 +266,27 @@ pub struct Breaking {
     pub streams: Vec<Stream>,
 }
 
+static REPLICA_FAILED: Happens =
+    Happens { name: "replica_failed", doc: "The replica broke down by itself, as its `mtbf` says." };
+static REPLICA_REPAIRED: Happens =
+    Happens { name: "replica_repaired", doc: "The replica that broke down is repaired, as its `mttr` says." };
+
+/// What the director tells of the components that it strikes.
+pub static HAPPENS: &[&Happens] = &[
+    &kill::REPLICA_KILLED,
+    &kill::REPLICA_STARTED,
+    &kill::REPLICA_REPLACED,
+    &restart::REPLICA_RESTARTING,
+    &host_down::HOST_DOWN,
+    &host_down::HOST_UP,
+    &zone_down::ZONE_DOWN,
+    &zone_down::ZONE_UP,
+    &pause::REPLICA_PAUSED,
+    &pause::REPLICA_RESUMED,
+    &REPLICA_FAILED,
+    &REPLICA_REPAIRED,
+];
+
 const STRIKE: u8 = 0;
 const LIFT: u8 = 1;
 const BREAK: u8 = 2;
@@ -366,11 +387,11 @@ impl Component for Director {
             }
             LIFT => self.planned[low].acting.clone().lift(cx, low as u32),
             BREAK => {
-                cx.order(Order::Crash(self.breaking[high].nodes[low]));
+                kill::take_down(cx, self.breaking[high].nodes[low], &REPLICA_FAILED);
                 self.arm_breaking(cx, high, low, REPAIR);
             }
             REPAIR => {
-                cx.order(Order::Start(self.breaking[high].nodes[low]));
+                kill::bring_up(cx, self.breaking[high].nodes[low], &REPLICA_REPAIRED);
                 self.arm_breaking(cx, high, low, BREAK);
             }
             what => unreachable!("no timer is set for {what}"),

@@ -1,6 +1,7 @@
 //! Replicas die and come up again after their `start_up`.
 
 use settings::{Name, Setting, Spanned};
+use sim_core::Happens;
 
 use super::{Fault, Scene, kill};
 
@@ -14,6 +15,9 @@ pub struct Settings {
     /// Only this one, counted from 0.
     pub replica: Option<u32>,
 }
+
+pub(super) static REPLICA_RESTARTING: Happens =
+    Happens { name: "replica_restarting", doc: "The replica was stopped to be started again." };
 
 impl Fault for Settings {
     type Acting = kill::Acting;
@@ -29,7 +33,13 @@ impl Fault for Settings {
             );
         }
         let component = &scene.directory.components[scene.directory.component(self.component.as_str())?];
-        Some(kill::Acting { nodes, replaced_after: Some(0), start_up: component.start_up.clone() })
+        Some(kill::Acting {
+            nodes,
+            down: &REPLICA_RESTARTING,
+            up: &kill::REPLICA_STARTED,
+            replaced_after: Some(0),
+            start_up: component.start_up.clone(),
+        })
     }
 
     fn words(&self) -> String {
