@@ -13,6 +13,7 @@ mod expand;
 pub mod explain;
 pub mod file;
 pub mod find;
+pub mod happenings;
 pub mod history;
 pub mod knobs;
 pub mod language;

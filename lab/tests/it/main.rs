@@ -11,6 +11,7 @@ mod dns;
 mod examples;
 mod explain;
 mod guide;
+mod happenings;
 mod harness;
 mod interruptions;
 mod junk;
