@@ -1,7 +1,7 @@
 //! Charts of every kind: that they are drawn, repeat exactly, and do not lie.
 
 use report::charts::{
-    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, Panel, PercentileLine, Point, Size, TopologyBox,
+    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, Mark, Panel, PercentileLine, Point, Size, TopologyBox,
     TopologyCall, Unit, png, run_charts, svg,
 };
 
@@ -33,10 +33,15 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
     let pairs: Vec<(f64, f64)> = values.iter().enumerate().map(|(index, y)| (x(index), *y)).collect();
     let known: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
     let fault = Band { name: "fault".to_owned(), from_s: 0.5, until_s: None };
+    let happenings: Vec<Mark> = values.iter().map(|at_s| Mark { at_s: *at_s, title: "<&>".to_owned() }).collect();
     vec![
         Kind::Line { series: vec![line.clone()] },
         Kind::Points { series: vec![line.clone()] },
-        Kind::TimeSeries { series: vec![line], faults: vec![fault.clone(), fault.clone()] },
+        Kind::TimeSeries {
+            series: vec![line],
+            faults: vec![fault.clone(), fault.clone()],
+            happenings: happenings.clone(),
+        },
         Kind::Bars {
             categories: values.iter().map(f64::to_string).collect(),
             groups: vec![BarGroup {
@@ -56,6 +61,7 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
             at_s: pairs.iter().map(|(x, _)| *x).collect(),
             layers: vec![Layer { name: "l".to_owned(), values: known }; 2],
             faults: vec![fault],
+            happenings,
         },
         Kind::Percentiles {
             series: vec![PercentileLine {
