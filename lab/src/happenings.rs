@@ -196,6 +196,7 @@ mod tests {
     fn every_kind_that_is_told_has_a_meaning() {
         assert_eq!(meaning("replica_killed"), "A fault killed the replica.");
         assert_eq!(meaning("sunrise"), "");
-        assert!(is_done_by_a_fault("zone_down") && !is_done_by_a_fault("target_unhealthy"));
+        assert!(is_done_by_a_fault("zone_down"));
+        assert!(!is_done_by_a_fault("target_unhealthy") && !is_done_by_a_fault("replica_failed"));
     }
 }

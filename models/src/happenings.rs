@@ -4,17 +4,19 @@ use sim_core::Happens;
 
 /// A part that tells of something, and what.
 pub struct Source {
-    /// The kind of component, or `faults`.
+    /// The kind of component, `faults`, or `random` for components that break by themselves.
     pub name: &'static str,
     /// What it tells of.
     pub happens: &'static [&'static Happens],
 }
 
-/// Who tells of what: the faults, then the kinds of components that tell of anything, in the order of their table.
+/// Who tells of what: the faults, what breaks by itself, then the kinds of components that tell of anything, in the order
+/// of their table.
 pub fn sources() -> impl Iterator<Item = Source> {
     let faults = Source { name: "faults", happens: crate::faults::HAPPENS };
+    let random = Source { name: "random", happens: crate::faults::HAPPENS_AT_RANDOM };
     let kinds = crate::components::KINDS.iter().map(|row| Source { name: row.name, happens: row.happens });
-    std::iter::once(faults).chain(kinds).filter(|source| !source.happens.is_empty())
+    [faults, random].into_iter().chain(kinds).filter(|source| !source.happens.is_empty())
 }
 
 /// What a kind of happening means; `None` where none has this name.

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(left_out(&result.happenings[0]), 700);
         let marks = marks(&result);
         assert!(marks.len() <= MARKS_MAX && marks.is_sorted_by(|one, other| one.at_s < other.at_s), "{}", marks.len());
-        assert_eq!(marks[0], Mark { at_s: 10.25, title: "10.3s: target unhealthy (names)".to_owned() });
+        assert_eq!(marks[0], Mark { at_s: 10.25, title: "10.25s: target unhealthy (names)".to_owned() });
         assert!(marks[1].title.contains("breaker opened (api.db) ×"), "{}", marks[1].title);
         let counted: u64 = marks
             .iter()

@@ -271,7 +271,7 @@ static REPLICA_FAILED: Happens =
 static REPLICA_REPAIRED: Happens =
     Happens { name: "replica_repaired", doc: "The replica that broke down is repaired, as its `mttr` says." };
 
-/// What the director tells of the components that it strikes.
+/// What is told of the components that the faults of the scenario strike.
 pub static HAPPENS: &[&Happens] = &[
     &kill::REPLICA_KILLED,
     &kill::REPLICA_STARTED,
@@ -283,9 +283,10 @@ pub static HAPPENS: &[&Happens] = &[
     &zone_down::ZONE_UP,
     &pause::REPLICA_PAUSED,
     &pause::REPLICA_RESUMED,
-    &REPLICA_FAILED,
-    &REPLICA_REPAIRED,
 ];
+
+/// What is told of components that break by themselves.
+pub static HAPPENS_AT_RANDOM: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED];
 
 const STRIKE: u8 = 0;
 const LIFT: u8 = 1;

@@ -175,6 +175,30 @@ fn every_chart_carries_its_values_where_they_are_drawn() {
 }
 
 #[test]
+fn what_happened_is_marked_on_the_axis_of_time_and_named() {
+    let line = Line { name: "l".to_owned(), points: (0..=10).map(|at_s| Point::new(f64::from(at_s), 1.0)).collect() };
+    let drawn = |instants: &[f64]| {
+        let happenings = instants.iter().map(|at_s| Mark { at_s: *at_s, title: format!("it happened at {at_s}") });
+        let happenings = happenings.collect();
+        let kind = Kind::TimeSeries { series: vec![line.clone()], faults: Vec::new(), happenings };
+        svg(&chart(kind, false)).expect("a drawing")
+    };
+    let drawing = drawn(&[0.0, 5.0, 10.0]);
+    let places: Vec<f64> = drawing
+        .split("role=\"img\" aria-label=\"it happened")
+        .map(|before| before.rsplit("data-x=\"").next().and_then(|x| x.split('"').next()?.parse().ok()))
+        .take(3)
+        .map(|x| x.expect("a mark has its place"))
+        .collect();
+    assert_eq!(places.len(), 3);
+    // Equal distances in time are equal distances on the axis.
+    assert!(places[0] < places[1] && (places[1] - places[0] - (places[2] - places[1])).abs() < 0.2, "{places:?}");
+    assert!(drawing.contains("<title>it happened at 5</title>") && drawing.contains(">happenings</text>"));
+    let none = drawn(&[]);
+    assert!(!none.contains("happen") && none.lines().count() + 3 * 4 < drawing.lines().count());
+}
+
+#[test]
 fn an_image_out_of_range_is_refused() {
     let kind = Kind::Line { series: Vec::new() };
     for scale in [0.0, -1.0, f32::NAN, 1e6] {
