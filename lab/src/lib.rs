@@ -8,6 +8,7 @@ pub mod check;
 pub mod compare;
 pub mod file;
 pub mod find;
+pub mod happenings;
 pub mod history;
 pub mod loading;
 pub mod metrics;

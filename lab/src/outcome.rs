@@ -104,6 +104,7 @@ impl Session {
             links: self.link_results(span),
             series: self.series.to_series(),
             faults: self.fault_windows(),
+            happenings: self.happenings(),
             objectives: Vec::new(),
             warnings: Vec::new(),
             replications: None,
@@ -344,6 +345,7 @@ impl Session {
                 ..NodeNow::default()
             });
         }
+        let (happened, happened_left_out) = self.happened();
         let links = self.links.iter().map(|place| {
             let column = |metric: &str| last(&format!("links.{}.{}.{metric}", place.from, place.name));
             let (_, _, figures, _) = self.link_together(place);
@@ -370,6 +372,8 @@ impl Session {
             links: links.collect(),
             nodes,
             faults,
+            happened,
+            happened_left_out,
             series: self.series.clone(),
         }
     }

@@ -39,6 +39,9 @@ pub struct RunResult {
     pub series: Series,
     /// The faults that struck.
     pub faults: Vec<FaultWindow>,
+    /// What happened, the warm-up included, by place and kind; missing where nothing did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub happenings: Vec<Happenings>,
     /// What must hold, and whether it does; in the order of the scenario.
     #[serde(default)]
     pub objectives: Vec<ObjectiveResult>,
@@ -385,6 +388,46 @@ pub struct FaultWindow {
     pub targets: Vec<String>,
 }
 
+/// Everything of one kind that happened at one place: replicas that were killed, targets that became unhealthy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Happenings {
+    /// What happened: `replica_killed`, `target_unhealthy`.
+    pub name: String,
+    /// Where: a component, or a link, `CALLER.LINK`.
+    pub place: String,
+    /// How often.
+    pub count: u64,
+    /// The first of them, at most 64.
+    pub first: Vec<HappenedAt>,
+    /// The last of those that are not among the first, at most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last: Vec<HappenedAt>,
+    /// How many there were in each window of [`Series`] in which there were any.
+    pub windows: Vec<HappeningsInWindow>,
+}
+
+/// When something happened, and to whom.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HappenedAt {
+    /// The instant, s; negative during the warm-up.
+    pub at_s: f64,
+    /// The replica of the component or of the link's caller, counted from 0, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<u32>,
+    /// Whom else it concerns: the target of a health check, `COMPONENT` or `COMPONENT[REPLICA]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+}
+
+/// How many happenings there were in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HappeningsInWindow {
+    /// Where the window begins, s; negative during the warm-up.
+    pub at_s: f64,
+    /// How many; never 0.
+    pub count: u64,
+}
+
 /// What an objective asks of its metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -503,8 +546,23 @@ pub struct Snapshot {
     pub links: Vec<LinkNow>,
     /// All faults of the scenario and those injected, whether past, acting or to come.
     pub faults: Vec<FaultWindow>,
+    /// What has happened so far, oldest first: of more than [`crate::happenings::SHOWN`] the first and the last.
+    pub happened: Vec<Happened>,
+    /// How many more there were in between.
+    pub happened_left_out: u64,
     /// Closed windows so far.
     pub series: History,
+}
+
+/// Something that has happened.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Happened {
+    /// What: `replica_killed`, `target_unhealthy`.
+    pub name: &'static str,
+    /// Where: a component, or a link, `CALLER.LINK`.
+    pub place: String,
+    /// When, and to whom.
+    pub at: HappenedAt,
 }
 
 /// A workload or component now. Rates and shares are those of the last closed window, counts are of this instant.

@@ -132,12 +132,15 @@ impl Session {
     /// A run of a scenario under a seed, at its beginning; the warm-up is the scenario's unless given.
     pub fn new(loaded: Arc<Loaded>, seed: u64, warmup: Option<Span>) -> Session {
         let zero = warmup.unwrap_or_else(|| loaded.scenario.warmup());
-        let network = loaded.build(seed, zero);
+        let mut network = loaded.build(seed, zero);
         let scenario = &loaded.scenario;
         let window = scenario.run.window.0;
         let until_idle = scenario.run.until == Some(UntilSettings::Idle);
         // Finite work needs no end; what never comes to rest is stopped after a thousand years.
         let end = if until_idle { Time::MAX >> 9 } else { zero + scenario.run.duration.map_or(0, |d| d.0) };
+        // The first window is the shorter one, so that one begins where the warm-up ends.
+        let next_border = if zero.is_multiple_of(window) { window } else { zero % window };
+        network.engine.count_happenings_by(window, next_border);
         let links = links(&loaded, &network);
         let faults = scenario.faults.iter().map(|f| fault_window(&f.value)).collect();
         let mut session = Session {
@@ -148,8 +151,7 @@ impl Session {
             end,
             until_idle,
             window,
-            // The first window is the shorter one, so that one begins where the warm-up ends.
-            next_border: if zero.is_multiple_of(window) { window } else { zero % window },
+            next_border,
             measuring: false,
             finished: false,
             last_activity: 0,
@@ -446,6 +448,11 @@ impl Session {
         self.series.push((begun as f64 - self.zero as f64) / SECOND as f64, row);
         self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
         self.remember();
+    }
+
+    /// Where the window begins that is not closed yet, s.
+    pub(crate) fn window_begins_s(&self) -> f64 {
+        (self.begun(self.next_border) as f64 - self.zero as f64) / SECOND as f64
     }
 
     fn begun(&self, at: Time) -> Time {

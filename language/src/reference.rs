@@ -274,6 +274,24 @@ pub fn pages() -> Vec<(String, String)> {
             files.push((file, topic.page(Style::Markdown)));
         }
     }
+    index.push_str("\n## Happenings\n\n- [What a run tells of](happenings.md), by who tells it.\n");
+    files.push(("happenings.md".to_string(), happenings()));
     files.push(("README.md".to_string(), index));
     files
+}
+
+/// The page of all happenings.
+fn happenings() -> String {
+    let mut page = String::from(
+        "# Happenings\n\nWhat a run tells of, with time and place: in the `happenings` of the JSON, on the page, on the axis of \
+         time and on the screen of events. Of each kind at each place the first 64 and the last 64 are kept one by one; \
+         all are counted by window.\n",
+    );
+    for source in models::happenings::sources() {
+        page.push_str(&format!("\n## {}\n\n| happening | meaning |\n| --- | --- |\n", source.name));
+        for what in source.happens {
+            page.push_str(&format!("| `{}` | {} |\n", what.name, what.doc));
+        }
+    }
+    page
 }

@@ -2,9 +2,10 @@
 
 use sim_core::dist::Dist;
 use sim_core::random::Stream;
-use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Next, NodeId, Order, Time, Timer};
+use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Happens, Next, NodeId, Time, Timer};
 
 use crate::faults::Acting;
+use crate::faults::kill::{bring_up, take_down};
 
 /// A fault on the director's list.
 #[derive(Clone, Debug)]
@@ -29,6 +30,14 @@ pub struct Breaking {
     /// The draws of each replica.
     pub streams: Vec<Stream>,
 }
+
+static REPLICA_FAILED: Happens =
+    Happens { name: "replica_failed", doc: "The replica broke down by itself, as its `mtbf` says." };
+static REPLICA_REPAIRED: Happens =
+    Happens { name: "replica_repaired", doc: "The replica that broke down is repaired, as its `mttr` says." };
+
+/// What is told of components that break by themselves.
+pub static HAPPENS: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED];
 
 const STRIKE: u8 = 0;
 const LIFT: u8 = 1;
@@ -130,11 +139,11 @@ impl Component for Director {
             }
             LIFT => self.planned[low].acting.clone().lift(cx, low as u32),
             BREAK => {
-                cx.order(Order::Crash(self.breaking[high].nodes[low]));
+                take_down(cx, self.breaking[high].nodes[low], &REPLICA_FAILED);
                 self.arm_breaking(cx, high, low, REPAIR);
             }
             REPAIR => {
-                cx.order(Order::Start(self.breaking[high].nodes[low]));
+                bring_up(cx, self.breaking[high].nodes[low], &REPLICA_REPAIRED);
                 self.arm_breaking(cx, high, low, BREAK);
             }
             what => unreachable!("no timer is set for {what}"),

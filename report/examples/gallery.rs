@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use report::charts::{
-    Axis, Band, BarGroup, Chart, Contour, Kind, Line, NamedChart, Panel, Point, Size, Unit, png, run_charts, svg,
+    Axis, Band, BarGroup, Chart, Contour, Kind, Line, Mark, NamedChart, Panel, Point, Size, Unit, png, run_charts, svg,
 };
 use report::file::write_atomically;
 use report::html::{Origin, RunPage, Source, run_page};
@@ -194,6 +194,7 @@ fn others() -> Vec<NamedChart> {
                     Band { name: "surge of shoppers ×3".to_owned(), from_s: 140.0, until_s: Some(260.0) },
                     Band { name: "partition".to_owned(), from_s: 570.0, until_s: None },
                 ],
+                happenings: vec![Mark { at_s: 145.0, title: "2m 25s: breaker opened (api.db)".to_owned() }],
             },
         ),
     ]

@@ -19,6 +19,7 @@ pub mod figures;
 pub mod find;
 pub mod findings;
 pub mod folder;
+pub mod happenings;
 pub mod html;
 pub mod json;
 pub mod outcome;

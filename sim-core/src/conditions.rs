@@ -71,6 +71,16 @@ impl Condition {
         stretched.saturating_add(a.added)
     }
 
+    /// True where it is down for one reason only.
+    pub(crate) fn is_down_once(&self) -> bool {
+        self.0.as_ref().is_some_and(|a| a.down == 1)
+    }
+
+    /// For how many reasons its work stands still.
+    pub(crate) fn pauses(&self) -> u32 {
+        self.0.as_ref().map_or(0, |a| a.paused)
+    }
+
     /// By how much working times are stretched.
     pub fn slowdown(&self) -> f64 {
         self.0.as_ref().map_or(1.0, |a| a.slowdown)

@@ -17,6 +17,7 @@ mod laws;
 mod lending;
 mod limits;
 mod passages;
+mod telling;
 mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +28,7 @@ use crate::calendar::{Calendar, Class};
 use crate::calls::*;
 use crate::conditions::{Condition, Path, Stashed, Ways};
 use crate::cpu::{CpuId, Cpus, Machines};
+use crate::happening::Happenings;
 use crate::measure::{Figures, Measure};
 use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
@@ -262,6 +264,7 @@ pub struct Core {
     cpus: Cpus,
     /// What standing still has done to the timers of nodes, for those that ever did.
     standstills: BTreeMap<NodeId, Standstill>,
+    happenings: Happenings,
 }
 
 impl Core {
@@ -375,6 +378,7 @@ impl<C: Component> Engine<C> {
                 passage_of: BTreeMap::new(),
                 cpus: Cpus::default(),
                 standstills: BTreeMap::new(),
+                happenings: Happenings::default(),
             },
             nodes: Vec::new(),
             reserved: false,

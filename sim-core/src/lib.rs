@@ -123,7 +123,7 @@ pub use calendar::{Class, TimerId};
 pub use calls::{Baggage, CallId, GroupId, NodeId};
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, To};
-pub use happening::Happens;
+pub use happening::{About, Happens};
 pub use measure::{Counts, Figures, Measure, Merge};
 pub use outcome::{Answer, Outcome};
 pub use time::{Span, Time};

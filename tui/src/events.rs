@@ -3,8 +3,9 @@
 //!
 //! All of it follows from one future's snapshot, so that rewinding takes events back and playing on brings them again.
 
+use lab::happenings::{Moment, SHOWN, moments};
 use lab::history::History;
-use lab::result::Snapshot;
+use lab::result::{Happened, Snapshot};
 
 use crate::figures;
 use crate::player::Future;
@@ -16,6 +17,8 @@ pub enum Sort {
     Fault,
     /// The user changed something.
     Change,
+    /// A component or a link tells of something.
+    Told,
     /// Something got worse.
     Worse,
     /// Something got better.
@@ -28,6 +31,7 @@ impl Sort {
         match self {
             Sort::Fault => '↯',
             Sort::Change => '✎',
+            Sort::Told => '◆',
             Sort::Worse => '▲',
             Sort::Better => '▽',
         }
@@ -52,6 +56,7 @@ pub fn of(future: &Future) -> Vec<Event> {
     let snapshot = &*future.snapshot;
     let mut events = Vec::new();
     faults(snapshot, &mut events);
+    told(snapshot, &mut events);
     for change in &future.changes {
         let at_s = change.at_ns as f64 / 1e9;
         events.push(Event { at_s, sort: Sort::Change, target: String::new(), what: change.doing.to_string() });
@@ -88,6 +93,29 @@ fn faults(snapshot: &Snapshot, events: &mut Vec<Event>) {
             events.push(Event { at_s: until, sort: Sort::Better, target, what: format!("over: {words}") });
         }
     }
+}
+
+/// What components and links tell. Where there was more than is kept, that is said between the first and the last.
+fn told(snapshot: &Snapshot, events: &mut Vec<Event>) {
+    let left_out = snapshot.happened_left_out;
+    let first = if left_out > 0 { snapshot.happened.len().min(SHOWN / 2) } else { snapshot.happened.len() };
+    let (first, last) = snapshot.happened.split_at(first);
+    let lines = |part: &[Happened]| -> Vec<Event> {
+        let happened = part.iter().map(|one| (one.name, one.place.as_str(), &one.at));
+        let line = |moment: &Moment<'_>| Event {
+            at_s: moment.at_s,
+            sort: Sort::Told,
+            target: moment.place.to_string(),
+            what: moment.words(),
+        };
+        moments(happened).iter().map(line).collect()
+    };
+    events.extend(lines(first));
+    if let Some(before) = first.last().filter(|_| left_out > 0) {
+        let what = format!("{} more until the next one here", figures::number(left_out as f64));
+        events.push(Event { at_s: before.at.at_s, sort: Sort::Told, target: String::new(), what });
+    }
+    events.extend(lines(last));
 }
 
 /// Calls `found` with the end of each window and its value, where it has one.
@@ -160,7 +188,7 @@ fn goodput(series: &History, name: &str, events: &mut Vec<Event>) {
 mod tests {
     use std::sync::Arc;
 
-    use lab::result::{FaultWindow, Series, Topology, TopologyNode};
+    use lab::result::{FaultWindow, HappenedAt, Series, Topology, TopologyNode};
 
     use super::*;
 
@@ -217,6 +245,41 @@ mod tests {
             told,
             ["2 users goodput collapses to 12 % of the load", "4 users goodput is back: 95 % of the load"]
         );
+    }
+
+    fn happened(at_s: f64, name: &'static str, place: &str, replica: Option<u32>, about: Option<&str>) -> Happened {
+        let at = HappenedAt { at_s, replica, about: about.map(str::to_string) };
+        Happened { name, place: place.to_string(), at }
+    }
+
+    #[test]
+    fn what_components_tell_stands_among_the_rest_in_the_order_of_time() {
+        let mut future = future(&[("components.db.utilization", &[0.5, 1.0, 1.0, 1.0])], 100.0);
+        let snapshot = Arc::make_mut(&mut future.snapshot);
+        snapshot.happened = vec![
+            happened(0.5, "replica_killed", "db", Some(0), None),
+            happened(0.5, "replica_killed", "db", Some(2), None),
+            happened(7.25, "target_unhealthy", "names", None, Some("db")),
+        ];
+        assert_eq!(
+            lines(&future),
+            ["0.5 db replica killed (replicas 0 and 2)", "2 db saturated", "7.25 names target unhealthy: db"]
+        );
+        assert_eq!(of(&future)[0].sort, Sort::Told);
+    }
+
+    #[test]
+    fn what_is_not_kept_is_counted_between_the_first_and_the_last() {
+        let mut future = future(&[], 1e6);
+        let snapshot = Arc::make_mut(&mut future.snapshot);
+        snapshot.happened = (0..SHOWN).map(|n| happened(n as f64, "replica_failed", "db", None, None)).collect();
+        snapshot.happened_left_out = 1234;
+        let told = lines(&future);
+        assert_eq!(told.len(), SHOWN + 1);
+        let middle = SHOWN / 2;
+        assert_eq!(told[middle - 1], format!("{} db replica failed", middle - 1));
+        assert_eq!(told[middle], format!("{}  1.23k more until the next one here", middle - 1));
+        assert_eq!(told[middle + 1], format!("{middle} db replica failed"));
     }
 
     #[test]

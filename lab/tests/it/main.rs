@@ -12,6 +12,7 @@ mod dns;
 mod expect;
 mod gates;
 mod guide;
+mod happenings;
 mod harness;
 mod hedging;
 mod interruptions;

@@ -17,7 +17,10 @@
 use settings::{Duration, Setting};
 use sim_core::calendar::Class;
 use sim_core::random::{Key, hash};
-use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+use sim_core::{
+    About, Answer, Attempts, CallId, Component, Cx, Figures, Happens, Merge, Next, NodeId, Outcome, Span, Time, Timer,
+    To,
+};
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
 use super::site::Site;
@@ -83,6 +86,17 @@ const LINK: &str = "to";
 
 const CHECK: u8 = 0;
 
+static TARGET_UNHEALTHY: Happens =
+    Happens { name: "target_unhealthy", doc: "So many health checks in a row failed that a target counts as down." };
+static TARGET_HEALTHY: Happens = Happens {
+    name: "target_healthy",
+    doc: "So many health checks in a row succeeded that a target counts as up again.",
+};
+static NO_TARGET_HEALTHY: Happens =
+    Happens { name: "no_target_healthy", doc: "The last healthy target is gone: callers are sent to all of them." };
+static FAILED_OVER: Happens =
+    Happens { name: "failed_over", doc: "Callers that ask from now on are sent to another target." };
+
 const PURPOSE_RESOLVER: u32 = 0x7265;
 const PURPOSE_POLICY: u32 = 0x706f;
 const PURPOSE_REPLICA: u32 = 0x7270;
@@ -141,6 +155,8 @@ impl Kind for Dns {
     const NAME: &'static str = "dns";
     const EXAMPLE: &'static str = EXAMPLE;
     const DIRECTS: bool = true;
+    const HAPPENS: &'static [&'static Happens] =
+        &[&TARGET_UNHEALTHY, &TARGET_HEALTHY, &NO_TARGET_HEALTHY, &FAILED_OVER];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -239,9 +255,9 @@ impl Kind for Dns {
 
 impl Dns {
     /// Looks at a target once.
-    fn look(&mut self, cx: &Cx<'_>, place: usize) {
+    fn look(&mut self, cx: &mut Cx<'_>, nth: usize) {
         let Some(check) = &self.health_check else { return };
-        let place = &mut self.places[place];
+        let place = &mut self.places[nth];
         let is_up = place.nodes.iter().any(|node| cx.is_up(*node));
         if is_up == place.is_healthy {
             place.against = 0;
@@ -250,9 +266,31 @@ impl Dns {
         place.against += 1;
         let needed = if is_up { check.successes } else { check.failures };
         if place.against >= needed {
-            place.is_healthy = is_up;
             place.against = 0;
+            self.believe(cx, nth, is_up);
         }
+    }
+
+    /// A target counts as up, or as down, from now on.
+    fn believe(&mut self, cx: &mut Cx<'_>, nth: usize, is_up: bool) {
+        let before = self.first_choice();
+        self.places[nth].is_healthy = is_up;
+        let about = |cx: &Cx<'_>, place: &Place| About::Group(cx.group_of(place.nodes[0]));
+        let target = about(cx, &self.places[nth]);
+        cx.happened_about(if is_up { &TARGET_HEALTHY } else { &TARGET_UNHEALTHY }, target);
+        if self.places.iter().all(|place| !place.is_healthy) {
+            cx.happened(&NO_TARGET_HEALTHY);
+        }
+        let now = self.first_choice();
+        if self.policy == PolicySettings::Failover && now != before {
+            let target = about(cx, &self.places[now]);
+            cx.happened_about(&FAILED_OVER, target);
+        }
+    }
+
+    /// The first healthy target; the first of all where none is.
+    fn first_choice(&self) -> usize {
+        self.places.iter().position(|place| place.is_healthy).unwrap_or(0)
     }
 
     /// Takes up the looks at targets that rested while nobody called: so that a run of finite work can end, they go on

@@ -2,7 +2,7 @@
 
 use settings::{Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
-use sim_core::{Attempts, Component, Span};
+use sim_core::{Attempts, Component, Happens, Span};
 
 use super::site::Site;
 use crate::balancing::AlgorithmSettings;
@@ -56,6 +56,8 @@ pub trait Kind: Component + Sized {
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
+    /// What it tells of ([`sim_core::Cx::happened`]).
+    const HAPPENS: &'static [&'static Happens] = &[];
     /// What the scenario says of it.
     type Settings: Setting + Clone;
 

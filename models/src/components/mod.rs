@@ -6,8 +6,8 @@
 
 use settings::book::Body;
 use settings::{Book, Name, Setting, Shape, Spanned};
-use sim_core::Span;
 use sim_core::dist::Dist;
+use sim_core::{Happens, Span};
 
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
@@ -59,12 +59,14 @@ pub struct Row {
     pub name: &'static str,
     /// A component of this kind in YAML.
     pub example: &'static str,
+    /// What components of this kind tell of.
+    pub happens: &'static [&'static Happens],
     describe: fn(&mut Book) -> Shape,
 }
 
 impl Row {
     const fn of<K: Kind>() -> Row {
-        Row { name: K::NAME, example: K::EXAMPLE, describe: K::Settings::describe }
+        Row { name: K::NAME, example: K::EXAMPLE, happens: K::HAPPENS, describe: K::Settings::describe }
     }
 
     /// Whether components of this kind have a setting that is called so.

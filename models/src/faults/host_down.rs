@@ -1,6 +1,7 @@
 //! A host dies, and all that runs on it with it.
 
 use settings::{Name, Problem, Setting, Spanned};
+use sim_core::Happens;
 
 use super::fault::{Fault, Scene};
 use super::kill;
@@ -13,6 +14,9 @@ pub struct Settings {
     /// Which one, counted from 0; all of them if not written.
     pub host: Option<u32>,
 }
+
+pub(super) static HOST_DOWN: Happens = Happens { name: "host_down", doc: "The host of the replica went down." };
+pub(super) static HOST_UP: Happens = Happens { name: "host_up", doc: "The host of the replica is up again." };
 
 impl Fault for Settings {
     type Acting = kill::Acting;
@@ -31,7 +35,7 @@ impl Fault for Settings {
             return None;
         }
         let nodes = scene.directory.nodes_on(self.hosts.as_str(), self.host);
-        Some(kill::Acting { nodes, replaced_after: None, start_up: None })
+        Some(kill::Acting { nodes, down: &HOST_DOWN, up: &HOST_UP, replaced_after: None, start_up: None })
     }
 
     fn words(&self) -> String {

@@ -3,7 +3,7 @@
 use settings::{Name, Setting, Spanned};
 use sim_core::dist::Dist;
 use sim_core::random::Stream;
-use sim_core::{Cx, NodeId, Order, Span};
+use sim_core::{Cx, Happens, NodeId, Order, Span};
 
 use super::fault::{Act, Fault, Scene};
 
@@ -18,11 +18,36 @@ pub struct Settings {
     pub replica: Option<u32>,
 }
 
+pub(super) static REPLICA_KILLED: Happens = Happens { name: "replica_killed", doc: "A fault killed the replica." };
+pub(super) static REPLICA_STARTED: Happens = Happens { name: "replica_started", doc: "The replica is up again." };
+pub(super) static REPLICA_REPLACED: Happens =
+    Happens { name: "replica_replaced", doc: "A new replica has taken the place of one that was killed." };
+
+/// Takes a node down and tells its component so, unless it was down already.
+pub(crate) fn take_down(cx: &mut Cx<'_>, node: NodeId, what: &'static Happens) {
+    if cx.is_up(node) {
+        cx.happened_to(node, what);
+    }
+    cx.order(Order::Crash(node));
+}
+
+/// Ends one reason for which a node is down, and tells its component if that was the last one.
+pub(crate) fn bring_up(cx: &mut Cx<'_>, node: NodeId, what: &'static Happens) {
+    if cx.would_come_up(node) {
+        cx.happened_to(node, what);
+    }
+    cx.order(Order::Start(node));
+}
+
 /// Nodes that die and, it may be, come up again.
 #[derive(Clone, Debug)]
 pub struct Acting {
     /// Those that die.
     pub nodes: Vec<NodeId>,
+    /// What is told of each when it dies.
+    pub down: &'static Happens,
+    /// What is told of each when it is up again.
+    pub up: &'static Happens,
     /// After how long they are replaced.
     pub replaced_after: Option<Span>,
     /// How long coming up takes.
@@ -36,7 +61,10 @@ impl Fault for Settings {
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;
         let component = &scene.directory.components[scene.directory.component(self.component.as_str())?];
-        Some(Acting { nodes, replaced_after: component.replace_after, start_up: component.start_up.clone() })
+        let (replaced_after, start_up) = (component.replace_after, component.start_up.clone());
+        // With `for`, the same replica comes back; without it, another one.
+        let up = if scene.lasts.is_some() { &REPLICA_STARTED } else { &REPLICA_REPLACED };
+        Some(Acting { nodes, down: &REPLICA_KILLED, up, replaced_after, start_up })
     }
 
     fn words(&self) -> String {
@@ -59,13 +87,13 @@ impl Fault for Settings {
 impl Act for Acting {
     fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
         for node in &self.nodes {
-            cx.order(Order::Crash(*node));
+            take_down(cx, *node, self.down);
         }
     }
 
     fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
         for node in &self.nodes {
-            cx.order(Order::Start(*node));
+            bring_up(cx, *node, self.up);
         }
     }
 

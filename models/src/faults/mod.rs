@@ -5,7 +5,7 @@
 
 use settings::{Duration, Name, Setting, SignedDuration};
 use sim_core::random::Stream;
-use sim_core::{Cx, NodeId, Span};
+use sim_core::{Cx, Happens, NodeId, Span};
 
 use crate::policies::not_yet::NotYet;
 use fault::{Act, Fault, Scene};
@@ -157,3 +157,17 @@ pub struct FaultSettings {
     #[setting(flatten)]
     pub what: FaultKind,
 }
+
+/// What is told of the components that faults strike.
+pub static HAPPENS: &[&Happens] = &[
+    &kill::REPLICA_KILLED,
+    &kill::REPLICA_STARTED,
+    &kill::REPLICA_REPLACED,
+    &restart::REPLICA_RESTARTING,
+    &host_down::HOST_DOWN,
+    &host_down::HOST_UP,
+    &zone_down::ZONE_DOWN,
+    &zone_down::ZONE_UP,
+    &pause::REPLICA_PAUSED,
+    &pause::REPLICA_RESUMED,
+];

@@ -1,7 +1,7 @@
 //! A component's work stands still (a long collection, a frozen machine); its timeouts go off when it resumes.
 
 use settings::{Name, Setting, Spanned};
-use sim_core::{Cx, NodeId, Order};
+use sim_core::{Cx, Happens, NodeId, Order};
 
 use super::fault::{Act, Fault, Scene};
 
@@ -17,9 +17,16 @@ pub struct Settings {
     pub replica: Option<u32>,
 }
 
+pub(super) static REPLICA_PAUSED: Happens =
+    Happens { name: "replica_paused", doc: "The work of the replica stands still." };
+pub(super) static REPLICA_RESUMED: Happens =
+    Happens { name: "replica_resumed", doc: "The work of the replica goes on." };
+
 /// It, with what it strikes.
 #[derive(Clone, Debug)]
 pub struct Acting {
+    replicas: Vec<NodeId>,
+    /// The links of the replicas stand still with them.
     nodes: Vec<NodeId>,
 }
 
@@ -28,9 +35,9 @@ impl Fault for Settings {
     const EXAMPLE: Option<&str> = Some("{for: 5s, pause: @}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
-        let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;
-        let nodes = nodes.into_iter().flat_map(|n| scene.directory.with_links(n)).collect();
-        Some(Acting { nodes })
+        let replicas = scene.nodes(&self.component, self.replicas, self.replica)?;
+        let nodes = replicas.iter().flat_map(|n| scene.directory.with_links(*n)).collect();
+        Some(Acting { replicas, nodes })
     }
 
     fn words(&self) -> String {
@@ -44,12 +51,22 @@ impl Fault for Settings {
 
 impl Act for Acting {
     fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+        for replica in &self.replicas {
+            if cx.pauses(*replica) == 0 {
+                cx.happened_to(*replica, &REPLICA_PAUSED);
+            }
+        }
         for node in &self.nodes {
             cx.order(Order::Pause(*node));
         }
     }
 
     fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+        for replica in &self.replicas {
+            if cx.pauses(*replica) == 1 {
+                cx.happened_to(*replica, &REPLICA_RESUMED);
+            }
+        }
         for node in &self.nodes {
             cx.order(Order::Resume(*node));
         }

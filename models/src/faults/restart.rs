@@ -1,6 +1,7 @@
 //! Replicas die and come up again after their `start_up`.
 
 use settings::{Name, Setting, Spanned};
+use sim_core::Happens;
 
 use super::fault::{Fault, Scene};
 use super::kill;
@@ -16,6 +17,9 @@ pub struct Settings {
     pub replica: Option<u32>,
 }
 
+pub(super) static REPLICA_RESTARTING: Happens =
+    Happens { name: "replica_restarting", doc: "The replica was stopped to be started again." };
+
 impl Fault for Settings {
     type Acting = kill::Acting;
     const EXAMPLE: Option<&str> = Some("{restart: {component: @}}");
@@ -30,7 +34,13 @@ impl Fault for Settings {
             );
         }
         let component = &scene.directory.components[scene.directory.component(self.component.as_str())?];
-        Some(kill::Acting { nodes, replaced_after: Some(0), start_up: component.start_up.clone() })
+        Some(kill::Acting {
+            nodes,
+            down: &REPLICA_RESTARTING,
+            up: &kill::REPLICA_STARTED,
+            replaced_after: Some(0),
+            start_up: component.start_up.clone(),
+        })
     }
 
     fn words(&self) -> String {

@@ -1,6 +1,7 @@
 //! All that is in a region dies.
 
 use settings::{Name, Problem, Setting, Spanned};
+use sim_core::Happens;
 
 use super::fault::{Fault, Scene};
 use super::kill;
@@ -12,6 +13,9 @@ pub struct Settings {
     /// Which region.
     pub region: Spanned<Name>,
 }
+
+pub(super) static ZONE_DOWN: Happens = Happens { name: "zone_down", doc: "The zone of the replica went down." };
+pub(super) static ZONE_UP: Happens = Happens { name: "zone_up", doc: "The zone of the replica is up again." };
 
 impl Fault for Settings {
     type Acting = kill::Acting;
@@ -25,7 +29,7 @@ impl Fault for Settings {
             return None;
         }
         let nodes = scene.directory.nodes_in(self.region.as_str());
-        Some(kill::Acting { nodes, replaced_after: None, start_up: None })
+        Some(kill::Acting { nodes, down: &ZONE_DOWN, up: &ZONE_UP, replaced_after: None, start_up: None })
     }
 
     fn words(&self) -> String {

@@ -61,7 +61,7 @@ impl Gates {
         let Gates { all, due } = self;
         for (number, (gate, set)) in all.iter_mut().zip(due).enumerate() {
             while let Some(what) = gate.told() {
-                let _ = what; // TODO cx.happened(what)
+                cx.happened(what);
             }
             let at = gate.due().map(|at| at.max(cx.now()));
             if at == set.map(|(at, _)| at) {

@@ -239,6 +239,7 @@ fn never_counts(name: OutcomeName) -> bool {
 
 impl Policy for Breaker {
     type Settings = OrPreset<BreakerSettings>;
+    const HAPPENS: &'static [&'static Happens] = &[&BREAKER_OPENED, &BREAKER_HALF_OPEN, &BREAKER_CLOSED];
 
     fn brief(_: &Self::Settings) -> Option<String> {
         Some("breaker".into())

@@ -80,6 +80,9 @@ macro_rules! policies {
         /// How many policies are gates.
         pub const GATES: usize = [$($(stringify!($gate),)?)*].len();
 
+        /// What each policy tells of, by its name.
+        pub const HAPPENS: &[(&str, &[&Happens])] = &[$((stringify!($name), <$policy as Policy>::HAPPENS)),*];
+
         /// A gate of one of the kinds.
         #[derive(Clone, Debug)]
         #[allow(missing_docs)]

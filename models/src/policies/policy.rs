@@ -3,6 +3,8 @@
 //! A policy is one file and one row of the table in [`super::link_settings`]. Nothing else lists policies: the settings of
 //! a link, the order in which its policies are asked, the words of reports and the checks all come from the table.
 
+use sim_core::Happens;
+
 use super::flaw::Flaw;
 
 /// How much of a link's machinery a call needs. The link takes the shortest way that all its settings allow.
@@ -45,6 +47,9 @@ impl Beside<'_> {
 pub trait Policy {
     /// What a scenario says of it.
     type Settings;
+
+    /// What it tells of ([`sim_core::Cx::happened`]).
+    const HAPPENS: &'static [&'static Happens] = &[];
 
     /// The shortest way that a call can take over a link with these settings.
     fn way(settings: &Self::Settings) -> Way {

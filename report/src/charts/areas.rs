@@ -5,10 +5,10 @@ use super::data::{self, Zoom};
 use super::frame::{self, Entry, Grid, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, lone_text};
-use super::{Band, Chart, Layer};
+use super::{Chart, Layer, Marked};
 
 /// Draws the layers, the first at the bottom.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, at_s: &[f64], layers: &[Layer], faults: &[Band]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, at_s: &[f64], layers: &[Layer], marked: Marked<'_>) {
     let mut tops: Vec<Vec<f64>> = Vec::with_capacity(layers.len());
     let mut below = vec![0.0; at_s.len()];
     for layer in layers {
@@ -28,7 +28,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, at_s: &[f64], layers: &[L
         .map(|(number, layer)| Entry { name: layer.name.clone(), sample: Sample::Patch(color(number)) })
         .collect();
     let plot =
-        frame::surround(canvas, chart, Surroundings { x, y, legend, faults, right: 0.0, grid: Grid::Horizontal });
+        frame::surround(canvas, chart, Surroundings { x, y, legend, marked, right: 0.0, grid: Grid::Horizontal });
 
     // A value stands in the middle of its window; the first and the last reach to the edges.
     let places = |heights: &[f64]| -> Vec<Place> {

@@ -223,6 +223,15 @@ impl Canvas {
         self.put(format_args!("</g>\n"));
     }
 
+    /// A small shape that keeps its size and its height when the plot is zoomed, and says something when pointed at.
+    pub(crate) fn titled(&mut self, x: f64, places: &[Place], color: palette::Color, title: &str) {
+        let title = escaped(title);
+        self.put(format_args!("<g class=\"mark\" data-x=\"{}\" role=\"img\" aria-label=\"{title}\">\n", pixels(x)));
+        self.put(format_args!("<title>{title}</title>\n"));
+        self.polygon(places, color, 1.0);
+        self.put(format_args!("</g>\n"));
+    }
+
     /// A text.
     pub(crate) fn text(&mut self, at: Place, text: &str, lettering: Lettering) {
         if text.is_empty() {

@@ -13,7 +13,7 @@
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
 use super::palette::{self, Look};
 use super::scale::{Scale, Tick};
-use super::{Band, Chart};
+use super::{Band, Chart, Mark, Marked};
 use crate::units;
 
 /// The rectangle in which values are drawn, and its axes.
@@ -54,6 +54,8 @@ pub(crate) enum Sample {
     Patch(palette::Color),
     /// A piece of a plain line.
     Plain(Stroke),
+    /// The mark of what happened.
+    Happening,
 }
 
 /// An entry of the legend.
@@ -67,7 +69,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) x: Scale,
     pub(crate) y: Scale,
     pub(crate) legend: Vec<Entry>,
-    pub(crate) faults: &'a [Band],
+    pub(crate) marked: Marked<'a>,
     /// Room to keep free on the right, px.
     pub(crate) right: f64,
     /// Lines across the plot at the ticks of the vertical and of the horizontal axis.
@@ -154,6 +156,10 @@ pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64
                 canvas.line(&line, Stroke::solid(palette::ON_DARK, stroke.width + 2.4));
                 canvas.line(&line, stroke);
             }
+            Sample::Happening => {
+                let foot = (x + SAMPLE / 2.0, y + HAPPENING_HEIGHT / 2.0);
+                canvas.polygon(&happening_at(foot), palette::INK_SOFT, 1.0);
+            }
         }
         canvas.text((x + SAMPLE + 7.0, y), &name, Lettering::new(TEXT_SIZE, palette::INK, Anchor::Start));
         x += width;
@@ -162,8 +168,11 @@ pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64
 }
 
 /// Draws everything around the plot and the grid in it.
-pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<'_>) -> Plot {
+pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, mut around: Surroundings<'_>) -> Plot {
     let mut top = titles(canvas, chart);
+    if !around.marked.happenings.is_empty() {
+        around.legend.push(Entry { name: "happenings".to_owned(), sample: Sample::Happening });
+    }
     top = legend(canvas, &around.legend, top);
     canvas.text((MARGIN, top + 4.0), &around.y.title, label(Anchor::Start));
     top += 24.0;
@@ -176,7 +185,7 @@ pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<
         if tick.position > 0.9 { overhang } else { 0.0 }
     });
     let right = canvas.width() - MARGIN.max(last + 6.0) - around.right;
-    let rows = fault_rows(around.faults, &around.x, left, right);
+    let rows = fault_rows(around.marked.faults, &around.x, left, right);
     let row_count = rows.iter().map(|row| row.row + 1).max().unwrap_or(0);
     top += FAULT_ROW * row_count as f64;
     let bottom = canvas.height() - MARGIN - 38.0;
@@ -206,7 +215,31 @@ pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<
     });
     canvas.text((right, bottom + 33.0), &plot.x.title, label(Anchor::End));
     canvas.line(&[(left, bottom), (right, bottom)], Stroke::solid(palette::AXIS, 1.2));
+    happenings(canvas, &plot, around.marked.happenings);
     plot
+}
+
+/// Height of the mark of what happened, px; it is as wide.
+const HAPPENING_HEIGHT: f64 = 8.0;
+
+/// A triangle that stands on its foot.
+fn happening_at(foot: Place) -> [Place; 3] {
+    let half = HAPPENING_HEIGHT / 2.0;
+    [(foot.0, foot.1 - HAPPENING_HEIGHT), (foot.0 + half, foot.1), (foot.0 - half, foot.1)]
+}
+
+/// Marks of what happened, on the horizontal axis.
+fn happenings(canvas: &mut Canvas, plot: &Plot, marks: &[Mark]) {
+    if marks.is_empty() {
+        return;
+    }
+    canvas.plot((plot.left, plot.top), (plot.right, plot.bottom), |canvas| {
+        for mark in marks {
+            let Some(x) = plot.x_at(mark.at_s) else { continue };
+            let foot = (x.clamp(plot.left, plot.right), plot.bottom);
+            canvas.titled(foot.0, &happening_at(foot), palette::INK_SOFT, &mark.title);
+        }
+    });
 }
 
 /// Writes the label of a tick if there is room; returns where the next one may begin.

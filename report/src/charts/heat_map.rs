@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
 use super::frame::{self, Entry, Grid as Lines, Plot, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, Tick, lone_text};
-use super::{Axis, Chart, Contour, data};
+use super::{Axis, Chart, Contour, Marked, data};
 
 /// What a heat map shows.
 pub(crate) struct Grid<'a> {
@@ -45,8 +45,11 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) {
         .map(|contour| Entry { name: contour.name.clone(), sample: Sample::Plain(CONTOUR) })
         .into_iter()
         .collect();
-    let plot =
-        frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: KEY, grid: Lines::None });
+    let plot = frame::surround(
+        canvas,
+        chart,
+        Surroundings { x, y, legend, marked: Marked::default(), right: KEY, grid: Lines::None },
+    );
     let contour = grid.contour.map(|contour| segments(grid, contour.level, &plot)).unwrap_or_default();
     cells(canvas, &plot, grid, &heat, (&x_edges, &y_edges), &contour, (&chart.x, &chart.y));
     for stroke in [Stroke::solid(palette::ON_DARK, 4.6), CONTOUR] {

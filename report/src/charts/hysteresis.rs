@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Sample, Surroundings};
 use super::palette::{self, Look};
 use super::scale::Scale;
-use super::{Chart, Line, Point, data};
+use super::{Chart, Line, Marked, Point, data};
 
 /// Draws both ways, with arrows, and the area between them.
 pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, rising: &[(f64, f64)], falling: &[(f64, f64)]) {
@@ -17,7 +17,11 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, rising: &[(f64, f64)], fa
         Entry { name: "load falling".to_owned(), sample: Sample::Line(looks[1]) },
         Entry { name: "state depends on the past".to_owned(), sample: Sample::Patch(palette::SHADE) },
     ];
-    let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: 0.0, grid: Grid::Both });
+    let plot = frame::surround(
+        canvas,
+        chart,
+        Surroundings { x, y, legend, marked: Marked::default(), right: 0.0, grid: Grid::Both },
+    );
     let places =
         |points: &[(f64, f64)]| -> Vec<Place> { points.iter().filter_map(|(x, y)| plot.place(*x, *y)).collect() };
     let (up, down) = (places(rising), places(falling));

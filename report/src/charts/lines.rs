@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
 use super::palette::{self, Look};
 use super::scale::Scale;
-use super::{Band, Chart, Kind, Line, data};
+use super::{Chart, Kind, Line, Marked, data};
 
 /// More points than this on a curve get markers only here and there.
 const MARKED_POINTS_MAX: usize = 24;
@@ -12,7 +12,7 @@ const MARKED_POINTS_MAX: usize = 24;
 const MARKERS: usize = 7;
 
 /// Draws the curves, their intervals behind them.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], faults: &[Band]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: Marked<'_>) {
     let points = || series.iter().flat_map(|line| &line.points);
     let y_values = points().flat_map(|point| {
         let (low, high) = point.interval.unzip();
@@ -28,7 +28,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], faults: 
         .map(|(number, line)| Entry { name: line.name.clone(), sample: Sample::Line(palette::look(number)) })
         .collect();
     let grid = if over_time { Grid::Horizontal } else { Grid::Both };
-    let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults, right: 0.0, grid });
+    let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, marked, right: 0.0, grid });
 
     plot.draw(canvas, |canvas| {
         if let Kind::Points { .. } = chart.kind {

@@ -146,6 +146,8 @@ pub enum Kind {
         series: Vec<Line>,
         /// The faults.
         faults: Vec<Band>,
+        /// What happened.
+        happenings: Vec<Mark>,
     },
     /// Parts of a whole over simulated time, the first at the bottom.
     StackedAreas {
@@ -155,6 +157,8 @@ pub enum Kind {
         layers: Vec<Layer>,
         /// The faults.
         faults: Vec<Band>,
+        /// What happened.
+        happenings: Vec<Mark>,
     },
     /// Percentiles of distributions: the horizontal axis gives each further nine the same room.
     Percentiles {
@@ -249,6 +253,22 @@ pub struct Band {
     pub until_s: Option<f64>,
 }
 
+/// An instant that is marked on the axis of time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// The instant, s.
+    pub at_s: f64,
+    /// What happened: shown when pointed at, and read aloud.
+    pub title: String,
+}
+
+/// What is marked on the axis of time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marked<'a> {
+    pub(crate) faults: &'a [Band],
+    pub(crate) happenings: &'a [Mark],
+}
+
 /// A layer of a stack.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layer {
@@ -336,13 +356,17 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
         _ => chart.size,
     };
     canvas::document(size, &chart.title, &description(chart), |canvas| match &chart.kind {
-        Kind::Line { series } | Kind::Points { series } => lines::draw(canvas, chart, series, &[]),
-        Kind::TimeSeries { series, faults } => lines::draw(canvas, chart, series, faults),
+        Kind::Line { series } | Kind::Points { series } => lines::draw(canvas, chart, series, Marked::default()),
+        Kind::TimeSeries { series, faults, happenings } => {
+            lines::draw(canvas, chart, series, Marked { faults, happenings });
+        }
         Kind::Bars { categories, groups } => bars::draw(canvas, chart, categories, groups),
         Kind::HeatMap { x, y, values, value, contour } => {
             heat_map::draw(canvas, chart, &heat_map::Grid { x, y, values, value, contour: contour.as_ref() });
         }
-        Kind::StackedAreas { at_s, layers, faults } => areas::draw(canvas, chart, at_s, layers, faults),
+        Kind::StackedAreas { at_s, layers, faults, happenings } => {
+            areas::draw(canvas, chart, at_s, layers, Marked { faults, happenings });
+        }
         Kind::Percentiles { series } => percentiles::draw(canvas, chart, series),
         Kind::StackedPercentiles { at, layers } => percentiles::draw_stack(canvas, chart, at, layers),
         Kind::SmallMultiples { panels } => panels::draw(canvas, chart, panels),

@@ -6,7 +6,7 @@ use super::data::{self, Told, Zoom};
 use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, lone_text};
-use super::{Axis, Chart, Layer, PercentileLine, Unit};
+use super::{Axis, Chart, Layer, Marked, PercentileLine, Unit};
 
 /// The named positions on the axis.
 const NAMED: [(f64, &str); 8] = [
@@ -53,7 +53,11 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]
         .enumerate()
         .map(|(number, line)| Entry { name: line.name.clone(), sample: Sample::Line(palette::look(number)) })
         .collect();
-    let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: 0.0, grid: Grid::Both });
+    let plot = frame::surround(
+        canvas,
+        chart,
+        Surroundings { x, y, legend, marked: Marked::default(), right: 0.0, grid: Grid::Both },
+    );
     plot.draw(canvas, |canvas| {
         for (number, line) in series.iter().enumerate() {
             let look = palette::look(number);
@@ -89,8 +93,11 @@ pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers:
         .rev()
         .map(|(number, layer)| Entry { name: layer.name.clone(), sample: Sample::Patch(color(number)) })
         .collect();
-    let plot =
-        frame::surround(canvas, chart, Surroundings { x, y, legend, faults: &[], right: 0.0, grid: Grid::Horizontal });
+    let plot = frame::surround(
+        canvas,
+        chart,
+        Surroundings { x, y, legend, marked: Marked::default(), right: 0.0, grid: Grid::Horizontal },
+    );
     let places = |heights: &[f64]| -> Vec<Place> {
         at.iter().zip(heights).filter_map(|(share, height)| plot.place(nines(*share), *height)).collect()
     };

@@ -4,6 +4,7 @@ use lab::result::{Breakdown, Latency, RunResult};
 
 use super::{Axis, Band, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit};
 use crate::breakdown;
+use crate::happenings;
 use crate::over_time;
 use crate::units;
 
@@ -111,7 +112,7 @@ fn over_time_chart(result: &RunResult, name: &str, title: &str, y: Axis, series:
         subtitle: subtitle(result),
         x: time_axis(),
         y,
-        kind: Kind::TimeSeries { series, faults: bands(result) },
+        kind: Kind::TimeSeries { series, faults: bands(result), happenings: happenings::marks(result) },
         size: Size::default(),
     };
     NamedChart { name: name.to_owned(), chart }
@@ -397,7 +398,12 @@ fn retries(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: time_axis(),
         y: Axis::linear("attempts", Unit::PerSecond),
-        kind: Kind::StackedAreas { at_s: result.series.at_s.clone(), layers, faults: bands(result) },
+        kind: Kind::StackedAreas {
+            at_s: result.series.at_s.clone(),
+            layers,
+            faults: bands(result),
+            happenings: happenings::marks(result),
+        },
         size: Size::default(),
     };
     NamedChart { name: "attempts".to_owned(), chart }

@@ -134,7 +134,9 @@
           it.shape.setAttribute("x", short(toX(it.x)));
           it.shape.setAttribute("width", short(toX(it.x + it.width) - toX(it.x)));
         } else {
-          if (zoomed) it.shape.setAttribute("transform", `translate(${short(toX(it.x) - it.x)} ${short(toY(it.y) - it.y)})`);
+          // What stands on the axis stays there.
+          const down = it.shape.dataset.y === undefined ? 0 : toY(it.y) - it.y;
+          if (zoomed) it.shape.setAttribute("transform", `translate(${short(toX(it.x) - it.x)} ${short(down)})`);
           else it.shape.removeAttribute("transform");
         }
       }

@@ -5,6 +5,7 @@ use lab::result::{LinkResult, RunResult};
 use super::{Block, Figure, Origin, Page, Section, Table, TableCell, TableColumn, origin, page};
 use crate::charts::{ChartError, run_charts};
 use crate::findings::findings;
+use crate::happenings;
 use crate::outcome;
 use crate::over_time;
 use crate::units;
@@ -36,7 +37,14 @@ pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
     if !charts.is_empty() {
         sections.push(Section { heading: "Charts".to_owned(), blocks: charts });
     }
-    let tables = [workloads(result), components(result), links(result), faults(result)];
+    let tables = [
+        workloads(result),
+        components(result),
+        links(result),
+        faults(result),
+        happenings_by_place(result),
+        happenings_in_order(result),
+    ];
     let tables: Vec<Block> =
         tables.into_iter().filter(|table| !table.rows.is_empty()).map(telling_columns).map(Block::Table).collect();
     sections.push(Section { heading: "Tables".to_owned(), blocks: tables });
@@ -272,6 +280,54 @@ fn faults(result: &RunResult) -> Table {
         ]
     });
     Table { caption: "Faults".to_owned(), columns, rows: rows.collect() }
+}
+
+fn happenings_by_place(result: &RunResult) -> Table {
+    let columns = vec![
+        TableColumn::words("Place", "component, or link as CALLER.LINK"),
+        TableColumn::words("Happening", ""),
+        TableColumn::figures("Count", "the warm-up included"),
+        TableColumn::figures("First", ""),
+        TableColumn::figures("Last", ""),
+        TableColumn::words("Meaning", ""),
+    ];
+    let rows = result.happenings.iter().map(|of| {
+        let last = of.last.last().or(of.first.last());
+        vec![
+            TableCell::words(&of.place),
+            TableCell::words(of.name.replace('_', " ")),
+            TableCell::figure(of.count as f64, |_| units::grouped(of.count)),
+            TableCell::known(of.first.first().map(|at| at.at_s), units::instant),
+            TableCell::known(last.map(|at| at.at_s), units::instant),
+            TableCell::words(lab::happenings::meaning(&of.name)),
+        ]
+    });
+    Table { caption: "Happenings by place".to_owned(), columns, rows: rows.collect() }
+}
+
+/// Rows of happenings one by one; the JSON has the others.
+const HAPPENINGS_MAX: usize = 200;
+
+/// The first of them, in the order of time.
+fn happenings_in_order(result: &RunResult) -> Table {
+    let columns = vec![
+        TableColumn::figures("At", ""),
+        TableColumn::words("Place", "component, or link as CALLER.LINK"),
+        TableColumn::words("Happening", ""),
+    ];
+    let moments = happenings::all(result);
+    let rows = moments.iter().take(HAPPENINGS_MAX).map(|moment| {
+        vec![
+            TableCell::figure(moment.at_s, units::instant),
+            TableCell::words(moment.place),
+            TableCell::words(moment.words()),
+        ]
+    });
+    let caption = match moments.len() > HAPPENINGS_MAX {
+        true => format!("Happenings: the first {HAPPENINGS_MAX}"),
+        false => "Happenings".to_owned(),
+    };
+    Table { caption, columns, rows: rows.collect() }
 }
 
 fn reproduction(run: &RunPage<'_>) -> Section {

@@ -5,6 +5,7 @@
 //! headline                            offered, goodput, success, percentiles, one row a workload
 //! findings                            the worst first
 //! over time                           sparklines, faults on the same axis
+//! happenings                          what happened beside the faults, where anything did
 //! components, links                   tables; only columns that say something
 //! warnings                            what must be known before trusting a figure
 //! ```
@@ -13,6 +14,7 @@
 //! ASCII of the same width.
 
 mod aligned;
+mod happenings;
 mod paint;
 mod replications;
 mod run;

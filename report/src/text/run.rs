@@ -3,6 +3,7 @@
 use lab::result::{ComponentResult, LinkResult, RunResult, Table as Named, WorkloadResult};
 
 use super::Options;
+use super::happenings::happenings;
 use super::paint::{Ink, Page, Span, width};
 use super::sparkline::{Axis, Join, bars};
 use super::table::{Column, Table};
@@ -20,6 +21,7 @@ pub fn run_report(result: &RunResult, options: Options) -> String {
     headline(&mut page, result);
     findings_block(&mut page, result);
     timeline(&mut page, result);
+    happenings(&mut page, result);
     breakdown(&mut page, result);
     components(&mut page, result);
     links(&mut page, result);

@@ -1,7 +1,7 @@
 //! Charts of every kind: that they are drawn, repeat exactly, and do not lie.
 
 use report::charts::{
-    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, Panel, PercentileLine, Point, Size, TopologyBox,
+    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, Mark, Panel, PercentileLine, Point, Size, TopologyBox,
     TopologyCall, Unit, png, run_charts, svg,
 };
 
@@ -33,10 +33,15 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
     let pairs: Vec<(f64, f64)> = values.iter().enumerate().map(|(index, y)| (x(index), *y)).collect();
     let known: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
     let fault = Band { name: "fault".to_owned(), from_s: 0.5, until_s: None };
+    let happenings: Vec<Mark> = values.iter().map(|at_s| Mark { at_s: *at_s, title: "<&>".to_owned() }).collect();
     vec![
         Kind::Line { series: vec![line.clone()] },
         Kind::Points { series: vec![line.clone()] },
-        Kind::TimeSeries { series: vec![line], faults: vec![fault.clone(), fault.clone()] },
+        Kind::TimeSeries {
+            series: vec![line],
+            faults: vec![fault.clone(), fault.clone()],
+            happenings: happenings.clone(),
+        },
         Kind::Bars {
             categories: values.iter().map(f64::to_string).collect(),
             groups: vec![BarGroup {
@@ -56,6 +61,7 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
             at_s: pairs.iter().map(|(x, _)| *x).collect(),
             layers: vec![Layer { name: "l".to_owned(), values: known }; 2],
             faults: vec![fault],
+            happenings,
         },
         Kind::Percentiles {
             series: vec![PercentileLine {
@@ -166,6 +172,30 @@ fn every_chart_carries_its_values_where_they_are_drawn() {
     });
     assert!(marked, "no marker at {x}, {y}");
     assert_eq!(data["series"][0]["text"][2], "2 s (1 s to 3 s)");
+}
+
+#[test]
+fn what_happened_is_marked_on_the_axis_of_time_and_named() {
+    let line = Line { name: "l".to_owned(), points: (0..=10).map(|at_s| Point::new(f64::from(at_s), 1.0)).collect() };
+    let drawn = |instants: &[f64]| {
+        let happenings = instants.iter().map(|at_s| Mark { at_s: *at_s, title: format!("it happened at {at_s}") });
+        let happenings = happenings.collect();
+        let kind = Kind::TimeSeries { series: vec![line.clone()], faults: Vec::new(), happenings };
+        svg(&chart(kind, false)).expect("a drawing")
+    };
+    let drawing = drawn(&[0.0, 5.0, 10.0]);
+    let places: Vec<f64> = drawing
+        .split("role=\"img\" aria-label=\"it happened")
+        .map(|before| before.rsplit("data-x=\"").next().and_then(|x| x.split('"').next()?.parse().ok()))
+        .take(3)
+        .map(|x| x.expect("a mark has its place"))
+        .collect();
+    assert_eq!(places.len(), 3);
+    // Equal distances in time are equal distances on the axis.
+    assert!(places[0] < places[1] && (places[1] - places[0] - (places[2] - places[1])).abs() < 0.2, "{places:?}");
+    assert!(drawing.contains("<title>it happened at 5</title>") && drawing.contains(">happenings</text>"));
+    let none = drawn(&[]);
+    assert!(!none.contains("happen") && none.lines().count() + 3 * 4 < drawing.lines().count());
 }
 
 #[test]

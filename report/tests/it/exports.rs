@@ -1,6 +1,6 @@
 //! JSON against its schema and HTML against its promises.
 
-use lab::result::RunResult;
+use lab::result::{HappenedAt, Happenings, HappeningsInWindow, RunResult};
 use report::html::{Origin, RunPage, Source, run_page};
 use report::json::{SCHEMA, to_json};
 use serde_json::Value;
@@ -110,6 +110,50 @@ fn results_fit_their_schema() {
     for result in [sample::storm(), sample::calm(), sample::crowded()] {
         assert_eq!(problems(&parsed(&result)), Vec::<String>::new());
     }
+}
+
+/// The storm, told of by a service of names that gives up on the database.
+fn told_storm() -> RunResult {
+    let at = |at_s, replica, about: Option<&str>| HappenedAt { at_s, replica, about: about.map(str::to_owned) };
+    let happenings = Happenings {
+        name: "target_unhealthy".to_owned(),
+        place: "names <&>".to_owned(),
+        count: 3,
+        first: vec![at(-1.5, None, None), at(61.25, Some(2), Some("db"))],
+        last: vec![at(90.0, None, Some("db[1]"))],
+        windows: [-2.0, 61.0, 90.0].map(|at_s| HappeningsInWindow { at_s, count: 1 }).to_vec(),
+    };
+    RunResult { happenings: vec![happenings], ..sample::storm() }
+}
+
+#[test]
+fn what_happened_fits_the_schema_and_reads_back() {
+    let mut json = parsed(&told_storm());
+    assert_eq!(problems(&json), Vec::<String>::new());
+    let read: RunResult = serde_json::from_value(json.clone()).expect("a result");
+    assert_eq!(read.happenings, told_storm().happenings);
+    json["happenings"][0]["first"][1]["replica"] = "two".into();
+    assert_eq!(problems(&json).len(), 1);
+    assert!(parsed(&sample::storm()).get("happenings").is_none());
+}
+
+#[test]
+fn the_page_lists_what_happened_and_marks_it_on_the_axis() {
+    let origin = Origin { scenarios: Vec::new(), command: None, files: Vec::new() };
+    let page = |result: &RunResult| run_page(&RunPage { result, origin: &origin }).expect("a page");
+    let told = page(&told_storm());
+    for listed in [
+        "Happenings by place",
+        "names &lt;&amp;&gt;",
+        "target unhealthy: db (replica 2)",
+        "target unhealthy: db[1]",
+        lab::happenings::meaning("target_unhealthy"),
+        "<title>1m1.25s: target unhealthy: db (replica 2) (names &lt;&amp;&gt;)</title>",
+    ] {
+        assert!(told.contains(listed), "{listed}");
+    }
+    let silent = page(&sample::storm());
+    assert!(!silent.contains("appenings"), "where nothing is told, nothing is said of it");
 }
 
 /// The beginning of every scenario that is built in.

@@ -25,6 +25,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         let role = match event.sort {
             Sort::Fault => Role::Fault,
             Sort::Change => Role::Branch,
+            Sort::Told => Role::Text,
             Sort::Worse => Role::Strained,
             Sort::Better => Role::Good,
         };

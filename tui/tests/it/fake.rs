@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use lab::requests::{Answer, GroupId, GroupName, Outcome, Part, Requests, SpentOn, TracedCall, TracedRequest};
 use lab::result::{
-    FaultWindow, LinkNow, NodeNow, ReplicaNow, Series, Snapshot, Table, Topology, TopologyEdge, TopologyNode,
+    FaultWindow, Happened, HappenedAt, LinkNow, NodeNow, ReplicaNow, Series, Snapshot, Table, Topology, TopologyEdge,
+    TopologyNode,
 };
 use language::menu::FaultChoice;
 use tui::{Caption, Choice, Happening, Knob, Opened, Pace, Simulation, Source};
@@ -157,6 +158,18 @@ pub(crate) fn sixty() -> Topology {
 }
 
 impl Fake {
+    /// Two replicas die at once, and one of them is replaced.
+    fn happened(&self) -> Vec<Happened> {
+        let all = [(62.5, 0, "replica_killed"), (62.5, 1, "replica_killed"), (93.25, 1, "replica_replaced")];
+        let past = all.into_iter().filter(|(at_s, ..)| *at_s <= self.at_s());
+        let told = past.map(|(at_s, replica, name)| Happened {
+            name,
+            place: "payments".into(),
+            at: HappenedAt { at_s, replica: Some(replica), about: None },
+        });
+        told.collect()
+    }
+
     /// A storm over a topology.
     pub(crate) fn new(topology: Topology) -> Fake {
         let fault = FaultWindow {
@@ -407,6 +420,8 @@ impl Simulation for Fake {
             links: links.collect(),
             faults: self.faults.clone(),
             series: Series { window_s: 1.0, at_s: self.begins.clone(), columns }.into(),
+            happened: self.happened(),
+            happened_left_out: 0,
         }
     }
 

@@ -1,0 +1,202 @@
+//! What happened in a run, as plain data: the engine's nodes and groups get names, and its instants become seconds.
+
+use models::directory::Directory;
+use sim_core::happening::{Happening, Told};
+use sim_core::time::SECOND;
+use sim_core::{About, GroupId, NodeId, Time};
+
+use crate::result::{Happened, HappenedAt, Happenings, HappeningsInWindow};
+use crate::session::Session;
+
+/// More happenings than these are not shown one by one while a run goes on: half of them the first, half the last.
+pub const SHOWN: usize = 512;
+
+/// Whether a kind of happening is what a fault of the scenario does, so that whoever names the fault has said it.
+pub fn is_done_by_a_fault(name: &str) -> bool {
+    models::faults::HAPPENS.iter().any(|what| what.name == name)
+}
+
+/// What a kind of happening means, in a sentence; empty where this version knows none of this name.
+pub fn meaning(name: &str) -> &'static str {
+    models::happenings::meaning(name).unwrap_or_default()
+}
+
+/// What happened at one instant at one place, to one replica or to several at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment<'a> {
+    /// The instant, s.
+    pub at_s: f64,
+    /// What happened.
+    pub name: &'a str,
+    /// Where.
+    pub place: &'a str,
+    /// Whom else it concerns.
+    pub about: Option<&'a str>,
+    /// To which replicas; empty where there is only one.
+    pub replicas: Vec<u32>,
+}
+
+impl Moment<'_> {
+    /// `replica killed (replicas 0, 1 and 2)`, `target unhealthy: us/lb`.
+    pub fn words(&self) -> String {
+        let mut words = self.name.replace('_', " ");
+        if let Some(about) = self.about {
+            words.push_str(&format!(": {about}"));
+        }
+        match self.replicas.as_slice() {
+            [] => {}
+            [one] => words.push_str(&format!(" (replica {one})")),
+            [some @ .., last] if some.len() < 4 => {
+                let some: Vec<String> = some.iter().map(u32::to_string).collect();
+                words.push_str(&format!(" (replicas {} and {last})", some.join(", ")));
+            }
+            many => words.push_str(&format!(" ({} replicas)", many.len())),
+        }
+        words
+    }
+}
+
+/// Puts together what happened to several replicas of a component at once. Takes the happenings in the order of time,
+/// with their names and places.
+pub fn moments<'a>(happened: impl IntoIterator<Item = (&'a str, &'a str, &'a HappenedAt)>) -> Vec<Moment<'a>> {
+    let mut moments: Vec<Moment<'a>> = Vec::new();
+    for (name, place, at) in happened {
+        let about = at.about.as_deref();
+        let is_same = |one: &&mut Moment<'_>| (one.name, one.place, one.about) == (name, place, about);
+        let together = moments.iter_mut().rev().take_while(|one| one.at_s == at.at_s).find(is_same);
+        match (together, at.replica) {
+            (Some(together), Some(replica)) if !together.replicas.contains(&replica) => together.replicas.push(replica),
+            _ => moments.push(Moment { at_s: at.at_s, name, place, about, replicas: at.replica.into_iter().collect() }),
+        }
+    }
+    moments
+}
+
+/// The replica that a node is, or belongs to, where its component has several.
+fn replica(directory: &Directory, node: NodeId) -> Option<u32> {
+    let place = directory.components.iter().rfind(|place| place.first <= node)?;
+    (place.replicas > 1).then(|| (node.0 - place.first.0) / (1 + place.links.len() as u32))
+}
+
+impl Session {
+    fn seconds_of(&self, at: Time) -> f64 {
+        (at as f64 - self.zero as f64) / SECOND as f64
+    }
+
+    fn about(&self, about: About) -> String {
+        let engine = self.engine();
+        match about {
+            About::Group(group) => engine.group_name(group).to_string(),
+            About::Node(node) => {
+                let name = engine.group_name(engine.group_of(node));
+                match replica(&self.network.directory, node) {
+                    Some(replica) => format!("{name}[{replica}]"),
+                    None => name.to_string(),
+                }
+            }
+        }
+    }
+
+    fn happening(&self, happening: &Happening) -> HappenedAt {
+        HappenedAt {
+            at_s: self.seconds_of(happening.at),
+            replica: replica(&self.network.directory, happening.node),
+            about: happening.about.map(|about| self.about(about)),
+        }
+    }
+
+    /// Everything that happened, by place and kind.
+    pub(crate) fn happenings(&self) -> Vec<Happenings> {
+        let windows: Vec<f64> = match self.engine().happenings().is_empty() {
+            true => Vec::new(),
+            false => self.series.begins().collect(),
+        };
+        let of_kind = |(place, told): (GroupId, &Told)| {
+            debug_assert!(models::happenings::meaning(told.what.name).is_some(), "{} is not declared", told.what.name);
+            // A window that is not closed yet begins where the last one ends.
+            let begin = |window: u64| windows.get(window as usize).copied().unwrap_or_else(|| self.window_begins_s());
+            Happenings {
+                name: told.what.name.to_string(),
+                place: self.engine().group_name(place).to_string(),
+                count: told.count,
+                first: told.first().iter().map(|happening| self.happening(happening)).collect(),
+                last: told.last().map(|happening| self.happening(happening)).collect(),
+                windows: told
+                    .windows()
+                    .map(|of| HappeningsInWindow { at_s: begin(of.window), count: of.count })
+                    .collect(),
+            }
+        };
+        self.engine().happenings().iter().map(of_kind).collect()
+    }
+
+    /// The first and the last that happened anywhere, in the order of time, and how many there were in between or are not
+    /// kept one by one.
+    pub(crate) fn happened(&self) -> (Vec<Happened>, u64) {
+        let mut kept: Vec<(Time, usize, &'static str, GroupId, &Happening)> = Vec::new();
+        let mut count = 0;
+        for (place, told) in self.engine().happenings().iter() {
+            count += told.count;
+            for happening in told.first().iter().chain(told.last()) {
+                kept.push((happening.at, kept.len(), told.what.name, place, happening));
+            }
+        }
+        let by_time = |one: &(Time, usize, &str, GroupId, &Happening)| (one.0, one.1);
+        if kept.len() > SHOWN {
+            kept.select_nth_unstable_by_key(SHOWN / 2, by_time);
+            let last = kept.len() - SHOWN / 2;
+            kept[SHOWN / 2..].select_nth_unstable_by_key(last - SHOWN / 2, by_time);
+            kept.drain(SHOWN / 2..last);
+        }
+        kept.sort_unstable_by_key(by_time);
+        let shown = |(_, _, name, place, happening): &(Time, usize, &'static str, GroupId, &Happening)| Happened {
+            name,
+            place: self.engine().group_name(*place).to_string(),
+            at: self.happening(happening),
+        };
+        let happened: Vec<Happened> = kept.iter().map(shown).collect();
+        let left_out = count - happened.len() as u64;
+        (happened, left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_to_several_replicas_at_once_is_one_moment() {
+        let at = |at_s, replica, about: Option<&str>| HappenedAt { at_s, replica, about: about.map(str::to_string) };
+        let killed = [at(1.0, Some(0), None), at(1.0, Some(1), None), at(1.0, Some(5), None), at(2.0, Some(0), None)];
+        let other = at(1.0, None, Some("us/lb"));
+        let told = [
+            ("replica_killed", "api", &killed[0]),
+            ("replica_killed", "api", &killed[1]),
+            ("target_unhealthy", "dns", &other),
+            ("replica_killed", "api", &killed[2]),
+            ("replica_killed", "db", &killed[0]),
+            ("replica_killed", "api", &killed[3]),
+            // The same once more is not the same.
+            ("replica_killed", "api", &killed[3]),
+        ];
+        let words: Vec<(f64, &str, String)> = moments(told).iter().map(|m| (m.at_s, m.place, m.words())).collect();
+        let expected = [
+            (1.0, "api", "replica killed (replicas 0, 1 and 5)"),
+            (1.0, "dns", "target unhealthy: us/lb"),
+            (1.0, "db", "replica killed (replica 0)"),
+            (2.0, "api", "replica killed (replica 0)"),
+            (2.0, "api", "replica killed (replica 0)"),
+        ];
+        assert_eq!(words, expected.map(|(at_s, place, words)| (at_s, place, words.to_string())));
+        let many = Moment { at_s: 0.0, name: "zone_down", place: "api", about: None, replicas: (0..9).collect() };
+        assert_eq!(many.words(), "zone down (9 replicas)");
+    }
+
+    #[test]
+    fn every_kind_that_is_told_has_a_meaning() {
+        assert_eq!(meaning("replica_killed"), "A fault killed the replica.");
+        assert_eq!(meaning("sunrise"), "");
+        assert!(is_done_by_a_fault("zone_down"));
+        assert!(!is_done_by_a_fault("target_unhealthy") && !is_done_by_a_fault("replica_failed"));
+    }
+}
