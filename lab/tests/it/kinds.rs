@@ -71,6 +71,24 @@ fn every_example_reads_the_same_after_being_written() {
     }
 }
 
+#[test]
+fn every_kind_can_be_part_of_a_cluster_and_is_where_that_is_if_it_is_anywhere() {
+    let mut anywhere = 0;
+    for row in KINDS {
+        let yaml = format!(
+            "version: 1\nrun: {{duration: 1s}}\nregions: {{eu: {{}}}}\nworkloads: {{w: {{region: eu, arrivals: {{constant: 10/s}}, call: one/x}}}}\nclusters: {{one: {{from: cell, region: eu}}}}\ntemplates:\n  cell:\n   components:\n    x:\n  {}    db: {{kind: database, connections: 5, operations: {{default: 5ms}}}}\n",
+            indented(row.example).replace('\n', "\n  ").trim_end_matches(' ')
+        );
+        let loaded =
+            load(&yaml, None).unwrap_or_else(|refused| panic!("{}: {:#?}\n{yaml}", row.name, refused.problems));
+        let entry = loaded.scenario.components.get("one/x").expect("it was stamped out");
+        let region = entry.settings.region().map(|region| region.as_str());
+        assert_eq!(region, row.has_setting("region").then_some("eu"), "{}", row.name);
+        anywhere += u32::from(region.is_some());
+    }
+    assert!(anywhere > 0 && (anywhere as usize) < KINDS.len(), "{anywhere}");
+}
+
 mod load_balancer {
     use super::*;
 

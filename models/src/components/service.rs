@@ -299,7 +299,11 @@ impl Component for Service {
         match self.strand(index).doing {
             // What runs ends at its step's end.
             Doing::Computes(_) | Doing::Passes { blocks: true, .. } | Doing::Runs | Doing::Ready => Next::WAIT,
-            _ => {
+            Doing::Passes { blocks: false, .. }
+            | Doing::Calls(_)
+            | Doing::WaitsForLock(_)
+            | Doing::Joins
+            | Doing::Interrupted { .. } => {
                 self.stop(cx, index);
                 let answer = cx.answer(Outcome::Cancelled);
                 self.end_task(cx, index, answer)

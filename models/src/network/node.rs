@@ -48,7 +48,7 @@ macro_rules! nodes {
             pub fn attempts(&self, link: usize) -> Option<&Attempts> {
                 match self {
                     $(Node::$kind(part) => part.attempts(link),)*
-                    _ => None,
+                    Node::Director(_) | Node::Workload(_) | Node::Link(_) => None,
                 }
             }
         }
