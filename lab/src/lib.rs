@@ -11,6 +11,7 @@ pub mod diagnostics;
 pub mod document;
 mod expand;
 pub mod explain;
+pub mod figures;
 pub mod file;
 pub mod find;
 pub mod history;

@@ -4,24 +4,16 @@
 //! nearest name all use that walk. A path is that of the JSON result, but for the unit's suffix `_s`, which is not
 //! written.
 
-use sim_core::Outcome;
+mod rows;
 
-use crate::result::{ComponentResult, Latency, LinkResult, ReplicaResult, RunResult, WorkloadResult};
+use sim_core::figures::Merge;
+use sim_core::{Figure, Outcome};
 
-/// What a metric is measured in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Unit {
-    /// A time, s.
-    Seconds,
-    /// Something per second.
-    PerSecond,
-    /// A share between 0 and 1.
-    Fraction,
-    /// How many.
-    Count,
-    /// A number without a unit: a factor, or a figure that only one kind has.
-    Number,
-}
+use crate::figures::{Own, Reading};
+use crate::result::{ComponentResult, RunResult};
+use rows::{Found, Row};
+
+pub use sim_core::figures::Unit;
 
 /// A path that no metric of a result has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,14 +78,14 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
     let mut walk = Walk::default();
     walk.add("goodput", Some(result.goodput), Unit::PerSecond);
     for (name, workload) in &result.workloads {
-        walk.workload(&format!("workloads.{name}"), workload);
+        walk.figures(&format!("workloads.{name}"), workload, rows::OF_WORKLOADS, &workload.own);
     }
     for (name, component) in &result.components {
-        walk.component(&format!("components.{name}"), component);
+        walk.figures(&format!("components.{name}"), component, rows::OF_COMPONENTS, &component.own);
     }
     for (from, links) in &result.links {
         for (name, link) in links {
-            walk.link(&format!("links.{from}.{name}"), link);
+            walk.figures(&format!("links.{from}.{name}"), link, rows::OF_LINKS, &link.own);
         }
     }
     walk.found
@@ -181,13 +173,13 @@ fn find_of_replica(
         return refuse(last.map(|last| format!("components.{name}[{last}].{rest}")));
     };
     let mut walk = Walk::default();
-    walk.replica(&format!("components.{name}[{replica}]"), one);
+    walk.figures(&format!("components.{name}[{replica}]"), one, rows::OF_REPLICAS, &one.own);
     if let Some(metric) = walk.found.iter().find(|metric| metric.name == path) {
         return Ok(metric.clone());
     }
     // What one replica does not have, all of them together may.
     let mut whole = Walk::default();
-    whole.component(&format!("components.{name}"), component);
+    whole.figures(&format!("components.{name}"), component, rows::OF_COMPONENTS, &component.own);
     let of_all = format!("components.{name}.{rest}");
     match whole.found.iter().any(|metric| metric.name == of_all) {
         true => refuse(Some(of_all)),
@@ -205,6 +197,52 @@ fn unknown<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> UnknownMetri
     UnknownMetric { path: path.to_string(), nearest: nearest.map(str::to_string) }
 }
 
+/// A figure as the reference has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its path within its workload, component or link; `*` stands for the parts of times, `O` for each outcome.
+    pub name: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// What it says.
+    pub doc: &'static str,
+}
+
+impl Described {
+    /// A figure that nodes declare.
+    pub fn declared(figure: &'static Figure) -> Vec<Described> {
+        let one = |name: String| Described { name, unit: figure.unit, doc: figure.doc };
+        match figure.merge {
+            Merge::Times => vec![one(format!("{}.*", figure.name))],
+            Merge::States(states) => vec![one(format!("{}.{{{}}}", figure.name, states.join(", ")))],
+            Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max => {
+                vec![one(figure.name.to_string())]
+            }
+        }
+    }
+}
+
+/// The figures of every workload, component and link that no kind or policy declares, by the section of the language.
+pub fn of_everybody() -> [(&'static str, Vec<Described>); 3] {
+    fn described<R: Default>(rows: &[Row<R>]) -> Vec<Described> {
+        let empty = R::default();
+        let one = |row: &Row<R>| {
+            let parts = match (row.find)(&empty) {
+                Some(Found::Times(_)) => ".*",
+                Some(Found::Outcomes(_)) => ".O",
+                Some(Found::Number(_)) | None => "",
+            };
+            Described { name: format!("{}{parts}", row.name), unit: row.unit, doc: row.doc }
+        };
+        rows.iter().map(one).collect()
+    }
+    [
+        ("workloads", described(rows::OF_WORKLOADS)),
+        ("components", described(rows::OF_COMPONENTS)),
+        ("link", described(rows::OF_LINKS)),
+    ]
+}
+
 #[derive(Default)]
 struct Walk {
     found: Vec<Metric>,
@@ -215,112 +253,32 @@ impl Walk {
         self.found.push(Metric { name: name.into(), value, unit });
     }
 
-    fn count(&mut self, at: &str, name: &str, value: u64) {
-        self.add(format!("{at}.{name}"), Some(value as f64), Unit::Count);
-    }
-
-    fn latency(&mut self, at: &str, latency: &Latency) {
-        let times = [
-            ("mean", latency.mean_s),
-            ("p50", latency.p50_s),
-            ("p90", latency.p90_s),
-            ("p95", latency.p95_s),
-            ("p99", latency.p99_s),
-            ("p999", latency.p999_s),
-            ("max", latency.max_s),
-        ];
-        for (name, value) in times {
-            self.add(format!("{at}.{name}"), value, Unit::Seconds);
+    /// The figures of one workload, component, replica or link: those that all have, and those that its kind or its
+    /// policies declare.
+    fn figures<R>(&mut self, at: &str, result: &R, rows: &[Row<R>], own: &Own) {
+        for Row { name, unit, find, .. } in rows {
+            let path = format!("{at}.{name}");
+            match find(result) {
+                None => {}
+                Some(Found::Number(value)) => self.add(path, value, *unit),
+                Some(Found::Times(times)) => self.reading(&path, &Reading::Times(*times)),
+                Some(Found::Outcomes(outcomes)) => {
+                    // Those that never happened too: that none timed out is a figure like any other.
+                    for outcome in Outcome::ALL {
+                        let count = outcomes.get(outcome.name()).copied().unwrap_or(0);
+                        self.add(format!("{path}.{}", outcome.name()), Some(count as f64), *unit);
+                    }
+                }
+            }
         }
-        self.count(at, "count", latency.count);
+        own.iter().for_each(|(name, reading)| self.reading(&format!("{at}.{name}"), reading));
     }
 
-    /// All outcomes, those that never happened too: that none timed out is a figure like any other.
-    fn outcomes(&mut self, at: &str, outcomes: &crate::result::Table<u64>) {
-        for outcome in Outcome::ALL {
-            let count = outcomes.get(outcome.name()).copied().unwrap_or(0);
-            self.count(&format!("{at}.outcomes"), outcome.name(), count);
+    fn reading(&mut self, path: &str, reading: &Reading) {
+        for (part, value, unit) in reading.parts() {
+            let dot = if part.is_empty() { "" } else { "." };
+            self.add(format!("{path}{dot}{part}"), value, unit);
         }
-    }
-
-    fn own(&mut self, at: &str, own: &crate::result::Table<f64>) {
-        for (name, value) in own {
-            let (name, unit) = match name.strip_suffix("_s") {
-                Some(name) => (name, Unit::Seconds),
-                None if name.ends_with("_ratio") || name.ends_with("_share") => (name.as_str(), Unit::Fraction),
-                None => (name.as_str(), Unit::Number),
-            };
-            self.add(format!("{at}.{name}"), Some(*value).filter(|value| value.is_finite()), unit);
-        }
-    }
-
-    fn workload(&mut self, at: &str, workload: &WorkloadResult) {
-        self.count(at, "sent", workload.sent);
-        self.count(at, "completed", workload.completed);
-        self.add(format!("{at}.offered"), Some(workload.offered), Unit::PerSecond);
-        self.add(format!("{at}.goodput"), Some(workload.goodput), Unit::PerSecond);
-        self.latency(&format!("{at}.latency"), &workload.latency);
-        self.latency(&format!("{at}.latency_failed"), &workload.latency_failed);
-        self.outcomes(at, &workload.outcomes);
-        self.count(at, "breakdown.sampled", workload.breakdown.sampled);
-        self.add(format!("{at}.breakdown.p50"), workload.breakdown.p50_s, Unit::Seconds);
-        self.add(format!("{at}.breakdown.p99"), workload.breakdown.p99_s, Unit::Seconds);
-        self.add(format!("{at}.attempts_per_request"), workload.attempts_per_request, Unit::Number);
-        self.add(format!("{at}.in_flight"), Some(workload.in_flight), Unit::Count);
-        self.count(at, "in_flight_end", workload.in_flight_end);
-    }
-
-    fn component(&mut self, at: &str, component: &ComponentResult) {
-        self.count(at, "replicas", u64::from(component.replicas));
-        self.count(at, "arrivals", component.arrivals);
-        self.count(at, "completed", component.completed);
-        self.add(format!("{at}.utilization"), component.utilization, Unit::Fraction);
-        self.add(format!("{at}.cpu"), component.cpu, Unit::Fraction);
-        self.add(format!("{at}.in_flight"), Some(component.in_flight), Unit::Count);
-        self.count(at, "in_flight_end", component.in_flight_end);
-        if let Some(queue) = &component.queue {
-            self.add(format!("{at}.queue.depth"), Some(queue.depth), Unit::Count);
-            self.count(at, "queue.depth_max", queue.depth_max);
-            self.count(at, "queue.depth_end", queue.depth_end);
-            self.latency(&format!("{at}.queue.wait"), &queue.wait);
-            self.add(format!("{at}.queue.oldest_age"), queue.oldest_age_s, Unit::Seconds);
-        }
-        self.latency(&format!("{at}.latency"), &component.latency);
-        self.outcomes(at, &component.outcomes);
-        self.add(format!("{at}.retry_share"), component.retry_share, Unit::Fraction);
-        self.add(format!("{at}.amplification"), component.amplification, Unit::Number);
-        self.add(format!("{at}.wasted_work"), component.wasted_work, Unit::Fraction);
-        self.own(at, &component.own);
-    }
-
-    fn replica(&mut self, at: &str, replica: &ReplicaResult) {
-        self.add(format!("{at}.utilization"), replica.utilization, Unit::Fraction);
-        self.add(format!("{at}.cpu"), replica.cpu, Unit::Fraction);
-        if let Some(queue) = &replica.queue {
-            self.add(format!("{at}.queue.depth"), Some(queue.depth), Unit::Count);
-            self.count(at, "queue.depth_max", queue.depth_max);
-            self.count(at, "queue.depth_end", queue.depth_end);
-            self.add(format!("{at}.queue.oldest_age"), queue.oldest_age_s, Unit::Seconds);
-        }
-        self.add(format!("{at}.wasted_work"), replica.wasted_work, Unit::Fraction);
-        self.own(at, &replica.own);
-    }
-
-    fn link(&mut self, at: &str, link: &LinkResult) {
-        self.count(at, "calls", link.calls);
-        self.count(at, "attempts", link.attempts);
-        self.outcomes(at, &link.outcomes);
-        self.count(at, "retries", link.retries);
-        self.count(at, "retries_refused", link.retries_refused);
-        self.count(at, "hedges", link.hedges);
-        self.add(format!("{at}.amplification"), link.amplification, Unit::Number);
-        if let Some(pool) = &link.pool {
-            self.count(at, "pool.size", pool.size);
-            self.add(format!("{at}.pool.active"), Some(pool.active), Unit::Count);
-            self.latency(&format!("{at}.pool.wait"), &pool.wait);
-            self.add(format!("{at}.pool.waiting"), Some(pool.waiting), Unit::Count);
-        }
-        self.own(at, &link.own);
     }
 }
 

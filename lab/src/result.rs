@@ -12,6 +12,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::figures::Own;
 use crate::history::History;
 
 /// An ordered table by name; the order is that of the scenario file.
@@ -166,6 +167,9 @@ pub struct WorkloadResult {
     pub in_flight: f64,
     /// Requests under way at the end.
     pub in_flight_end: u64,
+    /// Figures that workloads declare (`sessions`).
+    #[serde(flatten)]
+    pub own: Own,
 }
 
 /// What first went wrong for some requests.
@@ -294,9 +298,9 @@ pub struct ComponentResult {
     pub amplification: Option<f64>,
     /// Share of the busy time spent on calls whose caller had already given up.
     pub wasted_work: Option<f64>,
-    /// Figures of its own (hit ratio, open connections, …), by name.
+    /// Figures that its kind declares (hit ratio, entries, …).
     #[serde(flatten)]
-    pub own: Table<f64>,
+    pub own: Own,
     /// Its replicas one by one, by number; found by metrics such as `components.api[3].utilization` and not printed.
     #[serde(skip)]
     pub each: Vec<ReplicaResult>,
@@ -314,7 +318,7 @@ pub struct ReplicaResult {
     /// As for the component.
     pub wasted_work: Option<f64>,
     /// As for the component.
-    pub own: Table<f64>,
+    pub own: Own,
 }
 
 /// The queue of one replica.
@@ -349,30 +353,16 @@ pub struct LinkResult {
     pub hedges: u64,
     /// Attempts over logical calls.
     pub amplification: Option<f64>,
-    /// The connection pool; `None` where there is none.
-    pub pool: Option<PoolResult>,
-    /// Figures of its other policies (batch_size, coalesced, limit, …), by name.
-    #[serde(flatten)]
-    pub own: Table<f64>,
-}
-
-/// A connection pool, all calling replicas together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PoolResult {
-    /// Connections in all pools.
-    pub size: u64,
-    /// Connections in use, time average.
-    pub active: f64,
-    /// How long callers waited for one.
-    pub wait: Latency,
-    /// Callers waiting for one, time average.
-    pub waiting: f64,
+    /// Figures that its policies declare (`pool.active`, `batch_size`, …).
+    #[serde(flatten, serialize_with = "crate::figures::of_link")]
+    pub own: Own,
 }
 
 /// Figures per window. A column's name is the metric's path: `workloads.W.` with `sent`, `goodput`, `failed` (all per
 /// second), `latency.p50_s`, `latency.p99_s`; `components.C.` with `arrivals`, `completed`, `failed` (per second),
 /// `utilization`, `queue.depth`, `in_flight`, `amplification`, `wasted_work`; `links.FROM.LINK.` with `attempts`,
-/// `retries`, `failed` (per second), `amplification`, `pool.active`, `pool.waiting`.
+/// `retries`, `failed` (per second), `amplification`, `pool.active`, `pool.waiting`. Behind them come those that an
+/// objective asks for, of figures that kinds and policies declare and of single replicas; counts are per second there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// Width of a window, s.
@@ -425,7 +415,7 @@ pub struct ObjectiveResult {
     pub value: Option<f64>,
     /// What it is held against, in the same unit.
     pub bound: f64,
-    /// What both are measured in: `s`, `/s`, or nothing for shares, counts and factors.
+    /// What both are measured in: `s`, `/s`, `B`, or nothing for shares, counts and factors.
     pub unit: String,
     /// Whether it holds; in replication 0, where there are several.
     pub holds: bool,
@@ -555,8 +545,8 @@ pub struct NodeNow {
     pub slots: Option<(u64, u64)>,
     /// Names of the faults that act on it now.
     pub faults: Vec<String>,
-    /// Figures of its own, by name.
-    pub own: Table<f64>,
+    /// Figures that its kind declares.
+    pub own: Own,
 }
 
 /// A replica now.
@@ -581,10 +571,8 @@ pub struct LinkNow {
     pub failed: f64,
     /// Attempts over logical calls.
     pub amplification: Option<f64>,
-    /// Connections in use and in all; `None` without a pool.
-    pub pool: Option<(u64, u64)>,
-    /// Callers waiting for a connection.
-    pub pool_waiting: u64,
+    /// Figures that its policies declare.
+    pub own: Own,
     /// Calls under way on it.
     pub in_flight: u64,
 }

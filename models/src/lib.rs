@@ -11,6 +11,7 @@ pub mod components;
 mod cycles;
 pub mod demand;
 pub mod faults;
+pub mod figures;
 pub mod link;
 pub mod network;
 pub mod policies;

@@ -90,6 +90,7 @@ pub mod conditions;
 pub mod cpu;
 pub mod dist;
 pub mod engine;
+pub mod figures;
 pub mod gauge;
 pub mod happening;
 pub mod heap;
@@ -122,7 +123,8 @@ pub use cpu::{CpuId, CpuJob};
 pub use engine::{
     Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, Timer, To,
 };
+pub use figures::{Figure, Figures};
 pub use happening::Happens;
-pub use measure::{Counts, Figures, GroupId, Measure, Merge};
+pub use measure::{Counts, GroupId, Measure};
 pub use outcome::{Answer, Outcome};
 pub use time::{Span, Time};

@@ -16,8 +16,11 @@
 
 use settings::{Duration, Setting};
 use sim_core::calendar::Class;
+use sim_core::figures::Set;
 use sim_core::random::{Key, hash};
-use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Time, Timer, To};
+use sim_core::{
+    Answer, Attempts, CallId, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Span, Time, Timer, To,
+};
 
 use crate::components::{Ask, Checks, Kind, Links, Site, in_proportion};
 use crate::link::LinkSettings;
@@ -77,6 +80,9 @@ policy: weighted
 ttl: 30s
 health_check: {interval: 10s, failures: 3}
 ";
+
+const HEALTHY_TARGETS: Figure = Figure::level("healthy_targets", "Targets taken to be healthy at the end.");
+const RESOLUTIONS: Figure = Figure::count("resolutions", "Questions of resolvers whose answer had expired.");
 
 const LINK: &str = "to";
 
@@ -139,6 +145,7 @@ pub struct Dns {
 impl Kind for Dns {
     const NAME: &'static str = "dns";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[&[&HEALTHY_TARGETS, &RESOLUTIONS]];
     const DIRECTS: bool = true;
     type Settings = Settings;
 
@@ -408,7 +415,7 @@ impl Component for Dns {
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         let healthy = self.places.iter().filter(|p| p.is_healthy).count();
-        figures.own.push(("healthy_targets", Merge::Sum, healthy as f64));
-        figures.own.push(("resolutions", Merge::Sum, self.resolutions as f64));
+        figures.level(&HEALTHY_TARGETS, healthy as u64);
+        figures.count(&RESOLUTIONS, self.resolutions);
     }
 }

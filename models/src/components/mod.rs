@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use settings::{Map, Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
+use sim_core::figures::Set;
 use sim_core::{
     Ahead, Attempts, CallId, Coming, Component, CpuId, Cx, Engine, Figures, Next, NodeId, Sight, Span, Time, Timer,
 };
@@ -85,6 +86,8 @@ pub trait Kind: Component + Sized {
     const NAME: &'static str;
     /// A component of this kind in YAML, which can be built beside a database called `db`.
     const EXAMPLE: &'static str;
+    /// The figures that it reports, those of all components apart.
+    const FIGURES: &'static [Set] = &[];
     /// Whether it remembers what a fault can make it forget; it is told so by [`crate::faults::flush::FORGET`].
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.

@@ -27,10 +27,11 @@ use std::sync::Arc;
 use locks::Lock;
 use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::calendar::TimerId;
+use sim_core::figures::Set;
 use sim_core::slab::Slab;
-use sim_core::slots::{Admission, Slots};
+use sim_core::slots::{self, Admission, Slots};
 use sim_core::{
-    Ahead, Answer, CallId, Coming, Component, CpuId, CpuJob, Cx, Figures, Look, Merge, Next, NodeId, Outcome, Sight,
+    Ahead, Answer, CallId, Coming, Component, CpuId, CpuJob, Cx, Figure, Figures, Look, Next, NodeId, Outcome, Sight,
     Span, Time, Timer,
 };
 use single::Single;
@@ -184,8 +185,15 @@ struct Plan {
     /// The step of every operation that it handles, where that is one and the same: most services have one handler.
     only: Option<Single>,
     locks: usize,
+    /// Whether any handler has a `leak`.
+    can_leak: bool,
     changes: Vec<(u32, Settings)>,
 }
+
+const TASKS_LEAKED: Figure = Figure::count(
+    "tasks_leaked",
+    "Tasks that never end and hold their thread for good; only where a handler has a `leak`.",
+);
 
 const STEP: u8 = 0;
 const CLOSED: u8 = 1;
@@ -248,6 +256,7 @@ impl Names for Compiler<'_> {
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED]];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -360,7 +369,12 @@ impl Kind for Service {
         let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
         let first = of_handled.next().cloned().flatten();
         let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
-        let plan = Plan { settings: settings.clone(), program, handlers, singles, only, locks, changes: Vec::new() };
+        let mut can_leak = false;
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| can_leak |= matches!(step, Step::Leak { .. }));
+        }
+        let settings = settings.clone();
+        let plan = Plan { settings, program, handlers, singles, only, locks, can_leak, changes: Vec::new() };
         let mut service = Service {
             plan: Arc::new(plan),
             links,
@@ -720,9 +734,8 @@ impl Component for Service {
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.slots.figures(now, figures);
-        figures.has_queue = self.plan.settings.runtime.workers().is_some();
-        if self.leaked > 0 {
-            figures.own.push(("tasks_leaked", Merge::Sum, self.leaked as f64));
+        if self.plan.can_leak {
+            figures.count(&TASKS_LEAKED, self.leaked);
         }
     }
 

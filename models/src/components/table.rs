@@ -28,11 +28,17 @@ macro_rules! components {
             pub name: &'static str,
             /// A component of this kind in YAML.
             pub example: &'static str,
+            /// The figures that its components report.
+            pub figures: &'static [Set],
         }
 
         /// All rows.
         pub const KINDS: &[Row] = &[
-            $(Row { name: <$module::$kind as Kind>::NAME, example: <$module::$kind as Kind>::EXAMPLE },)*
+            $(Row {
+                name: <$module::$kind as Kind>::NAME,
+                example: <$module::$kind as Kind>::EXAMPLE,
+                figures: <$module::$kind as Kind>::FIGURES,
+            },)*
         ];
 
         macro_rules! each_kind {

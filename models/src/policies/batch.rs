@@ -4,6 +4,8 @@
 //! that arrives exactly at the deadline joins.
 
 use settings::{Duration, Setting};
+use sim_core::figures::Set;
+use sim_core::{Figure, Figures};
 
 /// Many calls become one.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -14,4 +16,16 @@ pub struct BatchSettings {
     /// How long the first item waits for others at most.
     #[setting(live)]
     pub wait: Duration,
+}
+
+const BATCH_SIZE: Figure = Figure::mean("batch_size", "Calls in a batch, on average.");
+const BATCHES: Figure = Figure::count("batches", "Batches sent.");
+
+/// What batching measures.
+pub const FIGURES: Set = &[&BATCH_SIZE, &BATCHES];
+
+/// Reports how many calls went in how many batches.
+pub fn figures(calls: u64, batches: u64, figures: &mut Figures) {
+    figures.ratio(&BATCH_SIZE, calls, batches);
+    figures.count(&BATCHES, batches);
 }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use settings::Setting;
+use sim_core::figures::Set;
+use sim_core::{Figure, Figures};
 
 /// What makes two calls the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -23,6 +25,16 @@ pub struct CoalesceSettings {
     #[setting(default = "key")]
     pub by: SameBy,
 }
+
+const COALESCED: Figure = Figure::count("coalesced", "Calls that joined an identical one under way.");
+const SHARED_ANSWER_AGE: Figure = Figure::mean(
+    "shared_answer_age",
+    "Mean time from sending a shared call to its answer, weighted by the callers who joined it: how old their data may be.",
+)
+.in_seconds();
+
+/// What coalescing measures.
+pub const FIGURES: Set = &[&COALESCED, &SHARED_ANSWER_AGE];
 
 /// Who leads each call under way, and who follows.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +60,13 @@ impl Coalescing {
                 None
             }
         }
+    }
+
+    /// Reports what was shared.
+    pub fn figures(&self, figures: &mut Figures) {
+        let (count, age) = self.shared;
+        figures.count(&COALESCED, self.coalesced);
+        figures.ratio(&SHARED_ANSWER_AGE, age, count);
     }
 
     /// The call of `record` is over; if it led, the next one of its key leads anew.

@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 
+use sim_core::figures::Set;
 use sim_core::{Figures, Happens, Outcome, Span, Time};
 
 /// An attempt that asks to pass.
@@ -66,6 +67,9 @@ pub trait Gate: Clone + Debug {
     /// What the scenario says of it.
     type Settings;
 
+    /// The figures that it reports.
+    const FIGURES: Set;
+
     /// At the start of a run.
     fn new(settings: &Self::Settings, now: Time) -> Self;
 
@@ -106,7 +110,7 @@ pub trait Gate: Clone + Debug {
     /// The warm-up is over: measures start anew.
     fn begin_measuring(&mut self, now: Time);
 
-    /// Adds what it has to say of itself.
+    /// Reports its figures, each against its declaration.
     fn figures(&self, now: Time, figures: &mut Figures);
 
     /// What has happened in it since it was last asked, one at a time.

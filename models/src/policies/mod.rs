@@ -15,3 +15,9 @@ pub mod pool;
 pub mod presets;
 pub mod rate_limit;
 pub mod retry;
+
+use sim_core::figures::Set;
+
+/// The figures of links, by the setting of the policy that reports them.
+pub const FIGURES: &[(&str, Set)] =
+    &[("coalesce", coalesce::FIGURES), ("batch", batch::FIGURES), ("pool", pool::FIGURES)];
