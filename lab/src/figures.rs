@@ -465,3 +465,6 @@ pub(crate) fn in_window(figure: &Figure, part: Part, before: &Figures, now: &Fig
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,7 @@
 
 mod rows;
 
-use sim_core::figures::Merge;
-use sim_core::{Figure, Outcome};
+use sim_core::Outcome;
 
 use crate::figures::{Own, Reading};
 use crate::result::{ComponentResult, RunResult};
@@ -197,52 +196,6 @@ fn unknown<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> UnknownMetri
     UnknownMetric { path: path.to_string(), nearest: nearest.map(str::to_string) }
 }
 
-/// A figure as the reference has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// Its path within its workload, component or link; `*` stands for the parts of times, `O` for each outcome.
-    pub name: String,
-    /// Its unit.
-    pub unit: Unit,
-    /// What it says.
-    pub doc: &'static str,
-}
-
-impl Described {
-    /// A figure that nodes declare.
-    pub fn declared(figure: &'static Figure) -> Vec<Described> {
-        let one = |name: String| Described { name, unit: figure.unit, doc: figure.doc };
-        match figure.merge {
-            Merge::Times => vec![one(format!("{}.*", figure.name))],
-            Merge::States(states) => vec![one(format!("{}.{{{}}}", figure.name, states.join(", ")))],
-            Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max => {
-                vec![one(figure.name.to_string())]
-            }
-        }
-    }
-}
-
-/// The figures of every workload, component and link that no kind or policy declares, by the section of the language.
-pub fn of_everybody() -> [(&'static str, Vec<Described>); 3] {
-    fn described<R: Default>(rows: &[Row<R>]) -> Vec<Described> {
-        let empty = R::default();
-        let one = |row: &Row<R>| {
-            let parts = match (row.find)(&empty) {
-                Some(Found::Times(_)) => ".*",
-                Some(Found::Outcomes(_)) => ".O",
-                Some(Found::Number(_)) | None => "",
-            };
-            Described { name: format!("{}{parts}", row.name), unit: row.unit, doc: row.doc }
-        };
-        rows.iter().map(one).collect()
-    }
-    [
-        ("workloads", described(rows::OF_WORKLOADS)),
-        ("components", described(rows::OF_COMPONENTS)),
-        ("link", described(rows::OF_LINKS)),
-    ]
-}
-
 #[derive(Default)]
 struct Walk {
     found: Vec<Metric>,
@@ -256,17 +209,17 @@ impl Walk {
     /// The figures of one workload, component, replica or link: those that all have, and those that its kind or its
     /// policies declare.
     fn figures<R>(&mut self, at: &str, result: &R, rows: &[Row<R>], own: &Own) {
-        for Row { name, unit, find, .. } in rows {
-            let path = format!("{at}.{name}");
+        for Row(figure, find) in rows {
+            let path = format!("{at}.{}", figure.name);
             match find(result) {
                 None => {}
-                Some(Found::Number(value)) => self.add(path, value, *unit),
+                Some(Found::Number(value)) => self.add(path, value, figure.unit),
                 Some(Found::Times(times)) => self.reading(&path, &Reading::Times(*times)),
                 Some(Found::Outcomes(outcomes)) => {
                     // Those that never happened too: that none timed out is a figure like any other.
                     for outcome in Outcome::ALL {
                         let count = outcomes.get(outcome.name()).copied().unwrap_or(0);
-                        self.add(format!("{path}.{}", outcome.name()), Some(count as f64), *unit);
+                        self.add(format!("{path}.{}", outcome.name()), Some(count as f64), figure.unit);
                     }
                 }
             }
@@ -296,34 +249,6 @@ mod tests {
         let mut session = Session::new(Arc::new(loaded), 1, None);
         session.run_to_end().expect("it runs");
         session.result()
-    }
-
-    /// The walk is written by hand; the JSON result, which the derive makes, is the independent witness.
-    #[test]
-    fn every_number_of_the_json_result_has_a_metric_with_that_value() {
-        let result = storm();
-        let json = serde_json::to_value(&result).expect("plain data");
-        let mut checked = 0;
-        for section in ["workloads", "components", "links"] {
-            each_number(section, &json[section], &mut |path, number| {
-                let bare = path.strip_suffix("_s").unwrap_or(path);
-                assert_eq!(value(&result, bare), Ok(number), "{path}");
-                checked += 1;
-            });
-        }
-        assert!(checked > 80, "{checked}");
-        assert_eq!(value(&result, "goodput"), Ok(Some(result.goodput)));
-    }
-
-    fn each_number(path: &str, json: &serde_json::Value, visit: &mut impl FnMut(&str, Option<f64>)) {
-        match json {
-            serde_json::Value::Object(entries) => {
-                entries.iter().for_each(|(key, value)| each_number(&format!("{path}.{key}"), value, visit));
-            }
-            serde_json::Value::Number(number) => visit(path, number.as_f64()),
-            serde_json::Value::Null if !path.ends_with("pool") && !path.ends_with("queue") => visit(path, None),
-            _ => {}
-        }
     }
 
     #[test]

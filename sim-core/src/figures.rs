@@ -60,10 +60,14 @@ pub enum Merge {
     States(&'static [&'static str]),
 }
 
+/// What a figure is broken down by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// How calls end: there is a value for each outcome.
+    Outcome,
+}
+
 /// The declaration of a figure.
-///
-/// A dimension, such as the operation, would be declared here too: declarations are made by the functions below, so that
-/// those without one need no change.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Figure {
     /// Its path within its component or link, without a unit: `hit_ratio`, `pool.active`.
@@ -72,6 +76,8 @@ pub struct Figure {
     pub unit: Unit,
     /// How it is measured and merged.
     pub merge: Merge,
+    /// What it is broken down by; the name of the value follows that of the figure: `outcomes.timeout`.
+    pub by: Option<Dimension>,
     /// Whether every run keeps it over time; others are kept where something asks for them.
     pub is_kept: bool,
     /// Whether its value over time is that at the end of each window, not the window's mean.
@@ -87,7 +93,7 @@ pub type Set = &'static [&'static Figure];
 
 impl Figure {
     const fn new(name: &'static str, unit: Unit, merge: Merge, doc: &'static str) -> Figure {
-        Figure { name, unit, merge, is_kept: false, is_sampled: false, is_for_screens: false, doc }
+        Figure { name, unit, merge, by: None, is_kept: false, is_sampled: false, is_for_screens: false, doc }
     }
 
     /// Events since the end of the warm-up.
@@ -138,6 +144,16 @@ impl Figure {
     /// The same, with values that are bytes.
     pub const fn in_bytes(self) -> Figure {
         Figure { unit: Unit::Bytes, ..self }
+    }
+
+    /// The same, with values that are rates.
+    pub const fn per_second(self) -> Figure {
+        Figure { unit: Unit::PerSecond, ..self }
+    }
+
+    /// The same for each value of a dimension.
+    pub const fn by(self, dimension: Dimension) -> Figure {
+        Figure { by: Some(dimension), ..self }
     }
 
     /// The same, kept over time by every run.

@@ -1,6 +1,7 @@
 //! The time series of a run: what was counted at each border of windows, and the row that two borders make.
 
 use models::components::Node;
+use models::figures::{of_components, of_links};
 use models::policies::pool;
 use models::scenario::Scenario;
 use sim_core::figures::Merge;
@@ -84,23 +85,23 @@ const WORKLOAD_COLUMNS: [&str; 5] = ["sent", "goodput", "failed", "latency.p50_s
 
 /// The columns that every component has.
 const COMPONENT_COLUMNS: [(&str, Shows); 8] = [
-    ("arrivals", Shows::Counted(|w| w.per_second(w.calls.arrivals))),
-    ("completed", Shows::Counted(|w| w.per_second(w.calls.answered_well()))),
+    (of_components::ARRIVALS.name, Shows::Counted(|w| w.per_second(w.calls.arrivals))),
+    (of_components::COMPLETED.name, Shows::Counted(|w| w.per_second(w.calls.answered_well()))),
     ("failed", Shows::Counted(|w| w.per_second(w.calls.completed() - w.calls.answered_well()))),
     (slots::UTILIZATION.name, Shows::Declared(&slots::UTILIZATION)),
     (slots::QUEUE_DEPTH.name, Shows::Declared(&slots::QUEUE_DEPTH)),
-    ("in_flight", Shows::Counted(|w| Some(w.in_flight as f64))),
-    ("amplification", Shows::Counted(|w| amplification(&w.calls))),
+    (of_components::IN_FLIGHT.name, Shows::Counted(|w| Some(w.in_flight as f64))),
+    (of_components::AMPLIFICATION.name, Shows::Counted(|w| amplification(&w.calls))),
     (slots::WASTED_WORK.name, Shows::Declared(&slots::WASTED_WORK)),
 ];
 
 /// The columns that every link has: format 1 has those of the pool where there is none, too.
 const LINK_COLUMNS: [(&str, Shows); 6] = [
-    ("attempts", Shows::Counted(|w| w.per_second(w.attempts.attempts))),
-    ("retries", Shows::Counted(|w| w.per_second(w.attempts.retries))),
+    (of_links::ATTEMPTS.name, Shows::Counted(|w| w.per_second(w.attempts.attempts))),
+    (of_links::RETRIES.name, Shows::Counted(|w| w.per_second(w.attempts.retries))),
     ("failed", Shows::Counted(|w| w.per_second(w.attempts.failed()))),
     (
-        "amplification",
+        of_links::AMPLIFICATION.name,
         Shows::Counted(|w| (w.calls.arrivals > 0).then(|| w.attempts.attempts as f64 / w.calls.arrivals as f64)),
     ),
     (pool::ACTIVE.name, Shows::Declared(&pool::ACTIVE)),

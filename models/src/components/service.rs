@@ -192,7 +192,7 @@ struct Plan {
 
 const TASKS_LEAKED: Figure = Figure::count(
     "tasks_leaked",
-    "Tasks that never end and hold their thread for good; only where a handler has a `leak`.",
+    "Tasks that never end; each holds its thread for good, or on an event loop nothing. Only where a handler has a `leak`.",
 );
 
 const STEP: u8 = 0;
