@@ -137,23 +137,23 @@ pub struct Own {
 impl Own {
     /// Of what was reported since the measures began, so many seconds ago.
     pub(crate) fn over(figures: &Figures, span_s: f64) -> Own {
-        Own::of(figures, &|_, integral| time_average(integral, span_s))
+        Own::of(figures, Some(span_s))
     }
 
-    /// Of this instant: gauges say what they show now.
+    /// Of this instant: gauges say what they show now, and states how many replicas are in them.
     pub(crate) fn now(figures: &Figures) -> Own {
-        Own::of(figures, &|now, _| now as f64)
+        Own::of(figures, None)
     }
 
-    fn of(figures: &Figures, gauge: &dyn Fn(u64, u128) -> f64) -> Own {
+    fn of(figures: &Figures, span_s: Option<f64>) -> Own {
         let mut own = Own::default();
         for (figure, value) in figures.iter().filter(|(figure, _)| !has_a_place_of_its_own(figure)) {
-            own.add(figure, value, gauge);
+            own.add(figure, value, span_s);
         }
         own
     }
 
-    fn add(&mut self, figure: &Figure, value: &Value, gauge: &dyn Fn(u64, u128) -> f64) {
+    fn add(&mut self, figure: &Figure, value: &Value, span_s: Option<f64>) {
         let unit = figure.unit;
         let mut number = |value: Option<f64>, is_whole: bool| {
             self.readings.insert(figure.name.to_string(), Reading::Number { value, unit, is_whole });
@@ -163,7 +163,10 @@ impl Own {
             Value::Count(count) | Value::Level(count) => {
                 number(Some(scaled(*count as f64, unit)), unit == Unit::Count && figure.name.contains('.'));
             }
-            Value::Gauge { now, integral } => number(Some(scaled(gauge(*now, *integral), unit)), false),
+            Value::Gauge { now, integral } => {
+                let value = span_s.map_or(*now as f64, |span_s| time_average(*integral, span_s));
+                number(Some(scaled(value, unit)), false);
+            }
             Value::Ratio { part, whole } => number(quotient(*part, *whole, unit), false),
             Value::Max(value) => number(value.map(|value| scaled(value as f64, unit)), false),
             Value::Times(times) => {
@@ -173,7 +176,11 @@ impl Own {
                 let Merge::States(names) = figure.merge else { return };
                 let all: u128 = states.iter().map(|state| state.spent).sum();
                 for (state, name) in states.iter().zip(names) {
-                    self.insert(&format!("{}.{name}", figure.name), unit, quotient(state.spent, all, unit));
+                    let path = format!("{}.{name}", figure.name);
+                    match span_s {
+                        Some(_) => self.insert(&path, unit, quotient(state.spent, all, unit)),
+                        None => self.insert(&path, Unit::Count, Some(state.now as f64)),
+                    }
                 }
             }
         }

@@ -190,6 +190,8 @@ fn figures_of_every_sort_become_readings() {
     let json = serde_json::to_string(&own).expect("plain data");
     assert_eq!(json, r#"{"breaker":{"state":{"closed":0.625,"open":0.375},"opened":7,"age_s":0.75}}"#);
     assert_eq!(own.get("oldest"), Some(&Reading::number(None, Unit::Seconds)));
+    let now = Own::now(&figures);
+    assert_eq!((now["breaker.state.closed"], now["breaker.state.open"]), (1.0, 1.0));
 }
 
 #[test]

@@ -313,3 +313,27 @@ impl Session {
 fn path_of(link: &LinkPlace) -> String {
     format!("links.{}.{}", link.from, link.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::figures::Set;
+
+    /// `failed` is the difference of two columns and no metric.
+    fn names(columns: &[(&'static str, Shows)]) -> Vec<&'static str> {
+        columns.iter().map(|(name, _)| *name).filter(|name| *name != "failed").collect()
+    }
+
+    #[test]
+    fn the_columns_of_every_run_are_those_of_the_figures_declared_to_be_kept() {
+        let kept = |figures: &[Set]| -> Vec<&str> {
+            figures.iter().flat_map(|set| *set).filter(|figure| figure.is_kept).map(|figure| figure.name).collect()
+        };
+        let sorted = |mut names: Vec<&'static str>| {
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(sorted(names(&COMPONENT_COLUMNS)), sorted(kept(&[of_components::FIGURES])));
+        assert_eq!(sorted(names(&LINK_COLUMNS)), sorted(kept(&[of_links::FIGURES, pool::FIGURES])));
+    }
+}

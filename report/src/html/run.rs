@@ -221,6 +221,7 @@ fn links(result: &RunResult) -> Table {
         TableColumn::figures("Pool in use", "connections in use, time average, of how many"),
         TableColumn::figures("Pool wait p99", "99th percentile of the wait for a connection"),
         TableColumn::words("Failures", "share of the attempts, as the caller saw them"),
+        TableColumn::words("Own figures", ""),
     ];
     let row = |from: &str, link: &str, figures: &LinkResult| {
         let pool = |name: &str| figures.own.value(&format!("pool.{name}"));
@@ -242,6 +243,7 @@ fn links(result: &RunResult) -> Table {
             ),
             time_cell(pool("wait.p99")),
             TableCell::words(outcome::failures_in_words(&figures.outcomes, 4)),
+            TableCell::words(crate::text::figures_in_words(&figures.own)),
         ]
     };
     let rows = result
