@@ -10,10 +10,29 @@ use sim_core::histogram::Histogram;
 use sim_core::time::SECOND;
 use sim_core::{Figure, Figures, Span, slots};
 
-use crate::result::{Latency, Table};
-
 /// What is behind the name of a time in the JSON result.
 const SECONDS_SUFFIX: &str = "_s";
+
+/// Percentiles of a latency; `None` where nothing was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Arithmetic mean.
+    pub mean_s: Option<f64>,
+    /// Median.
+    pub p50_s: Option<f64>,
+    /// 90th percentile.
+    pub p90_s: Option<f64>,
+    /// 95th percentile.
+    pub p95_s: Option<f64>,
+    /// 99th percentile.
+    pub p99_s: Option<f64>,
+    /// 99.9th percentile.
+    pub p999_s: Option<f64>,
+    /// Largest value.
+    pub max_s: Option<f64>,
+    /// How many were measured.
+    pub count: u64,
+}
 
 /// The value of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -131,7 +150,7 @@ pub(crate) fn largest(figures: &Figures, figure: &Figure) -> Option<f64> {
 /// results have a place of their own for, as the utilisation, are not among them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Own {
-    readings: Table<Reading>,
+    readings: IndexMap<String, Reading>,
 }
 
 impl Own {

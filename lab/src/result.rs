@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::figures::Own;
 use crate::history::History;
 
+pub use crate::figures::Latency;
+
 /// An ordered table by name; the order is that of the scenario file.
 pub type Table<T> = IndexMap<String, T>;
 
@@ -111,27 +113,6 @@ pub struct RunInfo {
     pub events_per_s: f64,
     /// False where the run was cut short.
     pub finished: bool,
-}
-
-/// Percentiles of a latency; `None` where nothing was measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
-    /// Arithmetic mean.
-    pub mean_s: Option<f64>,
-    /// Median.
-    pub p50_s: Option<f64>,
-    /// 90th percentile.
-    pub p90_s: Option<f64>,
-    /// 95th percentile.
-    pub p95_s: Option<f64>,
-    /// 99th percentile.
-    pub p99_s: Option<f64>,
-    /// 99.9th percentile.
-    pub p999_s: Option<f64>,
-    /// Largest value.
-    pub max_s: Option<f64>,
-    /// How many were measured.
-    pub count: u64,
 }
 
 /// What one workload's callers saw.

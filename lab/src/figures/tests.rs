@@ -14,12 +14,12 @@ const EVERYTHING: &str = "\
 version: 1
 run: {duration: 20s, window: 1s}
 workloads:
-  visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {uniform: 50}}], call: front}
+  visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   writers: {arrivals: {poisson: 100/s}, call: {to: db, batch: {max: 5, wait: 20ms}}}
   readers:
     arrivals: {poisson: 200/s}
-    requests: [{key: {uniform: 5}}]
-    call: {to: db, coalesce: key, timeout: 500ms, retry: {max_attempts: 2}}
+    requests: [{key: {zipf: {keys: 5, s: 1}}}]
+    call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2}}
 components:
   front: {kind: load_balancer, to: [app]}
   app:
@@ -176,6 +176,7 @@ const AGE: Figure = Figure::mean("breaker.age", "Age.").in_seconds();
 const WAIT: Figure = Figure::times("wait", "Wait.");
 const OLDEST: Figure = Figure::max("oldest", "Oldest.").in_seconds();
 const HELD: Figure = Figure::gauge("held", "Held.");
+const SAMPLED: Figure = Figure::gauge("held", "Held.").sampled();
 
 #[test]
 fn figures_of_every_sort_become_readings() {
@@ -219,7 +220,6 @@ fn a_window_shows_what_was_added_in_it() {
     assert_eq!((of(&WAIT, Part::Mean), of(&WAIT, Part::Count)), (Some(1.0), Some(3.0 / 2e-6)));
     let p99 = of(&WAIT, Part::Quantile(0.99)).expect("three were added");
     assert!((p99 - 1.0).abs() < 0.004, "{p99}");
-    const SAMPLED: Figure = Figure::gauge("held", "Held.").sampled();
     assert_eq!(of(&SAMPLED, Part::Whole), Some(6.0));
     // Without a figure at the end there is nothing to show.
     assert_eq!(in_window(&HELD, Part::Whole, &before, &Figures::default(), 2_000), None);
