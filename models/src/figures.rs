@@ -105,7 +105,7 @@ pub mod of_components {
         Figure::count("completed", "Calls that arrived after the warm-up and have been answered.").kept();
     /// Cores in use.
     pub const CPU: Figure =
-        Figure::share("cpu", "Share of the cores that is in use, time average; absent without cores.");
+        Figure::share("cpu", "Share of the cores that is in use, time average; unknown without cores.");
     /// Calls under way.
     pub const IN_FLIGHT: Figure = Figure::gauge("in_flight", "Calls under way, time average.").kept().sampled();
     /// Calls under way at the end.
@@ -123,7 +123,7 @@ pub mod of_components {
         Figure::share("retry_share", "Share of the arrivals that a retry or hedge at any layer above brought about.");
     /// What retries make of the load.
     pub const AMPLIFICATION: Figure =
-        Figure::mean("amplification", "1 / (1 − `retry_share`): how often retries multiply the load.").kept();
+        Figure::mean("amplification", "How often retries multiply the load: 1 / (1 − `retry_share`).").kept();
 
     /// All of them, with what those report that have workers, connections or a queue.
     pub const FIGURES: Set = &[

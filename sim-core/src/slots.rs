@@ -233,7 +233,7 @@ pub const QUEUE_BOUND: Figure = Figure::level("queue.bound", "Calls that may wai
 /// Places held, of those there are.
 pub const UTILIZATION: Figure = Figure::share(
     "utilization",
-    "Share of the workers or connections that is in use, time average; absent where nothing limits them.",
+    "Share of the workers or connections that is in use, time average; unknown where nothing limits them.",
 )
 .kept();
 /// Places held in vain, of those held.
