@@ -46,6 +46,7 @@ pub fn objective(text: &str, loaded: &Arc<Loaded>) -> Result<Objective, String> 
         Unit::Seconds => bound.kind == Kind::Duration,
         Unit::PerSecond => bound.kind == Kind::Rate,
         Unit::Fraction => matches!(bound.kind, Kind::Percent | Kind::Number | Kind::Count),
+        Unit::Bytes => bound.kind == Kind::Size,
         Unit::Count | Unit::Number => matches!(bound.kind, Kind::Number | Kind::Count),
     };
     if !fits {
@@ -53,6 +54,7 @@ pub fn objective(text: &str, loaded: &Arc<Loaded>) -> Result<Objective, String> 
             Unit::Seconds => "a time such as `300ms`",
             Unit::PerSecond => "a rate such as `500/s`",
             Unit::Fraction => "a share such as `70%`",
+            Unit::Bytes => "a size such as `512MiB`",
             Unit::Count | Unit::Number => "a number",
         };
         return Err(format!("`{metric}` is {wanted}, not `{written}`"));

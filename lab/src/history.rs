@@ -40,6 +40,11 @@ impl History {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.at_s.len())
     }
 
+    /// How many columns there are.
+    pub fn width(&self) -> usize {
+        self.names.len()
+    }
+
     /// True before the first window is closed.
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use models::scenario::{ObjectiveSettings, RecoversSettings, Scenario};
 use settings::bind::NOT_YET;
-use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Spanned};
+use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Size, Spanned};
 use sim_core::time::SECOND;
 
 use crate::metrics::{self, Unit};
@@ -30,7 +30,7 @@ pub(crate) fn names_metrics(scenario: &Scenario) -> bool {
 /// Checks everything that names a metric: what is measured is known from a run that has not begun.
 pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
     let scenario = loaded.scenario.clone();
-    let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).shape();
+    let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).result();
     let known = |metric: &Spanned<String>, problems: &mut Problems| {
         let found = metrics::unit(&result, &metric.value).and_then(|unit| {
             // What an objective demands of an objective would be judged before it.
@@ -151,6 +151,7 @@ fn parse_bound(bound: &Spanned<String>, unit: Unit) -> Result<f64, Problem> {
         Unit::Count => {
             (number(text).or_else(|_| Count::parse(text).map(|count| count.0 as f64)), "a count such as `10k`")
         }
+        Unit::Bytes => (Size::parse(text).map(|size| size.0 as f64), "a size such as `512MiB`"),
         Unit::Number => (number(text), "a number such as `1.5`"),
     };
     parsed.map_err(|error| {
@@ -169,6 +170,7 @@ fn suffix(unit: Unit) -> &'static str {
     match unit {
         Unit::Seconds => "s",
         Unit::PerSecond => "/s",
+        Unit::Bytes => "B",
         Unit::Fraction | Unit::Count | Unit::Number => "",
     }
 }
@@ -354,7 +356,7 @@ fn in_one_run(objective: &ObjectiveResult) -> String {
 }
 
 fn spaced(unit: &str) -> String {
-    if unit == "s" { " s".to_string() } else { unit.to_string() }
+    if matches!(unit, "s" | "B") { format!(" {unit}") } else { unit.to_string() }
 }
 
 /// Four significant digits, without zeros at the end.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use models::network::Node;
-use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
-use sim_core::{Figures, NodeId};
+use sim_core::{Figures, NodeId, slots};
 
 use crate::breakdown::of_sample;
+use crate::figures::{Own, average, largest, latency, ratio, time_average};
 use crate::result::*;
 use crate::session::{Session, Together, amplification, outcomes};
 
@@ -16,51 +16,25 @@ fn seconds(ns: f64) -> f64 {
     ns / SECOND as f64
 }
 
-fn share(part: u128, whole: f64) -> Option<f64> {
-    (whole > 0.0).then(|| (part as f64 / whole).min(1.0))
-}
-
 /// More replicas than these are not looked at one by one while a run goes on.
 const REPLICAS_SHOWN: usize = 64;
 
-/// Without what cannot be known.
-fn known(mut own: Table<f64>) -> Table<f64> {
-    own.retain(|_, value| value.is_finite());
-    own
-}
-
-/// Share of what limits it that is held.
-fn utilization(figures: &Figures, span: f64) -> Option<f64> {
-    let available = match figures.capacity_integral {
-        Some(integral) => Some(integral as f64),
-        None => figures.capacity.map(|c| c as f64 * span * SECOND as f64),
-    };
-    available.and_then(|available| share(figures.held_integral, available))
-}
-
 /// Share of its cores in use.
-fn cpu(figures: &Figures, span: f64) -> Option<f64> {
-    figures.cpu.and_then(|(busy, cores)| share(busy, cores * span * SECOND as f64))
+fn cpu(cpu: Option<(u128, f64)>, span_s: f64) -> Option<f64> {
+    let (busy, cores) = cpu?;
+    let available = cores * span_s * SECOND as f64;
+    (available > 0.0).then(|| (busy as f64 / available).min(1.0))
 }
 
-/// Share of the busy time that was spent in vain.
-fn wasted_work(figures: &Figures) -> Option<f64> {
-    share(figures.wasted_integral, figures.held_integral as f64)
-}
-
-/// The percentiles of a histogram.
-pub(crate) fn latency(histogram: &Histogram) -> Latency {
-    let quantile = |p: f64| histogram.quantile(p).map(|v| seconds(v as f64));
-    Latency {
-        mean_s: histogram.mean().map(seconds),
-        p50_s: quantile(0.5),
-        p90_s: quantile(0.9),
-        p95_s: quantile(0.95),
-        p99_s: quantile(0.99),
-        p999_s: quantile(0.999),
-        max_s: histogram.max().map(|v| seconds(v as f64)),
-        count: histogram.count(),
-    }
+/// Those who wait for a worker; how long they waited is measured for all replicas together.
+fn queue(figures: &Figures, span_s: f64) -> Option<ReplicaQueue> {
+    figures.get(&slots::QUEUE_DEPTH)?;
+    Some(ReplicaQueue {
+        depth: average(figures, &slots::QUEUE_DEPTH, span_s),
+        depth_max: figures.now(&slots::QUEUE_DEPTH_MAX).unwrap_or(0),
+        depth_end: figures.now(&slots::QUEUE_DEPTH_END).unwrap_or(0),
+        oldest_age_s: largest(figures, &slots::QUEUE_OLDEST_AGE),
+    })
 }
 
 impl Session {
@@ -114,17 +88,15 @@ impl Session {
         result
     }
 
-    fn mean(&self, integral: u128, span: f64) -> f64 {
-        if span > 0.0 { integral as f64 / (span * SECOND as f64) } else { 0.0 }
-    }
-
     fn workload_results(&self, span: f64) -> Table<WorkloadResult> {
         let engine = self.engine();
         let of = |place: &models::directory::WorkloadPlace| {
             let measure: &Measure = engine.group(place.link.group);
             let counts = &measure.measured();
             let link = self.links.iter().find(|l| l.from == place.name).expect("every workload has its link");
-            let (_, attempts, _, _) = self.link_together(link);
+            let (_, attempts) = self.attempts_of(link);
+            let mut figures = Figures::default();
+            self.report_of([place.node], &mut figures);
             let settings = self.loaded.scenario.workloads.get(&place.name);
             let per_second = |count: u64| if span > 0.0 { count as f64 / span } else { 0.0 };
             WorkloadResult {
@@ -139,8 +111,9 @@ impl Session {
                 causes: self.causes(measure),
                 breakdown: measure.breakdown.as_ref().map_or_else(Breakdown::default, |b| of_sample(b, engine)),
                 attempts_per_request: (counts.arrivals > 0).then(|| attempts.attempts as f64 / counts.arrivals as f64),
-                in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
+                in_flight: time_average(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: counts.arrivals - counts.completed(),
+                own: Own::over(&figures, span),
             }
         };
         self.network.directory.workloads.iter().map(|w| (w.name.clone(), of(w))).collect()
@@ -160,30 +133,13 @@ impl Session {
         causes
     }
 
-    /// A result with every figure that this scenario can have, also those that cannot be known yet (they are then not
-    /// numbers): what a metric may be called is looked up here before anything has happened.
-    pub(crate) fn shape(&self) -> RunResult {
-        let mut shape = self.result();
-        for (index, component) in shape.components.values_mut().enumerate() {
-            component.own = self.together(index).own;
-        }
-        for place in self.links.iter() {
-            let link = shape.links.get_mut(&place.from).and_then(|links| links.get_mut(&place.name));
-            if let Some(link) = link {
-                link.own = self.link_together(place).3;
-            }
-        }
-        shape
-    }
-
     fn component_results(&self, span: f64) -> Table<ComponentResult> {
         let engine = self.engine();
         let of = |index: usize| {
             let place = &self.network.directory.components[index];
             let measure = engine.group(place.group);
             let counts = &measure.measured();
-            let together = self.together(index);
-            let figures = &together.figures;
+            let Together { figures, cpu: busy, .. } = self.together(index, Figures::default());
             let nodes = self.network.directory.nodes_of(index).into_iter();
             let retries = counts.arrivals_by_retry;
             ComponentResult {
@@ -191,23 +147,20 @@ impl Session {
                 replicas: place.replicas,
                 arrivals: counts.arrivals,
                 completed: counts.completed(),
-                utilization: utilization(figures, span),
-                cpu: cpu(figures, span),
-                in_flight: self.mean(measure.in_flight.integral(engine.now()), span),
+                utilization: ratio(&figures, &slots::UTILIZATION),
+                cpu: cpu(busy, span),
+                in_flight: time_average(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: measure.in_flight.value(),
-                queue: figures.has_queue.then(|| QueueResult {
-                    depth: self.mean(figures.queue_integral, span),
-                    depth_max: figures.queue_peak,
-                    depth_end: figures.queue,
-                    wait: latency(&measure.wait.histogram()),
-                    oldest_age_s: figures.oldest_since.map(|at| seconds((engine.now() - at) as f64)),
+                queue: queue(&figures, span).map(|ReplicaQueue { depth, depth_max, depth_end, oldest_age_s }| {
+                    let wait = latency(&measure.wait.histogram());
+                    QueueResult { depth, depth_max, depth_end, wait, oldest_age_s }
                 }),
                 latency: latency(&measure.latency.histogram()),
                 outcomes: outcomes(&counts.outcomes),
                 retry_share: (counts.arrivals > 0).then(|| retries as f64 / counts.arrivals as f64),
                 amplification: amplification(counts),
-                wasted_work: wasted_work(figures),
-                own: known(together.own),
+                wasted_work: ratio(&figures, &slots::WASTED_WORK),
+                own: Own::over(&figures, span),
                 each: nodes.map(|node| self.replica_result(index, node, span)).collect(),
             }
         };
@@ -217,18 +170,13 @@ impl Session {
 
     /// What one replica says of itself; what is counted for all of them together is not there.
     fn replica_result(&self, component: usize, node: NodeId, span: f64) -> ReplicaResult {
-        let Together { figures, own, .. } = self.together_at(component, [node]);
+        let Together { figures, cpu: busy, .. } = self.together_at(component, &[node], Figures::default());
         ReplicaResult {
-            utilization: utilization(&figures, span),
-            cpu: cpu(&figures, span),
-            queue: figures.has_queue.then(|| ReplicaQueue {
-                depth: self.mean(figures.queue_integral, span),
-                depth_max: figures.queue_peak,
-                depth_end: figures.queue,
-                oldest_age_s: figures.oldest_since.map(|at| seconds((self.engine().now() - at) as f64)),
-            }),
-            wasted_work: wasted_work(&figures),
-            own: known(own),
+            utilization: ratio(&figures, &slots::UTILIZATION),
+            cpu: cpu(busy, span),
+            queue: queue(&figures, span),
+            wasted_work: ratio(&figures, &slots::WASTED_WORK),
+            own: Own::over(&figures, span),
         }
     }
 
@@ -239,13 +187,16 @@ impl Session {
             return Vec::new();
         }
         let engine = self.engine();
-        let now = |node: NodeId| {
-            let mut figures = Figures::default();
-            sim_core::Component::figures(engine.node(node), engine.now(), &mut figures);
-            let held = figures.capacity.filter(|all| *all > 0).map(|all| figures.held as f64 / all as f64);
-            ReplicaNow { is_up: engine.is_up(node), held, queue: figures.queue }
+        let mut figures = Figures::without_times();
+        let mut now = |node: NodeId| {
+            figures.clear();
+            self.report_of([node], &mut figures);
+            let (held, queue) = (figures.now(&slots::HELD).unwrap_or(0), figures.now(&slots::QUEUE_DEPTH).unwrap_or(0));
+            let capacity = figures.now(&slots::CAPACITY).filter(|all| *all > 0);
+            let held = capacity.map(|all| held as f64 / all as f64);
+            ReplicaNow { is_up: engine.is_up(node), held, queue }
         };
-        nodes.into_iter().map(now).collect()
+        nodes.into_iter().map(&mut now).collect()
     }
 
     fn link_results(&self, span: f64) -> Table<Table<LinkResult>> {
@@ -253,13 +204,9 @@ impl Session {
         let mut links: Table<Table<LinkResult>> = Table::new();
         for place in self.links.iter() {
             let calls = engine.group(place.group).measured().arrivals;
-            let (_, attempts, figures, own) = self.link_together(place);
-            let mut wait = Histogram::new();
-            let mut size = 0;
-            for link in self.links_of(place) {
-                wait.merge(&link.pool_wait);
-                size += link.pool().and_then(|p| p.slots.capacity()).unwrap_or(0) as u64;
-            }
+            let (_, attempts) = self.attempts_of(place);
+            let mut figures = Figures::default();
+            self.report_of_link(place, &mut figures);
             let result = LinkResult {
                 to: place.to.clone(),
                 calls,
@@ -269,13 +216,7 @@ impl Session {
                 retries_refused: attempts.retries_refused,
                 hedges: attempts.hedges,
                 amplification: (calls > 0).then(|| attempts.attempts as f64 / calls as f64),
-                pool: (size > 0).then(|| PoolResult {
-                    size,
-                    active: self.mean(figures.held_integral, span),
-                    wait: latency(&wait),
-                    waiting: self.mean(figures.queue_integral, span),
-                }),
-                own: known(own),
+                own: Own::over(&figures, span),
             };
             links.entry(place.from.clone()).or_default().insert(place.name.clone(), result);
         }
@@ -323,41 +264,38 @@ impl Session {
             });
         }
         for (index, component) in self.network.directory.components.iter().enumerate() {
-            let together = self.together(index);
-            let figures = &together.figures;
+            let Together { figures, up, .. } = self.together(index, Figures::without_times());
             let column = |metric: &str| last(&format!("components.{}.{metric}", component.name));
             nodes.push(NodeNow {
                 arrivals: column("arrivals").unwrap_or(0.0),
                 good: column("completed").unwrap_or(0.0),
                 failed: column("failed").unwrap_or(0.0),
                 in_flight: engine.group(component.group).in_flight.value(),
-                queue: figures.queue,
-                queue_max: figures.queue_max,
+                queue: figures.now(&slots::QUEUE_DEPTH).unwrap_or(0),
+                queue_max: figures.now(&slots::QUEUE_BOUND),
                 utilization: column("utilization"),
                 amplification: column("amplification"),
                 wasted_work: column("wasted_work"),
                 replicas: component.replicas,
-                replicas_up: together.up,
+                replicas_up: up,
                 each: self.each_now(index),
-                slots: figures.capacity.map(|c| (figures.held, c)),
+                slots: figures.now(&slots::CAPACITY).map(|all| (figures.now(&slots::HELD).unwrap_or(0), all)),
                 faults: acting(&component.name),
-                own: known(together.own),
+                own: Own::now(&figures),
                 ..NodeNow::default()
             });
         }
         let (happened, happened_left_out) = self.happened();
         let links = self.links.iter().map(|place| {
             let column = |metric: &str| last(&format!("links.{}.{}.{metric}", place.from, place.name));
-            let (_, _, figures, _) = self.link_together(place);
-            let size: u64 =
-                self.links_of(place).filter_map(|l| l.pool().and_then(|p| p.slots.capacity())).map(u64::from).sum();
+            let mut figures = Figures::without_times();
+            self.report_of_link(place, &mut figures);
             LinkNow {
                 attempts: column("attempts").unwrap_or(0.0),
                 retries: column("retries").unwrap_or(0.0),
                 failed: column("failed").unwrap_or(0.0),
                 amplification: column("amplification"),
-                pool: (size > 0).then_some((figures.held, size)),
-                pool_waiting: if size > 0 { figures.queue } else { 0 },
+                own: Own::now(&figures),
                 in_flight: engine.group(place.group).in_flight.value(),
             }
         });

@@ -323,7 +323,7 @@ impl Replicated {
 
 /// The shape of a scenario's result before anything has happened: which metrics it will have.
 pub fn shape(loaded: &Arc<Loaded>) -> RunResult {
-    Session::new(loaded.clone(), loaded.scenario.seed, Some(0)).shape()
+    Session::new(loaded.clone(), loaded.scenario.seed, Some(0)).result()
 }
 
 /// The unit of a metric that may be unknown.

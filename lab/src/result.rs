@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures::Own;
 use crate::history::History;
 
+pub use crate::figures::Latency;
 pub use crate::series::Series;
 pub use crate::table::Table;
 
@@ -114,27 +116,6 @@ pub struct RunInfo {
     pub finished: bool,
 }
 
-/// Percentiles of a latency; `None` where nothing was measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
-    /// Arithmetic mean.
-    pub mean_s: Option<f64>,
-    /// Median.
-    pub p50_s: Option<f64>,
-    /// 90th percentile.
-    pub p90_s: Option<f64>,
-    /// 95th percentile.
-    pub p95_s: Option<f64>,
-    /// 99th percentile.
-    pub p99_s: Option<f64>,
-    /// 99.9th percentile.
-    pub p999_s: Option<f64>,
-    /// Largest value.
-    pub max_s: Option<f64>,
-    /// How many were measured.
-    pub count: u64,
-}
-
 /// What one workload's callers saw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadResult {
@@ -168,6 +149,9 @@ pub struct WorkloadResult {
     pub in_flight: f64,
     /// Requests under way at the end.
     pub in_flight_end: u64,
+    /// Figures that workloads declare (`sessions`).
+    #[serde(flatten)]
+    pub own: Own,
 }
 
 /// What first went wrong for some requests.
@@ -298,9 +282,9 @@ pub struct ComponentResult {
     pub amplification: Option<f64>,
     /// Share of the busy time spent on calls whose caller had already given up.
     pub wasted_work: Option<f64>,
-    /// Figures of its own (hit ratio, open connections, …), by name.
+    /// Figures that its kind declares (hit ratio, entries, …).
     #[serde(flatten)]
-    pub own: Table<f64>,
+    pub own: Own,
     /// Its replicas one by one, by number; found by metrics such as `components.api[3].utilization` and not printed.
     #[serde(skip)]
     pub each: Vec<ReplicaResult>,
@@ -318,7 +302,7 @@ pub struct ReplicaResult {
     /// As for the component.
     pub wasted_work: Option<f64>,
     /// As for the component.
-    pub own: Table<f64>,
+    pub own: Own,
 }
 
 /// The queue of one replica.
@@ -353,24 +337,9 @@ pub struct LinkResult {
     pub hedges: u64,
     /// Attempts over logical calls.
     pub amplification: Option<f64>,
-    /// The connection pool; `None` where there is none.
-    pub pool: Option<PoolResult>,
-    /// Figures of its other policies (batch_size, coalesced, limit, …), by name.
-    #[serde(flatten)]
-    pub own: Table<f64>,
-}
-
-/// A connection pool, all calling replicas together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PoolResult {
-    /// Connections in all pools.
-    pub size: u64,
-    /// Connections in use, time average.
-    pub active: f64,
-    /// How long callers waited for one.
-    pub wait: Latency,
-    /// Callers waiting for one, time average.
-    pub waiting: f64,
+    /// Figures that its policies declare (`pool.active`, `batch_size`, …).
+    #[serde(flatten, serialize_with = "crate::figures::of_link")]
+    pub own: Own,
 }
 
 /// A fault and when it acted.
@@ -455,7 +424,7 @@ pub struct ObjectiveResult {
     pub value: Option<f64>,
     /// What it is held against, in the same unit.
     pub bound: f64,
-    /// What both are measured in: `s`, `/s`, or nothing for shares, counts and factors.
+    /// What both are measured in: `s`, `/s`, `B`, or nothing for shares, counts and factors.
     pub unit: String,
     /// Whether it holds; in replication 0, where there are several.
     pub holds: bool,
@@ -600,8 +569,8 @@ pub struct NodeNow {
     pub slots: Option<(u64, u64)>,
     /// Names of the faults that act on it now.
     pub faults: Vec<String>,
-    /// Figures of its own, by name.
-    pub own: Table<f64>,
+    /// Figures that its kind declares.
+    pub own: Own,
 }
 
 /// A replica now.
@@ -626,10 +595,8 @@ pub struct LinkNow {
     pub failed: f64,
     /// Attempts over logical calls.
     pub amplification: Option<f64>,
-    /// Connections in use and in all; `None` without a pool.
-    pub pool: Option<(u64, u64)>,
-    /// Callers waiting for a connection.
-    pub pool_waiting: u64,
+    /// Figures that its policies declare.
+    pub own: Own,
     /// Calls under way on it.
     pub in_flight: u64,
 }

@@ -5,23 +5,24 @@
 
 mod interventions;
 mod tracing;
+mod windows;
 
 use std::sync::Arc;
 
 use models::directory::WORKLOAD_LINK;
 use models::faults::FaultSettings;
-use models::link::Link;
 use models::network::{Network, Node};
 use models::scenario::UntilSettings;
 use sim_core::measure::Counts;
 use sim_core::time::SECOND;
-use sim_core::{AttemptCounts, Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
+use sim_core::{AttemptCounts, Attempts, Engine, Figures, GroupId, NodeId, Outcome, Span, Time};
 
 use crate::history::History;
 use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
 use language::Loaded;
 use language::document::Override;
+use windows::{Asked, Border, Spare};
 
 /// What ended a run before its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,17 +73,9 @@ impl std::error::Error for Failure {}
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Together {
     pub(crate) figures: Figures,
-    /// Not a number where it cannot be known yet.
-    pub(crate) own: Table<f64>,
+    /// Integral of the cores in use, and the cores there are; `None` where it has none.
+    pub(crate) cpu: Option<(u128, f64)>,
     pub(crate) up: u32,
-}
-
-/// Counters as they stood at the last border.
-#[derive(Clone, Debug, Default)]
-struct Before {
-    workloads: Vec<Counts>,
-    components: Vec<(Counts, Figures)>,
-    links: Vec<(AttemptCounts, Counts)>,
 }
 
 /// A link, by its caller and its place there.
@@ -116,7 +109,11 @@ pub struct Session {
     measuring: bool,
     pub(crate) finished: bool,
     pub(crate) last_activity: Time,
-    before: Before,
+    /// What stood where at the last border.
+    border: Border,
+    spare: Spare,
+    /// Columns beside those that every run has.
+    asked: Arc<[Asked]>,
     pub(crate) series: History,
     pub(crate) faults: Arc<Vec<FaultWindow>>,
     pub(crate) changes: Vec<(i64, String, String)>,
@@ -155,7 +152,9 @@ impl Session {
             measuring: false,
             finished: false,
             last_activity: 0,
-            before: Before::default(),
+            border: Border::default(),
+            spare: Spare::default(),
+            asked: Arc::new([]),
             series: History::default(),
             faults: Arc::new(faults),
             changes: Vec::new(),
@@ -286,186 +285,47 @@ impl Session {
         }
     }
 
-    /// What all replicas of a component say of themselves, together.
-    pub(crate) fn together(&self, component: usize) -> Together {
-        self.together_at(component, self.network.directory.nodes_of(component))
+    /// What all replicas of a component say of themselves, added to `figures`.
+    pub(crate) fn together(&self, component: usize, figures: Figures) -> Together {
+        self.together_at(component, &self.network.directory.nodes_of(component), figures)
     }
 
     /// The same of some of its nodes.
-    pub(crate) fn together_at(&self, component: usize, nodes: impl IntoIterator<Item = NodeId>) -> Together {
+    pub(crate) fn together_at(&self, component: usize, nodes: &[NodeId], mut figures: Figures) -> Together {
         let place = &self.network.directory.components[component];
         let engine = &self.network.engine;
-        let now = engine.now();
-        let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
-        let mut own: Table<(f64, f64)> = Table::new();
-        let (mut up, mut cores, mut cpu) = (0, None, 0u128);
+        let has_cores = place.replicas > 0 && self.network.directory.machines_of(&place.name).is_some();
+        let (mut up, mut cores, mut busy) = (0, None, 0u128);
         for node in nodes {
-            up += engine.is_up(node) as u32;
-            let mut one = Figures::default();
-            sim_core::Component::figures(engine.node(node), now, &mut one);
-            add_figures(&mut sum, &one);
-            merge_own(&mut own, &one);
-            for part in engine.cpus_of(node) {
-                cpu += engine.cpu_busy(*part);
-                if place.replicas > 0 && self.network.directory.machines_of(&place.name).is_some() {
+            up += engine.is_up(*node) as u32;
+            for part in engine.cpus_of(*node) {
+                busy += engine.cpu_busy(*part);
+                if has_cores {
                     cores = Some(cores.unwrap_or(0.0) + engine.machine_busy(part.machine).1);
                 }
             }
         }
-        if place.replicas == 0 {
-            sum.capacity = None;
-        }
-        sum.cpu = cores.map(|c| (cpu, c));
-        let own = own
-            .into_iter()
-            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { f64::NAN }))
-            .collect();
-        Together { figures: sum, own, up }
+        self.report_of(nodes.iter().copied(), &mut figures);
+        Together { figures, cpu: cores.map(|cores| (busy, cores)), up }
     }
 
-    pub(crate) fn link_together(&self, link: &LinkPlace) -> (AttemptCounts, AttemptCounts, Figures, Table<f64>) {
+    /// The attempts over a link: of the whole run, and of those begun after the warm-up.
+    pub(crate) fn attempts_of(&self, link: &LinkPlace) -> (AttemptCounts, AttemptCounts) {
         let engine = &self.network.engine;
         let (mut all, mut measured) = (AttemptCounts::default(), AttemptCounts::default());
-        let mut sum = Figures { capacity: Some(0), capacity_integral: Some(0), ..Figures::default() };
-        let mut own: Table<(f64, f64)> = Table::new();
-        for caller in &link.callers {
-            if let Some(attempts) = engine.node(*caller).attempts(link.at) {
-                all.merge(&attempts.all);
-                measured.merge(&attempts.measured());
-            }
-        }
+        let mut add = |attempts: &Attempts| {
+            all.merge(&attempts.all);
+            measured.merge(&attempts.measured());
+        };
+        link.callers.iter().filter_map(|caller| engine.node(*caller).attempts(link.at)).for_each(&mut add);
         for node in &link.nodes {
             if let Node::Link(one) = engine.node(*node) {
-                for attempts in [Some(&one.attempts), engine.passed(*node)].into_iter().flatten() {
-                    all.merge(&attempts.all);
-                    measured.merge(&attempts.measured());
-                }
-                let mut figures = Figures::default();
-                sim_core::Component::figures(engine.node(*node), engine.now(), &mut figures);
-                add_figures(&mut sum, &figures);
-                merge_own(&mut own, &figures);
+                [Some(&one.attempts), engine.passed(*node)].into_iter().flatten().for_each(&mut add);
             }
         }
-        let own = own
-            .into_iter()
-            .map(|(name, (value, count))| (name, if count > 0.0 { value / count } else { f64::NAN }))
-            .collect();
-        (all, measured, sum, own)
-    }
-
-    pub(crate) fn links_of(&self, place: &LinkPlace) -> impl Iterator<Item = &Link> {
-        place.nodes.iter().filter_map(|node| match self.network.engine.node(*node) {
-            Node::Link(link) => Some(&**link),
-            _ => None,
-        })
-    }
-
-    fn name_columns(&mut self) {
-        let mut columns = Vec::new();
-        for workload in &self.network.directory.workloads {
-            for metric in ["sent", "goodput", "failed", "latency.p50_s", "latency.p99_s"] {
-                columns.push(format!("workloads.{}.{metric}", workload.name));
-            }
-        }
-        for component in &self.network.directory.components {
-            for metric in COMPONENT_COLUMNS {
-                columns.push(format!("components.{}.{metric}", component.name));
-            }
-        }
-        for link in self.links.iter() {
-            for metric in LINK_COLUMNS {
-                columns.push(format!("links.{}.{}.{metric}", link.from, link.name));
-            }
-        }
-        self.series = History::new(self.window as f64 / SECOND as f64, columns);
-    }
-
-    fn remember(&mut self) {
-        let engine = &self.network.engine;
-        self.before = Before {
-            workloads: self.network.directory.workloads.iter().map(|w| engine.group(w.link.group).all).collect(),
-            components: (0..self.network.directory.components.len())
-                .map(|c| {
-                    let group = self.network.directory.components[c].group;
-                    (engine.group(group).all, self.together(c).figures)
-                })
-                .collect(),
-            links: self.links.iter().map(|link| (self.link_together(link).0, engine.group(link.group).all)).collect(),
-        };
-    }
-
-    /// Appends a row to the series: what happened since the last border.
-    fn close_window(&mut self, at: Time) {
-        let begun = self.begun(at);
-        let seconds = (at - begun) as f64 / SECOND as f64;
-        let mut row: Vec<Option<f64>> = Vec::new();
-        let before = std::mem::take(&mut self.before);
-        let groups: Vec<GroupId> = self.network.directory.workloads.iter().map(|w| w.link.group).collect();
-        for (group, before) in groups.into_iter().zip(&before.workloads) {
-            let measure = self.network.engine.group_mut(group);
-            let counts = measure.all.since(before);
-            let well = counts.answered_well();
-            row.push(Some(counts.arrivals as f64 / seconds));
-            row.push(Some(counts.good() as f64 / seconds));
-            row.push(Some((counts.completed() - well) as f64 / seconds));
-            let quantiles = measure.latency.close_window([0.5, 0.99]);
-            row.extend(quantiles.map(|latency| latency.map(|v| v as f64 / SECOND as f64)));
-        }
-        for (component, (counts_before, figures_before)) in before.components.iter().enumerate() {
-            let group = self.network.directory.components[component].group;
-            let measure = self.network.engine.group(group);
-            let counts = measure.all.since(counts_before);
-            let figures = self.together(component).figures;
-            let well = counts.answered_well();
-            let held = figures.held_integral.saturating_sub(figures_before.held_integral);
-            let wasted = figures.wasted_integral.saturating_sub(figures_before.wasted_integral);
-            let queue = figures.queue_integral.saturating_sub(figures_before.queue_integral);
-            let available = match (figures.capacity_integral, figures_before.capacity_integral) {
-                (Some(now), Some(before)) => Some(now.saturating_sub(before) as f64),
-                _ => figures.capacity.map(|c| c as f64 * (at - begun) as f64),
-            };
-            row.push(Some(counts.arrivals as f64 / seconds));
-            row.push(Some(well as f64 / seconds));
-            row.push(Some((counts.completed() - well) as f64 / seconds));
-            row.push(available.filter(|a| *a > 0.0).map(|a| (held as f64 / a).min(1.0)));
-            row.push(figures.has_queue.then_some(queue as f64 / (at - begun) as f64));
-            row.push(Some(measure.in_flight.value() as f64));
-            row.push(amplification(&counts));
-            row.push((held > 0).then(|| (wasted as f64 / held as f64).min(1.0)));
-        }
-        for (link, (attempts_before, calls_before)) in self.links.iter().zip(&before.links) {
-            let (all, _, figures, _) = self.link_together(link);
-            let calls = self.network.engine.group(link.group).all.since(calls_before);
-            let attempts = all.attempts - attempts_before.attempts;
-            row.push(Some(attempts as f64 / seconds));
-            row.push(Some((all.retries - attempts_before.retries) as f64 / seconds));
-            row.push(Some((all.failed() - attempts_before.failed()) as f64 / seconds));
-            row.push((calls.arrivals > 0).then(|| attempts as f64 / calls.arrivals as f64));
-            let has_pool = self.links_of(link).any(|l| l.pool().is_some());
-            row.push(has_pool.then_some(figures.held as f64));
-            row.push(has_pool.then_some(figures.queue as f64));
-        }
-        self.series.push((begun as f64 - self.zero as f64) / SECOND as f64, row);
-        self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
-        self.remember();
-    }
-
-    /// Where the window begins that is not closed yet, s.
-    pub(crate) fn window_begins_s(&self) -> f64 {
-        (self.begun(self.next_border) as f64 - self.zero as f64) / SECOND as f64
-    }
-
-    fn begun(&self, at: Time) -> Time {
-        // The border behind the last row.
-        if self.series.is_empty() { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
+        (all, measured)
     }
 }
-
-pub(crate) const COMPONENT_COLUMNS: [&str; 8] =
-    ["arrivals", "completed", "failed", "utilization", "queue.depth", "in_flight", "amplification", "wasted_work"];
-
-pub(crate) const LINK_COLUMNS: [&str; 6] =
-    ["attempts", "retries", "failed", "amplification", "pool.active", "pool.waiting"];
 
 /// 1 / (1 − share of retries among arrivals).
 pub(crate) fn amplification(counts: &Counts) -> Option<f64> {
@@ -485,44 +345,6 @@ fn fault_window(fault: &FaultSettings) -> FaultWindow {
         },
         what: fault.what.words(),
         targets: fault.what.targets(),
-    }
-}
-
-fn add_figures(sum: &mut Figures, one: &Figures) {
-    sum.held += one.held;
-    sum.capacity = match (sum.capacity, one.capacity) {
-        (Some(a), Some(b)) => Some(a + b),
-        _ => None,
-    };
-    sum.capacity_integral = match (sum.capacity_integral, one.capacity_integral) {
-        (Some(a), Some(b)) => Some(a + b),
-        _ => None,
-    };
-    sum.held_integral += one.held_integral;
-    sum.wasted_integral += one.wasted_integral;
-    sum.queue += one.queue;
-    sum.queue_max = match (sum.queue_max, one.queue_max) {
-        (Some(a), Some(b)) => Some(a + b),
-        (None, Some(b)) => Some(b),
-        (a, None) => a,
-    };
-    sum.queue_integral += one.queue_integral;
-    sum.queue_peak += one.queue_peak;
-    sum.has_queue |= one.has_queue;
-    sum.oldest_since = match (sum.oldest_since, one.oldest_since) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
-}
-
-fn merge_own(own: &mut Table<(f64, f64)>, one: &Figures) {
-    for (name, merge, value) in &one.own {
-        let entry = own.entry(name.to_string()).or_insert((0.0, 0.0));
-        match merge {
-            sim_core::Merge::Sum => *entry = (entry.0 + value, 1.0),
-            sim_core::Merge::Over(of) => *entry = (entry.0 + value, entry.1 + of),
-            sim_core::Merge::Max => *entry = (entry.0.max(*value), 1.0),
-        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! templates and clusters) is added here. From the book come the JSON Schema, the reference pages and `kinds NAME`, and
 //! it is what overrides are written out by.
 
+mod figures;
+
 use std::sync::OnceLock;
 
 use models::components::{KINDS, Row};
@@ -198,9 +200,11 @@ impl Topic {
         row.map(|row| row.example)
     }
 
-    /// Its reference page: what it is, every setting with unit, range and default, and an example where there is one.
+    /// Its reference page: what it is, every setting with unit, range and default, its figures, and an example where there
+    /// is one.
     pub fn page(&self, style: Style) -> String {
         let (book, _) = book();
+        let measured = figures::measured(self.group, self.name);
         let mut page = match &self.about {
             _ if self.is_not_yet() => match style {
                 Style::Markdown => {
@@ -211,18 +215,15 @@ impl Topic {
                     format!("{}\n{line}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
                 }
             },
-            About::Word(variant) => reference::word(book, variant, style, Extent::Whole),
+            About::Word(variant) => reference::word(book, variant, style, Extent::Whole, &measured),
             About::Definition(name) => {
                 let heading = reference::heading(book, name);
-                match style {
-                    Style::Markdown => reference::markdown(book, name, &heading, Extent::Whole),
-                    Style::Text => reference::text(book, name, &heading, Extent::Whole),
-                }
+                reference::definition(book, name, &heading, style, Extent::Whole, &measured)
             }
             About::Setting(field) => {
                 let content = Content::Value(field.shape.clone());
                 let as_word = VariantShape { word: field.key, doc: field.doc, content, alone: false };
-                reference::word(book, &as_word, style, Extent::Whole)
+                reference::word(book, &as_word, style, Extent::Whole, &measured)
             }
         };
         if let Some(example) = self.example() {

@@ -13,6 +13,7 @@ pub mod demand;
 pub mod director;
 pub mod directory;
 pub mod faults;
+pub mod figures;
 pub mod happenings;
 pub mod hosts;
 pub mod link;

@@ -30,13 +30,12 @@ use sim_core::dist::Dist;
 use sim_core::histogram::Histogram;
 use sim_core::slab::Slab;
 use sim_core::table::reach;
-use sim_core::time::SECOND;
 use sim_core::{
-    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Merge, Next, Outcome, Sight, Span, Spent, Time,
-    Timer,
+    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Next, Outcome, Sight, Span, Spent, Time, Timer,
 };
 
 use crate::balancing::AlgorithmSettings;
+use crate::policies::batch;
 use crate::policies::budgets::Budget;
 use crate::policies::coalesce::Coalescing;
 pub use crate::policies::link_settings::{LinkSettings, Propagated, TargetSettings};
@@ -164,7 +163,7 @@ pub struct Link {
     /// Its attempts.
     pub attempts: Attempts,
     /// How long callers waited for a connection.
-    pub pool_wait: Histogram,
+    pool_wait: Histogram,
     batches: u64,
     batched: u64,
 }
@@ -608,20 +607,16 @@ impl Component for Link {
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         if let Some(pool) = &self.pool {
-            pool.slots.figures(now, figures);
-            figures.own.push(("pool_opened", Merge::Sum, pool.opened as f64));
+            pool.figures(now, &self.pool_wait, figures);
         }
         if let Some(coalescing) = &self.coalescing {
-            figures.own.push(("coalesced", Merge::Sum, coalescing.coalesced as f64));
-            let (count, age) = coalescing.shared;
-            figures.own.push(("shared_answer_age_s", Merge::Over(count as f64), age as f64 / SECOND as f64));
+            coalescing.figures(figures);
         }
         if let Some(extra) = &self.extra {
             extra.gates.figures(now, figures);
         }
         if self.plan.settings.batch.is_some() {
-            figures.own.push(("batch_size", Merge::Over(self.batches as f64), self.batched as f64));
-            figures.own.push(("batches", Merge::Sum, self.batches as f64));
+            batch::figures(self.batched, self.batches, figures);
         }
     }
 

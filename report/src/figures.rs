@@ -13,6 +13,7 @@ pub fn figure(value: f64, unit: Unit) -> String {
         Unit::Seconds => units::time(value),
         Unit::PerSecond => units::rate(value),
         Unit::Fraction => units::share(value),
+        Unit::Bytes => units::size(value),
         Unit::Count | Unit::Number => units::quantity(value),
     }
 }
@@ -69,6 +70,7 @@ pub fn chart_unit(unit: Unit) -> charts::Unit {
         Unit::PerSecond => charts::Unit::PerSecond,
         Unit::Fraction => charts::Unit::Share,
         Unit::Count => charts::Unit::Count,
+        Unit::Bytes => charts::Unit::Other("B".to_owned()),
         Unit::Number => charts::Unit::Other(String::new()),
     }
 }

@@ -241,16 +241,17 @@ fn pools(result: &RunResult) -> Vec<Finding> {
     let mut waiting: Vec<(f64, Finding)> = Vec::new();
     for (from, links) in &result.links {
         for (link, figures) in links {
-            let Some(pool) = &figures.pool else { continue };
-            let in_use = if pool.size == 0 { 0.0 } else { pool.active / pool.size as f64 };
-            let wait_s = pool.wait.p99_s.unwrap_or(0.0);
+            let pool = |name: &str| figures.own.value(&format!("pool.{name}"));
+            let Some((active, size)) = pool("active").zip(pool("size")) else { continue };
+            let in_use = if size == 0.0 { 0.0 } else { active / size };
+            let wait_s = pool("wait.p99").unwrap_or(0.0);
             if in_use < POOL_USE_MIN || wait_s < POOL_WAIT_MIN_S {
                 continue;
             }
             let text = format!(
                 "Callers in {from} wait up to {} (p99) for one of the {} connections of {link}: {} are in use.",
                 units::time(wait_s),
-                units::grouped(pool.size),
+                units::grouped(size as u64),
                 units::share(in_use),
             );
             waiting.push((wait_s, Finding::new(Severity::Warning, format!("links.{from}.{link}"), text)));

@@ -32,23 +32,53 @@ enum Format {
     Text,
 }
 
+impl Style {
+    fn format(self) -> Format {
+        match self {
+            Style::Markdown => Format::Markdown,
+            Style::Text => Format::Text,
+        }
+    }
+}
+
+/// A figure that a page tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FigureRow {
+    /// Its metric.
+    pub metric: String,
+    /// Its unit in words.
+    pub unit: String,
+    /// What it says.
+    pub doc: String,
+}
+
+/// What is measured of the subject of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Where the figures are found, in a sentence.
+    pub intro: String,
+    /// The figures; without any, the page says nothing of them.
+    pub rows: Vec<FigureRow>,
+}
+
 /// The reference page of a definition in Markdown.
 pub fn markdown(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
-    Page { book, format: Format::Markdown, text: String::new() }.write(name, heading, extent)
+    definition(book, name, heading, Style::Markdown, extent, &Measured::default())
 }
 
 /// The reference page of a definition in plain text, no line wider than 100 characters.
 pub fn text(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
-    Page { book, format: Format::Text, text: String::new() }.write(name, heading, extent)
+    definition(book, name, heading, Style::Text, extent, &Measured::default())
 }
 
-/// The page of one word of a choice: what it is and what stands behind it.
-pub fn word(book: &Book, variant: &VariantShape, style: Style, extent: Extent) -> String {
-    let format = match style {
-        Style::Markdown => Format::Markdown,
-        Style::Text => Format::Text,
-    };
-    let mut page = Page { book, format, text: String::new() };
+/// The reference page of a definition, with what is measured of it.
+pub fn definition(book: &Book, name: &str, heading: &str, style: Style, extent: Extent, measured: &Measured) -> String {
+    Page { book, format: style.format(), text: String::new() }.write(name, heading, extent, measured)
+}
+
+/// The page of one word of a choice: what it is, what stands behind it, and what is measured of it.
+pub fn word(book: &Book, variant: &VariantShape, style: Style, extent: Extent, measured: &Measured) -> String {
+    let mut page = Page { book, format: style.format(), text: String::new() };
     page.heading(variant.word, 1);
     page.paragraph(variant.doc);
     let mut inner = Vec::new();
@@ -72,6 +102,7 @@ pub fn word(book: &Book, variant: &VariantShape, style: Style, extent: Extent) -
             inner = with_reachable(book, names);
         }
     }
+    page.measured(measured);
     if extent == Extent::Whole {
         page.inner(inner);
     }
@@ -129,8 +160,9 @@ struct Page<'b> {
 }
 
 impl Page<'_> {
-    fn write(mut self, name: &str, heading_text: &str, extent: Extent) -> String {
+    fn write(mut self, name: &str, heading_text: &str, extent: Extent, measured: &Measured) -> String {
         self.definition(name, heading_text, 1);
+        self.measured(measured);
         if extent == Extent::Whole {
             self.inner(reachable(self.book, name));
         }
@@ -319,6 +351,29 @@ impl Page<'_> {
                 self.text.push('\n');
             }
         }
+    }
+
+    fn measured(&mut self, measured: &Measured) {
+        if measured.rows.is_empty() {
+            return;
+        }
+        self.heading("Figures", 2);
+        self.paragraph(&measured.intro);
+        if self.format == Format::Markdown {
+            self.text.push_str("| figure | unit | what it says |\n| --- | --- | --- |\n");
+        }
+        for FigureRow { metric, unit, doc } in &measured.rows {
+            match self.format {
+                Format::Markdown => self.text.push_str(&format!("| `{metric}` | {unit} | {doc} |\n")),
+                Format::Text => {
+                    wrap(&mut self.text, &format!("{metric}: {unit}"), 2);
+                    self.text.push('\n');
+                    wrap(&mut self.text, &doc.replace('`', ""), 6);
+                    self.text.push('\n');
+                }
+            }
+        }
+        self.text.push('\n');
     }
 
     /// A shape in words.

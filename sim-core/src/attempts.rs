@@ -40,16 +40,17 @@ impl AttemptCounts {
         }
     }
 
-    fn without(&self, other: &AttemptCounts) -> AttemptCounts {
+    /// What has been added since `earlier`.
+    pub fn since(&self, earlier: &AttemptCounts) -> AttemptCounts {
         let mut outcomes = self.outcomes;
-        for (a, b) in outcomes.iter_mut().zip(other.outcomes) {
+        for (a, b) in outcomes.iter_mut().zip(earlier.outcomes) {
             *a -= b;
         }
         AttemptCounts {
-            attempts: self.attempts - other.attempts,
-            retries: self.retries - other.retries,
-            hedges: self.hedges - other.hedges,
-            retries_refused: self.retries_refused - other.retries_refused,
+            attempts: self.attempts - earlier.attempts,
+            retries: self.retries - earlier.retries,
+            hedges: self.hedges - earlier.hedges,
+            retries_refused: self.retries_refused - earlier.retries_refused,
             outcomes,
         }
     }
@@ -95,7 +96,7 @@ impl Attempts {
 
     /// Attempts begun at or after the end of the warm-up.
     pub fn measured(&self) -> AttemptCounts {
-        self.all.without(&self.early)
+        self.all.since(&self.early)
     }
 
     /// When the totals begin.

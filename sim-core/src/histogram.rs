@@ -204,6 +204,24 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// The values that were added since this histogram was `earlier`; least and greatest are those of their buckets.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut added = Self::new();
+        let mut before = earlier.iter().peekable();
+        for bucket in self.iter() {
+            let same = before.next_if(|other| other.low == bucket.low).map_or(0, |other| other.count);
+            let count = bucket.count - same;
+            if count > 0 {
+                added.count_in_bucket(bucket.low, count);
+                added.min = added.min.min(bucket.low.max(self.min));
+                added.max = added.max.max(bucket.high.min(self.max));
+            }
+            added.count += count;
+        }
+        added.sum = self.sum - earlier.sum;
+        added
+    }
+
     /// Forgets the values and keeps the memory.
     pub fn clear(&mut self) {
         self.counts.fill(0);

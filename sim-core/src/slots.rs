@@ -4,6 +4,7 @@
 //! the next in line, and both the places held and the line measure themselves. Places held for a caller who has given
 //! up are told apart as wasted. Knows no engine: the caller says what time it is.
 
+use crate::figures::{Figure, Figures, Set};
 use crate::gauge::Gauge;
 use crate::line::{Line, Popped};
 use crate::time::Time;
@@ -186,27 +187,92 @@ impl Slots {
         self.measured_from = now;
     }
 
-    /// Fills in what the slots know.
-    pub fn figures(&self, now: Time, figures: &mut crate::measure::Figures) {
-        figures.held = self.held();
-        figures.capacity = self.capacity.map(u64::from);
-        figures.capacity_integral = self.capacity.map(|_| self.places.integral(now));
-        figures.held_integral = self.held.integral(now);
-        figures.wasted_integral = self.wasted;
-        figures.queue = self.waiting();
-        figures.queue_max = self.line.max().map(u64::from);
-        figures.queue_integral = self.waiting.integral(now);
-        figures.queue_peak = self.waiting.max();
-        figures.has_queue = self.capacity.is_some();
-        figures.oldest_since = self.line.oldest_since();
+    /// Reports the places of a component and those who wait for one.
+    pub fn figures(&self, now: Time, figures: &mut Figures) {
+        self.figures_of_places(now, figures);
+        if self.capacity.is_some() {
+            figures.gauge(&QUEUE_DEPTH, &self.waiting, now);
+            figures.level(&QUEUE_DEPTH_MAX, self.waiting.max());
+            figures.level(&QUEUE_DEPTH_END, self.waiting());
+            figures.max(&QUEUE_OLDEST_AGE, self.line.oldest_since().map(|since| now - since));
+        }
+    }
+
+    /// Reports the places alone: of a component at which nobody waits.
+    pub fn figures_of_places(&self, now: Time, figures: &mut Figures) {
+        let held = self.held.integral(now);
+        figures.level(&HELD, self.held());
+        if let Some(capacity) = self.capacity {
+            figures.level(&CAPACITY, u64::from(capacity));
+            figures.ratio(&UTILIZATION, held, self.places.integral(now));
+        }
+        if let Some(bound) = self.line.max() {
+            figures.level(&QUEUE_BOUND, u64::from(bound));
+        }
+        figures.ratio(&WASTED_WORK, self.wasted, held);
+    }
+
+    /// The number of places held, over time.
+    pub fn held_over_time(&self) -> &Gauge {
+        &self.held
+    }
+
+    /// The number of those who wait, over time.
+    pub fn waiting_over_time(&self) -> &Gauge {
+        &self.waiting
     }
 }
+
+/// Places held.
+pub const HELD: Figure = Figure::level("held", "Workers, connections or requests in use now.").for_screens();
+/// Places there are.
+pub const CAPACITY: Figure =
+    Figure::level("capacity", "Workers, connections or requests that can be in use.").for_screens();
+/// How many may wait.
+pub const QUEUE_BOUND: Figure = Figure::level("queue.bound", "Calls that may wait.").for_screens();
+/// Places held, of those there are.
+pub const UTILIZATION: Figure = Figure::share(
+    "utilization",
+    "Share of the workers or connections that is in use, time average; unknown where nothing limits them.",
+)
+.kept();
+/// Places held in vain, of those held.
+pub const WASTED_WORK: Figure =
+    Figure::share("wasted_work", "Share of the busy time spent on calls whose caller had already given up.").kept();
+/// How many wait.
+pub const QUEUE_DEPTH: Figure = Figure::gauge("queue.depth", "Calls waiting, time average.").kept();
+/// The most that waited.
+pub const QUEUE_DEPTH_MAX: Figure = Figure::level(
+    "queue.depth_max",
+    "The most calls that waited at once after the warm-up; of several replicas, each one's most, added up.",
+);
+/// How many wait at the end.
+pub const QUEUE_DEPTH_END: Figure = Figure::level("queue.depth_end", "Calls waiting at the end.");
+/// For how long the first of them has waited.
+pub const QUEUE_OLDEST_AGE: Figure =
+    Figure::max("queue.oldest_age", "How long the oldest waiting call has waited at the end.").in_seconds();
+
+/// What [`Slots::figures`] reports.
+pub const FIGURES: Set = &[
+    &HELD,
+    &CAPACITY,
+    &UTILIZATION,
+    &QUEUE_BOUND,
+    &WASTED_WORK,
+    &QUEUE_DEPTH,
+    &QUEUE_DEPTH_MAX,
+    &QUEUE_DEPTH_END,
+    &QUEUE_OLDEST_AGE,
+];
+
+/// What [`Slots::figures_of_places`] reports.
+pub const FIGURES_OF_PLACES: Set = &[&HELD, &CAPACITY, &UTILIZATION, &QUEUE_BOUND, &WASTED_WORK];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::Value;
     use crate::line::Discipline;
-    use crate::measure::Figures;
     use crate::random::Stream;
     use std::collections::VecDeque;
 
@@ -272,10 +338,18 @@ mod tests {
                 assert!(slots.next(now, &mut Vec::new()).is_none());
                 let mut figures = Figures::default();
                 slots.figures(now, &mut figures);
-                assert_eq!((figures.held, figures.queue), (twin.held.len() as u64, twin.waiting.len() as u64));
-                assert_eq!((figures.held_integral, figures.queue_integral), (twin.held_sum, twin.waiting_sum));
-                assert_eq!((figures.wasted_integral, figures.queue_peak), (twin.wasted, twin.peak));
-                assert!(figures.capacity_integral >= Some(figures.held_integral));
+                assert_eq!(
+                    (figures.now(&HELD), figures.now(&QUEUE_DEPTH)),
+                    (Some(twin.held.len() as u64), Some(slots.waiting()))
+                );
+                assert_eq!(slots.waiting(), twin.waiting.len() as u64);
+                let depth = Value::Gauge { now: twin.waiting.len() as u64, integral: twin.waiting_sum };
+                assert_eq!(figures.get(&QUEUE_DEPTH), Some(&depth));
+                assert_eq!(figures.now(&QUEUE_DEPTH_MAX), Some(twin.peak));
+                let wasted = Value::Ratio { part: twin.wasted, whole: twin.held_sum };
+                assert_eq!(figures.get(&WASTED_WORK), Some(&wasted));
+                let Some(Value::Ratio { part, whole }) = figures.get(&UTILIZATION) else { panic!("{figures:?}") };
+                assert!(*part == twin.held_sum && part <= whole);
             }
         }
     }

@@ -12,8 +12,9 @@
 //! ```
 
 use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
+use sim_core::figures::Set;
 use sim_core::slab::Slab;
-use sim_core::{Answer, CallId, Component, Cx, Figures, Merge, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
+use sim_core::{Answer, CallId, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
 
 use super::kind::{Ask, Kind, Links};
 use super::site::Site;
@@ -104,6 +105,14 @@ latency: 500us
 coalesce: true
 ";
 
+const HIT_RATIO: Figure = Figure::share("hit_ratio", "Share of the calls answered from memory.");
+const HITS: Figure = Figure::count("hits", "Calls answered from memory.");
+const MISSES: Figure = Figure::count("misses", "Calls for an entry that was missing or had expired.");
+const ENTRIES: Figure = Figure::level("entries", "Entries held at the end, expired ones included.");
+const EVICTIONS: Figure = Figure::count("evictions", "Entries evicted to make room.");
+const COALESCED: Figure =
+    Figure::count("coalesced", "Misses that shared the call of another miss under way; only with `coalesce`.");
+
 const LINK: &str = "to";
 
 const LOOK_UP: u8 = 0;
@@ -140,6 +149,7 @@ pub struct Cache {
 impl Kind for Cache {
     const NAME: &'static str = "cache";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[&[&HIT_RATIO, &HITS, &MISSES, &ENTRIES, &EVICTIONS, &COALESCED]];
     const FORGETS: bool = true;
     type Settings = Settings;
 
@@ -322,14 +332,13 @@ impl Component for Cache {
     }
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
-        let asked = (self.hits + self.misses) as f64;
-        figures.own.push(("hit_ratio", Merge::Over(asked), self.hits as f64));
-        figures.own.push(("hits", Merge::Sum, self.hits as f64));
-        figures.own.push(("misses", Merge::Sum, self.misses as f64));
-        figures.own.push(("entries", Merge::Sum, self.store.len() as f64));
-        figures.own.push(("evictions", Merge::Sum, self.store.evictions as f64));
+        figures.ratio(&HIT_RATIO, self.hits, self.hits + self.misses);
+        figures.count(&HITS, self.hits);
+        figures.count(&MISSES, self.misses);
+        figures.level(&ENTRIES, self.store.len() as u64);
+        figures.count(&EVICTIONS, self.store.evictions);
         if self.settings.coalesce {
-            figures.own.push(("coalesced", Merge::Sum, self.coalesced as f64));
+            figures.count(&COALESCED, self.coalesced);
         }
     }
 

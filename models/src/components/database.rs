@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use settings::{Cores, DurationDist, Map, Setting};
-use sim_core::slots::{Admission, Slots};
+use sim_core::figures::Set;
+use sim_core::slots::{self, Admission, Slots};
 use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Spent, Time, Timer};
 
 use super::kind::{Answers, Checks, Kind};
@@ -120,6 +121,7 @@ pub struct Database {
 impl Kind for Database {
     const NAME: &'static str = "database";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[slots::FIGURES];
     type Settings = Settings;
 
     fn region(settings: &Settings) -> Option<&settings::Spanned<settings::Name>> {

@@ -16,9 +16,10 @@
 
 use settings::{Duration, Setting};
 use sim_core::calendar::Class;
+use sim_core::figures::Set;
 use sim_core::random::{Key, hash};
 use sim_core::{
-    About, Answer, Attempts, CallId, Component, Cx, Figures, Happens, Merge, Next, NodeId, Outcome, Span, Time, Timer,
+    About, Answer, Attempts, CallId, Component, Cx, Figure, Figures, Happens, Next, NodeId, Outcome, Span, Time, Timer,
     To,
 };
 
@@ -81,6 +82,9 @@ policy: weighted
 ttl: 30s
 health_check: {interval: 10s, failures: 3}
 ";
+
+const HEALTHY_TARGETS: Figure = Figure::level("healthy_targets", "Targets taken to be healthy at the end.");
+const RESOLUTIONS: Figure = Figure::count("resolutions", "Questions of resolvers whose answer had expired.");
 
 const LINK: &str = "to";
 
@@ -154,6 +158,7 @@ pub struct Dns {
 impl Kind for Dns {
     const NAME: &'static str = "dns";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[&[&HEALTHY_TARGETS, &RESOLUTIONS]];
     const DIRECTS: bool = true;
     const HAPPENS: &'static [&'static Happens] =
         &[&TARGET_UNHEALTHY, &TARGET_HEALTHY, &NO_TARGET_HEALTHY, &FAILED_OVER];
@@ -449,7 +454,7 @@ impl Component for Dns {
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         let healthy = self.places.iter().filter(|p| p.is_healthy).count();
-        figures.own.push(("healthy_targets", Merge::Sum, healthy as f64));
-        figures.own.push(("resolutions", Merge::Sum, self.resolutions as f64));
+        figures.level(&HEALTHY_TARGETS, healthy as u64);
+        figures.count(&RESOLUTIONS, self.resolutions);
     }
 }

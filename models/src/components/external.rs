@@ -5,8 +5,9 @@
 //! at once is answered `overload`. It notices nothing of callers who give up.
 
 use settings::{DurationDist, Fraction, Name, Setting, Spanned};
+use sim_core::figures::Set;
 use sim_core::line::{Discipline, Line};
-use sim_core::slots::{Admission, Slots};
+use sim_core::slots::{self, Admission, Slots};
 use sim_core::{Answer, CallId, Component, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
 use super::kind::{Checks, Kind};
@@ -120,6 +121,7 @@ pub struct External {
 impl Kind for External {
     const NAME: &'static str = "external";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[slots::FIGURES_OF_PLACES];
     type Settings = Settings;
 
     fn region(settings: &Settings) -> Option<&Spanned<Name>> {
@@ -211,8 +213,7 @@ impl Component for External {
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
-        self.slots.figures(now, figures);
-        figures.has_queue = false;
+        self.slots.figures_of_places(now, figures);
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {

@@ -2,6 +2,7 @@
 
 use settings::{Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
+use sim_core::figures::Set;
 use sim_core::{Attempts, Component, Happens, Span};
 
 use super::site::Site;
@@ -52,6 +53,8 @@ pub trait Kind: Component + Sized {
     const NAME: &'static str;
     /// A component of this kind in YAML, which can be built beside a database called `db`.
     const EXAMPLE: &'static str;
+    /// The figures that it reports, those of all components apart.
+    const FIGURES: &'static [Set] = &[];
     /// Whether it remembers what a fault can make it forget; it is told so by [`crate::change_numbers::FORGET`].
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.

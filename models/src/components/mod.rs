@@ -7,6 +7,7 @@
 use settings::book::Body;
 use settings::{Book, Name, Setting, Shape, Spanned};
 use sim_core::dist::Dist;
+use sim_core::figures::Set;
 use sim_core::{Happens, Span};
 
 use crate::balancing::AlgorithmSettings;
@@ -59,6 +60,8 @@ pub struct Row {
     pub name: &'static str,
     /// A component of this kind in YAML.
     pub example: &'static str,
+    /// The figures that its components report.
+    pub figures: &'static [Set],
     /// What components of this kind tell of.
     pub happens: &'static [&'static Happens],
     describe: fn(&mut Book) -> Shape,
@@ -66,7 +69,13 @@ pub struct Row {
 
 impl Row {
     const fn of<K: Kind>() -> Row {
-        Row { name: K::NAME, example: K::EXAMPLE, happens: K::HAPPENS, describe: K::Settings::describe }
+        Row {
+            name: K::NAME,
+            example: K::EXAMPLE,
+            figures: K::FIGURES,
+            happens: K::HAPPENS,
+            describe: K::Settings::describe,
+        }
     }
 
     /// Whether components of this kind have a setting that is called so.

@@ -29,10 +29,11 @@ mod workers;
 use std::sync::Arc;
 
 use settings::{Name, Spanned};
+use sim_core::figures::Set;
 use sim_core::slab::Slab;
-use sim_core::slots::Admission;
+use sim_core::slots::{self, Admission};
 use sim_core::{
-    Ahead, Answer, CallId, Coming, Component, Cx, Figures, Look, Merge, Next, Outcome, Sight, Span, Time, Timer,
+    Ahead, Answer, CallId, Coming, Component, Cx, Figure, Figures, Look, Next, Outcome, Sight, Span, Time, Timer,
 };
 
 use super::kind::{Answers, Ask, Checks, Kind, Links};
@@ -61,9 +62,15 @@ calls:
   db: {to: db, timeout: 300ms, pool: {size: 10}}
 ";
 
+const TASKS_LEAKED: Figure = Figure::count(
+    "tasks_leaked",
+    "Tasks that never end; each holds its thread for good, or on an event loop nothing. Only where a handler has a `leak`.",
+);
+
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED]];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -326,9 +333,8 @@ impl Component for Service {
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.slots.figures(now, figures);
-        figures.has_queue = self.plan.settings.runtime.workers().is_some();
-        if self.leaked > 0 {
-            figures.own.push(("tasks_leaked", Merge::Sum, self.leaked as f64));
+        if self.plan.can_leak {
+            figures.count(&TASKS_LEAKED, self.leaked);
         }
     }
 

@@ -5,6 +5,8 @@
 
 use settings::values::Scalar;
 use settings::{Duration, Setting};
+use sim_core::figures::Set;
+use sim_core::{Figure, Figures};
 
 use super::policy::{Described, Policy};
 
@@ -19,11 +21,21 @@ pub struct BatchSettings {
     pub wait: Duration,
 }
 
+const BATCH_SIZE: Figure = Figure::mean("batch_size", "Calls in a batch, on average.");
+const BATCHES: Figure = Figure::count("batches", "Batches sent.");
+
+/// Reports how many calls went in how many batches.
+pub fn figures(calls: u64, batches: u64, figures: &mut Figures) {
+    figures.ratio(&BATCH_SIZE, calls, batches);
+    figures.count(&BATCHES, batches);
+}
+
 /// Gathers calls and sends them as one.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch;
 
 impl Policy for Batch {
+    const FIGURES: Set = &[&BATCH_SIZE, &BATCHES];
     type Settings = BatchSettings;
 
     fn brief(batch: &BatchSettings) -> Option<String> {

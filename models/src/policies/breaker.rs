@@ -26,8 +26,9 @@ use std::collections::VecDeque;
 
 use settings::values::Scalar;
 use settings::{Duration, Fraction, Setting};
+use sim_core::figures::Set;
 use sim_core::time::SECOND;
-use sim_core::{Figures, Happens, Merge, Outcome, Span, Time};
+use sim_core::{Figure, Figures, Happens, Outcome, Span, Time};
 
 use crate::policies::flaw::Flaw;
 use crate::policies::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
@@ -237,7 +238,16 @@ fn never_counts(name: OutcomeName) -> bool {
     }
 }
 
+const STATE: Figure = Figure::states(
+    "breaker.state",
+    &["closed", "open", "half_open"],
+    "Share of the time that breakers spent in each state.",
+);
+const TRIPS: Figure = Figure::count("breaker.trips", "How often breakers opened.");
+const REFUSED: Figure = Figure::count("breaker.refused", "Attempts refused by a breaker that was open or half-open.");
+
 impl Policy for Breaker {
+    const FIGURES: Set = &[&STATE, &TRIPS, &REFUSED];
     type Settings = OrPreset<BreakerSettings>;
     const HAPPENS: &'static [&'static Happens] = &[&BREAKER_OPENED, &BREAKER_HALF_OPEN, &BREAKER_CLOSED];
 
@@ -585,11 +595,16 @@ impl Gate for Breaker {
     fn figures(&self, now: Time, figures: &mut Figures) {
         let mut measures = self.measures;
         Self::account(&mut measures, self.state, now);
-        let over = Merge::Over(now.saturating_sub(measures.from) as f64);
-        figures.own.push(("breaker_open_share", over, measures.open as f64));
-        figures.own.push(("breaker_half_open_share", over, measures.half_open as f64));
-        figures.own.push(("breaker_trips", Merge::Sum, measures.trips as f64));
-        figures.own.push(("breaker_refused", Merge::Sum, measures.refused as f64));
+        let all = now.saturating_sub(measures.from);
+        let closed = all - (measures.open + measures.half_open).min(all);
+        let state = match self.state {
+            State::Closed => 0,
+            State::Open(_) => 1,
+            State::HalfOpen { .. } => 2,
+        };
+        figures.states(&STATE, state, &[closed, measures.open, measures.half_open].map(u128::from));
+        figures.count(&TRIPS, measures.trips);
+        figures.count(&REFUSED, measures.refused);
     }
 
     fn told(&mut self) -> Option<&'static Happens> {

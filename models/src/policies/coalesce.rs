@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use settings::Setting;
+use sim_core::figures::Set;
+use sim_core::{Figure, Figures};
 
 use super::policy::{Described, Policy};
 
@@ -26,7 +28,15 @@ pub struct CoalesceSettings {
     pub by: SameBy,
 }
 
+const COALESCED: Figure = Figure::count("coalesced", "Calls that joined an identical one under way.");
+const SHARED_ANSWER_AGE: Figure = Figure::mean(
+    "shared_answer_age",
+    "Mean time from sending a shared call to its answer, weighted by the callers who joined it: how old their data may be.",
+)
+.in_seconds();
+
 impl Policy for Coalescing {
+    const FIGURES: Set = &[&COALESCED, &SHARED_ANSWER_AGE];
     type Settings = CoalesceSettings;
 
     fn brief(_: &CoalesceSettings) -> Option<String> {
@@ -66,6 +76,13 @@ impl Coalescing {
                 None
             }
         }
+    }
+
+    /// Reports what was shared.
+    pub fn figures(&self, figures: &mut Figures) {
+        let (count, age) = self.shared;
+        figures.count(&COALESCED, self.coalesced);
+        figures.ratio(&SHARED_ANSWER_AGE, age, count);
     }
 
     /// The call of `record` is over; if it led, the next one of its key leads anew.

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 
 use settings::values::Scalar;
 use settings::{Duration, Setting};
+use sim_core::figures::Set;
 use sim_core::gauge::Gauge;
-use sim_core::{Figures, Merge, Outcome, Span, Time};
+use sim_core::{Figure, Figures, Outcome, Span, Time};
 
 use super::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use super::not_yet::NotYet;
@@ -54,6 +55,7 @@ pub struct Bulkhead {
     held: Gauge,
     /// Who waits, and since when.
     line: VecDeque<(u32, Time)>,
+    waiting: Gauge,
     /// Whoever has waited long enough by then is refused. Until all that ends at an instant has ended, a place may still
     /// become free for a waiter whose time is up at that instant.
     expired: Time,
@@ -64,7 +66,13 @@ fn refusal() -> Refusal {
     Refusal { outcome: Outcome::Overload, retry_after: 0 }
 }
 
+const LIMIT: Figure = Figure::level("limit", "Attempts that may be under way at once, over all callers.");
+const ACTIVE: Figure = Figure::gauge("concurrency.active", "Attempts under way, time average.").sampled();
+const WAITING: Figure = Figure::gauge("concurrency.waiting", "Attempts waiting for a place, time average.").sampled();
+const REFUSED: Figure = Figure::count("concurrency.refused", "Attempts refused because too many were under way.");
+
 impl Policy for Bulkhead {
+    const FIGURES: Set = &[&LIMIT, &ACTIVE, &WAITING, &REFUSED];
     type Settings = ConcurrencySettings;
 
     fn brief(settings: &ConcurrencySettings) -> Option<String> {
@@ -99,8 +107,15 @@ impl Gate for Bulkhead {
     type Settings = ConcurrencySettings;
 
     fn new(settings: &ConcurrencySettings, now: Time) -> Bulkhead {
-        let held = Gauge::new(now, 0);
-        Bulkhead { limit: settings.most(), wait: settings.wait.0, held, line: VecDeque::new(), expired: 0, refused: 0 }
+        Bulkhead {
+            limit: settings.most(),
+            wait: settings.wait.0,
+            held: Gauge::new(now, 0),
+            line: VecDeque::new(),
+            waiting: Gauge::new(now, 0),
+            expired: 0,
+            refused: 0,
+        }
     }
 
     fn ask(&mut self, now: Time, who: &mut Asking<'_>) -> Verdict {
@@ -113,6 +128,7 @@ impl Gate for Bulkhead {
             return Verdict::Refuse(refusal());
         }
         self.line.push_back((who.id, now));
+        self.waiting.up(now);
         Verdict::Wait
     }
 
@@ -120,8 +136,9 @@ impl Gate for Bulkhead {
         self.held.down(now);
     }
 
-    fn leave(&mut self, _: Time, id: u32) {
+    fn leave(&mut self, now: Time, id: u32) {
         self.line.retain(|(waiting, _)| *waiting != id);
+        self.waiting.set(now, self.line.len() as u64);
     }
 
     fn due(&self) -> Option<Time> {
@@ -136,6 +153,7 @@ impl Gate for Bulkhead {
         let (id, since) = *self.line.front()?;
         if self.held.value() < u64::from(self.limit) {
             self.line.pop_front();
+            self.waiting.down(now);
             self.held.up(now);
             return Some((id, Ok(Permit::default())));
         }
@@ -143,6 +161,7 @@ impl Gate for Bulkhead {
             return None;
         }
         self.line.pop_front();
+        self.waiting.down(now);
         self.refused += 1;
         Some((id, Err(refusal())))
     }
@@ -154,16 +173,20 @@ impl Gate for Bulkhead {
     fn rebuild(&mut self, now: Time) {
         self.held.set(now, 0);
         self.line.clear();
+        self.waiting.set(now, 0);
     }
 
     fn begin_measuring(&mut self, now: Time) {
         self.held.reset(now);
+        self.waiting.reset(now);
         self.refused = 0;
     }
 
-    fn figures(&self, _: Time, figures: &mut Figures) {
-        figures.own.push(("limit", Merge::Sum, f64::from(self.limit)));
-        figures.own.push(("limit_refused", Merge::Sum, self.refused as f64));
+    fn figures(&self, now: Time, figures: &mut Figures) {
+        figures.level(&LIMIT, u64::from(self.limit));
+        figures.gauge(&ACTIVE, &self.held, now);
+        figures.gauge(&WAITING, &self.waiting, now);
+        figures.count(&REFUSED, self.refused);
     }
 }
 

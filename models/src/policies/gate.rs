@@ -111,7 +111,7 @@ pub trait Gate: Clone + Debug {
     /// The warm-up is over: measures start anew.
     fn begin_measuring(&mut self, now: Time);
 
-    /// Adds what it has to say of itself.
+    /// Reports its figures, each against its declaration.
     fn figures(&self, now: Time, figures: &mut Figures);
 
     /// What has happened in it since it was last asked, one at a time.

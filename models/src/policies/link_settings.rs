@@ -5,6 +5,7 @@
 
 use settings::{Name, OneOrMany, Setting, Spanned};
 
+use sim_core::figures::Set;
 use sim_core::{Figures, Happens, Time};
 
 use super::batch::Batch;
@@ -79,6 +80,9 @@ macro_rules! policies {
 
         /// How many policies are gates.
         pub const GATES: usize = [$($(stringify!($gate),)?)*].len();
+
+        /// The figures that each policy reports, by its name.
+        pub const FIGURES: &[(&str, Set)] = &[$((stringify!($name), <$policy as Policy>::FIGURES)),*];
 
         /// What each policy tells of, by its name.
         pub const HAPPENS: &[(&str, &[&Happens])] = &[$((stringify!($name), <$policy as Policy>::HAPPENS)),*];

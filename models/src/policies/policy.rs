@@ -4,6 +4,7 @@
 //! a link, the order in which its policies are asked, the words of reports and the checks all come from the table.
 
 use sim_core::Happens;
+use sim_core::figures::Set;
 
 use super::flaw::Flaw;
 
@@ -47,6 +48,9 @@ impl Beside<'_> {
 pub trait Policy {
     /// What a scenario says of it.
     type Settings;
+
+    /// The figures that it reports.
+    const FIGURES: Set = &[];
 
     /// What it tells of ([`sim_core::Cx::happened`]).
     const HAPPENS: &'static [&'static Happens] = &[];

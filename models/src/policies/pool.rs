@@ -8,9 +8,11 @@ use std::collections::VecDeque;
 
 use settings::values::Scalar;
 use settings::{Duration, DurationDist, Setting};
+use sim_core::figures::Set;
+use sim_core::histogram::Histogram;
 use sim_core::line::{Discipline, Line};
 use sim_core::slots::Slots;
-use sim_core::{Span, Time};
+use sim_core::{Figure, Figures, Span, Time};
 
 use super::flaw::Flaw;
 use super::policy::{Beside, Described, Policy};
@@ -64,7 +66,17 @@ impl Presets for PoolSettings {
     ];
 }
 
+const SIZE: Figure = Figure::level("pool.size", "Connections that may be open at once, in the pools of all callers.");
+/// Connections in use.
+pub const ACTIVE: Figure = Figure::gauge("pool.active", "Connections in use, time average.").kept().sampled();
+const WAIT: Figure = Figure::times("pool.wait", "How long callers waited for a connection.");
+/// Callers who wait.
+pub const WAITING: Figure =
+    Figure::gauge("pool.waiting", "Callers waiting for a connection, time average.").kept().sampled();
+const OPENED: Figure = Figure::count("pool_opened", "Connections opened after the warm-up.");
+
 impl Policy for Pool {
+    const FIGURES: Set = &[&SIZE, &ACTIVE, &WAIT, &WAITING, &OPENED];
     type Settings = OrPreset<PoolSettings>;
 
     fn brief(pool: &Self::Settings) -> Option<String> {
@@ -116,7 +128,7 @@ pub struct Pool {
     idle_timeout: Option<Span>,
     /// No idle connection reaches its `max_lifetime` before that.
     expires_first: Time,
-    /// Connections opened since the start.
+    /// Connections opened since the end of the warm-up.
     pub opened: u64,
 }
 
@@ -160,6 +172,15 @@ impl Pool {
             self.expires_first = self.expires_first.min(opened + most);
         }
         self.idle.push_back(Idle { opened, since: now });
+    }
+
+    /// Reports the pool's figures; `wait` has how long callers waited, which outlives the pool.
+    pub fn figures(&self, now: Time, wait: &Histogram, figures: &mut Figures) {
+        figures.level(&SIZE, self.slots.capacity().map_or(0, u64::from));
+        figures.gauge(&ACTIVE, self.slots.held_over_time(), now);
+        figures.times(&WAIT, wait);
+        figures.gauge(&WAITING, self.slots.waiting_over_time(), now);
+        figures.count(&OPENED, self.opened);
     }
 
     /// Idle connections, after closing those that have been idle for too long.

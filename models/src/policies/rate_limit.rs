@@ -9,7 +9,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 use settings::bind::NOT_YET;
 use settings::values::Scalar;
 use settings::{Book, Duration, Node, Problem, Rate, Reader, Setting, Shape};
-use sim_core::{Figures, Merge, Outcome, Span, Time};
+use sim_core::figures::Set;
+use sim_core::{Figure, Figures, Outcome, Span, Time};
 
 use crate::policies::flaw::Flaw;
 use crate::policies::gate::{Asking, Gate, Permit, Refusal, Verdict};
@@ -192,7 +193,16 @@ impl RateLimitSettings {
     }
 }
 
+const REFUSED: Figure = Figure::count("rate_limit.refused", "Attempts refused because they came too fast.");
+const DELAYED: Figure =
+    Figure::count("rate_limit.delayed", "Attempts that waited for their turn and passed; only with `leaky_bucket`.");
+const WAIT: Figure =
+    Figure::mean("rate_limit.wait", "Mean wait of the attempts that waited; only with `leaky_bucket`.").in_seconds();
+const LIMITERS: Figure =
+    Figure::level("rate_limit.limiters", "Operations or keys of which a limiter remembers something; only with `by`.");
+
 impl Policy for RateLimit {
+    const FIGURES: Set = &[&REFUSED, &DELAYED, &WAIT, &LIMITERS];
     type Settings = RateLimitSettings;
 
     fn brief(settings: &RateLimitSettings) -> Option<String> {
@@ -419,13 +429,13 @@ impl Gate for RateLimit {
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         let Measures { refused, delayed, waited } = self.measures;
-        figures.own.push(("rate_limit_refused", Merge::Sum, refused as f64));
+        figures.count(&REFUSED, refused);
         if let Sort::Delays(..) = self.settings.limit.sort() {
-            figures.own.push(("rate_limit_delayed", Merge::Sum, delayed as f64));
-            figures.own.push(("rate_limit_wait_s", Merge::Over(delayed as f64), waited as f64 / 1e9));
+            figures.count(&DELAYED, delayed);
+            figures.ratio(&WAIT, waited, delayed);
         }
         if self.settings.by.is_some() {
-            figures.own.push(("rate_limit_limiters", Merge::Sum, self.meters.len() as f64));
+            figures.level(&LIMITERS, self.meters.len() as u64);
         }
     }
 }

@@ -8,7 +8,8 @@
 
 use settings::values::Scalar;
 use settings::{Duration, Setting};
-use sim_core::{Figures, Merge, Outcome, Time};
+use sim_core::figures::Set;
+use sim_core::{Figure, Figures, Outcome, Time};
 
 use crate::policies::flaw::Flaw;
 use crate::policies::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
@@ -49,7 +50,12 @@ impl ThrottleSettings {
     }
 }
 
+const REFUSED: Figure = Figure::count("throttle.refused", "Attempts that the throttle refused.");
+const REFUSED_SHARE: Figure =
+    Figure::share("throttle.refused_share", "Share of the attempts that the throttle refused.");
+
 impl Policy for Throttle {
+    const FIGURES: Set = &[&REFUSED, &REFUSED_SHARE];
     type Settings = ThrottleSettings;
 
     fn brief(_: &ThrottleSettings) -> Option<String> {
@@ -155,8 +161,8 @@ impl Gate for Throttle {
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         let Measures { asked, refused } = self.measures;
-        figures.own.push(("throttle_refused", Merge::Sum, refused as f64));
-        figures.own.push(("throttle_refused_share", Merge::Over(asked as f64), refused as f64));
+        figures.count(&REFUSED, refused);
+        figures.ratio(&REFUSED_SHARE, refused, asked);
     }
 }
 

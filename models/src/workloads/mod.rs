@@ -14,10 +14,11 @@ use std::sync::Arc;
 use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
 use sim_core::calendar::AlarmId;
 use sim_core::calls::Baggage;
+use sim_core::figures::Set;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::{
-    Ahead, Answer, CallId, Class, Coming, Component, Cx, Figures, Merge, Next, NodeId, Sight, Span, Time, Timer,
+    Ahead, Answer, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Sight, Span, Time, Timer,
 };
 
 use crate::link::LinkSettings;
@@ -163,6 +164,11 @@ impl User {
         User { number: (bits >> 32) as u32, sent: bits as u32 }
     }
 }
+
+const SESSIONS: Figure = Figure::level("sessions", "Sessions going on at the end; only with `sessions`.");
+
+/// What workloads report of themselves.
+pub const FIGURES: Set = &[&SESSIONS];
 
 const ARRIVAL: u8 = 0;
 const USER: u8 = 1;
@@ -461,7 +467,7 @@ impl Component for Workload {
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         if self.has_sessions {
-            figures.own.push(("sessions", Merge::Sum, f64::from(self.present)));
+            figures.level(&SESSIONS, u64::from(self.present));
         }
     }
 }

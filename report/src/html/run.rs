@@ -229,9 +229,10 @@ fn links(result: &RunResult) -> Table {
         TableColumn::figures("Pool in use", "connections in use, time average, of how many"),
         TableColumn::figures("Pool wait p99", "99th percentile of the wait for a connection"),
         TableColumn::words("Failures", "share of the attempts, as the caller saw them"),
+        TableColumn::words("Own figures", ""),
     ];
     let row = |from: &str, link: &str, figures: &LinkResult| {
-        let pool = figures.pool.as_ref();
+        let pool = |name: &str| figures.own.value(&format!("pool.{name}"));
         vec![
             TableCell::words(format!("{from}.{link}")),
             TableCell::words(figures.to.join(", ")),
@@ -241,15 +242,16 @@ fn links(result: &RunResult) -> Table {
             quantity_cell(figures.retries as f64),
             quantity_cell(figures.retries_refused as f64),
             quantity_cell(figures.hedges as f64),
-            pool.map_or_else(
+            pool("active").zip(pool("size")).map_or_else(
                 || TableCell::words(units::UNKNOWN),
-                |pool| {
-                    let size = units::quantity(pool.size as f64);
-                    TableCell::figure(pool.active, |active| format!("{} of {size}", units::quantity(active)))
+                |(active, size)| {
+                    let size = units::quantity(size);
+                    TableCell::figure(active, |active| format!("{} of {size}", units::quantity(active)))
                 },
             ),
-            time_cell(pool.and_then(|pool| pool.wait.p99_s)),
+            time_cell(pool("wait.p99")),
             TableCell::words(outcome::failures_in_words(&figures.outcomes, 4)),
+            TableCell::words(crate::text::figures_in_words(&figures.own)),
         ]
     };
     let rows = result

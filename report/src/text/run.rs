@@ -1,6 +1,7 @@
 //! The report of one run.
 
-use lab::result::{ComponentResult, LinkResult, RunResult, Table as Named, WorkloadResult};
+use lab::figures::Own;
+use lab::result::{ComponentResult, LinkResult, RunResult, WorkloadResult};
 
 use super::Options;
 use super::happenings::happenings;
@@ -8,6 +9,7 @@ use super::paint::{Ink, Page, Span, width};
 use super::sparkline::{Axis, Join, bars};
 use super::table::{Column, Table};
 use crate::breakdown::{self, Around};
+use crate::figures;
 use crate::findings::{self, Severity};
 use crate::outcome;
 use crate::over_time;
@@ -384,27 +386,23 @@ fn component_row(name: &str, component: &ComponentResult, longest: bool, result:
     ]
 }
 
-/// Named figures: `hit_ratio 91 %, open_connections 42`; those that are zero are left out.
-pub(crate) fn figures_in_words(own: &Named<f64>) -> String {
-    let parts: Vec<String> = own
-        .iter()
-        .filter(|(_, value)| **value != 0.0)
-        .map(|(name, value)| format!("{} {}", name.trim_end_matches("_s"), own_figure(name, *value)))
-        .collect();
-    parts.join(", ")
-}
+/// Figures of links that have columns of their own.
+const IN_COLUMNS: [&str; 4] = ["pool.size", "pool.active", "pool.wait", "pool.waiting"];
 
-/// A figure whose unit only its name tells.
-fn own_figure(name: &str, value: f64) -> String {
-    if name.ends_with("_s") {
-        units::time(value)
-    } else if name.ends_with("_ratio") || name.ends_with("_share") {
-        units::share(value)
-    } else if name == "memory" || name.ends_with("_bytes") {
-        units::size(value)
-    } else {
-        units::quantity(value)
+/// Declared figures: `hit_ratio 91 %, open_connections 42`; those that are zero, unknown or shown elsewhere are left out.
+/// Of times the 99th percentile is shown.
+pub(crate) fn figures_in_words(own: &Own) -> String {
+    let mut words = Vec::new();
+    for (name, reading) in own.iter().filter(|(name, _)| !IN_COLUMNS.contains(name)) {
+        let shown = reading.parts().into_iter().filter(|(part, _, _)| matches!(*part, "" | "p99"));
+        for (part, value, unit) in shown {
+            if let Some(value) = value.filter(|value| *value != 0.0) {
+                let part = if part.is_empty() { String::new() } else { format!(" {part}") };
+                words.push(format!("{name}{part} {}", figures::figure(value, unit)));
+            }
+        }
     }
+    words.join(", ")
 }
 
 fn links(page: &mut Page, result: &RunResult) {
@@ -458,7 +456,11 @@ fn link_row(name: String, figures: &LinkResult, result: &RunResult) -> Vec<Span>
     let count_or_nothing = |count: u64, ink: Ink| {
         if count == 0 { Span::default() } else { Span::new(units::quantity(count as f64), ink) }
     };
-    let pool = |text: &dyn Fn(&lab::result::PoolResult) -> Span| figures.pool.as_ref().map_or_else(Span::default, text);
+    let pool = |name: &str| figures.own.value(&format!("pool.{name}"));
+    let in_use = pool("active").zip(pool("size")).map_or_else(Span::default, |(active, size)| {
+        let ink = if active >= 0.85 * size { Ink::Warning } else { Ink::Plain };
+        Span::new(format!("{}/{}", units::quantity(active), units::quantity(size)), ink)
+    });
     vec![
         Span::new(name, Ink::Strong),
         Span::plain(per_second(figures.calls, result)),
@@ -469,12 +471,12 @@ fn link_row(name: String, figures: &LinkResult, result: &RunResult) -> Vec<Span>
             .map_or_else(Span::default, |factor| Span::new(units::factor(factor), amplified(factor))),
         count_or_nothing(figures.retries_refused, Ink::Warning),
         count_or_nothing(figures.hedges, Ink::Plain),
-        pool(&|pool| {
-            let ink = if pool.active >= 0.85 * pool.size as f64 { Ink::Warning } else { Ink::Plain };
-            Span::new(format!("{}/{}", units::quantity(pool.active), units::quantity(pool.size as f64)), ink)
-        }),
-        pool(&|pool| Span::plain(units::quantity(pool.waiting))),
-        pool(&|pool| Span::plain(units::or_unknown(pool.wait.p99_s, units::time))),
+        in_use,
+        pool("waiting").map_or_else(Span::default, |waiting| Span::plain(units::quantity(waiting))),
+        figures
+            .own
+            .get("pool.wait")
+            .map_or_else(Span::default, |_| Span::plain(units::or_unknown(pool("wait.p99"), units::time))),
         Span::plain(outcome::failures_in_words(&figures.outcomes, 3)),
     ]
 }

@@ -1,9 +1,11 @@
 //! Results made by hand for the tests and the gallery: a retry storm that does not end, and a quiet run.
 //! The figures are plausible, not simulated; they are fixed, so that every output made from them is.
 
+use lab::figures::{Own, Reading};
+use lab::metrics::Unit;
 use lab::result::{
-    Breakdown, ComponentResult, FaultWindow, Latency, LinkResult, PoolResult, QueueResult, RunInfo, RunResult,
-    ScenarioInfo, Series, Table, Tool, WorkloadResult,
+    Breakdown, ComponentResult, FaultWindow, Latency, LinkResult, QueueResult, RunInfo, RunResult, ScenarioInfo,
+    Series, Table, Tool, WorkloadResult,
 };
 
 /// A latency whose percentiles are multiples of its median.
@@ -18,6 +20,16 @@ pub(crate) fn latency(p50_s: f64, count: u64) -> Latency {
         max_s: Some(p50_s * 9.0),
         count,
     }
+}
+
+/// The pools of callers who wait.
+fn pool() -> Own {
+    let mut own = Own::default();
+    own.set("pool.size", Reading::count(80));
+    own.insert("pool.active", Unit::Count, Some(71.3));
+    own.set("pool.wait", Reading::Times(latency(0.21, 694_400)));
+    own.insert("pool.waiting", Unit::Count, Some(410.2));
+    own
 }
 
 /// A table of counts.
@@ -143,6 +155,7 @@ pub(crate) fn storm() -> RunResult {
             outcomes: outcomes(&[("ok", 81_003), ("timeout", 248_790), ("unavailable", 27_009)]),
             causes: Vec::new(),
             breakdown: Breakdown::default(),
+            own: Own::default(),
             attempts_per_request: Some(2.49),
             in_flight: 3120.4,
             in_flight_end: 3412,
@@ -197,7 +210,7 @@ pub(crate) fn storm() -> RunResult {
         wasted_work: Some(0.22),
         ..ComponentResult::default()
     };
-    database.own.insert("pauses".to_owned(), 0.0);
+    database.own.insert("pauses", Unit::Number, Some(0.0));
     result.components.insert("db".to_owned(), database);
     result.links.entry("shoppers".to_owned()).or_default().insert(
         "call".to_owned(),
@@ -221,7 +234,7 @@ pub(crate) fn storm() -> RunResult {
             retries: 154_400,
             retries_refused: 12_004,
             amplification: Some(1.286),
-            pool: Some(PoolResult { size: 80, active: 71.3, wait: latency(0.21, 694_400), waiting: 410.2 }),
+            own: pool(),
             ..LinkResult::default()
         },
     );
@@ -281,6 +294,7 @@ pub(crate) fn calm() -> RunResult {
                 outcomes: outcomes(&[("ok", ok), ("timeout", sent - ok)]),
                 causes: Vec::new(),
                 breakdown: Breakdown::default(),
+                own: Own::default(),
                 attempts_per_request: Some(1.0),
                 in_flight: 3.0,
                 in_flight_end: 2,
@@ -297,7 +311,7 @@ pub(crate) fn calm() -> RunResult {
         outcomes: outcomes(&[("ok", 367_200)]),
         ..ComponentResult::default()
     };
-    cache.own.insert("hit_ratio".to_owned(), 0.913);
+    cache.own.insert("hit_ratio", Unit::Fraction, Some(0.913));
     result.components.insert("cache".to_owned(), cache);
     result.components.insert(
         "store".to_owned(),
@@ -341,8 +355,8 @@ pub(crate) fn crowded() -> RunResult {
     for number in 0..60 {
         let name = format!("region-{number}/recommendation-service-frontend");
         let mut component = api.clone();
-        component.own.insert("consumer_lag".to_owned(), 12_345.0);
-        component.own.insert("hit_ratio".to_owned(), 0.97);
+        component.own.insert("consumer_lag", Unit::Number, Some(12_345.0));
+        component.own.insert("hit_ratio", Unit::Fraction, Some(0.97));
         result.components.insert(name.clone(), component);
         result.links.entry(name).or_default().insert("recommendations-database".to_owned(), link.clone());
     }

@@ -2,7 +2,8 @@
 
 use super::{Component, Engine};
 use crate::calls::*;
-use crate::measure::Figures;
+use crate::figures::{Figures, Value};
+use crate::slots::UTILIZATION;
 
 /// A law that does not hold: a bug of the engine or of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,23 +71,16 @@ impl<C: Component> Engine<C> {
                 }
             }
         }
-        let span = self.core.now;
+        let mut figures = Figures::without_times();
         for (index, node) in self.nodes.iter().enumerate() {
-            let mut figures = Figures::default();
-            node.figures(span, &mut figures);
-            if let Some(capacity) = figures.capacity {
+            figures.clear();
+            node.figures(self.core.now, &mut figures);
+            if let Some(Value::Ratio { part: busy, whole: available }) = figures.get(&UTILIZATION)
+                && busy > available
+            {
                 let group = self.core.nodes[index].group.0 as usize;
-                let from = self.core.groups[group].measured_from();
-                let available = figures.capacity_integral.unwrap_or(capacity as u128 * (span - from) as u128);
-                if figures.held_integral > available {
-                    let group = self.core.group_names[group].clone();
-                    return Err(Breach {
-                        law: "busy ≤ available",
-                        group,
-                        left: figures.held_integral,
-                        right: available,
-                    });
-                }
+                let group = self.core.group_names[group].clone();
+                return Err(Breach { law: "busy ≤ available", group, left: *busy, right: *available });
             }
         }
         Ok(())

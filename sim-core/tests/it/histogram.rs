@@ -67,6 +67,23 @@ proptest! {
     }
 
     #[test]
+    fn what_was_added_since_is_what_was_recorded_since(values in values(), cut in any::<prop::sample::Index>()) {
+        let (early, late) = values.split_at(cut.index(values.len()));
+        let earlier = of(early);
+        let added = of(&values).since(&earlier);
+        let alone = of(late);
+        prop_assert!(added.iter().eq(alone.iter()));
+        prop_assert_eq!((added.count(), added.sum()), (alone.count(), alone.sum()));
+        if let (Some(last), Some(max), Some(min)) = (alone.iter().last(), added.max(), added.min()) {
+            prop_assert!((last.low..=last.high).contains(&max) && min <= max);
+            // Which of the values around a quantile it is can only be told from their buckets.
+            let (found, exact) = (added.quantile(0.5).unwrap(), alone.quantile(0.5).unwrap());
+            prop_assert!(found.abs_diff(exact) <= exact / 256 + 1, "{} instead of {}", found, exact);
+        }
+        prop_assert_eq!(of(&values).since(&Histogram::new()), of(&values));
+    }
+
+    #[test]
     fn merging_in_any_order_equals_recording_at_once(mut values in values(), cut in any::<prop::sample::Index>()) {
         let whole = of(&values);
         let (left, right) = values.split_at(cut.index(values.len()));

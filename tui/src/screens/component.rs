@@ -1,5 +1,7 @@
 //! Everything about one component or workload: its figures, its own ones, its links with their policies, its past.
 
+use lab::figures::{Own, Reading};
+use lab::metrics::Unit;
 use lab::result::{LinkNow, NodeNow, Snapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -138,10 +140,10 @@ fn figures_of(buffer: &mut Buffer, area: Rect, app: &App) {
             y += 1;
         }
     }
-    for (name, value) in &now.own {
-        brush.text(0, y, &figures::shorten(&name.replace('_', " "), 14), Role::Faint);
-        let value = if name.ends_with("_s") { figures::seconds(*value) } else { figures::number(*value) };
-        brush.text(15, y, &value, Role::Text);
+    for (name, value, unit) in now.own.iter().flat_map(|(name, reading)| numbers(name, reading)) {
+        let Some(value) = value else { continue };
+        brush.text(0, y, &figures::shorten(&name.replace(['_', '.'], " "), 14), Role::Faint);
+        brush.text(15, y, &own_figure(value, unit), Role::Text);
         y += 1;
     }
     links(&mut brush, y + 1, width, app, snapshot);
@@ -169,12 +171,8 @@ fn links(brush: &mut Brush, mut y: i32, width: i32, app: &App, snapshot: &Snapsh
             let after = brush.text(3, y, &figures::shorten(name(other), 22), Role::Text).max(14) + 1;
             brush.text(after, y, &link_words(&link, errors), Theme::errors(errors));
             y += 1;
-            let pool = link.pool.map(|(active, size)| match link.pool_waiting {
-                0 => format!("pool {active} of {size}"),
-                waiting => format!("pool {active} of {size}, {} wait", figures::count(waiting)),
-            });
             let policies = edge.policies.iter().filter(|_| outwards).cloned();
-            let words: Vec<String> = pool.into_iter().chain(policies).collect();
+            let words: Vec<String> = places_in_words(&link.own).into_iter().chain(policies).collect();
             for line in
                 lines_of(&words.join(" · "), (width - 5).max(10) as usize).iter().filter(|line| !line.is_empty())
             {
@@ -186,6 +184,37 @@ fn links(brush: &mut Brush, mut y: i32, width: i32, app: &App, snapshot: &Snapsh
             y += 1;
         }
     }
+}
+
+/// The numbers of a figure, by name.
+fn numbers<'n>(name: &'n str, reading: &Reading) -> impl Iterator<Item = (String, Option<f64>, Unit)> + use<'n> {
+    reading.parts().into_iter().map(move |(part, value, unit)| {
+        let dot = if part.is_empty() { "" } else { "." };
+        (format!("{name}{dot}{part}"), value, unit)
+    })
+}
+
+fn own_figure(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Seconds => figures::seconds(value),
+        Unit::PerSecond => figures::rate(value),
+        Unit::Fraction | Unit::Count | Unit::Bytes | Unit::Number => figures::number(value),
+    }
+}
+
+/// Places that a link's policies give out, `pool 3 of 20, 5 wait`: of whatever declares how many are `active` of which
+/// `size`, and how many are `waiting`.
+fn places_in_words(own: &Own) -> Vec<String> {
+    let of = |name: &str| {
+        let name = name.strip_suffix(".active")?;
+        let count = |what: &str| own.value(&format!("{name}.{what}")).map(|count| count as u64);
+        let (active, size) = (count("active")?, count("size")?);
+        Some(match count("waiting") {
+            None | Some(0) => format!("{name} {active} of {size}"),
+            Some(waiting) => format!("{name} {active} of {size}, {} wait", figures::count(waiting)),
+        })
+    };
+    own.iter().filter_map(|(name, _)| of(name)).collect()
 }
 
 fn link_words(link: &LinkNow, errors: f64) -> String {

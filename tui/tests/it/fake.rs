@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use lab::figures::Own;
+use lab::metrics::Unit;
 use lab::requests::{Answer, GroupId, GroupName, Outcome, Part, Requests, SpentOn, TracedCall, TracedRequest};
 use lab::result::{
     FaultWindow, Happened, HappenedAt, LinkNow, NodeNow, ReplicaNow, Series, Snapshot, Table, Topology, TopologyEdge,
@@ -334,7 +336,7 @@ impl Fake {
                 if is_slow {
                     now.faults = vec!["slow-db".into()];
                 }
-                now.own.insert("lock_waits".into(), 12.0);
+                now.own.insert("lock_waits", Unit::Count, Some(12.0));
             }
             "service" => {
                 now.arrivals *= amplification.sqrt();
@@ -344,7 +346,7 @@ impl Fake {
                 now.utilization = Some((busy * 0.5 + wait * 0.4).min(1.0));
             }
             "cache" => {
-                now.own.insert("hit_ratio".into(), 0.9);
+                now.own.insert("hit_ratio", Unit::Fraction, Some(0.9));
             }
             "external" => {
                 now.utilization = None;
@@ -402,8 +404,11 @@ impl Simulation for Fake {
                 retries: to.arrivals * (1.0 - 1.0 / link_amplification),
                 failed: to.arrivals * failing,
                 amplification: Some(link_amplification),
-                pool: is_db.then_some((((last.busy / last.ticks.max(1.0)) * 60.0) as u64, 60)),
-                pool_waiting: if is_db { (self.queue / 20.0) as u64 } else { 0 },
+                own: if is_db {
+                    pool((last.busy / last.ticks.max(1.0)) * 60.0, self.queue / 20.0)
+                } else {
+                    Own::default()
+                },
                 in_flight: to.in_flight,
             }
         });
@@ -570,4 +575,13 @@ fn requests(names: Arc<Vec<GroupName>>, now: u64) -> Requests {
     calls[0].spend(part(SpentOn::Service, "edge"), at(12));
     let fast = TracedRequest { key: 2, source: group("shoppers.call"), calls, is_cut: false };
     Requests::new(30_000 * MS, now, names, vec![Arc::new(slow), Arc::new(fast)])
+}
+
+/// A pool of 60 connections.
+fn pool(active: f64, waiting: f64) -> Own {
+    let mut own = Own::default();
+    for (name, value) in [("pool.size", 60.0), ("pool.active", active.trunc()), ("pool.waiting", waiting.trunc())] {
+        own.insert(name, Unit::Count, Some(value));
+    }
+    own
 }

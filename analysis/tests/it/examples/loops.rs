@@ -84,7 +84,7 @@ fn who_asks_for_what_is_being_fetched_shares_it() {
     exact(latency(&shared, "second").max_s, 0.005);
     assert_eq!(shared.components["db"].arrivals, 1);
     // The second caller's answer is as old as the query, twice as old as its own wait.
-    exact(shared.links["app"]["db"].own["shared_answer_age_s"], 0.01);
+    exact(shared.links["app"]["db"].own["shared_answer_age"], 0.01);
     let alone = shipped("one-query-for-many", "each-alone");
     exact(latency(&alone, "first").max_s, 0.01);
     exact(latency(&alone, "second").max_s, 0.01);

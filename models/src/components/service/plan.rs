@@ -6,6 +6,7 @@ use sim_core::{CallId, Cx, Span};
 use super::service_settings::Settings;
 use crate::link::sample;
 use crate::steps::program::{Instruction, Names, Place, Program};
+use crate::steps::{Step, walk};
 
 /// The purpose of the draws that steps make.
 pub(super) const PURPOSE_STEP: u32 = 0x7374;
@@ -22,6 +23,8 @@ pub(super) struct Plan {
     /// The step of every operation that it handles, where that is one and the same: most services have one handler.
     pub(super) only: Option<Single>,
     pub(super) locks: usize,
+    /// Whether any handler has a `leak`.
+    pub(super) can_leak: bool,
     pub(super) changes: Vec<(u32, Settings)>,
 }
 
@@ -48,7 +51,12 @@ impl Plan {
         let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
         let first = of_handled.next().cloned().flatten();
         let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
-        Plan { settings: settings.clone(), program, handlers, singles, only, locks, changes: Vec::new() }
+        let mut can_leak = false;
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| can_leak |= matches!(step, Step::Leak { .. }));
+        }
+        let settings = settings.clone();
+        Plan { settings, program, handlers, singles, only, locks, can_leak, changes: Vec::new() }
     }
 }
 

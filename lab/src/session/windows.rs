@@ -1,0 +1,346 @@
+//! The time series of a run: what was counted at each border of windows, and the row that two borders make.
+
+use models::figures::{of_components, of_links};
+use models::network::Node;
+use models::policies::pool;
+use models::scenario::Scenario;
+use sim_core::figures::Merge;
+use sim_core::measure::Counts;
+use sim_core::time::SECOND;
+use sim_core::{AttemptCounts, Component, Figure, Figures, GroupId, NodeId, Span, Time, slots};
+
+use super::{LinkPlace, Session, amplification};
+use crate::figures::{self, Part};
+use crate::history::History;
+
+/// What stood where at a border.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Border {
+    workloads: Vec<Counts>,
+    components: Vec<(Counts, Figures)>,
+    links: Vec<(AttemptCounts, Counts, Figures)>,
+    /// Of the owners of the columns that were asked for.
+    asked: Vec<Figures>,
+}
+
+impl Border {
+    /// What the owner of the nth column that was asked for reported.
+    fn figures_of(&self, nth: usize, asked: &Asked) -> &Figures {
+        match asked.owner {
+            Owner::Component(index) if !asked.is_apart() => &self.components[index].1,
+            Owner::Link(index) if !asked.is_apart() => &self.links[index].2,
+            Owner::Component(_) | Owner::Link(_) | Owner::Replica(..) => &self.asked[nth],
+        }
+    }
+}
+
+/// The border before the last, whose memory is used again; a copy of a session does without.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Border);
+
+impl Clone for Spare {
+    fn clone(&self) -> Spare {
+        Spare::default()
+    }
+}
+
+/// A component or link in one window.
+struct Window<'a> {
+    /// What happened in it: calls.
+    calls: Counts,
+    /// The same: attempts, of a link.
+    attempts: AttemptCounts,
+    /// Calls under way at its end.
+    in_flight: u64,
+    /// What was reported at its beginning and at its end.
+    before: &'a Figures,
+    now: &'a Figures,
+    span: Span,
+}
+
+impl Window<'_> {
+    fn per_second(&self, count: u64) -> Option<f64> {
+        Some(count as f64 / (self.span as f64 / SECOND as f64))
+    }
+}
+
+/// Where a column of the series comes from.
+enum Shows {
+    /// The engine's counts.
+    Counted(fn(&Window<'_>) -> Option<f64>),
+    /// A figure that nodes declare.
+    Declared(&'static Figure),
+}
+
+impl Shows {
+    fn value(&self, window: &Window<'_>) -> Option<f64> {
+        match self {
+            Shows::Counted(value) => value(window),
+            Shows::Declared(figure) => figures::in_window(figure, Part::Whole, window.before, window.now, window.span),
+        }
+    }
+}
+
+const WORKLOAD_COLUMNS: [&str; 5] = ["sent", "goodput", "failed", "latency.p50_s", "latency.p99_s"];
+
+/// The columns that every component has.
+const COMPONENT_COLUMNS: [(&str, Shows); 8] = [
+    (of_components::ARRIVALS.name, Shows::Counted(|w| w.per_second(w.calls.arrivals))),
+    (of_components::COMPLETED.name, Shows::Counted(|w| w.per_second(w.calls.answered_well()))),
+    ("failed", Shows::Counted(|w| w.per_second(w.calls.completed() - w.calls.answered_well()))),
+    (slots::UTILIZATION.name, Shows::Declared(&slots::UTILIZATION)),
+    (slots::QUEUE_DEPTH.name, Shows::Declared(&slots::QUEUE_DEPTH)),
+    (of_components::IN_FLIGHT.name, Shows::Counted(|w| Some(w.in_flight as f64))),
+    (of_components::AMPLIFICATION.name, Shows::Counted(|w| amplification(&w.calls))),
+    (slots::WASTED_WORK.name, Shows::Declared(&slots::WASTED_WORK)),
+];
+
+/// The columns that every link has: format 1 has those of the pool where there is none, too.
+const LINK_COLUMNS: [(&str, Shows); 6] = [
+    (of_links::ATTEMPTS.name, Shows::Counted(|w| w.per_second(w.attempts.attempts))),
+    (of_links::RETRIES.name, Shows::Counted(|w| w.per_second(w.attempts.retries))),
+    ("failed", Shows::Counted(|w| w.per_second(w.attempts.failed()))),
+    (
+        of_links::AMPLIFICATION.name,
+        Shows::Counted(|w| (w.calls.arrivals > 0).then(|| w.attempts.attempts as f64 / w.calls.arrivals as f64)),
+    ),
+    (pool::ACTIVE.name, Shows::Declared(&pool::ACTIVE)),
+    (pool::WAITING.name, Shows::Declared(&pool::WAITING)),
+];
+
+/// Who reports the figure of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Owner {
+    Component(usize),
+    Replica(usize, usize),
+    Link(usize),
+}
+
+/// A figure that only some runs keep over time.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    owner: Owner,
+    figure: &'static Figure,
+    part: Part,
+    column: String,
+}
+
+impl Asked {
+    /// Whether it is not among what its component or link reports at every border: a single replica's, or times.
+    fn is_apart(&self) -> bool {
+        matches!(self.owner, Owner::Replica(..)) || self.figure.merge == Merge::Times
+    }
+}
+
+/// The metrics that a scenario needs over time.
+fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = &str> {
+    let objectives = scenario.objectives.iter();
+    let over_time = objectives.filter(|objective| objective.during.is_some() || objective.recovers.is_some());
+    over_time.map(|objective| objective.metric.value.as_str())
+}
+
+impl Session {
+    /// Names the columns: those of every run, and those that are declared to be kept or asked for.
+    pub(super) fn name_columns(&mut self) {
+        let directory = &self.network.directory;
+        let mut columns = Vec::new();
+        for workload in &directory.workloads {
+            columns.extend(WORKLOAD_COLUMNS.map(|metric| format!("workloads.{}.{metric}", workload.name)));
+        }
+        for component in &directory.components {
+            columns
+                .extend(COMPONENT_COLUMNS.iter().map(|(metric, _)| format!("components.{}.{metric}", component.name)));
+        }
+        for link in self.links.iter() {
+            columns.extend(LINK_COLUMNS.iter().map(|(metric, _)| format!("{}.{metric}", path_of(link))));
+        }
+        self.asked = self.columns_beside(&columns).into();
+        columns.extend(self.asked.iter().map(|asked| asked.column.clone()));
+        self.series = History::new(self.window as f64 / SECOND as f64, columns);
+    }
+
+    /// The columns of declared figures that only some runs keep.
+    fn columns_beside(&self, always: &[String]) -> Vec<Asked> {
+        let asked: Vec<&str> = asked_over_time(&self.loaded.scenario).collect();
+        let mut found: Vec<Asked> = Vec::new();
+        for (owner, path) in self.owners(&asked) {
+            let of_one = matches!(owner, Owner::Replica(..));
+            let mut reported = Figures::default();
+            self.report(owner, &mut reported);
+            for (figure, _) in reported.iter().filter(|(figure, _)| !figure.is_for_screens) {
+                for (name, part) in figures::parts(figure) {
+                    let metric = format!("{path}.{name}");
+                    let column = figures::column(figure, &metric, part);
+                    let is_wanted = (figure.is_kept && !of_one) || asked.contains(&metric.as_str());
+                    if is_wanted && !always.contains(&column) {
+                        found.push(Asked { owner, figure, part, column });
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Everybody who reports figures, with the path of their metrics; single replicas where a metric names one.
+    fn owners(&self, metrics: &[&str]) -> Vec<(Owner, String)> {
+        let mut owners = Vec::new();
+        for (index, component) in self.network.directory.components.iter().enumerate() {
+            let path = format!("components.{}", component.name);
+            let each = format!("{path}[");
+            if metrics.iter().any(|metric| metric.starts_with(&each)) {
+                let one = |nth: usize| (Owner::Replica(index, nth), format!("{path}[{nth}]"));
+                owners.extend((0..component.replicas as usize).map(one));
+            }
+            owners.push((Owner::Component(index), path));
+        }
+        owners.extend(self.links.iter().enumerate().map(|(index, link)| (Owner::Link(index), path_of(link))));
+        owners
+    }
+
+    fn report(&self, owner: Owner, into: &mut Figures) {
+        let directory = &self.network.directory;
+        match owner {
+            Owner::Component(index) => self.report_of(directory.nodes_of(index), into),
+            Owner::Replica(index, nth) => self.report_of(directory.nodes_of(index).get(nth).copied(), into),
+            Owner::Link(index) => self.report_of_link(&self.links[index], into),
+        }
+    }
+
+    /// Adds what nodes report.
+    pub(crate) fn report_of(&self, nodes: impl IntoIterator<Item = NodeId>, into: &mut Figures) {
+        let engine = &self.network.engine;
+        for node in nodes {
+            engine.node(node).figures(engine.now(), into);
+        }
+    }
+
+    /// Adds what a link reports for each replica that calls over it.
+    pub(crate) fn report_of_link(&self, link: &LinkPlace, into: &mut Figures) {
+        let engine = &self.network.engine;
+        let is_link = |node: &NodeId| matches!(engine.node(*node), Node::Link(_));
+        self.report_of(link.nodes.iter().copied().filter(is_link), into);
+    }
+
+    /// Remembers what stands where now.
+    pub(super) fn remember(&mut self) {
+        let mut border = std::mem::take(&mut self.border);
+        self.survey(&mut border);
+        self.border = border;
+    }
+
+    fn survey(&self, border: &mut Border) {
+        let directory = &self.network.directory;
+        let engine = &self.network.engine;
+        border.workloads.clear();
+        border.workloads.extend(directory.workloads.iter().map(|workload| engine.group(workload.link.group).all));
+        let plain = || (Counts::default(), Figures::without_times());
+        border.components.resize_with(directory.components.len(), plain);
+        for (index, (calls, figures)) in border.components.iter_mut().enumerate() {
+            *calls = engine.group(directory.components[index].group).all;
+            figures.clear();
+            self.report(Owner::Component(index), figures);
+        }
+        let plain = || (AttemptCounts::default(), Counts::default(), Figures::without_times());
+        border.links.resize_with(self.links.len(), plain);
+        for (index, (attempts, calls, figures)) in border.links.iter_mut().enumerate() {
+            let link = &self.links[index];
+            *attempts = self.attempts_of(link).0;
+            *calls = engine.group(link.group).all;
+            figures.clear();
+            self.report(Owner::Link(index), figures);
+        }
+        border.asked.resize_with(self.asked.len(), Figures::default);
+        for (asked, figures) in self.asked.iter().zip(&mut border.asked) {
+            figures.clear();
+            if asked.is_apart() {
+                self.report(asked.owner, figures);
+            }
+        }
+    }
+
+    /// Appends a row to the series: what happened since the last border.
+    pub(super) fn close_window(&mut self, at: Time) {
+        let begun = self.begun(at);
+        let span = at - begun;
+        let mut now = std::mem::take(&mut self.spare).0;
+        self.survey(&mut now);
+        let before = std::mem::replace(&mut self.border, now);
+        let mut row: Vec<Option<f64>> = Vec::with_capacity(self.series.width());
+        self.rows_of_workloads(&before, span, &mut row);
+        let now = &self.border;
+        let engine = &self.network.engine;
+        for (index, (earlier, later)) in before.components.iter().zip(&now.components).enumerate() {
+            let in_flight = engine.group(self.network.directory.components[index].group).in_flight.value();
+            let (calls, attempts) = (later.0.since(&earlier.0), AttemptCounts::default());
+            let window = Window { calls, attempts, in_flight, before: &earlier.1, now: &later.1, span };
+            row.extend(COMPONENT_COLUMNS.iter().map(|(_, shows)| shows.value(&window)));
+        }
+        for (earlier, later) in before.links.iter().zip(&now.links) {
+            let (calls, attempts) = (later.1.since(&earlier.1), later.0.since(&earlier.0));
+            let window = Window { calls, attempts, in_flight: 0, before: &earlier.2, now: &later.2, span };
+            row.extend(LINK_COLUMNS.iter().map(|(_, shows)| shows.value(&window)));
+        }
+        for (nth, asked) in self.asked.iter().enumerate() {
+            let (earlier, later) = (before.figures_of(nth, asked), now.figures_of(nth, asked));
+            row.push(figures::in_window(asked.figure, asked.part, earlier, later, span));
+        }
+        self.series.push((begun as f64 - self.zero as f64) / SECOND as f64, row);
+        self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
+        self.spare = Spare(before);
+    }
+
+    fn rows_of_workloads(&mut self, before: &Border, span: Span, row: &mut Vec<Option<f64>>) {
+        let seconds = span as f64 / SECOND as f64;
+        let groups: Vec<GroupId> = self.network.directory.workloads.iter().map(|w| w.link.group).collect();
+        for (group, before) in groups.into_iter().zip(&before.workloads) {
+            let measure = self.network.engine.group_mut(group);
+            let counts = measure.all.since(before);
+            row.push(Some(counts.arrivals as f64 / seconds));
+            row.push(Some(counts.good() as f64 / seconds));
+            row.push(Some((counts.completed() - counts.answered_well()) as f64 / seconds));
+            let quantiles = measure.latency.close_window([0.5, 0.99]);
+            row.extend(quantiles.map(|latency| latency.map(|v| v as f64 / SECOND as f64)));
+        }
+    }
+
+    /// Where the window begins that is not closed yet, s.
+    pub(crate) fn window_begins_s(&self) -> f64 {
+        (self.begun(self.next_border) as f64 - self.zero as f64) / SECOND as f64
+    }
+
+    fn begun(&self, at: Time) -> Time {
+        // The border behind the last row.
+        if self.series.is_empty() { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
+    }
+}
+
+/// What the paths of a link's metrics begin with.
+fn path_of(link: &LinkPlace) -> String {
+    format!("links.{}.{}", link.from, link.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::figures::Set;
+
+    /// `failed` is the difference of two columns and no metric.
+    fn names(columns: &[(&'static str, Shows)]) -> Vec<&'static str> {
+        columns.iter().map(|(name, _)| *name).filter(|name| *name != "failed").collect()
+    }
+
+    #[test]
+    fn the_columns_of_every_run_are_those_of_the_figures_declared_to_be_kept() {
+        let kept = |figures: &[Set]| -> Vec<&str> {
+            figures.iter().flat_map(|set| *set).filter(|figure| figure.is_kept).map(|figure| figure.name).collect()
+        };
+        let sorted = |mut names: Vec<&'static str>| {
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(sorted(names(&COMPONENT_COLUMNS)), sorted(kept(&[of_components::FIGURES])));
+        let policies = models::policies::link_settings::FIGURES.iter().map(|(_, figures)| *figures);
+        let of_links: Vec<Set> = policies.chain([of_links::FIGURES]).collect();
+        assert_eq!(sorted(names(&LINK_COLUMNS)), sorted(kept(&of_links)));
+    }
+}
