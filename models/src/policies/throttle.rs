@@ -171,6 +171,7 @@ mod tests {
     use super::*;
     use crate::policies::limiters::{Bound, Limiter};
     use settings::notation::read;
+    use sim_core::figures::Value;
     use sim_core::random::Stream;
     use sim_core::time::{MILLISECOND as MS, SECOND};
 
@@ -219,8 +220,8 @@ mod tests {
         assert_eq!(throttle.probability(SECOND), 3.0 / 10.0);
         let mut figures = Figures::default();
         throttle.figures(SECOND, &mut figures);
-        let share = ("throttle_refused_share", Merge::Over(52.0), 1.0);
-        assert_eq!(figures.own, [("throttle_refused", Merge::Sum, 1.0), share]);
+        assert_eq!(figures.get(&REFUSED), Some(&Value::Count(1)));
+        assert_eq!(figures.get(&REFUSED_SHARE), Some(&Value::Ratio { part: 1, whole: 52 }));
         // Two minutes in bins of 1.2 s: the bin that ends at 1.2 s leaves at 120 s.
         assert_eq!(throttle.probability(119_999 * MS), 3.0 / 10.0);
         assert_eq!(throttle.probability(120_000 * MS), 0.0);

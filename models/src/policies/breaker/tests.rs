@@ -2,9 +2,8 @@
 
 use super::*;
 use settings::notation::read;
+use sim_core::figures::Value;
 use sim_core::random::Stream;
-
-use crate::policies::presets::OrPreset;
 
 const MS: Span = 1_000_000;
 
@@ -93,6 +92,14 @@ fn told(breaker: &mut Breaker) -> Vec<&'static str> {
     std::iter::from_fn(|| breaker.told()).map(|happens| happens.name).collect()
 }
 
+/// The time spent closed, open and half-open, ns.
+fn spent(figures: &Figures) -> [u128; 3] {
+    match figures.get(&STATE) {
+        Some(Value::States(states)) => [states[0].spent, states[1].spent, states[2].spent],
+        other => panic!("{other:?}"),
+    }
+}
+
 /// resilience4j @ af9e7c97. `CircuitBreakerMetrics.checkIfThresholdsExceeded`: nothing below 100 calls; the 100th call
 /// brings 50 of 100 failures, at the threshold. `OpenState.tryAcquirePermission`: refused for 60 s, then half-open.
 /// `HalfOpenState`: ten permits and no more; `forHalfOpen` makes the minimum min(100, 10), so that the tenth result
@@ -133,12 +140,9 @@ fn resilience4j_as_shipped() {
     // 60 s open each time; half-open from 64 s to 66 s and from 126 s to 127 s.
     let mut figures = Figures::default();
     breaker.figures(200_000 * MS, &mut figures);
-    let figure = |name| figures.own.iter().find(|(known, ..)| *known == name).map(|(_, _, value)| *value);
-    assert_eq!(figure("breaker_open_share"), Some(120e9));
-    assert_eq!(figure("breaker_half_open_share"), Some(3e9));
-    assert_eq!(figure("breaker_trips"), Some(2.0));
-    assert_eq!(figure("breaker_refused"), Some(3.0));
-    assert!(figures.own.contains(&("breaker_open_share", Merge::Over(200e9), 120e9)));
+    assert_eq!(spent(&figures), [77, 120, 3].map(|seconds| seconds * 1_000_000_000));
+    assert_eq!(figures.get(&TRIPS), Some(&Value::Count(2)));
+    assert_eq!(figures.get(&REFUSED), Some(&Value::Count(3)));
 }
 
 /// The trial calls fail at the same threshold as the window: five of ten open the breaker again, and the wait is whole.
@@ -377,12 +381,13 @@ fn a_crash_closes_it_and_voids_all_permits() {
     assert_eq!(state(&breaker), "closed");
     let mut figures = Figures::default();
     breaker.figures(4_000 * MS, &mut figures);
-    assert!(figures.own.contains(&("breaker_open_share", Merge::Over(4e9), 2e9)), "{figures:?}");
+    // Open from 1 s to 3 s.
+    assert_eq!(spent(&figures), [2_000_000_000, 2_000_000_000, 0]);
     breaker.begin_measuring(5_000 * MS);
     let mut figures = Figures::default();
     breaker.figures(6_000 * MS, &mut figures);
-    assert_eq!(figures.own[0], ("breaker_open_share", Merge::Over(1e9), 0.0));
-    assert_eq!(figures.own[2], ("breaker_trips", Merge::Sum, 0.0));
+    assert_eq!(spent(&figures), [1_000_000_000, 0, 0]);
+    assert_eq!(figures.get(&TRIPS), Some(&Value::Count(0)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use settings::notation::read;
+use sim_core::figures::Value;
 use sim_core::random::Stream;
 use sim_core::time::{MILLISECOND as MS, SECOND};
 
@@ -79,11 +80,12 @@ fn each_key_or_operation_has_a_limiter_of_its_own() {
     assert_eq!(ask(&mut by_key, 999 * MS, 2, 2, 8), refused(MS));
     let mut figures = Figures::default();
     by_key.figures(0, &mut figures);
-    assert_eq!(figures.own, [("rate_limit_refused", Merge::Sum, 1.0), ("rate_limit_limiters", Merge::Sum, 2.0)]);
+    assert_eq!(figures.get(&REFUSED), Some(&Value::Count(1)));
+    assert_eq!(figures.get(&LIMITERS), Some(&Value::Level(2)));
     by_key.begin_measuring(0);
     let mut figures = Figures::default();
     by_key.figures(0, &mut figures);
-    assert_eq!(figures.own[0], ("rate_limit_refused", Merge::Sum, 0.0));
+    assert_eq!(figures.get(&REFUSED), Some(&Value::Count(0)));
 }
 
 #[test]
@@ -135,12 +137,9 @@ fn those_who_wait_pass_one_after_the_other() {
     assert_eq!(gate.next(200 * MS), Some((4, Ok(Permit(0)))));
     let mut figures = Figures::default();
     gate.figures(0, &mut figures);
-    let expected = [
-        ("rate_limit_refused", Merge::Sum, 1.0),
-        ("rate_limit_delayed", Merge::Sum, 2.0),
-        ("rate_limit_wait_s", Merge::Over(2.0), 0.15),
-    ];
-    assert_eq!(figures.own, expected);
+    assert_eq!(figures.get(&REFUSED), Some(&Value::Count(1)));
+    assert_eq!(figures.get(&DELAYED), Some(&Value::Count(2)));
+    assert_eq!(figures.get(&WAIT), Some(&Value::Ratio { part: 150 * u128::from(MS), whole: 2 }));
 }
 
 #[test]
