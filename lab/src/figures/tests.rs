@@ -235,7 +235,7 @@ fn a_figure_is_kept_over_time_where_an_objective_asks_for_it() {
     let result = over_time(
         EVERYTHING,
         &format!(
-            "  - {{metric: components.app[1].utilization, above: 0%, {during}}}\n\
+            "  - {{metric: \"components.app[1].utilization\", above: 0%, {during}}}\n\
              \x20 - {{metric: links.app.far.pool.wait.p99, below: 10s, {during}}}\n\
              \x20 - {{metric: components.cache.hit_ratio, above: 10%, {during}}}\n\
              \x20 - {{metric: links.app.far.pool.active, above: 0, {during}}}\n\
@@ -255,7 +255,7 @@ fn a_figure_is_kept_over_time_where_an_objective_asks_for_it() {
     }
     assert!(result.objectives.iter().all(|objective| objective.value.is_some()), "{:#?}", result.objectives);
     // The windows of two replicas make up that of both.
-    let of = |metric: &str| over_time(EVERYTHING, &format!("  - {{metric: {metric}, above: 0%, {during}}}\n"));
+    let of = |metric: &str| over_time(EVERYTHING, &format!("  - {{metric: \"{metric}\", above: 0%, {during}}}\n"));
     let first = of("components.app[0].utilization").series.columns["components.app[0].utilization"].clone();
     let second = &result.series.columns["components.app[1].utilization"];
     let both = &result.series.columns["components.app.utilization"];
@@ -269,7 +269,7 @@ fn a_figure_is_kept_over_time_where_an_objective_asks_for_it() {
 #[test]
 fn clones_sample_alike() {
     let yaml = format!(
-        "{EVERYTHING}objectives:\n  - {{metric: components.app[0].queue.depth, below: 100, during: [1s, 9s]}}\n"
+        "{EVERYTHING}objectives:\n  - {{metric: \"components.app[0].queue.depth\", below: 100, during: [1s, 9s]}}\n"
     );
     let mut one = session(&yaml);
     one.run_until(7_300_000_000).expect("it goes on");
