@@ -28,7 +28,7 @@ macro_rules! components {
             pub name: &'static str,
             /// A component of this kind in YAML.
             pub example: &'static str,
-            /// What it tells of.
+            /// The happenings it records.
             pub happens: &'static [&'static Happens],
         }
 

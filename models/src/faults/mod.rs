@@ -266,12 +266,11 @@ pub struct Breaking {
     pub streams: Vec<Stream>,
 }
 
-static REPLICA_FAILED: Happens =
-    Happens { name: "replica_failed", doc: "The replica broke down by itself, as its `mtbf` says." };
+static REPLICA_FAILED: Happens = Happens { name: "replica_failed", doc: "The replica failed at random (`mtbf`)." };
 static REPLICA_REPAIRED: Happens =
-    Happens { name: "replica_repaired", doc: "The replica that broke down is repaired, as its `mttr` says." };
+    Happens { name: "replica_repaired", doc: "The replica is repaired after a random failure (`mttr`)." };
 
-/// What is told of the components that the faults of the scenario strike.
+/// Recorded of the replicas that faults of the scenario hit.
 pub static HAPPENS: &[&Happens] = &[
     &kill::REPLICA_KILLED,
     &kill::REPLICA_STARTED,
@@ -285,7 +284,7 @@ pub static HAPPENS: &[&Happens] = &[
     &pause::REPLICA_RESUMED,
 ];
 
-/// What is told of components that break by themselves.
+/// Recorded of replicas that fail at random.
 pub static HAPPENS_AT_RANDOM: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED];
 
 const STRIKE: u8 = 0;
