@@ -1,4 +1,4 @@
-//! What happened in a run, as plain data: the engine's nodes and groups get names, and its instants become seconds.
+//! Happenings as plain data: nodes and groups of the engine get names, instants become seconds.
 
 use models::directory::Directory;
 use sim_core::happening::{Happening, Told};
@@ -8,20 +8,20 @@ use sim_core::{About, GroupId, NodeId, Time};
 use crate::result::{Happened, HappenedAt, Happenings, HappeningsInWindow};
 use crate::session::Session;
 
-/// More happenings than these are not shown one by one while a run goes on: half of them the first, half the last.
+/// A snapshot has at most this many happenings: the first half of them the oldest, the second half the newest.
 pub const SHOWN: usize = 512;
 
-/// Whether a kind of happening is what a fault of the scenario does, so that whoever names the fault has said it.
-pub fn is_done_by_a_fault(name: &str) -> bool {
+/// Whether a fault of the scenario causes this kind of happening directly, so that naming the fault says it all.
+pub fn is_caused_by_a_fault(name: &str) -> bool {
     models::faults::HAPPENS.iter().any(|what| what.name == name)
 }
 
-/// What a kind of happening means, in a sentence; empty where this version knows none of this name.
+/// The meaning of a kind of happening, in a sentence; empty for a name that this version does not know.
 pub fn meaning(name: &str) -> &'static str {
     models::happenings::meaning(name).unwrap_or_default()
 }
 
-/// What happened at one instant at one place, to one replica or to several at once.
+/// Something that happened at one instant and place, to one replica or to several at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moment<'a> {
     /// The instant, s.
@@ -56,8 +56,8 @@ impl Moment<'_> {
     }
 }
 
-/// Puts together what happened to several replicas of a component at once. Takes the happenings in the order of time,
-/// with their names and places.
+/// Merges what happened to several replicas of a component at once. Expects name, place and instant of each happening,
+/// oldest first.
 pub fn moments<'a>(happened: impl IntoIterator<Item = (&'a str, &'a str, &'a HappenedAt)>) -> Vec<Moment<'a>> {
     let mut moments: Vec<Moment<'a>> = Vec::new();
     for (name, place, at) in happened {
@@ -130,8 +130,7 @@ impl Session {
         self.engine().happenings().iter().map(of_kind).collect()
     }
 
-    /// The first and the last that happened anywhere, in the order of time, and how many there were in between or are not
-    /// kept one by one.
+    /// The oldest and the newest happenings of the run, at most [`SHOWN`], oldest first, and how many are left out.
     pub(crate) fn happened(&self) -> (Vec<Happened>, u64) {
         let mut kept: Vec<(Time, usize, &'static str, GroupId, &Happening)> = Vec::new();
         let mut count = 0;
@@ -196,7 +195,7 @@ mod tests {
     fn every_kind_that_is_told_has_a_meaning() {
         assert_eq!(meaning("replica_killed"), "A fault killed the replica.");
         assert_eq!(meaning("sunrise"), "");
-        assert!(is_done_by_a_fault("zone_down"));
-        assert!(!is_done_by_a_fault("target_unhealthy") && !is_done_by_a_fault("replica_failed"));
+        assert!(is_caused_by_a_fault("zone_down"));
+        assert!(!is_caused_by_a_fault("target_unhealthy") && !is_caused_by_a_fault("replica_failed"));
     }
 }

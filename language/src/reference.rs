@@ -275,18 +275,18 @@ pub fn pages() -> Vec<(String, String)> {
             files.push((file, topic.page(Style::Markdown)));
         }
     }
-    index.push_str("\n## Happenings\n\n- [What a run tells of](happenings.md), by who tells it.\n");
+    index.push_str("\n## Happenings\n\n- [Events that a run records](happenings.md)\n");
     files.push(("happenings.md".to_string(), happenings()));
     files.push(("README.md".to_string(), index));
     files
 }
 
-/// The page of all happenings.
+/// The page of happenings.
 fn happenings() -> String {
     let mut page = String::from(
-        "# Happenings\n\nWhat a run tells of, with time and place: in the `happenings` of the JSON, on the page, on the axis of \
-         time and on the screen of events. Of each kind at each place the first 64 and the last 64 are kept one by one; \
-         all are counted by window.\n",
+        "# Happenings\n\nEvents that a run records with time and place. They are in the `happenings` of the JSON, in the report, on the \
+         time axis of the charts and on the Events screen. Of each kind at each place, the first 64 and the last 64 keep their \
+         instants; all are counted by window.\n",
     );
     for source in models::happenings::sources() {
         page.push_str(&format!("\n## {}\n\n| happening | meaning |\n| --- | --- |\n", source.name));

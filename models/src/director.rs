@@ -31,12 +31,11 @@ pub struct Breaking {
     pub streams: Vec<Stream>,
 }
 
-static REPLICA_FAILED: Happens =
-    Happens { name: "replica_failed", doc: "The replica broke down by itself, as its `mtbf` says." };
+static REPLICA_FAILED: Happens = Happens { name: "replica_failed", doc: "The replica failed at random (`mtbf`)." };
 static REPLICA_REPAIRED: Happens =
-    Happens { name: "replica_repaired", doc: "The replica that broke down is repaired, as its `mttr` says." };
+    Happens { name: "replica_repaired", doc: "The replica is repaired after a random failure (`mttr`)." };
 
-/// What is told of components that break by themselves.
+/// Recorded of replicas that fail at random.
 pub static HAPPENS: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED];
 
 const STRIKE: u8 = 0;

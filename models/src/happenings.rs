@@ -1,17 +1,17 @@
-//! All kinds of happenings that a scenario can tell of: each is declared beside the code that tells it.
+//! Every kind of happening that a run can record. Each is declared beside the code that records it.
 
 use sim_core::Happens;
 
-/// A part that tells of something, and what.
+/// What one part of the system records.
 pub struct Source {
-    /// The kind of component, the policy, `faults`, or `random` for components that break by themselves.
+    /// A kind of component, a policy of links, `faults`, or `random` for random failures.
     pub name: &'static str,
-    /// What it tells of.
+    /// Its happenings.
     pub happens: &'static [&'static Happens],
 }
 
-/// Who tells of what: the faults, what breaks by itself, then the kinds of components and the policies of links that tell of
-/// anything, in the order of their tables.
+/// All parts that record anything: faults, random failures, then the kinds of components and the policies of links in the
+/// order of their tables.
 pub fn sources() -> impl Iterator<Item = Source> {
     let faults = Source { name: "faults", happens: crate::faults::HAPPENS };
     let random = Source { name: "random", happens: crate::director::HAPPENS };
@@ -20,7 +20,7 @@ pub fn sources() -> impl Iterator<Item = Source> {
     [faults, random].into_iter().chain(kinds).chain(policies).filter(|source| !source.happens.is_empty())
 }
 
-/// What a kind of happening means; `None` where none has this name.
+/// The meaning of a kind of happening; `None` for an unknown name.
 pub fn meaning(name: &str) -> Option<&'static str> {
     sources().flat_map(|source| source.happens).find(|what| what.name == name).map(|what| what.doc)
 }

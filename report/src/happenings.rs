@@ -1,17 +1,17 @@
-//! What happened in a run, in the order of time: for the text, the page and the time axis of the charts.
+//! Happenings in the order of time, for the text, the page and the time axis of the charts.
 
-use lab::happenings::{Moment, is_done_by_a_fault, moments};
+use lab::happenings::{Moment, is_caused_by_a_fault, moments};
 use lab::result::{FaultWindow, HappenedAt, Happenings, RunResult};
 
 use crate::charts::Mark;
 use crate::units;
 
-/// More marks than this on one axis cannot be told apart.
+/// More marks than this on one axis run into each other.
 const MARKS_MAX: usize = 60;
-/// Different things that a mark names before it sums up the rest.
+/// Different happenings that the title of a mark names before it counts the rest.
 const NAMED_MAX: usize = 4;
 
-/// Everything that is known with its instant, oldest first.
+/// All happenings whose instant is known, oldest first.
 #[must_use]
 pub fn all(result: &RunResult) -> Vec<Moment<'_>> {
     let kept = |of: &'_ Happenings| of.first.len() + of.last.len();
@@ -23,7 +23,7 @@ pub fn all(result: &RunResult) -> Vec<Moment<'_>> {
     moments(happened)
 }
 
-/// The same without what the list of faults already says: that a replica was killed when it was to be killed.
+/// The same without those that the list of faults already states: a `kill` fault that kills.
 #[must_use]
 pub fn unannounced(result: &RunResult) -> Vec<Moment<'_>> {
     let mut found = all(result);
@@ -35,16 +35,16 @@ fn is_announced(moment: &Moment<'_>, faults: &[FaultWindow]) -> bool {
     // Instants come from whole nanoseconds in different ways.
     let is_then = |at_s: f64| (moment.at_s - at_s).abs() < 1e-6;
     let borders = |fault: &FaultWindow| is_then(fault.at_s) || fault.until_s.is_some_and(is_then);
-    is_done_by_a_fault(moment.name) && faults.iter().any(borders)
+    is_caused_by_a_fault(moment.name) && faults.iter().any(borders)
 }
 
-/// How many happenings of a kind at a place are not kept one by one.
+/// Happenings of a kind and place whose instant is not kept.
 #[must_use]
 pub fn left_out(of: &Happenings) -> u64 {
     of.count - (of.first.len() + of.last.len()) as u64
 }
 
-/// What happened, as marks on the axis of time: few enough to be told apart, each with its words.
+/// Happenings as marks on the time axis; those close together share a mark.
 #[must_use]
 pub(crate) fn marks(result: &RunResult) -> Vec<Mark> {
     let mut told: Vec<(f64, String, u64)> = unannounced(result)

@@ -17,7 +17,7 @@ pub enum Sort {
     Fault,
     /// The user changed something.
     Change,
-    /// A component or a link tells of something.
+    /// A happening that a component or a link recorded.
     Told,
     /// Something got worse.
     Worse,
@@ -95,7 +95,7 @@ fn faults(snapshot: &Snapshot, events: &mut Vec<Event>) {
     }
 }
 
-/// What components and links tell. Where there was more than is kept, that is said between the first and the last.
+/// Happenings. Where the snapshot leaves some out, their number stands between the oldest and the newest.
 fn told(snapshot: &Snapshot, events: &mut Vec<Event>) {
     let left_out = snapshot.happened_left_out;
     let first = if left_out > 0 { snapshot.happened.len().min(SHOWN / 2) } else { snapshot.happened.len() };
@@ -112,7 +112,7 @@ fn told(snapshot: &Snapshot, events: &mut Vec<Event>) {
     };
     events.extend(lines(first));
     if let Some(before) = first.last().filter(|_| left_out > 0) {
-        let what = format!("{} more until the next one here", figures::number(left_out as f64));
+        let what = format!("{} more happenings are left out here", figures::number(left_out as f64));
         events.push(Event { at_s: before.at.at_s, sort: Sort::Told, target: String::new(), what });
     }
     events.extend(lines(last));
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(told.len(), SHOWN + 1);
         let middle = SHOWN / 2;
         assert_eq!(told[middle - 1], format!("{} db replica failed", middle - 1));
-        assert_eq!(told[middle], format!("{}  1.23k more until the next one here", middle - 1));
+        assert_eq!(told[middle], format!("{}  1.23k more happenings are left out here", middle - 1));
         assert_eq!(told[middle + 1], format!("{middle} db replica failed"));
     }
 

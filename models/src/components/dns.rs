@@ -91,15 +91,14 @@ const LINK: &str = "to";
 const CHECK: u8 = 0;
 
 static TARGET_UNHEALTHY: Happens =
-    Happens { name: "target_unhealthy", doc: "So many health checks in a row failed that a target counts as down." };
+    Happens { name: "target_unhealthy", doc: "A target failed enough health checks in a row to be marked unhealthy." };
 static TARGET_HEALTHY: Happens = Happens {
     name: "target_healthy",
-    doc: "So many health checks in a row succeeded that a target counts as up again.",
+    doc: "A target passed enough health checks in a row to be marked healthy again.",
 };
 static NO_TARGET_HEALTHY: Happens =
-    Happens { name: "no_target_healthy", doc: "The last healthy target is gone: callers are sent to all of them." };
-static FAILED_OVER: Happens =
-    Happens { name: "failed_over", doc: "Callers that ask from now on are sent to another target." };
+    Happens { name: "no_target_healthy", doc: "No target is healthy any more, so all of them are used." };
+static FAILED_OVER: Happens = Happens { name: "failed_over", doc: "New lookups return another target." };
 
 const PURPOSE_RESOLVER: u32 = 0x7265;
 const PURPOSE_POLICY: u32 = 0x706f;
@@ -276,7 +275,7 @@ impl Dns {
         }
     }
 
-    /// A target counts as up, or as down, from now on.
+    /// Marks a target healthy or unhealthy.
     fn believe(&mut self, cx: &mut Cx<'_>, nth: usize, is_up: bool) {
         let before = self.first_choice();
         self.places[nth].is_healthy = is_up;

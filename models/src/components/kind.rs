@@ -59,7 +59,7 @@ pub trait Kind: Component + Sized {
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
-    /// What it tells of ([`sim_core::Cx::happened`]).
+    /// The happenings it records with [`sim_core::Cx::happened`].
     const HAPPENS: &'static [&'static Happens] = &[];
     /// What the scenario says of it.
     type Settings: Setting + Clone;

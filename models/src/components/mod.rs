@@ -62,7 +62,7 @@ pub struct Row {
     pub example: &'static str,
     /// The figures that its components report.
     pub figures: &'static [Set],
-    /// What components of this kind tell of.
+    /// The happenings that its components record.
     pub happens: &'static [&'static Happens],
     describe: fn(&mut Book) -> Shape,
 }

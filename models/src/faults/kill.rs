@@ -21,9 +21,9 @@ pub struct Settings {
 pub(super) static REPLICA_KILLED: Happens = Happens { name: "replica_killed", doc: "A fault killed the replica." };
 pub(super) static REPLICA_STARTED: Happens = Happens { name: "replica_started", doc: "The replica is up again." };
 pub(super) static REPLICA_REPLACED: Happens =
-    Happens { name: "replica_replaced", doc: "A new replica has taken the place of one that was killed." };
+    Happens { name: "replica_replaced", doc: "A new replica took the place of a killed one." };
 
-/// Takes a node down and tells its component so, unless it was down already.
+/// Takes a node down, and records it unless the node was down already.
 pub(crate) fn take_down(cx: &mut Cx<'_>, node: NodeId, what: &'static Happens) {
     if cx.is_up(node) {
         cx.happened_to(node, what);
@@ -31,7 +31,7 @@ pub(crate) fn take_down(cx: &mut Cx<'_>, node: NodeId, what: &'static Happens) {
     cx.order(Order::Crash(node));
 }
 
-/// Ends one reason for which a node is down, and tells its component if that was the last one.
+/// Undoes one [`take_down`], and records it if the node comes up: overlapping faults each hold it down.
 pub(crate) fn bring_up(cx: &mut Cx<'_>, node: NodeId, what: &'static Happens) {
     if cx.would_come_up(node) {
         cx.happened_to(node, what);
@@ -44,9 +44,9 @@ pub(crate) fn bring_up(cx: &mut Cx<'_>, node: NodeId, what: &'static Happens) {
 pub struct Acting {
     /// Those that die.
     pub nodes: Vec<NodeId>,
-    /// What is told of each when it dies.
+    /// Recorded of each when it dies.
     pub down: &'static Happens,
-    /// What is told of each when it is up again.
+    /// Recorded of each when it is up again.
     pub up: &'static Happens,
     /// After how long they are replaced.
     pub replaced_after: Option<Span>,

@@ -158,7 +158,7 @@ pub struct FaultSettings {
     pub what: FaultKind,
 }
 
-/// What is told of the components that faults strike.
+/// Recorded of the replicas that faults of the scenario hit.
 pub static HAPPENS: &[&Happens] = &[
     &kill::REPLICA_KILLED,
     &kill::REPLICA_STARTED,

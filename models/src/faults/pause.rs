@@ -18,9 +18,9 @@ pub struct Settings {
 }
 
 pub(super) static REPLICA_PAUSED: Happens =
-    Happens { name: "replica_paused", doc: "The work of the replica stands still." };
+    Happens { name: "replica_paused", doc: "The replica stopped working: a long collection, a frozen machine." };
 pub(super) static REPLICA_RESUMED: Happens =
-    Happens { name: "replica_resumed", doc: "The work of the replica goes on." };
+    Happens { name: "replica_resumed", doc: "The replica works again after a pause." };
 
 /// It, with what it strikes.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 pub(super) static REPLICA_RESTARTING: Happens =
-    Happens { name: "replica_restarting", doc: "The replica was stopped to be started again." };
+    Happens { name: "replica_restarting", doc: "The replica was stopped and starts again." };
 
 impl Fault for Settings {
     type Acting = kill::Acting;

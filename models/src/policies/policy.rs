@@ -52,7 +52,7 @@ pub trait Policy {
     /// The figures that it reports.
     const FIGURES: Set = &[];
 
-    /// What it tells of ([`sim_core::Cx::happened`]).
+    /// The happenings it records with [`sim_core::Cx::happened`].
     const HAPPENS: &'static [&'static Happens] = &[];
 
     /// The shortest way that a call can take over a link with these settings.

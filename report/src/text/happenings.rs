@@ -1,4 +1,4 @@
-//! What happened beside the faults, in a few lines.
+//! The section of happenings: those that the faults do not already state.
 
 use lab::happenings::Moment;
 use lab::result::RunResult;
@@ -8,12 +8,12 @@ use super::table::{Column, Table};
 use crate::happenings;
 use crate::units;
 
-/// Moments that are told one by one: the first so many …
+/// Rows for the oldest …
 const FIRST: usize = 6;
-/// … and the last so many.
+/// … and for the newest; the rest is counted.
 const LAST: usize = 3;
 
-/// A section where something happened that the faults do not say already, else nothing.
+/// Writes the section, if there is anything to write.
 pub(super) fn happenings(page: &mut Page, result: &RunResult) {
     let moments = happenings::unannounced(result);
     if moments.is_empty() {
@@ -37,7 +37,7 @@ fn row(moment: &Moment<'_>) -> Vec<Span> {
     vec![Span::new(moment.place, Ink::Strong), Span::plain(units::instant(moment.at_s)), Span::plain(moment.words())]
 }
 
-/// How often what happened that is not told one by one: `replica failed ×120, replica repaired ×119`.
+/// What has no row of its own: `replica failed ×120, replica repaired ×119`.
 fn between(result: &RunResult, moments: &[Moment<'_>]) -> String {
     let mut counts: Vec<(&str, u64)> = Vec::new();
     let told = moments.iter().map(|moment| (moment.name, moment.replicas.len().max(1) as u64));

@@ -5,7 +5,7 @@
 //! headline                            offered, goodput, success, percentiles, one row a workload
 //! findings                            the worst first
 //! over time                           sparklines, faults on the same axis
-//! happenings                          what happened beside the faults, where anything did
+//! happenings                          events that the faults do not already state, if any
 //! components, links                   tables; only columns that say something
 //! warnings                            what must be known before trusting a figure
 //! ```
