@@ -21,14 +21,13 @@ mod execute;
 mod locks;
 mod plan;
 mod replica;
-mod service_settings;
 mod single;
 mod strands;
 mod workers;
 
 use std::sync::Arc;
 
-use settings::{Name, Spanned};
+use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::figures::Set;
 use sim_core::slab::Slab;
 use sim_core::slots::{self, Admission};
@@ -38,15 +37,73 @@ use sim_core::{
 
 use super::kind::{Answers, Ask, Checks, Kind, Links};
 use super::site::Site;
+use crate::admission::AdmissionSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
+use crate::link::LinkSettings;
+use crate::policies::not_yet::NotYet;
+use crate::runtimes::RuntimeSettings;
 use crate::steps::program::{Failure, Instruction};
 use crate::steps::{Step, StepCall, walk, walk_certain};
-use plan::Plan;
+use plan::{Plan, Terms};
 use replica::{CLOSED, Doing, SINGLE};
 
 pub use replica::Service;
-pub use service_settings::{CpuSettings, Settings};
+
+/// Cores of a replica's own, or its share of its host's.
+#[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "request")]
+pub struct CpuSettings {
+    /// Cores. On `hosts`, the replica's weight when the host's cores are short.
+    pub request: Cores,
+    /// The most cores that it may use.
+    pub limit: Option<NotYet>,
+}
+
+/// Application code, in replicas.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// How many replicas run.
+    #[setting(default = 1, range = "1..=100000")]
+    pub replicas: u32,
+    /// The hosts that they run on; without it each replica has its `cpu` for itself.
+    pub hosts: Option<HostsSettings>,
+    /// Where they are.
+    pub region: Option<Spanned<Name>>,
+    /// Cores of each replica.
+    pub cpu: Option<CpuSettings>,
+    /// What handlers run on.
+    #[setting(live)]
+    pub runtime: RuntimeSettings,
+    /// Who is let in.
+    #[setting(default = "{}", live)]
+    pub admission: AdmissionSettings,
+    /// What is done for each operation; `default` for those without a handler of their own.
+    pub handlers: Map<Vec<Step>>,
+    /// The links to others.
+    #[setting(default = "{}")]
+    pub calls: Map<LinkSettings>,
+    /// How long a replica takes to come up after a restart.
+    #[setting(default = "0s")]
+    pub start_up: DurationDist,
+    /// After how long a replica that was killed is replaced; without it never.
+    pub replace_after: Option<Duration>,
+    /// Memory of each replica.
+    pub memory: Option<NotYet>,
+    /// Graceful shutdown.
+    pub shutdown: Option<NotYet>,
+    /// Garbage collection.
+    pub gc: Option<NotYet>,
+    /// Scaling by load.
+    pub autoscale: Option<NotYet>,
+}
+
+impl Settings {
+    /// What a replica goes by while it runs.
+    fn terms(&self) -> Terms {
+        Terms { runtime: self.runtime.clone(), admission: self.admission.clone() }
+    }
+}
 
 const EXAMPLE: &str = "\
 kind: service
@@ -154,17 +211,29 @@ impl Kind for Service {
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
-        check::settings(settings, checks);
+        let Settings { handlers, calls, runtime, admission, cpu, hosts, .. } = settings;
+        check::handlers(handlers, runtime, checks);
+        check::links(handlers, calls, checks);
+        check::admission(admission, runtime, checks);
+        if let Some(span) = check::uses_cpu(handlers)
+            && cpu.is_none()
+            && hosts.is_none()
+        {
+            let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
+            checks.error("no_cpu", span, "handlers", "a `cpu` step needs cores, and this service has none", Some(help));
+        }
     }
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> Service {
         let links = settings.calls.iter().map(|c| site.link(c.name.as_str())).collect();
         let cpu = site.cpu(settings.cpu.as_ref().map(|c| c.request.0), settings.hosts.as_ref());
-        Service::new(Plan::new(settings, site.ops(), cpu.is_some()), links, cpu)
+        let names: Vec<&str> = settings.calls.names().collect();
+        let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), cpu.is_some());
+        Service::new(plan, links, cpu)
     }
 
     fn prepare(&mut self, change: u32, settings: &Settings) {
-        Arc::make_mut(&mut self.plan).changes.push((change, settings.clone()));
+        Arc::make_mut(&mut self.plan).changes.push((change, settings.terms()));
     }
 }
 
@@ -178,7 +247,7 @@ impl Service {
             cx.measure().waited(now, 0);
             return self.begin(cx, call, cx.profile_row(call));
         }
-        let until = if self.ages { self.plan.settings.admission.until(cx, call) } else { None };
+        let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
         if self.is_loop && !self.ready.is_empty() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.slots.wait(now, call.index(), priority, until) {
@@ -339,15 +408,15 @@ impl Component for Service {
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
-        let Some((_, settings)) = self.plan.changes.iter().find(|(number, _)| *number == change) else {
+        let Some((_, terms)) = self.plan.changes.iter().find(|(number, _)| *number == change) else {
             return false;
         };
         let mut plan = (*self.plan).clone();
-        plan.settings = settings.clone();
+        plan.terms = terms.clone();
         self.plan = Arc::new(plan);
-        let settings = &self.plan.settings;
-        self.slots.set_capacity(cx.now(), settings.runtime.workers());
-        self.slots.line.set_max(settings.admission.max());
+        let terms = &self.plan.terms;
+        self.slots.set_capacity(cx.now(), terms.runtime.workers());
+        self.slots.line.set_max(terms.admission.max());
         self.dispatch(cx);
         true
     }

@@ -1,67 +1,75 @@
 //! What only makes sense together.
 
-use super::service_settings::Settings;
+use settings::{Map, Span};
+
+use crate::admission::AdmissionSettings;
 use crate::components::kind::Checks;
+use crate::link::LinkSettings;
+use crate::runtimes::RuntimeSettings;
 use crate::steps::program::LOOPS;
 use crate::steps::{Need, ParallelStep, Step, walk};
 
-pub(super) fn settings(settings: &Settings, checks: &mut Checks<'_>) {
-    let links: Vec<&str> = settings.calls.names().collect();
-    let mut used = vec![false; links.len()];
-    let mut uses_cpu = None;
-    for handler in &settings.handlers {
+/// What is wrong with handlers, step by step.
+pub(super) fn handlers(handlers: &Map<Vec<Step>>, runtime: &RuntimeSettings, checks: &mut Checks<'_>) {
+    for handler in handlers {
         let path = format!("handlers.{}", handler.name);
-        walk(&handler.value, &mut |step| {
-            uses_cpu = uses_cpu.or(step.uses_cpu().then_some(handler.name_span));
-            if let Some(call) = step.call() {
-                match links.iter().position(|l| *l == call.link.as_str()) {
-                    Some(at) => used[at] = true,
-                    None => checks.unknown_name("unknown_link", call.link, "link of this component's `calls`", &links),
-                }
-            }
-            itself(step, &mut |code, message, help| checks.error(code, handler.name_span, &path, message, help));
-        });
+        let mut error = |code: &'static str, message: &str, help: Option<&str>| {
+            checks.error(code, handler.name_span, &path, message, help);
+        };
+        walk(&handler.value, &mut |step| itself(step, &mut error));
         if loops(&handler.value) > LOOPS - 1 {
-            let message = format!("`repeat` can be nested {} deep", LOOPS - 1);
-            checks.error("too_deep", handler.name_span, &path, &message, None);
+            error("too_deep", &format!("`repeat` can be nested {} deep", LOOPS - 1), None);
         }
         relocked(&handler.value, &mut Vec::new(), &mut |name| {
             let message = format!("who holds the lock `{name}` waits for it here, for ever");
-            checks.error("deadlock", handler.name_span, &path, &message, Some("a lock is not taken twice: remove one"));
+            error("deadlock", &message, Some("a lock is not taken twice: remove one"));
         });
         inner_replies(&handler.value, false, &mut || {
             let message = "`reply` inside a branch: branches end with their parallel step";
-            checks.error("reply_in_branch", handler.name_span, &path, message, Some("put `reply` outside of it"));
+            error("reply_in_branch", message, Some("put `reply` outside of it"));
         });
-        leaks(&handler.value, settings, &mut |message, help| {
-            checks.error("no_effect", handler.name_span, &path, message, Some(help));
+        leaks(&handler.value, runtime, &mut |message, help| error("no_effect", message, Some(help)));
+    }
+}
+
+/// Links that handlers call over and nobody has written, and the other way round.
+pub(super) fn links(handlers: &Map<Vec<Step>>, calls: &Map<LinkSettings>, checks: &mut Checks<'_>) {
+    let links: Vec<&str> = calls.names().collect();
+    let mut used = vec![false; links.len()];
+    for handler in handlers {
+        walk(&handler.value, &mut |step| {
+            let Some(call) = step.call() else { return };
+            match links.iter().position(|l| *l == call.link.as_str()) {
+                Some(at) => used[at] = true,
+                None => checks.unknown_name("unknown_link", call.link, "link of this component's `calls`", &links),
+            }
         });
     }
-    for (entry, used) in settings.calls.iter().zip(used) {
-        if !used {
-            let path = format!("calls.{}", entry.name);
-            let message = format!("no handler calls over `{}`", entry.name);
-            checks.warning("unused_link", entry.name_span, &path, &message, Some("remove it, or call over it"));
-        }
+    for (entry, _) in calls.iter().zip(used).filter(|(_, used)| !used) {
+        let path = format!("calls.{}", entry.name);
+        let message = format!("no handler calls over `{}`", entry.name);
+        checks.warning("unused_link", entry.name_span, &path, &message, Some("remove it, or call over it"));
     }
-    if let Some(span) = uses_cpu
-        && settings.cpu.is_none()
-        && settings.hosts.is_none()
-    {
-        let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
-        checks.error("no_cpu", span, "handlers", "a `cpu` step needs cores, and this service has none", Some(help));
-    }
-    if settings.runtime.holds_nothing() && settings.admission.queue.is_some() {
+}
+
+/// The first handler that uses a core.
+pub(super) fn uses_cpu(handlers: &Map<Vec<Step>>) -> Option<Span> {
+    let uses = |steps: &[Step]| {
+        let mut any = false;
+        walk(steps, &mut |step| any |= step.uses_cpu());
+        any
+    };
+    handlers.iter().find(|handler| uses(&handler.value)).map(|handler| handler.name_span)
+}
+
+/// What the runtime gives no meaning.
+pub(super) fn admission(admission: &AdmissionSettings, runtime: &RuntimeSettings, checks: &mut Checks<'_>) {
+    if runtime.holds_nothing() && admission.queue.is_some() {
         let message = "`admission.queue` has no effect: with runtime `unlimited` nothing ever waits";
-        checks.error(
-            "no_effect",
-            checks.span(),
-            "admission.queue",
-            message,
-            Some("remove it, or choose a runtime with workers"),
-        );
+        let help = "remove it, or choose a runtime with workers";
+        checks.error("no_effect", checks.span(), "admission.queue", message, Some(help));
     }
-    if settings.admission.preempts() && settings.runtime.is_loop() {
+    if admission.preempts() && runtime.is_loop() {
         let message = "an event loop runs each piece of code to its end: nothing can be preempted";
         checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
     }
@@ -116,7 +124,7 @@ fn inner_replies(steps: &[Step], in_branch: bool, found: &mut impl FnMut()) {
 
 /// Finds tasks that never end where that means nothing: on a runtime whose tasks hold nothing, and in branches, of which
 /// only those end that their call waits for.
-fn leaks(steps: &[Step], settings: &Settings, found: &mut impl FnMut(&str, &str)) {
+fn leaks(steps: &[Step], runtime: &RuntimeSettings, found: &mut impl FnMut(&str, &str)) {
     let is_leak = |step: &Step| matches!(step, Step::Leak { .. });
     let (mut any, mut in_branch) = (false, false);
     walk(steps, &mut |step| {
@@ -125,7 +133,7 @@ fn leaks(steps: &[Step], settings: &Settings, found: &mut impl FnMut(&str, &str)
             walk(steps, &mut |step| in_branch |= is_leak(step));
         }
     });
-    if any && settings.runtime.holds_nothing() {
+    if any && runtime.holds_nothing() {
         let message = "`leak` has no effect: with runtime `unlimited` a task that never ends holds nothing";
         found(message, "remove it, or choose a runtime with threads");
     }

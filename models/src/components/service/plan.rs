@@ -1,20 +1,29 @@
-//! What all replicas of a service share: its settings, and its handlers as programs.
+//! What all replicas of a service share: its handlers as programs, and the settings that matter while it runs.
 
+use settings::Map;
 use sim_core::dist::Dist;
 use sim_core::{CallId, Cx, Span};
 
-use super::service_settings::Settings;
+use crate::admission::AdmissionSettings;
 use crate::link::sample;
+use crate::runtimes::RuntimeSettings;
 use crate::steps::program::{Instruction, Names, Place, Program};
 use crate::steps::{Step, walk};
 
 /// The purpose of the draws that steps make.
 pub(super) const PURPOSE_STEP: u32 = 0x7374;
 
+/// What a replica goes by while it runs: all that can change live.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) runtime: RuntimeSettings,
+    pub(super) admission: AdmissionSettings,
+}
+
 /// What all replicas share; fixed but for what a live change replaces.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    pub(super) settings: Settings,
+    pub(super) terms: Terms,
     pub(super) program: Program,
     /// Where the handler of each operation begins.
     pub(super) handlers: Vec<Option<Place>>,
@@ -25,44 +34,40 @@ pub(super) struct Plan {
     pub(super) locks: usize,
     /// Whether any handler has a `leak`.
     pub(super) can_leak: bool,
-    pub(super) changes: Vec<(u32, Settings)>,
+    pub(super) changes: Vec<(u32, Terms)>,
 }
 
 impl Plan {
-    /// For a replica whose work shares cores with others', or does not.
-    pub(super) fn new(settings: &Settings, ops: &[String], has_cpu: bool) -> Plan {
-        let links = settings.calls.iter().map(|c| c.name.as_str()).collect();
+    /// For handlers that call over these links; `has_cpu` where their work shares cores with others'.
+    pub(super) fn new(terms: Terms, handlers: &Map<Vec<Step>>, links: &[&str], ops: &[String], has_cpu: bool) -> Plan {
+        let mut can_leak = false;
+        for handler in handlers {
+            walk(&handler.value, &mut |step| can_leak |= matches!(step, Step::Leak { .. }));
+        }
         let mut compiler = Compiler { links, ops, locks: Vec::new() };
         let mut program = Program::default();
-        let places: Vec<(&str, Place)> = settings
-            .handlers
+        let places: Vec<(&str, Place)> = handlers
             .iter()
             .map(|handler| (handler.name.as_str(), program.add(&handler.value, &mut compiler)))
             .collect();
         let of = |op: &str| places.iter().find(|(name, _)| *name == op).map(|(_, place)| *place);
         let handlers: Vec<Option<Place>> = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
         let locks = compiler.locks.len();
-        let is_simple = !settings.runtime.is_loop()
-            && settings.runtime.start_and_close() == (0, 0)
-            && !settings.admission.preempts();
+        let is_simple =
+            !terms.runtime.is_loop() && terms.runtime.start_and_close() == (0, 0) && !terms.admission.preempts();
         let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, has_cpu));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
         let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());
         let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
         let first = of_handled.next().cloned().flatten();
         let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
-        let mut can_leak = false;
-        for handler in &settings.handlers {
-            walk(&handler.value, &mut |step| can_leak |= matches!(step, Step::Leak { .. }));
-        }
-        let settings = settings.clone();
-        Plan { settings, program, handlers, singles, only, locks, can_leak, changes: Vec::new() }
+        Plan { terms, program, handlers, singles, only, locks, can_leak, changes: Vec::new() }
     }
 }
 
 /// Numbers the names in handlers.
 struct Compiler<'a> {
-    links: Vec<&'a str>,
+    links: &'a [&'a str],
     ops: &'a [String],
     locks: Vec<String>,
 }

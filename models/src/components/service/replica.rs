@@ -121,7 +121,7 @@ pub struct Service {
 impl Service {
     /// At the start of a run.
     pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>) -> Service {
-        let slots = Slots::new(plan.settings.runtime.workers(), plan.settings.admission.line());
+        let slots = Slots::new(plan.terms.runtime.workers(), plan.terms.admission.line());
         let mut service = Service {
             plan: Arc::new(plan),
             links,
@@ -146,10 +146,10 @@ impl Service {
 
     /// Takes from the settings in force what every call needs.
     pub(super) fn settle(&mut self) {
-        let settings = &self.plan.settings;
-        self.is_loop = settings.runtime.is_loop();
-        self.preempts = settings.admission.preempts();
-        self.ages = settings.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
+        let terms = &self.plan.terms;
+        self.is_loop = terms.runtime.is_loop();
+        self.preempts = terms.admission.preempts();
+        self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
         self.admits_specially = self.is_loop || self.preempts || self.ages;
         self.locks = vec![Lock::default(); self.plan.locks];
     }

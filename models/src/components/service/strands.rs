@@ -13,7 +13,7 @@ impl Service {
         if self.preempts {
             self.interruptible.push(index);
         }
-        let (start, _) = self.plan.settings.runtime.start_and_close();
+        let (start, _) = self.plan.terms.runtime.start_and_close();
         if start > 0 {
             return self.pass(cx, index, start, true);
         }
@@ -105,7 +105,7 @@ impl Service {
         }
         let strand = self.strand(index);
         let (call, replied, leaks) = (strand.call, strand.replied, strand.leaks);
-        let (_, close) = self.plan.settings.runtime.start_and_close();
+        let (_, close) = self.plan.terms.runtime.start_and_close();
         self.leaked += leaks as u64;
         if leaks && !self.is_loop {
             // Its thread is held for ever. A task that waits for ever on a loop holds none.
