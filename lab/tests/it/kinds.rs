@@ -308,11 +308,11 @@ components: {{x: {{kind: external, {external}}}}}
         let result = run("version: 1
 run: {duration: 20s}
 workloads: {w: {arrivals: {constant: 300/s}, call: x}}
-components: {x: {kind: external, latency: 1ms, rate_limit: {token_bucket: {rate: 100/s}}}}
+components: {x: {kind: external, latency: 1ms, rate_limit: {token_bucket: {rate: 100/s, burst: 20}}}}
 faults: [{at: 10s, set: {components.x.rate_limit.token_bucket.rate: 50/s}}]
 ");
         let ok = result.components["x"].outcomes["ok"];
-        assert!((1_498..=1_502).contains(&ok), "{ok}");
+        assert!((1_515..=1_522).contains(&ok), "{ok}");
     }
 
     #[test]

@@ -17,9 +17,9 @@ use crate::policies::gate::{Asking, Gate, Permit, Refusal, Verdict};
 use crate::policies::limiters::{Bound, LeakyBucket, Limiter, Offer};
 use crate::policies::policy::{Described, Policy};
 
-/// How calls beyond the rate are recognised, and what becomes of them.
+/// How calls beyond the rate are detected, and what happens to them.
 #[derive(Clone, Debug, PartialEq, Setting)]
-pub enum LimitSettings {
+pub enum LimiterSettings {
     /// Each call takes a token and is refused if there is none. Tokens come at a constant rate and are kept up to a
     /// number, so that bursts pass.
     TokenBucket {
@@ -36,8 +36,8 @@ pub enum LimitSettings {
         /// Calls per second.
         #[setting(live)]
         rate: Rate,
-        /// Calls that may wait (nginx's `burst`); a call beyond that is refused.
-        #[setting(range = "0..=1000000000", live)]
+        /// Calls that may wait; a call beyond that is refused. The default is that of nginx's `burst`: none waits.
+        #[setting(default = 0, range = "0..=1000000000", live)]
         queue: u32,
     },
     /// A number of calls in each window; windows begin at whole multiples of their length. Across the edge of two windows
@@ -71,36 +71,36 @@ pub enum LimitSettings {
     },
 }
 
-impl LimitSettings {
+impl LimiterSettings {
     /// Calls a second that are let through in the long run.
     fn rate_per_s(&self) -> f64 {
         match self {
-            LimitSettings::TokenBucket { rate, .. } | LimitSettings::LeakyBucket { rate, .. } => rate.0,
-            LimitSettings::FixedWindow { limit, window }
-            | LimitSettings::SlidingLog { limit, window }
-            | LimitSettings::SlidingCounter { limit, window } => f64::from(*limit) * 1e9 / window.0 as f64,
+            LimiterSettings::TokenBucket { rate, .. } | LimiterSettings::LeakyBucket { rate, .. } => rate.0,
+            LimiterSettings::FixedWindow { limit, window }
+            | LimiterSettings::SlidingLog { limit, window }
+            | LimiterSettings::SlidingCounter { limit, window } => f64::from(*limit) * 1e9 / window.0 as f64,
         }
     }
 
     /// In words.
     fn words(&self) -> String {
         match self {
-            LimitSettings::TokenBucket { rate, burst } => format!("{}, bursts of {burst}", rate.format()),
-            LimitSettings::LeakyBucket { rate, queue } => format!("{}, {queue} may wait", rate.format()),
-            LimitSettings::FixedWindow { limit, window }
-            | LimitSettings::SlidingLog { limit, window }
-            | LimitSettings::SlidingCounter { limit, window } => format!("{limit} in {}", window.format()),
+            LimiterSettings::TokenBucket { rate, burst } => format!("{}, bursts of {burst}", rate.format()),
+            LimiterSettings::LeakyBucket { rate, queue } => format!("{}, {queue} may wait", rate.format()),
+            LimiterSettings::FixedWindow { limit, window }
+            | LimiterSettings::SlidingLog { limit, window }
+            | LimiterSettings::SlidingCounter { limit, window } => format!("{limit} in {}", window.format()),
         }
     }
 
     /// What the limiter is made of.
     fn sort(&self) -> Sort {
         match self {
-            LimitSettings::TokenBucket { rate, burst } => Sort::Refuses(Bound::Tokens(rate.0, *burst)),
-            LimitSettings::LeakyBucket { rate, queue } => Sort::Delays(rate.0, *queue),
-            LimitSettings::FixedWindow { limit, window } => Sort::Refuses(Bound::Fixed(*limit, window.0)),
-            LimitSettings::SlidingLog { limit, window } => Sort::Refuses(Bound::Log(*limit, window.0)),
-            LimitSettings::SlidingCounter { limit, window } => Sort::Refuses(Bound::Counter(*limit, window.0)),
+            LimiterSettings::TokenBucket { rate, burst } => Sort::Refuses(Bound::Tokens(rate.0, *burst)),
+            LimiterSettings::LeakyBucket { rate, queue } => Sort::Delays(rate.0, *queue),
+            LimiterSettings::FixedWindow { limit, window } => Sort::Refuses(Bound::Fixed(*limit, window.0)),
+            LimiterSettings::SlidingLog { limit, window } => Sort::Refuses(Bound::Log(*limit, window.0)),
+            LimiterSettings::SlidingCounter { limit, window } => Sort::Refuses(Bound::Counter(*limit, window.0)),
         }
     }
 }
@@ -114,14 +114,14 @@ enum Sort {
     Delays(f64, u32),
 }
 
-/// What each limiter is for.
+/// Which calls share a limiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum LimitBy {
-    /// Each operation has its own.
+    /// Those of the same operation.
     Op,
-    /// Each data key has its own.
+    /// Those with the same data key.
     Key,
-    /// Each client has its own.
+    /// Those of the same client.
     Client(NoClients),
 }
 
@@ -150,8 +150,8 @@ impl Setting for NoClients {
 pub struct RateLimitSettings {
     /// The algorithm.
     #[setting(flatten)]
-    pub limit: LimitSettings,
-    /// What each limiter is for; without it one is for all calls.
+    pub limit: LimiterSettings,
+    /// Which calls share a limiter; without it, all calls do.
     pub by: Option<LimitBy>,
 }
 

@@ -267,7 +267,7 @@ mod tests {
             let mut accepted = false;
             if passes {
                 // The callee is well and ill in turns.
-                accepted = (now / (5 * SECOND)) % 2 == 0 || stream.below(10) < 3;
+                accepted = (now / (5 * SECOND)).is_multiple_of(2) || stream.below(10) < 3;
                 end(&mut throttle, now, &[if accepted { Outcome::Ok } else { Outcome::Overload }]);
             } else {
                 refused += 1;

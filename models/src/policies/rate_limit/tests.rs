@@ -39,6 +39,7 @@ fn all_limits_are_read_and_written() {
         assert_eq!(read::<RateLimitSettings>(&settings.write().to_string()).expect("it is read again"), settings);
     }
     assert_eq!(settings("{token_bucket: {rate: 5/s}}"), settings("{token_bucket: {rate: 5/s, burst: 1}}"));
+    assert_eq!(settings("{leaky_bucket: {rate: 5/s}}"), settings("{leaky_bucket: {rate: 5/s, queue: 0}}"));
     let rates = texts.map(|text| settings(text).rate_per_s());
     assert_eq!(rates, [Some(100.0), None, None, Some(5.0), None]);
     assert_eq!(settings("{fixed_window: {limit: 100, window: 500ms}}").rate_per_s(), Some(200.0));
@@ -55,7 +56,7 @@ fn what_is_not_supported_says_what_is() {
     assert_eq!(said("{token_bucket: {rate: 5/s}, by: client}"), [client]);
     assert_eq!(said("{sliding_log: {limit: 0, window: 1s}}").len(), 1);
     assert_eq!(said("{fixed_window: {limit: 5, window: 0s}}").len(), 1);
-    assert_eq!(said("{leaky_bucket: {rate: 5/s}}").len(), 1);
+    assert_eq!(said("{leaky_bucket: {queue: 5}}").len(), 1);
     let flaws =
         |text: &str| -> Vec<String> { settings(text).flaws_at_callee().into_iter().map(|flaw| flaw.key).collect() };
     assert_eq!(flaws("{sliding_log: {limit: 5, window: 1s}}"), [""; 0]);
