@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use models::components::{KINDS, Row};
 use models::scenario::Scenario;
 use settings::book::{Body, Content, FieldShape, FieldsShape, VariantShape};
-use settings::reference::{self, Extent, Style};
+use settings::reference::{self, Elsewhere, Extent, Pages, Style};
 use settings::{Book, Name, Scalar, Setting, Shape};
 
 /// The file under which the schema is kept in the repository.
@@ -184,7 +184,37 @@ fn definition<'b>(book: &'b Book, kind: &str) -> Option<&'b settings::book::Defi
     book.definitions().find(|definition| definition.name.rsplit("::").next() == Some(kind))
 }
 
+/// The definitions that have a page of their own: those that a topic is about.
+fn with_pages() -> &'static Pages {
+    static PAGES: OnceLock<Pages> = OnceLock::new();
+    PAGES.get_or_init(|| {
+        let mut pages = Pages::new();
+        for topic in topics() {
+            let shape = match &topic.about {
+                About::Word(VariantShape { content: Content::Value(shape), .. }) => shape.clone(),
+                About::Word(_) => continue,
+                About::Setting(field) => field.shape.clone(),
+                About::Definition(name) => Shape::Named(name.clone()),
+            };
+            // Settings of which there are presets are a choice between the two.
+            let shapes = if let Shape::AnyOf(shapes) = shape { shapes } else { vec![shape] };
+            for shape in shapes {
+                if let Shape::Named(name) = shape {
+                    let topic = Elsewhere { file: topic.file(), topic: format!("kinds {}", topic.name) };
+                    pages.entry(name).or_insert(topic);
+                }
+            }
+        }
+        pages
+    })
+}
+
 impl Topic {
+    /// The file of its page in the manual.
+    fn file(&self) -> String {
+        format!("{}-{}.md", self.group.replace(' ', "-"), self.name)
+    }
+
     /// Whether the language has it and this version does not.
     pub fn is_not_yet(&self) -> bool {
         match &self.about {
@@ -204,6 +234,7 @@ impl Topic {
     /// is one.
     pub fn page(&self, style: Style) -> String {
         let (book, _) = book();
+        let pages = with_pages();
         let measured = figures::measured(self.group, self.name);
         let mut page = match &self.about {
             _ if self.is_not_yet() => match style {
@@ -215,15 +246,15 @@ impl Topic {
                     format!("{}\n{line}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
                 }
             },
-            About::Word(variant) => reference::word(book, variant, style, Extent::Whole, &measured),
+            About::Word(variant) => reference::word(book, variant, style, Extent::Whole, pages, &measured),
             About::Definition(name) => {
                 let heading = reference::heading(book, name);
-                reference::definition(book, name, &heading, style, Extent::Whole, &measured)
+                reference::definition(book, name, &heading, style, Extent::Whole, pages, &measured)
             }
             About::Setting(field) => {
                 let content = Content::Value(field.shape.clone());
                 let as_word = VariantShape { word: field.key, doc: field.doc, content, alone: false };
-                reference::word(book, &as_word, style, Extent::Whole, &measured)
+                reference::word(book, &as_word, style, Extent::Whole, pages, &measured)
             }
         };
         if let Some(example) = self.example() {
@@ -270,7 +301,7 @@ pub fn pages() -> Vec<(String, String)> {
                 index.push_str(&format!("- `{}` (not there yet): {}.\n", topic.name, topic.doc));
                 continue;
             }
-            let file = format!("{}-{}.md", group.replace(' ', "-"), topic.name);
+            let file = topic.file();
             index.push_str(&format!("- [`{}`]({file}): {}.\n", topic.name, topic.doc));
             files.push((file, topic.page(Style::Markdown)));
         }

@@ -2,7 +2,7 @@
 //!
 //! The same page is made as Markdown for the manual and as plain text for the terminal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bind::range_in_words;
 use crate::book::{Body, Book, ChoiceShape, Content, FieldShape, FieldsShape, Shape, VariantShape};
@@ -61,24 +61,53 @@ pub struct Measured {
     pub rows: Vec<FigureRow>,
 }
 
+/// Where a definition that has a page of its own is explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The file of its page in the manual.
+    pub file: String,
+    /// What to ask the program for.
+    pub topic: String,
+}
+
+/// Definitions with a page of their own, by name. Other pages refer to it instead of repeating it.
+pub type Pages = BTreeMap<String, Elsewhere>;
+
 /// The reference page of a definition in Markdown.
 pub fn markdown(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
-    definition(book, name, heading, Style::Markdown, extent, &Measured::default())
+    let (pages, measured) = (Pages::new(), Measured::default());
+    definition(book, name, heading, Style::Markdown, extent, &pages, &measured)
 }
 
 /// The reference page of a definition in plain text, no line wider than 100 characters.
 pub fn text(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
-    definition(book, name, heading, Style::Text, extent, &Measured::default())
+    let (pages, measured) = (Pages::new(), Measured::default());
+    definition(book, name, heading, Style::Text, extent, &pages, &measured)
 }
 
 /// The reference page of a definition, with what is measured of it.
-pub fn definition(book: &Book, name: &str, heading: &str, style: Style, extent: Extent, measured: &Measured) -> String {
-    Page { book, format: style.format(), text: String::new() }.write(name, heading, extent, measured)
+pub fn definition(
+    book: &Book,
+    name: &str,
+    heading: &str,
+    style: Style,
+    extent: Extent,
+    pages: &Pages,
+    measured: &Measured,
+) -> String {
+    Page { book, pages, format: style.format(), text: String::new() }.write(name, heading, extent, measured)
 }
 
 /// The page of one word of a choice: what it is, what stands behind it, and what is measured of it.
-pub fn word(book: &Book, variant: &VariantShape, style: Style, extent: Extent, measured: &Measured) -> String {
-    let mut page = Page { book, format: style.format(), text: String::new() };
+pub fn word(
+    book: &Book,
+    variant: &VariantShape,
+    style: Style,
+    extent: Extent,
+    pages: &Pages,
+    measured: &Measured,
+) -> String {
+    let mut page = Page { book, pages, format: style.format(), text: String::new() };
     page.heading(variant.word, 1);
     page.paragraph(variant.doc);
     let mut inner = Vec::new();
@@ -86,20 +115,20 @@ pub fn word(book: &Book, variant: &VariantShape, style: Style, extent: Extent, m
         Content::Nothing => page.paragraph("It takes no settings."),
         Content::Value(Shape::Named(name)) => {
             page.body(name);
-            inner = reachable(book, name);
+            inner = reachable(book, name, pages);
         }
         Content::Value(shape) => {
             let value = page.shape(shape);
             page.paragraph(&format!("Its value: {value}."));
             let mut names = Vec::new();
             names_in(shape, &mut names);
-            inner = with_reachable(book, names);
+            inner = with_reachable(book, names, pages);
         }
         Content::Fields(fields) => {
             page.fields(fields);
             let mut names = Vec::new();
             names_in_fields(fields, &mut names);
-            inner = with_reachable(book, names);
+            inner = with_reachable(book, names, pages);
         }
     }
     page.measured(measured);
@@ -109,10 +138,10 @@ pub fn word(book: &Book, variant: &VariantShape, style: Style, extent: Extent, m
     page.finish()
 }
 
-fn with_reachable(book: &Book, names: Vec<String>) -> Vec<String> {
+fn with_reachable(book: &Book, names: Vec<String>, pages: &Pages) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
-    for name in names {
-        let below = reachable(book, &name);
+    for name in names.into_iter().filter(|name| !pages.contains_key(name)) {
+        let below = reachable(book, &name, pages);
         for one in std::iter::once(name).chain(below) {
             if !all.contains(&one) && is_told(book, &one) {
                 all.push(one);
@@ -155,6 +184,7 @@ struct Row {
 
 struct Page<'b> {
     book: &'b Book,
+    pages: &'b Pages,
     format: Format,
     text: String,
 }
@@ -164,7 +194,7 @@ impl Page<'_> {
         self.definition(name, heading_text, 1);
         self.measured(measured);
         if extent == Extent::Whole {
-            self.inner(reachable(self.book, name));
+            self.inner(reachable(self.book, name, self.pages));
         }
         self.finish()
     }
@@ -416,9 +446,11 @@ impl Page<'_> {
             return words(choice);
         }
         let heading = heading(self.book, name);
-        match self.format {
-            Format::Markdown => format!("[{heading}](#{})", heading.to_lowercase().replace(' ', "-")),
-            Format::Text => heading.to_lowercase(),
+        match (self.format, self.pages.get(name)) {
+            (Format::Markdown, Some(page)) => format!("[{heading}]({})", page.file),
+            (Format::Markdown, None) => format!("[{heading}](#{})", heading.to_lowercase().replace(' ', "-")),
+            (Format::Text, Some(page)) => format!("{} (see `{}`)", heading.to_lowercase(), page.topic),
+            (Format::Text, None) => heading.to_lowercase(),
         }
     }
 }
@@ -439,8 +471,8 @@ fn is_plain(choice: &ChoiceShape) -> bool {
 }
 
 /// The definitions that can be written inside one, in the order in which they are met, without those that a table names
-/// in full.
-fn reachable(book: &Book, name: &str) -> Vec<String> {
+/// in full, and without those that have a page of their own and what is inside them.
+fn reachable(book: &Book, name: &str, pages: &Pages) -> Vec<String> {
     let mut seen = BTreeSet::from([name.to_string()]);
     let mut order = vec![name.to_string()];
     let mut next = 0;
@@ -462,7 +494,7 @@ fn reachable(book: &Book, name: &str) -> Vec<String> {
             _ => {}
         }
         for name in inner {
-            if seen.insert(name.clone()) {
+            if !pages.contains_key(&name) && seen.insert(name.clone()) {
                 order.push(name);
             }
         }
