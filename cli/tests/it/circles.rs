@@ -50,7 +50,9 @@ impl File {
             if is_test(tokens, at) {
                 at = behind_item(tokens, at + 2);
             } else if word.as_deref() == Some("use") {
-                at = self.read_use(tokens, at + 1, &outward(&[], inside));
+                let first = self.uses.len();
+                at = self.read_use(tokens, at + 1, &[]);
+                self.uses[first..].iter_mut().for_each(|(path, _)| *path = outward(path, inside));
             } else if let (Some("mod"), Some(name), Some(TokenTree::Group(body))) =
                 (word.as_deref(), word_at(tokens, at + 1), tokens.get(at + 2))
             {
@@ -177,10 +179,11 @@ fn behind_item(tokens: &[TokenTree], mut at: usize) -> usize {
 /// A path as the file around it would write it: `super` of a module in the file is the file itself.
 fn outward(path: &[String], inside: usize) -> Vec<String> {
     let ups = path.iter().take(inside).take_while(|segment| *segment == "super").count();
-    match ups {
-        0 => path.to_vec(),
-        _ => std::iter::once("self".to_owned()).chain(path[ups..].iter().cloned()).collect(),
+    let rest = &path[ups..];
+    if ups == 0 || rest.first().is_some_and(|segment| segment == "super") {
+        return rest.to_vec();
     }
+    std::iter::once("self".to_owned()).chain(rest.iter().cloned()).collect()
 }
 
 /// The files of a crate by the modules that they are.
@@ -408,6 +411,10 @@ fn what_is_no_import_makes_no_circle() {
         ("a test's import", "pub struct Below; #[cfg(test)] use crate::above::Above;"),
         ("comments", "//! See [`crate::above::Above`].\n// crate::above::Above\npub struct Below;"),
         ("texts", "pub struct Below; const A: &str = \"crate::above::Above\";"),
+        (
+            "its own namesake",
+            "pub struct Below; fn above() {} mod within { use super::above; fn f() { super::above() } }",
+        ),
         ("a namesake elsewhere", "pub struct Below; fn f() { other::above::Above; std::above(); }"),
     ] {
         let above = ("above.rs", "use crate::below::Below; pub struct Above;");
