@@ -532,7 +532,8 @@ impl Component for Link {
                 match timer.what {
                     TRY_TIMEOUT => self.try_timed_out(cx, of),
                     ACQUIRE => self.waited_in_vain(cx, of),
-                    _ => self.connected(cx, of),
+                    CONNECTED => self.connected(cx, of),
+                    what => unreachable!("{what} is no timer of a try"),
                 }
             }
             GATE => self.gate_is_due(cx, timer.data as usize),

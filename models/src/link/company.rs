@@ -58,7 +58,7 @@ impl Link {
         let op = cx.profile(call).op;
         match self.plan.settings.coalesce.as_ref().map(|c| c.by) {
             Some(SameBy::Op) => (op, 0),
-            _ => (op, cx.baggage(call).data_key),
+            Some(SameBy::Key) | None => (op, cx.baggage(call).data_key),
         }
     }
 

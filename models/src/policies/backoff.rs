@@ -111,7 +111,7 @@ impl BackoffSettings {
                 };
                 (0..failures).fold(base, |wait, _| wait.saturating_mul(3)).min(cap)
             }
-            _ => {
+            Jitter::None | Jitter::Full | Jitter::Equal => {
                 BackoffSettings { jitter: Jitter::None, ..self.clone() }.wait(failures, 0, || unreachable!("no jitter"))
             }
         }

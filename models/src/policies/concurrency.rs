@@ -80,10 +80,7 @@ impl Policy for Bulkhead {
     }
 
     fn described(settings: &ConcurrencySettings) -> Option<Described> {
-        let wait = match settings.wait.0 {
-            0 => "no wait".into(),
-            _ => format!("waits {}", settings.wait.format()),
-        };
+        let wait = if settings.wait.0 == 0 { "no wait".into() } else { format!("waits {}", settings.wait.format()) };
         Some(Described { words: format!("{} at once, {wait}", settings.most()), has_state: true })
     }
 }

@@ -1,7 +1,6 @@
 //! Retry: an attempt that failed is made again.
 
 use settings::Setting;
-use sim_core::Outcome;
 
 use super::backoff::BackoffSettings;
 use super::budgets::BudgetSettings;
@@ -51,10 +50,20 @@ impl Policy for Retry {
     /// The caller's own mistake is the same mistake the next time.
     fn flaws(retry: &RetrySettings, _: &Beside<'_>) -> Vec<Flaw> {
         let flaw = |(nth, outcome): (usize, &OutcomeName)| {
-            let message = match outcome.outcome() {
-                Outcome::ClientError => "`client_error` is never tried again".to_string(),
-                good if good.is_good() => format!("`{}` is no failure, and is never tried again", good.name()),
-                _ => return None,
+            let message = match outcome {
+                OutcomeName::ClientError => "`client_error` is never tried again".to_string(),
+                OutcomeName::Ok | OutcomeName::Accepted | OutcomeName::Degraded => {
+                    format!("`{}` is no failure, and is never tried again", outcome.outcome().name())
+                }
+                OutcomeName::RateLimited
+                | OutcomeName::Overload
+                | OutcomeName::Unavailable
+                | OutcomeName::Error
+                | OutcomeName::Timeout
+                | OutcomeName::Reset
+                | OutcomeName::BreakerOpen
+                | OutcomeName::PoolTimeout
+                | OutcomeName::Cancelled => return None,
             };
             Some(Flaw { code: "no_effect", key: format!("when.{nth}"), message, help: "remove it".into() })
         };
