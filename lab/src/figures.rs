@@ -66,15 +66,18 @@ impl Reading {
         match self {
             Reading::Number { value, unit, .. } => vec![("", *value, *unit)],
             Reading::Times(times) => {
-                let of = |part: &(&'static str, fn(&Latency) -> Option<f64>)| (part.0, part.1(times), Unit::Seconds);
+                let of = |part: &(&'static str, OfLatency)| (part.0, part.1(times), Unit::Seconds);
                 TIMES.iter().map(of).chain([("count", Some(times.count as f64), Unit::Count)]).collect()
             }
         }
     }
 }
 
+/// Takes one figure out of a distribution of times.
+type OfLatency = fn(&Latency) -> Option<f64>;
+
 /// What a distribution of times is summed up by.
-const TIMES: [(&str, fn(&Latency) -> Option<f64>); 7] = [
+const TIMES: [(&str, OfLatency); 7] = [
     ("mean", |times| times.mean_s),
     ("p50", |times| times.p50_s),
     ("p90", |times| times.p90_s),

@@ -234,7 +234,10 @@ impl Topic {
     /// is one.
     pub fn page(&self, style: Style) -> String {
         let (book, _) = book();
-        let pages = with_pages();
+        // Its own definitions are what the page is about.
+        let file = self.file();
+        let others = with_pages().iter().filter(|(_, page)| page.file != file);
+        let pages = &others.map(|(name, page)| (name.clone(), page.clone())).collect();
         let measured = figures::measured(self.group, self.name);
         let mut page = match &self.about {
             _ if self.is_not_yet() => match style {

@@ -11,7 +11,7 @@
 //! const HIT_RATIO: Figure = Figure::share("hit_ratio", "Share of the calls answered from memory.");
 //!
 //! let mut figures = Figures::default();
-//! for (hits, calls) in [(3, 4), (1, 4)] {
+//! for (hits, calls) in [(3_u64, 4_u64), (1, 4)] {
 //!     figures.count(&HITS, hits);
 //!     figures.ratio(&HIT_RATIO, hits, calls);
 //! }

@@ -341,7 +341,9 @@ pub(crate) fn taken_from(name: &str, other: &str) -> BTreeSet<String> {
     let mut taken = BTreeSet::new();
     for file in files.0.values() {
         let paths = file.uses.iter().map(|(path, _)| path).chain(&file.paths);
-        taken.extend(paths.filter(|path| path[0] == other).map(|path| path[1..].join("::")));
+        taken.extend(
+            paths.filter(|path| path.first().is_some_and(|first| first == other)).map(|path| path[1..].join("::")),
+        );
     }
     taken
 }

@@ -29,7 +29,13 @@ components:
     handlers: {default: [{call: near}, {call: far}, {call: name}, {leak: {probability: 1%}}]}
     calls:
       near: {to: cache}
-      far: {to: partner, pool: {size: 3, min_idle: 0}}
+      far:
+        to: partner
+        throttle: adaptive
+        breaker: resilience4j
+        rate_limit: {leaky_bucket: {rate: 1000/s, queue: 5}, by: op}
+        concurrency: {fixed: 10, wait: 10ms}
+        pool: {size: 3, min_idle: 0}
       name: {to: dns}
   cache: {kind: cache, capacity: 20, coalesce: true, to: {to: db, pool: {size: 2}}}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}

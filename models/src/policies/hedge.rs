@@ -12,6 +12,7 @@ use super::policy::{Described, Policy};
 
 /// Another copy of an attempt that takes long.
 #[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "delay")]
 pub struct HedgeSettings {
     /// How long an attempt may take before the next copy is sent, counted from when the attempt, or the copy before,
     /// began. A high percentile of the latency is usual: at p95, one request in twenty is sent twice.

@@ -24,6 +24,7 @@ mod run;
 mod scale;
 mod topology;
 
+pub use crate::happenings::Mark;
 use std::fmt;
 
 pub(crate) use canvas::escaped;
@@ -251,15 +252,6 @@ pub struct Band {
     pub from_s: f64,
     /// Where it ends, s; `None` at the right edge.
     pub until_s: Option<f64>,
-}
-
-/// An instant that is marked on the axis of time.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
-    /// The instant, s.
-    pub at_s: f64,
-    /// What happened: shown when pointed at, and read aloud.
-    pub title: String,
 }
 
 /// What is marked on the axis of time.
