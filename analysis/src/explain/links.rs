@@ -82,8 +82,7 @@ pub(super) fn lasts_most_s(link: &LinkSettings) -> Option<f64> {
         let back_offs: u64 = link.retry.as_ref().map_or(0, |retry| {
             (1..retry.max_attempts).fold(0, |sum: u64, n| sum.saturating_add(retry.backoff.longest(n)))
         });
-        let acquire = link.pool.as_ref().map_or(0, |pool| pool.acquire_timeout.0);
-        let attempt = (timeout.0 + acquire) as f64;
+        let attempt = timeout.0.saturating_add(link.holds_up()) as f64;
         (attempt * f64::from(link.max_attempts()) + back_offs as f64) / 1e9
     });
     match (total_s, attempts_s) {
@@ -92,9 +91,8 @@ pub(super) fn lasts_most_s(link: &LinkSettings) -> Option<f64> {
     }
 }
 
-/// Inner attempts and back-offs, without the waits for a connection: what an outer timeout must at least allow for.
+/// Inner attempts and back-offs, without waits for a connection or a limit: what an outer timeout must at least allow for.
 pub(super) fn tries_s(link: &LinkSettings) -> Option<f64> {
-    let mut bare = link.clone();
-    bare.pool = None;
-    lasts_most_s(&bare)
+    let alone = LinkSettings { pool: None, concurrency: None, rate_limit: None, ..link.clone() };
+    lasts_most_s(&alone)
 }

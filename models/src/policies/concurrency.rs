@@ -79,6 +79,10 @@ impl Policy for Bulkhead {
         Some(format!("concurrency {}", settings.most()))
     }
 
+    fn holds_up(settings: &ConcurrencySettings) -> Span {
+        settings.wait.0
+    }
+
     fn described(settings: &ConcurrencySettings) -> Option<Described> {
         let wait = if settings.wait.0 == 0 { "no wait".into() } else { format!("waits {}", settings.wait.format()) };
         Some(Described { words: format!("{} at once, {wait}", settings.most()), has_state: true })

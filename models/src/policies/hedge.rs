@@ -7,6 +7,7 @@
 
 use settings::values::Scalar;
 use settings::{Duration, Setting};
+use sim_core::Span;
 
 use super::policy::{Described, Policy};
 
@@ -33,6 +34,11 @@ impl Policy for Hedge {
     fn brief(hedge: &HedgeSettings) -> Option<String> {
         let copies = if hedge.max == 1 { String::new() } else { format!(" ×{}", hedge.max) };
         Some(format!("hedge {}{copies}", hedge.delay.format()))
+    }
+
+    fn holds_up(hedge: &HedgeSettings) -> Span {
+        // The last copy begins so late, and has the whole timeout.
+        hedge.delay.0.saturating_mul(Span::from(hedge.max))
     }
 
     fn described(hedge: &HedgeSettings) -> Option<Described> {

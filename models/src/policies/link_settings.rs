@@ -6,7 +6,7 @@
 use settings::{Name, OneOrMany, Setting, Spanned};
 
 use sim_core::figures::Set;
-use sim_core::{Figures, Happens, Time};
+use sim_core::{Figures, Happens, Span, Time};
 
 use super::batch::Batch;
 use super::breaker::Breaker;
@@ -154,6 +154,15 @@ macro_rules! policies {
                     });
                 })*
                 written
+            }
+
+            /// The longest that its policies can hold up an attempt, beyond its timeout.
+            pub fn holds_up(&self) -> Span {
+                let mut all: Span = 0;
+                $(if let Some(settings) = &self.$name {
+                    all = all.saturating_add(<$policy>::holds_up(settings));
+                })*
+                all
             }
 
             /// The shortest way that calls can take: what the settings allow that are written.

@@ -3,8 +3,8 @@
 //! A policy is one file and one row of the table in [`super::link_settings`]. Nothing else lists policies: the settings of
 //! a link, the order in which its policies are asked, the words of reports and the checks all come from the table.
 
-use sim_core::Happens;
 use sim_core::figures::Set;
+use sim_core::{Happens, Span};
 
 use super::flaw::Flaw;
 
@@ -66,6 +66,12 @@ pub trait Policy {
 
     /// What its settings say, for `explain`; `None` where there is nothing to say.
     fn described(settings: &Self::Settings) -> Option<Described>;
+
+    /// The longest that it can hold up an attempt, beyond its timeout. For what is known without running.
+    fn holds_up(settings: &Self::Settings) -> Span {
+        let _ = settings;
+        0
+    }
 
     /// What is wrong with these settings.
     fn flaws(settings: &Self::Settings, beside: &Beside<'_>) -> Vec<Flaw> {

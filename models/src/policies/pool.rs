@@ -88,6 +88,10 @@ impl Policy for Pool {
         Some(Described { words, has_state: true })
     }
 
+    fn holds_up(pool: &Self::Settings) -> Span {
+        pool.acquire_timeout.0
+    }
+
     fn flaws(pool: &Self::Settings, _: &Beside<'_>) -> Vec<Flaw> {
         if pool.idle_timeout.is_none() || pool.min_idle.is_some_and(|kept| kept < pool.size) {
             return Vec::new();

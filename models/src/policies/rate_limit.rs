@@ -93,6 +93,18 @@ impl LimiterSettings {
         }
     }
 
+    /// How long the last of a full queue waits.
+    fn longest_wait(&self) -> Span {
+        match self {
+            LimiterSettings::LeakyBucket { rate, queue } if rate.0 > 0.0 => (f64::from(*queue) / rate.0 * 1e9) as Span,
+            LimiterSettings::LeakyBucket { .. }
+            | LimiterSettings::TokenBucket { .. }
+            | LimiterSettings::FixedWindow { .. }
+            | LimiterSettings::SlidingLog { .. }
+            | LimiterSettings::SlidingCounter { .. } => 0,
+        }
+    }
+
     /// What the limiter is made of.
     fn sort(&self) -> Sort {
         match self {
@@ -207,6 +219,10 @@ impl Policy for RateLimit {
 
     fn brief(settings: &RateLimitSettings) -> Option<String> {
         Some(format!("rate_limit {}", Rate(settings.limit.rate_per_s()).format()))
+    }
+
+    fn holds_up(settings: &RateLimitSettings) -> Span {
+        settings.limit.longest_wait()
     }
 
     fn described(settings: &RateLimitSettings) -> Option<Described> {
