@@ -65,7 +65,7 @@ pub(crate) fn marks(result: &RunResult) -> Vec<Mark> {
         let between = of
             .windows
             .iter()
-            .filter(|window| window.at_s > from.at_s && window.at_s + result.series.window_s < until.at_s);
+            .filter(|window| window.at_s > from.at_s && window.at_s + result.series.window_s <= until.at_s);
         let words = format!("{} ({})", of.name.replace('_', " "), of.place);
         told.extend(between.map(|window| (window.at_s, words.clone(), window.count)));
     }

@@ -31,6 +31,8 @@ struct Account {
     parts: Vec<(Part, Span)>,
     /// The branch that ended last, which becomes part of this when its caller goes on.
     branch: u32,
+    /// Whether its call is another copy of one that its caller was waiting for.
+    stands_in: bool,
 }
 
 impl Account {
@@ -115,10 +117,11 @@ impl Accounts {
             self.free = account.next;
             let mut parts = std::mem::take(&mut account.parts);
             parts.clear();
-            *account = Account { call, next, root, begun, until: begun, parts, branch: NONE };
+            *account = Account { call, next, root, begun, until: begun, parts, branch: NONE, stands_in: false };
             place
         } else {
-            let account = Account { call, next, root, begun, until: begun, parts: Vec::new(), branch: NONE };
+            let account =
+                Account { call, next, root, begun, until: begun, parts: Vec::new(), branch: NONE, stands_in: false };
             self.places.push(account);
             (self.places.len() - 1) as u32
         };
@@ -215,7 +218,7 @@ impl Accounts {
         let (Some(place), Some(child)) = (self.find(call), self.find(child)) else { return };
         let until = self.places[place as usize].until;
         let account = &mut self.places[child as usize];
-        (account.begun, account.until) = (until, until);
+        (account.begun, account.until, account.stands_in) = (until, until, true);
         account.add_until(Part { what: Spent::GivenUp, place: callee }, now);
     }
 
@@ -242,12 +245,21 @@ impl Accounts {
         if branch != NONE {
             self.take_over(child, own, branch);
         }
-        let (begun, until) = (self.places[child as usize].begun, self.places[child as usize].until);
+        let Account { begun, until, stands_in, .. } = self.places[child as usize];
         let parts = std::mem::take(&mut self.places[child as usize].parts);
         let account = &mut self.places[place as usize];
         let service = Part { what: Spent::Service, place: own };
         if begun < account.until {
-            // A part of its time is accounted for already, and nobody knows which of its parts that was.
+            // A part of its time is accounted for already. Of a copy that was the earlier one, while another was waited for;
+            // of other calls side by side nobody knows which of their parts it was.
+            let of_copy = if stands_in { until.saturating_sub(account.until) } else { 0 };
+            let mut left = of_copy;
+            for (part, span) in parts.iter().rev() {
+                let late = left.min(*span);
+                account.add(*part, late);
+                left -= late;
+            }
+            account.until += of_copy - left;
             account.add_until(service, until);
         } else {
             account.add_until(service, begun);
@@ -358,6 +370,16 @@ mod tests {
         accounts.give_up(CALL, API, second, DB, 50);
         assert_eq!(accounts.parts(), [(part(Spent::Queue, API), 5), (part(Spent::Service, DB), 45)]);
         assert_eq!(accounts.until(), 50);
+        // The second, after the first has failed: what is left is the end of its way.
+        let mut accounts = copied();
+        let first = accounts.close(8);
+        accounts.give_up(CALL, API, first, DB, 45);
+        accounts.spend(9, DB, part(Spent::Queue, DB), 43);
+        accounts.spend(9, DB, part(Spent::Service, DB), 60);
+        let second = accounts.close(9).unwrap();
+        accounts.take(CALL, API, second);
+        let parts = [(part(Spent::Queue, API), 5), (part(Spent::GivenUp, DB), 40), (part(Spent::Service, DB), 15)];
+        assert_eq!(accounts.parts(), parts);
         // The second: until it was sent the first was waited for in vain.
         let mut accounts = copied();
         accounts.spend(9, DB, part(Spent::Service, DB), 47);
