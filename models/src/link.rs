@@ -12,7 +12,7 @@
 //!
 //! A call takes the shortest way that the link's settings allow ([`Way`]): it passes through without a record; or it has
 //! one attempt at a time, of which its record knows everything (and as which a request may even go on itself); or each
-//! attempt asks in order, and stands in a table of its own ([`tries`]).
+//! attempt asks in order, and stands in a table of its own (`link/tries.rs`).
 
 mod asking;
 mod attempt;
