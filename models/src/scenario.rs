@@ -6,7 +6,7 @@ use settings::book::{Body, FieldShape, FieldsShape};
 use settings::{
     Book, Cores, Duration, DurationDist, Fraction, Map, Name, Node, Reader, Setting, Shape, Spanned, Value,
 };
-use sim_core::Span;
+use sim_core::{Carried, Span};
 
 use crate::components::ComponentSettings;
 use crate::directory::WORKLOAD_LINK;
@@ -343,13 +343,15 @@ impl Scenario {
         of_workloads || self.components.iter().any(|c| c.value.settings.gives_keys())
     }
 
-    /// Whether more travels along a call than what it is about and how important it is: data keys, deadlines, items.
-    pub fn carries_baggage(&self) -> bool {
-        let mut any = self.has_keys() || self.components.iter().any(|c| c.value.settings.needs_keys());
+    /// What travels along calls beside what is asked for and how important it is: only what something in the scenario
+    /// gives them.
+    pub fn carried(&self) -> Carried {
+        let mut carried = Carried { data_key: self.has_keys(), ..Carried::default() };
         self.each_link(|_, _, _, link| {
-            any |= link.batch.is_some() || link.propagate.contains(&Propagated::Deadline);
+            carried.items |= link.batch.is_some();
+            carried.deadline |= link.propagate.contains(&Propagated::Deadline);
         });
-        any
+        carried
     }
 
     /// The warm-up in nanoseconds; 0 where it is yet to be found.

@@ -220,7 +220,7 @@ impl Database {
         let settings = &self.plan.settings.operations.iter().as_slice()[self.operation(cx, call)].value;
         let mut io = sample(&settings.io.0, cx, call, PURPOSE_IO);
         if let Some(per_item) = &settings.per_item {
-            for _ in 0..cx.baggage(call).items {
+            for _ in 0..cx.items(call) {
                 io = io.saturating_add(sample(&per_item.0, cx, call, PURPOSE_IO));
             }
         }
@@ -271,7 +271,7 @@ impl Database {
             let arrived = cx.since(call);
             cx.measure().waited(arrived, next.waited);
             cx.spent(call, Spent::Queue);
-            let then = if cx.baggage(call).deadline <= now {
+            let then = if cx.is_expired(call) {
                 self.slots.give_back(now, now, None);
                 Next::reply(call, cx.answer(Outcome::Timeout))
             } else {

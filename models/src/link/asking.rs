@@ -36,7 +36,7 @@ impl Link {
         let mut source = self.source(cx, of);
         let a_try = self.a_try(of);
         let (number, is_repeated) = (usize::from(a_try.passed), a_try.is_repeated());
-        let (op, key) = (cx.profile(call).op, cx.baggage(call).data_key);
+        let (op, key) = (cx.profile(call).op, cx.data_key(call));
         let (priority, is_retry) = (cx.priority(call), is_repeated || cx.is_retry(call));
         let purpose = PURPOSE_CHANCE + a_try.passed as u32;
         let mut chance = || source.draw(cx, purpose).unit();

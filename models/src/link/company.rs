@@ -1,7 +1,6 @@
 //! Calls that share one: those that were found to be identical, and those of a batch.
 
 use sim_core::calendar::Class;
-use sim_core::calls::Baggage;
 use sim_core::{Answer, CallId, Cx, Next, Spent, Timer};
 
 use super::{FLUSH, Link, Phase};
@@ -58,7 +57,7 @@ impl Link {
         let op = cx.profile(call).op;
         match self.plan.settings.coalesce.as_ref().map(|c| c.by) {
             Some(SameBy::Op) => (op, 0),
-            Some(SameBy::Key) | None => (op, cx.baggage(call).data_key),
+            Some(SameBy::Key) | None => (op, cx.data_key(call)),
         }
     }
 
@@ -109,8 +108,7 @@ impl Link {
         }
         let call = self.call_of(cx, leader);
         cx.spent(call, Spent::Sharing);
-        let baggage = cx.baggage(call);
-        cx.set_baggage(call, Baggage { items, ..baggage });
+        cx.set_items(call, items);
         self.attempt(cx, leader)
     }
 

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
 use sim_core::calendar::AlarmId;
-use sim_core::calls::Baggage;
 use sim_core::figures::Set;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::{
-    Ahead, Answer, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Sight, Span, Time, Timer,
+    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Sight, Span, Time,
+    Timer,
 };
 
 use crate::link::LinkSettings;

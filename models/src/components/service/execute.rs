@@ -131,8 +131,7 @@ impl Service {
         let to = To { node, link: salt, ordinal: nth, profile, path: 0, is_retry: false };
         let child = if waits { cx.call(call, to) } else { cx.call_and_forget(call, to) };
         if let Some(key) = asks.key {
-            let baggage = cx.baggage(child);
-            cx.set_baggage(child, sim_core::Baggage { data_key: key, ..baggage });
+            cx.set_data_key(child, key);
         }
         child
     }
