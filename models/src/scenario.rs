@@ -343,12 +343,21 @@ impl Scenario {
         of_workloads || self.components.iter().any(|c| c.value.settings.gives_keys())
     }
 
+    /// Whether some client sends more than one request.
+    pub fn has_clients(&self) -> bool {
+        self.workloads.iter().any(|w| {
+            let process = &w.value.arrivals.process;
+            w.value.clients.is_some() || process.think().is_some() || process.session_length().is_some()
+        })
+    }
+
     /// What travels along calls beside what is asked for and how important it is: only what something in the scenario
     /// gives them.
     pub fn carried(&self) -> Carried {
         let mut carried = Carried { data_key: self.has_keys(), ..Carried::default() };
         self.each_link(|_, _, _, link| {
             carried.items |= link.batch.is_some();
+            carried.client |= link.goes_by_client();
             carried.deadline |= link.propagate.contains(&Propagated::Deadline);
         });
         carried

@@ -3,6 +3,7 @@
 mod breakdown;
 mod checks;
 mod claims;
+mod clients;
 mod common_numbers;
 mod corpus;
 mod coverage;

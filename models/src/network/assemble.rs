@@ -16,6 +16,7 @@ use crate::directory::{Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
+use crate::workloads::clients::Clients;
 use crate::workloads::shape::Shape;
 use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
 
@@ -51,6 +52,7 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
 }
 
 pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>) {
+    let carried = scenario.carried();
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
         let settings = &entry.value;
         let number = |op: &str| directory.ops.iter().position(|o| o == op).unwrap_or(0) as u16;
@@ -89,6 +91,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
             weights,
             process: settings.arrivals.process.clone(),
             batch: settings.arrivals.batch.clone(),
+            clients: Clients::new(settings.clients.as_ref(), &place.name, directory.seed, carried.client),
             zero: directory.zero,
         };
         let shape = settings.shape.as_ref().map(Shape::new);

@@ -70,19 +70,51 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
     }
+    check_clients(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
     check_ops(scenario, directory, problems);
     cycles::check(scenario, directory, problems);
 }
 
-/// What the policies of a link say is wrong with them.
-fn check_policies(link: &LinkSettings, problems: &mut Problems) {
-    let Some(target) = link.to.values.first() else { return };
-    // A link with a policy is a map, and its target stands in its `to`.
-    let mut at = target.to.path.clone();
+/// Clients of whom nothing can be told apart, and limits that would have to.
+fn check_clients(scenario: &Scenario, problems: &mut Problems) {
+    for entry in &scenario.workloads {
+        let Some(clients) = &entry.value.clients else { continue };
+        let at = TreePath::of(&["workloads", entry.name.as_str(), "clients"]);
+        let process = &entry.value.arrivals.process;
+        if process.think().is_some() || process.session_length().is_some() {
+            let message = "`clients` belongs to open arrivals; here each user is a client";
+            problems.push(Problem::error("no_effect", entry.name_span, message).path(at));
+        } else if let Err(error) = clients.keys() {
+            let message = format!("`count` {}", error.problem);
+            problems.push(Problem::error("bad_parameter", entry.name_span, message).path(at));
+        }
+    }
+    if scenario.has_clients() {
+        return;
+    }
+    scenario.each_link(|_, _, _, link| {
+        if link.goes_by_client() {
+            let message = "`by: client` limits nothing: each request comes from a client of its own";
+            let help = "say how many clients a workload has: `clients: 10k`";
+            let at = path_of(link).join("rate_limit").join("by");
+            problems.push(Problem::error("no_effect", Span::NOWHERE, message).path(at).help(help));
+        }
+    });
+}
+
+/// Where a link with a policy stands: it is a map, and its target stands in its `to`.
+fn path_of(link: &LinkSettings) -> TreePath {
+    let mut at = link.to.values.first().map_or_else(TreePath::default, |target| target.to.path.clone());
     while at.segments().last().is_some_and(|last| last == "to" || last.parse::<usize>().is_ok()) {
         at.pop();
     }
+    at
+}
+
+/// What the policies of a link say is wrong with them.
+fn check_policies(link: &LinkSettings, problems: &mut Problems) {
+    let at = path_of(link);
     for policy in link.written() {
         for Flaw { code, key, message, help } in policy.flaws {
             let keys = key.split('.').filter(|key| !key.is_empty());

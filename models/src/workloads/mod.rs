@@ -6,6 +6,7 @@
 //! (user, n-th request), so that a user does the same in every variant. Latency counts from the intended instant.
 
 pub mod arrivals;
+pub mod clients;
 pub mod shape;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use sim_core::{
 
 use crate::link::LinkSettings;
 use arrivals::{ArrivalsSettings, Process, Source};
+use clients::{Clients, ClientsSettings};
 use shape::{Shape, ShapeSettings};
 
 /// One sort of request of a workload.
@@ -56,6 +58,9 @@ pub struct WorkloadSettings {
     /// What they ask for.
     #[setting(default = "[{op: default}]")]
     pub requests: Vec<RequestSettings>,
+    /// How many clients the requests of an open workload come from. Without it each request comes from a client of its own; in
+    /// all other workloads each user is a client. Limits `by: client` tell them apart.
+    pub clients: Option<ClientsSettings>,
     /// Within what time an answer is of use; without it the call's `total_timeout`, else any time.
     pub deadline: Option<Duration>,
     /// Whom they call, and how.
@@ -134,6 +139,8 @@ pub struct WorkloadPlan {
     pub process: Process,
     /// How many come at once.
     pub batch: Option<CountDist>,
+    /// Which client each comes from.
+    pub clients: Clients,
     /// The end of the warm-up: the origin of the scenario's clock.
     pub zero: Time,
 }
@@ -231,6 +238,7 @@ impl Workload {
                 && plan.process.trace().is_none()
                 && plan.batch.is_none()
                 && plan.weights.is_none()
+                && plan.clients.is_unasked()
                 && plan.sorts.iter().all(|sort| sort.keys.is_none()),
             plain: plan.sorts.first().map_or((plan.link, 0, 0), |sort| (plan.link, sort.profile, sort.priority)),
             plan: Arc::new(plan),
@@ -282,15 +290,16 @@ impl Workload {
             (None, Some(keys)) => keys.sample(&mut self.cursors[sort], &mut self.keys),
             (None, None) => 0,
         };
-        let key = self.population.key(number).bits();
-        Next::call(self.request(cx, sort, key, data_key))
+        let key = self.population.key(number);
+        let client = self.plan.clients.of(key, number);
+        Next::call(self.request(cx, sort, key, data_key, client))
     }
 
     #[inline(always)]
-    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: u64, data_key: u64) -> CallId {
+    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: Key, data_key: u64, client: u64) -> CallId {
         let sort = &self.plan.sorts[sort];
-        let baggage = Baggage { data_key, ..Baggage::EMPTY };
-        cx.request(self.plan.link, key, cx.now(), sort.profile, sort.priority, baggage)
+        let baggage = Baggage { data_key, client, ..Baggage::EMPTY };
+        cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage)
     }
 
     fn key_of(&self, user: User) -> Key {
@@ -310,7 +319,8 @@ impl Workload {
             Some(keys) => keys.sample(&mut self.cursors[sort], &mut key.draw(PURPOSE_KEY, 0)),
             None => 0,
         };
-        let call = self.request(cx, sort, key.bits(), data_key);
+        let client = self.plan.clients.of(key, u64::from(user.number));
+        let call = self.request(cx, sort, key, data_key, client);
         cx.set_note(call, user.to_bits());
         Next::call(call)
     }
