@@ -25,7 +25,7 @@ mod tries;
 use std::sync::Arc;
 
 use sim_core::calendar::{Class, TimerId};
-use sim_core::dist::Dist;
+use sim_core::dist::{Dist, nearest};
 use sim_core::histogram::Histogram;
 use sim_core::slab::Slab;
 use sim_core::table::reach;
@@ -646,6 +646,13 @@ impl Component for Link {
 fn note<T: Copy + Default>(table: &mut Vec<T>, index: u32, value: T) {
     reach(table, index as usize, T::default());
     table[index as usize] = value;
+}
+
+/// Work for a call, times what its request demands.
+#[inline]
+pub fn by_demand(work: Span, cx: &Cx<'_>, call: CallId) -> Span {
+    let demand = cx.demand(call);
+    if demand == 1.0 { work } else { nearest(work as f64 * demand) }
 }
 
 /// A service time that is drawn for a call; a convenience for components.

@@ -13,7 +13,7 @@ use crate::directory::WORKLOAD_LINK;
 use crate::faults::FaultSettings;
 use crate::link::{LinkSettings, Propagated};
 use crate::policies::not_yet::NotYet;
-use crate::workloads::WorkloadSettings;
+use crate::workloads::{RequestSettings, WorkloadSettings};
 
 /// When a run of finite work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -354,7 +354,8 @@ impl Scenario {
     /// What travels along calls beside what is asked for and how important it is: only what something in the scenario
     /// gives them.
     pub fn carried(&self) -> Carried {
-        let mut carried = Carried { data_key: self.has_keys(), ..Carried::default() };
+        let demand = self.workloads.iter().any(|w| w.value.requests.iter().any(RequestSettings::has_demand));
+        let mut carried = Carried { data_key: self.has_keys(), demand, ..Carried::default() };
         self.each_link(|_, _, _, link| {
             carried.items |= link.batch.is_some();
             carried.client |= link.goes_by_client();

@@ -113,6 +113,12 @@ macro_rules! columns {
 each_column!(columns);
 
 impl Columns {
+    /// Whether there is a column of what requests demand.
+    #[inline(always)]
+    pub(crate) fn carries_demand(&self) -> bool {
+        self.carried.demand
+    }
+
     /// Whether there is a column of deadlines.
     #[inline(always)]
     pub(crate) fn carries_deadlines(&self) -> bool {

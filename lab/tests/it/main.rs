@@ -7,6 +7,7 @@ mod clients;
 mod common_numbers;
 mod corpus;
 mod coverage;
+mod demand;
 mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]

@@ -100,6 +100,7 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
             "[{op: default, key: {uniform: {keys: 5}}}]",
             "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, key: {uniform: {keys: 3}}}]",
             "[{op: default, size: 1KB, key: {uniform: {keys: 200}}}]",
+            "[{op: default, key: {uniform: {keys: 20}}, demand: {exp: 1}}, {op: other, demand: {uniform: [0, 2]}}]",
         ])
     } else {
         c.of(&[
@@ -107,6 +108,7 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
             "[{op: default, key: {uniform: {keys: 5}}}]",
             "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, size: 4KiB}]",
             "[{op: default, priority: low}, {op: other, priority: critical}, {op: default, size: 1KB}]",
+            "[{op: default, demand: {exp: 1}}, {op: other, demand: {lognormal: {mean: 1, cv: 2}}}]",
         ])
     };
     if !requests.is_empty() {

@@ -109,7 +109,22 @@ impl Link {
         let call = self.call_of(cx, leader);
         cx.spent(call, Spent::Sharing);
         cx.set_items(call, items);
+        if cx.carries_demand() {
+            self.share_demand(cx, leader, call);
+        }
         self.attempt(cx, leader)
+    }
+
+    /// A batch demands for each of its items what their requests demand on average.
+    fn share_demand(&mut self, cx: &mut Cx<'_>, leader: u32, call: CallId) {
+        let others = self.members.get(&leader).map_or(&[][..], |members| &members.batch);
+        let of_others = others.iter().filter_map(|other| self.records.get(*other));
+        let (mut sum, mut items) = (cx.demand(call), 1.0);
+        for record in of_others {
+            sum += cx.demand(cx.open_call(record.call));
+            items += 1.0;
+        }
+        cx.set_demand(call, sum / items);
     }
 
     /// Takes a call out of the company that it shares a call with; whoever follows it goes on without it.

@@ -11,6 +11,9 @@ use crate::policies::flaw::Flaw;
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 
+/// How far the mean of a demand may be from 1: what rounded parameters, such as `p50` and `p99`, leave over.
+const DEMAND_MEAN_OFF_MAX: f64 = 0.001;
+
 pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
     if scenario.workloads.is_empty() {
         let message = "a scenario needs at least one workload";
@@ -71,9 +74,29 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
         }
     }
     check_clients(scenario, problems);
+    check_demand(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
     check_ops(scenario, directory, problems);
     cycles::check(scenario, directory, problems);
+}
+
+/// A demand whose mean is not 1 would change how much work there is, which is what steps and operations say.
+fn check_demand(scenario: &Scenario, problems: &mut Problems) {
+    let requests = scenario.workloads.iter().flat_map(|workload| &workload.value.requests);
+    for demand in requests.filter_map(|request| request.demand.as_ref()) {
+        let mean = demand.value.0.mean();
+        if (mean - 1.0).abs() > DEMAND_MEAN_OFF_MAX {
+            let message = format!("the mean of a demand must be 1, and here it is {}", three_digits(mean));
+            let help = "divide it by its mean, and multiply the `cpu` and database work instead";
+            let problem = Problem::error("bad_parameter", demand.span, message).path(demand.path.clone());
+            problems.push(problem.help(help));
+        }
+    }
+}
+
+/// A mean to about three digits, as people write numbers.
+fn three_digits(mean: f64) -> String {
+    if (0.1..1000.0).contains(&mean) { format!("{}", (mean * 1e4).round() / 1e4) } else { format!("{mean:.3e}") }
 }
 
 /// Clients of whom nothing can be told apart, and limits that would have to.

@@ -53,7 +53,7 @@ pub fn build(
         return None;
     }
     changes::find_changes(changed, &mut directory);
-    engine.carry(scenario.carried());
+    engine.carry(directory.carried);
     let everything = engine.add_group("faults");
     let director =
         engine.add_node(Node::Director(Box::new(Director::new(Vec::new(), Vec::new(), seed))), everything, None);

@@ -12,8 +12,9 @@ pub mod shape;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
+use settings::{CountDist, Duration, FactorDist, KeyChooser, Name, Priority, Setting, Size, Spanned};
 use sim_core::calendar::AlarmId;
+use sim_core::dist::Dist;
 use sim_core::figures::Set;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
@@ -44,6 +45,17 @@ pub struct RequestSettings {
     /// Bytes sent.
     #[setting(default = "0B")]
     pub size: Size,
+    /// How many times the average work a request asks for: it multiplies every `cpu` step and all work of databases that is
+    /// done on its behalf, wherever that is. It is drawn once for a request, and the same for all its retries and hedges. Its
+    /// mean must be 1. Without it the work of one call says nothing of that of the next.
+    pub demand: Option<Spanned<FactorDist>>,
+}
+
+impl RequestSettings {
+    /// Whether its requests differ in how much work they ask for.
+    pub fn has_demand(&self) -> bool {
+        self.demand.as_ref().is_some_and(|demand| demand.value.0.is_constant() != Some(1.0))
+    }
 }
 
 /// Who sends requests.
@@ -122,6 +134,8 @@ pub struct Sort {
     pub priority: u8,
     /// Which data it is about.
     pub keys: Option<Keys>,
+    /// How many times the average work it asks for.
+    pub demand: Option<Dist>,
 }
 
 /// What a workload is made of; fixed.
@@ -184,6 +198,7 @@ const PURPOSE_THINK: u32 = 0x7468;
 const PURPOSE_OP: u32 = 0x6f70;
 const PURPOSE_KEY: u32 = 0x6b65;
 const PURPOSE_LENGTH: u32 = 0x6c65;
+const PURPOSE_DEMAND: u32 = 0x6465;
 const PURPOSE_RAMP: u32 = 0x7261;
 
 /// A workload.
@@ -239,7 +254,7 @@ impl Workload {
                 && plan.batch.is_none()
                 && plan.weights.is_none()
                 && plan.clients.is_unasked()
-                && plan.sorts.iter().all(|sort| sort.keys.is_none()),
+                && plan.sorts.iter().all(|sort| sort.keys.is_none() && sort.demand.is_none()),
             plain: plan.sorts.first().map_or((plan.link, 0, 0), |sort| (plan.link, sort.profile, sort.priority)),
             plan: Arc::new(plan),
         }
@@ -298,7 +313,9 @@ impl Workload {
     #[inline(always)]
     fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: Key, data_key: u64, client: u64) -> CallId {
         let sort = &self.plan.sorts[sort];
-        let baggage = Baggage { data_key, client, ..Baggage::EMPTY };
+        let drawn = sort.demand.as_ref().map(|demand| demand.sample(&mut key.draw(PURPOSE_DEMAND, 0)));
+        let demand = drawn.unwrap_or(Baggage::EMPTY.demand);
+        let baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
         cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage)
     }
 

@@ -35,6 +35,12 @@ impl Cx<'_> {
         self.core.calls.columns.carries_deadlines()
     }
 
+    /// Whether requests differ in how much work they ask for.
+    #[inline(always)]
+    pub fn carries_demand(&self) -> bool {
+        self.core.calls.columns.carries_demand()
+    }
+
     /// Whether the deadline that `call` carries has come.
     #[inline]
     pub fn is_expired(&self, call: CallId) -> bool {

@@ -4,7 +4,7 @@ use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Spent, Timer, To};
 
 use super::plan::PURPOSE_STEP;
 use super::replica::{Doing, STEP, Service};
-use crate::link::sample;
+use crate::link::{by_demand, sample};
 use crate::steps::program::{Asks, Cost, Instruction, LOOPS, Place};
 
 impl Service {
@@ -165,6 +165,10 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
     let pass = |span: Span, blocks: bool| if span > 0 { Action::Pass { span, blocks } } else { Action::Nothing };
     match instruction {
         Instruction::Cpu(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
+            0 => Action::Nothing,
+            work => Action::Compute(work),
+        },
+        Instruction::CpuByDemand(dist) => match by_demand(sample(dist, cx, call, PURPOSE_STEP), cx, call) {
             0 => Action::Nothing,
             work => Action::Compute(work),
         },
