@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sim_core::dist::Dist;
 use sim_core::random::hash;
-use sim_core::{GroupId, NodeId, Span, Time};
+use sim_core::{Carried, GroupId, NodeId, Span, Time};
 
 use crate::hosts::Placement;
 use crate::link::Target;
@@ -108,6 +108,8 @@ pub struct Directory {
     pub seed: u64,
     /// The operations, by number.
     pub ops: Vec<String>,
+    /// What travels along calls.
+    pub carried: Carried,
     /// The workloads.
     pub workloads: Vec<WorkloadPlace>,
     /// The components.

@@ -25,8 +25,7 @@ mod tries;
 use std::sync::Arc;
 
 use sim_core::calendar::{Class, TimerId};
-use sim_core::calls::Baggage;
-use sim_core::dist::Dist;
+use sim_core::dist::{Dist, nearest};
 use sim_core::histogram::Histogram;
 use sim_core::slab::Slab;
 use sim_core::table::reach;
@@ -133,7 +132,8 @@ pub struct Link {
     is_bare: bool,
     /// Calls need nothing but attempts and their timeouts: of a call nothing is kept beside its record.
     is_plain: bool,
-    /// Then, and where it is known how often a choice of the target draws, requests are lent to their attempts.
+    /// Then, where it is known how often a choice of the target draws and attempts carry nothing that requests do not,
+    /// requests are lent to their attempts.
     lends: bool,
     draws_of_a_choice: Option<u16>,
     /// Attempts take a connection out of a pool, or open one.
@@ -242,7 +242,8 @@ impl Link {
         // Calls that were under way while settings changed may have left something beside their records.
         let keeps_nothing = self.extra.is_none() && self.totals.is_empty() && self.previous_backoffs.is_empty();
         self.is_plain = keeps_nothing && way <= Way::Plain;
-        self.lends = self.is_plain && self.draws_of_a_choice.is_some();
+        // The attempt of a lent request carries what the request does, and so no deadline.
+        self.lends = self.is_plain && self.draws_of_a_choice.is_some() && !self.deadlines;
     }
 
     /// State as at the start.
@@ -471,13 +472,7 @@ impl Link {
 /// A deadline does not travel along over what does not propagate it.
 #[inline]
 pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
-    if !cx.has_baggage() {
-        return;
-    }
-    let baggage = cx.baggage(child);
-    if baggage.deadline != Time::MAX {
-        cx.set_baggage(child, Baggage { deadline: Time::MAX, ..baggage });
-    }
+    cx.set_deadline(child, Time::MAX);
 }
 
 impl Component for Link {
@@ -651,6 +646,13 @@ impl Component for Link {
 fn note<T: Copy + Default>(table: &mut Vec<T>, index: u32, value: T) {
     reach(table, index as usize, T::default());
     table[index as usize] = value;
+}
+
+/// Work for a call, times what its request demands.
+#[inline]
+pub fn by_demand(work: Span, cx: &Cx<'_>, call: CallId) -> Span {
+    let demand = cx.demand(call);
+    if demand == 1.0 { work } else { nearest(work as f64 * demand) }
 }
 
 /// A service time that is drawn for a call; a convenience for components.

@@ -6,14 +6,14 @@ use settings::book::{Body, FieldShape, FieldsShape};
 use settings::{
     Book, Cores, Duration, DurationDist, Fraction, Map, Name, Node, Reader, Setting, Shape, Spanned, Value,
 };
-use sim_core::Span;
+use sim_core::{Carried, Span};
 
 use crate::components::ComponentSettings;
 use crate::directory::WORKLOAD_LINK;
 use crate::faults::FaultSettings;
 use crate::link::{LinkSettings, Propagated};
 use crate::policies::not_yet::NotYet;
-use crate::workloads::WorkloadSettings;
+use crate::workloads::{RequestSettings, WorkloadSettings};
 
 /// When a run of finite work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -343,13 +343,25 @@ impl Scenario {
         of_workloads || self.components.iter().any(|c| c.value.settings.gives_keys())
     }
 
-    /// Whether more travels along a call than what it is about and how important it is: data keys, deadlines, items.
-    pub fn carries_baggage(&self) -> bool {
-        let mut any = self.has_keys() || self.components.iter().any(|c| c.value.settings.needs_keys());
+    /// Whether some client sends more than one request.
+    pub fn has_clients(&self) -> bool {
+        self.workloads.iter().any(|w| {
+            let process = &w.value.arrivals.process;
+            w.value.clients.is_some() || process.think().is_some() || process.session_length().is_some()
+        })
+    }
+
+    /// What travels along calls beside what is asked for and how important it is: only what something in the scenario
+    /// gives them.
+    pub fn carried(&self) -> Carried {
+        let demand = self.workloads.iter().any(|w| w.value.requests.iter().any(RequestSettings::has_demand));
+        let mut carried = Carried { data_key: self.has_keys(), demand, ..Carried::default() };
         self.each_link(|_, _, _, link| {
-            any |= link.batch.is_some() || link.propagate.contains(&Propagated::Deadline);
+            carried.items |= link.batch.is_some();
+            carried.client |= link.goes_by_client();
+            carried.deadline |= link.propagate.contains(&Propagated::Deadline);
         });
-        any
+        carried
     }
 
     /// The warm-up in nanoseconds; 0 where it is yet to be found.

@@ -21,6 +21,10 @@ pub struct DurationDist(pub Dist);
 #[derive(Clone, Debug, PartialEq)]
 pub struct CountDist(pub Dist);
 
+/// A distribution of factors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FactorDist(pub Dist);
+
 /// How the key of a request is chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyChooser(pub Keys);
@@ -340,6 +344,11 @@ distribution! {
     Poisson => Dist::poisson;
 }
 
+distribution! {
+    FactorDistribution, FactorMixturePart, FactorDist, f64, f64,
+    "A distribution of factors: a bare number is constant.";
+}
+
 fn read_column<P: Parameter>(file: &str, column: &str, node: &Node, cx: &mut Reader) -> Option<Vec<f64>> {
     let place = |key: &str| {
         node.at(&format!("empirical.{key}"))
@@ -530,6 +539,15 @@ mod tests {
         }
         for text in ["3", "{geometric: 2.5}", "{poisson: 4}", "{uniform: [1, 6]}", "{exp: 7.25}"] {
             round_trip::<CountDist>(text);
+        }
+        for text in [
+            "1",
+            "0.5",
+            "{exp: 1}",
+            "{lognormal: {mean: 1, cv: 2}}",
+            "{mixture: [{weight: 9, of: 0.5}, {weight: 1, of: 5.5}]}",
+        ] {
+            round_trip::<FactorDist>(text);
         }
         for text in [
             "{uniform: {keys: 10000}}",

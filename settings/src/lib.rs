@@ -43,7 +43,7 @@ pub mod values;
 
 pub use book::{Book, Shape};
 pub use containers::{Map, MapEntry, MapKey, NullOr, OneOrMany, Spanned};
-pub use distribution::{CountDist, DurationDist, KeyChooser};
+pub use distribution::{CountDist, DurationDist, FactorDist, KeyChooser};
 pub use place::{Path, SourceId, Span};
 pub use problem::{Problem, Problems, Severity};
 pub use reader::{Files, Reader, Setting};

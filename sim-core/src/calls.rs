@@ -2,8 +2,10 @@
 //!
 //! A request is a tree of calls; each call is one small frame that says who called, who serves, since when. Frames live
 //! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
-//! carries besides (data key, propagated deadline) sits in a parallel table that exists only where a model uses it.
+//! carries besides (data key, propagated deadline) sits in columns beside it, each only where a model uses it
+//! ([`crate::baggage`]).
 
+use crate::baggage::{Baggage, Carried, Columns};
 use crate::calendar::TimerId;
 use crate::outcome::Answer;
 use crate::prefetch::prefetch;
@@ -125,27 +127,12 @@ impl Frame {
     }
 }
 
-/// What some requests carry and most do not.
-#[derive(Clone, Copy, Debug)]
-pub struct Baggage {
-    /// The data key that the request is about.
-    pub data_key: u64,
-    /// The instant after which nobody wants the answer.
-    pub deadline: Time,
-    /// How many items the call carries; more than one for a batch.
-    pub items: u32,
-}
-
-impl Baggage {
-    /// Neither key nor deadline.
-    pub const EMPTY: Baggage = Baggage { data_key: 0, deadline: Time::MAX, items: 1 };
-}
-
 /// All open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Calls {
     frames: Vec<Frame>,
-    baggage: Vec<Baggage>,
+    /// What calls carry, by index.
+    pub(crate) columns: Columns,
     /// What nodes remember of the requests that they began, by index. Empty where nobody does.
     notes: Vec<u64>,
     /// The frame that was freed last; each names the one before in `parent`.
@@ -158,7 +145,7 @@ impl Default for Calls {
     fn default() -> Self {
         Calls {
             frames: Vec::new(),
-            baggage: Vec::new(),
+            columns: Columns::default(),
             notes: Vec::new(),
             free: NONE,
             carries_baggage: false,
@@ -168,15 +155,36 @@ impl Default for Calls {
 }
 
 impl Calls {
-    /// From now on calls carry baggage; to be asked for before the first call.
-    pub(crate) fn carry_baggage(&mut self) {
-        assert!(self.frames.is_empty(), "baggage is decided before the first call");
-        self.carries_baggage = true;
+    /// From now on calls carry these; to be asked for before the first call.
+    pub(crate) fn carry(&mut self, carried: Carried) {
+        assert!(self.frames.is_empty(), "what calls carry is decided before the first call");
+        self.carries_baggage = carried.any();
+        self.columns = Columns::new(carried);
     }
 
-    /// A frame; its baggage is empty.
+    /// A frame with its baggage.
     #[inline]
-    pub(crate) fn insert(&mut self, frame: Frame) -> CallId {
+    pub(crate) fn insert_with(&mut self, frame: Frame, baggage: Baggage) -> CallId {
+        let call = self.insert(frame);
+        if self.carries_baggage {
+            self.columns.pack(call.index, baggage);
+        }
+        call
+    }
+
+    /// A frame with the baggage of another.
+    #[inline(always)]
+    pub(crate) fn insert_like(&mut self, frame: Frame, like: u32) -> CallId {
+        let call = self.insert(frame);
+        if self.carries_baggage {
+            self.columns.copy(like, call.index);
+        }
+        call
+    }
+
+    /// A frame; its baggage is that of the call that had it before.
+    #[inline]
+    fn insert(&mut self, frame: Frame) -> CallId {
         self.open += 1;
         // The frame is written where it stays, field by field; a cold way that took it along would have it put together on
         // the stack first, and reading back at once what was just written in pieces takes long.
@@ -190,9 +198,6 @@ impl Calls {
             }
             self.add();
         };
-        if self.carries_baggage {
-            self.pack(index, Baggage::EMPTY);
-        }
         CallId { index, generation }
     }
 
@@ -202,14 +207,7 @@ impl Calls {
     fn add(&mut self) {
         self.free = self.frames.len() as u32;
         push(&mut self.frames, Frame::BLANK);
-    }
-
-    #[inline(never)]
-    fn pack(&mut self, index: u32, baggage: Baggage) {
-        match self.baggage.get_mut(index as usize) {
-            Some(place) => *place = baggage,
-            None => push(&mut self.baggage, baggage),
-        }
+        self.columns.add();
     }
 
     /// Frees a frame. Its flags, and what it kept of its parent.
@@ -255,11 +253,6 @@ impl Calls {
     #[inline]
     pub(crate) fn id(&self, index: u32) -> CallId {
         CallId { index, generation: self.frames[index as usize].generation }
-    }
-
-    #[inline]
-    pub(crate) fn baggage(&self, index: u32) -> Baggage {
-        if self.carries_baggage { self.baggage[index as usize] } else { Baggage::EMPTY }
     }
 
     /// Asks for a frame before it is needed.
@@ -308,19 +301,6 @@ impl Calls {
         has_parent.then(|| self.at(frame.parent))
     }
 
-    /// Whether calls carry baggage at all.
-    #[inline]
-    pub(crate) fn carries_baggage(&self) -> bool {
-        self.carries_baggage
-    }
-
-    #[inline]
-    pub(crate) fn set_baggage(&mut self, index: u32, baggage: Baggage) {
-        if self.carries_baggage {
-            self.baggage[index as usize] = baggage;
-        }
-    }
-
     /// Frames that there are, those of calls that have ended included.
     #[inline(always)]
     pub(crate) fn frames(&self) -> usize {
@@ -357,9 +337,7 @@ impl Calls {
 
     /// Bytes taken by frames and what belongs to them.
     pub(crate) fn bytes(&self) -> usize {
-        self.frames.capacity() * size_of::<Frame>()
-            + self.baggage.capacity() * size_of::<Baggage>()
-            + self.notes.capacity() * size_of::<u64>()
+        self.frames.capacity() * size_of::<Frame>() + self.columns.bytes() + self.notes.capacity() * size_of::<u64>()
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod ahead;
+mod carrying;
 mod delivery;
 mod interventions;
 mod laws;
@@ -23,6 +24,7 @@ mod verbs;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::attempts::Attempts;
+use crate::baggage::Carried;
 use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
@@ -460,9 +462,9 @@ impl<C: Component> Engine<C> {
         Machines { cpus: &mut self.core.cpus, of_nodes: &mut self.core.cpus_of }
     }
 
-    /// Requests will carry data keys or deadlines.
-    pub fn carry_baggage(&mut self) {
-        self.core.calls.carry_baggage();
+    /// What calls will carry besides their frames; to be said before the first call.
+    pub fn carry(&mut self, carried: Carried) {
+        self.core.calls.carry(carried);
     }
 
     /// Starts every node, in order.

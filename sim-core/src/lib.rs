@@ -83,6 +83,7 @@
 
 mod alarms;
 pub mod attempts;
+mod baggage;
 pub mod breakdown;
 pub mod calendar;
 pub mod calls;
@@ -119,9 +120,10 @@ mod wheel;
 pub mod ziggurat;
 
 pub use attempts::{AttemptCounts, Attempts};
+pub use baggage::{Baggage, Carried};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
-pub use calls::{Baggage, CallId, GroupId, NodeId};
+pub use calls::{CallId, GroupId, NodeId};
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, To};
 pub use figures::{Figure, Figures};

@@ -3,9 +3,11 @@
 mod breakdown;
 mod checks;
 mod claims;
+mod clients;
 mod common_numbers;
 mod corpus;
 mod coverage;
+mod demand;
 mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]

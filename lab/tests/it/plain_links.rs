@@ -8,8 +8,9 @@ use lab::result::RunResult;
 
 use crate::harness::{bytes, load, run_loaded};
 
-/// Clients of `to`, a service of several replicas or what stands before it, which calls another over a link of its own;
-/// `bound` is of both links. Of so many requests only a quarter is sampled; the others are lent to their first attempts.
+/// Clients of `to`, a service of several replicas or what stands before or behind it, which calls a cache, and that another
+/// service; `bound` is of all links. The data key of a request travels along to the cache, whose hits tell one key from
+/// another. Of so many requests only a quarter is sampled; the others are lent to their first attempts.
 fn scenario(to: &str, bound: &str) -> String {
     format!(
         "version: 1
@@ -17,17 +18,19 @@ run: {{duration: 20s, warmup: 2s}}
 workloads:
   clients:
     arrivals: {{poisson: 2000/s}}
+    requests: [{{key: {{zipf: {{keys: 5000, s: 0.8}}}}}}]
     call: {{to: {to}, timeout: 60ms{bound}, retry: {{max_attempts: 3, backoff: {{exponential: {{base: 10ms}}, jitter: full}}}}}}
 components:
   lb: {{kind: load_balancer, to: web, algorithm: {{power_of_two: {{choices: 2}}}}}}
   names: {{kind: dns, ttl: 1s, to: lb}}
+  memory: {{kind: cache, to: {{to: db, timeout: 40ms{bound}}}, capacity: 500, ttl: 1s}}
   web:
     kind: service
     replicas: 3
     runtime: {{thread_pool: {{threads: 25}}}}
     admission: {{queue: {{max: 100}}}}
     handlers: {{default: [{{wait: {{exp: 10ms}}}}, {{call: db}}]}}
-    calls: {{db: {{to: db, timeout: 40ms{bound}, retry: {{max_attempts: 2}}}}}}
+    calls: {{db: {{to: memory, timeout: 40ms{bound}, retry: {{max_attempts: 2}}}}}}
   db:
     kind: service
     runtime: {{thread_pool: {{threads: 30}}}}
@@ -56,7 +59,7 @@ fn figures(mut result: RunResult) -> RunResult {
 
 #[test]
 fn a_bound_that_never_comes_changes_nothing() {
-    for to in ["web", "db", "lb", "names"] {
+    for to in ["web", "db", "lb", "names", "memory"] {
         let (plain, bounded) = (load(&scenario(to, "")), load(&scenario(to, ", total_timeout: 1h")));
         for seed in 0..8 {
             let [short, long] = [&plain, &bounded].map(|loaded| figures(run_loaded(loaded, seed)));

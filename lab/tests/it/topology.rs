@@ -67,6 +67,13 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         cache(&mut c, &mut text);
     }
     external(&mut c, &mut text);
+    if text.contains("by: client")
+        && !text.contains("    clients: ")
+        && !["closed", "connections", "sessions"].iter().any(|users| text.contains(&format!("arrivals: {{{users}")))
+    {
+        // A limit by client needs clients that send more than one request.
+        text = text.replacen("    call: {to", "    clients: 5\n    call: {to", 1);
+    }
     faults(&mut c, &mut text, services, &open, front, has_cache);
     text
 }
@@ -93,6 +100,7 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
             "[{op: default, key: {uniform: {keys: 5}}}]",
             "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, key: {uniform: {keys: 3}}}]",
             "[{op: default, size: 1KB, key: {uniform: {keys: 200}}}]",
+            "[{op: default, key: {uniform: {keys: 20}}, demand: {exp: 1}}, {op: other, demand: {uniform: [0, 2]}}]",
         ])
     } else {
         c.of(&[
@@ -100,12 +108,18 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
             "[{op: default, key: {uniform: {keys: 5}}}]",
             "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, size: 4KiB}]",
             "[{op: default, priority: low}, {op: other, priority: critical}, {op: default, size: 1KB}]",
+            "[{op: default, demand: {exp: 1}}, {op: other, demand: {lognormal: {mean: 1, cv: 2}}}]",
         ])
     };
     if !requests.is_empty() {
         let _ = writeln!(text, "    requests: {requests}");
     }
-    let _ = writeln!(text, "    call: {{to: {}{}}}", entry(front), link(c));
+    let policies = link(c);
+    if open && !arrivals.starts_with("{sessions") {
+        let clients = c.of(&["", "    clients: 3\n", "    clients: {count: 20, zipf: 1}\n"]);
+        text.push_str(clients);
+    }
+    let _ = writeln!(text, "    call: {{to: {}{policies}}}", entry(front));
     open
 }
 
@@ -203,6 +217,8 @@ fn link(c: &mut Choices<'_>) -> String {
             "{sliding_log: {limit: 5, window: 200ms}}",
             "{sliding_counter: {limit: 3, window: 100ms}, by: key}",
             "{leaky_bucket: {rate: 5/s, queue: 2}, by: key}",
+            "{token_bucket: {rate: 5/s, burst: 2}, by: client}",
+            "{leaky_bucket: {rate: 3/s, queue: 2}, by: client}",
         ]);
         let _ = write!(text, ", rate_limit: {rate_limit}");
     }

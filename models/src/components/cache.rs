@@ -214,11 +214,10 @@ impl Kind for Cache {
 impl Cache {
     fn look_up(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
-        let baggage = cx.baggage(call);
-        if baggage.deadline <= now {
+        if cx.is_expired(call) {
             return Next::reply(call, cx.answer(Outcome::Timeout));
         }
-        let data = Data { op: cx.profile(call).op, key: baggage.data_key };
+        let data = Data { op: cx.profile(call).op, key: cx.data_key(call) };
         if self.store.look_up(data, now) {
             self.hits += 1;
             return Next::reply(call, cx.answer(Outcome::Ok));

@@ -17,7 +17,7 @@ use super::kind::{Answers, Checks, Kind};
 use super::site::Site;
 use crate::admission::AdmissionSettings;
 use crate::demand::{Demand, Limits, Surroundings, mean_s};
-use crate::link::sample;
+use crate::link::{by_demand, sample};
 use crate::policies::not_yet::NotYet;
 
 /// What an operation takes.
@@ -96,6 +96,8 @@ struct Plan {
     settings: Settings,
     /// Index of the settings of each operation.
     operations: Vec<Option<usize>>,
+    /// Whether anything makes operations longer or shorter than drawn: contention, or what requests demand.
+    scales: bool,
     changes: Vec<(u32, Settings)>,
 }
 
@@ -181,9 +183,10 @@ impl Kind for Database {
         let of = |op: &str| settings.operations.position(op);
         let operations = site.ops().iter().map(|op| of(op).or_else(|| of("default"))).collect();
         let cpu = site.cpu(settings.cores.map(|c| c.0), None);
+        let scales = settings.contention.is_some() || site.carries_demand();
         Database {
             slots: Slots::new(Some(settings.connections), settings.admission.line()),
-            plan: Arc::new(Plan { settings: settings.clone(), operations, changes: Vec::new() }),
+            plan: Arc::new(Plan { settings: settings.clone(), operations, scales, changes: Vec::new() }),
             cpu,
             began: Vec::new(),
             dropped: Vec::new(),
@@ -220,15 +223,19 @@ impl Database {
         let settings = &self.plan.settings.operations.iter().as_slice()[self.operation(cx, call)].value;
         let mut io = sample(&settings.io.0, cx, call, PURPOSE_IO);
         if let Some(per_item) = &settings.per_item {
-            for _ in 0..cx.baggage(call).items {
+            for _ in 0..cx.items(call) {
                 io = io.saturating_add(sample(&per_item.0, cx, call, PURPOSE_IO));
             }
         }
-        self.hindered(io)
+        self.scaled(io, cx, call)
     }
 
-    /// What contention with the others makes of a time.
-    fn hindered(&self, span: Span) -> Span {
+    /// What the call's request and contention with the others make of a time.
+    fn scaled(&self, span: Span, cx: &Cx<'_>, call: CallId) -> Span {
+        if !self.plan.scales {
+            return span;
+        }
+        let span = by_demand(span, cx, call);
         match &self.plan.settings.contention {
             None => span,
             Some(c) => {
@@ -241,7 +248,7 @@ impl Database {
     fn compute(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let settings = &self.plan.settings.operations.iter().as_slice()[self.operation(cx, call)].value;
         if let (Some(DurationDist(dist)), Some(cpu)) = (&settings.cpu, self.cpu) {
-            let work = self.hindered(sample(dist, cx, call, PURPOSE_CPU));
+            let work = self.scaled(sample(dist, cx, call, PURPOSE_CPU), cx, call);
             if work > 0 {
                 cx.cpu(cpu, work, Timer::of(CPU, call));
                 return Next::WAIT;
@@ -271,7 +278,7 @@ impl Database {
             let arrived = cx.since(call);
             cx.measure().waited(arrived, next.waited);
             cx.spent(call, Spent::Queue);
-            let then = if cx.baggage(call).deadline <= now {
+            let then = if cx.is_expired(call) {
                 self.slots.give_back(now, now, None);
                 Next::reply(call, cx.answer(Outcome::Timeout))
             } else {

@@ -45,7 +45,7 @@ use crate::policies::not_yet::NotYet;
 use crate::runtimes::RuntimeSettings;
 use crate::steps::program::{Failure, Instruction};
 use crate::steps::{Step, StepCall, walk, walk_certain};
-use plan::{Plan, Terms};
+use plan::{Plan, Terms, Work};
 use replica::{CLOSED, Doing, SINGLE};
 
 pub use replica::Service;
@@ -228,7 +228,8 @@ impl Kind for Service {
         let links = settings.calls.iter().map(|c| site.link(c.name.as_str())).collect();
         let cpu = site.cpu(settings.cpu.as_ref().map(|c| c.request.0), settings.hosts.as_ref());
         let names: Vec<&str> = settings.calls.names().collect();
-        let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), cpu.is_some());
+        let work = Work { shares_cores: cpu.is_some(), by_demand: site.carries_demand() };
+        let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), work);
         Service::new(plan, links, cpu)
     }
 

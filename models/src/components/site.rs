@@ -26,6 +26,11 @@ impl Site<'_> {
         &self.directory.ops
     }
 
+    /// Whether requests differ in how much work they ask for.
+    pub fn carries_demand(&self) -> bool {
+        self.directory.carried.demand
+    }
+
     /// The node of one of this replica's links, and what tells its draws from other links'.
     pub fn link(&self, name: &str) -> (NodeId, u32) {
         self.directory.link_of(self.component, self.replica, name)

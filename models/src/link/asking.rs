@@ -36,11 +36,12 @@ impl Link {
         let mut source = self.source(cx, of);
         let a_try = self.a_try(of);
         let (number, is_repeated) = (usize::from(a_try.passed), a_try.is_repeated());
-        let (op, key) = (cx.profile(call).op, cx.baggage(call).data_key);
+        let (op, key) = (cx.profile(call).op, cx.data_key(call));
+        let client = cx.client(call);
         let (priority, is_retry) = (cx.priority(call), is_repeated || cx.is_retry(call));
         let purpose = PURPOSE_CHANCE + a_try.passed as u32;
         let mut chance = || source.draw(cx, purpose).unit();
-        let mut who = Asking { id: of, op, key, priority, is_retry, chance: &mut chance };
+        let mut who = Asking { id: of, op, key, client, priority, is_retry, chance: &mut chance };
         self.extra().gates.all[number].ask(now, &mut who)
     }
 

@@ -2,7 +2,6 @@
 //! failed.
 
 use sim_core::calendar::{Class, TimerId};
-use sim_core::calls::Baggage;
 use sim_core::{Answer, CallId, Cx, Next, Outcome, Span, Spent, Timer, To};
 
 use super::chooser::{Chosen, Source};
@@ -61,7 +60,7 @@ impl Link {
     ) -> (CallId, Option<TimerId>) {
         let child = cx.call(call, to);
         let timer = self.set_timeout(cx, call, timer);
-        if cx.has_baggage() {
+        if cx.carries_deadlines() {
             self.propagate_deadline(cx, call, child);
         }
         (child, timer)
@@ -86,18 +85,18 @@ impl Link {
     }
 
     fn propagate_deadline(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId) {
-        let mut baggage: Baggage = cx.baggage(call);
         if !self.deadlines {
             forget_deadline(cx, child);
             return;
         }
+        let mut deadline = cx.deadline(call);
         if let Some(timeout) = self.timeout {
-            baggage.deadline = baggage.deadline.min(cx.now().saturating_add(timeout));
+            deadline = deadline.min(cx.now().saturating_add(timeout));
         }
         if let Some(total) = self.total_timeout {
-            baggage.deadline = baggage.deadline.min(cx.since(call).saturating_add(total));
+            deadline = deadline.min(cx.since(call).saturating_add(total));
         }
-        cx.set_baggage(child, baggage);
+        cx.set_deadline(child, deadline);
     }
 
     /// An attempt is answered.

@@ -1,7 +1,6 @@
 //! Calls that share one: those that were found to be identical, and those of a batch.
 
 use sim_core::calendar::Class;
-use sim_core::calls::Baggage;
 use sim_core::{Answer, CallId, Cx, Next, Spent, Timer};
 
 use super::{FLUSH, Link, Phase};
@@ -58,7 +57,7 @@ impl Link {
         let op = cx.profile(call).op;
         match self.plan.settings.coalesce.as_ref().map(|c| c.by) {
             Some(SameBy::Op) => (op, 0),
-            Some(SameBy::Key) | None => (op, cx.baggage(call).data_key),
+            Some(SameBy::Key) | None => (op, cx.data_key(call)),
         }
     }
 
@@ -109,9 +108,23 @@ impl Link {
         }
         let call = self.call_of(cx, leader);
         cx.spent(call, Spent::Sharing);
-        let baggage = cx.baggage(call);
-        cx.set_baggage(call, Baggage { items, ..baggage });
+        cx.set_items(call, items);
+        if cx.carries_demand() {
+            self.share_demand(cx, leader, call);
+        }
         self.attempt(cx, leader)
+    }
+
+    /// A batch demands for each of its items what their requests demand on average.
+    fn share_demand(&mut self, cx: &mut Cx<'_>, leader: u32, call: CallId) {
+        let others = self.members.get(&leader).map_or(&[][..], |members| &members.batch);
+        let of_others = others.iter().filter_map(|other| self.records.get(*other));
+        let (mut sum, mut items) = (cx.demand(call), 1.0);
+        for record in of_others {
+            sum += cx.demand(cx.open_call(record.call));
+            items += 1.0;
+        }
+        cx.set_demand(call, sum / items);
     }
 
     /// Takes a call out of the company that it shares a call with; whoever follows it goes on without it.

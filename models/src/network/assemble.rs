@@ -16,6 +16,7 @@ use crate::directory::{Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
+use crate::workloads::clients::Clients;
 use crate::workloads::shape::Shape;
 use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
 
@@ -61,6 +62,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
                 profile: engine.add_profile(Profile { op: number(r.op.as_str()), size_bytes: r.size.0 }),
                 priority: r.priority.0,
                 keys: r.key.as_ref().map(|k| k.0.clone()),
+                demand: r.demand.as_ref().filter(|_| directory.carried.demand).map(|demand| demand.value.0.clone()),
             })
             .collect();
         let weights: Vec<f64> = settings.requests.iter().map(|r| r.weight).collect();
@@ -73,7 +75,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
                     let sort = settings.sort_of(op).unwrap_or_else(|| {
                         *unwritten.entry(op).or_insert_with(|| {
                             let profile = engine.add_profile(Profile { op: number(op), size_bytes: 0 });
-                            sorts.push(Sort { profile, priority: 2, keys: None });
+                            sorts.push(Sort { profile, priority: 2, keys: None, demand: None });
                             sorts.len() - 1
                         })
                     });
@@ -89,6 +91,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
             weights,
             process: settings.arrivals.process.clone(),
             batch: settings.arrivals.batch.clone(),
+            clients: Clients::new(settings.clients.as_ref(), &place.name, directory.seed, directory.carried.client),
             zero: directory.zero,
         };
         let shape = settings.shape.as_ref().map(Shape::new);

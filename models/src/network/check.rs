@@ -11,6 +11,9 @@ use crate::policies::flaw::Flaw;
 use crate::scenario::Scenario;
 use crate::workloads::arrivals::Process;
 
+/// How far the mean of a demand may be from 1: what rounded parameters, such as `p50` and `p99`, leave over.
+const DEMAND_MEAN_OFF_MAX: f64 = 0.001;
+
 pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
     if scenario.workloads.is_empty() {
         let message = "a scenario needs at least one workload";
@@ -70,19 +73,71 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
     }
+    check_clients(scenario, problems);
+    check_demand(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
     check_ops(scenario, directory, problems);
     cycles::check(scenario, directory, problems);
 }
 
-/// What the policies of a link say is wrong with them.
-fn check_policies(link: &LinkSettings, problems: &mut Problems) {
-    let Some(target) = link.to.values.first() else { return };
-    // A link with a policy is a map, and its target stands in its `to`.
-    let mut at = target.to.path.clone();
+/// A demand whose mean is not 1 would change how much work there is, which is what steps and operations say.
+fn check_demand(scenario: &Scenario, problems: &mut Problems) {
+    let requests = scenario.workloads.iter().flat_map(|workload| &workload.value.requests);
+    for demand in requests.filter_map(|request| request.demand.as_ref()) {
+        let mean = demand.value.0.mean();
+        if (mean - 1.0).abs() > DEMAND_MEAN_OFF_MAX {
+            let message = format!("the mean of a demand must be 1, and here it is {}", three_digits(mean));
+            let help = "divide it by its mean, and multiply the `cpu` and database work instead";
+            let problem = Problem::error("bad_parameter", demand.span, message).path(demand.path.clone());
+            problems.push(problem.help(help));
+        }
+    }
+}
+
+/// A mean to about three digits, as people write numbers.
+fn three_digits(mean: f64) -> String {
+    if (0.1..1000.0).contains(&mean) { format!("{}", (mean * 1e4).round() / 1e4) } else { format!("{mean:.3e}") }
+}
+
+/// Clients of whom nothing can be told apart, and limits that would have to.
+fn check_clients(scenario: &Scenario, problems: &mut Problems) {
+    for entry in &scenario.workloads {
+        let Some(clients) = &entry.value.clients else { continue };
+        let at = TreePath::of(&["workloads", entry.name.as_str(), "clients"]);
+        let process = &entry.value.arrivals.process;
+        if process.think().is_some() || process.session_length().is_some() {
+            let message = "`clients` belongs to open arrivals; here each user is a client";
+            problems.push(Problem::error("no_effect", entry.name_span, message).path(at));
+        } else if let Err(error) = clients.keys() {
+            let message = format!("`count` {}", error.problem);
+            problems.push(Problem::error("bad_parameter", entry.name_span, message).path(at));
+        }
+    }
+    if scenario.has_clients() {
+        return;
+    }
+    scenario.each_link(|_, _, _, link| {
+        if link.goes_by_client() {
+            let message = "`by: client` limits nothing: each request comes from a client of its own";
+            let help = "say how many clients a workload has: `clients: 10k`";
+            let at = path_of(link).join("rate_limit").join("by");
+            problems.push(Problem::error("no_effect", Span::NOWHERE, message).path(at).help(help));
+        }
+    });
+}
+
+/// Where a link with a policy stands: it is a map, and its target stands in its `to`.
+fn path_of(link: &LinkSettings) -> TreePath {
+    let mut at = link.to.values.first().map_or_else(TreePath::default, |target| target.to.path.clone());
     while at.segments().last().is_some_and(|last| last == "to" || last.parse::<usize>().is_ok()) {
         at.pop();
     }
+    at
+}
+
+/// What the policies of a link say is wrong with them.
+fn check_policies(link: &LinkSettings, problems: &mut Problems) {
+    let at = path_of(link);
     for policy in link.written() {
         for Flaw { code, key, message, help } in policy.flaws {
             let keys = key.split('.').filter(|key| !key.is_empty());

@@ -53,9 +53,7 @@ pub fn build(
         return None;
     }
     changes::find_changes(changed, &mut directory);
-    if scenario.carries_baggage() {
-        engine.carry_baggage();
-    }
+    engine.carry(directory.carried);
     let everything = engine.add_group("faults");
     let director =
         engine.add_node(Node::Director(Box::new(Director::new(Vec::new(), Vec::new(), seed))), everything, None);

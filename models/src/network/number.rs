@@ -28,6 +28,7 @@ pub(super) fn number(
     Directory {
         seed,
         ops: numbers.ops,
+        carried: scenario.carried(),
         workloads,
         components,
         hosts,

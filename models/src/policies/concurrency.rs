@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn ask(gate: &mut Bulkhead, now: Time, id: u32) -> Verdict {
-        let mut who = Asking { id, op: 0, key: 0, priority: 2, is_retry: false, chance: &mut || 0.5 };
+        let mut who = Asking { id, op: 0, key: 0, client: 0, priority: 2, is_retry: false, chance: &mut || 0.5 };
         gate.ask(now, &mut who)
     }
 

@@ -16,6 +16,8 @@ pub struct Asking<'a> {
     pub op: u16,
     /// The data that it is about.
     pub key: u64,
+    /// The client that the request came from.
+    pub client: u64,
     /// How important it is; 0 first.
     pub priority: u8,
     /// Whether it repeats another attempt, here or further up.

@@ -19,7 +19,7 @@ use super::network::Network;
 use super::not_yet::NotYet;
 use super::policy::{Beside, Described, Policy, Way};
 use super::pool::Pool;
-use super::rate_limit::RateLimit;
+use super::rate_limit::{RateLimit, RateLimitSettings};
 use super::retry::Retry;
 use super::throttle::Throttle;
 use super::timeout::{Timeout, TotalTimeout};
@@ -278,6 +278,11 @@ impl LinkSettings {
     /// The most that one call can send: its attempts, and the copies of each.
     pub fn max_sent(&self) -> u32 {
         self.max_attempts() * (1 + self.hedge.as_ref().map_or(0, |hedge| hedge.max))
+    }
+
+    /// Whether any policy tells clients apart.
+    pub fn goes_by_client(&self) -> bool {
+        self.rate_limit.as_ref().is_some_and(RateLimitSettings::goes_by_client)
     }
 
     /// The policies in words, in the order in which a call meets them.

@@ -1,6 +1,6 @@
 //! Rate limits: calls beyond a rate are refused and told when to come again, or wait for their turn.
 //!
-//! The limiters themselves are in [`crate::policies::limiters`]. With `by` each operation or key has one of its own,
+//! The limiters themselves are in [`crate::policies::limiters`]. With `by` each operation, key or client has one of its own,
 //! which is forgotten as soon as it is again as it was at the start.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,7 +8,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use settings::bind::NOT_YET;
 use settings::values::Scalar;
-use settings::{Book, Duration, Node, Problem, Rate, Reader, Setting, Shape};
+use settings::{Duration, Rate, Setting};
 use sim_core::figures::Set;
 use sim_core::{Figure, Figures, Outcome, Span, Time};
 
@@ -133,28 +133,8 @@ pub enum LimitBy {
     Op,
     /// Those with the same data key.
     Key,
-    /// Those of the same client.
-    Client(NoClients),
-}
-
-/// Who the client is does not travel along with calls yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoClients {}
-
-impl Setting for NoClients {
-    fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
-        let message = "`by: client` is not supported yet; `by: key` and `by: op` are the nearest";
-        let problem = Problem::error(NOT_YET, cx.introduced_at(node.span), message);
-        cx.refuse(problem.help("with one client a key, `by: key` is the same"))
-    }
-
-    fn describe(_book: &mut Book) -> Shape {
-        Shape::NotYet
-    }
-
-    fn write(&self) -> Node {
-        match *self {}
-    }
+    /// Those of the same client: of requests from the same one of a workload's `clients`, or from the same user.
+    Client,
 }
 
 /// A bound on the rate of calls.
@@ -168,7 +148,12 @@ pub struct RateLimitSettings {
 }
 
 impl RateLimitSettings {
-    /// Calls a second that are let through in the long run; unknown where each key or operation has its own limiter.
+    /// Whether each client has a limiter of its own.
+    pub fn goes_by_client(&self) -> bool {
+        self.by == Some(LimitBy::Client)
+    }
+
+    /// Calls a second that are let through in the long run; unknown where each operation, key or client has its own limiter.
     pub fn rate_per_s(&self) -> Option<f64> {
         self.by.is_none().then(|| self.limit.rate_per_s())
     }
@@ -210,8 +195,10 @@ const DELAYED: Figure =
     Figure::count("rate_limit.delayed", "Attempts that waited for their turn and passed; only with `leaky_bucket`.");
 const WAIT: Figure =
     Figure::mean("rate_limit.wait", "Mean wait of the attempts that waited; only with `leaky_bucket`.").in_seconds();
-const LIMITERS: Figure =
-    Figure::level("rate_limit.limiters", "Operations or keys of which a limiter remembers something; only with `by`.");
+const LIMITERS: Figure = Figure::level(
+    "rate_limit.limiters",
+    "Operations, keys or clients of which a limiter remembers something; only with `by`.",
+);
 
 impl Policy for RateLimit {
     const FIGURES: Set = &[&REFUSED, &DELAYED, &WAIT, &LIMITERS];
@@ -230,7 +217,7 @@ impl Policy for RateLimit {
             None => "",
             Some(LimitBy::Op) => ", for each operation",
             Some(LimitBy::Key) => ", for each key",
-            Some(LimitBy::Client(never)) => match never {},
+            Some(LimitBy::Client) => ", for each client",
         };
         Some(Described { words: format!("{}{by}", settings.limit.words()), has_state: true })
     }
@@ -279,7 +266,7 @@ struct Measures {
 #[derive(Clone, Debug)]
 pub struct RateLimit {
     settings: RateLimitSettings,
-    /// A limiter for each operation or key that has been seen of late; under 0 the only one.
+    /// A limiter for each operation, key or client that has been seen of late; under 0 the only one.
     meters: BTreeMap<u64, Meter>,
     /// The last one of which it was seen whether it can be forgotten.
     looked_at: u64,
@@ -302,7 +289,7 @@ impl RateLimit {
             None => 0,
             Some(LimitBy::Op) => u64::from(who.op),
             Some(LimitBy::Key) => who.key,
-            Some(LimitBy::Client(never)) => match never {},
+            Some(LimitBy::Client) => who.client,
         }
     }
 

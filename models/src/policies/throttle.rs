@@ -181,7 +181,7 @@ mod tests {
 
     fn ask(throttle: &mut Throttle, now: Time, chance: f64) -> bool {
         let mut chance = || chance;
-        let mut who = Asking { id: 0, op: 0, key: 0, priority: 2, is_retry: false, chance: &mut chance };
+        let mut who = Asking { id: 0, op: 0, key: 0, client: 0, priority: 2, is_retry: false, chance: &mut chance };
         match throttle.ask(now, &mut who) {
             Verdict::Pass(_) => true,
             Verdict::Refuse(refusal) => {

@@ -58,6 +58,8 @@ pub struct Cost {
 pub enum Instruction {
     /// Use a core.
     Cpu(Dist),
+    /// Use a core, for as many times as long as the request demands.
+    CpuByDemand(Dist),
     /// Wait without blocking.
     Wait(Dist),
     /// Wait and block.
@@ -183,6 +185,15 @@ impl Program {
         self.steps(steps, names, 0);
         self.code.push(Instruction::End);
         begin
+    }
+
+    /// Requests differ in how much work they ask for, and cores do what they ask for.
+    pub fn heed_demand(&mut self) {
+        for instruction in &mut self.code {
+            if let Instruction::Cpu(work) = instruction {
+                *instruction = Instruction::CpuByDemand(work.clone());
+            }
+        }
     }
 
     fn here(&self) -> Place {

@@ -6,23 +6,26 @@
 //! (user, n-th request), so that a user does the same in every variant. Latency counts from the intended instant.
 
 pub mod arrivals;
+pub mod clients;
 pub mod shape;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use settings::{CountDist, Duration, KeyChooser, Name, Priority, Setting, Size, Spanned};
+use settings::{CountDist, Duration, FactorDist, KeyChooser, Name, Priority, Setting, Size, Spanned};
 use sim_core::calendar::AlarmId;
-use sim_core::calls::Baggage;
+use sim_core::dist::Dist;
 use sim_core::figures::Set;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::{
-    Ahead, Answer, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Sight, Span, Time, Timer,
+    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Sight, Span, Time,
+    Timer,
 };
 
 use crate::link::LinkSettings;
 use arrivals::{ArrivalsSettings, Process, Source};
+use clients::{Clients, ClientsSettings};
 use shape::{Shape, ShapeSettings};
 
 /// One sort of request of a workload.
@@ -42,6 +45,17 @@ pub struct RequestSettings {
     /// Bytes sent.
     #[setting(default = "0B")]
     pub size: Size,
+    /// How many times the average work a request asks for: it multiplies every `cpu` step and all work of databases that is
+    /// done on its behalf, wherever that is. It is drawn once for a request, and the same for all its retries and hedges. Its
+    /// mean must be 1. Without it the work of one call says nothing of that of the next.
+    pub demand: Option<Spanned<FactorDist>>,
+}
+
+impl RequestSettings {
+    /// Whether its requests differ in how much work they ask for.
+    pub fn has_demand(&self) -> bool {
+        self.demand.as_ref().is_some_and(|demand| demand.value.0.is_constant() != Some(1.0))
+    }
 }
 
 /// Who sends requests.
@@ -56,6 +70,9 @@ pub struct WorkloadSettings {
     /// What they ask for.
     #[setting(default = "[{op: default}]")]
     pub requests: Vec<RequestSettings>,
+    /// How many clients the requests of an open workload come from. Without it each request comes from a client of its own; in
+    /// all other workloads each user is a client. Limits `by: client` tell them apart.
+    pub clients: Option<ClientsSettings>,
     /// Within what time an answer is of use; without it the call's `total_timeout`, else any time.
     pub deadline: Option<Duration>,
     /// Whom they call, and how.
@@ -117,6 +134,8 @@ pub struct Sort {
     pub priority: u8,
     /// Which data it is about.
     pub keys: Option<Keys>,
+    /// How many times the average work it asks for.
+    pub demand: Option<Dist>,
 }
 
 /// What a workload is made of; fixed.
@@ -134,6 +153,8 @@ pub struct WorkloadPlan {
     pub process: Process,
     /// How many come at once.
     pub batch: Option<CountDist>,
+    /// Which client each comes from.
+    pub clients: Clients,
     /// The end of the warm-up: the origin of the scenario's clock.
     pub zero: Time,
 }
@@ -177,6 +198,7 @@ const PURPOSE_THINK: u32 = 0x7468;
 const PURPOSE_OP: u32 = 0x6f70;
 const PURPOSE_KEY: u32 = 0x6b65;
 const PURPOSE_LENGTH: u32 = 0x6c65;
+const PURPOSE_DEMAND: u32 = 0x6465;
 const PURPOSE_RAMP: u32 = 0x7261;
 
 /// A workload.
@@ -231,7 +253,8 @@ impl Workload {
                 && plan.process.trace().is_none()
                 && plan.batch.is_none()
                 && plan.weights.is_none()
-                && plan.sorts.iter().all(|sort| sort.keys.is_none()),
+                && plan.clients.is_unasked()
+                && plan.sorts.iter().all(|sort| sort.keys.is_none() && sort.demand.is_none()),
             plain: plan.sorts.first().map_or((plan.link, 0, 0), |sort| (plan.link, sort.profile, sort.priority)),
             plan: Arc::new(plan),
         }
@@ -282,15 +305,18 @@ impl Workload {
             (None, Some(keys)) => keys.sample(&mut self.cursors[sort], &mut self.keys),
             (None, None) => 0,
         };
-        let key = self.population.key(number).bits();
-        Next::call(self.request(cx, sort, key, data_key))
+        let key = self.population.key(number);
+        let client = self.plan.clients.of(key, number);
+        Next::call(self.request(cx, sort, key, data_key, client))
     }
 
     #[inline(always)]
-    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: u64, data_key: u64) -> CallId {
+    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: Key, data_key: u64, client: u64) -> CallId {
         let sort = &self.plan.sorts[sort];
-        let baggage = Baggage { data_key, ..Baggage::EMPTY };
-        cx.request(self.plan.link, key, cx.now(), sort.profile, sort.priority, baggage)
+        let drawn = sort.demand.as_ref().map(|demand| demand.sample(&mut key.draw(PURPOSE_DEMAND, 0)));
+        let demand = drawn.unwrap_or(Baggage::EMPTY.demand);
+        let baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
+        cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage)
     }
 
     fn key_of(&self, user: User) -> Key {
@@ -310,7 +336,8 @@ impl Workload {
             Some(keys) => keys.sample(&mut self.cursors[sort], &mut key.draw(PURPOSE_KEY, 0)),
             None => 0,
         };
-        let call = self.request(cx, sort, key.bits(), data_key);
+        let client = self.plan.clients.of(key, u64::from(user.number));
+        let call = self.request(cx, sort, key, data_key, client);
         cx.set_note(call, user.to_bits());
         Next::call(call)
     }

@@ -22,16 +22,15 @@ use crate::time::Time;
 impl Cx<'_> {
     /// Sends a request that has just come to this link, and that the link's owner began, on to `to` as its own first
     /// attempt. False where that is not what making a call would be: something lies between here and there or has to be kept
-    /// apart.
+    /// apart. The attempt carries what the request does; a link that would give it a deadline does not lend.
     #[inline(always)]
     pub fn lend(&mut self, call: CallId, to: To) -> bool {
         let core = &mut *self.core;
-        let (owner, carries_baggage) = (core.nodes[self.node.0 as usize].owner, core.calls.carries_baggage());
+        let owner = core.nodes[self.node.0 as usize].owner;
         let frame = core.calls.at_mut(call.index);
         let can_be_lent = frame.flags & (ROOT | SAMPLED | LENT) == ROOT
             && frame.via == DIRECT
             && frame.since == core.now
-            && !carries_baggage
             && core.ways.is_nothing(frame.path)
             && core.ways.is_nothing(to.path)
             && frame.parent == owner.0;
@@ -83,7 +82,7 @@ impl Cx<'_> {
         let core = &mut *self.core;
         let frame = *core.calls.at(attempt.index);
         debug_assert!(frame.flags & LENT != 0 && frame.parent == self.node.0, "it was lent by this link");
-        let request = core.calls.insert(Frame {
+        let request = Frame {
             key: frame.memo,
             memo: 0,
             timer: None,
@@ -96,7 +95,8 @@ impl Cx<'_> {
             draws,
             flags: ROOT | DELIVERED,
             ..frame
-        });
+        };
+        let request = core.calls.insert_like(request, attempt.index);
         core.calls.move_note(attempt.index, request.index);
         let left = core.calls.at_mut(attempt.index);
         left.flags &= !(ROOT | LENT);

@@ -62,11 +62,8 @@ impl Core {
             return false;
         }
         passage.attempts.begin(false);
-        if self.calls.carries_baggage() {
-            // A deadline does not travel along over what does not propagate it.
-            let baggage = self.calls.baggage(call.index);
-            self.calls.set_baggage(call.index, Baggage { deadline: Time::MAX, ..baggage });
-        }
+        // A deadline does not travel along over what does not propagate it.
+        self.calls.columns.set_deadline(call.index, Time::MAX);
         true
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Aside, BRANCH, Core, Event, Kind, NodeState, Order, Word};
 use super::{Next, Profile};
+use crate::baggage::Baggage;
 use crate::breakdown::Spent;
 use crate::calendar::{AlarmId, Class, TimerId};
 use crate::calls::*;
@@ -101,7 +102,7 @@ impl<'a> Cx<'a> {
             flags,
             priority: p.priority,
         };
-        let call = self.insert(frame, parent.index);
+        let call = self.core.calls.insert_like(frame, parent.index);
         if flags & SAMPLED != 0 {
             self.core.open_account(call.index);
         }
@@ -115,17 +116,6 @@ impl<'a> Cx<'a> {
     #[inline(always)]
     pub fn pass_on(&mut self, call: CallId, to: To, ticket: u32) -> Option<Next> {
         self.core.pass_on(self.node, call, &to, ticket).then_some(Next::call(call))
-    }
-
-    /// A frame with the baggage of another.
-    #[inline(always)]
-    fn insert(&mut self, frame: Frame, like: u32) -> CallId {
-        let call = self.core.calls.insert(frame);
-        if self.core.calls.carries_baggage() {
-            let baggage = self.core.calls.baggage(like);
-            self.core.calls.set_baggage(call.index, baggage);
-        }
-        call
     }
 
     /// Makes a call whose answer nobody waits for.
@@ -177,11 +167,8 @@ impl<'a> Cx<'a> {
         };
         let (group, passes) = self.core.pass_from_the_start(to, &mut frame);
         let is_sampled = key & self.core.groups[group.0 as usize].sample_mask == 0;
-        let call = self.core.calls.insert(frame);
-        if self.core.calls.carries_baggage() {
-            let deadline = if passes { Time::MAX } else { baggage.deadline };
-            self.core.calls.set_baggage(call.index, Baggage { deadline, ..baggage });
-        }
+        let deadline = if passes { Time::MAX } else { baggage.deadline };
+        let call = self.core.calls.insert_with(frame, Baggage { deadline, ..baggage });
         if is_sampled {
             self.core.sample(call, self.node, group, key);
         }
@@ -196,7 +183,7 @@ impl<'a> Cx<'a> {
         (frame.memo, frame.timer) = (0, None);
         frame.via = DIRECT;
         frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
-        self.insert(frame, call.index)
+        self.core.calls.insert_like(frame, call.index)
     }
 
     /// A part of the work for `call` that goes on side by side with the rest of it, with draws of its own. It is served
@@ -210,7 +197,7 @@ impl<'a> Cx<'a> {
         frame.draws = 0;
         frame.via = DIRECT;
         frame.flags = (frame.flags & (RETRY | SAMPLED)) | BACKGROUND | DELIVERED;
-        let branch = self.insert(frame, call.index);
+        let branch = self.core.calls.insert_like(frame, call.index);
         if frame.flags & SAMPLED != 0 {
             self.core.open_account(branch.index);
         }
@@ -519,29 +506,6 @@ impl<'a> Cx<'a> {
     /// How important it is; 0 is the most.
     pub fn priority(&self, call: CallId) -> u8 {
         self.core.calls.at(call.index).priority
-    }
-
-    /// Data key and deadline of `call`.
-    #[inline]
-    pub fn baggage(&self, call: CallId) -> Baggage {
-        self.core.calls.baggage(call.index)
-    }
-
-    /// Whether calls carry anything at all: without, there is nothing to set or to forget.
-    #[inline]
-    pub fn has_baggage(&self) -> bool {
-        self.core.calls.carries_baggage()
-    }
-
-    /// Whether the deadline that `call` carries has come.
-    #[inline]
-    pub fn is_expired(&self, call: CallId) -> bool {
-        self.core.calls.carries_baggage() && self.core.calls.baggage(call.index).deadline <= self.core.now
-    }
-
-    /// Sets them for `call` and what it will call.
-    pub fn set_baggage(&mut self, call: CallId, baggage: Baggage) {
-        self.core.calls.set_baggage(call.index, baggage);
     }
 
     /// True where `call` was brought about by a retry or hedge, at any layer above.

@@ -142,7 +142,7 @@ impl Component for Node {
                     cx.after(MILLISECOND, Class::First, timer);
                 }
                 let key = sim_core::random::Key::root(cx.seed(), 1, source.sent).bits();
-                let baggage = sim_core::calls::Baggage::EMPTY;
+                let baggage = sim_core::Baggage::EMPTY;
                 Next::call(cx.request(source.caller, key, cx.now(), 0, 0, baggage))
             }
             Node::Caller(caller) => {

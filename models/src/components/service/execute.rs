@@ -4,7 +4,7 @@ use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Spent, Timer, To};
 
 use super::plan::PURPOSE_STEP;
 use super::replica::{Doing, STEP, Service};
-use crate::link::sample;
+use crate::link::{by_demand, sample};
 use crate::steps::program::{Asks, Cost, Instruction, LOOPS, Place};
 
 impl Service {
@@ -131,8 +131,7 @@ impl Service {
         let to = To { node, link: salt, ordinal: nth, profile, path: 0, is_retry: false };
         let child = if waits { cx.call(call, to) } else { cx.call_and_forget(call, to) };
         if let Some(key) = asks.key {
-            let baggage = cx.baggage(child);
-            cx.set_baggage(child, sim_core::Baggage { data_key: key, ..baggage });
+            cx.set_data_key(child, key);
         }
         child
     }
@@ -166,6 +165,10 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
     let pass = |span: Span, blocks: bool| if span > 0 { Action::Pass { span, blocks } } else { Action::Nothing };
     match instruction {
         Instruction::Cpu(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
+            0 => Action::Nothing,
+            work => Action::Compute(work),
+        },
+        Instruction::CpuByDemand(dist) => match by_demand(sample(dist, cx, call, PURPOSE_STEP), cx, call) {
             0 => Action::Nothing,
             work => Action::Compute(work),
         },

@@ -38,8 +38,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// For handlers that call over these links; `has_cpu` where their work shares cores with others'.
-    pub(super) fn new(terms: Terms, handlers: &Map<Vec<Step>>, links: &[&str], ops: &[String], has_cpu: bool) -> Plan {
+    /// For handlers that call over these links.
+    pub(super) fn new(terms: Terms, handlers: &Map<Vec<Step>>, links: &[&str], ops: &[String], cpu: Work) -> Plan {
         let mut can_leak = false;
         for handler in handlers {
             walk(&handler.value, &mut |step| can_leak |= matches!(step, Step::Leak { .. }));
@@ -50,12 +50,15 @@ impl Plan {
             .iter()
             .map(|handler| (handler.name.as_str(), program.add(&handler.value, &mut compiler)))
             .collect();
+        if cpu.by_demand {
+            program.heed_demand();
+        }
         let of = |op: &str| places.iter().find(|(name, _)| *name == op).map(|(_, place)| *place);
         let handlers: Vec<Option<Place>> = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
         let locks = compiler.locks.len();
         let is_simple =
             !terms.runtime.is_loop() && terms.runtime.start_and_close() == (0, 0) && !terms.admission.preempts();
-        let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, has_cpu));
+        let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.shares_cores));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
         let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());
         let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
@@ -63,6 +66,15 @@ impl Plan {
         let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
         Plan { terms, program, handlers, singles, only, locks, can_leak, changes: Vec::new() }
     }
+}
+
+/// How `cpu` steps are done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work {
+    /// On cores, shared with others.
+    pub(super) shares_cores: bool,
+    /// As many times as long as the request demands.
+    pub(super) by_demand: bool,
 }
 
 /// Numbers the names in handlers.

@@ -13,7 +13,7 @@ fn settings(text: &str) -> BreakerSettings {
 
 fn ask(breaker: &mut Breaker, now: Time) -> Verdict {
     let mut chance = || panic!("a breaker draws nothing");
-    breaker.ask(now, &mut Asking { id: 0, op: 0, key: 0, priority: 2, is_retry: false, chance: &mut chance })
+    breaker.ask(now, &mut Asking { id: 0, op: 0, key: 0, client: 0, priority: 2, is_retry: false, chance: &mut chance })
 }
 
 fn outcome(word: &str) -> Outcome {

@@ -1,0 +1,222 @@
+//! Baggage: what calls carry besides their frames.
+//!
+//! Each thing that a call may carry is a column beside the table of frames, with a row for each frame. A model says before
+//! its first call which columns it uses; the others stay empty and cost nothing, so that a model pays for deadlines
+//! without paying for data keys. A new column is one row of the table below.
+
+use crate::table::push;
+use crate::time::Time;
+
+/// Hands the table of columns to a macro. A row: what a call carries, its type, what a call carries that was given nothing,
+/// and the name of the verb that sets it.
+macro_rules! each_column {
+    ($make:ident) => {
+        $make! {
+                /// The data key that the call is about; 0 where nobody said.
+                data_key: u64 = 0, set_data_key;
+                /// The instant after which nobody wants the answer; `Time::MAX` where there is none.
+                deadline: Time = Time::MAX, set_deadline;
+                /// How many items the call carries; more than one for a batch.
+                items: u32 = 1, set_items;
+                /// The client that the request came from; 0 where nobody said.
+                client: u64 = 0, set_client;
+                /// How many times the average work its request asks for; 1 where nobody said.
+                demand: f64 = 1.0, set_demand;
+        }
+    };
+}
+pub(crate) use each_column;
+
+/// Makes a column of each row.
+macro_rules! columns {
+    ($($(#[$meta:meta])* $name:ident: $kind:ty = $empty:expr, $set:ident;)*) => {
+        /// All that one call carries.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct Baggage {
+            $($(#[$meta])* pub $name: $kind,)*
+        }
+
+        impl Baggage {
+            /// What a call carries that was given nothing.
+            pub const EMPTY: Baggage = Baggage { $($name: $empty,)* };
+        }
+
+        /// Which columns a model uses.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Carried {
+            $($(#[$meta])* pub $name: bool,)*
+        }
+
+        impl Carried {
+            /// Whether there is any.
+            pub fn any(&self) -> bool {
+                $(self.$name)||*
+            }
+        }
+
+        /// The columns, by the index of a frame. Those that are not used have no rows.
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct Columns {
+            carried: Carried,
+            $($name: Vec<$kind>,)*
+        }
+
+        impl Columns {
+            pub(crate) fn new(carried: Carried) -> Columns {
+                Columns { carried, ..Columns::default() }
+            }
+
+            /// Adds a row for a new frame.
+            pub(crate) fn add(&mut self) {
+                $(if self.carried.$name {
+                    push(&mut self.$name, $empty);
+                })*
+            }
+
+            /// Gives a call its baggage; what has no column is left behind.
+            #[inline(never)]
+            pub(crate) fn pack(&mut self, index: u32, baggage: Baggage) {
+                $(self.$set(index, baggage.$name);)*
+            }
+
+            /// Gives a call the baggage of another.
+            #[inline(never)]
+            pub(crate) fn copy(&mut self, from: u32, to: u32) {
+                $(if let Some(value) = self.$name.get(from as usize).copied() {
+                    self.$name[to as usize] = value;
+                })*
+            }
+
+            /// Bytes taken.
+            pub(crate) fn bytes(&self) -> usize {
+                0 $(+ self.$name.capacity() * size_of::<$kind>())*
+            }
+
+            $(
+                $(#[$meta])*
+                #[inline(always)]
+                pub(crate) fn $name(&self, index: u32) -> $kind {
+                    self.$name.get(index as usize).copied().unwrap_or($empty)
+                }
+
+                #[inline(always)]
+                pub(crate) fn $set(&mut self, index: u32, value: $kind) {
+                    if let Some(place) = self.$name.get_mut(index as usize) {
+                        *place = value;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+each_column!(columns);
+
+impl Columns {
+    /// Whether there is a column of what requests demand.
+    #[inline(always)]
+    pub(crate) fn carries_demand(&self) -> bool {
+        self.carried.demand
+    }
+
+    /// Whether there is a column of deadlines.
+    #[inline(always)]
+    pub(crate) fn carries_deadlines(&self) -> bool {
+        self.carried.deadline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FRAMES: u32 = 8;
+
+    /// What is done to the baggage of a call.
+    #[derive(Clone, Copy, Debug)]
+    enum Deed {
+        Pack(u32, Baggage),
+        Copy(u32, u32),
+        Set(u32, u8, Baggage),
+    }
+
+    fn baggage() -> impl Strategy<Value = Baggage> {
+        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9).prop_map(|(data_key, deadline, items, client, demand)| Baggage {
+            data_key,
+            deadline,
+            items,
+            client,
+            demand: f64::from(demand),
+        })
+    }
+
+    fn deed() -> impl Strategy<Value = Deed> {
+        prop_oneof![
+            (0..FRAMES, baggage()).prop_map(|(index, baggage)| Deed::Pack(index, baggage)),
+            (0..FRAMES, 0..FRAMES).prop_map(|(from, to)| Deed::Copy(from, to)),
+            (0..FRAMES, 0u8..5, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
+        ]
+    }
+
+    /// The twin: one wide row a frame.
+    fn do_to_rows(rows: &mut [Baggage], deed: Deed) {
+        match deed {
+            Deed::Pack(index, baggage) => rows[index as usize] = baggage,
+            Deed::Copy(from, to) => rows[to as usize] = rows[from as usize],
+            Deed::Set(index, which, baggage) => {
+                let row = &mut rows[index as usize];
+                match which {
+                    0 => row.data_key = baggage.data_key,
+                    1 => row.deadline = baggage.deadline,
+                    2 => row.items = baggage.items,
+                    3 => row.client = baggage.client,
+                    _ => row.demand = baggage.demand,
+                }
+            }
+        }
+    }
+
+    fn do_to_columns(columns: &mut Columns, deed: Deed) {
+        match deed {
+            Deed::Pack(index, baggage) => columns.pack(index, baggage),
+            Deed::Copy(from, to) => columns.copy(from, to),
+            Deed::Set(index, which, baggage) => match which {
+                0 => columns.set_data_key(index, baggage.data_key),
+                1 => columns.set_deadline(index, baggage.deadline),
+                2 => columns.set_items(index, baggage.items),
+                3 => columns.set_client(index, baggage.client),
+                _ => columns.set_demand(index, baggage.demand),
+            },
+        }
+    }
+
+    proptest! {
+        /// A column that is used says what a table of whole rows says, whichever other columns are used; one that is not
+        /// says what a call carries that was given nothing, and takes no memory.
+        #[test]
+        fn columns_say_what_one_wide_table_says(used in any::<[bool; 5]>(), deeds in prop::collection::vec(deed(), 1..60)) {
+            let [data_key, deadline, items, client, demand] = used;
+            let mut columns = Columns::new(Carried { data_key, deadline, items, client, demand });
+            let mut rows = vec![Baggage::EMPTY; FRAMES as usize];
+            (0..FRAMES).for_each(|_| columns.add());
+            for deed in deeds {
+                do_to_rows(&mut rows, deed);
+                do_to_columns(&mut columns, deed);
+            }
+            let empty = Baggage::EMPTY;
+            for (index, row) in (0..FRAMES).zip(&rows) {
+                prop_assert_eq!(columns.data_key(index), if data_key { row.data_key } else { empty.data_key });
+                prop_assert_eq!(columns.deadline(index), if deadline { row.deadline } else { empty.deadline });
+                prop_assert_eq!(columns.items(index), if items { row.items } else { empty.items });
+                prop_assert_eq!(columns.client(index), if client { row.client } else { empty.client });
+                prop_assert_eq!(columns.demand(index), if demand { row.demand } else { empty.demand });
+            }
+            let widths = [8, 8, 4, 8, 8];
+            let least: usize = used.iter().zip(widths).filter(|(used, _)| **used).map(|(_, width)| width).sum();
+            prop_assert!(columns.bytes() >= least * FRAMES as usize);
+            prop_assert!((columns.bytes() == 0) == !used.contains(&true));
+        }
+    }
+}
