@@ -27,5 +27,6 @@ mod objectives;
 mod plain_links;
 mod requests;
 mod resolved;
+mod rest;
 mod strikes;
 mod topology;
