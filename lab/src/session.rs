@@ -235,8 +235,11 @@ impl Session {
                         self.network.engine.run_until(stop).map_err(Failure::Stuck)?;
                     }
                     Some(at) => {
-                        self.last_activity = at;
+                        let before = self.network.engine.progress();
                         self.network.engine.run_until((at + 1).min(stop)).map_err(Failure::Stuck)?;
+                        if self.network.engine.progress() != before {
+                            self.last_activity = at;
+                        }
                     }
                 }
             } else {

@@ -1,8 +1,8 @@
-//! The director: the node beside the workloads whose timers strike and lift faults.
+//! The director: the node beside the workloads that strikes and lifts faults, as chores: no run of finite work goes on for them.
 
 use sim_core::dist::Dist;
 use sim_core::random::Stream;
-use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Happens, Next, NodeId, Time, Timer};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Happens, Next, NodeId, Time, Timer};
 
 use crate::faults::Acting;
 use crate::faults::kill::{bring_up, take_down};
@@ -63,9 +63,9 @@ impl Director {
     /// Puts a fault on the list while the run goes on.
     pub fn inject(&mut self, cx: &mut Cx<'_>, fault: Planned) {
         let number = self.planned.len() as u64;
-        cx.after(fault.at.saturating_sub(cx.now()), Class::First, Timer { what: STRIKE, data: number });
+        cx.chore_after(fault.at.saturating_sub(cx.now()), Timer { what: STRIKE, data: number });
         if let Some(until) = fault.until {
-            cx.after(until.saturating_sub(cx.now()), Class::First, Timer { what: LIFT, data: number });
+            cx.chore_after(until.saturating_sub(cx.now()), Timer { what: LIFT, data: number });
         }
         self.planned.push(fault);
         self.comes_back.push(None);
@@ -95,16 +95,16 @@ impl Director {
         let breaking = &mut self.breaking[which];
         let dist = if what == BREAK { &breaking.mtbf } else { &breaking.mttr };
         let wait = dist.sample_span(&mut breaking.streams[replica]);
-        cx.after(wait, Class::First, Timer { what, data: (which as u64) << 32 | replica as u64 });
+        cx.chore_after(wait, Timer { what, data: (which as u64) << 32 | replica as u64 });
     }
 }
 
 impl Component for Director {
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
         for (number, fault) in self.planned.iter().enumerate() {
-            cx.after(fault.at - cx.now(), Class::First, Timer { what: STRIKE, data: number as u64 });
+            cx.chore_after(fault.at - cx.now(), Timer { what: STRIKE, data: number as u64 });
             if let Some(until) = fault.until {
-                cx.after(until - cx.now(), Class::First, Timer { what: LIFT, data: number as u64 });
+                cx.chore_after(until - cx.now(), Timer { what: LIFT, data: number as u64 });
             }
         }
         for which in 0..self.breaking.len() {
@@ -132,7 +132,7 @@ impl Component for Director {
                 if fault.until.is_none()
                     && let Some(wait) = fault.acting.recovers_after(&mut self.draws)
                 {
-                    cx.after(wait, Class::First, Timer { what: LIFT, data: low as u64 });
+                    cx.chore_after(wait, Timer { what: LIFT, data: low as u64 });
                     self.comes_back[low] = Some(cx.now() + wait);
                 }
             }

@@ -18,7 +18,8 @@ use crate::workloads::{RequestSettings, WorkloadSettings};
 /// When a run of finite work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum UntilSettings {
-    /// When nothing is left to happen.
+    /// When nothing is left to happen that anybody waits for: faults that are still to come, failures at random and health
+    /// checks do not keep a run going.
     Idle,
 }
 
@@ -53,7 +54,9 @@ pub struct PrecisionSettings {
 pub struct RunSettings {
     /// Simulated time after the warm-up.
     pub duration: Option<Duration>,
-    /// For finite work: ends when nothing is left to happen.
+    /// For finite work: ends when nothing is left to happen. Faults that are still to come, `random` and health checks do not
+    /// keep it going, unless calls that are open wait for them. Calls that can never end are then listed, and the exit
+    /// code is 3.
     pub until: Option<UntilSettings>,
     /// Simulated time before anything counts.
     #[setting(default = "0s")]

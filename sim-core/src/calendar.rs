@@ -47,6 +47,9 @@ const FREE: u32 = 1 << 31;
 const STAMP_MASK: u32 = FREE - 1;
 const LAST_FREE: u32 = STAMP_MASK;
 
+/// Number 0 is kept for what comes ahead of everything else of its instant.
+const FIRST_SEQUENCE: u64 = 1 << SLOT_BITS;
+
 /// Dead entries that are not worth a compaction.
 const DEAD_TOLERATED: usize = 64;
 
@@ -219,7 +222,7 @@ impl<E: Copy> Default for Calendar<E> {
             lanes: Lanes::new(),
             pending: Pending::new(),
             pending_dead: 0,
-            slots: Slots { slots: Vec::new(), free: LAST_FREE, len: 0, sequence: 0 },
+            slots: Slots { slots: Vec::new(), free: LAST_FREE, len: 0, sequence: FIRST_SEQUENCE },
             alarms: Alarms::new(),
         }
     }
@@ -283,6 +286,12 @@ impl<E: Copy> Calendar<E> {
     #[inline(always)]
     pub fn set_alarm(&mut self, alarm: AlarmId, at: Time, class: Class) {
         let key = self.slots.next_key(at, class);
+        self.alarms.set(alarm.0, key);
+    }
+
+    /// The same ahead of everything else of that instant, whenever that was set. There may be one such alarm.
+    pub fn set_alarm_ahead(&mut self, alarm: AlarmId, at: Time) {
+        let key = u128::from(at.min(TIME_MAX) << 1 | Class::First as u64) << CLASS_SHIFT;
         self.alarms.set(alarm.0, key);
     }
 
@@ -458,6 +467,7 @@ mod tests {
         SetMany(Vec<Span>),
         SetManyAfter { least: Span, spread: usize, count: usize, class: Class },
         SetAlarm(usize, Span, Class),
+        SetAlarmAhead(Span),
         ClearAlarm(usize),
         Cancel(prop::sample::Index),
         CancelAgain(prop::sample::Index),
@@ -468,6 +478,8 @@ mod tests {
     }
 
     const ALARMS: usize = 5;
+    /// The alarm that goes off ahead of everything else of its instant.
+    const AHEAD: usize = ALARMS;
     /// The event of the first alarm; that of a timer is its number.
     const ALARM: u32 = 1 << 31;
 
@@ -484,7 +496,8 @@ mod tests {
             2 => (0u64..50, prop_oneof![Just(1usize), Just(3), Just(90)], 1usize..500, class())
                 .prop_map(|(least, spread, count, class)| Step::SetManyAfter { least, spread, count, class }),
             8 => (0..ALARMS, delay.clone(), class()).prop_map(|(which, delay, class)| Step::SetAlarm(which, delay, class)),
-            2 => (0..ALARMS).prop_map(Step::ClearAlarm),
+            3 => delay.clone().prop_map(Step::SetAlarmAhead),
+            2 => (0..=AHEAD).prop_map(Step::ClearAlarm),
             6 => any::<prop::sample::Index>().prop_map(Step::Cancel),
             2 => any::<prop::sample::Index>().prop_map(Step::CancelAgain),
             1 => Just(Step::CancelMost),
@@ -502,8 +515,8 @@ mod tests {
             let mut calendar: Calendar<u32> = Calendar::new();
             calendar.pending = Pending::with_wheel_from(wheel_from);
             let mut twin = Twin::new();
-            let alarms: Vec<AlarmId> = (0..ALARMS).map(|which| calendar.alarm(ALARM + which as u32)).collect();
-            let mut alarms_set: [Option<(Time, Class, u64)>; ALARMS] = [None; ALARMS];
+            let alarms: Vec<AlarmId> = (0..=AHEAD).map(|which| calendar.alarm(ALARM + which as u32)).collect();
+            let mut alarms_set: [Option<(Time, Class, u64)>; AHEAD + 1] = [None; AHEAD + 1];
             let mut names: Vec<(TimerId, (Time, Class, u64))> = Vec::new();
             let mut gone: Vec<TimerId> = Vec::new();
             let (mut now, mut count) = (0, 0);
@@ -543,6 +556,13 @@ mod tests {
                         twin.insert(order, ALARM + which as u32);
                         calendar.set_alarm(alarms[which], now + delay, class);
                         alarms_set[which] = Some(order);
+                    }
+                    Step::SetAlarmAhead(delay) => {
+                        alarms_set[AHEAD].take().map(|before| twin.remove(&before));
+                        let order = (now + delay, Class::First, 0);
+                        twin.insert(order, ALARM + AHEAD as u32);
+                        calendar.set_alarm_ahead(alarms[AHEAD], now + delay);
+                        alarms_set[AHEAD] = Some(order);
                     }
                     Step::ClearAlarm(which) => {
                         let before = alarms_set[which].take();

@@ -5,6 +5,7 @@
 
 use crate::calendar::{Class, TimerId};
 use crate::calls::CallId;
+use crate::housekeeping::{Chore, ChoreId};
 use crate::outcome::Outcome;
 use crate::random::mix;
 use crate::time::{MILLISECOND, Span, Time};
@@ -38,6 +39,8 @@ pub(crate) enum Stashed {
     Clock { id: TimerId, at: Time, class: Class, event: u128 },
     /// An answer, a cancellation, or a timer that was set meanwhile.
     Event(u128),
+    /// A chore whose time came meanwhile.
+    Chore { id: ChoreId, chore: Chore },
     /// A change of settings.
     Change(u32),
 }

@@ -6,13 +6,15 @@
 //!
 //! Faults act here, in what the verbs do ([`crate::conditions`]): a component sees nothing but a refused, late or lost call.
 //! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, crashes and pauses in
-//! `engine/interventions.rs`, what must hold at the end of every run in `engine/laws.rs`. Two shortcuts save calls a frame:
+//! `engine/interventions.rs`, chores and the end of finite work in `engine/housekeeping.rs`, what must hold at the end of every
+//! run in `engine/laws.rs`. Two shortcuts save calls a frame:
 //! `engine/passages.rs` and `engine/lending.rs`.
 
 mod accounts;
 mod ahead;
 mod carrying;
 mod delivery;
+mod housekeeping;
 mod interventions;
 mod laws;
 mod lending;
@@ -184,6 +186,8 @@ enum Kind {
     Cancel,
     /// A call that has arrived is seen by its callee, whose work stood still until now.
     Begin,
+    /// The time of a chore has come.
+    Chore,
 }
 
 /// 16 bytes.
@@ -243,6 +247,7 @@ pub struct Core {
     /// The node of the event that is being followed.
     last_node: u32,
     calendar: Calendar<Event>,
+    chores: housekeeping::Chores,
     calls: Calls,
     /// When each abandoned call was given up; indexed by its frame's `parent`.
     given_up: Vec<Time>,
@@ -363,6 +368,7 @@ impl<C: Component> Engine<C> {
                 watch: limits::Watch::new(),
                 last_node: 0,
                 calendar: Calendar::new(),
+                chores: housekeeping::Chores::new(),
                 calls: Calls::default(),
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),
@@ -491,22 +497,11 @@ impl<C: Component> Engine<C> {
         self.core.calls.open
     }
 
-    /// When the next event is due.
-    pub fn next_event(&mut self) -> Option<Time> {
-        self.core.calendar.peek_time()
-    }
-
     /// Goes on until `until`; what falls exactly on it has not happened yet.
     pub fn run_until(&mut self, until: Time) -> Result<(), Stuck> {
         self.run_before(until)?;
         self.core.now = self.core.now.max(until);
         Ok(())
-    }
-
-    /// Goes on until nothing is left to happen, but not beyond `limit`. True if nothing is left.
-    pub fn run_until_idle(&mut self, limit: Time) -> Result<bool, Stuck> {
-        self.run_before(limit)?;
-        Ok(self.core.calendar.is_empty())
     }
 
     fn run_before(&mut self, limit: Time) -> Result<(), Stuck> {
@@ -593,6 +588,10 @@ impl<C: Component> Engine<C> {
             }
             Kind::Cpu => {
                 self.cpu_due(event.data.get() as u32);
+                return None;
+            }
+            Kind::Chore => {
+                self.chore_due();
                 return None;
             }
             Kind::Begin => {
@@ -747,6 +746,6 @@ impl<C: Component> Engine<C> {
 
     /// Bytes of the tables that grow with what is under way.
     pub fn bytes_in_flight(&self) -> usize {
-        self.core.calls.bytes() + self.core.calendar.bytes()
+        self.core.calls.bytes() + self.core.calendar.bytes() + self.core.chores.pending.bytes()
     }
 }

@@ -29,5 +29,6 @@ mod objectives;
 mod plain_links;
 mod requests;
 mod resolved;
+mod rest;
 mod strikes;
 mod topology;

@@ -15,7 +15,6 @@
 //! ```
 
 use settings::{Duration, Setting};
-use sim_core::calendar::Class;
 use sim_core::figures::Set;
 use sim_core::random::{Key, hash};
 use sim_core::{
@@ -128,8 +127,8 @@ struct Place {
     is_healthy: bool,
     /// Findings in a row that contradict that.
     against: u32,
-    next_look: Time,
-    is_watched: bool,
+    /// When the first look is; the others follow at intervals.
+    phase: Span,
 }
 
 /// The name service.
@@ -146,7 +145,6 @@ pub struct Dns {
     // State.
     populations: Vec<Callers>,
     places: Vec<Place>,
-    last_call: Time,
     /// What each open call was passed on as, by index of the call, for callers that give up and say so.
     children: Vec<Option<CallId>>,
     // Measures.
@@ -218,8 +216,7 @@ impl Kind for Dns {
             is_healthy: true,
             against: 0,
             // Nobody knows when the first look is.
-            next_look: Key::root(seed, 1, nth as u64).draw(PURPOSE_PHASE, 0).below(interval.max(1)),
-            is_watched: false,
+            phase: Key::root(seed, 1, nth as u64).draw(PURPOSE_PHASE, 0).below(interval.max(1)),
         });
         let places = places.collect();
         let mut population_of = Vec::new();
@@ -241,7 +238,6 @@ impl Kind for Dns {
             population_of,
             populations,
             places,
-            last_call: 0,
             children: Vec::new(),
             attempts: Attempts::default(),
             resolutions: 0,
@@ -295,27 +291,6 @@ impl Dns {
     /// The first healthy target; the first of all where none is.
     fn first_choice(&self) -> usize {
         self.places.iter().position(|place| place.is_healthy).unwrap_or(0)
-    }
-
-    /// Takes up the looks at targets that rested while nobody called: so that a run of finite work can end, they go on
-    /// only as long as somebody does. What they would have found meanwhile is what they find now.
-    fn watch(&mut self, cx: &mut Cx<'_>) {
-        let Some(check) = &self.health_check else { return };
-        let (interval, most) = (check.interval.0, check.failures.max(check.successes) as u64);
-        let now = cx.now();
-        for place in 0..self.places.len() {
-            if self.places[place].is_watched {
-                continue;
-            }
-            if self.places[place].next_look <= now {
-                let missed = (now - self.places[place].next_look) / interval + 1;
-                (0..missed.min(most)).for_each(|_| self.look(cx, place));
-                self.places[place].next_look += missed * interval;
-            }
-            self.places[place].is_watched = true;
-            let wait = self.places[place].next_look - now;
-            cx.after(wait, Class::First, Timer { what: CHECK, data: place as u64 });
-        }
     }
 
     /// What a resolver is told when it asks.
@@ -381,9 +356,17 @@ impl Dns {
 }
 
 impl Component for Dns {
+    fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        let Some(interval) = self.health_check.as_ref().map(|h| h.interval.0) else { return Next::WAIT };
+        for (nth, place) in self.places.iter().enumerate() {
+            // After a crash the looks go on in their old rhythm.
+            let wait = (place.phase + interval - cx.now() % interval) % interval;
+            cx.chore_after(wait, Timer { what: CHECK, data: nth as u64 });
+        }
+        Next::WAIT
+    }
+
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        self.last_call = cx.now();
-        self.watch(cx);
         let caller = cx.caller(call);
         let found = caller.and_then(|node| self.population_of.binary_search_by_key(&node, |(n, _)| *n).ok());
         let population = found.map_or(0, |at| self.population_of[at].1 as usize);
@@ -428,21 +411,14 @@ impl Component for Dns {
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        let place = timer.data as usize;
         let Some(interval) = self.health_check.as_ref().map(|h| h.interval.0) else { return Next::WAIT };
-        self.look(cx, place);
-        self.places[place].next_look += interval;
-        let somebody_called = self.last_call.saturating_add(interval) >= cx.now();
-        self.places[place].is_watched = somebody_called;
-        if somebody_called {
-            cx.after(interval, Class::First, timer);
-        }
+        self.look(cx, timer.data as usize);
+        cx.chore_after(interval, timer);
         Next::WAIT
     }
 
     fn rebuild(&mut self, _now: Time) {
-        // Resolvers are their callers' and live on; only the looks at targets begin again with the next call.
-        self.places.iter_mut().for_each(|place| place.is_watched = false);
+        // Resolvers are their callers' and live on; so does what was found out about the targets.
         self.children.clear();
     }
 

@@ -99,6 +99,8 @@ impl<C: Component> Engine<C> {
         }
         self.lose_what_was_passed_on(&is_gone);
         let core = &mut self.core;
+        core.chores.pending.forget(|chore| is_gone(chore.node.0));
+        core.set_bell();
         for index in gone.iter().copied() {
             core.nodes[index].epoch = core.nodes[index].epoch.wrapping_add(1);
             for stashed in core.nodes[index].condition.forget_stash() {
@@ -150,8 +152,9 @@ impl<C: Component> Engine<C> {
         for index in 0..self.nodes.len() {
             if self.core.nodes[index].owner == node {
                 let node = NodeId(index as u32);
-                let next = self.nodes[index].on_start(&mut Cx { core: &mut self.core, node });
-                self.core.ring.push_back(next);
+                let mut cx = Cx { core: &mut self.core, node };
+                let next = self.nodes[index].on_start(&mut cx);
+                cx.post(next);
             }
         }
     }
@@ -189,7 +192,7 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// Work goes on, and what came meanwhile is seen, all as events of this instant: first the timers that went off,
+    /// Work goes on, and what came meanwhile is seen, all as events of this instant: first the chores, then the timers that went off,
     /// so that an answer that came after its timeout finds that nobody waits for it, then the rest in the order in
     /// which it came.
     fn resume(&mut self, node: NodeId) {
@@ -213,6 +216,11 @@ impl<C: Component> Engine<C> {
                     let event =
                         Event { kind: Kind::Begin, what: 0, epoch: 0, node: node.0, data: Word::of(call.to_bits()) };
                     (None, now, Class::First, event)
+                }
+                Stashed::Chore { id, chore } => {
+                    self.core.chores.pending.put_back(id, chore);
+                    self.core.set_bell();
+                    continue;
                 }
                 Stashed::Change(change) => {
                     self.core.asides.push_back(Aside::Order(Order::Adopt(node, change)));
@@ -247,8 +255,8 @@ pub(super) fn pack_event(event: Event) -> u128 {
 }
 
 pub(super) fn unpack_event(bits: u128) -> Event {
-    const KINDS: [Kind; 7] =
-        [Kind::Clock, Kind::Work, Kind::Deliver, Kind::Reply, Kind::Cpu, Kind::Cancel, Kind::Begin];
+    const KINDS: [Kind; 8] =
+        [Kind::Clock, Kind::Work, Kind::Deliver, Kind::Reply, Kind::Cpu, Kind::Cancel, Kind::Begin, Kind::Chore];
     Event {
         kind: KINDS[(bits & 0xff) as usize],
         what: (bits >> 8) as u8,
