@@ -32,6 +32,8 @@ pub struct Limits {
     pub frees_while_waiting: bool,
     /// Whether each worker is a thread with a stack of its own.
     pub is_threads: bool,
+    /// Threads beside the workers for what blocks.
+    pub blocking_threads: Option<u32>,
     /// Whether the workers are what connections of pools end at.
     pub is_connections: bool,
     /// Cores of its own, or the share of its host's that it asks for.
@@ -79,6 +81,8 @@ pub struct Demand {
     pub leaks: f64,
     /// Time for which it blocks what runs it without using a core, s.
     pub blocks_s: f64,
+    /// Time for which it blocks threads beside the workers, s.
+    pub offloaded_s: f64,
     /// What it calls.
     pub calls: Vec<CallsMade>,
 }

@@ -21,7 +21,7 @@ use crate::time::Span;
 pub enum Spent {
     /// On the way to a callee and back.
     Network,
-    /// Waiting for a worker, or a turn on a loop.
+    /// Waiting for a worker, a turn on a loop, or a thread that may block.
     Queue,
     /// Being served, cores shared with others included.
     Service,

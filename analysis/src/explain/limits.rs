@@ -112,6 +112,16 @@ impl Load<'_> {
                 found.push(self.limit(format!("{} cores", plain(units)), units, Some(work_s), Some(ceiling), shares));
             }
         }
+        if let Some(threads) = limits.blocking_threads {
+            let units = f64::from(threads) * replicas;
+            let blocks_s = self.mean_of(component, |d| d.offloaded_s);
+            if blocks_s > 0.0 {
+                let share = |flows: &Flows| self.bare.work(component, flows, |d| d.offloaded_s) / units;
+                let shares = Shares::unwaited(share(self.fresh), share(self.all));
+                let what = format!("{} blocking threads", grouped(units));
+                found.push(self.limit(what, units, Some(blocks_s), Some(units / blocks_s), shares));
+            }
+        }
         if let Some(rate_max) = limits.rate_per_s {
             let shares = Shares::unwaited(rate / rate_max, Times::rate(component, self.all) / rate_max);
             found.push(self.limit("its rate limit".into(), rate_max, None, Some(rate_max), shares));

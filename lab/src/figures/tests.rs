@@ -25,7 +25,7 @@ components:
   app:
     kind: service
     replicas: 2
-    runtime: {thread_pool: {threads: 20}}
+    runtime: {async: {workers: 20}}
     handlers: {default: [{call: near}, {call: far}, {call: name}, {leak: {probability: 1%}}]}
     calls:
       near: {to: cache}

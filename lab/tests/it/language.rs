@@ -59,6 +59,8 @@ fn what_the_language_forbids_is_refused() {
         ("components.api.admission={queue: {max: 3}}", "components.api.admission.queue"),
         ("workloads.w.arrivals={poisson: 5}", "workloads.w.arrivals.poisson"),
         ("components.api.cpu=500m", "components.api.cpu"),
+        ("components.api.runtime=async", "components.api.runtime.async.workers"),
+        ("components.onhost.runtime=async", "components.onhost.runtime.async.workers"),
     ] {
         let text = Text { name: "base.yaml".into(), bytes: base.clone(), folder: None };
         let refused = load(&text, &Options { overrides: vec![shape.into()], ..Options::default() }).expect_err(shape);

@@ -8,13 +8,15 @@
 //!   call ─▶ [queue] ─▶ worker ─▶ step ─▶ step ─▶ … ─▶ answer
 //!                                 │ cpu: the replica's cores, shared
 //!                                 │ wait, call: holds a thread, frees an event loop
+//!                                 │ block: holds what runs it, or a thread beside the workers
 //! ```
 //!
 //! What a replica is made of stands in `replica.rs`, what all replicas share in `plan.rs`. A strand begins and ends in
-//! `strands.rs`; its instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`;
-//! `single.rs` is the short way for handlers of one step. Who gets a worker is decided in `workers.rs`; `check.rs` tells
-//! which settings make no sense together.
+//! `strands.rs`; its instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`,
+//! threads that block beside the workers in `blocking.rs`; `single.rs` is the short way for handlers of one step. Who gets a
+//! worker is decided in `workers.rs`; `check.rs` tells which settings make no sense together.
 
+mod blocking;
 mod branches;
 mod check;
 mod execute;
@@ -42,7 +44,7 @@ use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
-use crate::runtimes::RuntimeSettings;
+use crate::runtimes::{Crash, Facts, RuntimeSettings};
 use crate::steps::program::{Failure, Instruction};
 use crate::steps::{Step, StepCall, walk, walk_certain};
 use plan::{Plan, Terms, Work};
@@ -101,7 +103,17 @@ pub struct Settings {
 impl Settings {
     /// What a replica goes by while it runs.
     fn terms(&self) -> Terms {
-        Terms { runtime: self.runtime.clone(), admission: self.admission.clone() }
+        Terms { facts: self.facts(), admission: self.admission.clone() }
+    }
+
+    /// What it knows of its runtime.
+    fn facts(&self) -> Facts {
+        self.runtime.facts(self.own_cores())
+    }
+
+    /// Cores of each replica that no other shares.
+    fn own_cores(&self) -> Option<f64> {
+        self.cpu.as_ref().filter(|_| self.hosts.is_none()).map(|cpu| cpu.request.0)
     }
 }
 
@@ -121,13 +133,13 @@ calls:
 
 const TASKS_LEAKED: Figure = Figure::count(
     "tasks_leaked",
-    "Tasks that never end; each holds its thread for good, or on an event loop nothing. Only where a handler has a `leak`.",
+    "Tasks that never end; each holds its thread for good, or nothing on an event loop and with `async`. Only where a handler has a `leak`.",
 );
 
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED]];
+    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED], blocking::FIGURES];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -185,10 +197,12 @@ impl Kind for Service {
     }
 
     fn limits(settings: &Settings) -> Limits {
-        let workers = settings.runtime.workers().map(|count| (settings.runtime.noun(), count));
+        let facts = settings.facts();
+        let workers = facts.workers.map(|count| (facts.noun, count));
         Limits {
-            frees_while_waiting: settings.runtime.is_loop(),
-            is_threads: settings.runtime.is_threads(),
+            frees_while_waiting: facts.frees_while_waiting(),
+            is_threads: facts.has_worker_per_task(),
+            blocking_threads: facts.blocking_threads(),
             cores: settings.cpu.as_ref().map(|cpu| cpu.request.0),
             waiting: if workers.is_some() { settings.admission.waiting() } else { Waiting::Never },
             workers,
@@ -201,10 +215,13 @@ impl Kind for Service {
             return Demand::default();
         };
         let mut demand = crate::steps::demand::demand(handler, around);
-        let (start, close) = settings.runtime.start_and_close();
-        demand.latency_s += start as f64 / 1e9;
-        demand.held_s += (start + close) as f64 / 1e9;
-        if settings.runtime.is_loop() {
+        let facts = settings.facts();
+        demand.latency_s += facts.start as f64 / 1e9;
+        demand.held_s += (facts.start + facts.close) as f64 / 1e9;
+        if facts.blocking_threads().is_some() {
+            demand.offloaded_s = std::mem::take(&mut demand.blocks_s);
+        }
+        if facts.frees_while_waiting() {
             demand.held_s = demand.cpu_s * around.stretch + demand.blocks_s;
         }
         demand
@@ -212,9 +229,11 @@ impl Kind for Service {
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
         let Settings { handlers, calls, runtime, admission, cpu, hosts, .. } = settings;
-        check::handlers(handlers, runtime, checks);
+        let facts = settings.facts();
+        check::handlers(handlers, &facts, checks);
         check::links(handlers, calls, checks);
-        check::admission(admission, runtime, checks);
+        check::runtime(runtime, settings.own_cores(), checks);
+        check::admission(admission, &facts, checks);
         if let Some(span) = check::uses_cpu(handlers)
             && cpu.is_none()
             && hosts.is_none()
@@ -249,7 +268,7 @@ impl Service {
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
-        if self.is_loop && !self.ready.is_empty() {
+        if self.frees_while_waiting && !self.ready.is_empty() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.slots.wait(now, call.index(), priority, until) {
                 true => Next::WAIT,
@@ -263,6 +282,19 @@ impl Service {
             }
             Admission::Queued => Next::WAIT,
             Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
+        }
+    }
+
+    /// A thread is closed, or done with what it blocked for.
+    #[inline(never)]
+    fn on_rare_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        if timer.what == CLOSED {
+            self.thread_closed(cx, timer.data);
+            return Next::WAIT;
+        }
+        match cx.ticket_if_open(timer.call()) {
+            Some(ticket) => self.blocked(cx, ticket - 1),
+            None => Next::WAIT,
         }
     }
 
@@ -331,9 +363,8 @@ impl Component for Service {
 
     #[inline(always)]
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        if timer.what == CLOSED {
-            self.thread_closed(cx, timer.data);
-            return Next::WAIT;
+        if timer.what >= CLOSED {
+            return self.on_rare_timer(cx, timer);
         }
         let call = timer.call();
         match cx.ticket_if_open(call) {
@@ -375,8 +406,13 @@ impl Component for Service {
         self.strand(index).cancelled = true;
         match self.strand(index).doing {
             // What runs ends at its step's end.
-            Doing::Computes(_) | Doing::Passes { blocks: true, .. } | Doing::Runs | Doing::Ready => Next::WAIT,
+            Doing::Computes(_)
+            | Doing::Passes { blocks: true, .. }
+            | Doing::Blocks { .. }
+            | Doing::Runs
+            | Doing::Ready => Next::WAIT,
             Doing::Passes { blocks: false, .. }
+            | Doing::WaitsToBlock { .. }
             | Doing::Calls(_)
             | Doing::WaitsForLock(_)
             | Doing::Joins
@@ -389,7 +425,12 @@ impl Component for Service {
     }
 
     fn rebuild(&mut self, now: Time) {
+        // Where a crash takes less than the replica, less must be forgotten here.
+        let Crash::Replica = self.plan.terms.facts.crash;
         self.slots.clear(now);
+        if let Some(threads) = &mut self.blocking {
+            threads.clear(now);
+        }
         self.strands = Slab::new();
         self.ready.clear();
         self.interruptible.clear();
@@ -398,6 +439,9 @@ impl Component for Service {
 
     fn begin_measuring(&mut self, now: Time) {
         self.slots.begin_measuring(now);
+        if let Some(threads) = &mut self.blocking {
+            threads.begin_measuring(now);
+        }
         self.leaked = 0;
     }
 
@@ -405,6 +449,9 @@ impl Component for Service {
         self.slots.figures(now, figures);
         if self.plan.can_leak {
             figures.count(&TASKS_LEAKED, self.leaked);
+        }
+        if let Some(threads) = &self.blocking {
+            threads.figures(now, figures);
         }
     }
 
@@ -416,7 +463,7 @@ impl Component for Service {
         plan.terms = terms.clone();
         self.plan = Arc::new(plan);
         let terms = &self.plan.terms;
-        self.slots.set_capacity(cx.now(), terms.runtime.workers());
+        self.slots.set_capacity(cx.now(), terms.facts.workers);
         self.slots.line.set_max(terms.admission.max());
         self.dispatch(cx);
         true

@@ -16,9 +16,9 @@ use crate::policies::outcomes::OutcomeName;
 pub enum Step {
     /// Uses a core for so much work.
     Cpu(DurationDist),
-    /// Waits without blocking: frees an event loop, holds a thread.
+    /// Waits without blocking: frees an event loop or an `async` worker, holds a thread.
     Wait(DurationDist),
-    /// Waits and holds whatever runs it, an event loop included.
+    /// Waits and holds whatever runs it, an event loop included; with `async`, one of its `blocking_threads`.
     Block(DurationDist),
     /// Calls over a link and waits for the answer.
     Call(CallStep),
@@ -60,8 +60,8 @@ pub enum Step {
     },
     /// Memory that must be collected later.
     Allocate(NotYet),
-    /// A task that never ends: the call is answered, its task stays for ever. It holds its thread; on an event loop it
-    /// holds nothing but is counted. Not within a branch, and not with runtime `unlimited`.
+    /// A task that never ends: the call is answered, its task stays for ever. It holds its thread; on an event loop
+    /// and with `async` it holds nothing but is counted. Not within a branch, and not with runtime `unlimited`.
     Leak {
         /// How likely.
         #[setting(default = "100%")]

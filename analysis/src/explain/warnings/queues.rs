@@ -148,7 +148,7 @@ pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
     }
 }
 
-/// Something that stops an event loop for everybody.
+/// Something that stops an event loop, or a worker of many tasks, for everybody.
 pub(super) fn blocked_loops(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for component in 0..graph.components.len() {
@@ -163,8 +163,9 @@ pub(super) fn blocked_loops(finder: &mut Finder<'_, '_>) {
         }
         let name = graph.name(component);
         let path = finder.component_path(component).join("handlers");
+        let one = limits.workers.map_or("worker", |(noun, _)| noun.trim_end_matches('s'));
         let message = format!(
-            "a call blocks a loop of {name} for {} on average, and meanwhile nothing else on that loop goes on",
+            "a call blocks a {one} of {name} for {} on average, and meanwhile nothing else on that {one} goes on",
             time(blocks_s)
         );
         finder.warn("blocked_loop", &path, message, "write `wait` for what need not block".into());

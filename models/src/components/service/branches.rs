@@ -99,7 +99,7 @@ impl Service {
             if self.strands.get(branch).is_none_or(|s| s.call != frame) {
                 continue;
             }
-            let then = if self.is_loop { self.resume(cx, branch) } else { self.run(cx, branch) };
+            let then = if self.frees_while_waiting { self.resume(cx, branch) } else { self.run(cx, branch) };
             cx.post(then);
         }
         self.begun = begun;
@@ -109,7 +109,7 @@ impl Service {
     /// A branch is over, well or with a failure.
     pub(super) fn end_branch(&mut self, cx: &mut Cx<'_>, index: u32, failure: Option<Answer>) -> Next {
         self.drop_locks(cx, index);
-        if self.is_loop {
+        if self.frees_while_waiting {
             self.release(cx, index);
         }
         let branch = self.strands.remove(index).expect("it just ended");
@@ -130,7 +130,7 @@ impl Service {
         } else {
             Next::WAIT
         };
-        if self.is_loop {
+        if self.frees_while_waiting {
             self.dispatch(cx);
         }
         then
@@ -171,7 +171,7 @@ impl Service {
             self.give_up_branches(cx, branch);
             self.stop(cx, branch);
             self.drop_locks(cx, branch);
-            if self.is_loop {
+            if self.frees_while_waiting {
                 self.release(cx, branch);
             }
             let gone = self.strands.remove(branch).expect("just found");

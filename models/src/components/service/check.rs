@@ -5,12 +5,12 @@ use settings::{Map, Span};
 use crate::admission::AdmissionSettings;
 use crate::components::kind::Checks;
 use crate::link::LinkSettings;
-use crate::runtimes::RuntimeSettings;
+use crate::runtimes::{Facts, RuntimeSettings};
 use crate::steps::program::LOOPS;
 use crate::steps::{Need, ParallelStep, Step, walk};
 
 /// What is wrong with handlers, step by step.
-pub(super) fn handlers(handlers: &Map<Vec<Step>>, runtime: &RuntimeSettings, checks: &mut Checks<'_>) {
+pub(super) fn handlers(handlers: &Map<Vec<Step>>, facts: &Facts, checks: &mut Checks<'_>) {
     for handler in handlers {
         let path = format!("handlers.{}", handler.name);
         let mut error = |code: &'static str, message: &str, help: Option<&str>| {
@@ -28,7 +28,7 @@ pub(super) fn handlers(handlers: &Map<Vec<Step>>, runtime: &RuntimeSettings, che
             let message = "`reply` inside a branch: branches end with their parallel step";
             error("reply_in_branch", message, Some("put `reply` outside of it"));
         });
-        leaks(&handler.value, runtime, &mut |message, help| error("no_effect", message, Some(help)));
+        leaks(&handler.value, facts, &mut |message, help| error("no_effect", message, Some(help)));
     }
 }
 
@@ -62,16 +62,23 @@ pub(super) fn uses_cpu(handlers: &Map<Vec<Step>>) -> Option<Span> {
     handlers.iter().find(|handler| uses(&handler.value)).map(|handler| handler.name_span)
 }
 
+/// What is wrong with the runtime in a service with so many cores of its own.
+pub(super) fn runtime(runtime: &RuntimeSettings, cores: Option<f64>, checks: &mut Checks<'_>) {
+    if let Some(flaw) = runtime.flaw(cores) {
+        checks.error(flaw.code, checks.span(), &format!("runtime.{}", flaw.key), &flaw.message, Some(&flaw.help));
+    }
+}
+
 /// What the runtime gives no meaning.
-pub(super) fn admission(admission: &AdmissionSettings, runtime: &RuntimeSettings, checks: &mut Checks<'_>) {
-    if runtime.holds_nothing() && admission.queue.is_some() {
+pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &mut Checks<'_>) {
+    if facts.holds_nothing() && admission.queue.is_some() {
         let message = "`admission.queue` has no effect: with runtime `unlimited` nothing ever waits";
         let help = "remove it, or choose a runtime with workers";
         checks.error("no_effect", checks.span(), "admission.queue", message, Some(help));
     }
-    if admission.preempts() && runtime.is_loop() {
-        let message = "an event loop runs each piece of code to its end: nothing can be preempted";
-        checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
+    if admission.preempts() && facts.frees_while_waiting() {
+        let message = format!("{} run each piece of code to its end: nothing can be preempted", facts.noun);
+        checks.error("no_effect", checks.span(), "admission.queue.discipline", &message, None);
     }
 }
 
@@ -124,7 +131,7 @@ fn inner_replies(steps: &[Step], in_branch: bool, found: &mut impl FnMut()) {
 
 /// Finds tasks that never end where that means nothing: on a runtime whose tasks hold nothing, and in branches, of which
 /// only those end that their call waits for.
-fn leaks(steps: &[Step], runtime: &RuntimeSettings, found: &mut impl FnMut(&str, &str)) {
+fn leaks(steps: &[Step], facts: &Facts, found: &mut impl FnMut(&str, &str)) {
     let is_leak = |step: &Step| matches!(step, Step::Leak { .. });
     let (mut any, mut in_branch) = (false, false);
     walk(steps, &mut |step| {
@@ -133,7 +140,7 @@ fn leaks(steps: &[Step], runtime: &RuntimeSettings, found: &mut impl FnMut(&str,
             walk(steps, &mut |step| in_branch |= is_leak(step));
         }
     });
-    if any && runtime.holds_nothing() {
+    if any && facts.holds_nothing() {
         let message = "`leak` has no effect: with runtime `unlimited` a task that never ends holds nothing";
         found(message, "remove it, or choose a runtime with threads");
     }

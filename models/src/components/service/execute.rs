@@ -22,7 +22,7 @@ impl Service {
     /// Something that a strand waited for has come.
     pub(super) fn resume(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let now = cx.now();
-        if !self.is_loop || self.strand(index).holds_worker {
+        if !self.frees_while_waiting || self.strand(index).holds_worker {
             return self.run(cx, index);
         }
         if self.slots.has_room() && self.ready.is_empty() && self.slots.line.is_empty() {
@@ -59,7 +59,8 @@ impl Service {
             match decode(&self.plan.program.code[place as usize], cx, call) {
                 Action::Nothing => {}
                 Action::Compute(work) => return self.compute(cx, index, work),
-                Action::Pass { span, blocks } => return self.pass(cx, index, span, blocks),
+                Action::Wait(span) => return self.pass(cx, index, span, false),
+                Action::Block(span) => return self.block(cx, index, span),
                 Action::Call { link, asks } => {
                     let child = self.make_call(cx, index, link, &asks, true);
                     self.strand(index).doing = Doing::Calls(child);
@@ -141,7 +142,8 @@ impl Service {
 enum Action {
     Nothing,
     Compute(Span),
-    Pass { span: Span, blocks: bool },
+    Wait(Span),
+    Block(Span),
     Call { link: u16, asks: Asks },
     Send { link: u16, asks: Asks },
     Fork { tasks: u64, items: u64, cost: Cost },
@@ -162,7 +164,6 @@ enum Action {
 fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
     let happens =
         |probability: f64, cx: &mut Cx<'_>| probability >= 1.0 || cx.draw(call, PURPOSE_STEP).unit() < probability;
-    let pass = |span: Span, blocks: bool| if span > 0 { Action::Pass { span, blocks } } else { Action::Nothing };
     match instruction {
         Instruction::Cpu(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
             0 => Action::Nothing,
@@ -172,8 +173,14 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
             0 => Action::Nothing,
             work => Action::Compute(work),
         },
-        Instruction::Wait(dist) => pass(sample(dist, cx, call, PURPOSE_STEP), false),
-        Instruction::Block(dist) => pass(sample(dist, cx, call, PURPOSE_STEP), true),
+        Instruction::Wait(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
+            0 => Action::Nothing,
+            span => Action::Wait(span),
+        },
+        Instruction::Block(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
+            0 => Action::Nothing,
+            span => Action::Block(span),
+        },
         Instruction::Call { link, asks, .. } => Action::Call { link: *link, asks: *asks },
         Instruction::Send { link, asks } => Action::Send { link: *link, asks: *asks },
         Instruction::Fork { branches, cost, .. } => {

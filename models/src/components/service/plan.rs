@@ -6,7 +6,7 @@ use sim_core::{CallId, Cx, Span};
 
 use crate::admission::AdmissionSettings;
 use crate::link::sample;
-use crate::runtimes::RuntimeSettings;
+use crate::runtimes::{Blocking, Facts};
 use crate::steps::program::{Instruction, Names, Place, Program};
 use crate::steps::{Step, walk};
 
@@ -16,7 +16,7 @@ pub(super) const PURPOSE_STEP: u32 = 0x7374;
 /// What a replica goes by while it runs: all that can change live.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
-    pub(super) runtime: RuntimeSettings,
+    pub(super) facts: Facts,
     pub(super) admission: AdmissionSettings,
 }
 
@@ -56,8 +56,11 @@ impl Plan {
         let of = |op: &str| places.iter().find(|(name, _)| *name == op).map(|(_, place)| *place);
         let handlers: Vec<Option<Place>> = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
         let locks = compiler.locks.len();
-        let is_simple =
-            !terms.runtime.is_loop() && terms.runtime.start_and_close() == (0, 0) && !terms.admission.preempts();
+        let Facts { start, close, .. } = terms.facts;
+        let is_simple = !terms.facts.frees_while_waiting()
+            && terms.facts.blocking == Blocking::InPlace
+            && (start, close) == (0, 0)
+            && !terms.admission.preempts();
         let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.shares_cores));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
         let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());

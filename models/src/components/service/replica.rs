@@ -8,6 +8,7 @@ use sim_core::slab::Slab;
 use sim_core::slots::Slots;
 use sim_core::{CallId, CpuId, CpuJob, Cx, NodeId, Span, Time};
 
+use super::blocking::Threads;
 use super::plan::Plan;
 use crate::steps::program::{LOOPS, Place};
 
@@ -16,12 +17,16 @@ use crate::steps::program::{LOOPS, Place};
 pub(super) enum Doing {
     /// Instructions.
     Runs,
-    /// It waits for a turn on a loop.
+    /// It waits for a worker, to go on.
     Ready,
     /// A core works for it.
     Computes(CpuJob),
     /// A timer runs: a wait, a block, a cost; until then by the replica's own clock.
     Passes { timer: TimerId, until: Time, blocks: bool },
+    /// It waits for a thread to block for so long.
+    WaitsToBlock { span: Span },
+    /// A thread beside the workers blocks for it.
+    Blocks { timer: TimerId },
     /// A call is under way.
     Calls(CallId),
     /// It waits for a lock.
@@ -87,15 +92,18 @@ pub(super) struct Lock {
 }
 
 pub(super) const STEP: u8 = 0;
-pub(super) const CLOSED: u8 = 1;
-pub(super) const SINGLE: u8 = 2;
+pub(super) const SINGLE: u8 = 1;
+/// From here on timers are rare.
+pub(super) const CLOSED: u8 = 2;
+pub(super) const BLOCKED: u8 = 3;
 
 /// One replica.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))] // What each call needs lies in few lines of the cache, at the beginning: a large system has thousands.
 pub struct Service {
     pub(super) plan: Arc<Plan>,
-    pub(super) is_loop: bool,
+    /// A task gives its worker back while it waits ([`crate::runtimes::Facts::frees_while_waiting`]).
+    pub(super) frees_while_waiting: bool,
     pub(super) preempts: bool,
     /// How long a call may wait is drawn for it.
     pub(super) ages: bool,
@@ -107,7 +115,7 @@ pub struct Service {
     pub(super) links: Vec<(NodeId, u32)>,
     pub(super) cpu: Option<CpuId>,
     pub(super) strands: Slab<Strand>,
-    /// Strands that have begun and wait for their loop, with the instant since which they do.
+    /// Strands that have begun and wait for a worker to go on, with the instant since which they do.
     pub(super) ready: VecDeque<(u32, Time)>,
     pub(super) locks: Vec<Lock>,
     /// Calls that are served, by strand, where the more important interrupt the less.
@@ -116,17 +124,20 @@ pub struct Service {
     /// Room for the branches that are begun at once.
     pub(super) begun: Vec<(u32, CallId)>,
     pub(super) leaked: u64,
+    /// Threads for what blocks, where the runtime has them.
+    pub(super) blocking: Option<Box<Threads>>,
 }
 
 impl Service {
     /// At the start of a run.
     pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>) -> Service {
-        let slots = Slots::new(plan.terms.runtime.workers(), plan.terms.admission.line());
+        let blocking = plan.terms.facts.blocking_threads().map(|count| Box::new(Threads::new(count)));
+        let slots = Slots::new(plan.terms.facts.workers, plan.terms.admission.line());
         let mut service = Service {
             plan: Arc::new(plan),
             links,
             cpu,
-            is_loop: false,
+            frees_while_waiting: false,
             preempts: false,
             ages: false,
             admits_specially: false,
@@ -139,6 +150,7 @@ impl Service {
             begun: Vec::new(),
             dispatching: false,
             leaked: 0,
+            blocking,
         };
         service.settle();
         service
@@ -147,10 +159,10 @@ impl Service {
     /// Takes from the settings in force what every call needs.
     pub(super) fn settle(&mut self) {
         let terms = &self.plan.terms;
-        self.is_loop = terms.runtime.is_loop();
+        self.frees_while_waiting = terms.facts.frees_while_waiting();
         self.preempts = terms.admission.preempts();
         self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
-        self.admits_specially = self.is_loop || self.preempts || self.ages;
+        self.admits_specially = self.frees_while_waiting || self.preempts || self.ages;
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 

@@ -13,7 +13,7 @@ impl Service {
         if self.preempts {
             self.interruptible.push(index);
         }
-        let (start, _) = self.plan.terms.runtime.start_and_close();
+        let start = self.plan.terms.facts.start;
         if start > 0 {
             return self.pass(cx, index, start, true);
         }
@@ -63,6 +63,11 @@ impl Service {
                     cx.cpu_take_back(cpu, job);
                 }
             }
+            Doing::WaitsToBlock { .. } => self.leave_blocking(cx, index),
+            Doing::Blocks { timer } => {
+                cx.cancel(timer);
+                self.thread_is_free(cx);
+            }
             Doing::Calls(child) => {
                 cx.abandon(child);
                 if self.strand(index).cancelled {
@@ -105,10 +110,10 @@ impl Service {
         }
         let strand = self.strand(index);
         let (call, replied, leaks) = (strand.call, strand.replied, strand.leaks);
-        let (_, close) = self.plan.terms.runtime.start_and_close();
+        let close = self.plan.terms.facts.close;
         self.leaked += leaks as u64;
-        if leaks && !self.is_loop {
-            // Its thread is held for ever. A task that waits for ever on a loop holds none.
+        if leaks && !self.frees_while_waiting {
+            // Its worker is held for ever, unless tasks that wait hold none.
         } else if close > 0 && self.strand(index).holds_worker {
             // The thread is there until it is closed.
             // It is held in vain from when its caller gave up, if it did; the last bit tells.

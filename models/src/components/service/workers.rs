@@ -7,9 +7,9 @@ use sim_core::{Cx, Look, Next, Outcome, Spent};
 use super::replica::{Doing, Service};
 
 impl Service {
-    /// A strand that waits gives its loop back (a thread it keeps).
+    /// A strand that waits gives its worker back, if the runtime has it so.
     pub(super) fn let_go(&mut self, cx: &mut Cx<'_>, index: u32) {
-        if !self.is_loop || !self.strand(index).holds_worker {
+        if !self.frees_while_waiting || !self.strand(index).holds_worker {
             return;
         }
         self.release(cx, index);
@@ -29,7 +29,7 @@ impl Service {
     /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
     #[inline(always)]
     pub(super) fn dispatch(&mut self, cx: &mut Cx<'_>) {
-        let none_is_ready = !self.is_loop || self.ready.is_empty();
+        let none_is_ready = !self.frees_while_waiting || self.ready.is_empty();
         if none_is_ready && self.slots.line.is_empty() {
             return;
         }
@@ -46,8 +46,8 @@ impl Service {
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         while self.slots.has_room() {
-            // Only for a loop do strands wait that have begun.
-            let ready = if self.is_loop { self.ready.front() } else { None };
+            // Strands that have begun wait only where they give their workers back.
+            let ready = if self.frees_while_waiting { self.ready.front() } else { None };
             let ready_first = match ready {
                 Some((_, since)) => self.slots.line.oldest_since().is_none_or(|oldest| *since <= oldest),
                 None if self.slots.line.is_empty() => return,

@@ -1,0 +1,126 @@
+//! Blocking calls beside the workers: threads that run them, and the line of those who wait for one.
+//!
+//! A task that blocks hands the call to a thread and gives its worker back until the call is over. Nothing here runs a
+//! handler's code: a thread may become free while branches are being given up, and code that ran then could end them.
+
+use sim_core::line::{Discipline, Line};
+use sim_core::slots::{Admission, Slots};
+use sim_core::{Class, Cx, Figure, Figures, Next, Span, Spent, Time, Timer};
+
+use super::replica::{BLOCKED, Doing, STEP, Service};
+
+/// Threads that may run blocking calls at once.
+const SIZE: Figure =
+    Figure::level("blocking.size", "Threads that `block` steps may run on at once. Only where the runtime has them.");
+/// Threads that run one.
+const ACTIVE: Figure =
+    Figure::gauge("blocking.active", "Threads that run a `block` step, time average. Only where the runtime has them.")
+        .kept();
+/// Steps that wait for one.
+const WAITING: Figure = Figure::gauge(
+    "blocking.waiting",
+    "`block` steps that wait for a thread, time average. Only where the runtime has them.",
+)
+.kept();
+
+/// What the threads report.
+pub(super) const FIGURES: sim_core::figures::Set = &[&SIZE, &ACTIVE, &WAITING];
+
+/// Threads for blocking calls.
+#[derive(Clone, Debug)]
+pub(super) struct Threads {
+    slots: Slots,
+}
+
+impl Threads {
+    pub(super) fn new(count: u32) -> Threads {
+        Threads { slots: Slots::new(Some(count), Line::new(Discipline::Fifo, None)) }
+    }
+
+    /// All of them are gone with what they ran, and made anew as they are needed.
+    pub(super) fn clear(&mut self, now: Time) {
+        self.slots.clear(now);
+    }
+
+    pub(super) fn begin_measuring(&mut self, now: Time) {
+        self.slots.begin_measuring(now);
+    }
+
+    pub(super) fn figures(&self, now: Time, figures: &mut Figures) {
+        figures.level(&SIZE, self.slots.capacity().map_or(0, u64::from));
+        figures.gauge(&ACTIVE, self.slots.held_over_time(), now);
+        figures.gauge(&WAITING, self.slots.waiting_over_time(), now);
+    }
+}
+
+impl Service {
+    /// A strand blocks for so long: on a thread for that, or else on what runs it.
+    pub(super) fn block(&mut self, cx: &mut Cx<'_>, index: u32, span: Span) -> Next {
+        let call = self.strand(index).call;
+        let Some(threads) = &mut self.blocking else { return self.pass(cx, index, span, true) };
+        match threads.slots.ask(cx.now(), call.index(), 0) {
+            Admission::Granted => self.begin_blocking(cx, index, span),
+            Admission::Queued => {
+                self.strand(index).doing = Doing::WaitsToBlock { span };
+                cx.spent(call, Spent::Service);
+            }
+            Admission::Full => unreachable!("any number may wait for a thread"),
+        }
+        self.let_go(cx, index);
+        Next::WAIT
+    }
+
+    /// A thread takes the call of a strand.
+    fn begin_blocking(&mut self, cx: &mut Cx<'_>, index: u32, span: Span) {
+        let call = self.strand(index).call;
+        let timer = cx.work_on(cx.stretched(span), Timer::of(BLOCKED, call));
+        self.strand(index).doing = Doing::Blocks { timer };
+    }
+
+    /// The blocking call of a strand is over: its thread takes the next one, and the strand goes on.
+    pub(super) fn blocked(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        self.strand(index).doing = Doing::Runs;
+        self.thread_is_free(cx);
+        self.resume(cx, index)
+    }
+
+    /// A strand that waits for a thread no longer wants one.
+    pub(super) fn leave_blocking(&mut self, cx: &mut Cx<'_>, index: u32) {
+        let call = self.strand(index).call;
+        if let Some(threads) = &mut self.blocking {
+            threads.slots.leave(cx.now(), call.index());
+        }
+    }
+
+    /// A thread has nothing to do any more: the first in line gets it.
+    pub(super) fn thread_is_free(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        if let Some(threads) = &mut self.blocking {
+            threads.slots.give_back(now, now, None);
+        }
+        while let Some(next) = self.next_to_block(now) {
+            let call = cx.open_call(next);
+            let index = cx.ticket(call) - 1;
+            cx.spent(call, Spent::Queue);
+            let Doing::WaitsToBlock { span } = self.strand(index).doing else {
+                unreachable!("who waits for a thread does nothing else")
+            };
+            if !cx.is_expired(call) {
+                self.begin_blocking(cx, index, span);
+                continue;
+            }
+            // Nobody wants it any more: the thread takes the next one, and the strand finds out by an event of its own.
+            if let Some(threads) = &mut self.blocking {
+                threads.slots.give_back(now, now, None);
+            }
+            let timer = cx.after(0, Class::First, Timer::of(STEP, call));
+            self.strand(index).doing = Doing::Passes { timer, until: now, blocks: false };
+        }
+    }
+
+    /// The call that is next to take a thread, if there are both.
+    fn next_to_block(&mut self, now: Time) -> Option<u32> {
+        let threads = self.blocking.as_mut()?;
+        threads.slots.next(now, &mut self.dropped).map(|next| next.call)
+    }
+}

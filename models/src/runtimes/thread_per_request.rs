@@ -1,0 +1,32 @@
+//! A thread for each call: made before its first step, closed after its last.
+
+use settings::{Duration, Setting};
+
+use super::thread_pool::STACK;
+use super::{Facts, Holds, Runtime};
+use crate::policies::not_yet::NotYet;
+
+/// A thread for each call.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct Settings {
+    /// Threads that may exist at once; calls beyond wait.
+    pub max: Option<u32>,
+    /// What making a thread takes before the first step.
+    #[setting(default = "0s")]
+    pub start: Duration,
+    /// What closing it takes after the last.
+    #[setting(default = "0s")]
+    pub close: Duration,
+    /// Memory of a thread's stack.
+    pub stack: Option<NotYet>,
+    /// What switching between threads takes.
+    pub switch: Option<NotYet>,
+}
+
+impl Runtime for Settings {
+    fn facts(&self, _cores: Option<f64>) -> Facts {
+        let Settings { max, start, close, stack: _, switch: _ } = self;
+        let facts = Facts::of("threads", *max, Holds::Task);
+        Facts { start: start.0, close: close.0, memory: Some(STACK), ..facts }
+    }
+}
