@@ -27,5 +27,6 @@ mod objectives;
 mod plain_links;
 mod requests;
 mod resolved;
+mod runtimes;
 mod strikes;
 mod topology;
