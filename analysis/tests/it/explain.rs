@@ -382,6 +382,17 @@ components:
         0.01,
     ),
     (
+        "tasks that block threads of their own",
+        "
+version: 1
+run: {duration: 60s, warmup: 5s}
+workloads: {w: {arrivals: {poisson: 200/s}, call: a}}
+components:
+  a: {kind: service, replicas: 2, cpu: 1, runtime: {async: {blocking_threads: 8}}, handlers: {default: [{cpu: {exp: 3ms}}, {block: 20ms}]}}
+",
+        0.03,
+    ),
+    (
         "a cache that forgets by age",
         "
 version: 1
@@ -467,6 +478,13 @@ fn ceilings_are_what_is_served_at_most() {
         ("pool: {size: 20}}}}\n  db: {kind: database, operations: {default: 5ms}}", "pool", 4000.0),
         // The same queries on four cores.
         ("pool: {size: 20}}}}\n  db: {kind: database, cores: 4, operations: {default: {cpu: 5ms}}}", "db", 800.0),
+        // Eight threads for what blocks 10 ms.
+        (
+            "pool: {size: 100}}}}\n  db: {kind: service, runtime: {async: {workers: 1, blocking_threads: 8}}, handlers: \
+             {default: [{block: 10ms}]}}",
+            "db",
+            800.0,
+        ),
         // Queries that hinder each other serve the most at √((1−α)/β) = 75 at a time.
         (
             "pool: {size: 75}}}}\n  db: {kind: database, connections: 200, contention: {alpha: 0.03, beta: 0.000172}, \

@@ -101,6 +101,10 @@ fn those_who_wait_for_a_worker_a_connection_a_lock_or_each_other_are_told_apart(
     expect(&thread, &[("queue api", 5.0), ("service api", 10.0)]);
     let looped = pair("    runtime: {event_loop: {loops: 1}}\n    handlers: {default: [{wait: 1ms}, {block: 10ms}]}");
     expect(&looped, &[("queue api", 5.0), ("service api", 11.0)]);
+    let blocks = pair(
+        "    runtime: {async: {workers: 2, blocking_threads: 1}}\n    handlers: {default: [{wait: 1ms}, {block: 10ms}]}",
+    );
+    expect(&blocks, &[("queue api", 5.0), ("service api", 11.0)]);
     let lock = pair(
         "    runtime: {thread_pool: {threads: 9}}\n    handlers: {default: [{wait: 2ms}, {lock: {name: l, steps: [{wait: 10ms}]}}]}",
     );

@@ -237,7 +237,9 @@ components: {{app: {{kind: service, cpu: 1, runtime: {{{runtime}}}, handlers: {{
     };
     let threads = with("thread_pool: {threads: 7}");
     assert_eq!((threads.workloads["w"].outcomes["ok"], threads.components["app"].own["tasks_leaked"]), (7, 7.0));
-    let on_loop = with("event_loop: {loops: 1}");
-    assert_eq!(on_loop.workloads["w"].outcomes["ok"], on_loop.workloads["w"].sent);
-    assert!(on_loop.components["app"].utilization.is_some_and(|u| u < 0.02));
+    for runtime in ["event_loop: {loops: 1}", "async: {workers: 1}"] {
+        let on_loop = with(runtime);
+        assert_eq!(on_loop.workloads["w"].outcomes["ok"], on_loop.workloads["w"].sent, "{runtime}");
+        assert!(on_loop.components["app"].utilization.is_some_and(|u| u < 0.02), "{runtime}");
+    }
 }

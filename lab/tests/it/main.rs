@@ -30,5 +30,6 @@ mod plain_links;
 mod requests;
 mod resolved;
 mod rest;
+mod runtimes;
 mod strikes;
 mod topology;

@@ -4,6 +4,7 @@
 use lab::result::RunResult;
 use models::components::KINDS;
 use models::faults::FaultKind;
+use models::runtimes::RuntimeSettings;
 use rayon::prelude::*;
 use settings::Setting;
 use settings::book::{Body, Content, Shape};
@@ -143,6 +144,46 @@ fn every_kind_survives_every_fault_whenever_it_strikes() {
         }
         results
     });
+}
+
+/// Every runtime that there is, so that each is tried.
+const RUNTIMES: [&str; 5] = [
+    "{thread_per_request: {max: 50, start: 1ms, close: 1ms}}",
+    "{thread_pool: {threads: 50}}",
+    "{event_loop: {loops: 2}}",
+    "unlimited",
+    "{async: {workers: 2, blocking_threads: 3}}",
+];
+
+#[test]
+fn every_runtime_survives_every_fault() {
+    let mut book = settings::Book::new();
+    let Shape::Named(name) = RuntimeSettings::describe(&mut book) else { panic!("runtimes are a definition") };
+    let Some(Body::Choice(choice)) = book.definition(&name).map(|d| &d.body) else { panic!("runtimes are a choice") };
+    for there in choice.variants.iter().filter(|v| v.content != Content::Value(Shape::NotYet)) {
+        assert!(RUNTIMES.iter().any(|runtime| runtime.contains(there.word)), "`{}` is not tried", there.word);
+    }
+    let found: Vec<String> = RUNTIMES
+        .par_iter()
+        .flat_map_iter(|runtime| {
+            let queue = if *runtime == "unlimited" { "" } else { "admission: {queue: {max: 200}}\n" };
+            let example = format!(
+                "kind: service\nreplicas: 3\ncpu: 2\nruntime: {runtime}\n{queue}handlers: {{default: [{{cpu: {{exp: 2ms}}}}, \
+                 {{block: {{exp: 2ms}}}}, {{call: db}}]}}\ncalls: {{db: {{to: db, timeout: 300ms, pool: {{size: 10}}}}}}"
+            );
+            let calm = run(&around(&example, ""));
+            let mut results = Vec::new();
+            for fault in faults("no kind") {
+                for (from, lasts) in [("1s", "1s"), ("-500ms", "1s")] {
+                    results.push(check(&example, &calm, &at(from, lasts, &fault)));
+                }
+                let down = "{at: 1s, for: 1s, kill: {component: x}}";
+                results.push(check(&example, &calm, &format!("{down}, {}", at("500ms", "2s", &fault))));
+            }
+            results.into_iter().filter_map(Result::err).map(|why| format!("{runtime}: {why}")).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]

@@ -303,10 +303,12 @@ fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, 
         "unlimited",
         "{thread_per_request: {max: 8, start: 1ms, close: 1ms}}",
         "{thread_per_request: {start: 1ms}}",
+        "{async: {workers: 2}}",
+        "{async: {workers: 1, blocking_threads: 1}}",
     ]);
     let _ = writeln!(text, "    runtime: {runtime}");
     if runtime != "unlimited" && c.once_in(2) {
-        let _ = writeln!(text, "    admission: {}", queue(c, !runtime.contains("loop")));
+        let _ = writeln!(text, "    admission: {}", queue(c, runtime.contains("thread_p")));
     }
     if c.once_in(3) {
         text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");
