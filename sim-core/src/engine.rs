@@ -740,6 +740,7 @@ impl<C: Component> Engine<C> {
 
     /// Lets something happen to the nodes between two stretches, as if an entry of `node` had asked for it.
     pub fn act(&mut self, node: NodeId, entry: impl FnOnce(&mut C, &mut Cx<'_>) -> Next) {
+        self.core.chores.pending.start_anew();
         let next = entry(&mut self.nodes[node.0 as usize], &mut Cx { core: &mut self.core, node });
         self.go(next);
     }

@@ -119,6 +119,11 @@ impl<E: Copy> Housekeeping<E> {
         self.round.completed == ROUNDS
     }
 
+    /// Something was done from outside: what it has set may help, so chores go round anew.
+    pub(crate) fn start_anew(&mut self) {
+        self.round.progress = None;
+    }
+
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.chores.len() * size_of::<(ChoreId, E)>()

@@ -25,6 +25,7 @@ mod plan;
 mod replica;
 mod single;
 mod strands;
+mod threads;
 mod workers;
 
 use std::sync::Arc;
@@ -139,7 +140,7 @@ const TASKS_LEAKED: Figure = Figure::count(
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED], blocking::FIGURES];
+    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED], threads::FIGURES];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {

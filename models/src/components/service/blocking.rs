@@ -1,57 +1,12 @@
-//! Blocking calls beside the workers: threads that run them, and the line of those who wait for one.
+//! Blocking calls beside the workers, on threads of their own.
 //!
 //! A task that blocks hands the call to a thread and gives its worker back until the call is over. Nothing here runs a
 //! handler's code: a thread may become free while branches are being given up, and code that ran then could end them.
 
-use sim_core::line::{Discipline, Line};
-use sim_core::slots::{Admission, Slots};
-use sim_core::{Class, Cx, Figure, Figures, Next, Span, Spent, Time, Timer};
+use sim_core::slots::Admission;
+use sim_core::{Class, Cx, Next, Span, Spent, Time, Timer};
 
 use super::replica::{BLOCKED, Doing, STEP, Service};
-
-/// Threads that may run blocking calls at once.
-const SIZE: Figure =
-    Figure::level("blocking.size", "Threads that `block` steps may run on at once. Only where the runtime has them.");
-/// Threads that run one.
-const ACTIVE: Figure =
-    Figure::gauge("blocking.active", "Threads that run a `block` step, time average. Only where the runtime has them.")
-        .kept();
-/// Steps that wait for one.
-const WAITING: Figure = Figure::gauge(
-    "blocking.waiting",
-    "`block` steps that wait for a thread, time average. Only where the runtime has them.",
-)
-.kept();
-
-/// What the threads report.
-pub(super) const FIGURES: sim_core::figures::Set = &[&SIZE, &ACTIVE, &WAITING];
-
-/// Threads for blocking calls.
-#[derive(Clone, Debug)]
-pub(super) struct Threads {
-    slots: Slots,
-}
-
-impl Threads {
-    pub(super) fn new(count: u32) -> Threads {
-        Threads { slots: Slots::new(Some(count), Line::new(Discipline::Fifo, None)) }
-    }
-
-    /// All of them are gone with what they ran, and made anew as they are needed.
-    pub(super) fn clear(&mut self, now: Time) {
-        self.slots.clear(now);
-    }
-
-    pub(super) fn begin_measuring(&mut self, now: Time) {
-        self.slots.begin_measuring(now);
-    }
-
-    pub(super) fn figures(&self, now: Time, figures: &mut Figures) {
-        figures.level(&SIZE, self.slots.capacity().map_or(0, u64::from));
-        figures.gauge(&ACTIVE, self.slots.held_over_time(), now);
-        figures.gauge(&WAITING, self.slots.waiting_over_time(), now);
-    }
-}
 
 impl Service {
     /// A strand blocks for so long: on a thread for that, or else on what runs it.

@@ -8,8 +8,8 @@ use sim_core::slab::Slab;
 use sim_core::slots::Slots;
 use sim_core::{CallId, CpuId, CpuJob, Cx, NodeId, Span, Time};
 
-use super::blocking::Threads;
 use super::plan::Plan;
+use super::threads::Threads;
 use crate::steps::program::{LOOPS, Place};
 
 /// What a strand is doing.
