@@ -303,8 +303,11 @@ fn utilisations_are_those_of_simulation() {
         };
         let seconds = loaded.scenario.run.duration.expect("a duration").0 as f64 / 1e9;
         for (component, known) in &explained.components {
-            let workers =
-                known.limits.iter().find(|l| ["threads", "loops", "connections"].iter().any(|n| l.what.ends_with(n)));
+            let is_worker = |what: &str| {
+                let nouns = ["threads", "loops", "workers", "connections"];
+                nouns.iter().any(|noun| what.ends_with(noun)) && !what.ends_with("blocking threads")
+            };
+            let workers = known.limits.iter().find(|limit| is_worker(&limit.what));
             if let Some(limit) = workers.filter(|limit| limit.is_lower_bound) {
                 let held =
                     mean_interval(&runs.values(&format!("components.{component}.utilization")), 0.95).expect("known");
