@@ -3,7 +3,7 @@
 //! A request is a tree of calls; each call is one small frame that says who called, who serves, since when. Frames live
 //! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
 //! carries besides (data key, propagated deadline) sits in columns beside it, each only where a model uses it
-//! ([`crate::baggage`]).
+//! (`baggage.rs`).
 
 use crate::baggage::{Baggage, Carried, Columns};
 use crate::calendar::TimerId;
