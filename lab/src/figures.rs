@@ -120,7 +120,7 @@ fn quotient(part: u128, whole: u128, unit: Unit) -> Option<f64> {
     if unit == Unit::Fraction { quotient.map(|share| share.min(1.0)) } else { quotient }
 }
 
-/// Value times nanoseconds, over so many seconds.
+/// The average over `span_s` seconds of a gauge whose integral is in value times nanoseconds; 0 over no time.
 pub(crate) fn time_average(integral: u128, span_s: f64) -> f64 {
     if span_s > 0.0 { integral as f64 / (span_s * SECOND as f64) } else { 0.0 }
 }
@@ -157,7 +157,7 @@ pub struct Own {
 }
 
 impl Own {
-    /// Of what was reported since the measures began, so many seconds ago.
+    /// From the figures of the `span_s` seconds since measuring began.
     pub(crate) fn over(figures: &Figures, span_s: f64) -> Own {
         Own::of(figures, Some(span_s))
     }
@@ -453,7 +453,7 @@ pub(crate) fn column(figure: &Figure, path: &str, part: Part) -> String {
     format!("{path}{}", if is_time { SECONDS_SUFFIX } else { "" })
 }
 
-/// A figure in a window of so many nanoseconds, of which what was reported at its beginning and at its end is known.
+/// A figure in a window of `span` nanoseconds, from the reports at its beginning and at its end.
 pub(crate) fn in_window(figure: &Figure, part: Part, before: &Figures, now: &Figures, span: Span) -> Option<f64> {
     let unit = figure.unit;
     let before = before.get(figure);

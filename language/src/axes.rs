@@ -67,7 +67,7 @@ fn values_of(node: &Node, at: &Path, design: DesignSettings, problems: &mut Prob
     let range = range?;
     let Some(count) = range.steps.or(match design {
         DesignSettings::LatinHypercube { points } => Some(points.max(2)),
-        _ => None,
+        DesignSettings::Grid | DesignSettings::Zip | DesignSettings::OneAtATime => None,
     }) else {
         let problem = Problem::error("missing_key", node.span, "`steps` is missing").path(at.clone());
         problems.push(problem.help("`steps`: How many values"));

@@ -5,7 +5,7 @@ use lab::result::RunResult;
 use crate::harness::bytes;
 use crate::kinds::{refused, run};
 
-/// So many requests at once, whose demand is the only thing that is random but for failures.
+/// `count` requests at once. Their demand and their failures are all that is random.
 fn once(count: u32, seed: u64, policies: &str, components: &str) -> RunResult {
     run(&format!(
         "version: 1

@@ -25,7 +25,7 @@ fn outcomes(yaml: &str) -> (u64, u64, f64) {
 #[test]
 fn a_bulkhead_lets_so_many_through_at_once() {
     assert_eq!(outcomes(&calls(10, "concurrency: {fixed: 4}", "{wait: 10ms}")), (4, 6, 10.0));
-    // Whoever waits is let on in turn: 4 at 0 ms, 4 at 10 ms, 2 at 20 ms.
+    // Waiting calls are let on in turn: 4 at 0 ms, 4 at 10 ms, 2 at 20 ms.
     assert_eq!(outcomes(&calls(10, "concurrency: {fixed: 4, wait: 20ms}", "{wait: 10ms}")), (10, 0, 30.0));
     // After 15 ms the last two have waited long enough.
     assert_eq!(outcomes(&calls(10, "concurrency: {fixed: 4, wait: 15ms}", "{wait: 10ms}")), (8, 2, 20.0));
@@ -176,7 +176,7 @@ fn a_leaky_bucket_lets_calls_through_at_its_rate() {
     let w = &result.workloads["w"];
     assert_eq!((w.outcomes["ok"], w.outcomes["rate_limited"]), (5, 5));
     assert_eq!((w.latency.max_s.unwrap() * 1e3).round(), 401.0);
-    // Whoever gives up waiting leaves the queue.
+    // A call that gives up waiting leaves the queue.
     let bounded = "rate_limit: {leaky_bucket: {rate: 10/s, queue: 9}}, total_timeout: 250ms";
     let result = run(&calls(10, bounded, "{wait: 1ms}"));
     assert_eq!((result.workloads["w"].outcomes["ok"], result.workloads["w"].outcomes["timeout"]), (3, 7));

@@ -10,7 +10,7 @@ use crate::harness::{bytes, load, run_loaded};
 
 /// Clients of `to`, a service of several replicas or what stands before or behind it, which calls a cache, and that another
 /// service; `bound` is of all links. The data key of a request travels along to the cache, whose hits tell one key from
-/// another. Of so many requests only a quarter is sampled; the others are lent to their first attempts.
+/// another. There are enough requests that only a quarter of them is sampled; the others are lent to their first attempts.
 fn scenario(to: &str, bound: &str) -> String {
     format!(
         "version: 1

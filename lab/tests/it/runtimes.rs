@@ -105,7 +105,7 @@ fn a_step_that_waits_for_a_thread_in_vain_makes_way() {
         let (took, result) = run(service, &[(0, "default", ""), (1, "default", &link), (2, "default", "")], "");
         (took, result.components["app"].outcomes.clone())
     };
-    // Nobody tells it: it blocks from 10 to 20 ms for nobody.
+    // The service does not learn that the caller gave up: it blocks from 10 to 20 ms in vain.
     assert_eq!(with("").0, [10_000, 0, 28_000]);
     let (took, outcomes) = with(", propagate: [cancel]");
     assert_eq!((took, outcomes["cancelled"]), (vec![10_000, 0, 18_000], 1));

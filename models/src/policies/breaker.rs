@@ -377,7 +377,7 @@ pub struct Breaker {
     measures: Measures,
 }
 
-/// Happenings that are kept for whoever asks; a call causes at most three.
+/// How many happenings are kept until the link takes them; a call causes at most three.
 const TOLD_MAX: usize = 8;
 
 impl Breaker {

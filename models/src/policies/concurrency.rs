@@ -56,7 +56,7 @@ pub struct Bulkhead {
     /// Who waits, and since when.
     line: VecDeque<(u32, Time)>,
     waiting: Gauge,
-    /// Whoever has waited long enough by then is refused. Until all that ends at an instant has ended, a place may still
+    /// Tries whose wait was up at this instant or before are refused. Until all that ends at an instant has ended, a place may still
     /// become free for a waiter whose time is up at that instant.
     expired: Time,
     refused: u64,
@@ -215,7 +215,7 @@ mod tests {
             let (mut holders, mut waiters, mut now): (usize, Vec<(u32, Time)>, Time) = (0, Vec::new(), 0);
             for id in 0..5_000 {
                 now += stream.below(3);
-                // Whoever's time was up before this instant has been refused by then.
+                // Waiters whose time was up before this instant have been refused by then.
                 while let Some(due) = gate.due().filter(|due| *due < now) {
                     gate.came_due(due);
                     let (refused, verdict) = gate.next(due).expect("it is due");

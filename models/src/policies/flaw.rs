@@ -1,6 +1,6 @@
 //! What is wrong with a policy's settings beyond a single value: two that contradict each other, one without effect.
 
-/// An error in a policy's settings. Whoever checks the policy reports it at the policy's place.
+/// An error in a policy's settings. The check of the policy reports it at the policy's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// The code of the problem.

@@ -129,10 +129,10 @@ impl Facts {
 
 /// What the settings of a runtime must tell.
 pub trait Runtime: Setting {
-    /// Its facts, in a service with so many cores of its own (`None` where it has none, or shares its hosts').
+    /// Its facts, in a service that has `cores` of its own (`None` where it has none, or shares its hosts').
     fn facts(&self, cores: Option<f64>) -> Facts;
 
-    /// What is wrong with the settings in a service with so many cores of its own.
+    /// What is wrong with the settings in a service that has `cores` of its own.
     fn flaw(&self, cores: Option<f64>) -> Option<Flaw> {
         let _ = cores;
         None

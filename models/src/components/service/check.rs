@@ -62,7 +62,7 @@ pub(super) fn uses_cpu(handlers: &Map<Vec<Step>>) -> Option<Span> {
     handlers.iter().find(|handler| uses(&handler.value)).map(|handler| handler.name_span)
 }
 
-/// What is wrong with the runtime in a service with so many cores of its own.
+/// What is wrong with the runtime in a service that has `cores` of its own.
 pub(super) fn runtime(runtime: &RuntimeSettings, cores: Option<f64>, checks: &mut Checks<'_>) {
     if let Some(flaw) = runtime.flaw(cores) {
         checks.error(flaw.code, checks.span(), &format!("runtime.{}", flaw.key), &flaw.message, Some(&flaw.help));

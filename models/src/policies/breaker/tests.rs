@@ -285,7 +285,7 @@ fn a_window_that_is_looked_at_by_the_clock_opens_without_a_call() {
     }
     // The bucket of the successes ends at 500 ms and is among the last twenty until 10 s; at 10.5 s it is not.
     assert_eq!(now, 10_500 * MS);
-    // Whoever asks late finds the breaker open since then.
+    // A call that asks late finds the breaker open since then.
     let mut late = play("hystrix", table);
     assert_eq!(ask(&mut late, 12_000 * MS), refused(3_500 * MS));
 }
