@@ -103,7 +103,7 @@ fn links(links: &[Link]) -> String {
         if let [first, rest @ ..] = own.as_slice() {
             let names = if rest.is_empty() { (*first).to_owned() } else { own.join(", ") };
             notes.push(match link.states {
-                1 => format!("{names}: one state for all of {}", link.from),
+                1 => format!("{names}: kept in one place for all of {}", link.from),
                 n => format!("{names}: each of the {n} replicas of {} has its own", link.from),
             });
         }
