@@ -1,6 +1,5 @@
 //! Happenings as plain data: nodes and groups of the engine get names, instants become seconds.
 
-use models::directory::Directory;
 use sim_core::happening::{Happening, Told};
 use sim_core::time::SECOND;
 use sim_core::{About, GroupId, NodeId, Time};
@@ -72,24 +71,27 @@ pub fn moments<'a>(happened: impl IntoIterator<Item = (&'a str, &'a str, &'a Hap
     moments
 }
 
-/// The replica that a node is, or belongs to, where its component has several.
-fn replica(directory: &Directory, node: NodeId) -> Option<u32> {
-    let place = directory.components.iter().rfind(|place| place.first <= node)?;
-    (place.replicas > 1).then(|| (node.0 - place.first.0) / (1 + place.links.len() as u32))
-}
-
 impl Session {
     fn seconds_of(&self, at: Time) -> f64 {
         (at as f64 - self.zero as f64) / SECOND as f64
     }
 
-    fn about(&self, about: About) -> String {
+    /// The number of the replica that a node is at that time, or belongs to, where its component has several.
+    fn replica(&self, node: NodeId, at: Time) -> Option<u32> {
+        let places = &self.network.directory.components;
+        let index = places.iter().rposition(|place| place.first <= node)?;
+        let place = &places[index];
+        let replica = NodeId(node.0 - (node.0 - place.first.0) % place.stride());
+        (place.slots > 1).then(|| self.fleet(index).number_at(replica, at)).flatten()
+    }
+
+    fn about(&self, about: About, at: Time) -> String {
         let engine = self.engine();
         match about {
             About::Group(group) => engine.group_name(group).to_string(),
             About::Node(node) => {
                 let name = engine.group_name(engine.group_of(node));
-                match replica(&self.network.directory, node) {
+                match self.replica(node, at) {
                     Some(replica) => format!("{name}[{replica}]"),
                     None => name.to_string(),
                 }
@@ -100,8 +102,8 @@ impl Session {
     fn happening(&self, happening: &Happening) -> HappenedAt {
         HappenedAt {
             at_s: self.seconds_of(happening.at),
-            replica: replica(&self.network.directory, happening.node),
-            about: happening.about.map(|about| self.about(about)),
+            replica: self.replica(happening.node, happening.at),
+            about: happening.about.map(|about| self.about(about, happening.at)),
         }
     }
 

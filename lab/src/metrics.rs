@@ -164,7 +164,7 @@ pub fn columns(result: &RunResult, path: &str) -> Vec<String> {
 fn parts_of_replica<'p, 'r>(
     result: &'r RunResult,
     path: &'p str,
-) -> Option<(&'p str, &'r ComponentResult, usize, &'p str)> {
+) -> Option<(&'p str, &'r ComponentResult, u32, &'p str)> {
     let (name, rest) = path.strip_prefix("components.")?.split_once('[')?;
     let (replica, rest) = rest.split_once("].")?;
     Some((name, result.components.get(name)?, replica.parse().ok()?, rest))
@@ -173,13 +173,13 @@ fn parts_of_replica<'p, 'r>(
 fn find_of_replica(
     name: &str,
     component: &ComponentResult,
-    replica: usize,
+    replica: u32,
     rest: &str,
     path: &str,
 ) -> Result<Metric, UnknownMetric> {
     let refuse = |nearest: Option<String>| Err(UnknownMetric { path: path.to_string(), nearest });
-    let Some(one) = component.each.get(replica) else {
-        let last = component.each.len().checked_sub(1);
+    let Some(one) = component.each.iter().find(|one| one.number == replica) else {
+        let last = component.each.last().map(|one| one.number);
         return refuse(last.map(|last| format!("components.{name}[{last}].{rest}")));
     };
     let mut walk = Walk::default();
@@ -274,7 +274,7 @@ mod tests {
 version: 1
 run: {duration: 30s}
 workloads:
-  users: {arrivals: {poisson: 150/s}, call: api}
+  users: {arrivals: {poisson: 150/s}, call: {to: api, health_check: instant}}
 components:
   api:
     kind: service

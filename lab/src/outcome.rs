@@ -140,11 +140,11 @@ impl Session {
             let measure = engine.group(place.group);
             let counts = &measure.measured();
             let Together { figures, cpu: busy, .. } = self.together(index, Figures::default());
-            let nodes = self.network.directory.nodes_of(index).into_iter();
+            let fleet = self.fleet(index);
             let retries = counts.arrivals_by_retry;
             ComponentResult {
                 kind: place.kind.to_string(),
-                replicas: place.replicas,
+                replicas: fleet.members(),
                 arrivals: counts.arrivals,
                 completed: counts.completed(),
                 utilization: ratio(&figures, &slots::UTILIZATION),
@@ -161,7 +161,11 @@ impl Session {
                 amplification: amplification(counts),
                 wasted_work: ratio(&figures, &slots::WASTED_WORK),
                 own: Own::over(&figures, span),
-                each: nodes.map(|node| self.replica_result(index, node, span)).collect(),
+                each: fleet
+                    .used()
+                    .into_iter()
+                    .map(|(number, node)| self.replica_result(index, number, node, span))
+                    .collect(),
             }
         };
         let components = &self.network.directory.components;
@@ -169,9 +173,10 @@ impl Session {
     }
 
     /// What one replica says of itself; what is counted for all of them together is not there.
-    fn replica_result(&self, component: usize, node: NodeId, span: f64) -> ReplicaResult {
+    fn replica_result(&self, component: usize, number: u32, node: NodeId, span: f64) -> ReplicaResult {
         let Together { figures, cpu: busy, .. } = self.together_at(component, &[node], Figures::default());
         ReplicaResult {
+            number,
             utilization: ratio(&figures, &slots::UTILIZATION),
             cpu: cpu(busy, span),
             queue: queue(&figures, span),
@@ -182,7 +187,7 @@ impl Session {
 
     /// The replicas of a component, where there are several and not too many to be told apart.
     fn each_now(&self, component: usize) -> Vec<ReplicaNow> {
-        let nodes = self.network.directory.nodes_of(component);
+        let nodes: Vec<NodeId> = self.fleet(component).present().into_iter().map(|(_, node)| node).collect();
         if !(2..=REPLICAS_SHOWN).contains(&nodes.len()) {
             return Vec::new();
         }
@@ -276,7 +281,7 @@ impl Session {
                 utilization: column("utilization"),
                 amplification: column("amplification"),
                 wasted_work: column("wasted_work"),
-                replicas: component.replicas,
+                replicas: self.fleet(index).members(),
                 replicas_up: up,
                 each: self.each_now(index),
                 slots: figures.now(&slots::CAPACITY).map(|all| (figures.now(&slots::HELD).unwrap_or(0), all)),

@@ -293,6 +293,8 @@ pub struct ComponentResult {
 /// One replica of a component.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaResult {
+    /// Its number: the last that had its place, where another had it before.
+    pub number: u32,
     /// As for the component.
     pub utilization: Option<f64>,
     /// As for the component.

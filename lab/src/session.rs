@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use models::directory::WORKLOAD_LINK;
 use models::faults::FaultSettings;
+use models::fleet::Fleet;
 use models::network::{Network, Node};
 use models::scenario::UntilSettings;
 use sim_core::measure::Counts;
@@ -288,9 +289,18 @@ impl Session {
         }
     }
 
+    /// The replicas of a component.
+    pub(crate) fn fleet(&self, component: usize) -> &Fleet {
+        match self.network.engine.node(NodeId(0)) {
+            Node::Director(director) => director.fleet(component),
+            _ => unreachable!("the director is the first node"),
+        }
+    }
+
     /// What all replicas of a component say of themselves, added to `figures`.
     pub(crate) fn together(&self, component: usize, figures: Figures) -> Together {
-        self.together_at(component, &self.network.directory.nodes_of(component), figures)
+        let used: Vec<NodeId> = self.fleet(component).used().into_iter().map(|(_, node)| node).collect();
+        self.together_at(component, &used, figures)
     }
 
     /// The same of some of its nodes.
@@ -304,12 +314,22 @@ impl Session {
             for part in engine.cpus_of(*node) {
                 busy += engine.cpu_busy(*part);
                 if has_cores {
-                    cores = Some(cores.unwrap_or(0.0) + engine.machine_busy(part.machine).1);
+                    let share = self.share_of_time(component, *node);
+                    cores = Some(cores.unwrap_or(0.0) + engine.machine_busy(part.machine).1 * share);
                 }
             }
         }
         self.report_of(nodes.iter().copied(), &mut figures);
         Together { figures, cpu: cores.map(|cores| (busy, cores)), up }
+    }
+
+    /// For which share of the measured time a replica was there.
+    fn share_of_time(&self, component: usize, node: NodeId) -> f64 {
+        let (from, now) = (if self.measuring { self.zero } else { 0 }, self.network.engine.now());
+        match now - from {
+            0 => 1.0,
+            all => self.fleet(component).used_for(node, from, now) as f64 / all as f64,
+        }
     }
 
     /// The attempts over a link: of the whole run, and of those begun after the warm-up.

@@ -1,11 +1,16 @@
-//! The director: the node beside the workloads that strikes and lifts faults, as chores: no run of finite work goes on for them.
+//! The director: the node beside the workloads that strikes and lifts faults, and starts and stops replicas, as chores: no run of
+//! finite work goes on for them.
+
+use std::collections::BTreeMap;
 
 use sim_core::dist::Dist;
 use sim_core::random::Stream;
-use sim_core::{Answer, CallId, Component, Cx, Figures, Happens, Next, NodeId, Time, Timer};
+use sim_core::{Answer, CallId, Component, Cx, Death, Figures, Happens, News, Next, NodeId, Order, Span, Time, Timer};
 
 use crate::faults::Acting;
-use crate::faults::kill::{bring_up, take_down};
+use crate::faults::fault::{Aftermath, Whom};
+use crate::faults::kill::{REPLICA_REPLACED, bring_up, take_down};
+use crate::fleet::{Fleet, Membership};
 
 /// A fault on the director's list.
 #[derive(Clone, Debug)]
@@ -35,29 +40,56 @@ static REPLICA_FAILED: Happens = Happens { name: "replica_failed", doc: "The rep
 static REPLICA_REPAIRED: Happens =
     Happens { name: "replica_repaired", doc: "The replica is repaired after a random failure (`mttr`)." };
 
-/// Recorded of replicas that fail at random.
-pub static HAPPENS: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED];
+static START_WAITS: Happens =
+    Happens { name: "start_waits", doc: "A replica was to start, but every place for one is taken." };
+
+/// Recorded of replicas that fail at random, or are to start.
+pub static HAPPENS: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED, &START_WAITS];
 
 const STRIKE: u8 = 0;
 const LIFT: u8 = 1;
 const BREAK: u8 = 2;
 const REPAIR: u8 = 3;
+// Of a fault and a node.
+const COME_BACK: u8 = 4;
+const REPLACE: u8 = 5;
+// Of a node.
+const READY: u8 = 6;
+const LEAVE: u8 = 7;
 
-/// The node that makes faults happen.
+/// What the director has found out about a fault since it struck.
+#[derive(Clone, Debug, Default)]
+struct Struck {
+    /// The replicas that it struck.
+    nodes: Vec<NodeId>,
+    /// When what it struck comes back by itself, where it does.
+    comes_back: Option<Time>,
+}
+
+/// The node that makes faults happen, and that starts and stops replicas.
 #[derive(Clone, Debug)]
 pub struct Director {
     planned: Vec<Planned>,
-    /// When what each has struck comes back by itself; `None` before it strikes, and where it does not.
-    comes_back: Vec<Option<Time>>,
+    struck: Vec<Struck>,
     breaking: Vec<Breaking>,
+    /// The replicas of each component.
+    fleets: Vec<Fleet>,
+    /// Replicas that are dead and will be replaced, with how long the new one will take to come up.
+    replacing: BTreeMap<NodeId, Span>,
     draws: Stream,
 }
 
 impl Director {
-    /// With its list; the number of a fault is its place there.
-    pub fn new(planned: Vec<Planned>, breaking: Vec<Breaking>, seed: u64) -> Director {
-        let comes_back = vec![None; planned.len()];
-        Director { planned, comes_back, breaking, draws: Stream::named(seed, "faults/recovery") }
+    /// With its list; the number of a fault is its place there. The fleets are those of the components, in order.
+    pub fn new(planned: Vec<Planned>, breaking: Vec<Breaking>, fleets: Vec<Fleet>, seed: u64) -> Director {
+        let struck = vec![Struck::default(); planned.len()];
+        let draws = Stream::named(seed, "faults/recovery");
+        Director { planned, struck, breaking, fleets, replacing: BTreeMap::new(), draws }
+    }
+
+    /// The replicas of a component.
+    pub fn fleet(&self, component: usize) -> &Fleet {
+        &self.fleets[component]
     }
 
     /// Puts a fault on the list while the run goes on.
@@ -68,14 +100,19 @@ impl Director {
             cx.chore_after(until.saturating_sub(cx.now()), Timer { what: LIFT, data: number });
         }
         self.planned.push(fault);
-        self.comes_back.push(None);
+        self.struck.push(Struck::default());
     }
 
-    /// When what fault `number` strikes comes back by itself: what was drawn when it struck, and the mean of that before.
+    /// When what fault number `number` strikes comes back by itself: what was drawn when it struck, and the mean of that before.
     /// `None` where it does not, or has an end of its own.
     pub fn comes_back_at(&self, number: usize) -> Option<Time> {
         let fault = self.planned.get(number).filter(|fault| fault.until.is_none())?;
-        self.comes_back[number].or_else(|| Some(fault.at + fault.acting.recovers_after_mean()?))
+        let mean = |start_up: Option<&Dist>| start_up.map_or(0, |dist| dist.mean() as Span);
+        self.struck[number].comes_back.or_else(|| match fault.acting.aftermath() {
+            Aftermath::Stays => None,
+            Aftermath::ComesBack(start_up) => Some(fault.at + mean(start_up)),
+            Aftermath::Replaced(after, start_up) => Some(fault.at + after + mean(start_up)),
+        })
     }
 
     /// Other settings are in force: what `set` fault number `fault` leaves when it strikes, or ends, is now the change that
@@ -89,6 +126,105 @@ impl Director {
     /// How many faults are on the list.
     pub fn count(&self) -> usize {
         self.planned.len()
+    }
+
+    /// A fault strikes those whom it finds.
+    fn strike(&mut self, cx: &mut Cx<'_>, number: u32) {
+        let Planned { until, acting, .. } = self.planned[number as usize].clone();
+        let aftermath = if until.is_some() { Aftermath::Stays } else { acting.aftermath() };
+        let mut nodes = acting.whom().map_or_else(Vec::new, |whom| self.find(whom));
+        if let Aftermath::Replaced(..) = aftermath {
+            // Who is dead for good is not killed again.
+            nodes.retain(|node| !self.replacing.contains_key(node));
+        }
+        acting.strike(cx, number, &nodes);
+        let (after, start_up, what) = match aftermath {
+            Aftermath::Stays => (0, None, None),
+            Aftermath::ComesBack(start_up) => (0, start_up, Some(COME_BACK)),
+            Aftermath::Replaced(after, start_up) => (after, start_up, Some(REPLACE)),
+        };
+        let mut comes_back = None;
+        for (node, what) in nodes.iter().filter_map(|node| Some((*node, what?))) {
+            let takes = start_up.map_or(0, |dist| dist.sample_span(&mut self.draws));
+            comes_back = comes_back.max(Some(cx.now() + after + takes));
+            if what == REPLACE {
+                self.replacing.insert(node, takes);
+            }
+            let wait = if what == REPLACE { after } else { takes };
+            cx.chore_after(wait, Timer { what, data: u64::from(number) << 32 | u64::from(node.0) });
+        }
+        self.struck[number as usize] = Struck { nodes, comes_back };
+    }
+
+    /// The replicas that a fault means: of those that are there, the oldest so many, or the one of that number.
+    fn find(&self, whom: &Whom) -> Vec<NodeId> {
+        let present = self.fleets[whom.component].present();
+        let is_meant = |number: u32| whom.replica.is_none_or(|one| one == number);
+        let meant = present.into_iter().filter(|(number, _)| is_meant(*number)).map(|(_, node)| node);
+        meant.take(whom.replicas.map_or(usize::MAX, |some| some as usize)).collect()
+    }
+
+    fn fleet_with(&mut self, node: NodeId) -> Option<&mut Fleet> {
+        self.fleets.iter_mut().find(|fleet| fleet.membership(node).is_some())
+    }
+
+    /// A replica leaves for good; what is still open there is lost. Whoever waits for its slot starts.
+    pub fn leave(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        let now = cx.now();
+        let Some(fleet) = self.fleet_with(node) else { return };
+        if !fleet.leave(now, node) {
+            return;
+        }
+        let waits = fleet.waiting > 0;
+        fleet.waiting -= u32::from(waits);
+        cx.announce(node, News::Left);
+        if self.replacing.remove(&node).is_none() {
+            cx.order(Order::Crash(node, Death::Process));
+        }
+        cx.order(Order::Retire(node));
+        if waits {
+            self.start(cx, node, None, 0);
+        }
+    }
+
+    /// A replica starts in the fleet in which `of` is, if possible beside `beside`, and is ready after a while. Where no slot is
+    /// free, that waits.
+    pub fn start(&mut self, cx: &mut Cx<'_>, of: NodeId, beside: Option<NodeId>, takes: Span) {
+        let now = cx.now();
+        let Some(fleet) = self.fleet_with(of) else { return };
+        match fleet.start(now, beside, |node| cx.would_come_up(node)) {
+            Some(node) => drop(cx.chore_after(takes, Timer { what: READY, data: u64::from(node.0) })),
+            None => cx.happened_to(of, &START_WAITS),
+        }
+    }
+
+    /// A replica that has come up is ready.
+    fn ready(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        let is_ready = self.fleet_with(node).is_some_and(|fleet| fleet.become_ready(node));
+        if is_ready {
+            bring_up(cx, node, Death::Process, &REPLICA_REPLACED);
+            cx.announce(node, News::Joined);
+        }
+    }
+
+    /// A replica is not called any more, and leaves after so long.
+    pub fn drain(&mut self, cx: &mut Cx<'_>, node: NodeId, grace: Span) {
+        if self.fleet_with(node).is_some_and(|fleet| fleet.drain(node)) {
+            cx.announce(node, News::Left);
+            cx.chore_after(grace, Timer { what: LEAVE, data: u64::from(node.0) });
+        }
+    }
+
+    /// A component is to have so many replicas: more start and are ready after a while, or the newest drain.
+    pub fn scale(&mut self, cx: &mut Cx<'_>, component: usize, replicas: u32, takes: Span, grace: Span) {
+        let members = self.fleets[component].members();
+        let Some((_, of)) = self.fleets[component].used().first().copied() else { return };
+        (members..replicas).for_each(|_| self.start(cx, of, None, takes));
+        let newest = self.fleets[component].present().into_iter().rev();
+        let ready = newest.filter(|(_, node)| self.fleets[component].membership(*node) == Some(Membership::Ready));
+        let surplus: Vec<NodeId> =
+            ready.take(members.saturating_sub(replicas) as usize).map(|(_, node)| node).collect();
+        surplus.into_iter().for_each(|node| self.drain(cx, node, grace));
     }
 
     fn arm_breaking(&mut self, cx: &mut Cx<'_>, which: usize, replica: usize, what: u8) {
@@ -126,23 +262,23 @@ impl Component for Director {
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let (high, low) = ((timer.data >> 32) as usize, timer.data as u32 as usize);
         match timer.what {
-            STRIKE => {
-                let fault = self.planned[low].clone();
-                fault.acting.strike(cx, low as u32);
-                if fault.until.is_none()
-                    && let Some(wait) = fault.acting.recovers_after(&mut self.draws)
-                {
-                    cx.chore_after(wait, Timer { what: LIFT, data: low as u64 });
-                    self.comes_back[low] = Some(cx.now() + wait);
-                }
+            STRIKE => self.strike(cx, low as u32),
+            LIFT => self.planned[low].acting.lift(cx, low as u32, &self.struck[low].nodes),
+            COME_BACK => self.planned[high].acting.lift(cx, high as u32, &[NodeId(low as u32)]),
+            REPLACE => {
+                let dead = NodeId(low as u32);
+                let takes = self.replacing.get(&dead).copied().unwrap_or(0);
+                self.leave(cx, dead);
+                self.start(cx, dead, Some(dead), takes);
             }
-            LIFT => self.planned[low].acting.clone().lift(cx, low as u32),
+            READY => self.ready(cx, NodeId(low as u32)),
+            LEAVE => self.leave(cx, NodeId(low as u32)),
             BREAK => {
-                take_down(cx, self.breaking[high].nodes[low], &REPLICA_FAILED);
+                take_down(cx, self.breaking[high].nodes[low], Death::Process, &REPLICA_FAILED);
                 self.arm_breaking(cx, high, low, REPAIR);
             }
             REPAIR => {
-                bring_up(cx, self.breaking[high].nodes[low], &REPLICA_REPAIRED);
+                bring_up(cx, self.breaking[high].nodes[low], Death::Process, &REPLICA_REPAIRED);
                 self.arm_breaking(cx, high, low, BREAK);
             }
             what => unreachable!("no timer is set for {what}"),

@@ -8,6 +8,7 @@ use sim_core::dist::Dist;
 use sim_core::random::hash;
 use sim_core::{Carried, GroupId, NodeId, Span, Time};
 
+use crate::fleet::Fleet;
 use crate::hosts::Placement;
 use crate::link::Target;
 
@@ -49,8 +50,10 @@ pub struct ComponentPlace {
     pub group: GroupId,
     /// Node of the first replica; the others follow, each with its links behind it.
     pub first: NodeId,
-    /// How many replicas.
+    /// How many replicas at the start.
     pub replicas: u32,
+    /// How many nodes are laid out for them: more where others can take their place.
+    pub slots: u32,
     /// Its links.
     pub links: Vec<LinkEntry>,
     /// Where it is.
@@ -70,7 +73,8 @@ pub struct ComponentPlace {
 }
 
 impl ComponentPlace {
-    pub(crate) fn stride(&self) -> u32 {
+    /// So many nodes lie between one replica and the next.
+    pub fn stride(&self) -> u32 {
         1 + self.links.len() as u32
     }
 }
@@ -135,19 +139,30 @@ impl Directory {
         self.components.iter().position(|c| c.name == name)
     }
 
-    /// The replicas of a component.
+    /// The nodes of a component: those of its replicas, and those laid out for others that can take their place.
     pub fn nodes_of(&self, component: usize) -> Vec<NodeId> {
         let c = &self.components[component];
-        (0..c.replicas).map(|r| NodeId(c.first.0 + r * c.stride())).collect()
+        (0..c.slots).map(|r| NodeId(c.first.0 + r * c.stride())).collect()
+    }
+
+    /// The components that a fault strikes which names them, their hosts or their region.
+    pub fn struck_by(&self, name: &str) -> Vec<usize> {
+        let is_struck = |c: &ComponentPlace| {
+            c.name == name
+                || c.region.as_deref() == Some(name)
+                || c.hosts.as_ref().is_some_and(|(hosts, _)| hosts == name)
+        };
+        (0..self.components.len()).filter(|component| is_struck(&self.components[*component])).collect()
+    }
+
+    /// The component that a node belongs to, as a replica or as the link of one.
+    pub fn place_of(&self, node: NodeId) -> Option<&ComponentPlace> {
+        self.components.iter().find(|c| (c.first.0..c.first.0 + c.slots * c.stride()).contains(&node.0))
     }
 
     /// A replica and the links that belong to it.
     pub fn with_links(&self, node: NodeId) -> Vec<NodeId> {
-        let found = self.components.iter().find(|c| {
-            let end = c.first.0 + c.replicas * c.stride();
-            (c.first.0..end).contains(&node.0)
-        });
-        found.map_or(vec![node], |c| (0..c.stride()).map(|i| NodeId(node.0 + i)).collect())
+        self.place_of(node).map_or(vec![node], |c| (0..c.stride()).map(|i| NodeId(node.0 + i)).collect())
     }
 
     /// The node of a replica's link, and what tells its draws from other links'.
@@ -163,11 +178,18 @@ impl Directory {
         c.links.iter().find(|l| l.name == name).map_or(&[], |l| &l.targets)
     }
 
+    /// The replicas of a component at the start of a run.
+    pub fn fleet_of(&self, component: usize) -> Fleet {
+        let c = &self.components[component];
+        Fleet::new(c.first, c.stride(), c.replicas, c.slots)
+    }
+
     fn host_index(&self, component: usize, replica: u32) -> Option<(usize, u32)> {
         let c = &self.components[component];
         let (group, placement) = c.hosts.as_ref()?;
         let at = self.hosts.iter().position(|h| h.name == *group)?;
-        let index = placement.host_of(replica, c.replicas, self.hosts[at].count);
+        // Who takes the place of another one runs where that did.
+        let index = placement.host_of(replica % c.replicas.max(1), c.replicas, self.hosts[at].count);
         Some((at, index))
     }
 

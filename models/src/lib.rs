@@ -14,6 +14,7 @@ pub mod director;
 pub mod directory;
 pub mod faults;
 pub mod figures;
+pub mod fleet;
 pub mod happenings;
 pub mod hosts;
 pub mod link;

@@ -30,7 +30,8 @@ use sim_core::histogram::Histogram;
 use sim_core::slab::Slab;
 use sim_core::table::reach;
 use sim_core::{
-    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Next, Outcome, Sight, Span, Spent, Time, Timer,
+    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, News, Next, NodeId, Outcome, Sight, Span, Spent,
+    Time, Timer,
 };
 
 use crate::balancing::AlgorithmSettings;
@@ -43,8 +44,8 @@ use crate::policies::policy::Way;
 use crate::policies::pool::Pool;
 use crate::policies::retry::RetrySettings;
 
-pub use chooser::Target;
 use chooser::{Chooser, Source, draws_of_a_choice};
+pub use chooser::{Target, numbers_of};
 use company::Members;
 use gates::GATE;
 use tries::Extra;
@@ -249,7 +250,7 @@ impl Link {
     /// State as at the start.
     fn begin(&mut self, now: Time) {
         let s = &self.plan.settings;
-        self.chooser = Chooser::new(&self.plan);
+        self.chooser.begin();
         self.records = Slab::new();
         self.totals.clear();
         self.members.clear();
@@ -476,6 +477,10 @@ pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
 }
 
 impl Component for Link {
+    fn on_news(&mut self, _cx: &mut Cx<'_>, about: NodeId, news: News) {
+        self.chooser.learn(&self.plan, about, news);
+    }
+
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
         self.pass_where_possible(cx);
         Next::WAIT

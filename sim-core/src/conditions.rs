@@ -8,7 +8,7 @@ use crate::calls::CallId;
 use crate::housekeeping::{Chore, ChoreId};
 use crate::outcome::Outcome;
 use crate::random::mix;
-use crate::time::{MILLISECOND, Span, Time};
+use crate::time::{MILLISECOND, SECOND, Span, Time};
 
 /// The state of one node. Nearly always nothing is the matter, and then it is one word.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,10 @@ pub struct Condition(Option<Box<Afflictions>>);
 /// What is the matter with a node.
 #[derive(Clone, Debug)]
 struct Afflictions {
+    /// For how many reasons it is down …
     down: u32,
+    /// … and how many of these have taken its host with it.
+    silent: u32,
     /// Working times are multiplied by this.
     slowdown: f64,
     /// Added to every working time.
@@ -26,6 +29,15 @@ struct Afflictions {
     errors: Vec<(u32, f64, Outcome)>,
     paused: u32,
     stash: Vec<Stashed>,
+}
+
+/// What dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// The process. Its host lives on and answers for it: open calls end with `reset`, new ones with `unavailable`.
+    Process,
+    /// The host and all that runs there. Nobody answers.
+    Host,
 }
 
 /// What came for a node whose work stands still.
@@ -47,7 +59,7 @@ pub(crate) enum Stashed {
 
 impl Afflictions {
     const NONE: Afflictions =
-        Afflictions { down: 0, slowdown: 1.0, added: 0, errors: Vec::new(), paused: 0, stash: Vec::new() };
+        Afflictions { down: 0, silent: 0, slowdown: 1.0, added: 0, errors: Vec::new(), paused: 0, stash: Vec::new() };
 }
 
 impl Condition {
@@ -60,6 +72,11 @@ impl Condition {
     #[inline]
     pub fn is_up(&self) -> bool {
         self.0.as_ref().is_none_or(|a| a.down == 0)
+    }
+
+    /// True where nobody is left to say that it is down: whatever is sent there is never heard of again.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.0.as_ref().is_some_and(|a| a.silent > 0)
     }
 
     #[inline]
@@ -133,18 +150,20 @@ impl Condition {
     }
 
     /// True if it was up until now.
-    pub(crate) fn take_down(&mut self) -> bool {
+    pub(crate) fn take_down(&mut self, death: Death) -> bool {
         self.change(|a| {
             a.down += 1;
+            a.silent += u32::from(death == Death::Host);
             a.down == 1
         })
     }
 
     /// True if it is up from now on.
-    pub(crate) fn bring_up(&mut self) -> bool {
+    pub(crate) fn bring_up(&mut self, death: Death) -> bool {
         self.change(|a| {
             let was_down = a.down > 0;
             a.down = a.down.saturating_sub(1);
+            a.silent = a.silent.saturating_sub(u32::from(death == Death::Host));
             was_down && a.down == 0
         })
     }
@@ -290,12 +309,20 @@ impl Default for Path {
     }
 }
 
-/// First retransmission after 200 ms, doubling (the least retransmission timeout of Linux, `TCP_RTO_MIN`).
-const RETRANSMISSION: Span = 200 * MILLISECOND;
-/// After so many the connection is given up.
-const RETRANSMISSIONS: u32 = 8;
-/// After so long a call that never gets through ends with `reset`.
-pub(crate) const RESET: Span = RETRANSMISSION * ((1 << (RETRANSMISSIONS + 1)) - 1);
+/// After so many retransmissions in vain the connection is given up (Linux's `tcp_retries2`).
+pub(crate) const RETRANSMISSIONS: u32 = 15;
+
+/// How long a sender waits for a sign of life before retransmission number `nth`, counted from 0, or before it gives up after
+/// the last one: 200 ms at first and then twice as long each time, but no longer than 120 s (Linux's `TCP_RTO_MIN` and
+/// `TCP_RTO_MAX`).
+pub(crate) fn retransmission(nth: u32) -> Span {
+    ((200 * MILLISECOND) << nth.min(RETRANSMISSIONS)).min(120 * SECOND)
+}
+
+/// After so long, 924.6 s, what never gets through ends with `reset`.
+pub(crate) fn given_up_after() -> Span {
+    (0..=RETRANSMISSIONS).map(retransmission).sum()
+}
 
 impl Path {
     /// Fault number `fault` makes a share of the packets get lost.
@@ -349,7 +376,7 @@ impl Path {
             if (key >> 11) as f64 * (1.0 / (1u64 << 53) as f64) >= loss {
                 return Some(delay + waited);
             }
-            waited += RETRANSMISSION << n;
+            waited += retransmission(n);
         }
         None
     }
@@ -368,11 +395,19 @@ mod tests {
         condition.multiply_slowdown(1.0 / 5.0);
         condition.multiply_slowdown(1.0 / 3.0);
         assert!(!condition.is_special());
-        assert!(condition.take_down());
-        assert!(!condition.take_down());
-        assert!(!condition.bring_up());
-        assert!(condition.bring_up());
-        assert!(!condition.bring_up());
+        assert!(condition.take_down(Death::Process));
+        assert!(!condition.is_silent());
+        assert!(!condition.take_down(Death::Host));
+        assert!(condition.is_silent());
+        assert!(!condition.bring_up(Death::Host));
+        assert!(!condition.is_silent());
+        assert!(condition.bring_up(Death::Process));
+        assert!(!condition.bring_up(Death::Process));
+    }
+
+    #[test]
+    fn linux_gives_a_connection_up_after_924_6_seconds() {
+        assert_eq!(given_up_after(), 924_600 * MILLISECOND);
     }
 
     #[test]

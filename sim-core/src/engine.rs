@@ -30,11 +30,12 @@ use crate::baggage::Carried;
 use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
-use crate::conditions::{Condition, Path, Stashed, Ways};
+use crate::conditions::{Condition, Death, Path, Stashed, Ways};
 use crate::cpu::{CpuId, Cpus, Machines};
 use crate::figures::Figures;
 use crate::happening::Happenings;
 use crate::measure::Measure;
+use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
 use crate::timer::Timer;
@@ -131,8 +132,19 @@ pub trait Component: Clone {
         Sight::Done
     }
 
+    /// Something is known of a node of a group that this one listens to ([`Engine::listen`]).
+    fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
+        let _ = (cx, about, news);
+        unreachable!("who listens must hear")
+    }
+
     /// The node has crashed: become what the settings in force make of it.
     fn rebuild(&mut self, now: Time);
+
+    /// The node is no longer part of its group until it starts again: what it has to offer does not count.
+    fn retire(&mut self, now: Time) {
+        let _ = now;
+    }
 
     /// The warm-up is over: gauges start anew.
     fn begin_measuring(&mut self, now: Time);
@@ -160,9 +172,11 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The node loses everything that it was doing and is down until started.
-    Crash(NodeId),
-    /// A node that is down begins anew.
-    Start(NodeId),
+    Crash(NodeId, Death),
+    /// One reason for which a node was down is gone; the last one lets it begin anew.
+    Start(NodeId, Death),
+    /// A node that is down is no longer part of its group, until it is started.
+    Retire(NodeId),
     /// Work stands still.
     Pause(NodeId),
     /// Work goes on.
@@ -188,6 +202,10 @@ enum Kind {
     Begin,
     /// The time of a chore has come.
     Chore,
+    /// What nobody has heard is sent again.
+    Again,
+    /// A call that a dead host had passed on is given up.
+    Lost,
 }
 
 /// 16 bytes.
@@ -233,8 +251,19 @@ pub(crate) struct NodeState {
 enum Aside {
     /// Something is done to a node.
     Order(Order),
-    /// A caller hears how `child` ended, while the call itself goes on for nobody.
-    Tell { node: NodeId, parent: CallId, child: CallId, answer: Answer },
+    /// Who listens hears of a node.
+    News { about: NodeId, news: News },
+    /// A caller hears how a call ended.
+    Tell(Telling),
+}
+
+/// What a caller is to hear: how `child` ended, while the call itself goes on for nobody.
+#[derive(Clone, Copy, Debug)]
+struct Telling {
+    node: NodeId,
+    parent: CallId,
+    child: CallId,
+    answer: Answer,
 }
 
 /// The engine without its nodes: what the verbs work on.
@@ -273,6 +302,12 @@ pub struct Core {
     /// What standing still has done to the timers of nodes, for those that ever did.
     standstills: BTreeMap<NodeId, Standstill>,
     happenings: Happenings,
+    /// Who listens to each group, in order.
+    listeners: BTreeMap<GroupId, Vec<(NodeId, Hearing)>>,
+    /// Calls that go on for nobody since a host that had passed them on is dead, and whose callers do not know it yet.
+    lost: BTreeMap<u64, Telling>,
+    /// When each node crashed last, of those that ever did.
+    crashed: BTreeMap<NodeId, Time>,
 }
 
 impl Core {
@@ -282,7 +317,18 @@ impl Core {
         self.down == 0 || self.nodes[node.0 as usize].condition.is_up()
     }
 
+    /// There is news of a node, for those who listen to its group.
+    fn spread(&mut self, about: NodeId, news: News) {
+        let group = self.nodes[about.0 as usize].group;
+        if self.listeners.contains_key(&group) {
+            self.asides.push_back(Aside::News { about, news });
+        }
+    }
+
     fn abandon(&mut self, child: CallId) {
+        if !self.lost.is_empty() && self.lost.remove(&child.to_bits()).is_some() {
+            return;
+        }
         if !self.calls.is_open(child) {
             return;
         }
@@ -388,6 +434,9 @@ impl<C: Component> Engine<C> {
                 cpus: Cpus::default(),
                 standstills: BTreeMap::new(),
                 happenings: Happenings::default(),
+                listeners: BTreeMap::new(),
+                lost: BTreeMap::new(),
+                crashed: BTreeMap::new(),
             },
             nodes: Vec::new(),
             reserved: false,
@@ -468,15 +517,31 @@ impl<C: Component> Engine<C> {
         Machines { cpus: &mut self.core.cpus, of_nodes: &mut self.core.cpus_of }
     }
 
+    /// From now on a node hears what there is to know of the nodes of a group ([`Component::on_news`]).
+    pub fn listen(&mut self, listener: NodeId, to: GroupId, hearing: Hearing) {
+        self.core.listeners.entry(to).or_default().push((listener, hearing));
+    }
+
+    /// Leaves a node out of the beginning: it is down until started ([`Order::Start`], of a process).
+    pub fn hold_back(&mut self, node: NodeId) {
+        if self.core.nodes[node.0 as usize].condition.take_down(Death::Process) {
+            self.core.down += 1;
+            self.nodes[node.0 as usize].retire(self.core.now);
+        }
+    }
+
     /// What calls will carry besides their frames; to be said before the first call.
     pub fn carry(&mut self, carried: Carried) {
         self.core.calls.carry(carried);
     }
 
-    /// Starts every node, in order.
+    /// Starts every node, in order, but those that are held back.
     pub fn start(&mut self) {
         for index in 0..self.nodes.len() {
             let node = NodeId(index as u32);
+            if !self.core.is_up(self.core.nodes[index].owner) {
+                continue;
+            }
             let next = self.nodes[index].on_start(&mut Cx { core: &mut self.core, node });
             self.go(next);
         }
@@ -558,7 +623,19 @@ impl<C: Component> Engine<C> {
                 if !self.core.calls.is_open(call) {
                     return None;
                 }
-                self.arrive_at_last(call)
+                self.reach(call, event.epoch, 0)
+            }
+            Kind::Lost => {
+                let telling = self.core.lost.remove(&event.data.get())?;
+                self.core.asides.push_back(Aside::Tell(telling));
+                Next::WAIT
+            }
+            Kind::Again => {
+                let call = CallId::from_bits(event.data.get());
+                if !self.core.calls.is_open(call) {
+                    return None;
+                }
+                self.sent_again(call, event.epoch, event.what)
             }
             Kind::Reply => {
                 let call = CallId::from_bits(event.data.get());
@@ -596,9 +673,8 @@ impl<C: Component> Engine<C> {
             }
             Kind::Begin => {
                 let call = CallId::from_bits(event.data.get());
-                if !self.core.calls.is_open(call) {
-                    return None;
-                }
+                // Whoever was to see it may have died at this instant.
+                self.core.calls.get(call).filter(|frame| frame.flags & REPLYING == 0)?;
                 let state = &mut self.core.nodes[event.node as usize];
                 if state.condition.is_paused() {
                     state.condition.stash(Stashed::Call(call));

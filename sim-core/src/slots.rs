@@ -29,6 +29,8 @@ pub struct Slots {
     capacity: Option<u32>,
     /// Whether more places are held than there are, since their number was lowered.
     has_excess: bool,
+    /// Whether the places do not count.
+    is_retired: bool,
     /// Those who wait.
     pub line: Line,
     /// Places there are, those held in excess included.
@@ -44,6 +46,7 @@ impl Slots {
             capacity,
             places: Gauge::new(0, capacity.map_or(0, u64::from)),
             has_excess: false,
+            is_retired: false,
             held: Gauge::new(0, 0),
             waiting: Gauge::new(0, 0),
             wasted: 0,
@@ -63,8 +66,21 @@ impl Slots {
         self.settle_places(now);
     }
 
+    /// From now on the places do not count as places that there are.
+    pub fn retire(&mut self, now: Time) {
+        self.is_retired = true;
+        self.settle_places(now);
+    }
+
+    /// They count again.
+    pub fn attend(&mut self, now: Time) {
+        self.is_retired = false;
+        self.settle_places(now);
+    }
+
     fn settle_places(&mut self, now: Time) {
-        let (capacity, held) = (self.capacity.map_or(0, u64::from), self.held.value());
+        let capacity = self.capacity.filter(|_| !self.is_retired).map_or(0, u64::from);
+        let held = self.held.value();
         self.places.set(now, capacity.max(held));
         self.has_excess = held > capacity;
     }

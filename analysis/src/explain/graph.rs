@@ -99,7 +99,7 @@ impl<'a> Graph<'a> {
         let of_node = |node: NodeId| self.directory.components.iter().position(|c| c.first == node);
         let of_target = |target: &models::link::Target| target.nodes.first().and_then(|node| of_node(*node));
         let describe = |targets: &[models::link::Target]| -> Vec<(f64, u32, u64)> {
-            targets.iter().map(|t| (t.weight, t.nodes.len() as u32, t.rtt)).collect()
+            targets.iter().map(|t| (t.weight, t.replicas, t.rtt)).collect()
         };
         let weights = describe(&link.targets);
         let shares = match caller {

@@ -134,7 +134,7 @@ const BUNDLED: &[(&str, &[&str])] = &[
     ("batching-and-rate", &["no_timeout workloads.writers.call", "unbounded_queue components.db"]),
     // A quarter more load than it can carry is what it is about.
     ("bounded-queue", &["overload components.app"]),
-    ("containers-on-one-host", &["no_timeout workloads.users.call"]),
+    ("containers-on-one-host", &["unbounded_queue components.app"]),
     ("one-crash-takes-the-process", &["no_timeout workloads.callers.call", "unbounded_queue components.app"]),
     ("one-slow-handler", &["no_timeout workloads.light.call", "unbounded_queue components.app"]),
     ("dns-failover", &["unbounded_queue components.eu/api", "unbounded_queue components.us/api"]),

@@ -198,10 +198,12 @@ impl Session {
     }
 
     fn report(&self, owner: Owner, into: &mut Figures) {
-        let directory = &self.network.directory;
         match owner {
-            Owner::Component(index) => self.report_of(directory.nodes_of(index), into),
-            Owner::Replica(index, nth) => self.report_of(directory.nodes_of(index).get(nth).copied(), into),
+            Owner::Component(index) => self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into),
+            Owner::Replica(index, nth) => {
+                let found = self.fleet(index).used().into_iter().find(|(number, _)| *number as usize == nth);
+                self.report_of(found.map(|(_, node)| node), into);
+            }
             Owner::Link(index) => self.report_of_link(&self.links[index], into),
         }
     }

@@ -77,15 +77,16 @@ fn what_a_fault_does_is_told_of_each_replica_that_it_does_it_to() {
          {at: 20s, for: 3s, kill: {component: app, replica: 2}},
          {at: 30s, for: 5s, host_down: {hosts: box, host: 1}},
          {at: 40s, for: 5s, zone_down: here},
-         {at: 50s, for: 5s, pause: {component: app, replica: 1}}",
+         {at: 50s, for: 5s, pause: {component: app, replica: 4}}",
     ));
     let both = |at_s| vec![(at_s, Some(0), None), (at_s, Some(1), None)];
     assert_eq!(all(&result, "app", "replica_killed"), [both(10.0), vec![(20.0, Some(2), None)]].concat());
-    // Replaced after four seconds and a start of one.
-    assert_eq!(all(&result, "app", "replica_replaced"), both(15.0));
+    // Replaced after four seconds and a start of one, by others with numbers of their own.
+    let others = vec![(15.0, Some(3), None), (15.0, Some(4), None)];
+    assert_eq!(all(&result, "app", "replica_replaced"), others);
     assert_eq!(all(&result, "app", "replica_started"), [(23.0, Some(2), None)]);
-    assert_eq!(all(&result, "app", "replica_paused"), [(50.0, Some(1), None)]);
-    assert_eq!(all(&result, "app", "replica_resumed"), [(55.0, Some(1), None)]);
+    assert_eq!(all(&result, "app", "replica_paused"), [(50.0, Some(4), None)]);
+    assert_eq!(all(&result, "app", "replica_resumed"), [(55.0, Some(4), None)]);
     assert_eq!(all(&result, "store", "replica_restarting"), [(-2.0, Some(1), None)]);
     assert_eq!(all(&result, "store", "replica_started"), [(-2.0, Some(1), None)]);
     assert_eq!(all(&result, "store", "host_down"), [(30.0, Some(1), None)]);

@@ -131,11 +131,16 @@ faults: [{faults}]
     #[test]
     fn a_replica_that_is_down_is_passed_over() {
         for algorithm in ["round_robin", "random", "least_connections", "power_of_two"] {
-            let balancer = format!("to: [a, b, c], algorithm: {algorithm}");
+            let blind = format!("to: [a, b, c], algorithm: {algorithm}");
+            let balancer = format!("{blind}, health_check: instant");
             let result = balanced(&balancer, "500/s", "{at: 2s, for: 3s, kill: {component: b}}");
             let w = &result.workloads["w"];
             // Only what the replica was working on is lost: at 500/s for 3 ms hardly two calls.
             assert!(w.outcomes["ok"] >= w.sent - 4, "{algorithm}: {:?}", w.outcomes);
+            // Without a health check a third of the calls go on to the dead one, or more where it looks idle.
+            let result = balanced(&blind, "500/s", "{at: 2s, for: 3s, kill: {component: b}}");
+            let failed = result.workloads["w"].outcomes["unavailable"];
+            assert!(failed >= 400, "{algorithm}: {failed}");
         }
         let result = balanced("to: b", "500/s", "{at: 2s, for: 3s, kill: {component: b}}");
         let unavailable = result.links["lb"]["to"].outcomes["unavailable"];

@@ -12,6 +12,7 @@ mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]
 mod expect;
+mod fleets;
 mod gates;
 mod guide;
 mod happenings;

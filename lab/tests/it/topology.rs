@@ -119,8 +119,14 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
         let clients = c.of(&["", "    clients: 3\n", "    clients: {count: 20, zipf: 1}\n"]);
         text.push_str(clients);
     }
-    let _ = writeln!(text, "    call: {{to: {}{policies}}}", entry(front));
+    let knows = knows_at_once(c);
+    let _ = writeln!(text, "    call: {{to: {}{policies}{knows}}}", entry(front));
     open
+}
+
+/// Whether a link, or a balancer, knows at once who is dead.
+fn knows_at_once(c: &mut Choices<'_>) -> &'static str {
+    if c.once_in(2) { ", health_check: instant" } else { "" }
 }
 
 /// The component that a workload calls.
@@ -141,14 +147,17 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
         ]);
         let instances = c.of(&[1, 2]);
         let to = if c.once_in(2) { format!("{{to: s0{}}}", link(c)) } else { "s0".to_string() };
-        let _ =
-            writeln!(text, "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}}}");
+        let knows = knows_at_once(c);
+        let _ = writeln!(
+            text,
+            "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}{knows}}}"
+        );
     }
     if front.contains("dns") {
         let target = if front.contains("lb") { "lb" } else { "s0" };
         let targets = c.of(&["", ", x0", ", d0"]);
         let policy = c.of(&["weighted", "failover"]);
-        let check = c.of(&["", ", health_check: {interval: 1s, failures: 2}"]);
+        let check = c.of(&["", ", health_check: {interval: 1s, failures: 2}", ", health_check: instant"]);
         let (ttl, resolvers) = (c.of(&["1s", "0s", "60s"]), c.of(&[5, 1]));
         let _ = writeln!(
             text,
@@ -340,8 +349,8 @@ fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, 
         } else {
             targets[c.below(targets.len())].clone()
         };
-        let policies = link(c);
-        let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}}}");
+        let (policies, knows) = (link(c), knows_at_once(c));
+        let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}{knows}}}");
     }
 }
 
@@ -451,7 +460,7 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
         };
         let service = format!("s{}", c.below(services));
         let one = c.of(&["", ", replica: 0"]);
-        let (lasts, what) = match c.below(16) {
+        let (lasts, what) = match c.below(17) {
             0 => (lasts, format!("slow: {{component: {who}, factor: {}}}", c.of(&["5", "0.5", "50"]))),
             1 => (lasts, format!("slow: {{component: {who}, add: 30ms{one}}}")),
             2 => (
@@ -481,6 +490,7 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
             }
             12 if has_cache => ("", "flush: c0".to_string()),
             13 => (lasts, format!("cpu_steal: {{from: box, share: {}}}", c.of(&["50%", "90%"]))),
+            15 => ("", format!("kill: {{component: {service}, replicas: 1}}")),
             14 => (lasts, format!("network: {{link: w0.call, add: 20ms, loss: {}}}", c.of(&["0%", "20%"]))),
             _ => (lasts, "host_down: {hosts: box, host: 0}".to_string()),
         };

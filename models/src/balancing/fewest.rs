@@ -2,9 +2,9 @@
 //!
 //! Targets lie on levels, one for each number of calls; a level is a set of bits, and the levels lie one behind the
 //! other, so the first target of the lowest level is the first bit of all, found by looking at 64 targets at a time; a call
-//! that begins or ends moves one bit. Targets that were found to be down are set aside, on no level, until they are seen
-//! to be up again. Targets of different weights are kept apart by weight, so that a choice costs as much as there are
-//! different weights: one for each component behind a balancer.
+//! that begins or ends moves one bit. Targets that cannot be called are set aside, on no level. Targets of different weights
+//! are kept apart by weight, so that a choice costs as much as there are different weights: one for each component behind a
+//! balancer.
 
 /// Targets by their number of calls under way.
 #[derive(Clone, Debug)]
@@ -17,36 +17,27 @@ pub struct Fewest {
     shift: u32,
     /// No word before it has a target.
     first: usize,
-    /// Those that lie on no level because they were down.
-    aside: Vec<u32>,
 }
 
 impl Fewest {
     /// So many targets with nothing under way.
     pub fn new(count: usize) -> Fewest {
         let shift = count.div_ceil(64).next_power_of_two().ilog2();
-        let mut fewest =
-            Fewest { loads: vec![0; count], bits: vec![0; 1 << shift], shift, first: 0, aside: Vec::new() };
+        let mut fewest = Fewest { loads: vec![0; count], bits: vec![0; 1 << shift], shift, first: 0 };
         for target in 0..count {
             fewest.put(target);
         }
         fewest
     }
 
-    /// The first of the targets with the fewest calls among those that are up.
-    #[inline]
-    pub fn choose(&mut self, is_up: impl Fn(usize) -> bool + Copy) -> Option<usize> {
-        if !self.aside.is_empty() {
-            self.bring_back(is_up);
-        }
-        loop {
-            let target = self.first()?;
-            if is_up(target) {
-                return Some(target);
+    /// A target can be called, or can no longer be.
+    pub fn set_usable(&mut self, target: usize, is_usable: bool) {
+        match is_usable {
+            true => self.put(target),
+            false => {
+                let (word, bit) = self.place(target);
+                self.bits[word] &= !bit;
             }
-            let (word, bit) = self.place(target);
-            self.bits[word] &= !bit;
-            self.aside.push(target as u32);
         }
     }
 
@@ -55,10 +46,10 @@ impl Fewest {
         self.loads[target]
     }
 
-    /// [`choose`](Self::choose), and a call to the target begins.
+    /// A call begins to the first of the targets with the fewest calls among those that can be called.
     #[inline]
-    pub fn call(&mut self, is_up: impl Fn(usize) -> bool + Copy) -> Option<usize> {
-        let target = self.choose(is_up)?;
+    pub fn call(&mut self) -> Option<usize> {
+        let target = self.first()?;
         // Who is chosen lies in the first word that has a target.
         self.rise(target, self.first);
         Some(target)
@@ -104,9 +95,9 @@ impl Fewest {
         (((self.loads[target] as usize) << self.shift) + target / 64, 1 << (target % 64))
     }
 
-    /// The first target of the lowest level that has one.
+    /// The first target of the lowest level that has one: of those that can be called.
     #[inline]
-    fn first(&mut self) -> Option<usize> {
+    pub fn first(&mut self) -> Option<usize> {
         let mut word = self.first;
         while *self.bits.get(word)? == 0 {
             word += 1;
@@ -129,20 +120,6 @@ impl Fewest {
     #[inline(never)]
     fn add_level(&mut self) {
         self.bits.resize(self.bits.len() + (1 << self.shift), 0);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn bring_back(&mut self, is_up: impl Fn(usize) -> bool) {
-        let mut aside = std::mem::take(&mut self.aside);
-        aside.retain(|target| {
-            let comes_back = is_up(*target as usize);
-            if comes_back {
-                self.put(*target as usize);
-            }
-            !comes_back
-        });
-        self.aside = aside;
     }
 }
 
@@ -182,11 +159,17 @@ impl FewestByWeight {
         FewestByWeight { classes, places }
     }
 
-    /// The target whose turn it is, among those that are up.
-    pub fn choose(&mut self, is_up: impl Fn(usize) -> bool) -> Option<usize> {
+    /// A target can be called, or can no longer be.
+    pub fn set_usable(&mut self, target: usize, is_usable: bool) {
+        let (class, member) = self.places[target];
+        self.classes[class].fewest.set_usable(member, is_usable);
+    }
+
+    /// The target whose turn it is, among those that can be called.
+    pub fn choose(&mut self) -> Option<usize> {
         let mut best: Option<(usize, f64)> = None;
         for Class { weight, members, fewest } in self.classes.iter_mut().filter(|c| c.weight > 0.0) {
-            let Some(first) = fewest.choose(|member| is_up(members[member])) else { continue };
+            let Some(first) = fewest.first() else { continue };
             let (target, score) = (members[first], *weight / (fewest.load(first) as f64 + 1.0));
             if best.is_none_or(|(other, most)| score > most || score == most && target < other) {
                 best = Some((target, score));
@@ -230,6 +213,7 @@ mod tests {
                     0 => {
                         let target = stream.below(count as u64) as usize;
                         up[target] = !up[target];
+                        fewest.set_usable(target, up[target]);
                     }
                     1..=9 => {
                         let target = stream.below(count as u64) as usize;
@@ -239,7 +223,7 @@ mod tests {
                         }
                     }
                     _ => {
-                        let chosen = fewest.choose(|t| up[t]);
+                        let chosen = fewest.first();
                         assert_eq!(chosen, scan(&loads, &up), "{count} targets, step {step}");
                         if let Some(chosen) = chosen {
                             loads[chosen] += 1;
@@ -275,13 +259,16 @@ mod tests {
             for step in 0..4_000 {
                 let target = stream.below(count as u64) as usize;
                 match stream.below(20) {
-                    0 => up[target] = !up[target],
+                    0 => {
+                        up[target] = !up[target];
+                        fewest.set_usable(target, up[target]);
+                    }
                     1..=9 if loads[target] > 0 => {
                         loads[target] -= 1;
                         fewest.end(target);
                     }
                     _ => {
-                        let chosen = fewest.choose(|t| up[t]);
+                        let chosen = fewest.choose();
                         assert_eq!(chosen, scan_by_weight(&weights, &loads, &up), "{count} targets, step {step}");
                         if let Some(chosen) = chosen {
                             loads[chosen] += 1;

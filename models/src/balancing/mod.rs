@@ -1,16 +1,26 @@
 //! Balancing: which of several targets gets the next call.
 //!
-//! A [`Choosing`] is pure: it is told what begins and ends, asks whether a target is up, and draws from what it is
-//! given. Its state belongs to one balancer, so several balancers side by side know nothing of each other's calls.
+//! A [`Choosing`] is pure: it is told what begins and ends and what there is to know of targets, and draws from what it is
+//! given. Its state belongs to one balancer, so several balancers side by side know nothing of each other's calls, nor of
+//! what the others have been told.
 
+pub mod beliefs;
 pub mod fewest;
+pub mod health_check;
+pub mod ranks;
+pub mod shares;
+pub mod smooth;
 
 use settings::Setting;
+use sim_core::News;
 use sim_core::keys::AliasTable;
 use sim_core::random::Draw;
 
 use crate::policies::not_yet::NotYet;
+use beliefs::Beliefs;
 use fewest::{Fewest, FewestByWeight};
+use shares::Shares;
+use smooth::Smooth;
 
 /// How a target is chosen for each call.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -62,135 +72,131 @@ impl AlgorithmSettings {
 #[derive(Clone, Debug)]
 enum Way {
     RoundRobin { next: usize },
-    Weighted { current: Vec<f64> },
-    Random { table: Option<AliasTable> },
+    Weighted(Smooth),
+    Random,
+    RandomByWeight { all: Option<AliasTable>, usable: Shares },
     Fewest(Fewest),
     FewestByWeight(FewestByWeight),
-    PowerOfTwo { choices: usize, loads: Vec<u32>, drawn: Vec<usize> },
+    PowerOfTwo { choices: usize, loads: Vec<u32>, swapped: Vec<(usize, usize)> },
 }
 
-/// Chooses among targets, which are numbered from 0.
-#[derive(Clone, Debug)]
-pub struct Choosing {
-    weights: Vec<f64>,
-    way: Way,
-}
-
-impl Choosing {
-    /// For targets with these weights, with nothing under way.
-    pub fn new(algorithm: &AlgorithmSettings, weights: Vec<f64>) -> Choosing {
+impl Way {
+    /// With nothing under way, and all that can be called.
+    fn new(algorithm: &AlgorithmSettings, weights: &[f64]) -> Way {
         let count = weights.len();
         let even = weights.iter().all(|w| *w == weights[0]);
-        let way = match algorithm {
+        match algorithm {
             AlgorithmSettings::RoundRobin => Way::RoundRobin { next: 0 },
-            AlgorithmSettings::WeightedRoundRobin => Way::Weighted { current: vec![0.0; count] },
-            AlgorithmSettings::Random if even => Way::Random { table: None },
-            AlgorithmSettings::Random => Way::Random { table: AliasTable::new(&weights).ok() },
+            AlgorithmSettings::WeightedRoundRobin => Way::Weighted(Smooth::new(weights)),
+            AlgorithmSettings::Random if even => Way::Random,
+            AlgorithmSettings::Random => {
+                Way::RandomByWeight { all: AliasTable::new(weights).ok(), usable: Shares::new(weights) }
+            }
             AlgorithmSettings::LeastConnections if even => Way::Fewest(Fewest::new(count)),
-            AlgorithmSettings::LeastConnections => Way::FewestByWeight(FewestByWeight::new(&weights)),
+            AlgorithmSettings::LeastConnections => Way::FewestByWeight(FewestByWeight::new(weights)),
             AlgorithmSettings::PowerOfTwo { choices } => {
-                Way::PowerOfTwo { choices: *choices as usize, loads: vec![0; count], drawn: Vec::new() }
+                Way::PowerOfTwo { choices: *choices as usize, loads: vec![0; count], swapped: Vec::new() }
             }
             AlgorithmSettings::PeakEwma(never)
             | AlgorithmSettings::RingHash(never)
             | AlgorithmSettings::Maglev(never)
             | AlgorithmSettings::Locality(never) => match *never {},
-        };
-        Choosing { weights, way }
+        }
     }
 
-    /// A target that is up in this `world`, or `None` where none is; a call to it begins. `draw` makes random numbers about
-    /// the call, where they are needed.
+    /// A target can be called, or can no longer be.
+    fn set_usable(&mut self, target: usize, weight: f64, is_usable: bool) {
+        match self {
+            Way::RoundRobin { .. } | Way::Random | Way::PowerOfTwo { .. } => {}
+            Way::Weighted(smooth) => smooth.set_usable(target, is_usable),
+            Way::RandomByWeight { usable, .. } => usable.set(target, if is_usable { weight } else { 0.0 }),
+            Way::Fewest(fewest) => fewest.set_usable(target, is_usable),
+            Way::FewestByWeight(fewest) => fewest.set_usable(target, is_usable),
+        }
+    }
+}
+
+/// Chooses among targets, which are numbered from 0.
+#[derive(Clone, Debug)]
+pub struct Choosing {
+    algorithm: AlgorithmSettings,
+    weights: Vec<f64>,
+    beliefs: Beliefs,
+    way: Way,
+}
+
+impl Choosing {
+    /// For targets with these weights, of which this is believed, with nothing under way.
+    pub fn new(algorithm: &AlgorithmSettings, weights: Vec<f64>, beliefs: Beliefs) -> Choosing {
+        let way = Way::new(algorithm, &weights);
+        let mut choosing = Choosing { algorithm: algorithm.clone(), weights, beliefs, way };
+        choosing.begin();
+        choosing
+    }
+
+    /// Nothing is under way any more; what is believed stays.
+    pub fn begin(&mut self) {
+        self.way = Way::new(&self.algorithm, &self.weights);
+        if self.beliefs.all_usable() {
+            return;
+        }
+        for target in (0..self.weights.len()).filter(|target| !self.beliefs.is_usable(*target)) {
+            self.way.set_usable(target, self.weights[target], false);
+        }
+    }
+
+    /// There is news of a target.
+    pub fn learn(&mut self, target: usize, news: News) {
+        if let Some(is_usable) = self.beliefs.learn(target, news) {
+            self.way.set_usable(target, self.weights[target], is_usable);
+        }
+    }
+
+    /// A target that can be called, as far as is known, or `None` where there is none; a call to it begins. `draw` makes random
+    /// numbers about the call in this `world`, where they are needed.
     #[inline]
-    pub fn choose<W>(
-        &mut self,
-        world: &mut W,
-        is_up: impl Fn(&W, usize) -> bool + Copy,
-        draw: impl FnOnce(&mut W) -> Draw,
-    ) -> Option<usize> {
+    pub fn choose<W>(&mut self, world: &mut W, draw: impl FnOnce(&mut W) -> Draw) -> Option<usize> {
         match &mut self.way {
-            Way::Fewest(fewest) => fewest.call(|target| is_up(world, target)),
-            _ => self.choose_otherwise(world, is_up, draw),
+            Way::Fewest(fewest) => fewest.call(),
+            _ => self.choose_otherwise(world, draw),
         }
     }
 
     /// The algorithms that draw, go round or weigh.
     #[inline(never)]
-    fn choose_otherwise<W>(
-        &mut self,
-        world: &mut W,
-        is_up: impl Fn(&W, usize) -> bool + Copy,
-        draw: impl FnOnce(&mut W) -> Draw,
-    ) -> Option<usize> {
-        let weights = &self.weights;
-        let count = weights.len();
-        match &mut self.way {
+    fn choose_otherwise<W>(&mut self, world: &mut W, draw: impl FnOnce(&mut W) -> Draw) -> Option<usize> {
+        let Choosing { beliefs, way, .. } = self;
+        let usable = beliefs.usable();
+        match way {
             Way::RoundRobin { next } => {
-                for _ in 0..count {
-                    let target = *next;
-                    *next = if target + 1 == count { 0 } else { target + 1 };
-                    if is_up(world, target) {
-                        return Some(target);
-                    }
-                }
-                None
+                let target = beliefs.next(*next)?;
+                *next = if target + 1 == beliefs.targets() { 0 } else { target + 1 };
+                Some(target)
             }
-            Way::Weighted { current } => {
-                let mut total = 0.0;
-                let mut best: Option<usize> = None;
-                for target in (0..count).filter(|t| weights[*t] > 0.0 && is_up(world, *t)) {
-                    current[target] += weights[target];
-                    total += weights[target];
-                    if best.is_none_or(|b| current[target] > current[b]) {
-                        best = Some(target);
-                    }
-                }
-                let best = best?;
-                current[best] -= total;
-                Some(best)
+            Way::Weighted(smooth) => smooth.choose(),
+            Way::Random if usable == 0 => None,
+            Way::Random => Some(beliefs.nth(draw(world).below(usable as u64) as usize)),
+            Way::RandomByWeight { all: Some(table), .. } if beliefs.all_usable() => {
+                Some(table.sample(&mut draw(world)))
             }
-            Way::Random { table } => {
-                let mut draw = draw(world);
-                let target = match table {
-                    Some(table) => table.sample(&mut draw),
-                    None => draw.below(count as u64) as usize,
-                };
-                if is_up(world, target) {
-                    return Some(target);
-                }
-                let share = |t: &usize| if is_up(world, *t) { weights[*t] } else { 0.0 };
-                let total: f64 = (0..count).map(|t| share(&t)).sum();
-                let mut left = draw.unit() * total;
-                let mut last = None;
-                for target in (0..count).filter(|t| share(t) > 0.0) {
-                    last = Some(target);
-                    left -= weights[target];
-                    if left < 0.0 {
-                        break;
-                    }
-                }
-                last
-            }
-            Way::Fewest(fewest) => fewest.call(|target| is_up(world, target)),
+            Way::RandomByWeight { usable, .. } => usable.at(draw(world).unit()),
+            Way::Fewest(fewest) => fewest.call(),
             Way::FewestByWeight(fewest) => {
-                let target = fewest.choose(|target| is_up(world, target))?;
+                let target = fewest.choose()?;
                 fewest.begin(target);
                 Some(target)
             }
-            Way::PowerOfTwo { choices, loads, drawn } => {
+            Way::PowerOfTwo { choices, loads, swapped } => {
                 let mut draw = draw(world);
-                let target = if *choices == 2 && count > 2 {
-                    let first = draw.below(count as u64) as usize;
-                    let second = draw.below(count as u64 - 1) as usize;
-                    let second = second + (second >= first) as usize;
-                    if is_up(world, first) && is_up(world, second) {
-                        Some(if loads[second] < loads[first] { second } else { first })
-                    } else {
-                        among_up(*choices, loads, drawn, &mut draw, count, |target| is_up(world, target))
-                    }
+                let target = if *choices == 2 && usable > 2 {
+                    let first = draw.below(usable as u64) as usize;
+                    let second = draw.below(usable as u64 - 1) as usize;
+                    let second = beliefs.nth(second + (second >= first) as usize);
+                    let first = beliefs.nth(first);
+                    if loads[second] < loads[first] { second } else { first }
                 } else {
-                    among_up(*choices, loads, drawn, &mut draw, count, |target| is_up(world, target))
-                }?;
+                    among(*choices, loads, swapped, &mut draw, beliefs)?
+                };
                 loads[target] += 1;
                 Some(target)
             }
@@ -212,27 +218,31 @@ impl Choosing {
             Way::Fewest(fewest) => fewest.end(target),
             Way::FewestByWeight(fewest) => fewest.end(target),
             Way::PowerOfTwo { loads, .. } => loads[target] -= 1,
-            Way::RoundRobin { .. } | Way::Weighted { .. } | Way::Random { .. } => {}
+            Way::RoundRobin { .. } | Way::Weighted(_) | Way::Random | Way::RandomByWeight { .. } => {}
         }
     }
 }
 
-/// Draws so many of those that are up, without putting any back, and takes the one with the least load.
-fn among_up(
+/// Draws so many of those that can be called, without putting any back, and takes the one with the least load. It is the
+/// beginning of a shuffle, of which only what has moved is kept, as (place, who is there now).
+fn among(
     choices: usize,
     loads: &[u32],
-    up: &mut Vec<usize>,
+    swapped: &mut Vec<(usize, usize)>,
     draw: &mut Draw,
-    count: usize,
-    is_up: impl Fn(usize) -> bool,
+    beliefs: &Beliefs,
 ) -> Option<usize> {
-    up.clear();
-    up.extend((0..count).filter(|t| is_up(*t)));
+    swapped.clear();
+    let usable = beliefs.usable();
     let mut best: Option<usize> = None;
-    for nth in 0..choices.min(up.len()) {
-        let other = nth + draw.below((up.len() - nth) as u64) as usize;
-        up.swap(nth, other);
-        let target = up[nth];
+    for nth in 0..choices.min(usable) {
+        let other = nth + draw.below((usable - nth) as u64) as usize;
+        let at = |place: usize, swapped: &[(usize, usize)]| {
+            let moved = swapped.iter().rev().find(|(at, _)| *at == place);
+            moved.map_or_else(|| beliefs.nth(place), |(_, who)| *who)
+        };
+        let (here, target) = (at(nth, swapped), at(other, swapped));
+        swapped.push((other, here));
         if best.is_none_or(|b| loads[target] < loads[b]) {
             best = Some(target);
         }
@@ -250,7 +260,7 @@ mod tests {
     }
 
     fn choosing(text: &str, weights: &[f64]) -> Choosing {
-        Choosing::new(&algorithm(text), weights.to_vec())
+        Choosing::new(&algorithm(text), weights.to_vec(), Beliefs::new(weights.len()))
     }
 
     fn draw(nth: u64) -> Draw {
@@ -260,27 +270,31 @@ mod tests {
     #[test]
     fn smooth_round_robin_spreads_five_one_one_as_nginx_does() {
         let mut choosing = choosing("weighted_round_robin", &[5.0, 1.0, 1.0]);
-        let order: String = (0..14)
-            .map(|n| ["a", "b", "c"][choosing.choose(&mut (), |_, _| true, |_| draw(n)).expect("all are up")])
-            .collect();
+        let order: String =
+            (0..14).map(|n| ["a", "b", "c"][choosing.choose(&mut (), |_| draw(n)).expect("all are up")]).collect();
         assert_eq!(order, "aabacaaaabacaa");
     }
 
     #[test]
     fn round_robin_goes_round_and_skips_what_is_down() {
         let mut choosing = choosing("round_robin", &[1.0; 3]);
-        let mut next = |down: Option<usize>| choosing.choose(&mut (), |_, t| Some(t) != down, |_| draw(0));
-        assert_eq!([next(None), next(None), next(None), next(None)], [Some(0), Some(1), Some(2), Some(0)]);
-        assert_eq!([next(Some(1)), next(Some(1))], [Some(2), Some(0)]);
+        let next = |choosing: &mut Choosing| choosing.choose(&mut (), |_| draw(0));
+        assert_eq!([0; 4].map(|_| next(&mut choosing)), [Some(0), Some(1), Some(2), Some(0)]);
+        choosing.learn(1, News::Down);
+        assert_eq!([0; 2].map(|_| next(&mut choosing)), [Some(2), Some(0)]);
+        choosing.begin();
+        assert_eq!([0; 2].map(|_| next(&mut choosing)), [Some(0), Some(2)]);
     }
 
     #[test]
     fn nothing_is_chosen_when_all_are_down() {
         for text in ["round_robin", "weighted_round_robin", "random", "least_connections", "power_of_two"] {
             for weights in [vec![1.0; 3], vec![1.0, 2.0, 3.0]] {
-                let mut choosing = Choosing::new(&algorithm(text), weights);
-                assert_eq!(choosing.choose(&mut (), |_, _| false, |_| draw(0)), None, "{text}");
-                assert!(choosing.choose(&mut (), |_, t| t == 1, |_| draw(0)) == Some(1), "{text}");
+                let mut choosing = choosing(text, &weights);
+                (0..3).for_each(|target| choosing.learn(target, News::Down));
+                assert_eq!(choosing.choose(&mut (), |_| draw(0)), None, "{text}");
+                choosing.learn(1, News::Up);
+                assert_eq!(choosing.choose(&mut (), |_| draw(0)), Some(1), "{text}");
             }
         }
     }
@@ -290,8 +304,9 @@ mod tests {
         // 10,000 draws: a share of 1/4 has a standard deviation of 43; five of them fail once in two million.
         let mut choosing = choosing("random", &[1.0, 2.0, 3.0]);
         let mut counts = [0; 3];
+        choosing.learn(1, News::Left);
         for n in 0..10_000 {
-            counts[choosing.choose(&mut (), |_, t| t != 1, |_| draw(n)).expect("two are up")] += 1;
+            counts[choosing.choose(&mut (), |_| draw(n)).expect("two are up")] += 1;
         }
         assert_eq!(counts[1], 0);
         assert!((counts[0] as f64 - 2_500.0).abs() < 5.0 * 43.3, "{counts:?}");
@@ -303,9 +318,9 @@ mod tests {
         for text in ["power_of_two", "{power_of_two: {choices: 3}}"] {
             let mut choosing = choosing(text, &[1.0; 3]);
             let mut loads = [0i32; 3];
+            choosing.learn(2, News::Down);
             for n in 0..300 {
-                let down = 2;
-                loads[choosing.choose(&mut (), |_, t| t != down, |_| draw(n)).expect("two are up")] += 1;
+                loads[choosing.choose(&mut (), |_| draw(n)).expect("two are up")] += 1;
                 assert!((loads[0] - loads[1]).abs() <= 1);
             }
         }
@@ -317,7 +332,7 @@ mod tests {
         let mut loads = [0u32; 5];
         for n in 0..1_000 {
             let busiest = (0..5).filter(|t| loads[*t] == *loads.iter().max().expect("five")).collect::<Vec<_>>();
-            let chosen = choosing.choose(&mut (), |_, _| true, |_| draw(n)).expect("all are up");
+            let chosen = choosing.choose(&mut (), |_| draw(n)).expect("all are up");
             assert!(busiest.len() > 1 || busiest[0] != chosen);
             loads[chosen] += 1;
             if n % 3 == 0 {
@@ -335,8 +350,19 @@ mod tests {
         let mut choosing = choosing("least_connections", &[1.0, 2.0]);
         let mut loads = [0; 2];
         for n in 0..30 {
-            loads[choosing.choose(&mut (), |_, _| true, |_| draw(n)).expect("both are up")] += 1;
+            loads[choosing.choose(&mut (), |_| draw(n)).expect("both are up")] += 1;
         }
         assert_eq!(loads, [10, 20]);
+    }
+
+    #[test]
+    fn of_many_the_two_that_are_well_are_found() {
+        for text in ["round_robin", "random", "least_connections", "{power_of_two: {choices: 64}}"] {
+            let mut choosing = choosing(text, &vec![1.0; 10_000]);
+            (0..10_000).filter(|t| t % 5_000 != 77).for_each(|target| choosing.learn(target, News::Down));
+            let chosen: std::collections::BTreeSet<_> =
+                (0..40).filter_map(|n| choosing.choose(&mut (), |_| draw(n))).collect();
+            assert_eq!(chosen.into_iter().collect::<Vec<_>>(), [77, 5_077], "{text}");
+        }
     }
 }

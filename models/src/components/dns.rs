@@ -18,12 +18,14 @@ use settings::{Duration, Setting};
 use sim_core::figures::Set;
 use sim_core::random::{Key, hash};
 use sim_core::{
-    About, Answer, Attempts, CallId, Component, Cx, Figure, Figures, Happens, Next, NodeId, Outcome, Span, Time, Timer,
-    To,
+    About, Answer, Attempts, CallId, Component, Cx, Figure, Figures, Happens, News, Next, NodeId, Outcome, Span, Time,
+    Timer, To,
 };
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
 use super::site::Site;
+use crate::balancing::beliefs::Beliefs;
+use crate::balancing::health_check::OrInstant;
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 
@@ -71,7 +73,7 @@ pub struct Settings {
     #[setting(default = 100, range = "1..=1000000")]
     pub resolvers: u32,
     /// How it finds out which targets are well; without it they are always taken to be.
-    pub health_check: Option<HealthCheckSettings>,
+    pub health_check: Option<OrInstant<HealthCheckSettings>>,
 }
 
 const EXAMPLE: &str = "\
@@ -122,7 +124,10 @@ struct Callers {
 /// One place to which callers can be sent.
 #[derive(Clone, Debug)]
 struct Place {
+    /// Its replicas.
     nodes: Vec<NodeId>,
+    /// Which of them are there, and, where that is known at once, which of them are well.
+    beliefs: Beliefs,
     weight: f64,
     is_healthy: bool,
     /// Findings in a row that contradict that.
@@ -137,7 +142,7 @@ pub struct Dns {
     // Settings.
     policy: PolicySettings,
     ttl: Span,
-    health_check: Option<HealthCheckSettings>,
+    health_check: Option<OrInstant<HealthCheckSettings>>,
     salt: u32,
     seed: u64,
     /// Which population calls from each node, by node.
@@ -200,7 +205,11 @@ impl Kind for Dns {
             let message = "weights have an effect only with the policy `weighted`";
             checks.error("no_effect", at, "to", message, Some("remove them, or choose `weighted`"));
         }
-        if settings.health_check.as_ref().is_some_and(|h| h.interval.0 == 0) {
+        if settings.to.health_check.is_some() {
+            let message = "DNS chooses, so `health_check` belongs to it";
+            checks.error("no_effect", checks.span(), "to.health_check", message, Some("write it beside `to`"));
+        }
+        if probes(&settings.health_check).is_some_and(|h| h.interval.0 == 0) {
             let message = "a health check needs an interval above 0";
             checks.error("out_of_range", checks.span(), "health_check.interval", message, None);
         }
@@ -209,9 +218,10 @@ impl Kind for Dns {
     fn build(settings: &Settings, site: &mut Site<'_>) -> Dns {
         let (_, salt) = site.link(LINK);
         let seed = Key::root(site.seed(), hash(0, &site.stream("dns")), 0).bits();
-        let interval = settings.health_check.as_ref().map_or(0, |h| h.interval.0);
+        let interval = probes(&settings.health_check).map_or(0, |h| h.interval.0);
         let places = site.targets(LINK).iter().enumerate().map(|(nth, target)| Place {
             nodes: target.nodes.clone(),
+            beliefs: Beliefs::of_members(target.members().collect()),
             weight: target.weight,
             is_healthy: true,
             against: 0,
@@ -244,6 +254,14 @@ impl Kind for Dns {
         }
     }
 
+    fn finds_out(settings: &Settings) -> bool {
+        settings.health_check.is_some()
+    }
+
+    fn knows_at_once(settings: &Settings) -> bool {
+        settings.health_check == Some(OrInstant::Instant)
+    }
+
     fn prepare(&mut self, _change: u32, _settings: &Settings) {
         // Nothing of it can change during a run.
     }
@@ -253,12 +271,18 @@ impl Kind for Dns {
     }
 }
 
+/// How targets are looked at, where that is how they are found out about.
+fn probes(health_check: &Option<OrInstant<HealthCheckSettings>>) -> Option<&HealthCheckSettings> {
+    health_check.as_ref().and_then(OrInstant::found_out)
+}
+
 impl Dns {
     /// Looks at a target once.
     fn look(&mut self, cx: &mut Cx<'_>, nth: usize) {
-        let Some(check) = &self.health_check else { return };
+        let Some(check) = probes(&self.health_check) else { return };
         let place = &mut self.places[nth];
-        let is_up = place.nodes.iter().any(|node| cx.is_up(*node));
+        let is_well = |(at, node): (usize, &NodeId)| place.beliefs.is_usable(at) && cx.is_up(*node);
+        let is_up = place.nodes.iter().enumerate().any(is_well);
         if is_up == place.is_healthy {
             place.against = 0;
             return;
@@ -357,7 +381,7 @@ impl Dns {
 
 impl Component for Dns {
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
-        let Some(interval) = self.health_check.as_ref().map(|h| h.interval.0) else { return Next::WAIT };
+        let Some(interval) = probes(&self.health_check).map(|h| h.interval.0) else { return Next::WAIT };
         for (nth, place) in self.places.iter().enumerate() {
             // After a crash the looks go on in their old rhythm.
             let wait = (place.phase + interval - cx.now() % interval) % interval;
@@ -371,15 +395,12 @@ impl Component for Dns {
         let found = caller.and_then(|node| self.population_of.binary_search_by_key(&node, |(n, _)| *n).ok());
         let population = found.map_or(0, |at| self.population_of[at].1 as usize);
         let target = self.answer_of(cx, call, population) as usize;
-        let nodes = &self.places[target].nodes;
+        let Place { nodes, beliefs, .. } = &self.places[target];
         let mut draw = cx.draw(call, PURPOSE_REPLICA);
-        let up = nodes.iter().filter(|node| cx.is_up(**node)).count();
-        let node = if up == 0 {
+        let node = match beliefs.usable() {
             // Who is sent to what is dead finds out by calling it.
-            nodes[draw.below(nodes.len() as u64) as usize]
-        } else {
-            let nth = draw.below(up as u64) as usize;
-            *nodes.iter().filter(|node| cx.is_up(**node)).nth(nth).expect("so many are up")
+            0 => nodes[draw.below(nodes.len() as u64) as usize],
+            usable => nodes[beliefs.nth(draw.below(usable as u64) as usize)],
         };
         let (path, _) = self.populations[population].ways[target];
         self.attempts.begin(false);
@@ -411,10 +432,22 @@ impl Component for Dns {
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        let Some(interval) = self.health_check.as_ref().map(|h| h.interval.0) else { return Next::WAIT };
+        let Some(interval) = probes(&self.health_check).map(|h| h.interval.0) else { return Next::WAIT };
         self.look(cx, timer.data as usize);
         cx.chore_after(interval, timer);
         Next::WAIT
+    }
+
+    fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
+        for nth in 0..self.places.len() {
+            let place = &mut self.places[nth];
+            let Ok(replica) = place.nodes.binary_search(&about) else { continue };
+            place.beliefs.learn(replica, news);
+            let is_up = place.beliefs.usable() > 0;
+            if self.health_check == Some(OrInstant::Instant) && is_up != place.is_healthy {
+                self.believe(cx, nth, is_up);
+            }
+        }
     }
 
     fn rebuild(&mut self, _now: Time) {

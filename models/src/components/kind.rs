@@ -166,6 +166,17 @@ pub trait Kind: Component + Sized {
         None
     }
 
+    /// Whether it knows the instant a replica that it calls dies or comes up.
+    fn knows_at_once(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Whether it finds out, sooner or later, that a replica that it calls is dead.
+    fn finds_out(settings: &Self::Settings) -> bool {
+        Self::knows_at_once(settings)
+    }
+
     /// Which share of its calls each target of its link gets while all are well: weight, replicas and round trip of
     /// each are given. In proportion to the weights, unless the kind chooses in another way.
     fn shares(settings: &Self::Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {

@@ -1,8 +1,8 @@
 //! A load balancer: spreads calls over the replicas of what it calls.
 //!
 //! It chooses among *replicas*, calls the chosen one itself and passes the answer on as it is. It counts its own calls
-//! under way, also those whose caller has given up, until they are answered; a replica that is down is passed over at
-//! once (there is no detection time without a health check). Several instances share nothing.
+//! under way, also those whose caller has given up, until they are answered; a replica that is dead is passed over
+//! as soon as a health check has said so, and called like the others without one. Several instances share nothing.
 //!
 //! With policies on its `to`, such as a timeout for each target and a retry on another one, it hands each call to that
 //! link, which then chooses a replica for every attempt in the same way.
@@ -15,13 +15,15 @@
 
 use settings::{Name, Setting, Spanned};
 use sim_core::{
-    Answer, Attempts, CallId, Class, Component, Cx, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To,
+    Answer, Attempts, CallId, Class, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Spent, Time, Timer, To,
 };
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
 use super::site::Site;
+use crate::balancing::beliefs::Beliefs;
+use crate::balancing::health_check::HealthCheckSettings;
 use crate::balancing::{AlgorithmSettings, Choosing};
-use crate::link::{LinkSettings, Propagated, forget_deadline};
+use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::not_yet::NotYet;
 
 /// Spreads calls over the replicas of what it calls.
@@ -37,8 +39,8 @@ pub struct Settings {
     pub instances: u32,
     /// Where it is.
     pub region: Option<Spanned<Name>>,
-    /// Finding out by probes which replicas are well.
-    pub health_check: Option<NotYet>,
+    /// How it finds out which replicas are well; without it, it calls the dead as it does the others.
+    pub health_check: Option<HealthCheckSettings>,
     /// Passing over replicas that answer badly.
     pub outlier_ejection: Option<NotYet>,
     /// Below which share of healthy replicas all are called.
@@ -69,11 +71,10 @@ const PURPOSE_TARGET: u32 = 0x6c62;
 #[derive(Clone, Debug)]
 pub struct LoadBalancer {
     // Settings.
-    algorithm: AlgorithmSettings,
+    components: Vec<Target>,
     targets: Vec<(NodeId, u16)>,
     /// How long opening a connection to each target takes, where each call opens one.
     connects: Option<Vec<Span>>,
-    weights: Vec<f64>,
     /// The node of its link, and what tells its calls from other links'.
     link: (NodeId, u32),
     /// Whether calls go over that link, since it has policies.
@@ -117,7 +118,15 @@ impl Kind for LoadBalancer {
         in_proportion(targets.iter().map(|(weight, replicas, _)| weight * f64::from(*replicas)))
     }
 
+    fn knows_at_once(settings: &Settings) -> bool {
+        settings.health_check.as_ref().is_some_and(HealthCheckSettings::is_instant)
+    }
+
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
+        if settings.to.health_check.is_some() {
+            let message = "the balancer chooses, so `health_check` belongs to it";
+            checks.error("no_effect", checks.span(), "to.health_check", message, Some("write it beside `to`"));
+        }
         let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
         if weighted && !settings.algorithm.uses_weights() {
             let help = "choose `weighted_round_robin`, `random` or `least_connections`, or remove the weights";
@@ -130,19 +139,20 @@ impl Kind for LoadBalancer {
         let mut targets = Vec::new();
         let mut weights = Vec::new();
         let mut round_trips = Vec::new();
+        let mut members = Vec::new();
         for target in site.targets(LINK) {
             round_trips.extend(target.nodes.iter().map(|_| target.rtt));
             targets.extend(target.nodes.iter().map(|node| (*node, target.path)));
             weights.extend(target.nodes.iter().map(|_| target.weight));
+            members.extend(target.members());
         }
         let connects = settings.to.network.as_ref().is_some_and(|network| !network.keep_alive);
         let cancels = settings.to.propagate.contains(&Propagated::Cancel);
         LoadBalancer {
-            choosing: Choosing::new(&settings.algorithm, weights.clone()),
-            algorithm: settings.algorithm.clone(),
+            choosing: Choosing::new(&settings.algorithm, weights, Beliefs::of_members(members)),
+            components: site.targets(LINK).to_vec(),
             targets,
             connects: connects.then_some(round_trips),
-            weights,
             link: site.link(LINK),
             asks_link: asks_link(settings),
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
@@ -223,9 +233,7 @@ impl Component for LoadBalancer {
             return self.ask_link(cx, call);
         }
         self.attempts.begin(false);
-        let targets = &self.targets;
-        let is_up = |cx: &Cx<'_>, target: usize| cx.is_up(targets[target].0);
-        let chosen = self.choosing.choose(cx, is_up, |cx| cx.draw(call, PURPOSE_TARGET));
+        let chosen = self.choosing.choose(cx, |cx| cx.draw(call, PURPOSE_TARGET));
         let Some(target) = chosen else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome());
@@ -291,8 +299,18 @@ impl Component for LoadBalancer {
         Next::reply(call, cx.answer(Outcome::Cancelled))
     }
 
+    fn on_news(&mut self, _cx: &mut Cx<'_>, about: NodeId, news: News) {
+        let mut before = 0;
+        for component in &self.components {
+            if let Ok(number) = component.nodes.binary_search(&about) {
+                self.choosing.learn(before + number, news);
+            }
+            before += component.nodes.len();
+        }
+    }
+
     fn rebuild(&mut self, _now: Time) {
-        self.choosing = Choosing::new(&self.algorithm, self.weights.clone());
+        self.choosing.begin();
         if let Some(children) = &mut self.children {
             children.clear();
         }

@@ -318,6 +318,11 @@ impl Service {
 }
 
 impl Component for Service {
+    fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        self.slots.attend(cx.now());
+        Next::WAIT
+    }
+
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let now = cx.now();
         let Look { priority, profile, .. } = cx.look(call.index());
@@ -436,6 +441,10 @@ impl Component for Service {
         self.ready.clear();
         self.interruptible.clear();
         self.settle();
+    }
+
+    fn retire(&mut self, now: Time) {
+        self.slots.retire(now);
     }
 
     fn begin_measuring(&mut self, now: Time) {

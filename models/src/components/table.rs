@@ -94,6 +94,14 @@ macro_rules! settings_by_kind {
             pub fn balancing(&self) -> Option<&AlgorithmSettings> {
                 each_kind!(self, s, Part => <Part as Kind>::balancing(s))
             }
+            /// Whether it knows the instant a replica that it calls dies or comes up.
+            pub fn knows_at_once(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::knows_at_once(s))
+            }
+            /// Whether it finds out, sooner or later, that a replica that it calls is dead.
+            pub fn finds_out(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::finds_out(s))
+            }
             /// Which share of its calls each target of its link gets.
             pub fn shares(&self, targets: &[(f64, u32, Span)]) -> Vec<f64> {
                 each_kind!(self, s, Part => <Part as Kind>::shares(s, targets))

@@ -2,7 +2,7 @@
 
 use settings::values::Scalar;
 use settings::{Fraction, Name, Setting, Spanned};
-use sim_core::Cx;
+use sim_core::{Cx, NodeId};
 
 use super::fault::{Act, Fault, Scene};
 
@@ -59,13 +59,13 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, number: u32, _struck: &[NodeId]) {
         for machine in &self.machines {
             cx.leave_cores(*machine, number, Some(self.left));
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, number: u32) {
+    fn lift(&self, cx: &mut Cx<'_>, number: u32, _struck: &[NodeId]) {
         for machine in &self.machines {
             cx.leave_cores(*machine, number, None);
         }

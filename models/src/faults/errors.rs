@@ -4,7 +4,7 @@ use settings::values::Scalar;
 use settings::{Fraction, Name, Setting, Spanned};
 use sim_core::{Cx, NodeId, Outcome};
 
-use super::fault::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene, Whom};
 use crate::policies::outcomes::OutcomeName;
 
 /// A share of the calls to a component fails.
@@ -27,7 +27,7 @@ pub struct Settings {
 /// It, with what it strikes.
 #[derive(Clone, Debug)]
 pub struct Acting {
-    nodes: Vec<NodeId>,
+    whom: Whom,
     fraction: f64,
     outcome: Outcome,
 }
@@ -37,8 +37,8 @@ impl Fault for Settings {
     const EXAMPLE: Option<&str> = Some("{for: 20s, errors: {component: @, fraction: 50%, outcome: error}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
-        let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;
-        Some(Acting { nodes, fraction: self.fraction.0, outcome: self.outcome.outcome() })
+        let whom = scene.whom(&self.component, self.replicas, self.replica)?;
+        Some(Acting { whom, fraction: self.fraction.0, outcome: self.outcome.outcome() })
     }
 
     fn words(&self) -> String {
@@ -51,15 +51,19 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, number: u32) {
-        for node in &self.nodes {
+    fn strike(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
+        for node in struck {
             cx.condition_mut(*node).add_errors(number, self.fraction, self.outcome);
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, number: u32) {
-        for node in &self.nodes {
+    fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
+        for node in struck {
             cx.condition_mut(*node).remove_errors(number);
         }
+    }
+
+    fn whom(&self) -> Option<&Whom> {
+        Some(&self.whom)
     }
 }

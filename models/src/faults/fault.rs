@@ -1,7 +1,7 @@
 //! What a fault must offer, and where it looks for what it strikes.
 
 use settings::{Name, Path, Problem, Problems, Setting, Spanned};
-use sim_core::random::Stream;
+use sim_core::dist::Dist;
 use sim_core::{Cx, NodeId, Span};
 
 use crate::directory::Directory;
@@ -29,6 +29,11 @@ pub trait Fault: Setting {
         false
     }
 
+    /// Who dies of it, of the replicas of those that it strikes.
+    fn kills(&self) -> Toll {
+        Toll::Nobody
+    }
+
     /// Whether what it strikes comes back by itself; `is_replaced` tells of a component whether its replicas are replaced.
     fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
         let _ = is_replaced;
@@ -36,23 +41,55 @@ pub trait Fault: Setting {
     }
 }
 
+/// How many replicas of a component die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Toll {
+    /// None.
+    Nobody,
+    /// Some; others live on.
+    Some,
+    /// All.
+    All,
+}
+
+/// Some of a component's replicas.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whom {
+    /// The component.
+    pub component: usize,
+    /// The oldest so many of those that are there; all if not written.
+    pub replicas: Option<u32>,
+    /// Only the one with this number.
+    pub replica: Option<u32>,
+}
+
+/// What becomes of replicas that a fault has struck and that does not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aftermath<'a> {
+    /// Nothing.
+    Stays,
+    /// Each comes back after so long.
+    ComesBack(Option<&'a Dist>),
+    /// Each is replaced after so long, by one that takes so long to come up.
+    Replaced(Span, Option<&'a Dist>),
+}
+
 /// A fault that knows what it strikes.
 pub trait Act: Clone {
-    /// It begins; `number` tells it from others.
-    fn strike(&self, cx: &mut Cx<'_>, number: u32);
+    /// It begins; `number` tells it from others. `struck` are the nodes of those [whom](Act::whom) it strikes.
+    fn strike(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]);
 
-    /// It ends.
-    fn lift(&self, cx: &mut Cx<'_>, number: u32);
+    /// It ends, for those that it struck.
+    fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]);
 
-    /// What it strikes comes back by itself after so long (a replica that is replaced); `None` if it does not.
-    fn recovers_after(&self, draws: &mut Stream) -> Option<Span> {
-        let _ = draws;
+    /// Which replicas it strikes, where these show when it does.
+    fn whom(&self) -> Option<&Whom> {
         None
     }
 
-    /// The mean of that, which is all that is known before it strikes.
-    fn recovers_after_mean(&self) -> Option<Span> {
-        None
+    /// What becomes of those, where it has no end of its own.
+    fn aftermath(&self) -> Aftermath<'_> {
+        Aftermath::Stays
     }
 
     /// Other settings are in force than when it was planned: where it sets some, its beginning, or its end, is from now on
@@ -96,25 +133,27 @@ impl Scene<'_> {
         found
     }
 
-    /// The nodes of some replicas.
-    pub fn nodes(&mut self, name: &Spanned<Name>, replicas: Option<u32>, replica: Option<u32>) -> Option<Vec<NodeId>> {
+    /// Some replicas of a component.
+    pub fn whom(&mut self, name: &Spanned<Name>, replicas: Option<u32>, replica: Option<u32>) -> Option<Whom> {
         let component = self.component(name)?;
-        let all = self.directory.nodes_of(component);
-        if let Some(one) = replica {
-            let Some(node) = all.get(one as usize) else {
-                let message = format!("`{}` has {} replicas, counted from 0", name.as_str(), all.len());
-                self.error("no_such_replica", name.span, &message);
-                return None;
-            };
-            return Some(vec![*node]);
+        let place = &self.directory.components[component];
+        let (there, has_replacements) = (place.replicas, place.slots > place.replicas);
+        if replica.is_some() && replicas.is_some() {
+            let message = "`replica` names one and `replicas` the oldest so many: write one of the two";
+            self.error("contradiction", name.span, message);
+            return None;
         }
-        if let Some(some) = replicas
-            && some as usize > all.len()
-        {
-            let message = format!("`{}` has only {} replicas", name.as_str(), all.len());
+        // Who takes the place of another has a number of its own.
+        if replica.is_some_and(|one| one >= there) && !has_replacements {
+            let message = format!("`{}` has {there} replicas, counted from 0", name.as_str());
             self.error("no_such_replica", name.span, &message);
             return None;
         }
-        Some(all.into_iter().take(replicas.map_or(usize::MAX, |n| n as usize)).collect())
+        if replicas.is_some_and(|some| some > there) {
+            let message = format!("`{}` has only {there} replicas", name.as_str());
+            self.error("no_such_replica", name.span, &message);
+            return None;
+        }
+        Some(Whom { component, replicas, replica })
     }
 }

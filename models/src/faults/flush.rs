@@ -49,11 +49,11 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {
         for node in &self.nodes {
             cx.order(Order::Adopt(*node, FORGET));
         }
     }
 
-    fn lift(&self, _cx: &mut Cx<'_>, _number: u32) {}
+    fn lift(&self, _cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {}
 }

@@ -1,10 +1,10 @@
 //! A host dies, and all that runs on it with it.
 
 use settings::{Name, Problem, Setting, Spanned};
-use sim_core::Happens;
+use sim_core::{Death, Happens};
 
-use super::fault::{Fault, Scene};
-use super::kill;
+use super::fault::{Fault, Scene, Toll};
+use super::kill::{self, Dying, Then};
 
 /// A host dies.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -35,7 +35,8 @@ impl Fault for Settings {
             return None;
         }
         let nodes = scene.directory.nodes_on(self.hosts.as_str(), self.host);
-        Some(kill::Acting { nodes, down: &HOST_DOWN, up: &HOST_UP, replaced_after: None, start_up: None })
+        let dying = Dying::Places(nodes);
+        Some(kill::Acting { dying, death: Death::Host, down: &HOST_DOWN, up: &HOST_UP, then: Then::Stays })
     }
 
     fn words(&self) -> String {
@@ -43,6 +44,10 @@ impl Fault for Settings {
             Some(one) => format!("host {}[{one}] down", self.hosts.as_str()),
             None => format!("hosts {} down", self.hosts.as_str()),
         }
+    }
+
+    fn kills(&self) -> Toll {
+        if self.host.is_some() { Toll::Some } else { Toll::All }
     }
 
     fn targets(&self) -> Vec<String> {

@@ -4,11 +4,10 @@
 //! conditions that the engine's verbs consult. No component knows of any.
 
 use settings::{Duration, Name, Setting, SignedDuration};
-use sim_core::random::Stream;
-use sim_core::{Cx, Happens, NodeId, Span};
+use sim_core::{Cx, Happens, NodeId};
 
 use crate::policies::not_yet::NotYet;
-use fault::{Act, Fault, Scene};
+use fault::{Act, Aftermath, Fault, Scene, Toll, Whom};
 
 pub mod cpu_steal;
 pub mod errors;
@@ -73,6 +72,10 @@ macro_rules! faults {
             pub fn targets(&self) -> Vec<String> {
                 each_fault!(self, fault => fault.targets())
             }
+            /// Who dies of it, of the replicas of those that it strikes.
+            pub fn kills(&self) -> Toll {
+                each_fault!(self, fault => fault.kills())
+            }
             /// Whether it is over as soon as it has struck.
             pub fn is_momentary(&self) -> bool {
                 each_fault!(self, fault => fault.is_momentary())
@@ -85,20 +88,20 @@ macro_rules! faults {
 
         impl Acting {
             /// It begins; `number` tells it from others.
-            pub fn strike(&self, cx: &mut Cx<'_>, number: u32) {
-                match self { $(Acting::$kind(fault) => fault.strike(cx, number),)* }
+            pub fn strike(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
+                match self { $(Acting::$kind(fault) => fault.strike(cx, number, struck),)* }
             }
             /// It ends.
-            pub fn lift(&self, cx: &mut Cx<'_>, number: u32) {
-                match self { $(Acting::$kind(fault) => fault.lift(cx, number),)* }
+            pub fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
+                match self { $(Acting::$kind(fault) => fault.lift(cx, number, struck),)* }
             }
-            /// What it strikes comes back by itself after so long; `None` if it does not.
-            pub fn recovers_after(&self, draws: &mut Stream) -> Option<Span> {
-                match self { $(Acting::$kind(fault) => fault.recovers_after(draws),)* }
+            /// Which replicas it strikes, where these show when it does.
+            pub fn whom(&self) -> Option<&Whom> {
+                match self { $(Acting::$kind(fault) => fault.whom(),)* }
             }
-            /// The mean of that.
-            pub fn recovers_after_mean(&self) -> Option<Span> {
-                match self { $(Acting::$kind(fault) => fault.recovers_after_mean(),)* }
+            /// What becomes of those, where it has no end of its own.
+            pub fn aftermath(&self) -> Aftermath<'_> {
+                match self { $(Acting::$kind(fault) => fault.aftermath(),)* }
             }
             /// Other settings are in force than when it was planned ([`Act::revise`]).
             pub fn revise(&mut self, ends: bool, change: u32, nodes: &[NodeId]) {

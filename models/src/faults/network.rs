@@ -2,7 +2,7 @@
 
 use settings::values::Scalar;
 use settings::{Duration, Fraction, Setting, Spanned};
-use sim_core::{Cx, Span};
+use sim_core::{Cx, NodeId, Span};
 
 use super::fault::{Act, Fault, Scene};
 
@@ -67,7 +67,7 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, number: u32, _struck: &[NodeId]) {
         for path in &self.paths {
             cx.change_path(*path, |path| {
                 path.added += self.add;
@@ -76,7 +76,7 @@ impl Act for Acting {
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, number: u32) {
+    fn lift(&self, cx: &mut Cx<'_>, number: u32, _struck: &[NodeId]) {
         for path in &self.paths {
             cx.change_path(*path, |path| {
                 path.added -= self.add;

@@ -1,7 +1,7 @@
 //! Nothing gets through between two: components, workloads or regions.
 
 use settings::{Name, Setting, Spanned};
-use sim_core::Cx;
+use sim_core::{Cx, NodeId};
 
 use super::fault::{Act, Fault, Scene};
 
@@ -66,13 +66,13 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {
         for path in &self.paths {
             cx.change_path(*path, |path| path.cuts += 1);
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {
         for path in &self.paths {
             cx.change_path(*path, |path| path.cuts -= 1);
         }

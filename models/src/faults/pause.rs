@@ -3,7 +3,7 @@
 use settings::{Name, Setting, Spanned};
 use sim_core::{Cx, Happens, NodeId, Order};
 
-use super::fault::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene, Whom};
 
 /// A component's work stands still.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -25,9 +25,9 @@ pub(super) static REPLICA_RESUMED: Happens =
 /// It, with what it strikes.
 #[derive(Clone, Debug)]
 pub struct Acting {
-    replicas: Vec<NodeId>,
-    /// The links of the replicas stand still with them.
-    nodes: Vec<NodeId>,
+    whom: Whom,
+    /// A replica's links stand still with it: so many nodes in all.
+    stride: u32,
 }
 
 impl Fault for Settings {
@@ -35,9 +35,9 @@ impl Fault for Settings {
     const EXAMPLE: Option<&str> = Some("{for: 5s, pause: @}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
-        let replicas = scene.nodes(&self.component, self.replicas, self.replica)?;
-        let nodes = replicas.iter().flat_map(|n| scene.directory.with_links(*n)).collect();
-        Some(Acting { replicas, nodes })
+        let whom = scene.whom(&self.component, self.replicas, self.replica)?;
+        let stride = scene.directory.components[whom.component].stride();
+        Some(Acting { whom, stride })
     }
 
     fn words(&self) -> String {
@@ -50,25 +50,35 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
-        for replica in &self.replicas {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32, struck: &[NodeId]) {
+        for replica in struck {
             if cx.pauses(*replica) == 0 {
                 cx.happened_to(*replica, &REPLICA_PAUSED);
             }
         }
-        for node in &self.nodes {
-            cx.order(Order::Pause(*node));
+        for node in self.with_links(struck) {
+            cx.order(Order::Pause(node));
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
-        for replica in &self.replicas {
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32, struck: &[NodeId]) {
+        for replica in struck {
             if cx.pauses(*replica) == 1 {
                 cx.happened_to(*replica, &REPLICA_RESUMED);
             }
         }
-        for node in &self.nodes {
-            cx.order(Order::Resume(*node));
+        for node in self.with_links(struck) {
+            cx.order(Order::Resume(node));
         }
+    }
+
+    fn whom(&self) -> Option<&Whom> {
+        Some(&self.whom)
+    }
+}
+
+impl Acting {
+    fn with_links(&self, replicas: &[NodeId]) -> impl Iterator<Item = NodeId> {
+        replicas.iter().flat_map(|replica| (0..self.stride).map(|nth| NodeId(replica.0 + nth)))
     }
 }

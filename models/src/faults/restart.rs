@@ -1,10 +1,10 @@
 //! Replicas die and come up again after their `start_up`.
 
 use settings::{Name, Setting, Spanned};
-use sim_core::Happens;
+use sim_core::{Death, Happens};
 
-use super::fault::{Fault, Scene};
-use super::kill;
+use super::fault::{Fault, Scene, Toll};
+use super::kill::{self, Dying, Then};
 
 /// Replicas die and come up again.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -25,7 +25,7 @@ impl Fault for Settings {
     const EXAMPLE: Option<&str> = Some("{restart: {component: @}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<kill::Acting> {
-        let nodes = scene.nodes(&self.component, self.replicas, self.replica)?;
+        let whom = scene.whom(&self.component, self.replicas, self.replica)?;
         if scene.lasts.is_some() {
             scene.error(
                 "no_effect",
@@ -33,18 +33,22 @@ impl Fault for Settings {
                 "`for` has no effect on `restart`: it lasts as long as `start_up`",
             );
         }
-        let component = &scene.directory.components[scene.directory.component(self.component.as_str())?];
+        let start_up = scene.directory.components[whom.component].start_up.clone();
         Some(kill::Acting {
-            nodes,
+            dying: Dying::Replicas(whom),
+            death: Death::Process,
             down: &REPLICA_RESTARTING,
             up: &kill::REPLICA_STARTED,
-            replaced_after: Some(0),
-            start_up: component.start_up.clone(),
+            then: Then::ComesBack(start_up),
         })
     }
 
     fn words(&self) -> String {
         format!("restart {}", self.component.as_str())
+    }
+
+    fn kills(&self) -> Toll {
+        if self.replicas.is_some() || self.replica.is_some() { Toll::Some } else { Toll::All }
     }
 
     fn targets(&self) -> Vec<String> {

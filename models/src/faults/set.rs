@@ -63,13 +63,13 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {
         for node in &self.nodes {
             cx.order(Order::Adopt(*node, self.begins));
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {
         for node in &self.nodes {
             cx.order(Order::Adopt(*node, self.ends));
         }

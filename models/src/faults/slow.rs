@@ -5,7 +5,7 @@ use settings::values::Scalar;
 use settings::{Duration, Name, Setting, Spanned};
 use sim_core::{Cx, NodeId, Span};
 
-use super::fault::{Act, Fault, Scene};
+use super::fault::{Act, Fault, Scene, Whom};
 
 /// A component works more slowly.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -26,7 +26,7 @@ pub struct Settings {
 /// It, with what it strikes.
 #[derive(Clone, Debug)]
 pub struct Acting {
-    nodes: Vec<NodeId>,
+    whom: Whom,
     factor: f64,
     add: Span,
 }
@@ -36,12 +36,12 @@ impl Fault for Settings {
     const EXAMPLE: Option<&str> = Some("{for: 20s, slow: {component: @, factor: 5}}");
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
-        let nodes = scene.nodes(&self.component, self.replicas, self.replica);
+        let whom = scene.whom(&self.component, self.replicas, self.replica);
         if self.factor.is_none() && self.add.is_none() {
             scene.error("no_effect", self.component.span, "`slow` needs a `factor` or an `add`ed latency");
             return None;
         }
-        Some(Acting { nodes: nodes?, factor: self.factor.unwrap_or(1.0), add: self.add.map_or(0, |d| d.0) })
+        Some(Acting { whom: whom?, factor: self.factor.unwrap_or(1.0), add: self.add.map_or(0, |d| d.0) })
     }
 
     fn words(&self) -> String {
@@ -61,17 +61,21 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
-        for node in &self.nodes {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32, struck: &[NodeId]) {
+        for node in struck {
             cx.slow_down(*node, self.factor);
             cx.condition_mut(*node).add_latency(self.add);
         }
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
-        for node in &self.nodes {
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32, struck: &[NodeId]) {
+        for node in struck {
             cx.slow_down(*node, 1.0 / self.factor);
             cx.condition_mut(*node).remove_latency(self.add);
         }
+    }
+
+    fn whom(&self) -> Option<&Whom> {
+        Some(&self.whom)
     }
 }

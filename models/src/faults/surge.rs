@@ -53,11 +53,11 @@ impl Fault for Settings {
 }
 
 impl Act for Acting {
-    fn strike(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn strike(&self, cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {
         cx.order(Order::Adopt(self.node, self.begins));
     }
 
-    fn lift(&self, cx: &mut Cx<'_>, _number: u32) {
+    fn lift(&self, cx: &mut Cx<'_>, _number: u32, _struck: &[NodeId]) {
         cx.order(Order::Adopt(self.node, self.ends));
     }
 }

@@ -1,10 +1,10 @@
 //! All that is in a region dies.
 
 use settings::{Name, Problem, Setting, Spanned};
-use sim_core::Happens;
+use sim_core::{Death, Happens};
 
-use super::fault::{Fault, Scene};
-use super::kill;
+use super::fault::{Fault, Scene, Toll};
+use super::kill::{self, Dying, Then};
 
 /// All that is in a region dies.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -29,11 +29,16 @@ impl Fault for Settings {
             return None;
         }
         let nodes = scene.directory.nodes_in(self.region.as_str());
-        Some(kill::Acting { nodes, down: &ZONE_DOWN, up: &ZONE_UP, replaced_after: None, start_up: None })
+        let dying = Dying::Places(nodes);
+        Some(kill::Acting { dying, death: Death::Host, down: &ZONE_DOWN, up: &ZONE_UP, then: Then::Stays })
     }
 
     fn words(&self) -> String {
         format!("zone {} down", self.region.as_str())
+    }
+
+    fn kills(&self) -> Toll {
+        Toll::All
     }
 
     fn targets(&self) -> Vec<String> {

@@ -1,25 +1,42 @@
-//! Whom a link calls: its one target, one of several by weight, or what a balancing algorithm says.
+//! Whom a link calls: its one target, one of several by weight, or what a balancing algorithm says. It chooses among those whom it
+//! believes to be there and well, and believes what it has been told.
 
 use sim_core::keys::AliasTable;
 use sim_core::random::{Draw, Key};
-use sim_core::{CallId, Cx, NodeId, Span};
+use sim_core::{CallId, Cx, News, NodeId, Span};
 
 use super::LinkPlan;
 use crate::balancing::Choosing;
+use crate::balancing::beliefs::Beliefs;
 
 const PURPOSE_TARGET: u32 = 0x7461;
 
 /// A component that a link calls: its replicas, how the network is towards it, and its share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// The replicas.
+    /// The nodes of its replicas, in order, and behind them those laid out for others that can take their place.
     pub nodes: Vec<NodeId>,
+    /// So many of them are there at the start.
+    pub replicas: u32,
     /// Row of the engine's path table.
     pub path: u16,
     /// Share of the calls.
     pub weight: f64,
     /// Round-trip time, for opening connections.
     pub rtt: Span,
+}
+
+impl Target {
+    /// Which of its nodes are there at the start.
+    pub fn members(&self) -> impl Iterator<Item = bool> + '_ {
+        (0..self.nodes.len()).map(|nth| nth < self.replicas as usize)
+    }
+}
+
+/// The numbers of a node among the nodes of several targets.
+pub fn numbers_of(targets: &[Target], node: NodeId) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let found = move |(at, target): (usize, &Target)| Some((at, target.nodes.binary_search(&node).ok()?));
+    targets.iter().enumerate().filter_map(found)
 }
 
 /// What an attempt draws its random numbers from. A copy of an attempt has draws of its own, so that the call's own are
@@ -64,8 +81,13 @@ pub(super) struct Chosen {
 pub(super) enum Chooser {
     /// The one replica of the one target. It is called whether it is up or not: only the call shows that it is down.
     Sole(Chosen),
-    /// A target by weight (evenly without a table), and a healthy replica of it at random.
-    Weighted(Option<AliasTable>),
+    /// A target by weight (evenly without a table), and any replica of it, of those that are believed to be well.
+    Weighted {
+        /// The weights, where they differ.
+        weights: Option<AliasTable>,
+        /// What is believed of the replicas of each target.
+        beliefs: Vec<Beliefs>,
+    },
     /// A replica of any target, by an algorithm that may count what is under way.
     Balancing(Box<Balancing>),
 }
@@ -84,16 +106,49 @@ impl Chooser {
         if let Some(algorithm) = &plan.balancing {
             let replicas = targets.iter().flat_map(|t| t.nodes.iter().map(|node| (*node, t.path))).collect();
             let weights = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.weight)).collect();
-            return Chooser::Balancing(Box::new(Balancing { replicas, choosing: Choosing::new(algorithm, weights) }));
+            let beliefs = Beliefs::of_members(targets.iter().flat_map(Target::members).collect());
+            let choosing = Choosing::new(algorithm, weights, beliefs);
+            return Chooser::Balancing(Box::new(Balancing { replicas, choosing }));
         }
         if let [Target { nodes, path, .. }] = targets.as_slice()
             && let [node] = nodes.as_slice()
+            && !plan.settings.knows_at_once()
         {
             return Chooser::Sole(Chosen { node: *node, path: *path, number: 0 });
         }
         let uneven = targets.len() > 1 && targets.iter().any(|t| t.weight != targets[0].weight);
         let weights = || AliasTable::new(&targets.iter().map(|t| t.weight).collect::<Vec<_>>()).ok();
-        Chooser::Weighted(if uneven { weights() } else { None })
+        let beliefs = targets.iter().map(|target| Beliefs::of_members(target.members().collect())).collect();
+        Chooser::Weighted { weights: if uneven { weights() } else { None }, beliefs }
+    }
+
+    /// Nothing is under way any more; what is believed stays.
+    pub(super) fn begin(&mut self) {
+        match self {
+            Chooser::Sole(_) | Chooser::Weighted { .. } => {}
+            Chooser::Balancing(balancing) => balancing.choosing.begin(),
+        }
+    }
+
+    /// There is news of a node.
+    pub(super) fn learn(&mut self, plan: &LinkPlan, node: NodeId, news: News) {
+        match self {
+            Chooser::Sole(_) => {}
+            Chooser::Weighted { beliefs, .. } => {
+                for (target, number) in numbers_of(&plan.targets, node) {
+                    beliefs[target].learn(number, news);
+                }
+            }
+            Chooser::Balancing(balancing) => {
+                let mut before = 0;
+                for target in &plan.targets {
+                    if let Ok(number) = target.nodes.binary_search(&node) {
+                        balancing.choosing.learn(before + number, news);
+                    }
+                    before += target.nodes.len();
+                }
+            }
+        }
     }
 
     /// The one who is always chosen, if there is one.
@@ -101,7 +156,7 @@ impl Chooser {
     pub(super) fn sole(&self) -> Option<Chosen> {
         match self {
             Chooser::Sole(chosen) => Some(*chosen),
-            Chooser::Weighted(_) | Chooser::Balancing(_) => None,
+            Chooser::Weighted { .. } | Chooser::Balancing(_) => None,
         }
     }
 
@@ -110,11 +165,10 @@ impl Chooser {
     pub(super) fn choose(&mut self, plan: &LinkPlan, cx: &mut Cx<'_>, source: &mut Source) -> Option<Chosen> {
         match self {
             Chooser::Sole(chosen) => Some(*chosen),
-            Chooser::Weighted(weights) => by_weight(plan, weights, cx, source),
+            Chooser::Weighted { weights, beliefs } => by_weight(plan, weights, beliefs, cx, source),
             Chooser::Balancing(balancing) => {
                 let Balancing { replicas, choosing } = &mut **balancing;
-                let is_up = |cx: &Cx<'_>, number: usize| cx.is_up(replicas[number].0);
-                let number = choosing.choose(cx, is_up, |cx| source.draw(cx, PURPOSE_TARGET))?;
+                let number = choosing.choose(cx, |cx| source.draw(cx, PURPOSE_TARGET))?;
                 let (node, path) = replicas[number];
                 Some(Chosen { node, path, number: number as u32 })
             }
@@ -125,7 +179,7 @@ impl Chooser {
     #[inline]
     pub(super) fn ended(&mut self, number: u32) {
         match self {
-            Chooser::Sole(_) | Chooser::Weighted(_) => {}
+            Chooser::Sole(_) | Chooser::Weighted { .. } => {}
             Chooser::Balancing(balancing) => balancing.choosing.end(number as usize),
         }
     }
@@ -142,30 +196,33 @@ pub(super) fn draws_of_a_choice(plan: &LinkPlan) -> Option<u16> {
     is_even.then_some(u16::from(!rest.is_empty()) + u16::from(has_replicas))
 }
 
-/// A target by weight, and a healthy replica of it at random.
-fn by_weight(plan: &LinkPlan, weights: &Option<AliasTable>, cx: &mut Cx<'_>, source: &mut Source) -> Option<Chosen> {
+/// A target by weight, and at random one of its replicas, of those that are believed to be well.
+fn by_weight(
+    plan: &LinkPlan,
+    weights: &Option<AliasTable>,
+    beliefs: &[Beliefs],
+    cx: &mut Cx<'_>,
+    source: &mut Source,
+) -> Option<Chosen> {
     let targets = &plan.targets;
-    let target = if targets.len() == 1 {
-        &targets[0]
+    let at = if targets.len() == 1 {
+        0
     } else {
         let mut draw = source.draw(cx, PURPOSE_TARGET);
         match weights {
-            Some(weights) => &targets[weights.sample(&mut draw)],
-            None => &targets[draw.below(targets.len() as u64) as usize],
+            Some(weights) => weights.sample(&mut draw),
+            None => draw.below(targets.len() as u64) as usize,
         }
     };
-    let chosen = |node| Some(Chosen { node, path: target.path, number: 0 });
-    if target.nodes.len() == 1 {
-        return chosen(target.nodes[0]);
-    }
-    let mut draw = source.draw(cx, PURPOSE_TARGET);
-    let pick = target.nodes[draw.below(target.nodes.len() as u64) as usize];
-    if cx.is_up(pick) {
-        return chosen(pick);
-    }
-    let healthy: Vec<NodeId> = target.nodes.iter().copied().filter(|n| cx.is_up(*n)).collect();
-    if healthy.is_empty() {
+    let (target, beliefs) = (&targets[at], &beliefs[at]);
+    let usable = beliefs.usable();
+    let nth = match target.nodes.len() {
+        1 => 0,
+        _ => source.draw(cx, PURPOSE_TARGET).below(usable.max(1) as u64),
+    };
+    if usable == 0 {
         return None;
     }
-    chosen(healthy[draw.below(healthy.len() as u64) as usize])
+    let node = target.nodes[beliefs.nth(nth as usize)];
+    Some(Chosen { node, path: target.path, number: 0 })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use settings::{CountDist, Problem, Problems};
 use sim_core::keys::AliasTable;
 use sim_core::random::{Stream, hash};
-use sim_core::{Engine, NodeId, Profile, Span, Time};
+use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
 use crate::balancing::AlgorithmSettings;
@@ -39,7 +39,8 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
     let mut breaking = Vec::new();
     for (index, entry) in scenario.components.iter().enumerate() {
         let Some(random) = &entry.value.random else { continue };
-        let nodes = directory.nodes_of(index);
+        let mut nodes = directory.nodes_of(index);
+        nodes.truncate(directory.components[index].replicas as usize);
         let stream = |n: usize| Stream::named(directory.seed, &format!("{}[{n}]/random", entry.name.as_str()));
         breaking.push(Breaking {
             streams: (0..nodes.len()).map(stream).collect(),
@@ -48,7 +49,8 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
             mttr: random.mttr.0.clone(),
         });
     }
-    Director::new(planned, breaking, directory.seed)
+    let fleets = (0..directory.components.len()).map(|component| directory.fleet_of(component)).collect();
+    Director::new(planned, breaking, fleets, directory.seed)
 }
 
 pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>) {
@@ -100,6 +102,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
         debug_assert_eq!(node, place.node);
         add_link(&settings.call, None, &place.link, node, engine);
+        listen(&place.link, settings.call.knows_at_once(), directory, &[NodeId(node.0 + 1)], engine);
         let measure = engine.group_mut(place.link.group);
         measure.keeps_latency = true;
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
@@ -137,12 +140,27 @@ fn add_link(
     engine.group_mut(entry.group).keeps_latency = false;
 }
 
+/// Those who choose among the targets of a link hear of them: of who comes and goes, where anybody can, and of who dies, where
+/// they know at once.
+fn listen(entry: &LinkEntry, at_once: bool, directory: &Directory, listeners: &[NodeId], engine: &mut Engine<Node>) {
+    let mut groups = Vec::new();
+    for target in &entry.targets {
+        let comes_and_goes = target.nodes.len() > target.replicas as usize;
+        let hearing = if at_once { Hearing::All } else { Hearing::Members };
+        let Some(place) = target.nodes.first().and_then(|node| directory.place_of(*node)) else { continue };
+        if (at_once || comes_and_goes) && !groups.contains(&place.group) {
+            groups.push(place.group);
+            listeners.iter().for_each(|listener| engine.listen(*listener, place.group, hearing));
+        }
+    }
+}
+
 pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>) {
     for (index, entry) in scenario.components.iter().enumerate() {
         let settings = &entry.value.settings;
         let links = settings.links();
         let mut machines = Vec::new();
-        for replica in 0..directory.components[index].replicas {
+        for replica in 0..directory.components[index].slots {
             let node = NodeId(engine.node_count() as u32);
             // The node is put in its place first, so that what it runs on can be noted there.
             let group = directory.components[index].group;
@@ -151,7 +169,15 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             let part = Node::build(settings, &mut site);
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
+                let at_once = settings.knows_at_once() || link.knows_at_once();
                 add_link(link, settings.balancing(), &entry, node, engine);
+                let own = NodeId(engine.node_count() as u32 - 1);
+                let chooses = settings.balancing().is_some() || settings.directs();
+                let listeners = if chooses { &[node, own][..] } else { &[own] };
+                listen(&entry, at_once, directory, listeners, engine);
+            }
+            if replica >= directory.components[index].replicas {
+                engine.hold_back(node);
             }
             if directory.components[index].hosts.is_none() {
                 machines.extend(engine.cpus_of(node).iter().map(|c| c.machine));

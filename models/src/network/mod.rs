@@ -55,8 +55,11 @@ pub fn build(
     changes::find_changes(changed, &mut directory);
     engine.carry(directory.carried);
     let everything = engine.add_group("faults");
-    let director =
-        engine.add_node(Node::Director(Box::new(Director::new(Vec::new(), Vec::new(), seed))), everything, None);
+    let director = engine.add_node(
+        Node::Director(Box::new(Director::new(Vec::new(), Vec::new(), Vec::new(), seed))),
+        everything,
+        None,
+    );
     assemble::add_workloads(scenario, &directory, &mut engine);
     assemble::add_components(scenario, &mut directory, &mut engine);
     // Faults find the machines that components have made for themselves.

@@ -1,6 +1,8 @@
 //! The nodes of a network: the director of the faults, workloads, links, and one for each kind of component.
 
-use sim_core::{Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, Next, Outcome, Sight, Time, Timer};
+use sim_core::{
+    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, News, Next, NodeId, Outcome, Sight, Time, Timer,
+};
 
 use crate::components::kind::Kind;
 use crate::components::site::Site;
@@ -94,6 +96,12 @@ macro_rules! nodes {
             }
             fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
                 dispatch!(self, part => part.on_cancel(cx, call))
+            }
+            fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
+                dispatch!(self, part => part.on_news(cx, about, news))
+            }
+            fn retire(&mut self, now: Time) {
+                dispatch!(self, part => part.retire(now))
             }
             fn rebuild(&mut self, now: Time) {
                 dispatch!(self, part => part.rebuild(now))

@@ -85,6 +85,7 @@ impl Numbers<'_> {
             group,
             first: NodeId(0),
             replicas: settings.replicas(),
+            slots: if settings.replace_after().is_some() { 2 * settings.replicas() } else { settings.replicas() },
             region: own_region.or(host_region),
             replace_after: settings.replace_after(),
             start_up: settings.start_up().cloned(),
@@ -94,7 +95,7 @@ impl Numbers<'_> {
             machines: Vec::new(),
             links,
         };
-        place.first = self.nodes(place.replicas * place.stride());
+        place.first = self.nodes(place.slots * place.stride());
         place
     }
 

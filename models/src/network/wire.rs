@@ -28,7 +28,8 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
             let row = engine.add_path(path(settings, rtt));
             debug_assert_eq!(row as usize, paths.len() + 1);
             paths.push((caller.to_string(), link.to_string(), to.name.clone()));
-            targets.push(Target { nodes: directory.nodes_of(component), path: row, weight: target.weight, rtt });
+            let (nodes, replicas) = (directory.nodes_of(component), to.replicas);
+            targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt });
         }
         if !settings.to.values.is_empty() && settings.to.iter().all(|t| t.weight == 0.0) {
             let at = &settings.to.values[0].to;
@@ -90,8 +91,8 @@ fn find_populations(
                     let rtt = round_trip(scenario, directory, caller, to, onward, &target.to, problems);
                     let row = engine.add_path(path(onward, rtt));
                     paths.push((caller.to_string(), format!("{}.{name}", place.name), to.name.clone()));
-                    let nodes = directory.nodes_of(to_at);
-                    targets.push(Target { nodes, path: row, weight: target.weight, rtt });
+                    let (nodes, replicas) = (directory.nodes_of(to_at), to.replicas);
+                    targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt });
                 }
             }
             let nodes = match directory.component(caller) {

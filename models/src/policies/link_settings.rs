@@ -8,6 +8,8 @@ use settings::{Name, OneOrMany, Setting, Spanned};
 use sim_core::figures::Set;
 use sim_core::{Figures, Happens, Span, Time};
 
+use crate::balancing::health_check::HealthCheckSettings;
+
 use super::batch::Batch;
 use super::breaker::Breaker;
 use super::coalesce::Coalescing;
@@ -73,6 +75,8 @@ macro_rules! policies {
             /// What travels along.
             #[setting(default = "[]")]
             pub propagate: Vec<Propagated>,
+            /// How the caller finds out which replicas are well; without it, it calls the dead as it does the others.
+            pub health_check: Option<HealthCheckSettings>,
         }
 
         /// The names of all policies, in the order in which a call meets them, outermost first.
@@ -129,12 +133,12 @@ macro_rules! policies {
         impl LinkSettings {
             /// A link with no policies.
             pub fn bare(to: OneOrMany<TargetSettings>) -> LinkSettings {
-                LinkSettings { to, $($name: None,)* propagate: Vec::new() }
+                LinkSettings { to, $($name: None,)* propagate: Vec::new(), health_check: None }
             }
 
             /// The policies that are written, in the order in which a call meets them.
             pub fn written(&self) -> Vec<Written> {
-                let LinkSettings { to: _, $($name,)* propagate: _ } = self;
+                let LinkSettings { to: _, $($name,)* propagate: _, health_check: _ } = self;
                 let mut names = Vec::new();
                 $(if $name.is_some() {
                     names.push(stringify!($name));
@@ -168,7 +172,7 @@ macro_rules! policies {
             /// The shortest way that calls can take: what the settings allow that are written.
             pub fn way(&self) -> Way {
                 // Without `..`: a setting that is not considered here does not compile.
-                let LinkSettings { to: _, $($name,)* propagate } = self;
+                let LinkSettings { to: _, $($name,)* propagate, health_check: _ } = self;
                 let mut way = if propagate.is_empty() { Way::Bare } else { Way::Plain };
                 $(if let Some(settings) = $name {
                     way = way.max(<$policy>::way(settings));
@@ -268,6 +272,11 @@ impl LinkSettings {
     /// The policies that are written, by name; the network and what travels along are none.
     pub fn policies(&self) -> Vec<&'static str> {
         self.written().into_iter().map(|policy| policy.name).filter(|name| *name != "network").collect()
+    }
+
+    /// Whether the caller knows the instant a replica dies or comes up.
+    pub fn knows_at_once(&self) -> bool {
+        self.health_check.as_ref().is_some_and(HealthCheckSettings::is_instant)
     }
 
     /// Attempts that one call can make, one after the other.

@@ -8,8 +8,7 @@ use super::passages::DEAF;
 use super::{Component, Cx, Engine, Event, Kind, Next, Word, pack_event};
 use crate::calendar::Class;
 use crate::calls::*;
-use crate::conditions::RESET;
-use crate::conditions::Stashed;
+use crate::conditions::{RETRANSMISSIONS, Stashed, given_up_after, retransmission};
 use crate::outcome::{Answer, Outcome};
 
 impl<C: Component> Engine<C> {
@@ -28,6 +27,10 @@ impl<C: Component> Engine<C> {
     fn travel(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
         let path = self.core.ways.path(frame.path);
+        if path.cuts > 0 {
+            let epoch = self.core.nodes[frame.node as usize].epoch;
+            return self.unheard(call, epoch, 0);
+        }
         let size = self.core.profiles[frame.profile as usize].size_bytes;
         let Some(delay) = path.delay_there(size, frame.key) else {
             return self.lost(call);
@@ -35,7 +38,8 @@ impl<C: Component> Engine<C> {
         if delay == 0 {
             return self.arrive_at_last(call);
         }
-        let event = Event { kind: Kind::Deliver, what: 0, epoch: 0, node: frame.node, data: Word::of(call.to_bits()) };
+        let epoch = self.core.nodes[frame.node as usize].epoch;
+        let event = Event { kind: Kind::Deliver, what: 0, epoch, node: frame.node, data: Word::of(call.to_bits()) };
         if path.is_constant() {
             self.core.calendar.set_after(self.core.now, delay, Class::First, event);
         } else {
@@ -44,7 +48,91 @@ impl<C: Component> Engine<C> {
         Next::WAIT
     }
 
-    /// The network has swallowed a call: after the last retransmission the connection is given up.
+    /// A call has come all the way. `epoch` is that of its callee when it was sent: a process that has died since does not
+    /// get it, nor does the one that took its place.
+    #[inline(never)]
+    pub(super) fn reach(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
+        let frame = self.core.calls.at_mut(call.index);
+        let state = &self.core.nodes[frame.node as usize];
+        if state.condition.is_silent() {
+            return self.reach_nobody(call, epoch, nth);
+        }
+        if state.epoch != epoch {
+            return self.broken(call);
+        }
+        self.arrive_at_last(call)
+    }
+
+    /// A call would reach a host that is dead. The connection over which it comes dates from before, so that the host, once it
+    /// is back, knows nothing of it.
+    #[inline(never)]
+    fn reach_nobody(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
+        let frame = self.core.calls.at(call.index);
+        let now = self.core.nodes[frame.node as usize].epoch;
+        self.unheard(call, if epoch == now { now.wrapping_sub(1) } else { epoch }, nth)
+    }
+
+    /// A call comes over a connection to a process that is no longer there: its host answers with a reset.
+    fn broken(&mut self, call: CallId) -> Next {
+        let frame = self.core.calls.at_mut(call.index);
+        if frame.flags & ROOT == 0 {
+            frame.since = self.core.now;
+        }
+        frame.flags |= DELIVERED;
+        let (group, is_retry) = (self.core.nodes[frame.node as usize].group, frame.flags & RETRY != 0);
+        self.core.groups[group.0 as usize].arrive(self.core.now, is_retry);
+        Next::reply(call, Answer::new(Outcome::Reset, group.0))
+    }
+
+    /// Nobody has heard a call, or its answer, which was sent `nth` times before: it is sent again, ever more rarely.
+    #[inline(never)]
+    fn unheard(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
+        let frame = self.core.calls.at_mut(call.index);
+        if frame.flags & REPLYING == 0 {
+            frame.flags &= !DELIVERED;
+        }
+        let event = Event { kind: Kind::Again, what: nth + 1, epoch, node: frame.node, data: Word::of(call.to_bits()) };
+        self.core.calendar.set(self.core.now + retransmission(u32::from(nth)), Class::First, event);
+        Next::WAIT
+    }
+
+    /// A retransmission reaches, or would reach, where it is meant to go: number `nth`, counted from 1.
+    #[inline(never)]
+    pub(super) fn sent_again(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
+        let frame = *self.core.calls.at(call.index);
+        debug_assert!(frame.via == DIRECT, "what is passed on arrives at once");
+        let is_given_up = frame.flags & ABANDONED != 0;
+        if is_given_up || u32::from(nth) > RETRANSMISSIONS {
+            // The caller has closed the connection, or it breaks.
+            let place = self.core.nodes[frame.node as usize].group.0;
+            let answer = Answer::new(Outcome::Reset, place);
+            let frame = self.core.calls.at_mut(call.index);
+            frame.flags &= !REPLYING;
+            frame.path = 0;
+            let frame = *frame;
+            return self.pass_back(call, &frame, answer);
+        }
+        if self.core.ways.path(frame.path).cuts > 0 {
+            return self.unheard(call, epoch, nth);
+        }
+        if frame.flags & REPLYING != 0 { self.answered_at_last(call) } else { self.reach(call, epoch, nth) }
+    }
+
+    /// A callee's host has died: its answer is one that nobody hears. After the last retransmission the caller gives the
+    /// connection up.
+    pub(super) fn answer_unheard(&mut self, call: CallId, answer: Answer) {
+        let frame = *self.core.calls.at(call.index);
+        let group = self.core.nodes[frame.node as usize].group;
+        self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
+        if frame.flags & SAMPLED != 0 {
+            self.core.served(call.index);
+        }
+        self.core.calls.at_mut(call.index).keep(answer);
+        let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: Word::of(call.to_bits()) };
+        self.core.calendar.set(self.core.now + given_up_after(), Class::First, event);
+    }
+
+    /// The network has lost every retransmission of a call: the connection is given up.
     fn lost(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
         if frame.flags & ABANDONED != 0 {
@@ -56,7 +144,7 @@ impl<C: Component> Engine<C> {
         let answer = Answer::new(Outcome::Reset, place);
         self.core.calls.at_mut(call.index).keep(answer);
         let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: Word::of(call.to_bits()) };
-        self.core.calendar.set(self.core.now + RESET, Class::First, event);
+        self.core.calendar.set(self.core.now + given_up_after(), Class::First, event);
         Next::WAIT
     }
 
@@ -98,6 +186,10 @@ impl<C: Component> Engine<C> {
         let state = &self.core.nodes[node.0 as usize];
         let (group, passage) = (state.group, state.passage);
         let is_special = state.condition.is_special();
+        if is_special && state.condition.is_silent() {
+            let epoch = state.epoch;
+            return Err(self.reach_nobody(call, epoch, 0));
+        }
         self.core.groups[group.0 as usize].arrive(self.core.now, flags & RETRY != 0);
         if is_special && let Some(next) = self.received_by_condition(call, node) {
             return Err(next);
@@ -179,6 +271,10 @@ impl<C: Component> Engine<C> {
         let path = self.core.ways.path(frame.path);
         if self.core.ways.is_nothing(frame.path) || frame.parent == NONE || frame.flags & ABANDONED != 0 {
             return self.arrive_back(call, answer);
+        }
+        if path.cuts > 0 {
+            self.core.calls.at_mut(call.index).keep(answer);
+            return self.unheard(call, 0, 0);
         }
         let Some(delay) = path.delay_back(frame.key) else {
             return self.lost(call);

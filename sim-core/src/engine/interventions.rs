@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::passages::DEAF;
-use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Order, Word};
+use super::{Aside, Component, Core, Cx, Engine, Event, Kind, Next, Order, Telling, Word};
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
-use crate::conditions::Stashed;
+use crate::conditions::{Death, Stashed, given_up_after};
+use crate::news::News;
 use crate::outcome::{Answer, Outcome};
 use crate::time::{Span, Time};
 
@@ -15,8 +16,9 @@ impl<C: Component> Engine<C> {
     pub(super) fn obey(&mut self) {
         while let Some(aside) = self.core.asides.pop_front() {
             match aside {
-                Aside::Order(Order::Crash(node)) => self.crash(node),
-                Aside::Order(Order::Start(node)) => self.start_again(node),
+                Aside::Order(Order::Crash(node, death)) => self.crash(node, death),
+                Aside::Order(Order::Start(node, death)) => self.start_again(node, death),
+                Aside::Order(Order::Retire(node)) => self.nodes[node.0 as usize].retire(self.core.now),
                 Aside::Order(Order::Pause(node)) => self.pause(node),
                 Aside::Order(Order::Resume(node)) => self.resume(node),
                 Aside::Order(Order::Adopt(node, change)) => {
@@ -28,7 +30,8 @@ impl<C: Component> Engine<C> {
                     }
                     self.nodes[node.0 as usize].adopt(&mut Cx { core: &mut self.core, node }, change);
                 }
-                Aside::Tell { node, parent, child, answer } => {
+                Aside::News { about, news } => self.hear(about, news),
+                Aside::Tell(Telling { node, parent, child, answer }) => {
                     let hears = self.core.nodes[node.0 as usize].passage != DEAF;
                     if hears && (parent == child || self.core.calls.is_open(parent)) {
                         let cx = &mut Cx { core: &mut self.core, node };
@@ -40,8 +43,8 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// What crashed nodes had passed on ends with `reset` for its callers; those who serve it work on for nobody.
-    fn lose_what_was_passed_on(&mut self, is_gone: &impl Fn(u32) -> bool) {
+    /// What crashed nodes had passed on ends with `reset` for its callers, or silently; those who serve it work on for nobody.
+    fn lose_what_was_passed_on(&mut self, is_gone: &impl Fn(u32) -> bool, death: Death) {
         let is_passed_on = |f: &Frame| f.via != DIRECT && is_gone(f.via);
         let passed_on: Vec<u32> = self.core.calls.iter().filter(|(_, f)| is_passed_on(f)).map(|(i, _)| i).collect();
         for index in passed_on {
@@ -52,15 +55,18 @@ impl<C: Component> Engine<C> {
             let answer = Answer::new(Outcome::Reset, group.0);
             core.groups[group.0 as usize].end(core.now, frame.since, answer);
             core.calls.at_mut(index).via = DIRECT;
-            if frame.flags & ROOT != 0 {
+            let caller = if frame.flags & ROOT != 0 {
                 core.calls.at_mut(index).flags &= !ROOT;
                 core.drop_account(index);
-                core.asides.push_back(Aside::Tell { node: NodeId(frame.parent), parent: child, child, answer });
-                core.abandon(child);
+                Some((NodeId(frame.parent), child))
             } else if frame.flags & ABANDONED == 0 && frame.parent != NONE {
-                let (node, parent) = (NodeId(core.calls.at(frame.parent).node), core.calls.id(frame.parent));
-                core.asides.push_back(Aside::Tell { node, parent, child, answer });
+                Some((NodeId(core.calls.at(frame.parent).node), core.calls.id(frame.parent)))
+            } else {
+                None
+            };
+            if let Some((node, parent)) = caller {
                 core.abandon(child);
+                core.let_hear(death, Telling { node, parent, child, answer });
             }
             if frame.flags & REPLYING != 0 {
                 // Its answer had come as far as here.
@@ -69,14 +75,28 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// The node and what it owns end: open calls there are answered with `reset`, calls from there are given up, timers
-    /// are void, and everything is rebuilt from the settings in force.
-    fn crash(&mut self, node: NodeId) {
+    /// Whoever listens to the group of a node hears of it.
+    fn hear(&mut self, about: NodeId, news: News) {
+        let group = self.core.nodes[about.0 as usize].group;
+        let heard = self.core.listeners.get(&group).map_or(0, Vec::len);
+        for nth in 0..heard {
+            let (node, hearing) = self.core.listeners[&group][nth];
+            if hearing.hears(news) {
+                self.nodes[node.0 as usize].on_news(&mut Cx { core: &mut self.core, node }, about, news);
+            }
+        }
+    }
+
+    /// The node and what it owns end: open calls there are answered with `reset`, or not at all where the host is gone, calls
+    /// from there are given up, timers are void, and everything is rebuilt from the settings in force.
+    fn crash(&mut self, node: NodeId, death: Death) {
         let core = &mut self.core;
-        if !core.nodes[node.0 as usize].condition.take_down() {
+        if !core.nodes[node.0 as usize].condition.take_down(death) {
             return;
         }
         core.down += 1;
+        core.crashed.insert(node, core.now);
+        core.spread(node, News::Down);
         let gone: Vec<usize> = (0..core.nodes.len()).filter(|i| core.nodes[*i].owner == node).collect();
         let is_gone = |n: u32| gone.binary_search(&(n as usize)).is_ok();
         let open: Vec<u32> = core
@@ -97,7 +117,7 @@ impl<C: Component> Engine<C> {
         for call in made {
             core.abandon(call);
         }
-        self.lose_what_was_passed_on(&is_gone);
+        self.lose_what_was_passed_on(&is_gone, death);
         let core = &mut self.core;
         core.chores.pending.forget(|chore| is_gone(chore.node.0));
         core.set_bell();
@@ -138,17 +158,20 @@ impl<C: Component> Engine<C> {
                     self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
                 }
                 self.core.free(index);
+            } else if death == Death::Host && (frame.flags & ABANDONED == 0 || frame.via != DIRECT) {
+                self.answer_unheard(call, answer);
             } else {
                 self.core.ring.push_back(Next::reply(call, answer));
             }
         }
     }
 
-    fn start_again(&mut self, node: NodeId) {
-        if !self.core.nodes[node.0 as usize].condition.bring_up() {
+    fn start_again(&mut self, node: NodeId, death: Death) {
+        if !self.core.nodes[node.0 as usize].condition.bring_up(death) {
             return;
         }
         self.core.down -= 1;
+        self.core.spread(node, News::Up);
         for index in 0..self.nodes.len() {
             if self.core.nodes[index].owner == node {
                 let node = NodeId(index as u32);
@@ -235,6 +258,22 @@ impl<C: Component> Engine<C> {
     }
 }
 
+impl Core {
+    /// Tells a caller how a call has ended that goes on for nobody: at once, or, where the host that passed it on is dead, when
+    /// the caller gives the connection up.
+    fn let_hear(&mut self, death: Death, telling: Telling) {
+        match death {
+            Death::Process => self.asides.push_back(Aside::Tell(telling)),
+            Death::Host => {
+                let lost = telling.child.to_bits();
+                self.lost.insert(lost, telling);
+                let event = Event { kind: Kind::Lost, what: 0, epoch: 0, node: 0, data: Word::of(lost) };
+                self.calendar.set(self.now + given_up_after(), Class::First, event);
+            }
+        }
+    }
+}
+
 /// How long a node has stood still, and what became of its timers: what was set under one name goes on under another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Standstill {
@@ -255,8 +294,18 @@ pub(super) fn pack_event(event: Event) -> u128 {
 }
 
 pub(super) fn unpack_event(bits: u128) -> Event {
-    const KINDS: [Kind; 8] =
-        [Kind::Clock, Kind::Work, Kind::Deliver, Kind::Reply, Kind::Cpu, Kind::Cancel, Kind::Begin, Kind::Chore];
+    const KINDS: [Kind; 10] = [
+        Kind::Clock,
+        Kind::Work,
+        Kind::Deliver,
+        Kind::Reply,
+        Kind::Cpu,
+        Kind::Cancel,
+        Kind::Begin,
+        Kind::Chore,
+        Kind::Again,
+        Kind::Lost,
+    ];
     Event {
         kind: KINDS[(bits & 0xff) as usize],
         what: (bits >> 8) as u8,

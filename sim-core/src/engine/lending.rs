@@ -12,6 +12,7 @@
 //!                          └──────▶ part ◀────────────────┘
 //! ```
 
+use super::passages::is_lost;
 use super::{Component, Cx, Engine, Next, To};
 use crate::calendar::TimerId;
 use crate::calls::*;
@@ -33,7 +34,8 @@ impl Cx<'_> {
             && frame.since == core.now
             && core.ways.is_nothing(frame.path)
             && core.ways.is_nothing(to.path)
-            && frame.parent == owner.0;
+            && frame.parent == owner.0
+            && !is_lost(core.down, &core.nodes, to.node);
         if !can_be_lent {
             return false;
         }

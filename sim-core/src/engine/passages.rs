@@ -4,7 +4,7 @@
 //! engine measures the call at both nodes and counts the attempt. What comes out is what the node would do by itself
 //! with [`Cx::pass_on`].
 
-use super::{Core, Cx, To};
+use super::{Core, Cx, NodeState, To};
 use crate::attempts::Attempts;
 use crate::calls::*;
 use crate::conditions::Ways;
@@ -16,6 +16,12 @@ pub(super) const CLOSED: u32 = u32::MAX;
 
 /// In the same place: the node does not want to know how its requests end.
 pub(super) const DEAF: u32 = u32::MAX - 1;
+
+/// Whether a call to a node does not arrive at the instant at which it is sent, though nothing lies between: its host is dead.
+#[inline(always)]
+pub(super) fn is_lost(down: u32, nodes: &[NodeState], node: NodeId) -> bool {
+    down > 0 && nodes[node.0 as usize].condition.is_silent()
+}
 
 /// Where the calls of a node go.
 #[derive(Clone, Debug)]
@@ -32,7 +38,9 @@ impl Core {
         let frame = self.calls.at_mut(call.index);
         // The request that was lent keeps its profile, wherever its attempt goes.
         let is_other = to.is_retry || to.profile.is_some() && frame.flags & LENT != 0;
-        let is_passed = !is_other && Course::of(to).turn(frame, &self.ways, self.now, node, ticket);
+        let is_passed = !is_other
+            && !is_lost(self.down, &self.nodes, to.node)
+            && Course::of(to).turn(frame, &self.ways, self.now, node, ticket);
         if is_passed {
             frame.profile = to.profile.unwrap_or(frame.profile);
         }
@@ -46,7 +54,8 @@ impl Core {
         let state = &self.nodes[node.0 as usize];
         let group = state.group;
         let Some(passage) = self.passages.get_mut(state.passage as usize) else { return (group, false) };
-        if state.condition.is_special() || !passage.course.turn(frame, &self.ways, self.now, node, 0) {
+        let is_other = state.condition.is_special() || is_lost(self.down, &self.nodes, passage.course.node);
+        if is_other || !passage.course.turn(frame, &self.ways, self.now, node, 0) {
             return (group, false);
         }
         passage.attempts.begin(false);
@@ -58,7 +67,9 @@ impl Core {
     #[inline(always)]
     pub(super) fn pass_through(&mut self, node: NodeId, call: CallId, passage: u32) -> bool {
         let passage = &mut self.passages[passage as usize];
-        if !passage.course.turn(self.calls.at_mut(call.index), &self.ways, self.now, node, 0) {
+        if is_lost(self.down, &self.nodes, passage.course.node)
+            || !passage.course.turn(self.calls.at_mut(call.index), &self.ways, self.now, node, 0)
+        {
             return false;
         }
         passage.attempts.begin(false);

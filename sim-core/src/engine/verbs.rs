@@ -9,6 +9,7 @@ use crate::calls::*;
 use crate::conditions::{Condition, Path};
 use crate::cpu::{CpuId, CpuJob};
 use crate::measure::Measure;
+use crate::news::News;
 use crate::outcome::{Answer, Outcome};
 use crate::random::{Draw, Key};
 use crate::time::{Span, Time};
@@ -576,7 +577,12 @@ impl<'a> Cx<'a> {
         &mut self.core.groups[group.0 as usize]
     }
 
-    /// True where `node` can be called: for a balancer's or a link's choice.
+    /// Whoever listens to the group of a node hears of it, after this entry.
+    pub fn announce(&mut self, about: NodeId, news: News) {
+        self.core.spread(about, news);
+    }
+
+    /// True where `node` can be called.
     pub fn is_up(&self, node: NodeId) -> bool {
         self.core.is_up(node)
     }

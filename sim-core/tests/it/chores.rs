@@ -187,7 +187,7 @@ fn chores_of_a_node_that_stands_still_are_done_when_it_goes_on_and_those_of_a_cr
     assert_eq!(engine.node(SERVER).done, [(5, 0), (5, 10), (7, 0), (9, 3), (9, 0)].map(|(s, data)| (s * SECOND, data)));
     // A crash during the pause.
     clone.run_until(4 * SECOND + 1).expect("time passes");
-    for order in [Order::Crash(SERVER), Order::Start(SERVER)] {
+    for order in [Order::Crash(SERVER, Death::Process), Order::Start(SERVER, Death::Process)] {
         clone.act(DIRECTOR, |_, cx| {
             cx.order(order);
             Next::WAIT

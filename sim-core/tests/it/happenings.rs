@@ -48,7 +48,7 @@ fn tower() -> (Engine<Bell>, [GroupId; 2]) {
     engine.add_node(Bell { neighbour: NodeId(0), rings: 0 }, groups[1], None);
     engine.start();
     engine.act(NodeId(0), |_, cx| {
-        cx.order(Order::Crash(NodeId(1)));
+        cx.order(Order::Crash(NodeId(1), Death::Process));
         Next::WAIT
     });
     (engine, groups)
@@ -90,7 +90,7 @@ fn a_copy_goes_its_own_way_and_leaves_the_original_alone() {
     assert_eq!((then.0, then.1.as_slice(), then.2), (99, (65..100).collect::<Vec<_>>().as_slice(), 33));
     let mut other = engine.clone();
     other.act(NodeId(0), |_, cx| {
-        cx.order(Order::Crash(NodeId(0)));
+        cx.order(Order::Crash(NodeId(0), Death::Process));
         Next::WAIT
     });
     other.run_until(300 * SECOND).expect("time passes");

@@ -4,6 +4,7 @@
 //! there are fewer than a thousand of them, so a set of fresh seeds would fail by chance less than once in ten thousand.
 
 mod chores;
+mod crashes;
 mod dist;
 mod happenings;
 mod histogram;

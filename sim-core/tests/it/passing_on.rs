@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use sim_core::time::MILLISECOND;
 use sim_core::{
-    Answer, CallId, Class, Component, Cx, Engine, Figures, GroupId, Next, NodeId, Order, Outcome, Span, Time, Timer, To,
+    Answer, CallId, Class, Component, Cx, Death, Engine, Figures, GroupId, Next, NodeId, Order, Outcome, Span, Time,
+    Timer, To,
 };
 
 /// Sends a request every millisecond to the caller.
@@ -179,15 +180,17 @@ struct Blow {
     at: Time,
     lasts: Span,
     to_middle: bool,
-    pauses: bool,
+    /// What dies of it; where nothing does, it stands still.
+    kills: Option<Death>,
 }
 
 fn blow() -> impl Strategy<Value = Blow> {
-    (0u64..250, 1u64..60, any::<bool>(), any::<bool>()).prop_map(|(at, lasts, to_middle, pauses)| Blow {
+    let kills = prop_oneof![Just(None), Just(Some(Death::Process)), Just(Some(Death::Host))];
+    (0u64..250, 1u64..60, any::<bool>(), kills).prop_map(|(at, lasts, to_middle, kills)| Blow {
         at: at * MILLISECOND + 300_000,
         lasts: lasts * MILLISECOND,
         to_middle,
-        pauses,
+        kills,
     })
 }
 
@@ -231,9 +234,11 @@ fn seen(trial: &Trial, manner: Manner) -> Seen {
     let mut orders: Vec<(Time, Order)> = Vec::new();
     for blow in &trial.blows {
         let node = if blow.to_middle { middle } else { NodeId(3) };
-        let (begin, end) = match blow.pauses {
-            true => (Order::Pause(node), Order::Resume(node)),
-            false => (Order::Crash(node), Order::Start(node)),
+        // What a request is sent to first belongs to whoever sends it: it does not die alone.
+        let kills = blow.kills.map(|death| if is_direct && blow.to_middle { Death::Process } else { death });
+        let (begin, end) = match kills {
+            None => (Order::Pause(node), Order::Resume(node)),
+            Some(death) => (Order::Crash(node, death), Order::Start(node, death)),
         };
         orders.push((blow.at, begin));
         orders.push((blow.at + blow.lasts, end));
@@ -247,7 +252,7 @@ fn seen(trial: &Trial, manner: Manner) -> Seen {
         });
         engine.check_laws().expect("the laws hold at any time");
     }
-    assert!(engine.run_until_idle(100_000 * MILLISECOND).expect("time passes"));
+    assert!(engine.run_until_idle(10_000_000 * MILLISECOND).expect("time passes"));
     engine.check_laws().expect("the laws hold at the end");
     assert_eq!(engine.open_calls(), 0, "everything ends");
     let Node::Source(source) = engine.node(NodeId(0)) else { unreachable!("the first node is the source") };

@@ -4,6 +4,7 @@
 //! and the change that would mend it. [`RULES`] is the table of them. A rule speaks only of what the scenario says: what
 //! is usual elsewhere is no reason to warn.
 
+mod blind;
 mod load;
 mod queues;
 mod retries;
@@ -42,6 +43,7 @@ const RULES: &[Rule] = &[
     retries::back_off,
     retries::layers,
     retries::never,
+    blind::choosers,
     unused::components,
     unused::faults,
     unused::pool_settings,

@@ -1,0 +1,36 @@
+//! News: what those who choose among nodes can come to know of them.
+//!
+//! A node hears of those of a group when it listens to that group ([`crate::Engine::listen`]). What it makes of that is its own
+//! belief: nobody else reads it, and it may be late or wrong.
+
+/// Something that can be known of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// It is there and ready to be called: a registry has it.
+    Joined,
+    /// It is about to leave, or has left: the registry no longer has it.
+    Left,
+    /// It has died.
+    Down,
+    /// It is up again.
+    Up,
+}
+
+/// Which news a listener hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hearing {
+    /// Of joining and leaving.
+    Members,
+    /// Of dying and coming up again, too, the instant it happens.
+    All,
+}
+
+impl Hearing {
+    /// Whether it hears of this.
+    pub fn hears(self, news: News) -> bool {
+        match news {
+            News::Joined | News::Left => true,
+            News::Down | News::Up => self == Hearing::All,
+        }
+    }
+}
