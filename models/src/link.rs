@@ -61,6 +61,8 @@ pub struct LinkPlan {
     pub balancing: Option<AlgorithmSettings>,
     /// Hash of the link's name, which tells its draws from other links'.
     pub salt: u32,
+    /// Key of the draws that are about no call.
+    pub key: u64,
     /// Live changes that faults and knobs can make, by number.
     pub changes: Vec<(u32, LinkSettings)>,
 }
@@ -257,7 +259,10 @@ impl Link {
         self.previous_backoffs.clear();
         self.filling = None;
         self.coalescing = s.coalesce.as_ref().map(|_| Coalescing::default());
-        self.pool = s.pool.as_ref().map(|p| Pool::new(p, now));
+        match &mut self.pool {
+            Some(pool) => pool.clear(now),
+            None => self.pool = s.pool.as_ref().map(|pool| Pool::new(pool)),
+        }
         self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(Budget::new);
         if let Some(extra) = &mut self.extra {
             extra.begin(s, now);
@@ -483,6 +488,7 @@ impl Component for Link {
 
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
         self.pass_where_possible(cx);
+        self.open_from_the_start(cx);
         Next::WAIT
     }
 
@@ -580,12 +586,7 @@ impl Component for Link {
 
     fn rebuild(&mut self, now: Time) {
         // Measures live on: only what the process knew is gone.
-        let gauges = self.pool.take();
         self.begin(now);
-        if let (Some(pool), Some(old)) = (&mut self.pool, gauges) {
-            pool.slots = old.slots;
-            pool.slots.clear(now);
-        }
     }
 
     fn begin_measuring(&mut self, now: Time) {
@@ -597,8 +598,7 @@ impl Component for Link {
             extra.gates.begin_measuring(now);
         }
         if let Some(pool) = &mut self.pool {
-            pool.slots.begin_measuring(now);
-            pool.opened = 0;
+            pool.begin_measuring(now);
         }
         if let Some(coalescing) = &mut self.coalescing {
             coalescing.coalesced = 0;
@@ -632,7 +632,7 @@ impl Component for Link {
         self.settle();
         let s = &self.plan.settings;
         if let (Some(pool), Some(settings)) = (&mut self.pool, &s.pool) {
-            pool.slots.set_capacity(cx.now(), Some(settings.size));
+            pool.adopt(cx.now(), settings);
         }
         let after = s.retry.as_ref().and_then(|r| r.budget.as_ref());
         if after != before.as_ref() {

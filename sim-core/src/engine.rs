@@ -20,6 +20,7 @@ mod laws;
 mod lending;
 mod limits;
 mod passages;
+mod peers;
 mod telling;
 mod verbs;
 
@@ -45,6 +46,7 @@ pub use ahead::{Ahead, Coming, Sight};
 use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
+pub use peers::Reach;
 pub use verbs::{Cx, Look, To};
 
 /// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
@@ -306,8 +308,8 @@ pub struct Core {
     listeners: BTreeMap<GroupId, Vec<(NodeId, Hearing)>>,
     /// Calls that go on for nobody since a host that had passed them on is dead, and whose callers do not know it yet.
     lost: BTreeMap<u64, Telling>,
-    /// When each node crashed last, of those that ever did.
-    crashed: BTreeMap<NodeId, Time>,
+    /// When each node crashed last, of those that ever did, and what died.
+    crashed: BTreeMap<NodeId, (Time, Death)>,
 }
 
 impl Core {

@@ -128,7 +128,9 @@ pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
 pub use cpu::{CpuId, CpuJob, Machines};
-pub use engine::{Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, To};
+pub use engine::{
+    Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Reach, Sight, Stuck, To,
+};
 pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};
 pub use housekeeping::ChoreId;

@@ -220,7 +220,6 @@ components: {{db: {{kind: database, operations: {{default: 1ms}}}}}}
 "
         ))
     };
-    assert!(of("size: 2, idle_timeout: 1s")[0].contains("no effect"));
     assert!(of("size: 2, min_idle: 2, idle_timeout: 1s")[0].contains("no effect"));
 }
 

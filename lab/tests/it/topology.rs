@@ -146,7 +146,7 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
             "weighted_round_robin",
         ]);
         let instances = c.of(&[1, 2]);
-        let to = if c.once_in(2) { format!("{{to: s0{}}}", link(c)) } else { "s0".to_string() };
+        let to = if c.once_in(2) { format!("{{to: s0{}}}", policies(c, true)) } else { "s0".to_string() };
         let knows = knows_at_once(c);
         let _ = writeln!(
             text,
@@ -191,6 +191,11 @@ fn external(c: &mut Choices<'_>, text: &mut String) {
 
 /// The policies of a link, each with its comma before it.
 fn link(c: &mut Choices<'_>) -> String {
+    policies(c, false)
+}
+
+/// The same for a link whose owner chooses for it.
+fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
     let mut text = String::new();
     if c.once_in(2) {
         let _ = write!(text, ", timeout: {}", c.of(&["100ms", "30ms", "1s", "5ms"]));
@@ -251,9 +256,12 @@ fn link(c: &mut Choices<'_>) -> String {
             ", acquire_timeout: 50ms",
             ", max_waiters: 3, connect: 5ms, min_idle: 0",
             ", max_lifetime: 1s, connect: {exp: 2ms}, order: lifo",
+            ", streams: 3, connect: 3ms, min_idle: 0",
+            ", max_lifetime: 500ms, jitter: 50%, streams: 2",
             ", idle_timeout: 100ms, min_idle: 0, acquire_timeout: 10ms",
         ]);
-        let _ = write!(text, ", pool: {{size: {size}{more}}}");
+        let per = if is_balancer { "" } else { c.of(&["", ", per: target", ", per: target, choose: round_robin", ""]) };
+        let _ = write!(text, ", pool: {{size: {size}{more}{per}}}");
     }
     if c.once_in(5) {
         let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op"]));

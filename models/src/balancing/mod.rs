@@ -145,6 +145,11 @@ impl Choosing {
         }
     }
 
+    /// Whether a target can be called, as far as is known.
+    pub fn is_usable(&self, target: usize) -> bool {
+        self.beliefs.is_usable(target)
+    }
+
     /// There is news of a target.
     pub fn learn(&mut self, target: usize, news: News) {
         if let Some(is_usable) = self.beliefs.learn(target, news) {

@@ -14,9 +14,7 @@
 //! ```
 
 use settings::{Name, Setting, Spanned};
-use sim_core::{
-    Answer, Attempts, CallId, Class, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Spent, Time, Timer, To,
-};
+use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
 use super::site::Site;
@@ -25,6 +23,7 @@ use crate::balancing::health_check::HealthCheckSettings;
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::not_yet::NotYet;
+use crate::policies::pool::Per;
 
 /// Spreads calls over the replicas of what it calls.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -57,9 +56,6 @@ to: db
 algorithm: {power_of_two: {choices: 2}}
 ";
 
-/// The timer of a call whose connection is being opened.
-const CONNECTED: u8 = 0;
-
 const LINK: &str = "to";
 
 /// The ticket of calls that were handed to the link.
@@ -73,8 +69,6 @@ pub struct LoadBalancer {
     // Settings.
     components: Vec<Target>,
     targets: Vec<(NodeId, u16)>,
-    /// How long opening a connection to each target takes, where each call opens one.
-    connects: Option<Vec<Span>>,
     /// The node of its link, and what tells its calls from other links'.
     link: (NodeId, u32),
     /// Whether calls go over that link, since it has policies.
@@ -127,6 +121,14 @@ impl Kind for LoadBalancer {
             let message = "the balancer chooses, so `health_check` belongs to it";
             checks.error("no_effect", checks.span(), "to.health_check", message, Some("write it beside `to`"));
         }
+        if let Some(pool) = &settings.to.pool {
+            let given = [("per", pool.per == Some(Per::Component)), ("choose", pool.choose.is_some())];
+            for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+                let message = format!("`{key}` has no effect here: the balancer chooses a replica for each call");
+                let help = "remove it; `size` counts the connections to each replica";
+                checks.error("no_effect", checks.span(), &format!("to.pool.{key}"), &message, Some(help));
+            }
+        }
         let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
         if weighted && !settings.algorithm.uses_weights() {
             let help = "choose `weighted_round_robin`, `random` or `least_connections`, or remove the weights";
@@ -138,21 +140,17 @@ impl Kind for LoadBalancer {
     fn build(settings: &Settings, site: &mut Site<'_>) -> LoadBalancer {
         let mut targets = Vec::new();
         let mut weights = Vec::new();
-        let mut round_trips = Vec::new();
         let mut members = Vec::new();
         for target in site.targets(LINK) {
-            round_trips.extend(target.nodes.iter().map(|_| target.rtt));
             targets.extend(target.nodes.iter().map(|node| (*node, target.path)));
             weights.extend(target.nodes.iter().map(|_| target.weight));
             members.extend(target.members());
         }
-        let connects = settings.to.network.as_ref().is_some_and(|network| !network.keep_alive);
         let cancels = settings.to.propagate.contains(&Propagated::Cancel);
         LoadBalancer {
             choosing: Choosing::new(&settings.algorithm, weights, Beliefs::of_members(members)),
             components: site.targets(LINK).to_vec(),
             targets,
-            connects: connects.then_some(round_trips),
             link: site.link(LINK),
             asks_link: asks_link(settings),
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
@@ -175,9 +173,9 @@ impl Kind for LoadBalancer {
     }
 }
 
-/// Whether the link has policies beside the network, which the balancer knows itself.
+/// Whether the link has policies beside the network, which the balancer knows itself, or opens connections.
 fn asks_link(settings: &Settings) -> bool {
-    !settings.to.policies().is_empty()
+    !settings.to.policies().is_empty() || settings.to.network.as_ref().is_some_and(|network| !network.keep_alive)
 }
 
 impl LoadBalancer {
@@ -239,14 +237,6 @@ impl Component for LoadBalancer {
             self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
         };
-        if let Some(takes) = self.connects.as_ref().map(|connects| connects[target])
-            && takes > 0
-        {
-            cx.set_ticket(call, target as u32);
-            self.remember(call, None);
-            cx.after_constant(takes, Class::First, Timer::of(CONNECTED, call));
-            return Next::WAIT;
-        }
         if self.children.is_none()
             && let Some(next) = cx.pass_on(call, self.to(target), target as u32)
         {
@@ -273,15 +263,8 @@ impl Component for LoadBalancer {
         self.attempts.end(since, outcome);
     }
 
-    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        let call = CallId::from_bits(timer.data);
-        if !cx.is_open(call) {
-            // It was cancelled while the connection was opened.
-            return Next::WAIT;
-        }
-        cx.spent(call, Spent::Connect);
-        let to = self.to(cx.ticket(call) as usize);
-        self.send(cx, call, to)
+    fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: Timer) -> Next {
+        unreachable!("a balancer sets no timers")
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
@@ -290,7 +273,6 @@ impl Component for LoadBalancer {
         if self.children.is_none() {
             return Next::WAIT;
         }
-        // Without a call of its own it still opens the connection.
         if let Some(child) = child {
             cx.abandon(child);
             cx.cancel_call(child);

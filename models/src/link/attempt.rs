@@ -2,7 +2,7 @@
 //! failed.
 
 use sim_core::calendar::{Class, TimerId};
-use sim_core::{Answer, CallId, Cx, Next, Outcome, Span, Spent, Timer, To};
+use sim_core::{Answer, CallId, Cx, Next, Outcome, Span, Spent, Time, Timer, To};
 
 use super::chooser::{Chosen, Source};
 use super::{BACKOFF, Link, Phase, TIMEOUT, forget_deadline};
@@ -62,6 +62,25 @@ impl Link {
         let timer = self.set_timeout(cx, call, timer);
         if cx.carries_deadlines() {
             self.propagate_deadline(cx, call, child);
+        }
+        (child, timer)
+    }
+
+    /// The same for an attempt whose caller gives up at an instant.
+    pub(super) fn make_attempt_until(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        to: To,
+        timer: Timer,
+        limit: Time,
+    ) -> (CallId, Option<TimerId>) {
+        let child = cx.call(call, to);
+        let comes_first = self.total_timeout.is_none_or(|total| limit <= cx.since(call) + total);
+        let timer = comes_first.then(|| cx.after(limit.saturating_sub(cx.now()), Class::GivingUp, timer));
+        if cx.carries_deadlines() {
+            self.propagate_deadline(cx, call, child);
+            cx.set_deadline(child, cx.deadline(child).min(if self.deadlines { limit } else { Time::MAX }));
         }
         (child, timer)
     }

@@ -175,6 +175,20 @@ impl Chooser {
         }
     }
 
+    /// Everybody who can be called, as far as is known.
+    pub(super) fn all(&self, plan: &LinkPlan) -> Vec<Chosen> {
+        let numbers = 0..plan.targets.iter().map(|target| target.nodes.len()).sum();
+        let is_usable = |number: &usize| match self {
+            Chooser::Sole(_) => true,
+            Chooser::Weighted { beliefs, .. } => {
+                let (at, nth) = place_of(plan, *number);
+                beliefs[at].is_usable(nth)
+            }
+            Chooser::Balancing(balancing) => balancing.choosing.is_usable(*number),
+        };
+        numbers.filter(is_usable).map(|number| chosen_as(plan, number as u32)).collect()
+    }
+
     /// An attempt to whoever was chosen under this number has ended, or is given up.
     #[inline]
     pub(super) fn ended(&mut self, number: u32) {
@@ -183,6 +197,29 @@ impl Chooser {
             Chooser::Balancing(balancing) => balancing.choosing.end(number as usize),
         }
     }
+}
+
+/// The target that a number belongs to, and which of its nodes it is.
+fn place_of(plan: &LinkPlan, number: usize) -> (usize, usize) {
+    let mut nth = number;
+    for (at, target) in plan.targets.iter().enumerate() {
+        if nth < target.nodes.len() {
+            return (at, nth);
+        }
+        nth -= target.nodes.len();
+    }
+    unreachable!("numbers are those of nodes")
+}
+
+/// Who was chosen under a number.
+pub(super) fn chosen_as(plan: &LinkPlan, number: u32) -> Chosen {
+    let (at, nth) = place_of(plan, number as usize);
+    Chosen { node: plan.targets[at].nodes[nth], path: plan.targets[at].path, number }
+}
+
+/// The round trip to whoever has a number.
+pub(super) fn round_trip(plan: &LinkPlan, number: u32) -> Span {
+    plan.targets[place_of(plan, number as usize).0].rtt
 }
 
 /// How many draws a choice by weight makes, if that is the same for every target; `None` also where a balancer chooses.
@@ -214,6 +251,7 @@ fn by_weight(
             None => draw.below(targets.len() as u64) as usize,
         }
     };
+    let before: usize = targets[..at].iter().map(|target| target.nodes.len()).sum();
     let (target, beliefs) = (&targets[at], &beliefs[at]);
     let usable = beliefs.usable();
     let nth = match target.nodes.len() {
@@ -223,6 +261,6 @@ fn by_weight(
     if usable == 0 {
         return None;
     }
-    let node = target.nodes[beliefs.nth(nth as usize)];
-    Some(Chosen { node, path: target.path, number: 0 })
+    let nth = beliefs.nth(nth as usize);
+    Some(Chosen { node: target.nodes[nth], path: target.path, number: (before + nth) as u32 })
 }

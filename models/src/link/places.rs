@@ -1,29 +1,106 @@
 //! Connections: a place in the pool is asked for, given back, and handed on to those who wait; what is not open is opened.
 
 use settings::DurationDist;
+use sim_core::random::Key;
 use sim_core::slots::Admission;
-use sim_core::{CallId, Class, Cx, Next, Outcome, Span, Spent};
+use sim_core::time::SECOND;
+use sim_core::{CallId, Class, Cx, Next, Outcome, Reach, Span, Spent, Time};
 
-use super::tries::At;
+use super::chooser::{Chosen, Source, chosen_as, round_trip};
+use super::tries::{At, Dial};
 use super::{ACQUIRE, CONNECTED, Link};
-use crate::policies::pool::Connection;
+use crate::policies::gate::End;
+use crate::policies::pool::{Peer, Per};
 
 const PURPOSE_CONNECT: u32 = 0x636f;
+const PURPOSE_LIFE: u32 = 0x6c69;
+
+/// Who opens a connection asks so many times more where nothing answers (Linux's `tcp_syn_retries`), after a second at first
+/// and then after twice as long each time: it gives up after 127 s.
+const SYN_RETRIES: u8 = 6;
 
 impl Link {
+    /// Whether each replica has connections of its own.
+    fn is_per_target(&self) -> bool {
+        let per = self.plan.settings.pool.as_ref().and_then(|pool| pool.per);
+        match per {
+            Some(per) => per == Per::Target,
+            None => self.plan.balancing.is_some(),
+        }
+    }
+
+    /// Opens what is kept open from the start.
+    pub(super) fn open_from_the_start(&mut self, cx: &mut Cx<'_>) {
+        let Some(pool) = &mut self.pool else { return };
+        let (kept, now) = (pool.kept(), cx.now());
+        if !self.is_per_target() {
+            self.pool_part(None, now);
+            for nth in 0..kept {
+                let mut source = self.source_at_start(nth);
+                let chosen = self.choose(cx, &mut source);
+                self.keep_open(cx, None, chosen, source);
+            }
+            return;
+        }
+        for chosen in self.chooser.all(&self.plan) {
+            self.pool_part(Some(chosen.number), now);
+            for nth in 0..kept {
+                let source = self.source_at_start(chosen.number.wrapping_mul(kept).wrapping_add(nth));
+                self.keep_open(cx, Some(chosen.number), Some(chosen), source);
+            }
+        }
+    }
+
+    fn source_at_start(&self, nth: u32) -> Source {
+        Source::Copy { key: Key::from_bits(self.plan.key).child(0, nth), made: 0 }
+    }
+
+    fn keep_open(&mut self, cx: &mut Cx<'_>, part: Option<u32>, chosen: Option<Chosen>, mut source: Source) {
+        let Some(chosen) = chosen.filter(|chosen| cx.reach(chosen.node, chosen.path) == Reach::Open) else { return };
+        let (now, peer) = (cx.now(), peer_of(cx, chosen));
+        let share = self.share_of_life(cx, &mut source);
+        let part = self.pool_part(part, now);
+        if let Some(pool) = &mut self.pool {
+            pool.keep_open(now, part, peer, share);
+        }
+    }
+
+    fn pool_part(&mut self, number: Option<u32>, now: Time) -> u32 {
+        self.pool.as_mut().map_or(0, |pool| pool.part(number, now))
+    }
+
+    fn share_of_life(&self, cx: &mut Cx<'_>, source: &mut Source) -> f64 {
+        let draws = self.pool.as_ref().is_some_and(|pool| pool.draws_lives());
+        if draws { source.draw(cx, PURPOSE_LIFE).unit() } else { 1.0 }
+    }
+
     /// Takes a place in the pool, or waits for one.
     pub(super) fn ask_pool(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let now = cx.now();
         let call = self.call_of_try(cx, of);
-        let Some(pool) = &mut self.pool else {
-            return self.connect(cx, of);
-        };
+        if self.pool.is_none() {
+            // The connection is opened within what the caller waits.
+            self.a_try(of).limit = self.timeout.map_or(Time::MAX, |timeout| now.saturating_add(timeout));
+            return self.dial(cx, of);
+        }
+        let mut number = None;
+        if self.is_per_target() {
+            let mut source = self.source(cx, of);
+            let Some(chosen) = self.choose(cx, &mut source) else {
+                return self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable));
+            };
+            number = Some(chosen.number);
+        }
+        let part = self.pool_part(number, now);
         let acquire = self.plan.settings.pool.as_ref().expect("a pool has settings").acquire_timeout.0;
-        match pool.slots.ask(now, of, cx.priority(call)) {
+        let a_try = self.a_try(of);
+        (a_try.target, a_try.part, a_try.limit) = (number, part, now.saturating_add(acquire));
+        let pool = self.pool.as_mut().expect("seen above");
+        match pool.slots(part).ask(now, of, cx.priority(call)) {
             Admission::Granted => {
                 self.a_try(of).has_place = true;
                 self.waited_for_pool(cx, call, 0);
-                self.connect(cx, of)
+                self.take_connection(cx, of)
             }
             Admission::Queued => {
                 let timer = self.timer_of(ACQUIRE, of);
@@ -52,43 +129,128 @@ impl Link {
         }
     }
 
+    /// A try that has a place takes a connection that is open, or opens one.
+    fn take_connection(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        let (now, part) = (cx.now(), self.a_try(of).part);
+        let pool = self.pool.as_mut().expect("it has a place");
+        let taken = pool.take(now, part, |peer| cx.has_closed(peer.node, peer.epoch, peer.path));
+        let Some(connection) = taken else { return self.dial(cx, of) };
+        let opened = pool.opened_at(connection);
+        let epoch = pool.peer(connection).epoch;
+        let a_try = self.a_try(of);
+        a_try.connection = Some(connection);
+        if opened <= now {
+            a_try.limit = Time::MAX;
+            return self.send_try(cx, of);
+        }
+        // Another call is opening it.
+        (a_try.dial, a_try.epoch) = (Dial::Opens, epoch);
+        self.wait_for_connection(cx, of, opened - now)
+    }
+
     /// Opens a connection where that takes time, then sends.
-    fn connect(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+    fn dial(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let now = cx.now();
-        let keep_alive = self.plan.settings.network.as_ref().is_none_or(|n| n.keep_alive);
-        let needs = match &mut self.pool {
-            Some(pool) => match pool.connection(now) {
-                Connection::Ready(opened) => {
-                    self.a_try(of).opened = opened;
-                    false
+        let chosen = match self.a_try(of).target {
+            Some(number) => chosen_as(&self.plan, number),
+            None => {
+                let mut source = self.source(cx, of);
+                let Some(chosen) = self.choose(cx, &mut source) else {
+                    return self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable));
+                };
+                self.a_try(of).target = Some(chosen.number);
+                chosen
+            }
+        };
+        let rtt = round_trip(&self.plan, chosen.number);
+        match cx.reach(chosen.node, chosen.path) {
+            Reach::Open => {
+                let plan = self.plan.clone();
+                let mut source = self.source(cx, of);
+                let takes = match plan.settings.pool.as_ref().and_then(|p| p.connect.as_ref()) {
+                    Some(DurationDist(dist)) => dist.sample_span(&mut source.draw(cx, PURPOSE_CONNECT)),
+                    None => rtt,
+                };
+                let share = self.share_of_life(cx, &mut source);
+                let (part, peer) = (self.a_try(of).part, peer_of(cx, chosen));
+                let pool = self.pool.as_mut();
+                let connection = pool.map(|pool| pool.open(now, part, peer, now + takes, share));
+                let a_try = self.a_try(of);
+                (a_try.connection, a_try.epoch, a_try.dial) = (connection, peer.epoch, Dial::Opens);
+                if takes == 0 {
+                    return self.connected_and_sent(cx, of);
                 }
-                Connection::Open => true,
-            },
-            None => !keep_alive,
-        };
-        if !needs {
-            return self.send_try(cx, of);
+                self.wait_for_connection(cx, of, takes)
+            }
+            Reach::Refused => {
+                self.a_try(of).dial = Dial::Refused;
+                self.wait_for_connection(cx, of, rtt)
+            }
+            Reach::Silent => {
+                let asked = match self.a_try(of).dial {
+                    Dial::Silent(asked) => asked + 1,
+                    Dial::Opens | Dial::Refused | Dial::GivenUp => 0,
+                };
+                self.a_try(of).dial = Dial::Silent(asked);
+                if asked > SYN_RETRIES {
+                    return self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable));
+                }
+                self.wait_for_connection(cx, of, SECOND << asked)
+            }
         }
-        let rtt = self.plan.targets.iter().map(|t| t.rtt).max().unwrap_or(0);
-        let plan = self.plan.clone();
-        let takes = match plan.settings.pool.as_ref().and_then(|p| p.connect.as_ref()) {
-            Some(DurationDist(dist)) => dist.sample_span(&mut self.source(cx, of).draw(cx, PURPOSE_CONNECT)),
-            None => rtt,
-        };
-        self.a_try(of).opened = now + takes;
-        if takes == 0 {
-            return self.send_try(cx, of);
-        }
+    }
+
+    /// Waits for a connection, but no longer than the caller does.
+    fn wait_for_connection(&mut self, cx: &mut Cx<'_>, of: u32, span: Span) -> Next {
+        let now = cx.now();
         let timer = self.timer_of(CONNECTED, of);
-        let timer = cx.after(takes, Class::First, timer);
+        let left = self.a_try(of).limit - now;
+        if span > left {
+            self.a_try(of).dial = Dial::GivenUp;
+        }
+        let timer = match span > left {
+            true => cx.after(left, Class::GivingUp, timer),
+            false => cx.after(span, Class::First, timer),
+        };
         let a_try = self.a_try(of);
         (a_try.at, a_try.since, a_try.timer) = (At::Connection, now, Some(timer));
         Next::WAIT
     }
 
-    /// The connection of a try is open.
+    /// What a try has waited for that opens a connection has come.
     pub(super) fn connected(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        let dial = self.a_try(of).dial;
+        let is_pooled = self.pool.is_some();
+        match dial {
+            Dial::GivenUp if is_pooled => return self.waited_in_vain(cx, of),
+            Dial::Silent(_) => {
+                self.a_try(of).at = At::Begun;
+                return self.dial(cx, of);
+            }
+            Dial::Opens | Dial::Refused | Dial::GivenUp => {}
+        }
         self.spent_by(cx, of, Spent::Connect);
+        match dial {
+            Dial::Opens => self.connected_and_sent(cx, of),
+            Dial::GivenUp => self.fail_to_send(cx, of, Outcome::Timeout, End::GivenUp(Outcome::Timeout)),
+            Dial::Refused | Dial::Silent(_) => {
+                self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable))
+            }
+        }
+    }
+
+    /// The connection of a try is open, unless its peer has died meanwhile.
+    fn connected_and_sent(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        let a_try = self.a_try(of);
+        let (epoch, number, connection) = (a_try.epoch, a_try.target, a_try.connection);
+        let pooled = connection.and_then(|connection| self.pool.as_ref().map(|pool| pool.peer(connection).number));
+        let number = pooled.or(number).expect("whoever is dialled is known");
+        if cx.epoch(chosen_as(&self.plan, number).node) != epoch {
+            return self.fail_to_send(cx, of, Outcome::Reset, End::Answered(Outcome::Reset));
+        }
+        if self.pool.is_some() {
+            self.a_try(of).limit = Time::MAX;
+        }
         self.send_try(cx, of)
     }
 
@@ -107,7 +269,7 @@ impl Link {
     /// Gives the next in line a free connection. False where there is no line or none is free.
     fn hand_on_connection(&mut self, cx: &mut Cx<'_>) -> bool {
         let now = cx.now();
-        let next = self.pool.as_mut().and_then(|pool| pool.slots.next(now, &mut Vec::new()));
+        let next = self.pool.as_mut().and_then(|pool| pool.next(now));
         let Some(next) = next else { return false };
         let of = next.call;
         let call = self.call_of_try(cx, of);
@@ -118,8 +280,13 @@ impl Link {
         }
         self.spent_by(cx, of, Spent::PoolWait);
         self.waited_for_pool(cx, call, next.waited);
-        let then = self.connect(cx, of);
+        let then = self.take_connection(cx, of);
         cx.post(then);
         true
     }
+}
+
+/// Whom a connection that is opened now leads to.
+fn peer_of(cx: &Cx<'_>, Chosen { node, path, number }: Chosen) -> Peer {
+    Peer { node, path, number, epoch: cx.epoch(node) }
 }

@@ -13,7 +13,7 @@ use sim_core::calendar::{Class, TimerId};
 use sim_core::slab::Slab;
 use sim_core::{Answer, CallId, Cx, Next, Outcome, Spent, Time, Timer};
 
-use super::chooser::Source;
+use super::chooser::{Source, chosen_as};
 use super::gates::Gates;
 use super::{HEDGE, Link, Phase, TRY_TIMEOUT};
 use crate::policies::gate::{End, Permit};
@@ -61,6 +61,19 @@ pub(super) enum At {
     Target,
 }
 
+/// What comes of opening a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dial {
+    /// It opens.
+    Opens,
+    /// Nobody listens there.
+    Refused,
+    /// Nothing has answered, so many times.
+    Silent(u8),
+    /// The caller does not wait any longer.
+    GivenUp,
+}
+
 /// One copy of an attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Try {
@@ -68,8 +81,8 @@ pub(super) struct Try {
     pub(super) timer: Option<TimerId>,
     /// Since when it has been where it is.
     pub(super) since: Time,
-    /// When its connection was opened.
-    pub(super) opened: Time,
+    /// When it gives up waiting for its connection.
+    pub(super) limit: Time,
     /// The record of its call.
     pub(super) record: u32,
     /// The call that it is, once sent.
@@ -79,8 +92,15 @@ pub(super) struct Try {
     stamp: u32,
     /// Which attempt and copy it is.
     ordinal: u32,
-    /// Who was chosen, once sent.
-    target: u32,
+    /// Who was chosen, if anybody was.
+    pub(super) target: Option<u32>,
+    /// The part of the pool in which it waits, or has a place.
+    pub(super) part: u32,
+    /// Its connection out of the pool.
+    pub(super) connection: Option<u32>,
+    /// The life of its peer to which its connection is being opened.
+    pub(super) epoch: u16,
+    pub(super) dial: Dial,
     pub(super) at: At,
     pub(super) has_place: bool,
     /// How many gates it has passed.
@@ -133,13 +153,17 @@ impl Link {
         let begun = extra.tries.insert(Try {
             timer: None,
             since: now,
-            opened: 0,
+            limit: Time::MAX,
             record: index,
             child: NOBODY,
             sibling,
             stamp: extra.stamp,
             ordinal,
-            target: 0,
+            target: None,
+            part: 0,
+            connection: None,
+            epoch: 0,
+            dial: Dial::Opens,
             at: At::Begun,
             has_place: false,
             passed: 0,
@@ -240,28 +264,48 @@ impl Link {
         let call = self.call_of_try(cx, of);
         let mut source = self.source(cx, of);
         let a_try = self.a_try(of);
-        (a_try.since, a_try.at) = (now, At::Target);
-        let (ordinal, is_copy) = (a_try.ordinal, a_try.is_copy());
-        match is_copy {
-            false => self.attempts.begin(ordinal > 0),
-            true => self.attempts.begin_hedge(),
-        }
-        let Some(chosen) = self.choose(cx, &mut source) else {
-            // It ends where it began.
-            self.a_try(of).at = At::Begun;
-            self.attempts.end(now, Outcome::Unavailable);
-            let answer = cx.answer(Outcome::Unavailable);
-            let end = End::Answered(Outcome::Unavailable);
-            return self.end_try(cx, of, answer, end, true);
+        let (ordinal, is_copy, connection, target) = (a_try.ordinal, a_try.is_copy(), a_try.connection, a_try.target);
+        let peer = connection.and_then(|connection| self.pool.as_ref().map(|pool| pool.peer(connection)));
+        let known = peer.map(|peer| peer.number).or(target).map(|number| chosen_as(&self.plan, number));
+        let Some(chosen) = known.or_else(|| self.choose(cx, &mut source)) else {
+            return self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable));
         };
+        self.count_begin(of);
         let timer = self.timer_of(TRY_TIMEOUT, of);
-        let (child, timer) = self.make_attempt(cx, call, self.to(chosen, ordinal), timer);
+        let limit = self.a_try(of).limit;
+        let (child, timer) = match limit {
+            Time::MAX => self.make_attempt(cx, call, self.to(chosen, ordinal), timer),
+            // Opening the connection has taken part of what the caller waits.
+            _ => self.make_attempt_until(cx, call, self.to(chosen, ordinal), timer, limit),
+        };
         if is_copy {
             cx.stand_in(child);
         }
         let a_try = self.a_try(of);
-        (a_try.child, a_try.timer, a_try.target) = (child.index(), timer, chosen.number);
-        Next::call(child)
+        (a_try.since, a_try.at) = (now, At::Target);
+        (a_try.child, a_try.timer, a_try.target) = (child.index(), timer, Some(chosen.number));
+        match peer {
+            Some(peer) => cx.send_over(child, peer.epoch),
+            None => Next::call(child),
+        }
+    }
+
+    fn count_begin(&mut self, of: u32) {
+        let (is_copy, is_repeated) = (self.a_try(of).is_copy(), self.a_try(of).is_repeated());
+        match is_copy {
+            true => self.attempts.begin_hedge(),
+            false => self.attempts.begin(is_repeated),
+        }
+    }
+
+    /// A try ends before it could be sent.
+    pub(super) fn fail_to_send(&mut self, cx: &mut Cx<'_>, of: u32, outcome: Outcome, end: End) -> Next {
+        self.count_begin(of);
+        self.attempts.end(cx.now(), outcome);
+        // It ends where it began.
+        self.a_try(of).at = At::Begun;
+        let answer = cx.answer(outcome);
+        self.end_try(cx, of, answer, end, true)
     }
 
     /// A copy of an attempt is answered.
@@ -286,11 +330,7 @@ impl Link {
 
     /// This link itself refuses a try that has not been sent: it was begun and ended without leaving the caller.
     pub(super) fn refuse(&mut self, cx: &mut Cx<'_>, of: u32, answer: Answer) -> Next {
-        let (is_copy, is_repeated) = (self.a_try(of).is_copy(), self.a_try(of).is_repeated());
-        match is_copy {
-            true => self.attempts.begin_hedge(),
-            false => self.attempts.begin(is_repeated),
-        }
+        self.count_begin(of);
         self.attempts.end(cx.now(), answer.outcome());
         self.end_try(cx, of, answer, End::Refused(answer.outcome()), true)
     }
@@ -368,20 +408,21 @@ impl Link {
             }
             At::Pool => {
                 if let Some(pool) = &mut self.pool {
-                    pool.slots.leave(now, of);
+                    pool.slots(a_try.part).leave(now, of);
                 }
             }
             At::Gate => self.extra().gates.leave(now, of, a_try.passed),
             At::Begun | At::Connection => {}
         }
-        if a_try.child != NOBODY {
-            self.chooser.ended(a_try.target);
+        if let Some(target) = a_try.target {
+            self.chooser.ended(target);
         }
         if let Some(pool) = self.pool.as_mut().filter(|_| a_try.has_place) {
-            pool.slots.give_back(now, a_try.since, None);
-            if ending.keeps_connection {
-                pool.returned(now, a_try.opened);
+            if let Some(connection) = a_try.connection {
+                let is_broken = ending.outcome == Outcome::Reset;
+                pool.give_back(now, connection, ending.keeps_connection || pool.is_shared() && !is_broken);
             }
+            pool.free_place(now, a_try.part, a_try.since);
         }
         let permits = &a_try.permits[..usize::from(a_try.passed)];
         self.extra().gates.ended(now, permits, ending.end);

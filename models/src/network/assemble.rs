@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use settings::{CountDist, Problem, Problems};
 use sim_core::keys::AliasTable;
-use sim_core::random::{Stream, hash};
+use sim_core::random::{Key, Stream, hash};
 use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
@@ -101,7 +101,8 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         workload.set_recorded_sorts(of_recorded);
         let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
         debug_assert_eq!(node, place.node);
-        add_link(&settings.call, None, &place.link, node, engine);
+        let link = OwnLink { entry: &place.link, owner: node, replica: 0, of: &place.name };
+        add_link(&settings.call, None, link, directory.seed, engine);
         listen(&place.link, settings.call.knows_at_once(), directory, &[NodeId(node.0 + 1)], engine);
         let measure = engine.group_mut(place.link.group);
         measure.keeps_latency = true;
@@ -121,18 +122,27 @@ fn expected_requests(scenario: &Scenario, settings: &WorkloadSettings) -> f64 {
     rate * at_once * scenario.run.duration.map_or(0.0, |duration| duration.0 as f64 / 1e9)
 }
 
+/// The link of one caller.
+struct OwnLink<'a> {
+    entry: &'a LinkEntry,
+    owner: NodeId,
+    replica: u32,
+    of: &'a str,
+}
+
 fn add_link(
     settings: &LinkSettings,
     balancing: Option<&AlgorithmSettings>,
-    entry: &LinkEntry,
-    owner: NodeId,
+    OwnLink { entry, owner, replica, of }: OwnLink<'_>,
+    seed: u64,
     engine: &mut Engine<Node>,
 ) {
     let plan = LinkPlan {
         settings: settings.clone(),
         targets: entry.targets.clone(),
-        balancing: balancing.cloned(),
+        balancing: balancing.cloned().or_else(|| settings.takes_turns().then_some(AlgorithmSettings::RoundRobin)),
         salt: hash(0, &entry.name) as u32,
+        key: Key::root(seed, hash(0, &format!("{of}[{replica}].{}", entry.name)), 0).bits(),
         changes: Vec::new(),
     };
     engine.add_node(Node::Link(Box::new(Link::new(Arc::new(plan)))), entry.group, Some(owner));
@@ -159,7 +169,7 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
     for (index, entry) in scenario.components.iter().enumerate() {
         let settings = &entry.value.settings;
         let links = settings.links();
-        let mut machines = Vec::new();
+        let (mut machines, name) = (Vec::new(), directory.components[index].name.clone());
         for replica in 0..directory.components[index].slots {
             let node = NodeId(engine.node_count() as u32);
             // The node is put in its place first, so that what it runs on can be noted there.
@@ -170,7 +180,8 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
                 let at_once = settings.knows_at_once() || link.knows_at_once();
-                add_link(link, settings.balancing(), &entry, node, engine);
+                let own = OwnLink { entry: &entry, owner: node, replica, of: &name };
+                add_link(link, settings.balancing(), own, directory.seed, engine);
                 let own = NodeId(engine.node_count() as u32 - 1);
                 let chooses = settings.balancing().is_some() || settings.directs();
                 let listeners = if chooses { &[node, own][..] } else { &[own] };

@@ -20,7 +20,7 @@ use super::hedge::Hedge;
 use super::network::Network;
 use super::not_yet::NotYet;
 use super::policy::{Beside, Described, Policy, Way};
-use super::pool::Pool;
+use super::pool::{Choose, Per, Pool};
 use super::rate_limit::{RateLimit, RateLimitSettings};
 use super::retry::Retry;
 use super::throttle::Throttle;
@@ -272,6 +272,11 @@ impl LinkSettings {
     /// The policies that are written, by name; the network and what travels along are none.
     pub fn policies(&self) -> Vec<&'static str> {
         self.written().into_iter().map(|policy| policy.name).filter(|name| *name != "network").collect()
+    }
+
+    /// Whether calls take the connections to one replica after the other's.
+    pub fn takes_turns(&self) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.per == Some(Per::Target) && pool.choose == Some(Choose::RoundRobin))
     }
 
     /// Whether the caller knows the instant a replica dies or comes up.

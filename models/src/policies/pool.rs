@@ -1,18 +1,21 @@
-//! A connection pool: calls over the link take a connection each, or wait for one.
+//! A connection pool: calls over the link take a connection each, or share some, or wait for one.
 //!
-//! A connection is opened when a caller needs one and none is idle, which takes `connect`. A caller that gives up closes
-//! its connection: the place is free at once, and the next caller pays `connect`. Who waits too long leaves with
-//! `pool_timeout`. Defaults are HikariCP's (acquire timeout 30 s, connections kept open, first come first served).
+//! A connection leads to one replica and stays there. It is opened when a caller needs one and none is free, which takes
+//! `connect`; a caller that gives up closes it, unless others share it, and the next caller pays `connect`. That its peer is dead
+//! shows when it is used: a connection whose process has died is found closed, and another is taken; one whose host has died
+//! looks as good as any. Who waits too long leaves with `pool_timeout`. Defaults are HikariCP's (acquire timeout 30 s, connections
+//! kept open, first come first served).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use settings::values::Scalar;
-use settings::{Duration, DurationDist, Setting};
+use settings::{Duration, DurationDist, Fraction, Setting};
 use sim_core::figures::Set;
 use sim_core::histogram::Histogram;
-use sim_core::line::{Discipline, Line};
+use sim_core::line::{Discipline, Line, Popped};
+use sim_core::slab::Slab;
 use sim_core::slots::Slots;
-use sim_core::{Figure, Figures, Span, Time};
+use sim_core::{Figure, Figures, NodeId, Span, Time};
 
 use super::flaw::Flaw;
 use super::policy::{Beside, Described, Policy};
@@ -27,19 +30,47 @@ pub enum PoolOrder {
     Lifo,
 }
 
+/// What `size` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Per {
+    /// The connections of the whole pool; each leads to whichever replica was chosen when it was opened.
+    Component,
+    /// The connections to each replica.
+    Target,
+}
+
+/// Which replica a call takes, where each has connections of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Choose {
+    /// Any of them.
+    Random,
+    /// One after the other.
+    RoundRobin,
+}
+
 /// A connection pool.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct PoolSettings {
     /// Connections that may be open at once.
     #[setting(range = "1..=1000000", live)]
     pub size: u32,
-    /// Connections that are kept open and are open at the start; `size` if not written.
+    /// What `size` counts: `component`, or on a balancer `target`, if not written.
+    pub per: Option<Per>,
+    /// Which replica a call takes; with `per: target` only. Any of them if not written.
+    pub choose: Option<Choose>,
+    /// Calls that share a connection, as HTTP/2 and gRPC do.
+    #[setting(default = 1, range = "1..=1000000")]
+    pub streams: u32,
+    /// Connections that are kept open and are open at the start; `size` if not written, and 0 where `idle_timeout` is.
     pub min_idle: Option<u32>,
     /// How long a caller waits for a connection.
     #[setting(default = "30s", live)]
     pub acquire_timeout: Duration,
-    /// After how long a connection is closed when it comes back.
+    /// After how long a connection is closed, as soon as nobody uses it.
     pub max_lifetime: Option<Duration>,
+    /// By up to which share of it the life of a connection is shorter, so that not all end at once.
+    #[setting(default = "0%")]
+    pub jitter: Fraction,
     /// After how long an idle connection beyond `min_idle` is closed.
     pub idle_timeout: Option<Duration>,
     /// How long opening a connection takes; one round trip if not written.
@@ -51,17 +82,35 @@ pub struct PoolSettings {
     pub order: PoolOrder,
 }
 
+impl PoolSettings {
+    /// Connections that are kept open.
+    fn min_idle(&self) -> u32 {
+        let kept = if self.idle_timeout.is_some() { 0 } else { self.size };
+        self.min_idle.unwrap_or(kept).min(self.size)
+    }
+
+    /// How many calls can be served at once by what `size` counts.
+    fn places(&self) -> u32 {
+        self.size.saturating_mul(self.streams)
+    }
+}
+
 impl Presets for PoolSettings {
     const PRESETS: &'static [Preset] = &[
         Preset {
             word: "hikari",
-            doc: "HikariCP (`HikariConfig.java`): all connections are kept open; the random 2.5 % by which it shortens their lives is left out.",
-            settings: "{size: 10, acquire_timeout: 30s, max_lifetime: 30m}",
+            doc: "HikariCP (`HikariConfig.java`): all connections are kept open, and live up to 2.5 % shorter than `max_lifetime`.",
+            settings: "{size: 10, acquire_timeout: 30s, max_lifetime: 30m, jitter: 2.5%}",
         },
         Preset {
             word: "pgbouncer",
             doc: "pgbouncer (`doc/config.md`): a server connection is opened when it is needed; of the 100 clients that it lets in, 20 are served and the others wait.",
             settings: "{size: 20, min_idle: 0, acquire_timeout: 120s, max_lifetime: 3600s, idle_timeout: 600s, max_waiters: 80}",
+        },
+        Preset {
+            word: "grpc",
+            doc: "A gRPC channel: one connection, to one replica, which up to 100 calls share (the `MAX_CONCURRENT_STREAMS` of most servers).",
+            settings: "{size: 1, streams: 100}",
         },
     ];
 }
@@ -93,116 +142,326 @@ impl Policy for Pool {
     }
 
     fn flaws(pool: &Self::Settings, _: &Beside<'_>) -> Vec<Flaw> {
-        if pool.idle_timeout.is_none() || pool.min_idle.is_some_and(|kept| kept < pool.size) {
-            return Vec::new();
-        }
-        vec![Flaw {
+        let flaw = |key: &str, message: &str, help: &str| Flaw {
             code: "no_effect",
-            key: "idle_timeout".into(),
-            message: "`idle_timeout` of this link's pool has no effect: all its connections are kept open".into(),
-            help: "write a `min_idle` below `size`, or remove `idle_timeout`".into(),
-        }]
+            key: key.into(),
+            message: format!("`{key}` of this link's pool has no effect: {message}"),
+            help: help.into(),
+        };
+        let mut flaws = Vec::new();
+        if pool.idle_timeout.is_some() && pool.min_idle.is_some_and(|kept| kept >= pool.size) {
+            let help = "write a `min_idle` below `size`, or remove `idle_timeout`";
+            flaws.push(flaw("idle_timeout", "all its connections are kept open", help));
+        }
+        if pool.choose.is_some() && pool.per != Some(Per::Target) {
+            let help = "write `per: target`, or remove `choose`";
+            flaws.push(flaw("choose", "calls take any of its connections", help));
+        }
+        if pool.jitter.0 > 0.0 && pool.max_lifetime.is_none() {
+            flaws.push(flaw("jitter", "its connections live for ever", "write a `max_lifetime`, or remove `jitter`"));
+        }
+        flaws
     }
 }
 
-/// An open connection that nobody uses.
-#[derive(Clone, Copy, Debug)]
-struct Idle {
-    opened: Time,
-    since: Time,
+/// Whom a connection leads to, as it was when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The node.
+    pub node: NodeId,
+    /// Row of the table of paths.
+    pub path: u16,
+    /// Its number among those that the link can call.
+    pub number: u32,
+    /// Which life of it.
+    pub epoch: u16,
 }
 
-/// What a caller that holds a place must do before it can send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// Nothing: there is an open connection, opened at that instant.
-    Ready(Time),
-    /// Open one.
-    Open,
+/// An open connection, or one that is being opened.
+#[derive(Clone, Debug)]
+struct Connection {
+    peer: Peer,
+    /// Which part of the pool it belongs to.
+    part: u32,
+    /// The instant at which it is open.
+    opened: Time,
+    /// How long it lives.
+    life: Span,
+    /// Calls that use it.
+    used: u32,
+    /// Since when nobody has used it.
+    since: Time,
+    /// No further call may use it: it is closed as soon as nobody does.
+    ends: bool,
+}
+
+/// The connections that `size` counts, and those who wait for one.
+#[derive(Clone, Debug)]
+pub struct PoolPart {
+    /// A place for each call that can be served.
+    pub slots: Slots,
+    /// Those with room for another call; the one used last at the back.
+    free: VecDeque<u32>,
+    /// No connection that nobody uses comes to its end before that.
+    expires_first: Time,
 }
 
 /// The pool of one calling replica.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// Places and those who wait for one.
-    pub slots: Slots,
-    idle: VecDeque<Idle>,
-    min_idle: usize,
-    max_lifetime: Option<Span>,
-    idle_timeout: Option<Span>,
-    /// No idle connection reaches its `max_lifetime` before that.
-    expires_first: Time,
+    settings: PoolSettings,
+    /// The one part, or one for each replica.
+    parts: Vec<PoolPart>,
+    part_of: BTreeMap<u32, u32>,
+    connections: Slab<Connection>,
+    /// Parts in which a place may have become free.
+    freed: Vec<u32>,
     /// Connections opened since the end of the warm-up.
     pub opened: u64,
 }
 
 impl Pool {
-    /// A pool at the start of a run or of its replica: `min_idle` connections are open.
-    pub fn new(settings: &PoolSettings, now: Time) -> Pool {
-        let discipline = match settings.order {
+    /// A pool at the start of a run or of its replica, without connections.
+    pub fn new(settings: &PoolSettings) -> Pool {
+        let (parts, part_of) = (Vec::new(), BTreeMap::new());
+        Pool { settings: settings.clone(), parts, part_of, connections: Slab::new(), freed: Vec::new(), opened: 0 }
+    }
+
+    /// Its replica has crashed: all connections are gone, and those who waited for one; what was measured stays.
+    pub fn clear(&mut self, now: Time) {
+        self.connections = Slab::new();
+        self.freed.clear();
+        for part in &mut self.parts {
+            part.slots.clear(now);
+            part.free.clear();
+        }
+    }
+
+    /// The size changes; connections beyond it are closed when they come back.
+    pub fn adopt(&mut self, now: Time, settings: &PoolSettings) {
+        self.settings = settings.clone();
+        for part in &mut self.parts {
+            part.slots.set_capacity(now, Some(settings.places()));
+        }
+        self.freed = (0..self.parts.len() as u32).collect();
+    }
+
+    /// The warm-up is over.
+    pub fn begin_measuring(&mut self, now: Time) {
+        self.opened = 0;
+        self.parts.iter_mut().for_each(|part| part.slots.begin_measuring(now));
+    }
+
+    /// How many connections are kept open from the start, in each part.
+    pub fn kept(&self) -> u32 {
+        self.settings.min_idle()
+    }
+
+    /// Which part the calls to the replica of this number take, or all calls.
+    pub fn part(&mut self, number: Option<u32>, now: Time) -> u32 {
+        let key = number.unwrap_or(0);
+        if let Some(part) = self.part_of.get(&key) {
+            return *part;
+        }
+        let discipline = match self.settings.order {
             PoolOrder::Fifo => Discipline::Fifo,
             PoolOrder::Lifo => Discipline::Lifo,
         };
-        let min_idle = settings.min_idle.unwrap_or(settings.size).min(settings.size) as usize;
-        Pool {
-            slots: Slots::new(Some(settings.size), Line::new(discipline, settings.max_waiters)),
-            idle: (0..min_idle).map(|_| Idle { opened: now, since: now }).collect(),
-            min_idle,
-            max_lifetime: settings.max_lifetime.map(|d| d.0),
-            idle_timeout: settings.idle_timeout.map(|d| d.0),
-            expires_first: 0,
-            opened: 0,
+        let mut slots = Slots::new(None, Line::new(discipline, self.settings.max_waiters));
+        slots.set_capacity(now, Some(self.settings.places()));
+        self.parts.push(PoolPart { slots, free: VecDeque::new(), expires_first: Time::MAX });
+        let part = (self.parts.len() - 1) as u32;
+        self.part_of.insert(key, part);
+        part
+    }
+
+    /// The places of a part and those who wait there.
+    pub fn slots(&mut self, part: u32) -> &mut Slots {
+        &mut self.parts[part as usize].slots
+    }
+
+    /// A place is given back that was held since an instant.
+    pub fn free_place(&mut self, now: Time, part: u32, since: Time) {
+        self.slots(part).give_back(now, since, None);
+        self.freed.push(part);
+    }
+
+    /// The next in line for a place that has become free, who has it now.
+    pub fn next(&mut self, now: Time) -> Option<Popped> {
+        while let Some(part) = self.freed.last() {
+            if let Some(next) = self.parts[*part as usize].slots.next(now, &mut Vec::new()) {
+                return Some(next);
+            }
+            self.freed.pop();
+        }
+        None
+    }
+
+    /// Whom a connection leads to.
+    pub fn peer(&self, connection: u32) -> Peer {
+        self.connection(connection).peer
+    }
+
+    /// The instant at which a connection is open.
+    pub fn opened_at(&self, connection: u32) -> Time {
+        self.connection(connection).opened
+    }
+
+    fn connection(&self, connection: u32) -> &Connection {
+        self.connections.get(connection).expect("who uses a connection keeps it")
+    }
+
+    /// A place has been taken: with which open connection? `None` where one must be opened. `is_closed` tells whether the other
+    /// side has closed one.
+    pub fn take(&mut self, now: Time, part: u32, is_closed: impl Fn(Peer) -> bool) -> Option<u32> {
+        self.close_idle(now, part);
+        let streams = self.settings.streams;
+        loop {
+            let id = *self.parts[part as usize].free.back()?;
+            let connection = self.connections.get_mut(id).expect("it has room for calls");
+            if is_closed(connection.peer) {
+                connection.ends = true;
+                self.parts[part as usize].free.pop_back();
+                self.drop_unused(id);
+                continue;
+            }
+            connection.used += 1;
+            if connection.used == streams {
+                self.parts[part as usize].free.pop_back();
+            }
+            return Some(id);
         }
     }
 
-    /// A place has been taken: with which connection? The one used last comes first, so that the others can grow idle.
-    pub fn connection(&mut self, now: Time) -> Connection {
-        self.close_idle(now);
-        match self.idle.pop_back() {
-            Some(idle) => Connection::Ready(idle.opened),
-            None => {
-                self.opened += 1;
-                Connection::Open
-            }
+    /// A connection is being opened for a call that has a place, and will be open at that instant. `share`, from 0 to below 1,
+    /// says how much of the jitter its life is spared.
+    pub fn open(&mut self, now: Time, part: u32, peer: Peer, opened: Time, share: f64) -> u32 {
+        self.opened += 1;
+        let id = self.begin(now, part, peer, opened, share);
+        self.connections.get_mut(id).expect("it was just opened").used = 1;
+        if self.settings.streams > 1 {
+            self.parts[part as usize].free.push_back(id);
         }
+        id
     }
 
-    /// The connection comes back in good order.
-    pub fn returned(&mut self, now: Time, opened: Time) {
-        if let Some(most) = self.max_lifetime {
-            if now - opened >= most {
-                return;
+    /// A connection is open from the start.
+    pub fn keep_open(&mut self, now: Time, part: u32, peer: Peer, share: f64) {
+        let id = self.begin(now, part, peer, now, share);
+        let connection = self.connection(id);
+        let ends = connection.opened.saturating_add(connection.life);
+        let part = &mut self.parts[part as usize];
+        part.expires_first = part.expires_first.min(ends);
+        part.free.push_back(id);
+    }
+
+    fn begin(&mut self, now: Time, part: u32, peer: Peer, opened: Time, share: f64) -> u32 {
+        let life = self
+            .settings
+            .max_lifetime
+            .map_or(Span::MAX, |most| most.0 - (most.0 as f64 * self.settings.jitter.0 * (1.0 - share)) as Span);
+        self.connections.insert(Connection { peer, part, opened, life, used: 0, since: now, ends: false })
+    }
+
+    /// Whether the life of connections is drawn.
+    pub fn draws_lives(&self) -> bool {
+        self.settings.max_lifetime.is_some() && self.settings.jitter.0 > 0.0
+    }
+
+    /// A call no longer uses a connection. Its place must be given back, too. `is_good` is whether the connection can be used
+    /// further: not after a reset, nor where a caller gives up who does not share it.
+    pub fn give_back(&mut self, now: Time, id: u32, is_good: bool) {
+        let streams = self.settings.streams;
+        let connection = self.connections.get_mut(id).expect("who uses a connection keeps it");
+        let was_full = connection.used == streams;
+        connection.used -= 1;
+        let ends = connection.opened.saturating_add(connection.life);
+        let is_over = !is_good || now >= ends;
+        if is_over && !connection.ends {
+            connection.ends = true;
+            if !was_full {
+                let free = &mut self.parts[connection.part as usize].free;
+                free.retain(|other| *other != id);
             }
-            self.expires_first = self.expires_first.min(opened + most);
         }
-        self.idle.push_back(Idle { opened, since: now });
+        let connection = self.connections.get_mut(id).expect("it is there");
+        if connection.ends {
+            self.drop_unused(id);
+            return;
+        }
+        connection.since = now;
+        let part = &mut self.parts[connection.part as usize];
+        if was_full {
+            part.free.push_back(id);
+        }
+        part.expires_first = part.expires_first.min(ends);
+    }
+
+    /// Whether a caller that gives up closes its connection: it does where it has it for itself.
+    pub fn is_shared(&self) -> bool {
+        self.settings.streams > 1
+    }
+
+    fn drop_unused(&mut self, id: u32) {
+        if self.connections.get(id).is_some_and(|connection| connection.used == 0) {
+            self.connections.remove(id);
+        }
     }
 
     /// Reports the pool's figures; `wait` has how long callers waited, which outlives the pool.
     pub fn figures(&self, now: Time, wait: &Histogram, figures: &mut Figures) {
-        figures.level(&SIZE, self.slots.capacity().map_or(0, u64::from));
-        figures.gauge(&ACTIVE, self.slots.held_over_time(), now);
+        let streams = u64::from(self.settings.streams);
+        // Where nobody has called yet there is nobody to whom connections lead, but there is a pool.
+        let nobody = Slots::new(None, Line::new(Discipline::Fifo, None));
+        let nobody = self.parts.is_empty().then_some((u64::from(self.settings.size), &nobody));
+        let parts = || {
+            let of = |part: &'_ PoolPart| part.slots.capacity().map_or(0, u64::from) / streams;
+            self.parts.iter().map(move |part| (of(part), &part.slots)).chain(nobody)
+        };
+        parts().for_each(|(size, _)| figures.level(&SIZE, size));
+        parts().for_each(|(_, slots)| figures.gauge(&ACTIVE, slots.held_over_time(), now));
         figures.times(&WAIT, wait);
-        figures.gauge(&WAITING, self.slots.waiting_over_time(), now);
+        parts().for_each(|(_, slots)| figures.gauge(&WAITING, slots.waiting_over_time(), now));
         figures.count(&OPENED, self.opened);
     }
 
-    /// Idle connections, after closing those that have been idle for too long.
-    pub fn idle(&mut self, now: Time) -> usize {
-        self.close_idle(now);
-        self.idle.len()
+    /// Connections with room for calls, after closing those that have been idle for too long.
+    pub fn idle(&mut self, now: Time, part: u32) -> usize {
+        self.close_idle(now, part);
+        self.parts[part as usize].free.len()
     }
 
-    fn close_idle(&mut self, now: Time) {
-        if let Some(most) = self.max_lifetime
-            && now >= self.expires_first
-        {
-            self.idle.retain(|idle| now - idle.opened < most);
-            self.expires_first = self.idle.iter().map(|idle| idle.opened + most).min().unwrap_or(Time::MAX);
+    fn close_idle(&mut self, now: Time, part: u32) {
+        let part = &mut self.parts[part as usize];
+        let connections = &mut self.connections;
+        if now >= part.expires_first {
+            part.expires_first = Time::MAX;
+            part.free.retain(|id| {
+                let connection = connections.get_mut(*id).expect("it has room for calls");
+                let ends = connection.opened.saturating_add(connection.life);
+                if now < ends {
+                    part.expires_first = part.expires_first.min(ends);
+                    return true;
+                }
+                connection.ends = true;
+                if connection.used == 0 {
+                    connections.remove(*id);
+                }
+                false
+            });
         }
-        if let Some(most) = self.idle_timeout {
-            while self.idle.len() > self.min_idle && self.idle.front().is_some_and(|idle| now - idle.since >= most) {
-                self.idle.pop_front();
+        let Some(most) = self.settings.idle_timeout else { return };
+        let kept = self.settings.min_idle() as usize;
+        // The one that has been idle longest stands first; where calls share connections, those in use lie between.
+        let mut at = 0;
+        while part.free.len() > kept && at < part.free.len() {
+            let connection = connections.get(part.free[at]).expect("it has room for calls");
+            if connection.used > 0 {
+                at += 1;
+            } else if now - connection.since >= most.0 {
+                connections.remove(part.free.remove(at).expect("it stands there"));
+            } else {
+                break;
             }
         }
     }
@@ -215,43 +474,106 @@ mod tests {
 
     const S: Span = 1_000_000_000;
 
+    fn peer(number: u32) -> Peer {
+        Peer { node: NodeId(number), path: 0, number, epoch: 0 }
+    }
+
+    /// A pool with its one part, and the connections that are open from the start.
     fn pool(text: &str) -> Pool {
-        Pool::new(&settings::notation::read(text).expect("a pool"), 0)
+        let mut pool = Pool::new(&settings::notation::read(text).expect("a pool"));
+        let part = pool.part(None, 0);
+        (0..pool.kept()).for_each(|number| pool.keep_open(0, part, peer(number), 1.0));
+        pool
+    }
+
+    fn take(pool: &mut Pool, now: Time) -> Option<u32> {
+        pool.take(now, 0, |_| false)
     }
 
     #[test]
     fn connections_are_open_at_the_start_and_are_reused() {
         let mut pool = pool("{size: 2}");
-        assert_eq!(pool.slots.ask(0, 1, 0), Admission::Granted);
-        assert_eq!(pool.connection(0), Connection::Ready(0));
-        assert_eq!(pool.slots.ask(0, 2, 0), Admission::Granted);
-        assert_eq!(pool.slots.ask(0, 3, 0), Admission::Queued);
-        assert_eq!(pool.idle(0), 1);
+        assert_eq!(pool.slots(0).ask(0, 1, 0), Admission::Granted);
+        assert!(take(&mut pool, 0).is_some());
+        assert_eq!(pool.slots(0).ask(0, 2, 0), Admission::Granted);
+        assert_eq!(pool.slots(0).ask(0, 3, 0), Admission::Queued);
+        assert_eq!(pool.idle(0, 0), 1);
     }
 
     #[test]
     fn a_connection_that_was_closed_must_be_opened_again() {
         let mut pool = pool("{size: 1}");
-        assert_eq!(pool.connection(0), Connection::Ready(0));
-        // Its caller gave up: it is not returned.
-        assert_eq!(pool.connection(S), Connection::Open);
-        pool.returned(2 * S, S);
-        assert_eq!(pool.connection(2 * S), Connection::Ready(S));
-        assert_eq!(pool.opened, 1);
+        let first = take(&mut pool, 0).expect("it is open");
+        // Its caller gives up.
+        pool.give_back(S, first, false);
+        assert_eq!(take(&mut pool, S), None);
+        let second = pool.open(S, 0, peer(7), S, 1.0);
+        pool.give_back(2 * S, second, true);
+        assert_eq!(take(&mut pool, 2 * S), Some(second));
+        assert_eq!((pool.peer(second), pool.opened), (peer(7), 1));
+    }
+
+    #[test]
+    fn what_the_other_side_has_closed_is_passed_over() {
+        let mut pool = pool("{size: 3}");
+        let found = pool.take(0, 0, |peer| peer.number != 0).expect("one is open");
+        assert_eq!(pool.peer(found).number, 0);
+        assert_eq!(pool.idle(0, 0), 0);
     }
 
     #[test]
     fn old_and_idle_connections_are_closed() {
         let mut old = pool("{size: 3, max_lifetime: 10s}");
-        assert_eq!(old.connection(9 * S), Connection::Ready(0));
-        old.returned(10 * S, 0);
-        assert_eq!(old.idle(10 * S), 0);
+        let one = take(&mut old, 9 * S).expect("it is open");
+        old.give_back(10 * S, one, true);
+        assert_eq!(old.idle(10 * S, 0), 0);
         let mut idle = pool("{size: 3, min_idle: 1, idle_timeout: 10s}");
-        assert_eq!(idle.idle(0), 1);
-        idle.returned(S, 0);
-        idle.returned(S, 0);
-        assert_eq!(idle.idle(10 * S), 2);
-        assert_eq!(idle.idle(11 * S), 1);
+        assert_eq!(idle.idle(0, 0), 1);
+        let opened: Vec<u32> = (0..2).map(|number| idle.open(S, 0, peer(number), S, 1.0)).collect();
+        opened.into_iter().for_each(|id| idle.give_back(S, id, true));
+        assert_eq!(idle.idle(10 * S, 0), 2);
+        assert_eq!(idle.idle(11 * S, 0), 1);
+        assert_eq!(pool("{size: 3, idle_timeout: 10s}").idle(0, 0), 0);
+    }
+
+    #[test]
+    fn lives_are_shorter_by_up_to_the_jitter() {
+        let mut pool =
+            Pool::new(&settings::notation::read("{size: 9, max_lifetime: 100s, jitter: 10%}").expect("a pool"));
+        let part = pool.part(None, 0);
+        [0.0, 0.5, 1.0].into_iter().for_each(|share| pool.keep_open(0, part, peer(0), share));
+        let left = [89 * S, 90 * S, 94 * S, 95 * S, 99 * S, 100 * S].map(|now| pool.idle(now, part));
+        assert_eq!(left, [3, 2, 2, 1, 1, 0]);
+    }
+
+    #[test]
+    fn calls_share_a_connection() {
+        let mut pool = pool("{size: 2, streams: 3, min_idle: 0}");
+        assert_eq!(pool.slots(0).capacity(), Some(6));
+        let first = pool.open(0, 0, peer(1), S, 1.0);
+        // Those who come while it is being opened wait for it rather than open another.
+        assert_eq!([take(&mut pool, 0), take(&mut pool, 0), take(&mut pool, 0)], [Some(first), Some(first), None]);
+        assert_eq!(pool.opened_at(first), S);
+        let second = pool.open(0, 0, peer(2), S, 1.0);
+        pool.give_back(2 * S, first, true);
+        assert_eq!(take(&mut pool, 2 * S), Some(first));
+        // It breaks: nobody else gets it, and it is gone with the last of its calls.
+        pool.give_back(3 * S, first, false);
+        assert_eq!(take(&mut pool, 3 * S), Some(second));
+        pool.give_back(3 * S, first, false);
+        pool.give_back(3 * S, first, true);
+        assert_eq!(pool.idle(3 * S, 0), 1);
+        assert_eq!(pool.connections.len(), 1);
+    }
+
+    #[test]
+    fn each_replica_has_connections_of_its_own() {
+        let mut pool = Pool::new(&settings::notation::read("{size: 1, per: target}").expect("a pool"));
+        let (one, other) = (pool.part(Some(3), 0), pool.part(Some(5), 0));
+        assert_eq!((one, other, pool.part(Some(3), 9)), (0, 1, 0));
+        assert_eq!(pool.slots(one).ask(0, 1, 0), Admission::Granted);
+        assert_eq!(pool.slots(other).ask(0, 2, 0), Admission::Granted);
+        assert_eq!(pool.slots(other).ask(0, 3, 0), Admission::Queued);
     }
 
     #[test]
@@ -262,38 +584,40 @@ mod tests {
             "{size: 5, max_lifetime: 10s}",
             "{size: 5, min_idle: 2, idle_timeout: 3s}",
             "{size: 6, min_idle: 1, idle_timeout: 2s, max_lifetime: 7s}",
+            "{size: 6, idle_timeout: 2s}",
         ];
         for text in all {
             let settings: PoolSettings = settings::notation::read(text).expect("a pool");
-            let mut pool = Pool::new(&settings, 0);
+            let mut pool = pool(text);
             let mut stream = Stream::named(5, text);
             // The obvious way: what is idle with its instants, what is in use with its own.
-            let mut idle: Vec<(Time, Time)> = vec![(0, 0); settings.min_idle.unwrap_or(settings.size) as usize];
-            let (mut in_use, mut now, mut opened): (Vec<Time>, Time, u64) = (Vec::new(), 0, 0);
+            let kept = settings.min_idle() as usize;
+            let mut idle: Vec<(Time, Time)> = vec![(0, 0); kept];
+            let (mut in_use, mut now, mut opened): (Vec<(u32, Time)>, Time, u64) = (Vec::new(), 0, 0);
             for step in 0..5_000 {
                 now += stream.below(S);
-                idle.retain(|(since, _)| settings.max_lifetime.is_none_or(|most| now - since < most.0));
-                let kept = settings.min_idle.unwrap_or(settings.size) as usize;
-                while let (Some(most), Some((_, since))) = (settings.idle_timeout, idle.first())
+                idle.retain(|(_, opened)| settings.max_lifetime.is_none_or(|most| now - opened < most.0));
+                while let (Some(most), Some((since, _))) = (settings.idle_timeout, idle.first())
                     && idle.len() > kept
                     && now - since >= most.0
                 {
                     idle.remove(0);
                 }
-                assert_eq!(pool.idle(now), idle.len(), "{text}, step {step}");
+                assert_eq!(pool.idle(now, 0), idle.len(), "{text}, step {step}");
                 if in_use.len() < settings.size as usize && stream.below(2) == 0 {
-                    let expected = idle.pop().map_or(Connection::Open, |(since, _)| Connection::Ready(since));
-                    assert_eq!(pool.connection(now), expected, "{text}, step {step}");
-                    opened += u64::from(expected == Connection::Open);
-                    in_use.push(if let Connection::Ready(since) = expected { since } else { now });
+                    let expected = idle.pop().map(|(_, opened)| opened);
+                    let found = take(&mut pool, now);
+                    assert_eq!(found.map(|id| pool.opened_at(id)), expected, "{text}, step {step}");
+                    opened += u64::from(found.is_none());
+                    let id = found.unwrap_or_else(|| pool.open(now, 0, peer(0), now, 1.0));
+                    in_use.push((id, expected.unwrap_or(now)));
                 } else if !in_use.is_empty() {
-                    let opened = in_use.swap_remove(stream.below(in_use.len() as u64) as usize);
+                    let (id, opened) = in_use.swap_remove(stream.below(in_use.len() as u64) as usize);
                     // One in four is closed by a caller who gave up.
-                    if stream.below(4) > 0 {
-                        pool.returned(now, opened);
-                        if settings.max_lifetime.is_none_or(|most| now - opened < most.0) {
-                            idle.push((opened, now));
-                        }
+                    let is_good = stream.below(4) > 0;
+                    pool.give_back(now, id, is_good);
+                    if is_good && settings.max_lifetime.is_none_or(|most| now - opened < most.0) {
+                        idle.push((now, opened));
                     }
                 }
             }

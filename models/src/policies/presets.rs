@@ -144,10 +144,10 @@ mod tests {
             let problems = read::<Pool>(text).expect_err(text).into_sorted();
             problems.iter().map(|p| format!("{}|{}|{}", p.span.start, p.path, p.message)).collect()
         };
-        assert_eq!(said("hikary"), ["0||expected one of `hikari` or `pgbouncer`, found `hikary`"]);
+        assert_eq!(said("hikary"), ["0||expected one of `hikari`, `pgbouncer` or `grpc`, found `hikary`"]);
         assert_eq!(said("{hikari: 5}"), ["9|hikari|expected a map of settings, found `5`"]);
         assert_eq!(said("{hikari: {sizes: 5}}").len(), 1);
         assert!(said("{hikari: {sizes: 5}}")[0].starts_with("10|hikari.sizes|there is no setting `sizes` here"));
-        assert_eq!(said("{size: 5, hikari: {}}"), ["1||expected one of `hikari` or `pgbouncer`, found `size`"]);
+        assert_eq!(said("{size: 5, hikari: {}}"), ["1||expected one of `hikari`, `pgbouncer` or `grpc`, found `size`"]);
     }
 }

@@ -95,7 +95,7 @@ impl<C: Component> Engine<C> {
             return;
         }
         core.down += 1;
-        core.crashed.insert(node, core.now);
+        core.crashed.insert(node, (core.now, death));
         core.spread(node, News::Down);
         let gone: Vec<usize> = (0..core.nodes.len()).filter(|i| core.nodes[*i].owner == node).collect();
         let is_gone = |n: u32| gone.binary_search(&(n as usize)).is_ok();

@@ -1,0 +1,142 @@
+//! Connections lead to one replica and stay there, and that it is dead shows when they are used: step by step.
+
+use lab::result::RunResult;
+
+use crate::kinds::{refused, run};
+
+/// Calls at a hundred a second from a workload to three replicas that take a millisecond, 20 ms away.
+fn three(policies: &str, faults: &str) -> RunResult {
+    run(&format!(
+        "version: 1
+run: {{duration: 10s}}
+workloads: {{w: {{arrivals: {{constant: 100/s}}, call: {{to: app, network: {{rtt: 20ms}}{policies}}}}}}}
+components:
+  app:
+    kind: service
+    replicas: 3
+    runtime: {{thread_pool: {{threads: 10}}}}
+    handlers: {{default: [{{wait: 1ms}}]}}
+{faults}"
+    ))
+}
+
+fn outcomes(result: &RunResult) -> Vec<(&str, u64)> {
+    let all = &result.links["w"]["call"].outcomes;
+    all.iter().filter(|(_, count)| **count > 0).map(|(name, count)| (name.as_str(), *count)).collect()
+}
+
+fn busy(result: &RunResult) -> usize {
+    result.components["app"].each.iter().filter(|one| one.utilization > Some(0.0)).count()
+}
+
+#[test]
+fn one_connection_leads_to_one_replica() {
+    // A gRPC channel: whatever the number of replicas, all calls go to the same one.
+    assert_eq!(busy(&three(", pool: grpc", "")), 1);
+    // Where each replica has a connection, they share the calls, here evenly.
+    let result = three(", pool: {size: 1, streams: 100, per: target, choose: round_robin}", "");
+    let each: Vec<f64> = result.components["app"].each.iter().filter_map(|one| one.utilization).collect();
+    assert!(each.len() == 3 && each.iter().all(|share| (share / each[0] - 1.0).abs() < 0.01), "{each:?}");
+    assert_eq!(busy(&three(", pool: {size: 1, streams: 100, per: target}", "")), 3);
+}
+
+#[test]
+fn calls_that_share_a_connection_need_not_wait_for_each_other() {
+    // Each call takes 21 ms, so that one connection carries 47 calls a second, or all of them when two share it … and three do.
+    let alone = three(", pool: {size: 1}", "");
+    assert!((alone.workloads["w"].goodput - 1.0 / 0.021).abs() < 1.0, "{}", alone.workloads["w"].goodput);
+    let shared = three(", pool: {size: 1, streams: 3}", "");
+    assert!(shared.workloads["w"].goodput > 99.0);
+    assert_eq!(shared.links["w"]["call"].own.value("pool.wait.max"), Some(0.0));
+}
+
+#[test]
+fn a_connection_whose_process_has_died_is_found_closed() {
+    // Three connections are open from the start, to whichever replicas. All replicas die at 5 s, while one or two calls are under
+    // way or on their way, and are back at 5.1 s. Whoever calls in between opens a connection, which is refused after a round
+    // trip; afterwards connections are opened anew, and nothing is sent over those that were closed.
+    let result = three(", pool: {size: 3}", "faults: [{at: 5s, for: 100ms, kill: {component: app}}]\n");
+    let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
+    // A call is on its way or served for 11 ms, and the reset is on its way back for 10 ms, during which one more can be sent.
+    assert!((1..=3).contains(&all["reset"]), "{all:?}");
+    assert!((8..=10).contains(&all["unavailable"]), "{all:?}");
+    let opened = result.links["w"]["call"].own.value("pool_opened").expect("it is there");
+    assert!((1.0..=3.0).contains(&opened), "{opened}");
+}
+
+#[test]
+fn a_connection_whose_host_has_died_looks_as_good_as_any() {
+    let faults = |last: &str| {
+        format!(
+            "hosts: {{box: {{count: 1, cores: 4}}}}\nfaults: [{{at: 5s{last}, host_down: {{hosts: box, host: 0}}}}]\n"
+        )
+    };
+    let on_hosts = |policies: &str, last: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 300s}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: {{to: app, network: {{rtt: 20ms}}{policies}}}}}}}
+components:
+  app:
+    kind: service
+    hosts: box
+    runtime: {{thread_pool: {{threads: 10}}}}
+    handlers: {{default: [{{wait: 1ms}}]}}
+{}",
+            faults(last)
+        ))
+    };
+    // The first call after the death goes out over the one connection and times out; it closes the connection, and those who
+    // come open another, in vain: after 30 s with `pool_timeout`, as Hikari waits.
+    let result = on_hosts(", timeout: 1s, pool: {size: 1}", "");
+    let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
+    assert_eq!((all["ok"], all["timeout"]), (49, 1), "{all:?}");
+    assert!(all["pool_timeout"] > 2_000 && all.len() == 3, "{all:?}");
+    // Without a bound on that, opening is given up after 127 s, one at a time.
+    let result = on_hosts(", timeout: 1s, pool: {size: 1, acquire_timeout: 10h}", "");
+    let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
+    assert_eq!((all["ok"], all["timeout"], all["unavailable"]), (49, 1, 2), "{all:?}");
+    // A host that is back knows nothing of the connection: what is sent over it is reset, and another is opened.
+    let result = on_hosts(", pool: {size: 5}", ", for: 50ms");
+    let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
+    // Five connections and one call that was on its way or open.
+    assert!((5..=6).contains(&all["reset"]), "{all:?}");
+    assert!(all["ok"] >= 2_990, "{all:?}");
+}
+
+#[test]
+fn a_caller_that_opens_a_connection_for_each_call_waits_no_longer_than_its_timeout() {
+    let without = ", timeout: 500ms, network: {rtt: 20ms, keep_alive: false}";
+    let result = run(&format!(
+        "version: 1
+run: {{duration: 10s}}
+hosts: {{box: {{count: 1, cores: 4}}}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: {{to: app{without}}}}}}}
+components:
+  app: {{kind: service, hosts: box, runtime: {{thread_pool: {{threads: 10}}}}, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{{at: 5s, host_down: {{hosts: box, host: 0}}}}]
+"
+    ));
+    let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
+    assert!((49..=50).contains(&all["ok"]) && all["timeout"] >= 44 && all.len() == 2, "{all:?}");
+    let failed = &result.workloads["w"].latency_failed;
+    assert!((failed.max_s.expect("some failed") - 0.5).abs() < 0.002, "{failed:?}");
+}
+
+#[test]
+fn what_has_no_effect_on_connections_is_refused() {
+    let of = |pool: &str| {
+        refused(&format!(
+            "version: 1
+run: {{duration: 1s}}
+workloads: {{w: {{arrivals: {{constant: 1/s}}, call: {{to: lb, pool: {{{pool}}}}}}}}}
+components:
+  lb: {{kind: load_balancer, to: {{to: db, pool: {{{pool}}}}}}}
+  db: {{kind: database, operations: {{default: 1ms}}}}
+"
+        ))
+    };
+    assert!(of("size: 2, choose: random")[0].contains("`choose`"));
+    assert!(of("size: 2, jitter: 5%")[0].contains("`jitter`"));
+    assert!(of("size: 2, per: component")[0].contains("`per`"));
+}
