@@ -364,6 +364,7 @@ impl Scenario {
             carried.client |= link.goes_by_client();
             carried.deadline |= link.propagate.contains(&Propagated::Deadline);
         });
+        carried.connection = self.components.iter().any(|c| c.value.settings.follows_connections());
         carried
     }
 

@@ -4,6 +4,7 @@
 //! its first call which columns it uses; the others stay empty and cost nothing, so that a model pays for deadlines
 //! without paying for data keys. A new column is one row of the table below.
 
+use crate::connections::NO_CONNECTION;
 use crate::table::push;
 use crate::time::Time;
 
@@ -22,6 +23,9 @@ macro_rules! each_column {
                 client: u64 = 0, set_client;
                 /// How many times the average work its request asks for; 1 where nobody said.
                 demand: f64 = 1.0, set_demand;
+                /// The connection over which the call comes ([`Cx::open_connection`](crate::Cx::open_connection));
+                /// [`NO_CONNECTION`] where nobody said. It does not travel on to further calls.
+                connection: u32 = NO_CONNECTION, set_connection;
         }
     };
 }
@@ -119,6 +123,12 @@ impl Columns {
         self.carried.demand
     }
 
+    /// Whether there is a column of connections.
+    #[inline(always)]
+    pub(crate) fn carries_connections(&self) -> bool {
+        self.carried.connection
+    }
+
     /// Whether there is a column of deadlines.
     #[inline(always)]
     pub(crate) fn carries_deadlines(&self) -> bool {
@@ -143,20 +153,23 @@ mod tests {
     }
 
     fn baggage() -> impl Strategy<Value = Baggage> {
-        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9).prop_map(|(data_key, deadline, items, client, demand)| Baggage {
-            data_key,
-            deadline,
-            items,
-            client,
-            demand: f64::from(demand),
-        })
+        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9).prop_map(
+            |(data_key, deadline, items, client, demand, connection)| Baggage {
+                connection,
+                data_key,
+                deadline,
+                items,
+                client,
+                demand: f64::from(demand),
+            },
+        )
     }
 
     fn deed() -> impl Strategy<Value = Deed> {
         prop_oneof![
             (0..FRAMES, baggage()).prop_map(|(index, baggage)| Deed::Pack(index, baggage)),
             (0..FRAMES, 0..FRAMES).prop_map(|(from, to)| Deed::Copy(from, to)),
-            (0..FRAMES, 0u8..5, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
+            (0..FRAMES, 0u8..6, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
         ]
     }
 
@@ -172,7 +185,8 @@ mod tests {
                     1 => row.deadline = baggage.deadline,
                     2 => row.items = baggage.items,
                     3 => row.client = baggage.client,
-                    _ => row.demand = baggage.demand,
+                    4 => row.demand = baggage.demand,
+                    _ => row.connection = baggage.connection,
                 }
             }
         }
@@ -187,7 +201,8 @@ mod tests {
                 1 => columns.set_deadline(index, baggage.deadline),
                 2 => columns.set_items(index, baggage.items),
                 3 => columns.set_client(index, baggage.client),
-                _ => columns.set_demand(index, baggage.demand),
+                4 => columns.set_demand(index, baggage.demand),
+                _ => columns.set_connection(index, baggage.connection),
             },
         }
     }
@@ -196,9 +211,9 @@ mod tests {
         /// A column that is used says what a table of whole rows says, whichever other columns are used; one that is not
         /// says what a call carries that was given nothing, and takes no memory.
         #[test]
-        fn columns_say_what_one_wide_table_says(used in any::<[bool; 5]>(), deeds in prop::collection::vec(deed(), 1..60)) {
-            let [data_key, deadline, items, client, demand] = used;
-            let mut columns = Columns::new(Carried { data_key, deadline, items, client, demand });
+        fn columns_say_what_one_wide_table_says(used in any::<[bool; 6]>(), deeds in prop::collection::vec(deed(), 1..60)) {
+            let [data_key, deadline, items, client, demand, connection] = used;
+            let mut columns = Columns::new(Carried { data_key, deadline, items, client, demand, connection });
             let mut rows = vec![Baggage::EMPTY; FRAMES as usize];
             (0..FRAMES).for_each(|_| columns.add());
             for deed in deeds {
@@ -212,8 +227,9 @@ mod tests {
                 prop_assert_eq!(columns.items(index), if items { row.items } else { empty.items });
                 prop_assert_eq!(columns.client(index), if client { row.client } else { empty.client });
                 prop_assert_eq!(columns.demand(index), if demand { row.demand } else { empty.demand });
+                prop_assert_eq!(columns.connection(index), if connection { row.connection } else { empty.connection });
             }
-            let widths = [8, 8, 4, 8, 8];
+            let widths = [8, 8, 4, 8, 8, 4];
             let least: usize = used.iter().zip(widths).filter(|(used, _)| **used).map(|(_, width)| width).sum();
             prop_assert!(columns.bytes() >= least * FRAMES as usize);
             prop_assert!((columns.bytes() == 0) != used.contains(&true));

@@ -7,6 +7,7 @@
 
 use crate::baggage::{Baggage, Carried, Columns};
 use crate::calendar::TimerId;
+use crate::connections::NO_CONNECTION;
 use crate::outcome::Answer;
 use crate::prefetch::prefetch;
 use crate::table::{push, reach};
@@ -178,6 +179,7 @@ impl Calls {
         let call = self.insert(frame);
         if self.carries_baggage {
             self.columns.copy(like, call.index);
+            self.columns.set_connection(call.index, NO_CONNECTION);
         }
         call
     }

@@ -32,6 +32,7 @@ use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
 use crate::calls::*;
 use crate::conditions::{Condition, Death, Path, Stashed, Ways};
+use crate::connections::Connections;
 use crate::cpu::{CpuId, Cpus, Machines};
 use crate::figures::Figures;
 use crate::happening::Happenings;
@@ -138,6 +139,12 @@ pub trait Component: Clone {
     fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
         let _ = (cx, about, news);
         unreachable!("who listens must hear")
+    }
+
+    /// A connection that this node has pinned ([`Cx::pin`]) is closed; it knows its target under this number.
+    fn on_hang_up(&mut self, number: u32) {
+        let _ = number;
+        unreachable!("who pins connections must know what their end means")
     }
 
     /// The node has crashed: become what the settings in force make of it.
@@ -253,6 +260,8 @@ pub(crate) struct NodeState {
 enum Aside {
     /// Something is done to a node.
     Order(Order),
+    /// A connection that a node has pinned is closed.
+    HangUp { at: NodeId, number: u32 },
     /// Who listens hears of a node.
     News { about: NodeId, news: News },
     /// A caller hears how a call ended.
@@ -308,6 +317,8 @@ pub struct Core {
     listeners: BTreeMap<GroupId, Vec<(NodeId, Hearing)>>,
     /// Calls that go on for nobody since a host that had passed them on is dead, and whose callers do not know it yet.
     lost: BTreeMap<u64, Telling>,
+    /// Connections that somebody on the way follows.
+    connections: Connections,
     /// When each node crashed last, of those that ever did, and what died.
     crashed: BTreeMap<NodeId, (Time, Death)>,
 }
@@ -438,6 +449,7 @@ impl<C: Component> Engine<C> {
                 happenings: Happenings::default(),
                 listeners: BTreeMap::new(),
                 lost: BTreeMap::new(),
+                connections: Connections::default(),
                 crashed: BTreeMap::new(),
             },
             nodes: Vec::new(),

@@ -88,6 +88,7 @@ pub mod breakdown;
 pub mod calendar;
 pub mod calls;
 pub mod conditions;
+pub mod connections;
 pub mod cpu;
 pub mod dist;
 pub mod engine;

@@ -123,6 +123,57 @@ faults: [{{at: 5s, host_down: {{hosts: box, host: 0}}}}]
     assert!((failed.max_s.expect("some failed") - 0.5).abs() < 0.002, "{failed:?}");
 }
 
+/// Two hundred calls a second over so many connections, through a balancer to three replicas that take 10 ms; how busy
+/// each replica is, relative to the mean, and how the calls ended.
+fn through(balancer: &str, pool: &str, faults: &str) -> (Vec<f64>, std::collections::BTreeMap<String, u64>) {
+    let takes = if pool.contains("max_waiters") { "60ms" } else { "10ms" };
+    let result = run(&format!(
+        "version: 1
+run: {{duration: 10s}}
+workloads: {{w: {{arrivals: {{constant: 200/s}}, call: {{to: lb, pool: {{{pool}}}, network: {{rtt: 2ms}}}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app, {balancer}}}
+  app:
+    kind: service
+    replicas: 3
+    runtime: {{thread_pool: {{threads: 10}}}}
+    handlers: {{default: [{{wait: {takes}}}]}}
+{faults}"
+    ));
+    let each: Vec<f64> = result.components["app"].each.iter().filter_map(|one| one.utilization).collect();
+    let mean = each.iter().sum::<f64>() / 3.0;
+    let outcomes = &result.links["w"]["call"].outcomes;
+    let outcomes =
+        outcomes.iter().filter(|(_, count)| **count > 0).map(|(name, count)| (name.clone(), *count)).collect();
+    (each.iter().map(|share| share / mean).collect(), outcomes)
+}
+
+#[test]
+fn behind_a_balancer_of_connections_calls_follow_theirs() {
+    let near = |found: &[f64], expected: [f64; 3]| {
+        let mut found = found.to_vec();
+        found.sort_by(f64::total_cmp);
+        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 0.05), "{found:?}");
+    };
+    // One connection that all calls share: by request they are spread, by connection they are not.
+    let grpc = "size: 1, streams: 100";
+    near(&through("per: request", grpc, "").0, [1.0; 3]);
+    near(&through("per: connection", grpc, "").0, [0.0, 0.0, 3.0]);
+    // Six connections, all in use, for calls that take six times as long: two to each replica, since it is they that are counted.
+    let six = "size: 6, max_waiters: 0";
+    near(&through("per: connection, algorithm: least_connections", six, "").0, [1.0; 3]);
+}
+
+#[test]
+fn a_connection_through_a_balancer_ends_with_the_replica_that_it_leads_to() {
+    // One of three replicas dies for two seconds. The calls that were there are reset, and others that came before word of it was
+    // back; then the connection is opened anew and leads to another one that is alive.
+    let faults = "faults: [{at: 5s, for: 2s, kill: {component: app, replica: 0}}]\n";
+    let (_, outcomes) = through("per: connection, health_check: instant", "size: 1, streams: 100", faults);
+    assert!((1..=4).contains(&outcomes["reset"]), "{outcomes:?}");
+    assert!(outcomes.len() == 2 && outcomes["ok"] >= 1_990, "{outcomes:?}");
+}
+
 #[test]
 fn what_has_no_effect_on_connections_is_refused() {
     let of = |pool: &str| {

@@ -146,11 +146,13 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
             "weighted_round_robin",
         ]);
         let instances = c.of(&[1, 2]);
-        let to = if c.once_in(2) { format!("{{to: s0{}}}", policies(c, true)) } else { "s0".to_string() };
+        let plain = c.once_in(2);
+        let to = if plain { format!("{{to: s0{}}}", policies(c, true)) } else { "s0".to_string() };
+        let per = if plain { "" } else { c.of(&["", ", per: connection"]) };
         let knows = knows_at_once(c);
         let _ = writeln!(
             text,
-            "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}{knows}}}"
+            "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}{per}{knows}}}"
         );
     }
     if front.contains("dns") {

@@ -177,6 +177,12 @@ pub trait Kind: Component + Sized {
         Self::knows_at_once(settings)
     }
 
+    /// Whether calls that come over one connection go to the same target.
+    fn follows_connections(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
     /// Which share of its calls each target of its link gets while all are well: weight, replicas and round trip of
     /// each are given. In proportion to the weights, unless the kind chooses in another way.
     fn shares(settings: &Self::Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {

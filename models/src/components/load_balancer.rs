@@ -14,6 +14,7 @@
 //! ```
 
 use settings::{Name, Setting, Spanned};
+use sim_core::connections::NO_CONNECTION;
 use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
@@ -23,7 +24,17 @@ use crate::balancing::health_check::HealthCheckSettings;
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::not_yet::NotYet;
-use crate::policies::pool::Per;
+use crate::policies::pool;
+
+/// What a balancer chooses a replica for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Per {
+    /// Each call: it reads what comes over a connection (layer 7).
+    Request,
+    /// Each connection: all calls that come over one, out of a caller's pool, go to the same replica (layer 4). Where the caller
+    /// has no pool, each call has a connection of its own.
+    Connection,
+}
 
 /// Spreads calls over the replicas of what it calls.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -33,6 +44,9 @@ pub struct Settings {
     /// How a replica is chosen for each call. Envoy's and nginx's default is round robin.
     #[setting(default = "round_robin")]
     pub algorithm: AlgorithmSettings,
+    /// What a replica is chosen for.
+    #[setting(default = "request")]
+    pub per: Per,
     /// How many balancers there are side by side.
     #[setting(default = 1, range = "1..=10000")]
     pub instances: u32,
@@ -61,6 +75,9 @@ const LINK: &str = "to";
 /// The ticket of calls that were handed to the link.
 const ASKED: u32 = u32::MAX;
 
+/// In the ticket of calls that follow others over their connection: who is chosen counts the connection and not the calls.
+const FOLLOWS: u32 = 1 << 31;
+
 const PURPOSE_TARGET: u32 = 0x6c62;
 
 /// One balancer.
@@ -71,6 +88,7 @@ pub struct LoadBalancer {
     targets: Vec<(NodeId, u16)>,
     /// The node of its link, and what tells its calls from other links'.
     link: (NodeId, u32),
+    per: Per,
     /// Whether calls go over that link, since it has policies.
     asks_link: bool,
     // State.
@@ -112,17 +130,26 @@ impl Kind for LoadBalancer {
         in_proportion(targets.iter().map(|(weight, replicas, _)| weight * f64::from(*replicas)))
     }
 
+    fn follows_connections(settings: &Settings) -> bool {
+        settings.per == Per::Connection
+    }
+
     fn knows_at_once(settings: &Settings) -> bool {
         settings.health_check.as_ref().is_some_and(HealthCheckSettings::is_instant)
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
+        if settings.per == Per::Connection && asks_link(settings) {
+            let message = "a balancer that is `per: connection` passes on what comes and makes no calls of its own";
+            let help = "write the policies where the balancer is called, or choose `per: request`";
+            checks.error("no_effect", checks.span(), "to", message, Some(help));
+        }
         if settings.to.health_check.is_some() {
             let message = "the balancer chooses, so `health_check` belongs to it";
             checks.error("no_effect", checks.span(), "to.health_check", message, Some("write it beside `to`"));
         }
         if let Some(pool) = &settings.to.pool {
-            let given = [("per", pool.per == Some(Per::Component)), ("choose", pool.choose.is_some())];
+            let given = [("per", pool.per == Some(pool::Per::Component)), ("choose", pool.choose.is_some())];
             for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
                 let message = format!("`{key}` has no effect here: the balancer chooses a replica for each call");
                 let help = "remove it; `size` counts the connections to each replica";
@@ -152,6 +179,7 @@ impl Kind for LoadBalancer {
             components: site.targets(LINK).to_vec(),
             targets,
             link: site.link(LINK),
+            per: settings.per,
             asks_link: asks_link(settings),
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
             children: (cancels || asks_link(settings)).then(Vec::new),
@@ -197,21 +225,54 @@ impl LoadBalancer {
 
     /// A call that went to a target of this balancer's choice has ended.
     fn ended(&mut self, ticket: u32, since: Time, outcome: Outcome) {
-        if ticket != ASKED {
-            self.choosing.end(ticket as usize);
-            self.attempts.end(since, outcome);
+        if ticket == ASKED {
+            return;
         }
+        if ticket & FOLLOWS == 0 {
+            self.choosing.end(ticket as usize);
+        }
+        self.attempts.end(since, outcome);
+    }
+
+    /// Sends a call on to whoever gets what comes over its connection.
+    fn follow(&mut self, cx: &mut Cx<'_>, call: CallId, connection: u32) -> Next {
+        let (target, epoch) = match cx.pinned(connection) {
+            Some(pinned) => pinned,
+            None => {
+                let Some(target) = self.choosing.choose(cx, |cx| cx.draw(call, PURPOSE_TARGET)) else {
+                    let answer = cx.answer(Outcome::Unavailable);
+                    self.attempts.end(cx.now(), answer.outcome());
+                    return Next::reply(call, answer);
+                };
+                let node = self.targets[target].0;
+                cx.pin(connection, node, target as u32);
+                (target as u32, cx.epoch(node))
+            }
+        };
+        let (to, ticket) = (self.to(target as usize), target | FOLLOWS);
+        if self.children.is_none()
+            && cx.epoch(to.node) == epoch
+            && let Some(next) = cx.pass_on(call, to, ticket)
+        {
+            if !self.keeps_deadlines {
+                forget_deadline(cx, call);
+            }
+            return next;
+        }
+        cx.set_ticket(call, ticket);
+        let child = self.make(cx, call, to);
+        cx.send_over(child, epoch)
     }
 
     /// Makes a call of its own for a call.
     #[inline(never)]
-    fn send(&mut self, cx: &mut Cx<'_>, call: CallId, to: To) -> Next {
+    fn make(&mut self, cx: &mut Cx<'_>, call: CallId, to: To) -> CallId {
         let child = cx.call(call, to);
         if !self.keeps_deadlines {
             forget_deadline(cx, child);
         }
         self.remember(call, Some(child));
-        Next::call(child)
+        child
     }
 
     fn remember(&mut self, call: CallId, child: Option<CallId>) {
@@ -231,6 +292,10 @@ impl Component for LoadBalancer {
             return self.ask_link(cx, call);
         }
         self.attempts.begin(false);
+        let connection = cx.connection(call);
+        if self.per == Per::Connection && connection != NO_CONNECTION {
+            return self.follow(cx, call, connection);
+        }
         let chosen = self.choosing.choose(cx, |cx| cx.draw(call, PURPOSE_TARGET));
         let Some(target) = chosen else {
             let answer = cx.answer(Outcome::Unavailable);
@@ -247,7 +312,7 @@ impl Component for LoadBalancer {
         }
         cx.set_ticket(call, target as u32);
         let to = self.to(target);
-        self.send(cx, call, to)
+        Next::call(self.make(cx, call, to))
     }
 
     #[inline]
@@ -259,8 +324,11 @@ impl Component for LoadBalancer {
 
     #[inline]
     fn on_passed(&mut self, ticket: u32, since: Time, outcome: Outcome) {
-        self.choosing.end(ticket as usize);
-        self.attempts.end(since, outcome);
+        self.ended(ticket, since, outcome);
+    }
+
+    fn on_hang_up(&mut self, number: u32) {
+        self.choosing.end(number as usize);
     }
 
     fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: Timer) -> Next {

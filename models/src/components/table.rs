@@ -102,6 +102,10 @@ macro_rules! settings_by_kind {
             pub fn finds_out(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::finds_out(s))
             }
+            /// Whether calls that come over one connection go to the same target.
+            pub fn follows_connections(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::follows_connections(s))
+            }
             /// Which share of its calls each target of its link gets.
             pub fn shares(&self, targets: &[(f64, u32, Span)]) -> Vec<f64> {
                 each_kind!(self, s, Part => <Part as Kind>::shares(s, targets))

@@ -61,7 +61,7 @@ impl Link {
         let share = self.share_of_life(cx, &mut source);
         let part = self.pool_part(part, now);
         if let Some(pool) = &mut self.pool {
-            pool.keep_open(now, part, peer, share);
+            pool.keep_open(now, part, (peer, cx.open_connection()), share);
         }
     }
 
@@ -133,7 +133,12 @@ impl Link {
     fn take_connection(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let (now, part) = (cx.now(), self.a_try(of).part);
         let pool = self.pool.as_mut().expect("it has a place");
-        let taken = pool.take(now, part, |peer| cx.has_closed(peer.node, peer.epoch, peer.path));
+        let taken = pool.take(now, part, |peer, line| {
+            cx.has_closed(peer.node, peer.epoch, peer.path) || cx.has_closed_behind(line, peer.path)
+        });
+        while let Some(line) = pool.next_closed() {
+            cx.close_connection(line);
+        }
         let Some(connection) = taken else { return self.dial(cx, of) };
         let opened = pool.opened_at(connection);
         let epoch = pool.peer(connection).epoch;
@@ -174,7 +179,8 @@ impl Link {
                 let share = self.share_of_life(cx, &mut source);
                 let (part, peer) = (self.a_try(of).part, peer_of(cx, chosen));
                 let pool = self.pool.as_mut();
-                let connection = pool.map(|pool| pool.open(now, part, peer, now + takes, share));
+                let connection =
+                    pool.map(|pool| pool.open(now, part, (peer, cx.open_connection()), now + takes, share));
                 let a_try = self.a_try(of);
                 (a_try.connection, a_try.epoch, a_try.dial) = (connection, peer.epoch, Dial::Opens);
                 if takes == 0 {

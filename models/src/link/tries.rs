@@ -265,7 +265,9 @@ impl Link {
         let mut source = self.source(cx, of);
         let a_try = self.a_try(of);
         let (ordinal, is_copy, connection, target) = (a_try.ordinal, a_try.is_copy(), a_try.connection, a_try.target);
-        let peer = connection.and_then(|connection| self.pool.as_ref().map(|pool| pool.peer(connection)));
+        let over = connection
+            .and_then(|connection| self.pool.as_ref().map(|pool| (pool.peer(connection), pool.line(connection))));
+        let peer = over.map(|(peer, _)| peer);
         let known = peer.map(|peer| peer.number).or(target).map(|number| chosen_as(&self.plan, number));
         let Some(chosen) = known.or_else(|| self.choose(cx, &mut source)) else {
             return self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable));
@@ -284,8 +286,11 @@ impl Link {
         let a_try = self.a_try(of);
         (a_try.since, a_try.at) = (now, At::Target);
         (a_try.child, a_try.timer, a_try.target) = (child.index(), timer, Some(chosen.number));
-        match peer {
-            Some(peer) => cx.send_over(child, peer.epoch),
+        match over {
+            Some((peer, line)) => {
+                cx.set_connection(child, line);
+                cx.send_over(child, peer.epoch)
+            }
             None => Next::call(child),
         }
     }
@@ -421,6 +426,9 @@ impl Link {
             if let Some(connection) = a_try.connection {
                 let is_broken = ending.outcome == Outcome::Reset;
                 pool.give_back(now, connection, ending.keeps_connection || pool.is_shared() && !is_broken);
+            }
+            while let Some(line) = pool.next_closed() {
+                cx.close_connection(line);
             }
             pool.free_place(now, a_try.part, a_try.since);
         }

@@ -100,6 +100,9 @@ macro_rules! nodes {
             fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
                 dispatch!(self, part => part.on_news(cx, about, news))
             }
+            fn on_hang_up(&mut self, number: u32) {
+                dispatch!(self, part => part.on_hang_up(number))
+            }
             fn retire(&mut self, now: Time) {
                 dispatch!(self, part => part.retire(now))
             }

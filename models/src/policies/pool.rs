@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use settings::values::Scalar;
 use settings::{Duration, DurationDist, Fraction, Setting};
+use sim_core::connections::NO_CONNECTION;
 use sim_core::figures::Set;
 use sim_core::histogram::Histogram;
 use sim_core::line::{Discipline, Line, Popped};
@@ -181,6 +182,8 @@ pub struct Peer {
 #[derive(Clone, Debug)]
 struct Connection {
     peer: Peer,
+    /// What calls over it say they come over ([`sim_core::Cx::open_connection`]).
+    line: u32,
     /// Which part of the pool it belongs to.
     part: u32,
     /// The instant at which it is open.
@@ -216,6 +219,8 @@ pub struct Pool {
     connections: Slab<Connection>,
     /// Parts in which a place may have become free.
     freed: Vec<u32>,
+    /// Lines that were closed, and of which nobody has been told yet.
+    closed: Vec<u32>,
     /// Connections opened since the end of the warm-up.
     pub opened: u64,
 }
@@ -224,13 +229,22 @@ impl Pool {
     /// A pool at the start of a run or of its replica, without connections.
     pub fn new(settings: &PoolSettings) -> Pool {
         let (parts, part_of) = (Vec::new(), BTreeMap::new());
-        Pool { settings: settings.clone(), parts, part_of, connections: Slab::new(), freed: Vec::new(), opened: 0 }
+        Pool {
+            settings: settings.clone(),
+            parts,
+            part_of,
+            connections: Slab::new(),
+            freed: Vec::new(),
+            closed: Vec::new(),
+            opened: 0,
+        }
     }
 
     /// Its replica has crashed: all connections are gone, and those who waited for one; what was measured stays.
     pub fn clear(&mut self, now: Time) {
         self.connections = Slab::new();
         self.freed.clear();
+        self.closed.clear();
         for part in &mut self.parts {
             part.slots.clear(now);
             part.free.clear();
@@ -313,13 +327,13 @@ impl Pool {
 
     /// A place has been taken: with which open connection? `None` where one must be opened. `is_closed` tells whether the other
     /// side has closed one.
-    pub fn take(&mut self, now: Time, part: u32, is_closed: impl Fn(Peer) -> bool) -> Option<u32> {
+    pub fn take(&mut self, now: Time, part: u32, is_closed: impl Fn(Peer, u32) -> bool) -> Option<u32> {
         self.close_idle(now, part);
         let streams = self.settings.streams;
         loop {
             let id = *self.parts[part as usize].free.back()?;
             let connection = self.connections.get_mut(id).expect("it has room for calls");
-            if is_closed(connection.peer) {
+            if is_closed(connection.peer, connection.line) {
                 connection.ends = true;
                 self.parts[part as usize].free.pop_back();
                 self.drop_unused(id);
@@ -335,9 +349,9 @@ impl Pool {
 
     /// A connection is being opened for a call that has a place, and will be open at that instant. `share`, from 0 to below 1,
     /// says how much of the jitter its life is spared.
-    pub fn open(&mut self, now: Time, part: u32, peer: Peer, opened: Time, share: f64) -> u32 {
+    pub fn open(&mut self, now: Time, part: u32, (peer, line): (Peer, u32), opened: Time, share: f64) -> u32 {
         self.opened += 1;
-        let id = self.begin(now, part, peer, opened, share);
+        let id = self.begin(now, part, (peer, line), opened, share);
         self.connections.get_mut(id).expect("it was just opened").used = 1;
         if self.settings.streams > 1 {
             self.parts[part as usize].free.push_back(id);
@@ -346,8 +360,8 @@ impl Pool {
     }
 
     /// A connection is open from the start.
-    pub fn keep_open(&mut self, now: Time, part: u32, peer: Peer, share: f64) {
-        let id = self.begin(now, part, peer, now, share);
+    pub fn keep_open(&mut self, now: Time, part: u32, (peer, line): (Peer, u32), share: f64) {
+        let id = self.begin(now, part, (peer, line), now, share);
         let connection = self.connection(id);
         let ends = connection.opened.saturating_add(connection.life);
         let part = &mut self.parts[part as usize];
@@ -355,12 +369,12 @@ impl Pool {
         part.free.push_back(id);
     }
 
-    fn begin(&mut self, now: Time, part: u32, peer: Peer, opened: Time, share: f64) -> u32 {
+    fn begin(&mut self, now: Time, part: u32, (peer, line): (Peer, u32), opened: Time, share: f64) -> u32 {
         let life = self
             .settings
             .max_lifetime
             .map_or(Span::MAX, |most| most.0 - (most.0 as f64 * self.settings.jitter.0 * (1.0 - share)) as Span);
-        self.connections.insert(Connection { peer, part, opened, life, used: 0, since: now, ends: false })
+        self.connections.insert(Connection { peer, line, part, opened, life, used: 0, since: now, ends: false })
     }
 
     /// Whether the life of connections is drawn.
@@ -404,8 +418,18 @@ impl Pool {
 
     fn drop_unused(&mut self, id: u32) {
         if self.connections.get(id).is_some_and(|connection| connection.used == 0) {
-            self.connections.remove(id);
+            remove(&mut self.connections, &mut self.closed, id);
         }
+    }
+
+    /// The line of a connection.
+    pub fn line(&self, connection: u32) -> u32 {
+        self.connection(connection).line
+    }
+
+    /// A line of a connection that was closed; each is told once.
+    pub fn next_closed(&mut self) -> Option<u32> {
+        self.closed.pop()
     }
 
     /// Reports the pool's figures; `wait` has how long callers waited, which outlives the pool.
@@ -433,7 +457,7 @@ impl Pool {
 
     fn close_idle(&mut self, now: Time, part: u32) {
         let part = &mut self.parts[part as usize];
-        let connections = &mut self.connections;
+        let (connections, closed) = (&mut self.connections, &mut self.closed);
         if now >= part.expires_first {
             part.expires_first = Time::MAX;
             part.free.retain(|id| {
@@ -445,7 +469,7 @@ impl Pool {
                 }
                 connection.ends = true;
                 if connection.used == 0 {
-                    connections.remove(*id);
+                    remove(connections, closed, *id);
                 }
                 false
             });
@@ -459,12 +483,18 @@ impl Pool {
             if connection.used > 0 {
                 at += 1;
             } else if now - connection.since >= most.0 {
-                connections.remove(part.free.remove(at).expect("it stands there"));
+                remove(connections, closed, part.free.remove(at).expect("it stands there"));
             } else {
                 break;
             }
         }
     }
+}
+
+/// A connection is closed.
+fn remove(connections: &mut Slab<Connection>, closed: &mut Vec<u32>, id: u32) {
+    let line = connections.remove(id).map(|connection| connection.line);
+    closed.extend(line.filter(|line| *line != NO_CONNECTION));
 }
 
 #[cfg(test)]
@@ -474,8 +504,8 @@ mod tests {
 
     const S: Span = 1_000_000_000;
 
-    fn peer(number: u32) -> Peer {
-        Peer { node: NodeId(number), path: 0, number, epoch: 0 }
+    fn peer(number: u32) -> (Peer, u32) {
+        (Peer { node: NodeId(number), path: 0, number, epoch: 0 }, NO_CONNECTION)
     }
 
     /// A pool with its one part, and the connections that are open from the start.
@@ -487,7 +517,7 @@ mod tests {
     }
 
     fn take(pool: &mut Pool, now: Time) -> Option<u32> {
-        pool.take(now, 0, |_| false)
+        pool.take(now, 0, |_, _| false)
     }
 
     #[test]
@@ -510,13 +540,13 @@ mod tests {
         let second = pool.open(S, 0, peer(7), S, 1.0);
         pool.give_back(2 * S, second, true);
         assert_eq!(take(&mut pool, 2 * S), Some(second));
-        assert_eq!((pool.peer(second), pool.opened), (peer(7), 1));
+        assert_eq!((pool.peer(second), pool.opened), (peer(7).0, 1));
     }
 
     #[test]
     fn what_the_other_side_has_closed_is_passed_over() {
         let mut pool = pool("{size: 3}");
-        let found = pool.take(0, 0, |peer| peer.number != 0).expect("one is open");
+        let found = pool.take(0, 0, |peer, _| peer.number != 0).expect("one is open");
         assert_eq!(pool.peer(found).number, 0);
         assert_eq!(pool.idle(0, 0), 0);
     }

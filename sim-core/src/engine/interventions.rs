@@ -30,6 +30,7 @@ impl<C: Component> Engine<C> {
                     }
                     self.nodes[node.0 as usize].adopt(&mut Cx { core: &mut self.core, node }, change);
                 }
+                Aside::HangUp { at, number } => self.nodes[at.0 as usize].on_hang_up(number),
                 Aside::News { about, news } => self.hear(about, news),
                 Aside::Tell(Telling { node, parent, child, answer }) => {
                     let hears = self.core.nodes[node.0 as usize].passage != DEAF;
@@ -119,6 +120,9 @@ impl<C: Component> Engine<C> {
         }
         self.lose_what_was_passed_on(&is_gone, death);
         let core = &mut self.core;
+        for connection in core.connections.opened_by(|node| is_gone(node.0)) {
+            core.hang_up(connection);
+        }
         core.chores.pending.forget(|chore| is_gone(chore.node.0));
         core.set_bell();
         for index in gone.iter().copied() {

@@ -3,10 +3,11 @@
 //! Nobody is told that a peer has died: whoever opened a connection to it remembers under which epoch that was, and finds out
 //! when it next uses the connection.
 
-use super::{Cx, Event, Kind, Next, Word};
+use super::{Aside, Core, Cx, Event, Kind, Next, Word};
 use crate::calendar::Class;
 use crate::calls::{CallId, NodeId};
 use crate::conditions::Death;
+use crate::connections::{NO_CONNECTION, Pin};
 
 /// What becomes of an attempt to open a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,53 @@ pub enum Reach {
     Silent,
 }
 
+impl Core {
+    /// Closes a connection; those who have pinned it, and live still, hear of it.
+    pub(super) fn hang_up(&mut self, connection: u32) {
+        for Pin { at: (at, epoch), number, .. } in self.connections.close(connection) {
+            if self.nodes[at.0 as usize].epoch == epoch {
+                self.asides.push_back(Aside::HangUp { at, number });
+            }
+        }
+    }
+}
+
 impl Cx<'_> {
+    /// Opens a connection that calls can say they come over, where the model lets calls carry that.
+    pub fn open_connection(&mut self) -> u32 {
+        match self.core.calls.columns.carries_connections() {
+            true => self.core.connections.open(self.node),
+            false => NO_CONNECTION,
+        }
+    }
+
+    /// Closes one.
+    pub fn close_connection(&mut self, connection: u32) {
+        if connection != NO_CONNECTION {
+            self.core.hang_up(connection);
+        }
+    }
+
+    /// From now on what comes to this node over a connection goes on to another, which it knows under a number.
+    pub fn pin(&mut self, connection: u32, to: NodeId, number: u32) {
+        let (at, to) = ((self.node, self.epoch(self.node)), (to, self.epoch(to)));
+        self.core.connections.pin(connection, Pin { at, to, number });
+    }
+
+    /// Where what comes to this node over a connection goes on to: under which number this node knows it, and in which of its
+    /// lives it was.
+    pub fn pinned(&self, connection: u32) -> Option<(u32, u16)> {
+        let own = (self.node, self.epoch(self.node));
+        let open = self.core.connections.get(connection)?;
+        open.pins.iter().find(|pin| pin.at == own).map(|pin| (pin.number, pin.to.1))
+    }
+
+    /// Whether a connection is known here to be closed since somebody to whom it was pinned on the way has died.
+    pub fn has_closed_behind(&self, connection: u32, path: u16) -> bool {
+        let pins = self.core.connections.get(connection).map_or(&[][..], |open| &open.pins);
+        pins.iter().any(|pin| self.has_closed(pin.to.0, pin.to.1, path))
+    }
+
     /// What becomes of an attempt to open a connection to a node over a path that begins now.
     pub fn reach(&self, node: NodeId, path: u16) -> Reach {
         let condition = &self.core.nodes[node.0 as usize].condition;
