@@ -157,6 +157,21 @@ pub struct Mend {
     pub value: String,
 }
 
+/// Of the warnings about a scenario, those about what its own faults will show: callers without a timeout where nobody is left to
+/// answer them, and choosers that are never told that a replica is dead.
+pub fn under_faults(loaded: &Loaded) -> Vec<Problem> {
+    let scenario = &loaded.scenario;
+    let is_silenced = scenario.faults.iter().any(|fault| fault.value.what.silences());
+    if scenario.faults.is_empty() && scenario.components.iter().all(|component| component.value.random.is_none()) {
+        return Vec::new();
+    }
+    let is_shown = |problem: &Problem| match problem.code {
+        warnings::NO_TIMEOUT => is_silenced,
+        code => code == warnings::BLIND_CHOOSER,
+    };
+    explain(loaded).warnings.into_iter().filter(is_shown).collect()
+}
+
 /// Explains a scenario.
 pub fn explain(loaded: &Loaded) -> Explained {
     let scenario = &loaded.scenario;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use analysis::explain::{Explained, explain};
+use analysis::explain::{Explained, explain, under_faults};
 use lab::replicate::{Control, replicate};
 use lab::statistics::mean_interval;
 use lab::{Loaded, Options, Text};
@@ -109,6 +109,31 @@ fn what_is_proposed_mends_the_flaw() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(tried >= 20, "only {tried} proposals");
+}
+
+#[test]
+fn what_faults_will_show_is_known_before_they_strike() {
+    let shown = |yaml: &str| -> Vec<String> {
+        under_faults(&load(yaml)).iter().map(|w| format!("{} {}", w.code, w.path)).collect()
+    };
+    let yaml = |fault: &str| {
+        format!(
+            "version: 1
+run: {{duration: 60s}}
+hosts: {{box: {{count: 2, cores: 4}}}}
+workloads: {{users: {{arrivals: {{poisson: 10/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: api}}
+  api: {{kind: service, replicas: 2, hosts: box, runtime: {{thread_pool: {{threads: 4}}}}, handlers: {{default: [{{wait: 5ms}}]}}}}
+{fault}"
+        )
+    };
+    assert_eq!(shown(&yaml("")), [""; 0]);
+    assert_eq!(shown(&yaml("faults: [{at: 9s, slow: {component: api, factor: 2}}]\n")), [""; 0]);
+    let (blind, waits) = ("blind_chooser components.lb", "no_timeout workloads.users.call");
+    assert_eq!(shown(&yaml("faults: [{at: 9s, kill: {component: api, replica: 1}}]\n")), [blind]);
+    assert_eq!(shown(&yaml("faults: [{at: 9s, partition: [users, lb]}]\n")), [waits]);
+    assert_eq!(shown(&yaml("faults: [{at: 9s, host_down: {hosts: box, host: 0}}]\n")), [waits, blind]);
 }
 
 #[test]

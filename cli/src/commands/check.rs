@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use analysis::explain::under_faults;
 use clap::{Args, ValueEnum};
 use language::diagnostics::{self, Style};
 
@@ -42,15 +43,15 @@ impl Check {
             let options = self.changes.options();
             let checked = lab::check::check(&text, &options);
             let (problems, sources) = match &checked {
-                Ok(loaded) => (&loaded.warnings, &loaded.sources),
-                Err(refused) => (&refused.problems, &refused.sources),
+                Ok(loaded) => ([loaded.warnings.clone(), under_faults(loaded)].concat(), &loaded.sources),
+                Err(refused) => (refused.problems.clone(), &refused.sources),
             };
             wrong |= checked.is_err();
             match self.format {
-                Format::Json => json.push(diagnostics::to_json(problems, sources)),
+                Format::Json => json.push(diagnostics::to_json(&problems, sources)),
                 Format::Text if !problems.is_empty() => {
                     let style = if self.changes.color.on_stderr() { Style::Coloured } else { Style::Plain };
-                    eprintln!("{}", diagnostics::render(problems, sources, style).trim_end());
+                    eprintln!("{}", diagnostics::render(&problems, sources, style).trim_end());
                 }
                 Format::Text if !self.resolved => input::print(&format!("{}: ok\n", text.name))?,
                 Format::Text => {}

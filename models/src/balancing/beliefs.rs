@@ -47,13 +47,13 @@ impl Beliefs {
     /// Whether every target can be called.
     #[inline]
     pub fn all_usable(&self) -> bool {
-        self.known.as_ref().is_none_or(|known| known.usable.len() == self.count)
+        self.known.as_ref().is_none_or(|known| known.usable.count() == self.count)
     }
 
     /// How many can be called.
     #[inline]
     pub fn usable(&self) -> usize {
-        self.known.as_ref().map_or(self.count, |known| known.usable.len())
+        self.known.as_ref().map_or(self.count, |known| known.usable.count())
     }
 
     /// Whether a target can be called.

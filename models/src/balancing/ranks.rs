@@ -24,7 +24,7 @@ impl Ranks {
 
     /// How many numbers are in it.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.len
     }
 
@@ -109,7 +109,7 @@ mod tests {
                 list[number] = is_in;
                 let all: Vec<usize> = (0..bound).filter(|n| list[*n]).collect();
                 let (nth, from) = (stream.below(bound as u64) as usize, stream.below(bound as u64 + 2) as usize);
-                assert_eq!((ranks.len(), ranks.nth(nth)), (all.len(), all.get(nth).copied()), "{bound}, step {step}");
+                assert_eq!((ranks.count(), ranks.nth(nth)), (all.len(), all.get(nth).copied()), "{bound}, step {step}");
                 assert_eq!(ranks.from(from), all.iter().copied().find(|n| *n >= from), "{bound}, step {step}");
             }
         }

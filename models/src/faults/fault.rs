@@ -34,6 +34,11 @@ pub trait Fault: Setting {
         Toll::Nobody
     }
 
+    /// Whether nobody answers for what it strikes, so that only a timeout ends a call there in good time.
+    fn silences(&self) -> bool {
+        false
+    }
+
     /// Whether what it strikes comes back by itself; `is_replaced` tells of a component whether its replicas are replaced.
     fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
         let _ = is_replaced;

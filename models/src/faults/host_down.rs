@@ -50,6 +50,10 @@ impl Fault for Settings {
         if self.host.is_some() { Toll::Some } else { Toll::All }
     }
 
+    fn silences(&self) -> bool {
+        true
+    }
+
     fn targets(&self) -> Vec<String> {
         vec![self.hosts.as_str().to_string()]
     }

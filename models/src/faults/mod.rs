@@ -76,6 +76,10 @@ macro_rules! faults {
             pub fn kills(&self) -> Toll {
                 each_fault!(self, fault => fault.kills())
             }
+            /// Whether nobody answers for what it strikes ([`Fault::silences`]).
+            pub fn silences(&self) -> bool {
+                each_fault!(self, fault => fault.silences())
+            }
             /// Whether it is over as soon as it has struck.
             pub fn is_momentary(&self) -> bool {
                 each_fault!(self, fault => fault.is_momentary())

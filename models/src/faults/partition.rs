@@ -60,6 +60,10 @@ impl Fault for Settings {
         format!("partition {}", names.join(" | "))
     }
 
+    fn silences(&self) -> bool {
+        true
+    }
+
     fn targets(&self) -> Vec<String> {
         self.between.iter().map(|n| n.as_str().to_string()).collect()
     }

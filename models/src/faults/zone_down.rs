@@ -41,6 +41,10 @@ impl Fault for Settings {
         Toll::All
     }
 
+    fn silences(&self) -> bool {
+        true
+    }
+
     fn targets(&self) -> Vec<String> {
         vec![self.region.as_str().to_string()]
     }

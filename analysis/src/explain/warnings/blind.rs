@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use models::faults::fault::Toll;
 
 use super::super::graph::Caller;
-use super::{Finder, mend};
+use super::{BLIND_CHOOSER, Finder, mend};
 
 /// Who has several replicas to choose from, goes on calling those that die, and has no way to find out.
 pub(super) fn choosers(finder: &mut Finder<'_, '_>) {
@@ -53,6 +53,6 @@ pub(super) fn choosers(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let message = format!("{name} {how}, and {who} goes on calling whoever is dead: nothing tells it");
         let change = mend(&path.join("health_check"), "instant");
-        finder.warn_mended("blind_chooser", &path, message, "let it know", change);
+        finder.warn_mended(BLIND_CHOOSER, &path, message, "let it know", change);
     }
 }

@@ -19,6 +19,11 @@ use super::limits::Load;
 use super::{Explained, Mend};
 use language::places;
 
+/// A link over which a caller waits for ever.
+pub(super) const NO_TIMEOUT: &str = "no_timeout";
+/// Who chooses among replicas is never told that one is dead.
+pub(super) const BLIND_CHOOSER: &str = "blind_chooser";
+
 /// Looks for one sort of trouble.
 type Rule = fn(&mut Finder<'_, '_>);
 

@@ -3,7 +3,7 @@
 use models::link::Propagated;
 
 use super::super::graph::Caller;
-use super::{Finder, mend, nice, time};
+use super::{Finder, NO_TIMEOUT, mend, nice, time};
 
 /// A link over which a caller waits for ever.
 pub(super) fn missing(finder: &mut Finder<'_, '_>) {
@@ -48,7 +48,7 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
             whom.join(" or "),
         );
         let change = mend(&link.path.join("timeout"), nice(timeout_s));
-        finder.warn_mended("no_timeout", &link.path, message, "bound the wait", change);
+        finder.warn_mended(NO_TIMEOUT, &link.path, message, "bound the wait", change);
     }
 }
 
