@@ -12,6 +12,7 @@ pub mod components;
 pub mod demand;
 pub mod director;
 pub mod directory;
+pub mod door;
 pub mod faults;
 pub mod figures;
 pub mod happenings;
