@@ -7,7 +7,7 @@
 //! Faults act here, in what the verbs do ([`crate::conditions`]): a component sees nothing but a refused, late or lost call.
 //! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, crashes and pauses in
 //! `engine/interventions.rs`, chores and the end of finite work in `engine/housekeeping.rs`, what must hold at the end of every
-//! run in `engine/laws.rs`. Two shortcuts save calls a frame:
+//! run in `engine/laws.rs`, records that outlive calls and calls made of them in `engine/records.rs`. Two shortcuts save calls a frame:
 //! `engine/passages.rs` and `engine/lending.rs`.
 
 mod accounts;
@@ -20,6 +20,7 @@ mod laws;
 mod lending;
 mod limits;
 mod passages;
+mod records;
 mod telling;
 mod verbs;
 
@@ -36,6 +37,7 @@ use crate::figures::Figures;
 use crate::happening::Happenings;
 use crate::measure::Measure;
 use crate::outcome::{Answer, Outcome};
+use crate::records::Records;
 use crate::time::Time;
 use crate::timer::Timer;
 use crate::trace::Traces;
@@ -44,6 +46,7 @@ pub use ahead::{Ahead, Coming, Sight};
 use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
+pub use records::Begin;
 pub use verbs::{Cx, Look, To};
 
 /// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
@@ -273,6 +276,8 @@ pub struct Core {
     /// What standing still has done to the timers of nodes, for those that ever did.
     standstills: BTreeMap<NodeId, Standstill>,
     happenings: Happenings,
+    /// What nodes keep for others: no crash touches it.
+    records: Records,
 }
 
 impl Core {
@@ -388,6 +393,7 @@ impl<C: Component> Engine<C> {
                 cpus: Cpus::default(),
                 standstills: BTreeMap::new(),
                 happenings: Happenings::default(),
+                records: Records::new(),
             },
             nodes: Vec::new(),
             reserved: false,
@@ -471,6 +477,7 @@ impl<C: Component> Engine<C> {
     /// What calls will carry besides their frames; to be said before the first call.
     pub fn carry(&mut self, carried: Carried) {
         self.core.calls.carry(carried);
+        self.core.records.carry(carried);
     }
 
     /// Starts every node, in order.
@@ -747,6 +754,9 @@ impl<C: Component> Engine<C> {
 
     /// Bytes of the tables that grow with what is under way.
     pub fn bytes_in_flight(&self) -> usize {
-        self.core.calls.bytes() + self.core.calendar.bytes() + self.core.chores.pending.bytes()
+        self.core.calls.bytes()
+            + self.core.calendar.bytes()
+            + self.core.chores.pending.bytes()
+            + self.core.records.bytes()
     }
 }

@@ -109,6 +109,7 @@ mod parameter;
 pub mod prefetch;
 pub mod random;
 pub mod recorder;
+pub mod records;
 pub mod sharing;
 pub mod slab;
 pub mod slots;
@@ -126,11 +127,14 @@ pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};
 pub use cpu::{CpuId, CpuJob, Machines};
-pub use engine::{Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, To};
+pub use engine::{
+    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Sight, Stuck, To,
+};
 pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};
 pub use housekeeping::ChoreId;
 pub use measure::{Counts, Measure};
 pub use outcome::{Answer, Outcome};
+pub use records::{Ended, Record, RecordId};
 pub use time::{Span, Time};
 pub use timer::Timer;

@@ -89,6 +89,8 @@ impl<C: Component> Engine<C> {
     /// [`Engine::arrive`] for a call that was under way for some time.
     #[inline(never)]
     pub(super) fn arrive_at_last(&mut self, call: CallId) -> Next {
+        // A request to another place arrives there as any other call: it was under way until now.
+        self.core.calls.at_mut(call.index).since = self.core.now;
         self.arrive(call)
     }
 
@@ -98,7 +100,9 @@ impl<C: Component> Engine<C> {
         let state = &self.core.nodes[node.0 as usize];
         let (group, passage) = (state.group, state.passage);
         let is_special = state.condition.is_special();
-        self.core.groups[group.0 as usize].arrive(self.core.now, flags & RETRY != 0);
+        if flags & BACKGROUND == 0 {
+            self.core.groups[group.0 as usize].arrive(self.core.now, flags & RETRY != 0);
+        }
         if is_special && let Some(next) = self.received_by_condition(call, node) {
             return Err(next);
         }
@@ -225,6 +229,14 @@ impl<C: Component> Engine<C> {
             self.nodes[node.0 as usize].on_reply(&mut Cx { core: &mut self.core, node }, parent, call, answer)
         } else if kin == ROOT && self.core.nodes[parent as usize].passage != DEAF {
             let node = NodeId(parent);
+            let condition = &mut self.core.nodes[parent as usize].condition;
+            if condition.is_paused() {
+                let event =
+                    Event { kind: Kind::Reply, what: 0, epoch: 0, node: parent, data: Word::of(call.to_bits()) };
+                condition.stash(Stashed::Event(pack_event(event)));
+                self.core.calls.at_mut(call.index).keep_from_caller(answer);
+                return Next::WAIT;
+            }
             self.nodes[parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
         } else {
             Next::WAIT

@@ -67,10 +67,11 @@ impl Core {
         if self.calendar.len() > 1 {
             return false;
         }
-        if self.calls.open == 0 {
+        let records_wait = self.records.open() > 0;
+        if self.calls.open == 0 && !records_wait {
             return true;
         }
-        let somebody_waits = self.groups.iter().any(|group| group.in_flight.value() > 0);
+        let somebody_waits = records_wait || self.groups.iter().any(|group| group.in_flight.value() > 0);
         // Work for nobody goes on too when its node does. What else is open are tasks that stay for ever.
         let somebody_stands_still = || self.nodes.iter().any(|node| node.condition.is_paused());
         if !somebody_waits && !somebody_stands_still() {
@@ -108,8 +109,8 @@ impl<C: Component> Engine<C> {
     /// When the next thing is due; `None` once the run has come to rest.
     ///
     /// It is at rest when nothing is pending but chores, and no call is open that they could let go on: either nobody waits
-    /// for an answer and no node stands still, or the chores have gone round (all that were pending are done, and all
-    /// that these have led to) without a call being made or answered.
+    /// for an answer, no record waits and no node stands still, or the chores have gone round (all that were pending are
+    /// done, and all that these have led to) without a call being made or answered.
     pub fn next_event(&mut self) -> Option<Time> {
         let at = self.core.calendar.peek_time()?;
         let chore = self.core.chores.pending.next().map(|chore| chore.max(self.core.now));

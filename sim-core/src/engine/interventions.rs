@@ -97,6 +97,7 @@ impl<C: Component> Engine<C> {
         for call in made {
             core.abandon(call);
         }
+        core.lose_what_was_begun(&is_gone);
         self.lose_what_was_passed_on(&is_gone);
         let core = &mut self.core;
         core.chores.pending.forget(|chore| is_gone(chore.node.0));
@@ -127,11 +128,13 @@ impl<C: Component> Engine<C> {
         for index in open {
             let frame = *self.core.calls.at(index);
             let call = self.core.calls.id(index);
-            let inner = frame.flags & (ROOT | ABANDONED) == 0
-                && frame.parent != NONE
-                && is_gone(self.core.calls.at(frame.parent).node);
+            let inner = match frame.flags & (ROOT | ABANDONED) {
+                0 => frame.parent != NONE && is_gone(self.core.calls.at(frame.parent).node),
+                ROOT => frame.flags & LENT == 0 && is_gone(frame.parent),
+                _ => false,
+            };
             let answer = Answer::new(Outcome::Reset, self.core.nodes[frame.node as usize].group.0);
-            if inner || frame.flags & BACKGROUND != 0 {
+            if inner || frame.flags & (BACKGROUND | ROOT) == BACKGROUND {
                 // Between two crashed nodes nobody is told.
                 if frame.flags & BACKGROUND == 0 {
                     let group = self.core.nodes[frame.node as usize].group;
