@@ -27,6 +27,19 @@ pub struct LinkEntry {
     pub target_names: Vec<String>,
 }
 
+/// A consumer in the directory: what a component consumes from.
+#[derive(Clone, Debug)]
+pub struct ConsumerEntry {
+    /// The group of its nodes, and its name in full, as faults know it: `api.consumes.jobs`.
+    pub name: String,
+    /// The group that its nodes belong to.
+    pub group: GroupId,
+    /// The component that it consumes from, once that is known.
+    pub from: Option<usize>,
+    /// Row of the path table for the way there.
+    pub path: u16,
+}
+
 /// Callers of a component that only says whom to call.
 #[derive(Clone, Debug)]
 pub struct Population {
@@ -47,12 +60,14 @@ pub struct ComponentPlace {
     pub kind: &'static str,
     /// The group that measures it.
     pub group: GroupId,
-    /// Node of the first replica; the others follow, each with its links behind it.
+    /// Node of the first replica; the others follow, each with its links and consumers behind it.
     pub first: NodeId,
     /// How many replicas.
     pub replicas: u32,
     /// Its links.
     pub links: Vec<LinkEntry>,
+    /// What it consumes from: one node a replica for each, behind those of its links.
+    pub consumes: Vec<ConsumerEntry>,
     /// Where it is.
     pub region: Option<String>,
     /// Replaced after so long when killed.
@@ -71,7 +86,7 @@ pub struct ComponentPlace {
 
 impl ComponentPlace {
     pub(crate) fn stride(&self) -> u32 {
-        1 + self.links.len() as u32
+        1 + (self.links.len() + self.consumes.len()) as u32
     }
 }
 
@@ -141,7 +156,7 @@ impl Directory {
         (0..c.replicas).map(|r| NodeId(c.first.0 + r * c.stride())).collect()
     }
 
-    /// A replica and the links that belong to it.
+    /// A replica and the links and consumers that belong to it.
     pub fn with_links(&self, node: NodeId) -> Vec<NodeId> {
         let found = self.components.iter().find(|c| {
             let end = c.first.0 + c.replicas * c.stride();

@@ -22,10 +22,11 @@ use sim_core::line::Line;
 use sim_core::slots::{Admission, Slots};
 use sim_core::{CallId, Cx, Figures, Look, Next, Outcome, Spent, Time};
 
-/// Places, the line before them, and the guard of the loop that lets calls in.
+/// Places, the line before them, and the guard of the loop that lets calls in. `TIMES_CALLS` says whether how long calls wait
+/// is what the component reports as the wait in its queue.
 #[derive(Clone, Debug)]
 #[repr(C)] // What each call needs lies together, at the beginning.
-pub struct Door {
+pub struct Door<const TIMES_CALLS: bool = true> {
     /// Whether calls are being let in further up the stack.
     is_open: bool,
     slots: Slots,
@@ -40,7 +41,16 @@ impl Door {
     pub fn new(places: Option<u32>, line: Line) -> Door {
         Door { is_open: false, slots: Slots::new(places, line), dropped: Vec::new(), since: Vec::new() }
     }
+}
 
+impl Door<false> {
+    /// The same where the wait of calls is not what is reported as the wait in the component's queue.
+    pub fn untimed(places: Option<u32>, line: Line) -> Door<false> {
+        Door { is_open: false, slots: Slots::new(places, line), dropped: Vec::new(), since: Vec::new() }
+    }
+}
+
+impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
     /// The line.
     #[inline(always)]
     pub fn line(&self) -> &Line {
@@ -69,7 +79,7 @@ impl Door {
     pub fn enter(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Admission {
         let now = cx.now();
         let admission = self.slots.ask(now, call.index(), priority);
-        if admission == Admission::Granted {
+        if TIMES_CALLS && admission == Admission::Granted {
             cx.measure().waited(now, 0);
         }
         admission
@@ -80,7 +90,7 @@ impl Door {
     pub fn enter_until(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8, until: Option<Time>) -> Admission {
         let now = cx.now();
         let admission = self.slots.ask_until(now, call.index(), priority, until);
-        if admission == Admission::Granted {
+        if TIMES_CALLS && admission == Admission::Granted {
             cx.measure().waited(now, 0);
         }
         admission
@@ -166,7 +176,9 @@ impl Door {
         }
         // A call that has begun before and was interrupted has waited and been looked at once.
         if look.ticket == 0 {
-            cx.measure().waited(look.since, next.waited);
+            if TIMES_CALLS {
+                cx.measure().waited(look.since, next.waited);
+            }
             if cx.is_expired(look.call) {
                 self.slots.give_back(now, now, None);
                 let answer = cx.answer(Outcome::Timeout);

@@ -9,6 +9,7 @@ pub mod balancing;
 pub mod caching;
 pub mod change_numbers;
 pub mod components;
+pub mod consuming;
 pub mod demand;
 pub mod director;
 pub mod directory;

@@ -562,20 +562,19 @@ impl<C: Component> Engine<C> {
             Kind::Clock | Kind::Work => unreachable!("seen to by the caller"),
             Kind::Deliver => {
                 let call = CallId::from_bits(event.data.get());
-                if !self.core.calls.is_open(call) {
-                    return None;
-                }
+                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
+                self.core.note_talk(is_talk);
                 self.arrive_at_last(call)
             }
             Kind::Reply => {
                 let call = CallId::from_bits(event.data.get());
-                if !self.core.calls.is_open(call) {
-                    return None;
-                }
+                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
+                self.core.note_talk(is_talk);
                 self.answered_at_last(call)
             }
             Kind::Cancel => {
                 let call = CallId::from_bits(event.data.get());
+                self.core.note_talk(event.what == records::IS_TALK);
                 let frame = self.core.calls.get(call)?;
                 if frame.flags & REPLYING != 0 || frame.via != DIRECT {
                     return None;

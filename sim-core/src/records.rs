@@ -132,6 +132,8 @@ pub(crate) struct Records {
     free: u32,
     /// How many have not ended.
     open: u64,
+    /// How many have been stored and have ended.
+    settled: u64,
     /// What the calls carried, by place.
     columns: Columns,
     stores: BTreeMap<u32, Store>,
@@ -139,7 +141,14 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn new() -> Records {
-        Records { places: Vec::new(), free: NONE, open: 0, columns: Columns::default(), stores: BTreeMap::new() }
+        Records {
+            places: Vec::new(),
+            free: NONE,
+            open: 0,
+            settled: 0,
+            columns: Columns::default(),
+            stores: BTreeMap::new(),
+        }
     }
 
     /// What calls carry, records carry too.
@@ -182,6 +191,7 @@ impl Records {
         };
         self.columns.pack(index, baggage);
         self.open += 1;
+        self.settled += 1;
         let last = store.waiting.last;
         link_behind(&mut self.places, &mut store.waiting, index, last);
         RecordId { index, generation }
@@ -264,6 +274,7 @@ impl Records {
         place.next = self.free;
         self.free = record.index;
         self.open -= 1;
+        self.settled += 1;
     }
 
     /// The records at `node` that are leased to `holder` (`None`: to anybody), those leased last first.
@@ -282,6 +293,11 @@ impl Records {
     /// Records that have not ended.
     pub(crate) fn open(&self) -> u64 {
         self.open
+    }
+
+    /// Records ever stored, and those ever ended: grows with both.
+    pub(crate) fn settled(&self) -> u64 {
+        self.settled
     }
 
     /// By node: records that wait, and records that are leased.

@@ -15,6 +15,7 @@ version: 1
 run: {duration: 20s, window: 1s}
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
+  producers: {arrivals: {poisson: 50/s}, call: jobs}
   writers: {arrivals: {poisson: 100/s}, call: {to: db, batch: {max: 5, wait: 20ms}}}
   readers:
     arrivals: {poisson: 200/s}
@@ -27,6 +28,7 @@ components:
     replicas: 2
     runtime: {async: {workers: 20}}
     handlers: {default: [{call: near}, {call: far}, {call: name}, {leak: {probability: 1%}}]}
+    consumes: [jobs]
     calls:
       near: {to: cache}
       far:
@@ -37,6 +39,7 @@ components:
         concurrency: {fixed: 10, wait: 10ms}
         pool: {size: 3, min_idle: 0}
       name: {to: dns}
+  jobs: {kind: queue, capacity: 5, full: block}
   cache: {kind: cache, capacity: 20, coalesce: true, to: {to: db, pool: {size: 2}}}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
   partner: {kind: external, latency: {exp: 20ms}, concurrency: 10}

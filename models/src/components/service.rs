@@ -41,6 +41,7 @@ use sim_core::{
 use super::kind::{Answers, Ask, Checks, Kind, Links};
 use super::site::Site;
 use crate::admission::AdmissionSettings;
+use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
 use crate::link::LinkSettings;
@@ -86,6 +87,9 @@ pub struct Settings {
     /// The links to others.
     #[setting(default = "{}")]
     pub calls: Map<LinkSettings>,
+    /// The queues that it consumes from.
+    #[setting(default = "[]")]
+    pub consumes: Vec<ConsumeSettings>,
     /// How long a replica takes to come up after a restart.
     #[setting(default = "0s")]
     pub start_up: DurationDist,
@@ -145,6 +149,10 @@ impl Kind for Service {
 
     fn links(settings: &Settings) -> Links<'_> {
         settings.calls.iter().map(|entry| (entry.name.as_str(), &entry.value)).collect()
+    }
+
+    fn consumes(settings: &Settings) -> &[ConsumeSettings] {
+        &settings.consumes
     }
 
     fn replicas(settings: &Settings) -> u32 {
@@ -229,12 +237,13 @@ impl Kind for Service {
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
-        let Settings { handlers, calls, runtime, admission, cpu, hosts, .. } = settings;
+        let Settings { handlers, calls, consumes, runtime, admission, cpu, hosts, .. } = settings;
         let facts = settings.facts();
         check::handlers(handlers, &facts, checks);
         check::links(handlers, calls, checks);
         check::runtime(runtime, settings.own_cores(), checks);
         check::admission(admission, &facts, checks);
+        check::consumes(consumes, &facts, checks);
         if let Some(span) = check::uses_cpu(handlers)
             && cpu.is_none()
             && hosts.is_none()

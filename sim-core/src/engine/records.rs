@@ -9,13 +9,16 @@
 //! ends: nobody hears the answer, and the callee is told by [`Component::on_cancel`](super::Component::on_cancel) after
 //! the time that the way there takes, unless the way is cut.
 
-use super::{Component, Core, Cx, Engine, Event, Kind, Word};
+use super::{Component, Core, Cx, Engine, Event, Kind, Profile, Word};
 use crate::baggage::Baggage;
 use crate::calendar::Class;
 use crate::calls::*;
 use crate::random::Key;
 use crate::records::{Ended, Record, RecordId};
 use crate::time::Time;
+
+/// Marks that a node's own call ends, among the cancellations.
+pub(super) const IS_TALK: u8 = 1;
 
 /// A call that a node begins by itself, to talk to another one.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +94,13 @@ impl Cx<'_> {
         NodeId(frame.via_ticket)
     }
 
+    /// Whether `call` is the very call that a link was asked for, which it has passed on or lent, and no attempt of its own
+    /// making.
+    pub fn is_own_attempt(&self, call: CallId) -> bool {
+        let frame = self.core.calls.at(call.index);
+        frame.via != DIRECT || frame.flags & LENT != 0
+    }
+
     /// Begins a call of this node's own; return or post [`super::Next::call`] to send it. Its answer comes to this node's own
     /// `on_reply`. It is not measured.
     pub fn begin(&mut self, begin: Begin) -> CallId {
@@ -124,19 +134,23 @@ impl Cx<'_> {
     }
 
     /// Begins the delivery of a record to `to`: a call of this node's own that carries what the record was made of. `key` is
-    /// the key of its draws; `profile` says what is asked, where that is not what was asked of the record's node. `None`
-    /// where the record has ended.
+    /// the key of its draws; `op` says what is asked, where that is not what was asked of the record's node. `None` where the
+    /// record has ended.
     pub fn deliver(
         &mut self,
         to: NodeId,
         record: RecordId,
         key: Key,
-        profile: Option<u16>,
+        op: Option<u16>,
         is_retry: bool,
     ) -> Option<CallId> {
-        let Record { profile: own, priority, .. } = self.core.records.get(record)?;
+        let Record { mut profile, priority, .. } = self.core.records.get(record)?;
         let baggage = self.core.records.baggage(record);
-        let call = self.request(to, key.bits(), self.core.now, profile.unwrap_or(own), priority, baggage);
+        if let Some(op) = op {
+            let size_bytes = self.core.profiles[profile as usize].size_bytes;
+            profile = self.intern_profile(Profile { op, size_bytes });
+        }
+        let call = self.request(to, key.bits(), self.core.now, profile, priority, baggage);
         self.set_retry(call, is_retry);
         Some(call)
     }
@@ -165,7 +179,7 @@ impl Core {
         self.abandon(call);
         let path = self.ways.path(path);
         if flags & (BACKGROUND | REPLYING) == BACKGROUND && path.cuts == 0 {
-            let event = Event { kind: Kind::Cancel, what: 0, epoch: 0, node, data: Word::of(call.to_bits()) };
+            let event = Event { kind: Kind::Cancel, what: IS_TALK, epoch: 0, node, data: Word::of(call.to_bits()) };
             self.calendar.set(self.now + path.there(), Class::First, event);
         }
     }
