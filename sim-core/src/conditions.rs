@@ -291,7 +291,7 @@ impl Default for Path {
 }
 
 /// First retransmission after 200 ms, doubling (the least retransmission timeout of Linux, `TCP_RTO_MIN`).
-const RETRANSMISSION: Span = 200 * MILLISECOND;
+pub(crate) const RETRANSMISSION: Span = 200 * MILLISECOND;
 /// After so many the connection is given up.
 const RETRANSMISSIONS: u32 = 8;
 /// After so long a call that never gets through ends with `reset`.

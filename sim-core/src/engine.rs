@@ -191,6 +191,8 @@ enum Kind {
     Begin,
     /// The time of a chore has come.
     Chore,
+    /// A call that a node has begun by itself, or its answer, is sent again.
+    Again,
 }
 
 /// 16 bytes.
@@ -600,6 +602,7 @@ impl<C: Component> Engine<C> {
                 self.chore_due();
                 return None;
             }
+            Kind::Again => self.sent_again(CallId::from_bits(event.data.get()))?,
             Kind::Begin => {
                 let call = CallId::from_bits(event.data.get());
                 if !self.core.calls.is_open(call) {

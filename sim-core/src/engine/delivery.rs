@@ -25,11 +25,14 @@ impl<C: Component> Engine<C> {
 
     /// Sends a call over a network that lets it through late or not at all.
     #[inline(never)]
-    fn travel(&mut self, call: CallId) -> Next {
+    pub(super) fn travel(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
         let path = self.core.ways.path(frame.path);
         let size = self.core.profiles[frame.profile as usize].size_bytes;
         let Some(delay) = path.delay_there(size, frame.key) else {
+            if frame.flags & BACKGROUND != 0 {
+                return self.send_again(call, None);
+            }
             return self.lost(call);
         };
         if delay == 0 {
@@ -45,7 +48,7 @@ impl<C: Component> Engine<C> {
     }
 
     /// The network has swallowed a call: after the last retransmission the connection is given up.
-    fn lost(&mut self, call: CallId) -> Next {
+    pub(super) fn lost(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
         if frame.flags & ABANDONED != 0 {
             // Nobody waits for it.
@@ -177,7 +180,7 @@ impl<C: Component> Engine<C> {
 
     /// Sends an answer on its way back over a network.
     #[inline(never)]
-    fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
+    pub(super) fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
         let frame = self.core.calls.at_mut(call.index);
         frame.via = DIRECT;
         let path = self.core.ways.path(frame.path);
@@ -185,6 +188,9 @@ impl<C: Component> Engine<C> {
             return self.arrive_back(call, answer);
         }
         let Some(delay) = path.delay_back(frame.key) else {
+            if frame.flags & BACKGROUND != 0 {
+                return self.send_again(call, Some(answer));
+            }
             return self.lost(call);
         };
         if delay == 0 {

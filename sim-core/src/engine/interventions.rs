@@ -258,8 +258,17 @@ pub(super) fn pack_event(event: Event) -> u128 {
 }
 
 pub(super) fn unpack_event(bits: u128) -> Event {
-    const KINDS: [Kind; 8] =
-        [Kind::Clock, Kind::Work, Kind::Deliver, Kind::Reply, Kind::Cpu, Kind::Cancel, Kind::Begin, Kind::Chore];
+    const KINDS: [Kind; 9] = [
+        Kind::Clock,
+        Kind::Work,
+        Kind::Deliver,
+        Kind::Reply,
+        Kind::Cpu,
+        Kind::Cancel,
+        Kind::Begin,
+        Kind::Chore,
+        Kind::Again,
+    ];
     Event {
         kind: KINDS[(bits & 0xff) as usize],
         what: (bits >> 8) as u8,

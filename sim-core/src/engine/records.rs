@@ -9,11 +9,13 @@
 //! ends: nobody hears the answer, and the callee is told by [`Component::on_cancel`](super::Component::on_cancel) after
 //! the time that the way there takes, unless the way is cut.
 
-use super::{Component, Core, Cx, Engine, Event, Kind, Profile, Word};
+use super::{Component, Core, Cx, Engine, Event, Kind, Next, Profile, Word};
 use crate::baggage::Baggage;
 use crate::calendar::Class;
 use crate::calls::*;
-use crate::random::Key;
+use crate::conditions::{RESET, RETRANSMISSION};
+use crate::outcome::{Answer, Outcome};
+use crate::random::{Key, mix};
 use crate::records::{Ended, Record, RecordId};
 use crate::time::Time;
 
@@ -186,6 +188,57 @@ impl Core {
 }
 
 impl<C: Component> Engine<C> {
+    /// The network has swallowed a call that a node has begun by itself, or the `answer` to it: it is sent again after 200 ms,
+    /// and so on, doubling, until the connection is given up. So it gets through soon after a partition that did not last.
+    pub(super) fn send_again(&mut self, call: CallId, answer: Option<Answer>) -> Next {
+        let now = self.core.now;
+        let frame = self.core.calls.at_mut(call.index);
+        if frame.flags & ABANDONED != 0 {
+            return self.lost(call);
+        }
+        if let Some(answer) = answer {
+            // The clock of the connection runs from when the answer was first sent.
+            if frame.flags & REPLYING == 0 {
+                frame.since = now;
+            }
+            frame.keep(answer);
+        }
+        let first = frame.since;
+        let mut at = first + RETRANSMISSION;
+        while at <= now {
+            // 200, 600, 1400 ms …
+            at += at - first + RETRANSMISSION;
+        }
+        if at >= first + RESET {
+            let place = self.core.nodes[frame.node as usize].group.0;
+            frame.keep(Answer::new(Outcome::Reset, place));
+            let event = Event { kind: Kind::Reply, what: 0, epoch: 0, node: 0, data: Word::of(call.to_bits()) };
+            self.core.calendar.set(first + RESET, Class::First, event);
+            return Next::WAIT;
+        }
+        let event = Event { kind: Kind::Again, what: 0, epoch: 0, node: 0, data: Word::of(call.to_bits()) };
+        self.core.calendar.set(at, Class::First, event);
+        Next::WAIT
+    }
+
+    /// It is sent once more.
+    pub(super) fn sent_again(&mut self, call: CallId) -> Option<Next> {
+        self.core.note_talk(true);
+        let frame = *self.core.calls.get(call)?;
+        if frame.flags & ABANDONED != 0 {
+            self.core.free(call.index);
+            return None;
+        }
+        if frame.flags & REPLYING == 0 {
+            self.core.calls.at_mut(call.index).key = mix(frame.key);
+            return Some(self.travel(call));
+        }
+        // Its answer stands where the key was; whether that gets through is drawn anew.
+        let answer = Answer::from_bits(frame.key);
+        self.core.calls.at_mut(call.index).key = mix(frame.key ^ self.core.now);
+        Some(self.travel_back(call, answer))
+    }
+
     /// Records that have not ended, by node: those that wait, and those that are leased.
     pub fn records_left(&self) -> Vec<(NodeId, u64, u64)> {
         self.core.records.left().filter(|(_, waiting, leased)| waiting + leased > 0).collect()

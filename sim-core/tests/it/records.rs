@@ -257,3 +257,42 @@ fn records_that_wait_wait_for_the_chores_to_go_round() {
     publish(&mut engine, 5);
     assert_eq!(engine.next_event(), Some(500 * MS), "a record may be waiting for it");
 }
+
+/// What is said at a partition is said again after 200 ms, 600 ms, and so on; the last time is after 51 s.
+#[test]
+fn what_is_said_at_a_partition_gets_through_after_it_or_the_connection_is_given_up() {
+    let cut = |engine: &mut Engine<Part>, cuts: u32| {
+        engine.act(HOUSE, |_, cx| {
+            cx.change_path(1, |path| path.cuts = cuts);
+            Next::WAIT
+        });
+    };
+    // The receive is sent at 0 and arrives two milliseconds after the second repetition.
+    let mut engine = house();
+    publish(&mut engine, 5);
+    cut(&mut engine, 1);
+    receive(&mut engine);
+    until(&mut engine, 300);
+    cut(&mut engine, 0);
+    until(&mut engine, 700);
+    assert_eq!(engine.node(CONSUMER).heard, [(604 * MS, Outcome::Ok), (614 * MS, Outcome::Ok)]);
+    // The answer is sent a second later.
+    let mut engine = house();
+    receive(&mut engine);
+    until(&mut engine, 1_000);
+    cut(&mut engine, 1);
+    publish(&mut engine, 5);
+    until(&mut engine, 1_500);
+    cut(&mut engine, 0);
+    until(&mut engine, 2_000);
+    assert_eq!(engine.node(CONSUMER).heard.first(), Some(&(1_602 * MS + 1, Outcome::Ok)));
+    assert_eq!(engine.check_laws(), Ok(()));
+    // And if the way stays cut.
+    let mut engine = house();
+    cut(&mut engine, 1);
+    receive(&mut engine);
+    until(&mut engine, 200_000);
+    assert_eq!(engine.node(CONSUMER).heard, [(102_200 * MS, Outcome::Reset)]);
+    assert_eq!((engine.open_calls(), engine.events()), (0, 9), "eight repetitions and the end");
+    assert_eq!(engine.check_laws(), Ok(()));
+}
