@@ -232,7 +232,7 @@ mod tests {
     /// One who serves through a door, and the callers, whose answers are written down.
     #[derive(Clone)]
     enum Part {
-        Shop { door: Door, takes: Span, deepest: u32, depth: u32 },
+        Shop { door: Box<Door>, takes: Span, deepest: u32, depth: u32 },
         Street { answers: Vec<(Time, u64, Outcome)> },
     }
 
@@ -313,7 +313,7 @@ mod tests {
         let mut engine = Engine::new(1);
         engine.carry(Carried { deadline: true, ..Carried::default() });
         for (name, part) in [
-            ("shop", Part::Shop { door: Door::new(Some(1), line), takes, deepest: 0, depth: 0 }),
+            ("shop", Part::Shop { door: Box::new(Door::new(Some(1), line)), takes, deepest: 0, depth: 0 }),
             ("street", Part::Street { answers: Vec::new() }),
         ] {
             let group = engine.add_group(name);

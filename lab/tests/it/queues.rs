@@ -487,6 +487,8 @@ fn mistakes_are_refused() {
         (with("q", "", pool, "q, q", ""), "consumes from `q` twice"),
         (with("q", "", "runtime: unlimited", "q", ""), "`concurrency` is missing"),
         (with("q", "", pool, "{from: q, ack: before, on_failure: skip}", ""), "`on_failure` has no effect"),
+        (with("q", "", pool, "{from: q, network: {keep_alive: false}}", ""), "`keep_alive: false` has no effect"),
+        (with("q", "", pool, "{from: q, network: {bandwidth: 1Mb/s}}", ""), "`bandwidth` has no effect"),
         (with("q", "", pool, "{from: q, op: other}", ""), ""),
         (with("{to: q, coalesce: {by: op}}", "", pool, "q", ""), "would lose messages"),
         (with("{to: q, batch: {max: 5, wait: 1ms}}", "", pool, "q", ""), "`batch` towards a queue is not there yet"),
@@ -504,4 +506,27 @@ fn mistakes_are_refused() {
         let messages = refused(&yaml);
         assert!(messages.iter().any(|message| message.contains(expected)), "{expected}: {messages:?}");
     }
+}
+
+/// In a cluster a queue is called by its name there; a handler that nobody has is found out.
+#[test]
+fn names_of_queues_and_handlers_are_looked_up_as_those_of_links_are() {
+    let yaml = |op: &str| {
+        format!(
+            "version: 1\nrun: {{duration: 5s}}\nworkloads: {{w: {{arrivals: {{constant: 10/s}}, call: one/jobs}}}}\n\
+             templates:\n  cell:\n    components:\n      jobs: {{kind: queue}}\n      app:\n        kind: service\n        \
+             runtime: {{thread_pool: {{threads: 1}}}}\n        handlers: {{mail: [{{wait: 1ms}}]}}\n        \
+             consumes: [{{from: jobs, op: {op}}}]\n\
+             clusters: {{one: {{from: cell}}, two: {{from: cell}}}}\n\
+             faults: [{{at: 1s, for: 1s, network: {{link: one/app.consumes.jobs, add: 5ms}}}}]\n"
+        )
+    };
+    let result = run_loaded(&load(&yaml("mail")), 1);
+    assert!(of(&result, "one/app", &["arrivals"])[0] > 45.0);
+    assert_eq!(of(&result, "two/app", &["arrivals"]), [0.0]);
+    assert_eq!(result.components["one/app"].consumes, ["one/jobs"]);
+    let text = Text { name: "test.yaml".into(), bytes: yaml("post").into_bytes(), folder: None };
+    let refused = lab::load(&text, &Options::default()).expect_err("there is no such handler");
+    let messages: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert!(messages.iter().any(|m| m.contains("is asked for `post`, which it does not handle")), "{messages:?}");
 }

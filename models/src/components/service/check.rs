@@ -96,6 +96,15 @@ pub(super) fn consumes(consumes: &[ConsumeSettings], facts: &Facts, checks: &mut
             let help = "write how many: `concurrency: 10`";
             checks.error("missing_key", from.span, &format!("{path}.concurrency"), message, Some(help));
         }
+        let network = consume.network.as_ref();
+        if network.is_some_and(|network| !network.keep_alive) {
+            let message = "`keep_alive: false` has no effect: a consumer keeps its connection open";
+            checks.error("no_effect", from.span, &format!("{path}.network.keep_alive"), message, Some("remove it"));
+        }
+        if network.is_some_and(|network| network.bandwidth.is_some()) {
+            let message = "`bandwidth` has no effect: messages are handed out whatever their size";
+            checks.error("no_effect", from.span, &format!("{path}.network.bandwidth"), message, Some("remove it"));
+        }
         if consume.ack == AckSettings::Before && consume.on_failure.is_some() {
             let message = "`on_failure` has no effect: with `ack: before` a message is done before its handler begins";
             let help = "remove it, or write `ack: after`";
