@@ -88,8 +88,7 @@ pub struct Settings {
     #[setting(default = "{}")]
     pub calls: Map<LinkSettings>,
     /// The queues that it consumes from.
-    #[setting(default = "[]")]
-    pub consumes: Vec<ConsumeSettings>,
+    pub consumes: Option<Vec<ConsumeSettings>>,
     /// How long a replica takes to come up after a restart.
     #[setting(default = "0s")]
     pub start_up: DurationDist,
@@ -152,7 +151,7 @@ impl Kind for Service {
     }
 
     fn consumes(settings: &Settings) -> &[ConsumeSettings] {
-        &settings.consumes
+        settings.consumes.as_deref().unwrap_or_default()
     }
 
     fn replicas(settings: &Settings) -> u32 {
@@ -237,13 +236,13 @@ impl Kind for Service {
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
-        let Settings { handlers, calls, consumes, runtime, admission, cpu, hosts, .. } = settings;
+        let Settings { handlers, calls, runtime, admission, cpu, hosts, .. } = settings;
         let facts = settings.facts();
         check::handlers(handlers, &facts, checks);
         check::links(handlers, calls, checks);
         check::runtime(runtime, settings.own_cores(), checks);
         check::admission(admission, &facts, checks);
-        check::consumes(consumes, &facts, checks);
+        check::consumes(Self::consumes(settings), &facts, checks);
         if let Some(span) = check::uses_cpu(handlers)
             && cpu.is_none()
             && hosts.is_none()
