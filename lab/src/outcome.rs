@@ -160,6 +160,7 @@ impl Session {
                 retry_share: (counts.arrivals > 0).then(|| retries as f64 / counts.arrivals as f64),
                 amplification: amplification(counts),
                 wasted_work: ratio(&figures, &slots::WASTED_WORK),
+                consumes: self.queues_of(index),
                 own: Own::over(&figures, span),
                 each: fleet
                     .used()
@@ -342,7 +343,22 @@ impl Session {
                 edges.push(TopologyEdge { from, to, link: link.name.clone(), index, policies: link.policies.clone() });
             }
         }
+        // Messages go from a queue to its consumers; there is no link that would count them.
+        for (index, component) in directory.components.iter().enumerate() {
+            let at = |name: &str| nodes.iter().position(|n| !n.is_workload && n.name == name);
+            for queue in self.queues_of(index) {
+                let (Some(from), Some(to)) = (at(&queue), at(&component.name)) else { continue };
+                edges.push(TopologyEdge { from, to, link: "consumes".into(), index: usize::MAX, policies: Vec::new() });
+            }
+        }
         Topology { nodes, edges }
+    }
+
+    /// Full names of what a component consumes from.
+    fn queues_of(&self, component: usize) -> Vec<String> {
+        let components = &self.network.directory.components;
+        let queues = components[component].consumes.iter().filter_map(|entry| entry.from);
+        queues.map(|queue| components[queue].name.clone()).collect()
     }
 
     /// Full names of what a link calls.

@@ -282,6 +282,9 @@ pub struct ComponentResult {
     pub amplification: Option<f64>,
     /// Share of the busy time spent on calls whose caller had already given up.
     pub wasted_work: Option<f64>,
+    /// The queues that it consumes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumes: Vec<String>,
     /// Figures that its kind declares (hit ratio, entries, …).
     #[serde(flatten)]
     pub own: Own,
@@ -464,7 +467,7 @@ pub struct Held {
 pub struct Topology {
     /// Workloads first, then components, in file order.
     pub nodes: Vec<TopologyNode>,
-    /// Links, in file order of their callers.
+    /// Links, in file order of their callers; then those who consume, from their queues.
     pub edges: Vec<TopologyEdge>,
 }
 
@@ -488,7 +491,8 @@ pub struct TopologyEdge {
     pub to: usize,
     /// The link's name.
     pub link: String,
-    /// Index in [`Snapshot::links`]; several edges share one link where it has several targets.
+    /// Index in [`Snapshot::links`]; several edges share one link where it has several targets. There is none of that index
+    /// between a queue and those who consume from it.
     pub index: usize,
     /// Its policies in words, outermost first: `total_timeout 1s`, `retry ×3`, `pool 20`.
     pub policies: Vec<String>,

@@ -32,8 +32,14 @@ pub enum Failure {
     Stuck(sim_core::Stuck),
     /// A law does not hold: a bug of this program.
     Breach(sim_core::Breach),
-    /// Nothing is left to happen, but calls are open that can never end: where, and how many.
-    NeverEnds(Vec<(String, u64)>),
+    /// Nothing is left to happen, but calls are open that can never end, or messages wait that nobody takes: where, and how
+    /// many.
+    NeverEnds {
+        /// The calls.
+        calls: Vec<(String, u64)>,
+        /// The messages.
+        messages: Vec<(String, u64)>,
+    },
 }
 
 impl std::fmt::Display for Failure {
@@ -60,9 +66,18 @@ impl std::fmt::Display for Failure {
                 "a law does not hold at `{}` ({}: {} ≠ {}); this is a bug of brownout, please report it",
                 breach.group, breach.law, breach.left, breach.right
             ),
-            Failure::NeverEnds(open) => {
-                write!(f, "nothing is left to happen, and these calls can never end:")?;
-                open.iter().try_for_each(|(name, count)| write!(f, " {count} in `{name}`,"))
+            Failure::NeverEnds { calls, messages } => {
+                let list = |open: &[(String, u64)]| {
+                    open.iter().map(|(name, count)| format!("{count} in `{name}`")).collect::<Vec<_>>().join(", ")
+                };
+                write!(f, "nothing is left to happen")?;
+                if !calls.is_empty() {
+                    write!(f, ", and these calls can never end: {}", list(calls))?;
+                }
+                if !messages.is_empty() {
+                    write!(f, ", and these messages are left: {}", list(messages))?;
+                }
+                Ok(())
             }
         }
     }
@@ -271,15 +286,19 @@ impl Session {
         self.end = self.network.engine.now();
         self.close_last_window();
         self.network.engine.check_laws().map_err(Failure::Breach)?;
-        let open: Vec<(String, u64)> = self
-            .network
-            .directory
+        let Network { engine, directory } = &self.network;
+        let calls: Vec<(String, u64)> = directory
             .components
             .iter()
-            .map(|c| (c.name.clone(), self.network.engine.group(c.group).in_flight.value()))
+            .map(|c| (c.name.clone(), engine.group(c.group).in_flight.value()))
             .filter(|(_, n)| *n > 0)
             .collect();
-        if open.is_empty() { Ok(()) } else { Err(Failure::NeverEnds(open)) }
+        let left = engine.records_left().into_iter().map(|(node, waiting, leased)| {
+            let place = directory.components.iter().find(|c| c.first == node);
+            (place.map(|place| place.name.clone()).unwrap_or_default(), waiting + leased)
+        });
+        let messages: Vec<(String, u64)> = left.collect();
+        if calls.is_empty() && messages.is_empty() { Ok(()) } else { Err(Failure::NeverEnds { calls, messages }) }
     }
 
     fn close_last_window(&mut self) {

@@ -28,6 +28,19 @@ pub struct LinkEntry {
     pub target_names: Vec<String>,
 }
 
+/// A consumer in the directory: what a component consumes from.
+#[derive(Clone, Debug)]
+pub struct ConsumerEntry {
+    /// The group of its nodes, and its name in full, as faults know it: `api.consumes.jobs`.
+    pub name: String,
+    /// The group that its nodes belong to.
+    pub group: GroupId,
+    /// The component that it consumes from, once that is known.
+    pub from: Option<usize>,
+    /// Row of the path table for the way there.
+    pub path: u16,
+}
+
 /// Callers of a component that only says whom to call.
 #[derive(Clone, Debug)]
 pub struct Population {
@@ -48,7 +61,7 @@ pub struct ComponentPlace {
     pub kind: &'static str,
     /// The group that measures it.
     pub group: GroupId,
-    /// Node of the first replica; the others follow, each with its links behind it.
+    /// Node of the first replica; the others follow, each with its links and consumers behind it.
     pub first: NodeId,
     /// How many replicas at the start.
     pub replicas: u32,
@@ -56,6 +69,8 @@ pub struct ComponentPlace {
     pub slots: u32,
     /// Its links.
     pub links: Vec<LinkEntry>,
+    /// What it consumes from: one node a replica for each, behind those of its links.
+    pub consumes: Vec<ConsumerEntry>,
     /// Where it is.
     pub region: Option<String>,
     /// Replaced after so long when killed.
@@ -75,7 +90,7 @@ pub struct ComponentPlace {
 impl ComponentPlace {
     /// So many nodes lie between one replica and the next.
     pub fn stride(&self) -> u32 {
-        1 + self.links.len() as u32
+        1 + (self.links.len() + self.consumes.len()) as u32
     }
 }
 
@@ -160,7 +175,7 @@ impl Directory {
         self.components.iter().find(|c| (c.first.0..c.first.0 + c.slots * c.stride()).contains(&node.0))
     }
 
-    /// A replica and the links that belong to it.
+    /// A replica and the links and consumers that belong to it.
     pub fn with_links(&self, node: NodeId) -> Vec<NodeId> {
         self.place_of(node).map_or(vec![node], |c| (0..c.stride()).map(|i| NodeId(node.0 + i)).collect())
     }

@@ -111,8 +111,10 @@ pub mod of_components {
     /// Calls under way at the end.
     pub const IN_FLIGHT_END: Figure = Figure::level("in_flight_end", "Calls under way at the end.");
     /// How long calls wait.
-    pub const QUEUE_WAIT: Figure =
-        Figure::times("queue.wait", "How long calls waited for a worker or connection, of those that got one.");
+    pub const QUEUE_WAIT: Figure = Figure::times(
+        "queue.wait",
+        "How long calls waited for a worker or connection, of those that got one, or messages in a queue for a consumer.",
+    );
     /// How long calls take.
     pub const LATENCY: Figure =
         Figure::times("latency", "From arrival to answer, of calls answered ok, accepted or degraded.");

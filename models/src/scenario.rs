@@ -55,8 +55,8 @@ pub struct RunSettings {
     /// Simulated time after the warm-up.
     pub duration: Option<Duration>,
     /// For finite work: ends when nothing is left to happen. Faults that are still to come, `random` and health checks do not
-    /// keep it going, unless calls that are open wait for them. Calls that can never end are then listed, and the exit
-    /// code is 3.
+    /// keep it going, unless calls that are open wait for them. Calls that can never end and messages that
+    /// nobody takes are then listed, and the exit code is 3.
     pub until: Option<UntilSettings>,
     /// Simulated time before anything counts.
     #[setting(default = "0s")]

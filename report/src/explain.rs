@@ -61,6 +61,7 @@ fn branches(calls: &[Branch], explained: &Explained, indent: &str, text: &mut St
         let is_last = nth + 1 == calls.len();
         let (tick, rest) = if is_last { ("└─", "   ") } else { ("├─", "│  ") };
         let over = match &branch.link {
+            Some(link) if link == "consumes" => " consumes".to_owned(),
             Some(link) if *link != branch.name && link != "to" && link != "call" => format!(" over {link}"),
             _ => String::new(),
         };

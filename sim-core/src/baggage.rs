@@ -91,6 +91,11 @@ macro_rules! columns {
                 })*
             }
 
+            /// All that a call carries.
+            pub(crate) fn baggage(&self, index: u32) -> Baggage {
+                Baggage { $($name: self.$name(index),)* }
+            }
+
             /// Bytes taken.
             pub(crate) fn bytes(&self) -> usize {
                 0 $(+ self.$name.capacity() * size_of::<$kind>())*

@@ -345,6 +345,15 @@ impl Path {
         self.there + self.added
     }
 
+    pub(crate) fn back(&self) -> Span {
+        self.back + self.added
+    }
+
+    /// Whether nothing gets through: it is cut, or every packet is lost.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cuts > 0 || self.loss >= 1.0 || self.added_loss >= 1.0
+    }
+
     /// True where every call takes the same time.
     pub(crate) fn is_constant(&self) -> bool {
         self.nanoseconds_per_byte == 0.0 && self.loss == 0.0 && self.added_loss == 0.0

@@ -7,7 +7,7 @@
 //! Faults act here, in what the verbs do ([`crate::conditions`]): a component sees nothing but a refused, late or lost call.
 //! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, crashes and pauses in
 //! `engine/interventions.rs`, chores and the end of finite work in `engine/housekeeping.rs`, what must hold at the end of every
-//! run in `engine/laws.rs`. Two shortcuts save calls a frame:
+//! run in `engine/laws.rs`, records that outlive calls and calls made of them in `engine/records.rs`. Two shortcuts save calls a frame:
 //! `engine/passages.rs` and `engine/lending.rs`.
 
 mod accounts;
@@ -21,6 +21,7 @@ mod lending;
 mod limits;
 mod passages;
 mod peers;
+mod records;
 mod telling;
 mod verbs;
 
@@ -39,6 +40,7 @@ use crate::happening::Happenings;
 use crate::measure::Measure;
 use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
+use crate::records::Records;
 use crate::time::Time;
 use crate::timer::Timer;
 use crate::trace::Traces;
@@ -48,6 +50,7 @@ use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
 pub use peers::Reach;
+pub use records::Begin;
 pub use verbs::{Cx, Look, To};
 
 /// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
@@ -321,6 +324,8 @@ pub struct Core {
     connections: Connections,
     /// When each node crashed last, of those that ever did, and what died.
     crashed: BTreeMap<NodeId, (Time, Death)>,
+    /// What nodes keep for others: no crash touches it.
+    records: Records,
 }
 
 impl Core {
@@ -451,6 +456,7 @@ impl<C: Component> Engine<C> {
                 lost: BTreeMap::new(),
                 connections: Connections::default(),
                 crashed: BTreeMap::new(),
+                records: Records::new(),
             },
             nodes: Vec::new(),
             reserved: false,
@@ -547,6 +553,7 @@ impl<C: Component> Engine<C> {
     /// What calls will carry besides their frames; to be said before the first call.
     pub fn carry(&mut self, carried: Carried) {
         self.core.calls.carry(carried);
+        self.core.records.carry(carried);
     }
 
     /// Starts every node, in order, but those that are held back.
@@ -634,10 +641,9 @@ impl<C: Component> Engine<C> {
             Kind::Clock | Kind::Work => unreachable!("seen to by the caller"),
             Kind::Deliver => {
                 let call = CallId::from_bits(event.data.get());
-                if !self.core.calls.is_open(call) {
-                    return None;
-                }
-                self.reach(call, event.epoch, 0)
+                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
+                self.core.note_talk(is_talk);
+                self.reach(call, event.epoch, event.what)
             }
             Kind::Lost => {
                 let telling = self.core.lost.remove(&event.data.get())?;
@@ -646,20 +652,19 @@ impl<C: Component> Engine<C> {
             }
             Kind::Again => {
                 let call = CallId::from_bits(event.data.get());
-                if !self.core.calls.is_open(call) {
-                    return None;
-                }
+                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
+                self.core.note_talk(is_talk);
                 self.sent_again(call, event.epoch, event.what)
             }
             Kind::Reply => {
                 let call = CallId::from_bits(event.data.get());
-                if !self.core.calls.is_open(call) {
-                    return None;
-                }
+                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
+                self.core.note_talk(is_talk);
                 self.answered_at_last(call)
             }
             Kind::Cancel => {
                 let call = CallId::from_bits(event.data.get());
+                self.core.note_talk(event.what == records::IS_TALK);
                 let frame = self.core.calls.get(call)?;
                 if frame.flags & REPLYING != 0 || frame.via != DIRECT {
                     return None;
@@ -837,6 +842,9 @@ impl<C: Component> Engine<C> {
 
     /// Bytes of the tables that grow with what is under way.
     pub fn bytes_in_flight(&self) -> usize {
-        self.core.calls.bytes() + self.core.calendar.bytes() + self.core.chores.pending.bytes()
+        self.core.calls.bytes()
+            + self.core.calendar.bytes()
+            + self.core.chores.pending.bytes()
+            + self.core.records.bytes()
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Chore {
     pub(crate) node: NodeId,
     /// What.
     pub(crate) timer: Timer,
+    /// Whether all it does is talk, by calls that the node begins by itself.
+    pub(crate) talks: bool,
 }
 
 /// Chores to come, in the order of their instants, and of their setting within an instant.

@@ -111,6 +111,7 @@ mod parameter;
 pub mod prefetch;
 pub mod random;
 pub mod recorder;
+pub mod records;
 pub mod sharing;
 pub mod slab;
 pub mod slots;
@@ -130,7 +131,7 @@ pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{
-    Ahead, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Reach, Sight, Stuck, To,
+    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Reach, Sight, Stuck, To,
 };
 pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};
@@ -138,5 +139,6 @@ pub use housekeeping::ChoreId;
 pub use measure::{Counts, Measure};
 pub use news::{Hearing, News};
 pub use outcome::{Answer, Outcome};
+pub use records::{Ended, Record, RecordId};
 pub use time::{Span, Time};
 pub use timer::Timer;

@@ -245,7 +245,7 @@ pub const HELD: Figure = Figure::level("held", "Workers, connections or requests
 pub const CAPACITY: Figure =
     Figure::level("capacity", "Workers, connections or requests that can be in use.").for_screens();
 /// How many may wait.
-pub const QUEUE_BOUND: Figure = Figure::level("queue.bound", "Calls that may wait.").for_screens();
+pub const QUEUE_BOUND: Figure = Figure::level("queue.bound", "Calls or messages that may wait.").for_screens();
 /// Places held, of those there are.
 pub const UTILIZATION: Figure = Figure::share(
     "utilization",
@@ -256,17 +256,19 @@ pub const UTILIZATION: Figure = Figure::share(
 pub const WASTED_WORK: Figure =
     Figure::share("wasted_work", "Share of the busy time spent on calls whose caller had already given up.").kept();
 /// How many wait.
-pub const QUEUE_DEPTH: Figure = Figure::gauge("queue.depth", "Calls waiting, time average.").kept();
+pub const QUEUE_DEPTH: Figure =
+    Figure::gauge("queue.depth", "Calls waiting, or messages in a queue; time average.").kept();
 /// The most that waited.
 pub const QUEUE_DEPTH_MAX: Figure = Figure::level(
     "queue.depth_max",
-    "The most calls that waited at once after the warm-up; of several replicas, each one's most, added up.",
+    "The most calls, or messages in a queue, that waited at once after the warm-up; of several replicas, each one's most, added up.",
 );
 /// How many wait at the end.
-pub const QUEUE_DEPTH_END: Figure = Figure::level("queue.depth_end", "Calls waiting at the end.");
+pub const QUEUE_DEPTH_END: Figure =
+    Figure::level("queue.depth_end", "Calls waiting at the end, or messages in a queue.");
 /// For how long the first of them has waited.
 pub const QUEUE_OLDEST_AGE: Figure =
-    Figure::max("queue.oldest_age", "How long the oldest waiting call has waited at the end.").in_seconds();
+    Figure::max("queue.oldest_age", "How long the oldest waiting call or message has waited at the end.").in_seconds();
 
 /// What [`Slots::figures`] reports.
 pub const FIGURES: Set = &[

@@ -114,6 +114,12 @@ fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, ti
         if graph.components[*component].directs() {
             continue;
         }
+        for consumer in graph.consumers_of(*component) {
+            let op = consumer.op.unwrap_or(op).to_string();
+            let arrival = next.arrivals.entry((consumer.component, op, *data)).or_default();
+            arrival.calls += flow.calls * consumer.share;
+            arrival.items += flow.calls * consumer.share;
+        }
         let misses = next.misses.get(component).copied().flatten().unwrap_or((1.0, 1.0));
         for call in graph.demand(*component, op, misses).calls {
             let Some(link) = graph.link_of(*component, &call.link) else { continue };
@@ -251,6 +257,10 @@ fn most_calls_of(graph: &Graph<'_>, workload: usize, op: &str, once: bool) -> Op
             join(&mut by_component[*component], *times);
             if graph.components[*component].directs() {
                 continue;
+            }
+            for consumer in graph.consumers_of(*component) {
+                let op = consumer.op.unwrap_or(op).to_string();
+                join(next.entry((consumer.component, op)).or_insert(0.0), *times);
             }
             for call in graph.demand(*component, op, (1.0, 1.0)).calls {
                 let Some(link) = graph.link_of(*component, &call.link) else { continue };

@@ -42,6 +42,17 @@ pub(super) struct Way {
     pub(super) directs: bool,
 }
 
+/// A component that consumes from a queue.
+#[derive(Clone, Debug)]
+pub(super) struct ConsumerAt<'a> {
+    pub(super) queue: usize,
+    pub(super) component: usize,
+    /// What messages are delivered as; `None` for what was published.
+    pub(super) op: Option<&'a str>,
+    /// Share of the messages: in proportion to how many can be at work.
+    pub(super) share: f64,
+}
+
 /// The whole.
 pub(super) struct Graph<'a> {
     pub(super) loaded: &'a Loaded,
@@ -50,6 +61,7 @@ pub(super) struct Graph<'a> {
     /// By number in the directory.
     pub(super) components: Vec<&'a ComponentSettings>,
     pub(super) links: Vec<LinkAt<'a>>,
+    pub(super) consumers: Vec<ConsumerAt<'a>>,
 }
 
 impl<'a> Graph<'a> {
@@ -57,7 +69,8 @@ impl<'a> Graph<'a> {
         let scenario: &Scenario = &loaded.scenario;
         let components: Vec<&ComponentSettings> =
             scenario.components.iter().map(|entry| entry.value.settings.as_ref()).collect();
-        let mut graph = Graph { loaded, scenario, directory, components, links: Vec::new() };
+        let consumers = consumers(directory, &components);
+        let mut graph = Graph { loaded, scenario, directory, components, links: Vec::new(), consumers };
         for (nth, (entry, place)) in scenario.workloads.iter().zip(&directory.workloads).enumerate() {
             let path = Path::of(&["workloads", &place.name, WORKLOAD_LINK]);
             let ways = graph.ways(Caller::Workload(nth), &place.link, &entry.value.call);
@@ -134,6 +147,11 @@ impl<'a> Graph<'a> {
         ways
     }
 
+    /// Who consumes from a component.
+    pub(super) fn consumers_of(&self, queue: usize) -> impl Iterator<Item = &ConsumerAt<'a>> {
+        self.consumers.iter().filter(move |consumer| consumer.queue == queue)
+    }
+
     /// The name of a component.
     pub(super) fn name(&self, component: usize) -> &'a str {
         &self.directory.components[component].name
@@ -183,4 +201,26 @@ impl<'a> Graph<'a> {
                 && !settings.asks().is_empty()
                 && settings.asks().iter().all(|ask| ask.handler.is_none()))
     }
+}
+
+/// Everybody who consumes, with their shares of the messages.
+fn consumers<'a>(directory: &Directory, components: &[&'a ComponentSettings]) -> Vec<ConsumerAt<'a>> {
+    let mut consumers = Vec::new();
+    for (component, settings) in components.iter().enumerate() {
+        let place = &directory.components[component];
+        for (consume, entry) in settings.consumes().iter().zip(&place.consumes) {
+            let Some(queue) = entry.from else { continue };
+            let workers = settings.limits().workers.map(|(_, count)| count);
+            let at_work = consume.concurrency.or(workers).unwrap_or(1);
+            let op = consume.op.as_ref().map(|op| op.as_str());
+            let share = f64::from(at_work) * f64::from(place.replicas);
+            consumers.push(ConsumerAt { queue, component, op, share });
+        }
+    }
+    let all: Vec<(usize, f64)> = consumers.iter().map(|consumer| (consumer.queue, consumer.share)).collect();
+    for consumer in &mut consumers {
+        let total: f64 = all.iter().filter(|(queue, _)| *queue == consumer.queue).map(|(_, share)| share).sum();
+        consumer.share /= total;
+    }
+    consumers
 }

@@ -1,4 +1,4 @@
-//! The topology as a tree: who calls whom, from the workloads down.
+//! The topology as a tree: who calls whom and who consumes from whom, from the workloads down.
 //!
 //! What is called from several places is drawn in full at the first and named at the others.
 
@@ -15,13 +15,13 @@ pub struct Branch {
     pub kind: String,
     /// How many replicas; 1 for a workload.
     pub replicas: u32,
-    /// The link over which it is called; `None` at the root.
+    /// The link over which it is called, or `consumes`; `None` at the root.
     pub link: Option<String>,
     /// Share of the link's calls that come here, where it has several targets.
     pub share: Option<f64>,
     /// It is drawn in full elsewhere, or is one of those that lead here: what it calls is not repeated.
     pub seen: bool,
-    /// What it calls.
+    /// What it calls, and who consumes from it.
     pub calls: Vec<Branch>,
 }
 
@@ -62,6 +62,22 @@ fn calls(graph: &Graph<'_>, caller: Caller, seen: &mut Vec<bool>) -> Vec<Branch>
                 calls: inner,
             });
         }
+    }
+    let Caller::Component(queue) = caller else { return found };
+    let consumers: Vec<_> = graph.consumers_of(queue).collect();
+    for consumer in &consumers {
+        let place = &graph.directory.components[consumer.component];
+        let is_first = !std::mem::replace(&mut seen[consumer.component], true);
+        let caller = Caller::Component(consumer.component);
+        found.push(Branch {
+            name: place.name.clone(),
+            kind: graph.components[consumer.component].kind().to_string(),
+            replicas: place.replicas,
+            link: Some("consumes".into()),
+            share: (consumers.len() > 1).then_some(consumer.share),
+            seen: !is_first && graph.links.iter().any(|link| link.caller == caller),
+            calls: if is_first { calls(graph, caller, seen) } else { Vec::new() },
+        });
     }
     found
 }

@@ -205,6 +205,8 @@ const BUNDLED: &[(&str, &[&str])] = &[
             "retry_without_jitter workloads.users.call.retry.backoff",
         ],
     ),
+    // What it shows is the backlog of a spike.
+    ("spike-into-a-queue", &["overload_at_peak components.worker"]),
     ("batch-writes", &[]),
     ("event-loop", &[]),
     ("one-query-for-many", &[]),

@@ -102,21 +102,26 @@ fn type_name(kind: &str) -> String {
     kind.split('_').map(capital).collect()
 }
 
+/// Kinds whose word means something else as well: `admission.queue` is the line before workers.
+const COMMON_WORDS: &[&str] = &["queue"];
+
 /// Where a text names a kind of component: as a quoted word, as a variant of a choice by kind, by its module.
 fn names_kind(text: &str, kind: &str) -> Option<String> {
     let variant = type_name(kind);
-    let patterns = [
-        format!("\"{kind}\""),
+    let word = (!COMMON_WORDS.contains(&kind)).then(|| format!("\"{kind}\""));
+    let patterns = word.into_iter().chain([
         format!("ComponentSettings::{variant}"),
         format!("Node::{variant}"),
         format!("components::{kind}"),
-    ];
+    ]);
     // A longer word that begins in the same way is another word.
     let is_whole = |at: usize, pattern: &str| {
         let next = text[at + pattern.len()..].chars().next();
         !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
     };
-    patterns.into_iter().find(|pattern| text.match_indices(pattern.as_str()).any(|(at, _)| is_whole(at, pattern)))
+    patterns
+        .into_iter()
+        .find(|pattern: &String| text.match_indices(pattern.as_str()).any(|(at, _)| is_whole(at, pattern)))
 }
 
 #[test]

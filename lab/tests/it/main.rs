@@ -29,6 +29,7 @@ mod live;
 mod menu;
 mod objectives;
 mod plain_links;
+mod queues;
 mod requests;
 mod resolved;
 mod rest;

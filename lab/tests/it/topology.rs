@@ -1,5 +1,5 @@
-//! Scenarios made at random: small networks of services, balancers, DNS, caches, databases and services of others, with
-//! policies and faults.
+//! Scenarios made at random: small networks of services, balancers, DNS, caches, databases, queues and services of others,
+//! with policies and faults.
 //!
 //! A scenario is made from a sequence of choices, each a number; where the sequence ends all further choices are 0, which
 //! is always the simplest. So a failing sequence can be made shorter and smaller until little but the failure is left.
@@ -50,6 +50,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     // Whom the workloads call; what comes before the first service is there only where it is called.
     let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
     let has_cache = c.once_in(2);
+    let has_queue = c.once_in(3);
     let mut open = Vec::new();
     for nth in 0..workloads {
         let is_open = workload(&mut c, &mut text, nth, front, has_cache);
@@ -58,7 +59,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     text.push_str("components:\n");
     before_services(&mut c, &mut text, front);
     for nth in 0..services {
-        service(&mut c, &mut text, nth, services, databases, has_cache);
+        service(&mut c, &mut text, nth, services, databases, has_cache, has_queue && nth == 0);
     }
     for nth in 0..databases {
         database(&mut c, &mut text, nth);
@@ -67,6 +68,9 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         cache(&mut c, &mut text);
     }
     external(&mut c, &mut text);
+    if has_queue {
+        queue_and_consumer(&mut c, &mut text);
+    }
     if text.contains("by: client")
         && !text.contains("    clients: ")
         && !["closed", "connections", "sessions"].iter().any(|users| text.contains(&format!("arrivals: {{{users}")))
@@ -74,7 +78,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         // A limit by client needs clients that send more than one request.
         text = text.replacen("    call: {to", "    clients: 5\n    call: {to", 1);
     }
-    faults(&mut c, &mut text, services, &open, front, has_cache);
+    faults(&mut c, &mut text, services, &open, front, has_cache, has_queue);
     text
 }
 
@@ -306,7 +310,62 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
 }
 
-fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, databases: usize, has_cache: bool) {
+/// A queue and a service that consumes from it, which calls a database.
+fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) {
+    let capacity =
+        c.of(&["", ", capacity: 5, full: reject", ", capacity: 3, full: block", ", capacity: 4, full: drop_oldest"]);
+    let publish = c.of(&["", ", publish: {exp: 2ms}"]);
+    let receive = c.of(&["", ", receive: 1ms", ", receive: {exp: 5ms}"]);
+    let _ = writeln!(text, "  q0: {{kind: queue{capacity}{publish}{receive}}}");
+    let replicas = 1 + c.below(3);
+    let _ = writeln!(text, "  k0:\n    kind: service\n    replicas: {replicas}\n    cpu: 1");
+    let runtime = c.of(&[
+        "{thread_pool: {threads: 2}}",
+        "{thread_per_request: {max: 4, start: 1ms, close: 1ms}}",
+        "{event_loop: {loops: 1}}",
+        "{async: {workers: 2}}",
+    ]);
+    let _ = writeln!(text, "    runtime: {runtime}");
+    if c.once_in(2) {
+        let _ = writeln!(text, "    admission: {}", queue(c, runtime.contains("thread_p")));
+    }
+    if c.once_in(2) {
+        text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");
+    }
+    let mut handler = steps(c, &["l0".to_string()], 0, true);
+    handler.push("call: l0".to_string());
+    let lines: Vec<String> = handler.into_iter().map(|s| format!("        - {{{s}}}\n")).collect();
+    let policies = link(c);
+    let _ =
+        write!(text, "    handlers:\n      default:\n{}    calls:\n      l0: {{to: d0{policies}}}\n", lines.concat());
+    let op = c.of(&["", ", op: default"]);
+    let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
+    let ack = c.of(&["", ", ack: before", ", on_failure: skip", ", on_failure: requeue"]);
+    let network = c.of(&["", ", network: {rtt: 2ms}", ", network: {rtt: 10ms, loss: 5%}"]);
+    let _ = writeln!(text, "    consumes: [{{from: q0{op}{concurrency}{ack}{network}}}]");
+}
+
+/// What is allowed of a link on which messages are published: each call publishes one.
+fn publishing(policies: &str) -> String {
+    let mut policies = policies.to_string();
+    for word in [", coalesce: {", ", batch: {"] {
+        if let Some(from) = policies.find(word) {
+            let end = from + policies[from..].find('}').map_or(0, |at| at + 1);
+            policies.replace_range(from..end, "");
+        }
+    }
+    policies
+}
+
+fn service(
+    c: &mut Choices<'_>,
+    text: &mut String,
+    nth: usize,
+    services: usize,
+    databases: usize,
+    has_cache: bool,
+    publishes: bool,
+) {
     let replicas = 1 + c.below(3);
     let _ = writeln!(text, "  s{nth}:\n    kind: service\n    replicas: {replicas}");
     match c.below(3) {
@@ -343,6 +402,10 @@ fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, 
         for link in &links {
             steps.push(format!("call: {link}"));
         }
+        if publishes {
+            let at = c.below(steps.len() + 1);
+            steps.insert(at, c.of(&["call: lq", "send: lq", "call: {link: lq, on_failure: continue}"]).to_string());
+        }
         let lines: Vec<String> = steps.into_iter().map(|s| format!("        - {{{s}}}\n")).collect();
         format!("      {op}:\n{}", lines.concat())
     });
@@ -361,6 +424,9 @@ fn service(c: &mut Choices<'_>, text: &mut String, nth: usize, services: usize, 
         };
         let (policies, knows) = (link(c), knows_at_once(c));
         let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}{knows}}}");
+    }
+    if publishes {
+        let _ = writeln!(text, "      lq: {{to: q0{}}}", publishing(&link(c)));
     }
 }
 
@@ -452,7 +518,15 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     let _ = writeln!(text, "    operations: {{default: {io}}}");
 }
 
-fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool], front: &str, has_cache: bool) {
+fn faults(
+    c: &mut Choices<'_>,
+    text: &mut String,
+    services: usize,
+    open: &[bool],
+    front: &str,
+    has_cache: bool,
+    has_queue: bool,
+) {
     let count = c.below(5);
     if count == 0 {
         return;
@@ -461,7 +535,9 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
     for _ in 0..count {
         let at = c.of(&["2s", "3500ms", "5s", "9700ms", "12s", "0s"]);
         let lasts = c.of(&["3s", "500ms", "10s", "20ms"]);
-        let who = match c.below(5) {
+        let who = match c.below(7) {
+            5 if has_queue => "q0".to_string(),
+            6 if has_queue => "k0".to_string(),
             0 => format!("s{}", c.below(services)),
             1 => entry(front).to_string(),
             2 if has_cache => "c0".to_string(),
@@ -483,6 +559,7 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
             ),
             3 | 4 => (lasts, format!("kill: {{component: {who}{one}}}")),
             5 => ("", format!("restart: {{component: {service}{one}}}")),
+            6 if has_queue => (lasts, "partition: [k0, q0]".to_string()),
             6 => (lasts, format!("partition: [w0, {}]", entry(front))),
             7 => (lasts, format!("network: {{link: {service}.l0, add: 20ms, loss: {}}}", c.of(&["0%", "20%"]))),
             8 | 9 => (lasts, format!("pause: {{component: {who}{one}}}")),
@@ -495,12 +572,16 @@ fn faults(c: &mut Choices<'_>, text: &mut String, services: usize, open: &[bool]
                     "components.d0.admission.queue.max: 1",
                     if has_cache { "components.c0.capacity: 2" } else { "components.d0.connections: 5" },
                     "components.x0.concurrency: 1",
+                    if has_queue { "components.q0.capacity: 2" } else { "components.x0.concurrency: 2" },
                 ]);
                 (lasts, format!("set: {{{change}}}"))
             }
             12 if has_cache => ("", "flush: c0".to_string()),
             13 => (lasts, format!("cpu_steal: {{from: box, share: {}}}", c.of(&["50%", "90%"]))),
             15 => ("", format!("kill: {{component: {service}, replicas: 1}}")),
+            14 if has_queue => {
+                (lasts, format!("network: {{link: k0.consumes.q0, add: 20ms, loss: {}}}", c.of(&["0%", "20%"])))
+            }
             14 => (lasts, format!("network: {{link: w0.call, add: 20ms, loss: {}}}", c.of(&["0%", "20%"]))),
             _ => (lasts, "host_down: {hosts: box, host: 0}".to_string()),
         };

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use settings::{Cores, DurationDist, Map, Setting};
 use sim_core::figures::Set;
-use sim_core::slots::{self, Admission, Slots};
-use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Spent, Time, Timer};
+use sim_core::slots::{self, Admission};
+use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
 use super::kind::{Answers, Checks, Kind};
 use super::site::Site;
 use crate::admission::AdmissionSettings;
 use crate::demand::{Demand, Limits, Surroundings, mean_s};
+use crate::door::Door;
 use crate::link::{by_demand, sample};
 use crate::policies::not_yet::NotYet;
 
@@ -112,12 +113,8 @@ const PURPOSE_CPU: u32 = 0x6370;
 pub struct Database {
     plan: Arc<Plan>,
     cpu: Option<CpuId>,
-    slots: Slots,
-    /// When each call took its connection, by index of the call.
-    began: Vec<Time>,
-    dropped: Vec<u32>,
-    /// Whether waiting queries are being begun further up the stack.
-    begins_next: bool,
+    /// Before the connections.
+    door: Door,
 }
 
 impl Kind for Database {
@@ -185,12 +182,9 @@ impl Kind for Database {
         let cpu = site.cpu(settings.cores.map(|c| c.0), None);
         let scales = settings.contention.is_some() || site.carries_demand();
         Database {
-            slots: Slots::new(Some(settings.connections), settings.admission.line()),
+            door: Door::new(Some(settings.connections), settings.admission.line()),
             plan: Arc::new(Plan { settings: settings.clone(), operations, scales, changes: Vec::new() }),
             cpu,
-            began: Vec::new(),
-            dropped: Vec::new(),
-            begins_next: false,
         }
     }
 
@@ -202,11 +196,7 @@ impl Kind for Database {
 impl Database {
     /// A query that has its connection begins.
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let index = call.index() as usize;
-        if self.began.len() <= index {
-            self.began.resize(index + 1, 0);
-        }
-        self.began[index] = cx.now();
+        self.door.note(cx, call);
         let io = self.io(cx, call);
         if io == 0 {
             return self.compute(cx, call);
@@ -239,7 +229,7 @@ impl Database {
         match &self.plan.settings.contention {
             None => span,
             Some(c) => {
-                let n = self.slots.held() as f64;
+                let n = self.door.held() as f64;
                 (span as f64 * c.factor(n) + 0.5) as Span
             }
         }
@@ -258,54 +248,29 @@ impl Database {
     }
 
     fn done(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let began = self.began[call.index() as usize];
-        let abandoned = cx.abandoned_since(call);
-        self.slots.give_back(cx.now(), began, abandoned);
+        self.door.leave(cx, call);
         self.next(cx);
         Next::reply(call, cx.answer(Outcome::Ok))
     }
 
     fn next(&mut self, cx: &mut Cx<'_>) {
-        // A query that takes no time frees its connection while it is begun: the loop below sees that, and does not
-        // grow the stack with the queue.
-        if std::mem::replace(&mut self.begins_next, true) {
+        if !self.door.open() {
             return;
         }
-        let now = cx.now();
-        let mut dropped = std::mem::take(&mut self.dropped);
-        while let Some(next) = self.slots.next(now, &mut dropped) {
-            let call = cx.open_call(next.call);
-            let arrived = cx.since(call);
-            cx.measure().waited(arrived, next.waited);
-            cx.spent(call, Spent::Queue);
-            let then = if cx.is_expired(call) {
-                self.slots.give_back(now, now, None);
-                Next::reply(call, cx.answer(Outcome::Timeout))
-            } else {
-                self.begin(cx, call)
-            };
+        while self.door.lets_in() {
+            let Some(next) = self.door.next(cx) else { continue };
+            let then = self.begin(cx, next.call);
             cx.post(then);
         }
-        for call in dropped.drain(..) {
-            let call = cx.open_call(call);
-            cx.spent(call, Spent::Queue);
-            let answer = cx.answer(Outcome::Overload);
-            cx.post(Next::reply(call, answer));
-        }
-        self.dropped = dropped;
-        self.begins_next = false;
+        self.door.shut();
     }
 }
 
 impl Component for Database {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let now = cx.now();
         let until = self.plan.settings.admission.until(cx, call);
-        match self.slots.ask_until(now, call.index(), cx.priority(call), until) {
-            Admission::Granted => {
-                cx.measure().waited(now, 0);
-                self.begin(cx, call)
-            }
+        match self.door.enter_until(cx, call, cx.priority(call), until) {
+            Admission::Granted => self.begin(cx, call),
             Admission::Queued => Next::WAIT,
             Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
         }
@@ -325,23 +290,22 @@ impl Component for Database {
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         // A query that runs is not interrupted; one that waits leaves.
-        if self.slots.leave(cx.now(), call.index()) {
+        if self.door.leave_line(cx.now(), call) {
             return Next::reply(call, cx.answer(Outcome::Cancelled));
         }
         Next::WAIT
     }
 
     fn rebuild(&mut self, now: Time) {
-        self.slots.clear(now);
-        self.dropped.clear();
+        self.door.clear(now);
     }
 
     fn begin_measuring(&mut self, now: Time) {
-        self.slots.begin_measuring(now);
+        self.door.begin_measuring(now);
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
-        self.slots.figures(now, figures);
+        self.door.figures(now, figures);
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
@@ -350,8 +314,7 @@ impl Component for Database {
         };
         Arc::make_mut(&mut self.plan).settings = settings;
         let settings = &self.plan.settings;
-        self.slots.set_capacity(cx.now(), Some(settings.connections));
-        self.slots.line.set_max(settings.admission.max());
+        self.door.adopt(cx.now(), Some(settings.connections), settings.admission.max());
         self.next(cx);
         true
     }

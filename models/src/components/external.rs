@@ -7,12 +7,13 @@
 use settings::{DurationDist, Fraction, Name, Setting, Spanned};
 use sim_core::figures::Set;
 use sim_core::line::{Discipline, Line};
-use sim_core::slots::{self, Admission, Slots};
+use sim_core::slots::{self, Admission};
 use sim_core::{Answer, CallId, Component, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
 use super::kind::{Checks, Kind};
 use super::site::Site;
 use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
+use crate::door::Door;
 use crate::link::sample;
 use crate::policies::limiters::{Bound, Limiter};
 use crate::policies::not_yet::NotYet;
@@ -113,9 +114,8 @@ pub struct External {
     settings: Settings,
     changes: Vec<(u32, Settings)>,
     limiter: Option<Limiter>,
-    slots: Slots,
-    /// When each call was taken up, by index of the call.
-    began: Vec<Time>,
+    /// Before the calls that it serves at once: nobody waits there.
+    door: Door,
 }
 
 impl Kind for External {
@@ -156,10 +156,9 @@ impl Kind for External {
     fn build(settings: &Settings, _site: &mut Site<'_>) -> External {
         External {
             limiter: bound(settings).map(Limiter::new),
-            slots: Slots::new(settings.most(), Line::new(Discipline::Fifo, Some(0))),
+            door: Door::new(settings.most(), Line::new(Discipline::Fifo, Some(0))),
             settings: settings.clone(),
             changes: Vec::new(),
-            began: Vec::new(),
         }
     }
 
@@ -175,14 +174,10 @@ impl Component for External {
             let retry_after_us = wait.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
             return Next::reply(call, cx.answer(Outcome::RateLimited).with_retry_after_us(retry_after_us));
         }
-        if self.slots.ask(now, call.index(), cx.priority(call)) != Admission::Granted {
+        if self.door.enter(cx, call, cx.priority(call)) != Admission::Granted {
             return Next::reply(call, cx.answer(Outcome::Overload));
         }
-        let index = call.index() as usize;
-        if self.began.len() <= index {
-            self.began.resize(index + 1, 0);
-        }
-        self.began[index] = now;
+        self.door.note(cx, call);
         let latency = sample(&self.settings.latency.0, cx, call, PURPOSE_LATENCY);
         cx.work(latency, Timer::of(ANSWER, call));
         Next::WAIT
@@ -194,8 +189,7 @@ impl Component for External {
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         let call = timer.call();
-        let abandoned = cx.abandoned_since(call);
-        self.slots.give_back(cx.now(), self.began[call.index() as usize], abandoned);
+        self.door.leave(cx, call);
         let outcome = match &self.settings.errors {
             Some(errors) if cx.draw(call, PURPOSE_ERROR).unit() < errors.fraction.0 => errors.outcome.outcome(),
             _ => Outcome::Ok,
@@ -204,22 +198,22 @@ impl Component for External {
     }
 
     fn rebuild(&mut self, now: Time) {
-        self.slots.clear(now);
+        self.door.clear(now);
         self.limiter = bound(&self.settings).map(Limiter::new);
     }
 
     fn begin_measuring(&mut self, now: Time) {
-        self.slots.begin_measuring(now);
+        self.door.begin_measuring(now);
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
-        self.slots.figures_of_places(now, figures);
+        self.door.places().figures_of_places(now, figures);
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
         let Some((_, settings)) = self.changes.iter().find(|(number, _)| *number == change) else { return false };
         self.settings = settings.clone();
-        self.slots.set_capacity(cx.now(), self.settings.most());
+        self.door.adopt(cx.now(), self.settings.most(), Some(0));
         match (&mut self.limiter, bound(&self.settings)) {
             (Some(limiter), Some(bound)) => limiter.adopt(cx.now(), bound),
             (limiter, bound) => *limiter = bound.map(Limiter::new),

@@ -8,6 +8,7 @@ use sim_core::{Attempts, Component, Happens, Span};
 use super::site::Site;
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
+use crate::consuming::ConsumeSettings;
 use crate::demand::{CallsMade, Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::link::LinkSettings;
@@ -59,6 +60,8 @@ pub trait Kind: Component + Sized {
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
+    /// Whether it keeps messages and hands them out to those who consume from it: whoever calls it only publishes.
+    const HANDS_OUT: bool = false;
     /// The happenings it records with [`sim_core::Cx::happened`].
     const HAPPENS: &'static [&'static Happens] = &[];
     /// What the scenario says of it.
@@ -68,6 +71,12 @@ pub trait Kind: Component + Sized {
     fn links(settings: &Self::Settings) -> Links<'_> {
         let _ = settings;
         Vec::new()
+    }
+
+    /// What its replicas consume from.
+    fn consumes(settings: &Self::Settings) -> &[ConsumeSettings] {
+        let _ = settings;
+        &[]
     }
 
     /// How many replicas there are.

@@ -12,9 +12,9 @@ use sim_core::{Happens, Span};
 
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
+use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
-use crate::policies::not_yet::NotYet;
 use kind::{Answers, Ask, Checks, Kind, Links};
 
 #[macro_use]
@@ -28,6 +28,7 @@ pub mod database;
 pub mod dns;
 pub mod external;
 pub mod load_balancer;
+pub mod queue;
 pub mod service;
 
 /// The table: hands its rows to the macro that is named.
@@ -46,9 +47,9 @@ macro_rules! components {
             Cache => cache,
             /// Sends callers to clusters.
             Dns => dns,
-            ; not yet:
             /// Asynchronous hand-over.
-            Queue,
+            Queue => queue,
+            ; not yet:
         }
     };
 }

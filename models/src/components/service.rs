@@ -41,6 +41,7 @@ use sim_core::{
 use super::kind::{Answers, Ask, Checks, Kind, Links};
 use super::site::Site;
 use crate::admission::AdmissionSettings;
+use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
 use crate::link::LinkSettings;
@@ -86,6 +87,8 @@ pub struct Settings {
     /// The links to others.
     #[setting(default = "{}")]
     pub calls: Map<LinkSettings>,
+    /// The queues that it consumes from.
+    pub consumes: Option<Vec<ConsumeSettings>>,
     /// How long a replica takes to come up after a restart.
     #[setting(default = "0s")]
     pub start_up: DurationDist,
@@ -145,6 +148,10 @@ impl Kind for Service {
 
     fn links(settings: &Settings) -> Links<'_> {
         settings.calls.iter().map(|entry| (entry.name.as_str(), &entry.value)).collect()
+    }
+
+    fn consumes(settings: &Settings) -> &[ConsumeSettings] {
+        settings.consumes.as_deref().unwrap_or_default()
     }
 
     fn replicas(settings: &Settings) -> u32 {
@@ -235,6 +242,7 @@ impl Kind for Service {
         check::links(handlers, calls, checks);
         check::runtime(runtime, settings.own_cores(), checks);
         check::admission(admission, &facts, checks);
+        check::consumes(Self::consumes(settings), &facts, checks);
         if let Some(span) = check::uses_cpu(handlers)
             && cpu.is_none()
             && hosts.is_none()
@@ -262,25 +270,23 @@ impl Service {
     /// A call arrives where more matters than whether a worker is free: it may interrupt another, wait only so long, or
     /// find callbacks before it.
     #[inline(never)]
-    fn admit_specially(&mut self, cx: &mut Cx<'_>, call: CallId, now: Time, priority: u8) -> Next {
-        if self.preempts && !self.slots.has_room() && self.interrupt(cx, priority) {
-            self.slots.take(now);
+    fn admit_specially(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Next {
+        let now = cx.now();
+        if self.preempts && !self.door.has_room() && self.interrupt(cx, priority) {
+            self.door.take(now);
             cx.measure().waited(now, 0);
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
         if self.frees_while_waiting && !self.ready.is_empty() {
             // Callbacks that are ready come first; the loop is not free for a new call.
-            return match self.slots.wait(now, call.index(), priority, until) {
+            return match self.door.join_line(cx, call, priority, until) {
                 true => Next::WAIT,
                 false => Next::reply(call, cx.answer(Outcome::Overload)),
             };
         }
-        match self.slots.ask_until(now, call.index(), priority, until) {
-            Admission::Granted => {
-                cx.measure().waited(now, 0);
-                self.begin(cx, call, cx.profile_row(call))
-            }
+        match self.door.enter_until(cx, call, priority, until) {
+            Admission::Granted => self.begin(cx, call, cx.profile_row(call)),
             Admission::Queued => Next::WAIT,
             Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
         }
@@ -319,24 +325,20 @@ impl Service {
 
 impl Component for Service {
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
-        self.slots.attend(cx.now());
+        self.door.attend(cx.now());
         Next::WAIT
     }
 
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let now = cx.now();
         let Look { priority, profile, .. } = cx.look(call.index());
         if !self.admits_specially {
-            return match self.slots.ask(now, call.index(), priority) {
-                Admission::Granted => {
-                    cx.measure().waited(now, 0);
-                    self.begin(cx, call, profile)
-                }
+            return match self.door.enter(cx, call, priority) {
+                Admission::Granted => self.begin(cx, call, profile),
                 Admission::Queued => Next::WAIT,
                 Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
             };
         }
-        self.admit_specially(cx, call, now, priority)
+        self.admit_specially(cx, call, priority)
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
@@ -385,11 +387,11 @@ impl Component for Service {
         let call = coming.call();
         if ahead.round == 0 {
             ahead.prefetch_call(call);
-            self.slots.line.prefetch_first();
+            self.door.line().prefetch_first();
             return Sight::Again;
         }
         // Whoever is done here lets the next in line begin.
-        if let Some(next) = self.slots.line.first() {
+        if let Some(next) = self.door.line().first() {
             ahead.prefetch_call(next);
         }
         if coming.is_timer(SINGLE) {
@@ -402,7 +404,7 @@ impl Component for Service {
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let ticket = cx.ticket(call);
         if ticket == 0 {
-            self.slots.leave(cx.now(), call.index());
+            self.door.leave_line(cx.now(), call);
             return Next::reply(call, cx.answer(Outcome::Cancelled));
         }
         if ticket & single::MARK != 0 {
@@ -433,7 +435,7 @@ impl Component for Service {
     fn rebuild(&mut self, now: Time) {
         // Where a crash takes less than the replica, less must be forgotten here.
         let Crash::Replica = self.plan.terms.facts.crash;
-        self.slots.clear(now);
+        self.door.clear(now);
         if let Some(threads) = &mut self.blocking {
             threads.clear(now);
         }
@@ -444,11 +446,11 @@ impl Component for Service {
     }
 
     fn retire(&mut self, now: Time) {
-        self.slots.retire(now);
+        self.door.retire(now);
     }
 
     fn begin_measuring(&mut self, now: Time) {
-        self.slots.begin_measuring(now);
+        self.door.begin_measuring(now);
         if let Some(threads) = &mut self.blocking {
             threads.begin_measuring(now);
         }
@@ -456,7 +458,7 @@ impl Component for Service {
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
-        self.slots.figures(now, figures);
+        self.door.figures(now, figures);
         if self.plan.can_leak {
             figures.count(&TASKS_LEAKED, self.leaked);
         }
@@ -473,8 +475,7 @@ impl Component for Service {
         plan.terms = terms.clone();
         self.plan = Arc::new(plan);
         let terms = &self.plan.terms;
-        self.slots.set_capacity(cx.now(), terms.facts.workers);
-        self.slots.line.set_max(terms.admission.max());
+        self.door.adopt(cx.now(), terms.facts.workers, terms.admission.max());
         self.dispatch(cx);
         true
     }

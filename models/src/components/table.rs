@@ -10,7 +10,7 @@ macro_rules! settings_by_kind {
         #[setting(tag = "kind")]
         pub enum ComponentSettings {
             $($(#[$doc])* $kind($module::Settings),)*
-            $($(#[$missing_doc])* $missing(NotYet),)*
+            $($(#[$missing_doc])* $missing(crate::policies::not_yet::NotYet),)*
         }
 
         /// All rows.
@@ -81,6 +81,14 @@ macro_rules! settings_by_kind {
             /// Whether it only says whom to call.
             pub fn directs(&self) -> bool {
                 each_kind!(self, _s, Part => <Part as Kind>::DIRECTS)
+            }
+            /// Whether it hands out messages to those who consume from it.
+            pub fn hands_out(&self) -> bool {
+                each_kind!(self, _s, Part => <Part as Kind>::HANDS_OUT)
+            }
+            /// What its replicas consume from.
+            pub fn consumes(&self) -> &[ConsumeSettings] {
+                each_kind!(self, s, Part => <Part as Kind>::consumes(s))
             }
             /// What limits one replica.
             pub fn limits(&self) -> Limits {

@@ -10,9 +10,11 @@ use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
 use crate::balancing::AlgorithmSettings;
+use crate::components::ComponentSettings;
 use crate::components::site::Site;
+use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan};
 use crate::director::{Breaking, Director, Planned};
-use crate::directory::{Directory, LinkEntry};
+use crate::directory::{ConsumerEntry, Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
@@ -165,6 +167,30 @@ fn listen(entry: &LinkEntry, at_once: bool, directory: &Directory, listeners: &[
     }
 }
 
+/// The consumer of one replica.
+fn add_consumer(
+    settings: &ComponentSettings,
+    consume: &ConsumeSettings,
+    entry: &ConsumerEntry,
+    replica: NodeId,
+    directory: &Directory,
+    engine: &mut Engine<Node>,
+) {
+    let workers = settings.limits().workers.map(|(_, count)| count);
+    let op = consume.op.as_ref().and_then(|op| directory.ops.iter().position(|known| known == op.as_str()));
+    let plan = ConsumerPlan {
+        replica,
+        queue: entry.from.map_or(replica, |queue| directory.components[queue].first),
+        path: entry.path,
+        concurrency: consume.concurrency.or(workers).unwrap_or(1),
+        ack: consume.ack,
+        on_failure: consume.failure(),
+        op: op.map(|op| op as u16),
+        key: Key::root(directory.seed, hash(0, &entry.name), u64::from(replica.0)),
+    };
+    engine.add_node(Node::Consumer(Box::new(Consumer::new(plan))), entry.group, Some(replica));
+}
+
 pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>) {
     for (index, entry) in scenario.components.iter().enumerate() {
         let settings = &entry.value.settings;
@@ -189,6 +215,9 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             }
             if replica >= directory.components[index].replicas {
                 engine.hold_back(node);
+            }
+            for (consume, entry) in settings.consumes().iter().zip(directory.components[index].consumes.clone()) {
+                add_consumer(settings, consume, &entry, node, directory, engine);
             }
             if directory.components[index].hosts.is_none() {
                 machines.extend(engine.cpus_of(node).iter().map(|c| c.machine));

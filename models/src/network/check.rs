@@ -76,6 +76,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     check_clients(scenario, problems);
     check_demand(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
+    check_publishers(scenario, directory, problems);
     check_ops(scenario, directory, problems);
     cycles::check(scenario, directory, problems);
 }
@@ -147,6 +148,51 @@ fn check_policies(link: &LinkSettings, problems: &mut Problems) {
     }
 }
 
+/// Links that publish, and what cannot stand between a producer and its queue; queues that nobody consumes from.
+fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    let settings_of = |component: usize| {
+        let name = &directory.components[component].name;
+        scenario.components.get(name).map(|entry| &entry.settings)
+    };
+    let hands_out = |component: usize| settings_of(component).is_some_and(|settings| settings.hands_out());
+    scenario.each_link(|caller, is_workload, _, link| {
+        let from = if is_workload { None } else { directory.component(caller).and_then(settings_of) };
+        for target in &link.to {
+            let Some(queue) = find_component(directory, caller, target.to.as_str()) else { continue };
+            if !hands_out(queue) {
+                continue;
+            }
+            let (name, span) = (target.to.as_str(), target.to.span);
+            if from.is_some_and(|from| from.directs() || from.balancing().is_some()) {
+                let message = format!("`{name}` is a queue, which cannot stand behind `{caller}`");
+                let problem = Problem::error("queue_behind_chooser", span, message).path(target.to.path.clone());
+                problems.push(problem.help("let producers call the queue themselves"));
+            }
+            if link.coalesce.is_some() {
+                let message = "`coalesce` towards a queue would lose messages: each call publishes one of its own";
+                let at = path_of(link).join("coalesce");
+                problems.push(Problem::error("coalesced_publish", span, message).path(at).help("remove it"));
+            }
+            if link.batch.is_some() {
+                let message = "`batch` towards a queue is not there yet";
+                let at = path_of(link).join("batch");
+                let help = "it belongs to the language, but this version cannot simulate it: remove it";
+                problems.push(Problem::error(settings::bind::NOT_YET, span, message).path(at).help(help));
+            }
+        }
+    });
+    for (queue, place) in directory.components.iter().enumerate().filter(|(queue, _)| hands_out(*queue)) {
+        let is_consumed = directory.components.iter().flat_map(|c| &c.consumes).any(|c| c.from == Some(queue));
+        let Some(entry) = scenario.components.entry(&place.name) else { continue };
+        if !is_consumed {
+            let message = format!("nobody consumes from `{}`: its messages wait for ever", place.name);
+            let problem = Problem::warning("no_consumer", entry.name_span, message);
+            let help = format!("write `consumes: [{}]` in a service", place.name);
+            problems.push(problem.path(TreePath::of(&["components", &place.name])).help(help));
+        }
+    }
+}
+
 /// Follows every operation from the workloads on and checks that whoever is asked for it answers it.
 pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
     let mut seen: Vec<(usize, String)> = Vec::new();
@@ -199,6 +245,16 @@ pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &m
         let place = &directory.components[component];
         let Some(entry) = scenario.components.entry(&place.name) else { continue };
         let settings = &entry.value.settings;
+        for (consumer, of) in directory.components.iter().enumerate() {
+            let Some(consumes) = scenario.components.get(&of.name).map(|entry| entry.settings.consumes()) else {
+                continue;
+            };
+            for (consume, _) in consumes.iter().zip(&of.consumes).filter(|(_, entry)| entry.from == Some(component)) {
+                let at = consume.op.as_ref().unwrap_or(&consume.from);
+                let wanted = consume.op.as_ref().map_or(op.as_str(), |op| op.as_str());
+                ask(consumer, wanted, at.span, &at.path, &mut open, problems);
+            }
+        }
         let handler = match settings.answers() {
             Answers::Ops(ops) => Some(if ops.contains(&op.as_str()) { op.clone() } else { "default".to_string() }),
             Answers::Anything => None,

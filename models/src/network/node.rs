@@ -1,4 +1,4 @@
-//! The nodes of a network: the director of the faults, workloads, links, and one for each kind of component.
+//! The nodes of a network: the director of the faults, workloads, links, consumers, and one for each kind of component.
 
 use sim_core::{
     Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, News, Next, NodeId, Outcome, Sight, Time, Timer,
@@ -7,6 +7,7 @@ use sim_core::{
 use crate::components::kind::Kind;
 use crate::components::site::Site;
 use crate::components::{self, ComponentSettings};
+use crate::consuming::Consumer;
 use crate::director::Director;
 use crate::link::Link;
 use crate::workloads::Workload;
@@ -24,6 +25,7 @@ macro_rules! nodes {
             Director(Box<Director>),
             Workload(Box<Workload>),
             Link(Box<Link>),
+            Consumer(Box<Consumer>),
             $($kind(Box<components::$module::$kind>),)*
         }
 
@@ -50,7 +52,7 @@ macro_rules! nodes {
             pub fn attempts(&self, link: usize) -> Option<&Attempts> {
                 match self {
                     $(Node::$kind(part) => part.attempts(link),)*
-                    Node::Director(_) | Node::Workload(_) | Node::Link(_) => None,
+                    Node::Director(_) | Node::Workload(_) | Node::Link(_) | Node::Consumer(_) => None,
                 }
             }
         }
@@ -61,6 +63,7 @@ macro_rules! nodes {
                     Node::Link($part) => $result,
                     Node::Workload($part) => $result,
                     $(Node::$kind($part) => $result,)*
+                    Node::Consumer($part) => $result,
                     Node::Director($part) => $result,
                 }
             };

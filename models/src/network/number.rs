@@ -6,7 +6,8 @@ use settings::{Name, Problem, Problems, Spanned};
 use sim_core::{Engine, NodeId, Span};
 
 use super::node::Node;
-use crate::directory::{ComponentPlace, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
+use crate::consuming::ConsumeSettings;
+use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
 use crate::link::LinkSettings;
 use crate::scenario::{ComponentEntry, HostSettings, Scenario};
 use crate::workloads::WorkloadSettings;
@@ -76,6 +77,7 @@ impl Numbers<'_> {
         let group = self.engine.add_group(name);
         let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| self.link(name, l, s)).collect();
         settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| self.add_op(op.as_str()));
+        let consumes: Vec<ConsumerEntry> = settings.consumes().iter().map(|c| self.consumer(name, c)).collect();
         let hosts = settings.hosts().map(|h| (h.on.as_str().to_string(), h.placement));
         let of_hosts = hosts.as_ref().and_then(|(group, _)| self.scenario.hosts.get(group));
         let host_region = of_hosts.and_then(|h| h.region.as_ref()).map(|r| r.as_str().to_string());
@@ -94,6 +96,7 @@ impl Numbers<'_> {
             hosts,
             machines: Vec::new(),
             links,
+            consumes,
         };
         place.first = self.nodes(place.slots * place.stride());
         place
@@ -106,6 +109,14 @@ impl Numbers<'_> {
             targets: Vec::new(),
             target_names: settings.to.iter().map(|t| t.to.as_str().to_string()).collect(),
         }
+    }
+
+    fn consumer(&mut self, component: &str, settings: &ConsumeSettings) -> ConsumerEntry {
+        if let Some(op) = &settings.op {
+            self.add_op(op.as_str());
+        }
+        let name = format!("{component}.consumes.{}", settings.from.as_str());
+        ConsumerEntry { group: self.engine.add_group(&name), name, from: None, path: 0 }
     }
 
     /// The first of so many nodes.

@@ -7,7 +7,8 @@ use sim_core::{Engine, NodeId, Span};
 use super::find::{find_component, seen_from};
 use super::node::Node;
 use crate::directory::{ComponentPlace, Directory, Population};
-use crate::link::{LinkSettings, Target};
+use crate::link::Target;
+use crate::policies::network::NetworkSettings;
 use crate::scenario::Scenario;
 
 /// Finds what every link calls, and the network between.
@@ -24,8 +25,8 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
                 continue;
             };
             let to = &directory.components[component];
-            let rtt = round_trip(scenario, directory, caller, to, settings, &target.to, problems);
-            let row = engine.add_path(path(settings, rtt));
+            let rtt = round_trip(scenario, directory, caller, to, settings.network.as_ref(), &target.to, problems);
+            let row = engine.add_path(path(settings.network.as_ref(), rtt));
             debug_assert_eq!(row as usize, paths.len() + 1);
             paths.push((caller.to_string(), link.to_string(), to.name.clone()));
             let (nodes, replicas) = (directory.nodes_of(component), to.replicas);
@@ -38,7 +39,12 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
         wired.push((caller.to_string(), is_workload, link.to_string(), targets));
     });
     let populations = find_populations(scenario, directory, engine, problems, &mut paths);
+    let consumed = find_consumed(scenario, directory, engine, problems, &mut paths);
     directory.paths = paths;
+    for (component, nth, from, path) in consumed {
+        let entry = &mut directory.components[component].consumes[nth];
+        (entry.from, entry.path) = (Some(from), path);
+    }
     for (caller, is_workload, link, targets) in wired {
         let entry = if is_workload {
             directory.workloads.iter_mut().find(|w| w.name == caller).map(|w| &mut w.link)
@@ -55,8 +61,7 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
     }
 }
 
-fn path(settings: &LinkSettings, rtt: Span) -> Path {
-    let network = settings.network.as_ref();
+fn path(network: Option<&NetworkSettings>, rtt: Span) -> Path {
     Path {
         there: rtt / 2,
         back: rtt - rtt / 2,
@@ -64,6 +69,47 @@ fn path(settings: &LinkSettings, rtt: Span) -> Path {
         loss: network.map_or(0.0, |n| n.loss.0),
         ..Path::default()
     }
+}
+
+/// Who consumes from whom, and the network between: component, which of what it consumes from, whom, and the path.
+fn find_consumed(
+    scenario: &Scenario,
+    directory: &Directory,
+    engine: &mut Engine<Node>,
+    problems: &mut Problems,
+    paths: &mut Vec<(String, String, String)>,
+) -> Vec<(usize, usize, usize, u16)> {
+    let mut found = Vec::new();
+    for (at, entry) in scenario.components.iter().enumerate() {
+        let consumer = entry.name.as_str();
+        for (nth, consume) in entry.value.settings.consumes().iter().enumerate() {
+            let from = &consume.from;
+            let hands_out = |component: usize| {
+                let name = &directory.components[component].name;
+                scenario.components.get(name).is_some_and(|entry| entry.settings.hands_out())
+            };
+            let Some(queue) = find_component(directory, consumer, from.as_str()) else {
+                let queues = (0..directory.components.len()).filter(|component| hands_out(*component));
+                let names = queues.map(|queue| seen_from(consumer, directory.components[queue].name.as_str()));
+                let problem = Problem::unknown_name("queue", from.as_str(), from.span, names);
+                problems.push(problem.path(from.path.clone()));
+                continue;
+            };
+            let to = &directory.components[queue];
+            if !hands_out(queue) {
+                let message = format!("`{}` is no queue: nothing can be consumed from it", from.as_str());
+                let problem = Problem::error("not_a_queue", from.span, message).path(from.path.clone());
+                problems.push(problem.help("consume from a component of `kind: queue`, or call this one with `calls`"));
+                continue;
+            }
+            let network = consume.network.as_ref();
+            let rtt = round_trip(scenario, directory, consumer, to, network, from, problems);
+            let row = engine.add_path(path(network, rtt));
+            paths.push((consumer.to_string(), directory.components[at].consumes[nth].name.clone(), to.name.clone()));
+            found.push((at, nth, queue, row));
+        }
+    }
+    found
 }
 
 /// Who calls those that only say whom to call, and the network from there to what they say.
@@ -88,8 +134,9 @@ fn find_populations(
                 for target in &onward.to {
                     let Some(to_at) = find_component(directory, &place.name, target.to.as_str()) else { continue };
                     let to = &directory.components[to_at];
-                    let rtt = round_trip(scenario, directory, caller, to, onward, &target.to, problems);
-                    let row = engine.add_path(path(onward, rtt));
+                    let rtt =
+                        round_trip(scenario, directory, caller, to, onward.network.as_ref(), &target.to, problems);
+                    let row = engine.add_path(path(onward.network.as_ref(), rtt));
                     paths.push((caller.to_string(), format!("{}.{name}", place.name), to.name.clone()));
                     let (nodes, replicas) = (directory.nodes_of(to_at), to.replicas);
                     targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt });
@@ -115,11 +162,11 @@ fn round_trip(
     directory: &Directory,
     caller: &str,
     to: &ComponentPlace,
-    settings: &LinkSettings,
+    network: Option<&NetworkSettings>,
     at: &Spanned<Name>,
     problems: &mut Problems,
 ) -> Span {
-    if let Some(rtt) = settings.network.as_ref().and_then(|n| n.rtt) {
+    if let Some(rtt) = network.and_then(|n| n.rtt) {
         return rtt.0;
     }
     let (Some(from), Some(to)) = (directory.region_of(caller), to.region.as_deref()) else { return 0 };

@@ -284,6 +284,12 @@ fn topology(result: &RunResult) -> NamedChart {
             }
         }
     }
+    for (name, component) in &result.components {
+        for queue in &component.consumes {
+            let (Some(from), Some(to)) = (index(queue), index(name)) else { continue };
+            calls.push(TopologyCall { from, to, label: "consumes".to_owned(), warn: false });
+        }
+    }
     let chart = Chart {
         title: "Who calls whom, and how busy each is".to_owned(),
         subtitle: subtitle(result),

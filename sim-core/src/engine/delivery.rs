@@ -10,6 +10,7 @@ use crate::calendar::Class;
 use crate::calls::*;
 use crate::conditions::{RETRANSMISSIONS, Stashed, given_up_after, retransmission};
 use crate::outcome::{Answer, Outcome};
+use crate::time::Time;
 
 impl<C: Component> Engine<C> {
     /// Sends a call on its way.
@@ -24,12 +25,12 @@ impl<C: Component> Engine<C> {
 
     /// Sends a call over a network that lets it through late or not at all.
     #[inline(never)]
-    fn travel(&mut self, call: CallId) -> Next {
+    pub(super) fn travel(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
         let path = self.core.ways.path(frame.path);
-        if path.cuts > 0 {
+        if path.is_cut() {
             let epoch = self.core.nodes[frame.node as usize].epoch;
-            return self.unheard(call, epoch, 0);
+            return self.unheard(call, epoch, 0, self.core.now);
         }
         let size = self.core.profiles[frame.profile as usize].size_bytes;
         let Some(delay) = path.delay_there(size, frame.key) else {
@@ -68,8 +69,9 @@ impl<C: Component> Engine<C> {
     #[inline(never)]
     fn reach_nobody(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
         let frame = self.core.calls.at(call.index);
+        let sent = self.core.now.saturating_sub(self.core.ways.path(frame.path).there());
         let now = self.core.nodes[frame.node as usize].epoch;
-        self.unheard(call, if epoch == now { now.wrapping_sub(1) } else { epoch }, nth)
+        self.unheard(call, if epoch == now { now.wrapping_sub(1) } else { epoch }, nth, sent)
     }
 
     /// A call comes over a connection to a process that is no longer there: its host answers with a reset.
@@ -79,24 +81,29 @@ impl<C: Component> Engine<C> {
             frame.since = self.core.now;
         }
         frame.flags |= DELIVERED;
+        let frame_flags = frame.flags;
         let (group, is_retry) = (self.core.nodes[frame.node as usize].group, frame.flags & RETRY != 0);
-        self.core.groups[group.0 as usize].arrive(self.core.now, is_retry);
+        if frame_flags & BACKGROUND == 0 {
+            self.core.groups[group.0 as usize].arrive(self.core.now, is_retry);
+        }
         Next::reply(call, Answer::new(Outcome::Reset, group.0))
     }
 
-    /// Nobody has heard a call, or its answer, which was sent `nth` times before: it is sent again, ever more rarely.
+    /// Nobody has heard a call, or its answer, which was `sent` at an instant, after `nth` times before that: it is sent again, ever
+    /// more rarely.
     #[inline(never)]
-    fn unheard(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
+    fn unheard(&mut self, call: CallId, epoch: u16, nth: u8, sent: Time) -> Next {
         let frame = self.core.calls.at_mut(call.index);
         if frame.flags & REPLYING == 0 {
             frame.flags &= !DELIVERED;
         }
         let event = Event { kind: Kind::Again, what: nth + 1, epoch, node: frame.node, data: Word::of(call.to_bits()) };
-        self.core.calendar.set(self.core.now + retransmission(u32::from(nth)), Class::First, event);
+        let at = (sent + retransmission(u32::from(nth))).max(self.core.now);
+        self.core.calendar.set(at, Class::First, event);
         Next::WAIT
     }
 
-    /// A retransmission reaches, or would reach, where it is meant to go: number `nth`, counted from 1.
+    /// A call, or its answer, is sent again: for the `nth` time, counted from 1.
     #[inline(never)]
     pub(super) fn sent_again(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
         let frame = *self.core.calls.at(call.index);
@@ -112,10 +119,17 @@ impl<C: Component> Engine<C> {
             let frame = *frame;
             return self.pass_back(call, &frame, answer);
         }
-        if self.core.ways.path(frame.path).cuts > 0 {
-            return self.unheard(call, epoch, nth);
+        let path = self.core.ways.path(frame.path);
+        if path.is_cut() {
+            return self.unheard(call, epoch, nth, self.core.now);
         }
-        if frame.flags & REPLYING != 0 { self.answered_at_last(call) } else { self.reach(call, epoch, nth) }
+        let (kind, delay) = match frame.flags & REPLYING {
+            0 => (Kind::Deliver, path.there()),
+            _ => (Kind::Reply, path.back()),
+        };
+        let event = Event { kind, what: nth, epoch, node: frame.node, data: Word::of(call.to_bits()) };
+        self.core.calendar.set(self.core.now + delay, Class::First, event);
+        Next::WAIT
     }
 
     /// A callee's host has died: its answer is one that nobody hears. After the last retransmission the caller gives the
@@ -133,7 +147,7 @@ impl<C: Component> Engine<C> {
     }
 
     /// The network has lost every retransmission of a call: the connection is given up.
-    fn lost(&mut self, call: CallId) -> Next {
+    pub(super) fn lost(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
         if frame.flags & ABANDONED != 0 {
             // Nobody waits for it.
@@ -177,6 +191,8 @@ impl<C: Component> Engine<C> {
     /// [`Engine::arrive`] for a call that was under way for some time.
     #[inline(never)]
     pub(super) fn arrive_at_last(&mut self, call: CallId) -> Next {
+        // A request to another place arrives there as any other call: it was under way until now.
+        self.core.calls.at_mut(call.index).since = self.core.now;
         self.arrive(call)
     }
 
@@ -190,7 +206,9 @@ impl<C: Component> Engine<C> {
             let epoch = state.epoch;
             return Err(self.reach_nobody(call, epoch, 0));
         }
-        self.core.groups[group.0 as usize].arrive(self.core.now, flags & RETRY != 0);
+        if flags & BACKGROUND == 0 {
+            self.core.groups[group.0 as usize].arrive(self.core.now, flags & RETRY != 0);
+        }
         if is_special && let Some(next) = self.received_by_condition(call, node) {
             return Err(next);
         }
@@ -265,16 +283,16 @@ impl<C: Component> Engine<C> {
 
     /// Sends an answer on its way back over a network.
     #[inline(never)]
-    fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
+    pub(super) fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
         let frame = self.core.calls.at_mut(call.index);
         frame.via = DIRECT;
         let path = self.core.ways.path(frame.path);
         if self.core.ways.is_nothing(frame.path) || frame.parent == NONE || frame.flags & ABANDONED != 0 {
             return self.arrive_back(call, answer);
         }
-        if path.cuts > 0 {
+        if path.is_cut() {
             self.core.calls.at_mut(call.index).keep(answer);
-            return self.unheard(call, 0, 0);
+            return self.unheard(call, 0, 0, self.core.now);
         }
         let Some(delay) = path.delay_back(frame.key) else {
             return self.lost(call);
@@ -321,6 +339,14 @@ impl<C: Component> Engine<C> {
             self.nodes[node.0 as usize].on_reply(&mut Cx { core: &mut self.core, node }, parent, call, answer)
         } else if kin == ROOT && self.core.nodes[parent as usize].passage != DEAF {
             let node = NodeId(parent);
+            let condition = &mut self.core.nodes[parent as usize].condition;
+            if condition.is_paused() {
+                let event =
+                    Event { kind: Kind::Reply, what: 0, epoch: 0, node: parent, data: Word::of(call.to_bits()) };
+                condition.stash(Stashed::Event(pack_event(event)));
+                self.core.calls.at_mut(call.index).keep_from_caller(answer);
+                return Next::WAIT;
+            }
             self.nodes[parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
         } else {
             Next::WAIT

@@ -13,7 +13,8 @@ pub(super) struct Chores {
     pub(super) pending: Housekeeping<Chore>,
     /// Goes off at the instant of the next one. A run without chores has none.
     bell: Option<AlarmId>,
-    /// Those done so far that moved no call.
+    /// Events so far of which nothing has become: chores that moved no call, and the way of calls that nodes begin by
+    /// themselves.
     without_effect: u64,
 }
 
@@ -28,8 +29,18 @@ impl Cx<'_> {
     /// others. It goes off after so long, before everything else that happens at that instant, and does not keep a run
     /// of finite work going ([`Engine::next_event`]). While the node stands still it waits; a crash takes it away.
     pub fn chore_after(&mut self, delay: Span, timer: Timer) -> ChoreId {
+        self.set_chore(delay, timer, false)
+    }
+
+    /// The same for a chore that only talks, by calls that this node begins by itself ([`Cx::begin`]): such as trying again to
+    /// reach another node. What counts is what that leads to: a run of finite work does not go on for mere talk.
+    pub fn chore_to_talk_after(&mut self, delay: Span, timer: Timer) -> ChoreId {
+        self.set_chore(delay, timer, true)
+    }
+
+    fn set_chore(&mut self, delay: Span, timer: Timer, talks: bool) -> ChoreId {
         let at = self.core.now.saturating_add(delay);
-        let id = self.core.chores.pending.set(at, Chore { node: self.node, timer });
+        let id = self.core.chores.pending.set(at, Chore { node: self.node, timer, talks });
         self.core.set_bell();
         id
     }
@@ -67,17 +78,28 @@ impl Core {
         if self.calendar.len() > 1 {
             return false;
         }
-        if self.calls.open == 0 {
+        let records_wait = self.records.open() > 0;
+        if self.calls.open == 0 && !records_wait {
             return true;
         }
-        let somebody_waits = self.groups.iter().any(|group| group.in_flight.value() > 0);
+        let somebody_waits = records_wait || self.groups.iter().any(|group| group.in_flight.value() > 0);
         // Work for nobody goes on too when its node does. What else is open are tasks that stay for ever.
         let somebody_stands_still = || self.nodes.iter().any(|node| node.condition.is_paused());
         if !somebody_waits && !somebody_stands_still() {
             return true;
         }
-        let progress = self.events - self.chores.without_effect;
+        let progress = self.progress();
         self.chores.pending.has_gone_round(progress)
+    }
+
+    /// Events, and records that came or ended, but for chores that moved no call and for mere talk.
+    fn progress(&self) -> u64 {
+        self.events - self.chores.without_effect + self.records.settled()
+    }
+
+    /// This event may be one of a call that a node has begun by itself.
+    pub(super) fn note_talk(&mut self, is_talk: bool) {
+        self.chores.without_effect += u64::from(is_talk);
     }
 }
 
@@ -98,7 +120,7 @@ impl<C: Component> Engine<C> {
             let next = self.nodes[chore.node.0 as usize].on_timer(cx, chore.timer);
             self.go(next);
             // Every call and every answer that is followed takes some of it.
-            if self.core.watch.patience != before {
+            if self.core.watch.patience != before && !chore.talks {
                 return;
             }
         }
@@ -108,8 +130,8 @@ impl<C: Component> Engine<C> {
     /// When the next thing is due; `None` once the run has come to rest.
     ///
     /// It is at rest when nothing is pending but chores, and no call is open that they could let go on: either nobody waits
-    /// for an answer and no node stands still, or the chores have gone round (all that were pending are done, and all
-    /// that these have led to) without a call being made or answered.
+    /// for an answer, no record waits and no node stands still, or the chores have gone round (all that were pending are
+    /// done, and all that these have led to) without a call being made or answered.
     pub fn next_event(&mut self) -> Option<Time> {
         let at = self.core.calendar.peek_time()?;
         let chore = self.core.chores.pending.next().map(|chore| chore.max(self.core.now));
@@ -127,9 +149,9 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// A number that grows with every event but those chores that moved no call: as long as it stays the same, nothing
-    /// has become of the work.
+    /// A number that grows with every event but those chores that moved no call, and mere talk, and with every record that
+    /// comes or ends: as long as it stays the same, nothing has become of the work.
     pub fn progress(&self) -> u64 {
-        self.core.events - self.core.chores.without_effect
+        self.core.progress()
     }
 }

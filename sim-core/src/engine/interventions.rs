@@ -118,10 +118,11 @@ impl<C: Component> Engine<C> {
         for call in made {
             core.abandon(call);
         }
+        core.lose_what_was_begun(&is_gone);
         self.lose_what_was_passed_on(&is_gone, death);
         let core = &mut self.core;
         for connection in core.connections.opened_by(|node| is_gone(node.0)) {
-            core.hang_up(connection);
+            core.close_connection(connection);
         }
         core.chores.pending.forget(|chore| is_gone(chore.node.0));
         core.set_bell();
@@ -151,18 +152,23 @@ impl<C: Component> Engine<C> {
         for index in open {
             let frame = *self.core.calls.at(index);
             let call = self.core.calls.id(index);
-            let inner = frame.flags & (ROOT | ABANDONED) == 0
-                && frame.parent != NONE
-                && is_gone(self.core.calls.at(frame.parent).node);
+            let inner = match frame.flags & (ROOT | ABANDONED) {
+                0 => frame.parent != NONE && is_gone(self.core.calls.at(frame.parent).node),
+                ROOT => frame.flags & LENT == 0 && is_gone(frame.parent),
+                _ => false,
+            };
             let answer = Answer::new(Outcome::Reset, self.core.nodes[frame.node as usize].group.0);
-            if inner || frame.flags & BACKGROUND != 0 {
+            if inner || frame.flags & (BACKGROUND | ROOT) == BACKGROUND {
                 // Between two crashed nodes nobody is told.
                 if frame.flags & BACKGROUND == 0 {
                     let group = self.core.nodes[frame.node as usize].group;
                     self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
                 }
                 self.core.free(index);
-            } else if death == Death::Host && (frame.flags & ABANDONED == 0 || frame.via != DIRECT) {
+            } else if death == Death::Host
+                && frame.flags & BACKGROUND == 0
+                && (frame.flags & ABANDONED == 0 || frame.via != DIRECT)
+            {
                 self.answer_unheard(call, answer);
             } else {
                 self.core.ring.push_back(Next::reply(call, answer));

@@ -71,6 +71,18 @@ impl<C: Component> Engine<C> {
                 }
             }
         }
+        for (node, stored, accounted) in self.core.records.accounts() {
+            if stored != accounted {
+                let group = self.core.nodes[node.0 as usize].group.0 as usize;
+                let group = self.core.group_names[group].clone();
+                return Err(Breach {
+                    law: "records are conserved",
+                    group,
+                    left: stored.into(),
+                    right: accounted.into(),
+                });
+            }
+        }
         let mut figures = Figures::without_times();
         for (index, node) in self.nodes.iter().enumerate() {
             figures.clear();

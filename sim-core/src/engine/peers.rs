@@ -22,7 +22,7 @@ pub enum Reach {
 
 impl Core {
     /// Closes a connection; those who have pinned it, and live still, hear of it.
-    pub(super) fn hang_up(&mut self, connection: u32) {
+    pub(super) fn close_connection(&mut self, connection: u32) {
         for Pin { at: (at, epoch), number, .. } in self.connections.close(connection) {
             if self.nodes[at.0 as usize].epoch == epoch {
                 self.asides.push_back(Aside::HangUp { at, number });
@@ -43,7 +43,7 @@ impl Cx<'_> {
     /// Closes one.
     pub fn close_connection(&mut self, connection: u32) {
         if connection != NO_CONNECTION {
-            self.core.hang_up(connection);
+            self.core.close_connection(connection);
         }
     }
 
@@ -70,7 +70,7 @@ impl Cx<'_> {
     /// What becomes of an attempt to open a connection to a node over a path that begins now.
     pub fn reach(&self, node: NodeId, path: u16) -> Reach {
         let condition = &self.core.nodes[node.0 as usize].condition;
-        if condition.is_silent() || self.core.ways.path(path).cuts > 0 {
+        if condition.is_silent() || self.core.ways.path(path).is_cut() {
             Reach::Silent
         } else if condition.is_up() {
             Reach::Open
@@ -96,7 +96,7 @@ impl Cx<'_> {
             _ if now != epoch.wrapping_add(1) => true,
             Some((at, Death::Process)) => {
                 let path = self.core.ways.path(path);
-                path.cuts == 0 && self.core.now >= at + path.back + path.added
+                !path.is_cut() && self.core.now >= at + path.back()
             }
             Some((_, Death::Host)) | None => false,
         }
@@ -111,9 +111,9 @@ impl Cx<'_> {
             return Next::call(call);
         }
         let path = self.core.ways.path(frame.path);
-        let (kind, delay) = match path.cuts {
-            0 => (Kind::Deliver, path.there()),
-            _ => (Kind::Again, crate::conditions::retransmission(0)),
+        let (kind, delay) = match path.is_cut() {
+            false => (Kind::Deliver, path.there()),
+            true => (Kind::Again, crate::conditions::retransmission(0)),
         };
         let what = u8::from(matches!(kind, Kind::Again));
         let event = Event { kind, what, epoch, node, data: Word::of(call.to_bits()) };

@@ -253,7 +253,7 @@ impl<'a> Cx<'a> {
             return;
         }
         let frame = self.core.calls.at(child.index);
-        if self.core.ways.path(frame.path).cuts > 0 {
+        if self.core.ways.path(frame.path).is_cut() {
             return;
         }
         let delay = self.core.ways.path(frame.path).there();

@@ -158,7 +158,7 @@ fn what_is_sent_into_a_partition_arrives_with_the_first_retransmission_after_it(
     at(&mut engine, 6000, |cx| cx.change_path(1, |path| path.cuts -= 1));
     // The answer to the first, ready at 3.01 s, is sent again at 3.21, 3.61, 4.41 and 6.01. The second call is sent again at
     // 5.2, 5.6 and 6.4, which arrives and is served for 3 s.
-    assert_eq!(seen(&mut engine), [(0, 6010, Outcome::Ok), (5000, 9410, Outcome::Ok)]);
+    assert_eq!(seen(&mut engine), [(0, 6020, Outcome::Ok), (5000, 9420, Outcome::Ok)]);
 }
 
 #[test]

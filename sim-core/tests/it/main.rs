@@ -11,4 +11,5 @@ mod histogram;
 mod keys;
 mod passing_on;
 mod random;
+mod records;
 mod statistics;

@@ -164,12 +164,18 @@ fn links(brush: &mut Brush, mut y: i32, width: i32, app: &App, snapshot: &Snapsh
                 y += 1;
                 told = true;
             }
-            let link = snapshot.links.get(edge.index).cloned().unwrap_or_default();
+            let Some(link) = snapshot.links.get(edge.index) else {
+                brush.put(1, y, if outwards { '→' } else { '←' }, Theme::errors(0.0));
+                let after = brush.text(3, y, &figures::shorten(name(other), 22), Role::Text).max(14) + 1;
+                brush.text(after, y, &edge.link, Role::Faint);
+                y += 1;
+                continue;
+            };
             let errors = if link.attempts > 0.0 { link.failed / link.attempts } else { 0.0 };
             let mark = if outwards { '→' } else { '←' };
             brush.put(1, y, mark, Theme::errors(errors));
             let after = brush.text(3, y, &figures::shorten(name(other), 22), Role::Text).max(14) + 1;
-            brush.text(after, y, &link_words(&link, errors), Theme::errors(errors));
+            brush.text(after, y, &link_words(link, errors), Theme::errors(errors));
             y += 1;
             let policies = edge.policies.iter().filter(|_| outwards).cloned();
             let words: Vec<String> = places_in_words(&link.own).into_iter().chain(policies).collect();

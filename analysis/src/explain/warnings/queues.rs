@@ -68,6 +68,17 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
+        if graph.components[component].hands_out() {
+            if limits.waiting == Waiting::Unbounded && graph.links_to(component).next().is_some() && !is_finite(graph) {
+                let (name, path) = (graph.name(component), finder.component_path(component));
+                let message = format!(
+                    "{name} has no `capacity`: while producers are faster than consumers its backlog grows without bound"
+                );
+                let change = mend(&path.join("capacity"), "10k");
+                finder.warn_mended("unbounded_queue", &path, message, "reject what would wait too long", change);
+            }
+            continue;
+        }
         let (Waiting::Unbounded, Some((noun, workers))) = (limits.waiting, limits.workers) else { continue };
         if graph.links_to(component).next().is_none() || most_at_once(graph, component, &mut Vec::new()).is_some() {
             continue;

@@ -17,9 +17,11 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
             Caller::Component(component) => graph.components[component].asks().iter().any(|ask| ask.link == link.name),
         };
         let links = graph.links.iter().filter(|link| link.caller == caller).filter(calls);
-        for way in links.flat_map(|link| &link.ways) {
-            if !std::mem::replace(&mut reached[way.component], true) {
-                open.push(Caller::Component(way.component));
+        let called = links.flat_map(|link| &link.ways).map(|way| way.component);
+        let consumers = graph.consumers.iter().filter(|consumer| caller == Caller::Component(consumer.queue));
+        for component in called.chain(consumers.map(|consumer| consumer.component)) {
+            if !std::mem::replace(&mut reached[component], true) {
+                open.push(Caller::Component(component));
             }
         }
     }

@@ -76,6 +76,6 @@ impl Service {
     /// The call that is next to take a thread, if there are both.
     fn next_to_block(&mut self, now: Time) -> Option<u32> {
         let threads = self.blocking.as_mut()?;
-        threads.slots.next(now, &mut self.dropped).map(|next| next.call)
+        threads.slots.next(now, &mut Vec::new()).map(|next| next.call)
     }
 }

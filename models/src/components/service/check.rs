@@ -4,6 +4,7 @@ use settings::{Map, Span};
 
 use crate::admission::AdmissionSettings;
 use crate::components::kind::Checks;
+use crate::consuming::{AckSettings, ConsumeSettings};
 use crate::link::LinkSettings;
 use crate::runtimes::{Facts, RuntimeSettings};
 use crate::steps::program::LOOPS;
@@ -79,6 +80,36 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
     if admission.preempts() && facts.frees_while_waiting() {
         let message = format!("{} run each piece of code to its end: nothing can be preempted", facts.noun);
         checks.error("no_effect", checks.span(), "admission.queue.discipline", &message, None);
+    }
+}
+
+/// What is wrong with what it consumes from.
+pub(super) fn consumes(consumes: &[ConsumeSettings], facts: &Facts, checks: &mut Checks<'_>) {
+    for (nth, consume) in consumes.iter().enumerate() {
+        let (from, path) = (&consume.from, format!("consumes.{nth}"));
+        if consumes[..nth].iter().any(|other| other.from.as_str() == from.as_str()) {
+            let message = format!("this service consumes from `{}` twice", from.as_str());
+            checks.error("duplicate", from.span, &path, &message, Some("remove one, or raise `concurrency`"));
+        }
+        if consume.concurrency.is_none() && facts.workers.is_none() {
+            let message = "`concurrency` is missing: with this runtime any number of messages could be at work at once";
+            let help = "write how many: `concurrency: 10`";
+            checks.error("missing_key", from.span, &format!("{path}.concurrency"), message, Some(help));
+        }
+        let network = consume.network.as_ref();
+        if network.is_some_and(|network| !network.keep_alive) {
+            let message = "`keep_alive: false` has no effect: a consumer keeps its connection open";
+            checks.error("no_effect", from.span, &format!("{path}.network.keep_alive"), message, Some("remove it"));
+        }
+        if network.is_some_and(|network| network.bandwidth.is_some()) {
+            let message = "`bandwidth` has no effect: messages are handed out whatever their size";
+            checks.error("no_effect", from.span, &format!("{path}.network.bandwidth"), message, Some("remove it"));
+        }
+        if consume.ack == AckSettings::Before && consume.on_failure.is_some() {
+            let message = "`on_failure` has no effect: with `ack: before` a message is done before its handler begins";
+            let help = "remove it, or write `ack: after`";
+            checks.error("no_effect", from.span, &format!("{path}.on_failure"), message, Some(help));
+        }
     }
 }
 

@@ -25,8 +25,8 @@ impl Service {
         if !self.frees_while_waiting || self.strand(index).holds_worker {
             return self.run(cx, index);
         }
-        if self.slots.has_room() && self.ready.is_empty() && self.slots.line.is_empty() {
-            self.slots.take(now);
+        if self.door.has_room() && self.ready.is_empty() && self.door.line().is_empty() {
+            self.door.take(now);
             let strand = self.strand(index);
             strand.holds_worker = true;
             strand.holding_since = now;

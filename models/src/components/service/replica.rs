@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use sim_core::calendar::TimerId;
 use sim_core::slab::Slab;
-use sim_core::slots::Slots;
 use sim_core::{CallId, CpuId, CpuJob, Cx, NodeId, Span, Time};
 
 use super::plan::Plan;
 use super::threads::Threads;
+use crate::door::Door;
 use crate::steps::program::{LOOPS, Place};
 
 /// What a strand is doing.
@@ -109,9 +109,8 @@ pub struct Service {
     pub(super) ages: bool,
     /// More matters to a call that arrives than whether a worker is free.
     pub(super) admits_specially: bool,
-    /// Whether workers are being given out further up the stack.
-    pub(super) dispatching: bool,
-    pub(super) slots: Slots,
+    /// Before the workers.
+    pub(super) door: Door,
     pub(super) links: Vec<(NodeId, u32)>,
     pub(super) cpu: Option<CpuId>,
     pub(super) strands: Slab<Strand>,
@@ -120,7 +119,6 @@ pub struct Service {
     pub(super) locks: Vec<Lock>,
     /// Calls that are served, by strand, where the more important interrupt the less.
     pub(super) interruptible: Vec<u32>,
-    pub(super) dropped: Vec<u32>,
     /// Room for the branches that are begun at once.
     pub(super) begun: Vec<(u32, CallId)>,
     pub(super) leaked: u64,
@@ -132,7 +130,7 @@ impl Service {
     /// At the start of a run.
     pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>) -> Service {
         let blocking = plan.terms.facts.blocking_threads().map(|count| Box::new(Threads::new(count)));
-        let slots = Slots::new(plan.terms.facts.workers, plan.terms.admission.line());
+        let door = Door::new(plan.terms.facts.workers, plan.terms.admission.line());
         let mut service = Service {
             plan: Arc::new(plan),
             links,
@@ -141,14 +139,12 @@ impl Service {
             preempts: false,
             ages: false,
             admits_specially: false,
-            slots,
+            door,
             strands: Slab::new(),
             ready: VecDeque::new(),
             locks: Vec::new(),
             interruptible: Vec::new(),
-            dropped: Vec::new(),
             begun: Vec::new(),
-            dispatching: false,
             leaked: 0,
             blocking,
         };

@@ -58,7 +58,7 @@ impl Service {
     fn end_single(&mut self, cx: &mut Cx<'_>, call: CallId, outcome: Outcome) -> Next {
         let abandoned = cx.abandoned_since(call);
         let since = if abandoned.is_some() { cx.memo(call) } else { 0 };
-        self.slots.give_back(cx.now(), since, abandoned);
+        self.door.give_back(cx.now(), since, abandoned);
         let answer = cx.answer(outcome);
         self.dispatch(cx);
         Next::reply(call, answer)

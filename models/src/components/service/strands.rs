@@ -78,7 +78,7 @@ impl Service {
             Doing::WaitsForLock(lock) => self.locks[lock as usize].waiting.retain(|(_, i)| *i != index),
             Doing::Interrupted { .. } => {
                 let call = self.strand(index).call;
-                self.slots.leave(cx.now(), call.index());
+                self.door.leave_line(cx.now(), call);
             }
             Doing::Runs | Doing::Joins => {}
         }
@@ -140,7 +140,7 @@ impl Service {
     pub(super) fn thread_closed(&mut self, cx: &mut Cx<'_>, data: u64) {
         let from = data >> 1;
         let abandoned = (data & 1 == 1).then_some(from);
-        self.slots.give_back(cx.now(), from, abandoned);
+        self.door.give_back(cx.now(), from, abandoned);
         self.dispatch(cx);
     }
 }

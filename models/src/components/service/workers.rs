@@ -1,8 +1,7 @@
 //! Who gets a worker: a thread or a turn on a loop is given back, given to whoever waits longest, or taken from the less
 //! important.
 
-use sim_core::line::Popped;
-use sim_core::{Cx, Look, Next, Outcome, Spent};
+use sim_core::{Cx, Look, Next, Spent};
 
 use super::replica::{Doing, Service};
 
@@ -23,83 +22,55 @@ impl Service {
         }
         let (call, since) = (strand.call, strand.holding_since);
         let abandoned = cx.abandoned_since(call);
-        self.slots.give_back(cx.now(), since, abandoned);
+        self.door.give_back(cx.now(), since, abandoned);
     }
 
     /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
     #[inline(always)]
     pub(super) fn dispatch(&mut self, cx: &mut Cx<'_>) {
         let none_is_ready = !self.frees_while_waiting || self.ready.is_empty();
-        if none_is_ready && self.slots.line.is_empty() {
+        if none_is_ready && self.door.line().is_empty() {
             return;
         }
-        // Work that takes no time frees its worker while it is taken up: the loop sees that, and does not grow the stack
-        // with the queue.
-        if std::mem::replace(&mut self.dispatching, true) {
-            return;
+        if self.door.open() {
+            self.give_out_workers(cx);
+            self.door.shut();
         }
-        self.give_out_workers(cx);
-        self.dispatching = false;
     }
 
     #[inline(never)]
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
-        while self.slots.has_room() {
+        while self.door.has_room() {
             // Strands that have begun wait only where they give their workers back.
             let ready = if self.frees_while_waiting { self.ready.front() } else { None };
             let ready_first = match ready {
-                Some((_, since)) => self.slots.line.oldest_since().is_none_or(|oldest| *since <= oldest),
-                None if self.slots.line.is_empty() => return,
+                Some((_, since)) => self.door.line().oldest_since().is_none_or(|oldest| *since <= oldest),
+                None if self.door.line().is_empty() => return,
                 None => false,
             };
             let then = if ready_first {
                 let Some((index, _)) = self.ready.pop_front() else { return };
-                self.slots.take(now);
+                self.door.take(now);
                 let strand = self.strand(index);
                 strand.holds_worker = true;
                 strand.holding_since = now;
                 cx.spent(strand.call, Spent::Queue);
                 self.run(cx, index)
             } else {
-                // Nearly always not, and then those who were dropped need not be looked at, who stand apart.
-                let may_turn_away = self.slots.line.may_turn_away();
-                let next = self.slots.next_of_line(now, &mut self.dropped);
-                if may_turn_away && !self.dropped.is_empty() {
-                    self.turn_away(cx);
-                }
-                let Some(next) = next else { continue };
+                let Some(next) = self.door.next(cx) else { continue };
                 self.take_up(cx, next)
             };
             cx.post(then);
         }
     }
 
-    /// Those whom the queue's discipline does not let wait any longer.
-    #[inline(never)]
-    fn turn_away(&mut self, cx: &mut Cx<'_>) {
-        for call in self.dropped.drain(..) {
-            let call = cx.open_call(call);
-            cx.spent(call, Spent::Queue);
-            let answer = cx.answer(Outcome::Overload);
-            cx.post(Next::reply(call, answer));
-        }
-    }
-
     /// A call comes out of the queue with a worker.
     #[inline(always)]
-    fn take_up(&mut self, cx: &mut Cx<'_>, next: Popped) -> Next {
-        let Look { call, since, ticket, profile, is_sampled, .. } = cx.look(next.call);
-        if is_sampled {
-            cx.spent(call, Spent::Queue);
-        }
+    fn take_up(&mut self, cx: &mut Cx<'_>, next: Look) -> Next {
+        let Look { call, ticket, profile, .. } = next;
         if ticket > 0 {
             return self.go_on(cx, ticket - 1);
-        }
-        cx.measure().waited(since, next.waited);
-        if cx.is_expired(call) {
-            self.slots.give_back(cx.now(), cx.now(), None);
-            return Next::reply(call, cx.answer(Outcome::Timeout));
         }
         self.begin(cx, call, profile)
     }
@@ -120,7 +91,6 @@ impl Service {
 
     /// A more important call interrupts the least important one that is served, if there is one less important.
     pub(super) fn interrupt(&mut self, cx: &mut Cx<'_>, priority: u8) -> bool {
-        let now = cx.now();
         let candidates = self.interruptible.iter().filter_map(|i| {
             let strand = self.strands.get(*i)?;
             let works = matches!(strand.doing, Doing::Computes(_) | Doing::Passes { .. });
@@ -147,7 +117,7 @@ impl Service {
         self.interruptible.retain(|i| *i != index);
         self.release(cx, index);
         cx.spent(call, Spent::Service);
-        self.slots.put_back(now, call.index(), cx.priority(call));
+        self.door.put_back(cx, call);
         true
     }
 }
