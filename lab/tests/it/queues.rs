@@ -483,7 +483,7 @@ fn mistakes_are_refused() {
         (with("q", ", full: block", pool, "q", ""), "without `capacity` the queue is never full"),
         (with("q", ", capacity: 0", pool, "q", ""), "`capacity` must be at least 1"),
         (with("q", "", pool, "p", ""), "no queue is called `p`"),
-        (with("q", "", pool, "app", ""), "`app` is no queue"),
+        (with("q", "", pool, "app", ""), "`app` is not a queue"),
         (with("q", "", pool, "q, q", ""), "consumes from `q` twice"),
         (with("q", "", "runtime: unlimited", "q", ""), "`concurrency` is missing"),
         (with("q", "", pool, "{from: q, ack: before, on_failure: skip}", ""), "`on_failure` has no effect"),
@@ -529,4 +529,15 @@ fn names_of_queues_and_handlers_are_looked_up_as_those_of_links_are() {
     let refused = lab::load(&text, &Options::default()).expect_err("there is no such handler");
     let messages: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
     assert!(messages.iter().any(|m| m.contains("is asked for `post`, which it does not handle")), "{messages:?}");
+}
+
+/// A queue that nothing consumes from can be simulated, but is hardly meant.
+#[test]
+fn a_queue_without_consumers_is_warned_of() {
+    let loaded = load(
+        "version: 1\nrun: {duration: 1s}\nworkloads: {w: {arrivals: {constant: 9/s}, call: q}}\ncomponents: {q: {kind: queue}}\n",
+    );
+    let messages: Vec<&str> = loaded.warnings.iter().map(|problem| problem.message.as_str()).collect();
+    assert!(messages.iter().any(|message| message.contains("nothing consumes from `q`")), "{messages:?}");
+    assert_eq!(of(&run_loaded(&loaded, 1), "q", &["published", "queue.depth_end"]), [9.0, 9.0]);
 }

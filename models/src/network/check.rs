@@ -185,7 +185,7 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
         let is_consumed = directory.components.iter().flat_map(|c| &c.consumes).any(|c| c.from == Some(queue));
         let Some(entry) = scenario.components.entry(&place.name) else { continue };
         if !is_consumed {
-            let message = format!("nobody consumes from `{}`: its messages wait for ever", place.name);
+            let message = format!("nothing consumes from `{}`: its messages wait for ever", place.name);
             let problem = Problem::warning("no_consumer", entry.name_span, message);
             let help = format!("write `consumes: [{}]` in a service", place.name);
             problems.push(problem.path(TreePath::of(&["components", &place.name])).help(help));

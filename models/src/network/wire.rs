@@ -97,7 +97,7 @@ fn find_consumed(
             };
             let to = &directory.components[queue];
             if !hands_out(queue) {
-                let message = format!("`{}` is no queue: nothing can be consumed from it", from.as_str());
+                let message = format!("`{}` is not a queue: nothing can be consumed from it", from.as_str());
                 let problem = Problem::error("not_a_queue", from.span, message).path(from.path.clone());
                 problems.push(problem.help("consume from a component of `kind: queue`, or call this one with `calls`"));
                 continue;
