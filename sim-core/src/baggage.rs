@@ -4,9 +4,11 @@
 //! its first call which columns it uses; the others stay empty and cost nothing, so that a model pays for deadlines
 //! without paying for data keys. A new column is one row of the table below.
 
-use crate::connections::NO_CONNECTION;
 use crate::table::push;
 use crate::time::Time;
+
+/// What a call carries that comes over no connection that anybody follows.
+pub const NO_CONNECTION: u32 = u32::MAX;
 
 /// Hands the table of columns to a macro. A row: what a call carries, its type, what a call carries that was given nothing,
 /// and the name of the verb that sets it.

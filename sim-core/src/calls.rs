@@ -5,9 +5,8 @@
 //! carries besides (data key, propagated deadline) sits in columns beside it, each only where a model uses it
 //! (`baggage.rs`).
 
-use crate::baggage::{Baggage, Carried, Columns};
+use crate::baggage::{Baggage, Carried, Columns, NO_CONNECTION};
 use crate::calendar::TimerId;
-use crate::connections::NO_CONNECTION;
 use crate::outcome::Answer;
 use crate::prefetch::prefetch;
 use crate::table::{push, reach};

@@ -4,9 +4,6 @@
 use crate::calls::NodeId;
 use crate::slab::Slab;
 
-/// No connection.
-pub const NO_CONNECTION: u32 = u32::MAX;
-
 /// Where a node sends what comes over a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pin {

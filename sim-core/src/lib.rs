@@ -88,7 +88,7 @@ pub mod breakdown;
 pub mod calendar;
 pub mod calls;
 pub mod conditions;
-pub mod connections;
+mod connections;
 pub mod cpu;
 pub mod dist;
 pub mod engine;
@@ -124,7 +124,7 @@ mod wheel;
 pub mod ziggurat;
 
 pub use attempts::{AttemptCounts, Attempts};
-pub use baggage::{Baggage, Carried};
+pub use baggage::{Baggage, Carried, NO_CONNECTION};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};

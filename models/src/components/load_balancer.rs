@@ -14,7 +14,7 @@
 //! ```
 
 use settings::{Name, Setting, Spanned};
-use sim_core::connections::NO_CONNECTION;
+use sim_core::NO_CONNECTION;
 use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};

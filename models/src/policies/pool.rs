@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use settings::values::Scalar;
 use settings::{Duration, DurationDist, Fraction, Setting};
-use sim_core::connections::NO_CONNECTION;
+use sim_core::NO_CONNECTION;
 use sim_core::figures::Set;
 use sim_core::histogram::Histogram;
 use sim_core::line::{Discipline, Line, Popped};

@@ -4,10 +4,11 @@
 //! when it next uses the connection.
 
 use super::{Aside, Core, Cx, Event, Kind, Next, Word};
+use crate::baggage::NO_CONNECTION;
 use crate::calendar::Class;
 use crate::calls::{CallId, NodeId};
 use crate::conditions::Death;
-use crate::connections::{NO_CONNECTION, Pin};
+use crate::connections::Pin;
 
 /// What becomes of an attempt to open a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
