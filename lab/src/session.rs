@@ -417,7 +417,7 @@ fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
                 group: if is_direct { place.group } else { link.group },
                 callers,
                 at,
-                nodes: (0..place.replicas).map(|r| directory.link_of(index, r, &link.name).0).collect(),
+                nodes: (0..place.slots).map(|r| directory.link_of(index, r, &link.name).0).collect(),
                 to: link.target_names.clone(),
                 policies: settings.in_words(),
             });

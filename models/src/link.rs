@@ -584,6 +584,12 @@ impl Component for Link {
         self.give_up(cx, index, Outcome::Cancelled)
     }
 
+    fn retire(&mut self, now: Time) {
+        if let Some(pool) = &mut self.pool {
+            pool.retire(now);
+        }
+    }
+
     fn rebuild(&mut self, now: Time) {
         // Measures live on: only what the process knew is gone.
         self.begin(now);

@@ -72,6 +72,11 @@ impl Slots {
         self.settle_places(now);
     }
 
+    /// Places that count; `None` where there is no limit.
+    pub fn counted(&self) -> Option<u32> {
+        if self.is_retired { Some(0) } else { self.capacity }
+    }
+
     /// They count again.
     pub fn attend(&mut self, now: Time) {
         self.is_retired = false;

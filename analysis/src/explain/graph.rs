@@ -161,6 +161,25 @@ impl<'a> Graph<'a> {
         f64::from(self.directory.components[component].replicas)
     }
 
+    /// How many pools each caller has over a link: one, or one for each replica that is called.
+    pub(super) fn pools_of(&self, link: &LinkAt<'_>) -> u32 {
+        let balances = match link.caller {
+            Caller::Component(caller) => self.components[caller].balancing().is_some(),
+            Caller::Workload(_) => false,
+        };
+        if !link.settings.is_per_target(balances) {
+            return 1;
+        }
+        let replicas = link.ways.iter().filter(|way| !way.directs).map(|way| self.replicas(way.component));
+        (replicas.sum::<f64>() as u32).max(1)
+    }
+
+    /// The connections that all callers can have open over a link, where they have pools.
+    pub(super) fn connections_of(&self, link: &LinkAt<'_>) -> Option<u64> {
+        let pool = link.settings.pool.as_ref()?;
+        Some(u64::from(pool.size) * u64::from(link.copies) * u64::from(self.pools_of(link)))
+    }
+
     /// Whether nobody waits for what is called over a link, the caller included.
     pub(super) fn is_only_sent(&self, link: &LinkAt<'_>) -> bool {
         let Caller::Component(caller) = link.caller else { return false };

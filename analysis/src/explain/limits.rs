@@ -138,7 +138,8 @@ impl Load<'_> {
     pub(super) fn of_pool(&self, link: usize) -> Option<Limit> {
         let at = &self.graph.links[link];
         let pool = at.settings.pool.as_ref()?;
-        let units = f64::from(pool.size) * f64::from(at.copies);
+        let connections = self.graph.connections_of(at)? as f64;
+        let units = connections * f64::from(pool.streams);
         let op = self.main_op(link);
         let without_wait = |times: &Times<'_>| {
             let ways = at.ways.iter().filter(|way| !way.directs);
@@ -150,7 +151,11 @@ impl Load<'_> {
         let bare = fresh * held_s / units;
         let waited = if bare < 1.0 { (fresh * without_wait(&self.loaded) / units).max(bare) } else { bare };
         let shares = Shares { unwaited: bare, waited, with_retries: all * held_s / units };
-        Some(self.limit(format!("{} connections", grouped(units)), units, Some(held_s), Some(units / held_s), shares))
+        let mut name = format!("{} connections", grouped(connections));
+        if pool.streams > 1 {
+            name.push_str(&format!(" × {}", grouped(f64::from(pool.streams))));
+        }
+        Some(self.limit(name, units, Some(held_s), Some(units / held_s), shares))
     }
 
     /// The operation that is asked for most over a link.

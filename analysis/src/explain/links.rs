@@ -59,7 +59,7 @@ pub(super) fn links(graph: &Graph<'_>, load: &Load<'_>) -> Vec<Link> {
             passes_on: matches!(at.caller, Caller::Component(caller) if graph.passes_on(caller)),
             attempts_most: at.settings.max_sent(),
             lasts_most_s: lasts_most_s(at.settings),
-            connections: at.settings.pool.as_ref().map(|pool| u64::from(pool.size) * u64::from(at.copies)),
+            connections: graph.connections_of(at),
             pool: load.of_pool(nth),
             calls_per_s: load.has_rates.then_some(load.fresh.links[nth]),
         }

@@ -313,10 +313,7 @@ fn components(graph: &Graph<'_>, load: &Load<'_>) -> Table<Component> {
         let place = &graph.directory.components[nth];
         let limits = graph.components[nth].limits();
         let replicas = u64::from(place.replicas);
-        let pools: Option<u64> = graph
-            .links_to(nth)
-            .map(|link| link.settings.pool.as_ref().map(|pool| u64::from(pool.size) * u64::from(link.copies)))
-            .sum();
+        let pools: Option<u64> = graph.links_to(nth).map(|link| graph.connections_of(link)).sum();
         let known = Component {
             kind: place.kind.to_string(),
             replicas: place.replicas,

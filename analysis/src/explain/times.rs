@@ -68,7 +68,8 @@ impl<'g> Times<'g> {
     fn pool_wait_s(&self, link: usize, held_s: f64) -> f64 {
         let at = &self.graph.links[link];
         let (Some(pool), Some(flows)) = (&at.settings.pool, self.flows) else { return 0.0 };
-        wait_s(pool.size, flows.links[link] / f64::from(at.copies), held_s)
+        let pools = f64::from(at.copies) * f64::from(self.graph.pools_of(at));
+        wait_s(pool.size.saturating_mul(pool.streams), flows.links[link] / pools, held_s)
     }
 
     /// From arrival to answer, s.

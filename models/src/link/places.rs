@@ -10,7 +10,7 @@ use super::chooser::{Chosen, Source, chosen_as, round_trip};
 use super::tries::{At, Dial};
 use super::{ACQUIRE, CONNECTED, Link};
 use crate::policies::gate::End;
-use crate::policies::pool::{Peer, Per};
+use crate::policies::pool::Peer;
 
 const PURPOSE_CONNECT: u32 = 0x636f;
 const PURPOSE_LIFE: u32 = 0x6c69;
@@ -22,17 +22,14 @@ const SYN_RETRIES: u8 = 6;
 impl Link {
     /// Whether each replica has connections of its own.
     fn is_per_target(&self) -> bool {
-        let per = self.plan.settings.pool.as_ref().and_then(|pool| pool.per);
-        match per {
-            Some(per) => per == Per::Target,
-            None => self.plan.balancing.is_some(),
-        }
+        self.plan.settings.is_per_target(self.plan.balancing.is_some())
     }
 
     /// Opens what is kept open from the start.
     pub(super) fn open_from_the_start(&mut self, cx: &mut Cx<'_>) {
         let Some(pool) = &mut self.pool else { return };
         let (kept, now) = (pool.kept(), cx.now());
+        pool.attend(now);
         if !self.is_per_target() {
             self.pool_part(None, now);
             for nth in 0..kept {

@@ -274,6 +274,15 @@ impl LinkSettings {
         self.written().into_iter().map(|policy| policy.name).filter(|name| *name != "network").collect()
     }
 
+    /// Whether each replica has connections of its own in the pool; `balances` says whether the link's owner chooses among
+    /// replicas.
+    pub fn is_per_target(&self, balances: bool) -> bool {
+        match self.pool.as_ref().and_then(|pool| pool.per) {
+            Some(per) => per == Per::Target,
+            None => balances && self.pool.is_some(),
+        }
+    }
+
     /// Whether calls take the connections to one replica after the other's.
     pub fn takes_turns(&self) -> bool {
         self.pool.as_ref().is_some_and(|pool| pool.per == Some(Per::Target) && pool.choose == Some(Choose::RoundRobin))

@@ -116,9 +116,12 @@ impl Presets for PoolSettings {
     ];
 }
 
-const SIZE: Figure = Figure::level("pool.size", "Connections that may be open at once, in the pools of all callers.");
-/// Connections in use.
-pub const ACTIVE: Figure = Figure::gauge("pool.active", "Connections in use, time average.").kept().sampled();
+const SIZE: Figure = Figure::level(
+    "pool.size",
+    "Calls that the connections of all callers' pools can carry at once: as many as connections, unless calls share them.",
+);
+/// Calls that use a connection.
+pub const ACTIVE: Figure = Figure::gauge("pool.active", "Calls that use a connection, time average.").kept().sampled();
 const WAIT: Figure = Figure::times("pool.wait", "How long callers waited for a connection.");
 /// Callers who wait.
 pub const WAITING: Figure =
@@ -249,6 +252,16 @@ impl Pool {
             part.slots.clear(now);
             part.free.clear();
         }
+    }
+
+    /// Its replica leaves: its places do not count any more.
+    pub fn retire(&mut self, now: Time) {
+        self.parts.iter_mut().for_each(|part| part.slots.retire(now));
+    }
+
+    /// A replica is there again.
+    pub fn attend(&mut self, now: Time) {
+        self.parts.iter_mut().for_each(|part| part.slots.attend(now));
     }
 
     /// The size changes; connections beyond it are closed when they come back.
@@ -434,12 +447,11 @@ impl Pool {
 
     /// Reports the pool's figures; `wait` has how long callers waited, which outlives the pool.
     pub fn figures(&self, now: Time, wait: &Histogram, figures: &mut Figures) {
-        let streams = u64::from(self.settings.streams);
-        // Where nobody has called yet there is nobody to whom connections lead, but there is a pool.
+        // Where the replica is not there, nor is anything to count.
         let nobody = Slots::new(None, Line::new(Discipline::Fifo, None));
-        let nobody = self.parts.is_empty().then_some((u64::from(self.settings.size), &nobody));
+        let nobody = self.parts.is_empty().then_some((0, &nobody));
         let parts = || {
-            let of = |part: &'_ PoolPart| part.slots.capacity().map_or(0, u64::from) / streams;
+            let of = |part: &'_ PoolPart| part.slots.counted().map_or(0, u64::from);
             self.parts.iter().map(move |part| (of(part), &part.slots)).chain(nobody)
         };
         parts().for_each(|(size, _)| figures.level(&SIZE, size));

@@ -18,7 +18,11 @@ impl<C: Component> Engine<C> {
             match aside {
                 Aside::Order(Order::Crash(node, death)) => self.crash(node, death),
                 Aside::Order(Order::Start(node, death)) => self.start_again(node, death),
-                Aside::Order(Order::Retire(node)) => self.nodes[node.0 as usize].retire(self.core.now),
+                Aside::Order(Order::Retire(node)) => {
+                    for index in (0..self.nodes.len()).filter(|index| self.core.nodes[*index].owner == node) {
+                        self.nodes[index].retire(self.core.now);
+                    }
+                }
                 Aside::Order(Order::Pause(node)) => self.pause(node),
                 Aside::Order(Order::Resume(node)) => self.resume(node),
                 Aside::Order(Order::Adopt(node, change)) => {

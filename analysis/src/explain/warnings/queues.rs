@@ -46,7 +46,8 @@ fn at_once_over(graph: &Graph<'_>, link: &super::super::graph::LinkAt<'_>, stack
             let calls =
                 graph.components[caller].asks().iter().filter(|ask| ask.link == link.name).count().max(1) as f64;
             let copies = f64::from(link.copies);
-            let pool = link.settings.pool.as_ref().map(|pool| f64::from(pool.size) * copies);
+            let streams = link.settings.pool.as_ref().map_or(1.0, |pool| f64::from(pool.streams));
+            let pool = graph.connections_of(link).map(|connections| connections as f64 * streams);
             if graph.is_only_sent(link) {
                 return pool;
             }
@@ -192,7 +193,8 @@ pub(super) fn pools(finder: &mut Finder<'_, '_>) {
         let there = u64::from(workers) * graph.replicas(component) as u64;
         let pools: Vec<_> = graph.links_to(component).filter(|link| link.settings.pool.is_some()).collect();
         let size = |link: &super::super::graph::LinkAt<'_>| {
-            u64::from(link.settings.pool.as_ref().map_or(0, |pool| pool.size)) * u64::from(link.copies)
+            let streams = link.settings.pool.as_ref().map_or(1, |pool| u64::from(pool.streams));
+            graph.connections_of(link).unwrap_or(0) * streams
         };
         let all: u64 = pools.iter().map(|link| size(link)).sum();
         let Some(largest) = pools.iter().max_by_key(|link| size(link)) else { continue };

@@ -112,7 +112,13 @@ pub(super) fn pool_settings(finder: &mut Finder<'_, '_>) {
         let side_by_side = graph.components[caller].asks().iter().filter(|ask| ask.link == link.name).count() > 1;
         let most = graph.directory.ops.iter().flat_map(|op| graph.demand(caller, op, (1.0, 1.0)).calls);
         let most = most.filter(|call| call.link == link.name).map(|call| call.most).fold(0.0, f64::max);
-        if pool.size > workers && !side_by_side && most <= 1.0 && !graph.is_only_sent(link) {
+        if pool.size > workers
+            && pool.streams == 1
+            && graph.pools_of(link) == 1
+            && !side_by_side
+            && most <= 1.0
+            && !graph.is_only_sent(link)
+        {
             let path = link.path.join("pool").join("size");
             let message = format!(
                 "only {workers} of the {} connections can ever be in use: {} has {workers} {noun}, and each uses one",
