@@ -46,7 +46,7 @@ impl Finding {
 type Rule = fn(&RunResult) -> Vec<Finding>;
 
 /// The rules about one place each; within one severity findings appear in this order.
-const RULES: &[Rule] = &[failures, queues, wasted_work, amplification, pools, saturation, refused_retries];
+const RULES: &[Rule] = &[failures, queues, long_queues, wasted_work, amplification, pools, saturation, refused_retries];
 
 /// Several components can break one rule; more of them than this would hide the other findings.
 const PER_RULE_MAX: usize = 3;
@@ -180,6 +180,31 @@ fn queues(result: &RunResult) -> Vec<Finding> {
     }
     growing.sort_by(|left, right| left.1.severity.cmp(&right.1.severity).then(right.0.cmp(&left.0)));
     growing.into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// Who waits so long in a queue has waited long, whatever comes after it.
+const WAIT_MIN_S: f64 = 1.0;
+
+/// Queues that were long at some time, and in which calls or messages waited long, though not much may be left of them in the
+/// end.
+fn long_queues(result: &RunResult) -> Vec<Finding> {
+    let spoken_of = queues(result);
+    let mut long: Vec<(u64, Finding)> = Vec::new();
+    for (name, component) in &result.components {
+        let Some(queue) = &component.queue else { continue };
+        let place = format!("components.{name}");
+        let waited_s = queue.wait.max_s.filter(|wait_s| *wait_s >= WAIT_MIN_S);
+        let is_known = spoken_of.iter().any(|finding| finding.about == place);
+        let Some(waited_s) = waited_s.filter(|_| queue.depth_max >= QUEUE_MIN && !is_known) else { continue };
+        let text = format!(
+            "The queue of {name} held up to {}, and the longest wait in it was {}.",
+            units::grouped(queue.depth_max),
+            units::time(waited_s),
+        );
+        long.push((queue.depth_max, Finding::new(Severity::Warning, place, text)));
+    }
+    long.sort_by_key(|(depth, _)| std::cmp::Reverse(*depth));
+    long.into_iter().map(|(_, finding)| finding).collect()
 }
 
 /// Components for which `measure` reaches `least`, the largest value first.
@@ -372,6 +397,22 @@ mod tests {
         let waste = found.iter().filter(|finding| finding.text.contains("'s work was for callers")).count();
         assert_eq!(waste, PER_RULE_MAX);
         assert!(found.iter().any(|finding| finding.text == "The same holds of 8 other places."));
+    }
+
+    #[test]
+    fn a_queue_that_was_long_and_is_gone_is_spoken_of() {
+        let mut calm = sample::calm();
+        calm.faults.clear();
+        let name = calm.components.iter().find(|(_, c)| c.queue.is_some()).expect("one has a queue").0.clone();
+        let queue = |result: &mut RunResult| result.components[&name].queue.clone().expect("it has a queue");
+        assert_eq!(long_queues(&calm), []);
+        let mut swelled = queue(&mut calm);
+        (swelled.depth_max, swelled.depth_end, swelled.wait.max_s) = (1_486, 0, Some(9.5));
+        calm.components
+            .insert(name.clone(), ComponentResult { queue: Some(swelled), ..calm.components[&name].clone() });
+        let said = format!("The queue of {name} held up to 1,486, and the longest wait in it was 9.50 s.");
+        assert_eq!(texts(&long_queues(&calm)), [said.as_str()]);
+        assert!(!texts(&findings(&calm)).iter().any(|text| text.starts_with("Nothing stands out")));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod interventions;
 mod laws;
 mod lending;
 mod limits;
+mod occurring;
 mod passages;
 mod peers;
 mod records;
@@ -632,95 +633,6 @@ impl<C: Component> Engine<C> {
         };
         self.core.last_node = event.node;
         self.follow(next);
-    }
-
-    /// An event that is not a node's own, but one of a call on its way, or of a machine; `None` where that is all.
-    #[inline(never)]
-    fn happen_on_the_way(&mut self, event: Event) -> Option<Next> {
-        Some(match event.kind {
-            Kind::Clock | Kind::Work => unreachable!("seen to by the caller"),
-            Kind::Deliver => {
-                let call = CallId::from_bits(event.data.get());
-                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
-                self.core.note_talk(is_talk);
-                self.reach(call, event.epoch, event.what)
-            }
-            Kind::Lost => {
-                let telling = self.core.lost.remove(&event.data.get())?;
-                self.core.asides.push_back(Aside::Tell(telling));
-                Next::WAIT
-            }
-            Kind::Again => {
-                let call = CallId::from_bits(event.data.get());
-                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
-                self.core.note_talk(is_talk);
-                self.sent_again(call, event.epoch, event.what)
-            }
-            Kind::Reply => {
-                let call = CallId::from_bits(event.data.get());
-                let is_talk = self.core.calls.get(call)?.flags & BACKGROUND != 0;
-                self.core.note_talk(is_talk);
-                self.answered_at_last(call)
-            }
-            Kind::Cancel => {
-                let call = CallId::from_bits(event.data.get());
-                self.core.note_talk(event.what == records::IS_TALK);
-                let frame = self.core.calls.get(call)?;
-                if frame.flags & REPLYING != 0 || frame.via != DIRECT {
-                    return None;
-                }
-                if frame.flags & DELIVERED == 0 {
-                    // It overtook the call, which will find itself closed when it arrives.
-                    self.core.free(call.index);
-                    return None;
-                }
-                let state = &mut self.core.nodes[event.node as usize];
-                if state.condition.is_paused() {
-                    state.condition.stash(Stashed::Event(pack_event(event)));
-                    return None;
-                }
-                let node = NodeId(event.node);
-                self.nodes[event.node as usize].on_cancel(&mut Cx { core: &mut self.core, node }, call)
-            }
-            Kind::Cpu => {
-                self.cpu_due(event.data.get() as u32);
-                return None;
-            }
-            Kind::Chore => {
-                self.chore_due();
-                return None;
-            }
-            Kind::Begin => {
-                let call = CallId::from_bits(event.data.get());
-                // Whoever was to see it may have died at this instant.
-                self.core.calls.get(call).filter(|frame| frame.flags & REPLYING == 0)?;
-                let state = &mut self.core.nodes[event.node as usize];
-                if state.condition.is_paused() {
-                    state.condition.stash(Stashed::Call(call));
-                    return None;
-                }
-                let node = NodeId(event.node);
-                self.nodes[event.node as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
-            }
-        })
-    }
-
-    fn cpu_due(&mut self, cpu: u32) {
-        self.core.cpus.armed(cpu, None);
-        self.core.cpus.complete(self.core.now, cpu);
-        self.core.arm_cpu(cpu);
-        // One at a time: what the first leads to may take back another that is complete at this instant.
-        while let Some((node, epoch, timer)) = self.core.cpus.next_due() {
-            if self.core.nodes[node.0 as usize].epoch != epoch {
-                continue;
-            }
-            let next = self.nodes[node.0 as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer);
-            self.core.last_node = node.0;
-            self.go(next);
-            if self.core.watch.patience == 0 {
-                return;
-            }
-        }
     }
 
     /// Follows what an entry has returned until everything waits.

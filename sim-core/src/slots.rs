@@ -224,7 +224,7 @@ impl Slots {
         let held = self.held.integral(now);
         figures.level(&HELD, self.held());
         if let Some(capacity) = self.capacity {
-            figures.level(&CAPACITY, u64::from(capacity));
+            figures.level(&CAPACITY, u64::from(self.counted().unwrap_or(capacity)));
             figures.ratio(&UTILIZATION, held, self.places.integral(now));
         }
         if let Some(bound) = self.line.max() {
