@@ -26,7 +26,7 @@ macro_rules! each_column {
                 /// How many times the average work its request asks for; 1 where nobody said.
                 demand: f64 = 1.0, set_demand;
                 /// The connection over which the call comes ([`Cx::open_connection`](crate::Cx::open_connection));
-                /// [`NO_CONNECTION`] where nobody said. It does not travel on to further calls.
+                /// [`NO_CONNECTION`](crate::NO_CONNECTION) where nobody said. It does not travel on to further calls.
                 connection: u32 = NO_CONNECTION, set_connection;
         }
     };
