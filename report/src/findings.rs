@@ -404,9 +404,8 @@ mod tests {
         let mut calm = sample::calm();
         calm.faults.clear();
         let name = calm.components.iter().find(|(_, c)| c.queue.is_some()).expect("one has a queue").0.clone();
-        let queue = |result: &mut RunResult| result.components[&name].queue.clone().expect("it has a queue");
         assert_eq!(long_queues(&calm), []);
-        let mut swelled = queue(&mut calm);
+        let mut swelled = calm.components[&name].queue.expect("it has a queue");
         (swelled.depth_max, swelled.depth_end, swelled.wait.max_s) = (1_486, 0, Some(9.5));
         calm.components
             .insert(name.clone(), ComponentResult { queue: Some(swelled), ..calm.components[&name].clone() });
