@@ -53,7 +53,7 @@ fn calls_that_share_a_connection_need_not_wait_for_each_other() {
 #[test]
 fn a_connection_whose_process_has_died_is_found_closed() {
     // Three connections are open from the start, to whichever replicas. All replicas die at 5 s, while one or two calls are under
-    // way or on their way, and are back at 5.1 s. Whoever calls in between opens a connection, which is refused after a round
+    // way or on their way, and are back at 5.1 s. A call in between opens a connection, which is refused after a round
     // trip; afterwards connections are opened anew, and nothing is sent over those that were closed.
     let result = three(", pool: {size: 3}", "faults: [{at: 5s, for: 100ms, kill: {component: app}}]\n");
     let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
@@ -123,8 +123,8 @@ faults: [{{at: 5s, host_down: {{hosts: box, host: 0}}}}]
     assert!((failed.max_s.expect("some failed") - 0.5).abs() < 0.002, "{failed:?}");
 }
 
-/// Two hundred calls a second over so many connections, through a balancer to three replicas that take 10 ms; how busy
-/// each replica is, relative to the mean, and how the calls ended.
+/// Sends two hundred calls a second out of a pool, through a balancer, to three replicas that take 10 ms. Returns the utilisation
+/// of each replica relative to the mean, and the outcomes of the calls.
 fn through(balancer: &str, pool: &str, faults: &str) -> (Vec<f64>, std::collections::BTreeMap<String, u64>) {
     let takes = if pool.contains("max_waiters") { "60ms" } else { "10ms" };
     let result = run(&format!(

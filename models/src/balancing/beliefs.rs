@@ -25,12 +25,12 @@ struct Known {
 }
 
 impl Beliefs {
-    /// All of so many targets can be called.
+    /// `count` targets, all of which can be called.
     pub fn new(count: usize) -> Beliefs {
         Beliefs { count, known: None }
     }
 
-    /// Of these targets only some are there.
+    /// One target for each entry, which says whether it is there.
     pub fn of_members(members: Vec<bool>) -> Beliefs {
         let mut beliefs = Beliefs::new(members.len());
         for target in (0..members.len()).filter(|target| !members[*target]) {
@@ -62,10 +62,10 @@ impl Beliefs {
         self.known.as_ref().is_none_or(|known| known.usable.contains(target))
     }
 
-    /// Of those that can be called, the one with so many before it.
+    /// Number `nth`, counted from 0, of the targets that can be called.
     #[inline]
     pub fn nth(&self, nth: usize) -> usize {
-        self.known.as_ref().map_or(nth, |known| known.usable.nth(nth).expect("so many can be called"))
+        self.known.as_ref().map_or(nth, |known| known.usable.nth(nth).expect("there are more targets than that"))
     }
 
     /// The first that can be called from this one on, or else the first of all.

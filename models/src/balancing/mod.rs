@@ -228,8 +228,9 @@ impl Choosing {
     }
 }
 
-/// Draws so many of those that can be called, without putting any back, and takes the one with the least load. It is the
-/// beginning of a shuffle, of which only what has moved is kept, as (place, who is there now).
+/// Draws `choices` different targets among those that can be called and takes the one with the least load. The draws are the
+/// first steps of a Fisher-Yates shuffle, of which only the swaps are kept, as (position, target now there), so that
+/// the cost does not grow with the number of targets.
 fn among(
     choices: usize,
     loads: &[u32],

@@ -49,7 +49,7 @@ impl Ranks {
         true
     }
 
-    /// The number with so many smaller ones in the set.
+    /// Number `nth` of the set in ascending order, counted from 0; `None` if the set is smaller.
     pub fn nth(&self, nth: usize) -> Option<usize> {
         if nth >= self.len {
             return None;

@@ -60,7 +60,7 @@ pub trait Kind: Component + Sized {
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
-    /// Whether it keeps messages and hands them out to those who consume from it: whoever calls it only publishes.
+    /// Whether it keeps messages and hands them out to its consumers; a call to it only publishes one.
     const HANDS_OUT: bool = false;
     /// The happenings it records with [`sim_core::Cx::happened`].
     const HAPPENS: &'static [&'static Happens] = &[];

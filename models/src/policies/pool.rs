@@ -76,7 +76,7 @@ pub struct PoolSettings {
     pub idle_timeout: Option<Duration>,
     /// How long opening a connection takes; one round trip if not written.
     pub connect: Option<DurationDist>,
-    /// Callers that may wait; who comes beyond is refused at once.
+    /// Callers that may wait for a connection; further callers are refused at once.
     pub max_waiters: Option<u32>,
     /// Who of the waiting gets the next connection.
     #[setting(default = "fifo")]
