@@ -18,7 +18,9 @@ use crate::tree::{Node, Value};
 pub fn json_schema(book: &Book, shape: &Shape, title: &str) -> Json {
     let mut definitions = Map::new();
     for scalar in scalars(book, shape) {
-        definitions.insert(scalar_name(scalar), scalar_schema(scalar));
+        let schema = scalar_schema(scalar);
+        let other = definitions.insert(scalar_name(scalar), schema.clone());
+        debug_assert!(other.is_none_or(|other| other == schema), "two scalars are called `{}`", scalar.name);
     }
     for definition in book.definitions() {
         let mut schema = match &definition.body {

@@ -17,10 +17,12 @@ pub enum OrInstant<T> {
     FoundOut(T),
 }
 
+const WORD: &str = "instant";
+
 const INSTANT: ScalarShape = ScalarShape {
-    name: "instant",
+    name: "known at once",
     article: "`instant`",
-    examples: &["instant"],
+    examples: &[WORD],
     pattern: Some("^instant$"),
     json: &[Json::Pattern],
 };
@@ -43,7 +45,7 @@ impl<T> OrInstant<T> {
 impl<T: Setting> Setting for OrInstant<T> {
     fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
         match &node.value {
-            Value::Scalar { text, .. } if text == INSTANT.name => Some(OrInstant::Instant),
+            Value::Scalar { text, .. } if text == WORD => Some(OrInstant::Instant),
             _ => T::read(node, cx).map(OrInstant::FoundOut),
         }
     }
@@ -56,7 +58,7 @@ impl<T: Setting> Setting for OrInstant<T> {
     }
 
     fn write(&self) -> Node {
-        self.found_out().map_or_else(|| Node::scalar(INSTANT.name), T::write)
+        self.found_out().map_or_else(|| Node::scalar(WORD), T::write)
     }
 
     fn words() -> Vec<&'static str> {
