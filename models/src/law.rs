@@ -132,15 +132,18 @@ impl Law {
         if weight > 0.0 { self.sum() / weight } else { 0.0 }
     }
 
+    /// Weight × mean square.
+    pub fn mean_square(&self) -> f64 {
+        self.cells.iter().map(|cell| cell.weight * (cell.at * cell.at + cell.width * cell.width / 12.0)).sum()
+    }
+
     /// The square of the coefficient of variation; 0 of what is always 0.
     pub fn scv(&self) -> f64 {
         let (weight, mean) = (self.weight(), self.mean());
         if mean <= 0.0 {
             return 0.0;
         }
-        let squares: f64 =
-            self.cells.iter().map(|cell| cell.weight * (cell.at * cell.at + cell.width * cell.width / 12.0)).sum();
-        (squares / weight / (mean * mean) - 1.0).max(0.0)
+        (self.mean_square() / weight / (mean * mean) - 1.0).max(0.0)
     }
 
     /// How likely a value above this is.
@@ -151,6 +154,16 @@ impl Law {
     /// How likely a value of at most this is.
     pub fn up_to(&self, value: f64) -> f64 {
         self.cells.iter().map(|cell| cell.up_to(value)).sum()
+    }
+
+    /// How likely it is less than what another law gives, where neither depends on the other; a tie does not count.
+    pub fn before(&self, other: &Law) -> f64 {
+        let less = |cell: &Cell| {
+            let at = cell.at;
+            let ties: f64 = self.cells.iter().filter(|c| c.width == 0.0 && c.at == at).map(|c| c.weight).sum();
+            cell.weight * (self.up_to(at) - ties)
+        };
+        other.cells.iter().map(less).sum()
     }
 
     /// The values with their weights, as if each cell were its middle.

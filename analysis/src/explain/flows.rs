@@ -97,6 +97,20 @@ pub(super) fn solve_with(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, c
     flows
 }
 
+/// The flows of requests at these rates where calls take so long.
+pub(super) fn settle(graph: &Graph<'_>, rates: &[f64], times: &Times<'_>) -> Flows {
+    let mut flows = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
+    for round in 0..ROUNDS_MAX {
+        let next = step(graph, rates, (Attempts::First, Caches::Filled), &flows, times);
+        let moved = moved(&flows.arrivals, &next.arrivals);
+        flows = next;
+        if moved < CLOSE && round > 0 {
+            break;
+        }
+    }
+    flows
+}
+
 /// Whether what calls take may be different under other flows: other misses, or another rate that feeds a budget.
 fn differ(graph: &Graph<'_>, one: &Flows, other: &Flows) -> bool {
     let far = |a: f64, b: f64| (a - b).abs() > 1e-6 * a.max(b).max(1e-12);

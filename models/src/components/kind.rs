@@ -164,6 +164,7 @@ pub trait Kind: Component + Sized {
                 key: None,
                 mean: 1.0,
                 most: 1.0,
+                at_once: 1.0,
                 awaited: true,
                 sent: false,
             });

@@ -232,7 +232,7 @@ impl Kind for Service {
             demand.offloaded_s = std::mem::take(&mut demand.blocks_s);
         }
         if facts.frees_while_waiting() {
-            demand.held = Law::always(demand.cpu_s * around.stretch + demand.blocks_s);
+            demand.held = Law::always(demand.cpu_s * around.held_stretch + demand.blocks_s);
         }
         demand
     }

@@ -82,9 +82,11 @@ pub(super) fn peak(finder: &mut Finder<'_, '_>) {
         graph,
         fresh: &at_peak,
         all: &at_peak,
+        waiting: &at_peak,
         bare: &bare,
         loaded: &bare,
         has_rates: true,
+        may_be_full: false,
     };
     for component in 0..graph.components.len() {
         let name = graph.name(component);
