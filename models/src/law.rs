@@ -66,7 +66,14 @@ impl Law {
 
     /// Anything between two values.
     pub fn between(low: f64, high: f64) -> Law {
-        Law { cells: vec![Cell { at: (low + high) / 2.0, width: high - low, weight: 1.0 }] }
+        if high <= low {
+            return Law::always(low);
+        }
+        // So many that what is made of them, cell by cell, keeps the form.
+        const PARTS: u32 = 40;
+        let width = (high - low) / f64::from(PARTS);
+        let cell = |n: u32| Cell { at: low + (f64::from(n) + 0.5) * width, width, weight: 1.0 / f64::from(PARTS) };
+        Law { cells: (0..PARTS).map(cell).collect() }
     }
 
     fn from_cells(mut cells: Vec<Cell>) -> Law {
@@ -154,6 +161,18 @@ impl Law {
     /// How likely a value of at most this is.
     pub fn up_to(&self, value: f64) -> f64 {
         self.cells.iter().map(|cell| cell.up_to(value)).sum()
+    }
+
+    /// The least value that is exceeded with a probability of at most 1 − `probability` of the weight.
+    pub fn quantile(&self, probability: f64) -> f64 {
+        let mut left = probability * self.weight();
+        for cell in &self.cells {
+            if cell.weight >= left {
+                return cell.low() + cell.width * left / cell.weight;
+            }
+            left -= cell.weight;
+        }
+        self.cells.last().map_or(0.0, Cell::high)
     }
 
     /// How likely it is less than what another law gives, where neither depends on the other; a tie does not count.

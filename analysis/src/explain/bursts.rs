@@ -22,6 +22,8 @@ pub(super) struct Bursts {
     pub(super) gets_less: Vec<bool>,
     /// Whether the work of each component itself is ended so.
     pub(super) does_less: Vec<bool>,
+    /// Whether more than is said comes to each component: its callers wait for themselves, time out and try again.
+    pub(super) gets_more: Vec<bool>,
 }
 
 /// What is ended less often makes no difference.
@@ -40,6 +42,7 @@ impl Bursts {
             answers_later: vec![false; count],
             gets_less: vec![false; count],
             does_less: vec![false; count],
+            gets_more: vec![false; count],
         };
         let ops: Vec<(usize, &str)> = flows
             .arrivals
@@ -93,33 +96,42 @@ impl Bursts {
             let at_once = demand.cpu_at_once.max(1.0) * self.components[*component];
             let works = demand.cpu_s > 0.0 || demand.blocks_s > 0.0;
             let shares_cores = works && cores.is_some_and(|cores| at_once > cores);
-            let waits_behind = demand.calls.iter().filter(|call| call.mean > 0.0).any(|call| {
-                graph.link_of(*component, &call.link).is_some_and(|link| {
-                    let at = &graph.links[link];
-                    let places = at
-                        .settings
-                        .pool
-                        .as_ref()
-                        .map(|pool| f64::from(pool.size) * f64::from(pool.streams) * f64::from(graph.pools_of(at)));
-                    let crowded = places.is_some_and(|places| self.links[link] > places);
-                    crowded || at.ways.iter().any(|way| way.share > 0.0 && self.answers_later[way.component])
-                })
+            let called: Vec<usize> = demand
+                .calls
+                .iter()
+                .filter(|call| call.mean > 0.0)
+                .filter_map(|call| graph.link_of(*component, &call.link))
+                .collect();
+            let waits_behind = called.iter().any(|link| self.waits_over(graph, *link));
+            let gives_up = called.iter().any(|link| {
+                let settings = graph.links[*link].settings;
+                (settings.timeout.is_some() || settings.total_timeout.is_some()) && self.waits_over(graph, *link)
             });
             let waits_here = limits.workers.is_some_and(|(_, workers)| {
                 !limits.frees_while_waiting && self.components[*component] > f64::from(workers)
             });
-            self.does_less[*component] |= self.gets_less[*component] || demand.cut_short > CUT_MIN;
-            if self.does_less[*component] {
-                let called = demand.calls.iter().filter_map(|call| graph.link_of(*component, &call.link));
-                for way in called.flat_map(|link| &graph.links[link].ways) {
-                    self.gets_less[way.component] = true;
-                }
+            self.does_less[*component] |= self.gets_less[*component] || demand.cut_short > CUT_MIN || gives_up;
+            let does_more = self.gets_more[*component] || gives_up;
+            for way in called.iter().flat_map(|link| &graph.links[*link].ways) {
+                self.gets_less[way.component] |= self.does_less[*component];
+                self.gets_more[way.component] |= does_more;
             }
             // A worker that is free while it waits holds nothing of what is behind.
             let holds = shares_cores || (waits_behind && !limits.frees_while_waiting);
             self.holds_longer[*component] |= holds;
             self.answers_later[*component] |= shares_cores || waits_behind || waits_here;
         }
+    }
+
+    /// Whether calls over a link wait for others of the same request.
+    fn waits_over(&self, graph: &Graph<'_>, link: usize) -> bool {
+        let at = &graph.links[link];
+        let places = at
+            .settings
+            .pool
+            .as_ref()
+            .map(|pool| f64::from(pool.size) * f64::from(pool.streams) * f64::from(graph.pools_of(at)));
+        places.is_some_and(|places| self.links[link] > places) || self.link_holds_longer(graph, link)
     }
 
     /// Whether calls over a link may hold their connections for longer than is said of them.

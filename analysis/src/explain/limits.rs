@@ -33,7 +33,7 @@ pub struct Limit {
     pub utilization_with_retries: Option<f64>,
     /// The share of it that the load would take if nothing were waited for; in proportion to the load.
     #[serde(skip)]
-    pub(super) unwaited: f64,
+    pub unwaited: f64,
     /// The share with the waits that are estimated.
     #[serde(skip)]
     waited: Option<f64>,
@@ -62,6 +62,8 @@ const SHIFT_MAX: f64 = 0.02;
 struct Doubts {
     /// A request holds it for longer than its parts take, since these wait for each other.
     holds_longer: bool,
+    /// More comes than is said.
+    is_more: bool,
     /// Less comes, or less of it is done, than is said.
     is_less: bool,
     /// What comes with waits, as a multiple of what comes without.
@@ -90,17 +92,42 @@ impl Shares {
         if unwaited >= 1.0 {
             return Shares { unwaited, told: Some(unwaited), bound: None, waited: None, with_retries };
         }
-        let more =
-            doubts.holds_longer || doubts.shift > 1.0 + SHIFT_MAX || waited > doubts.waits_max * held || waited >= 1.0;
+        let more = doubts.is_more
+            || doubts.holds_longer
+            || doubts.shift > 1.0 + SHIFT_MAX
+            || waited > doubts.waits_max * held
+            || waited >= 1.0;
         let less = doubts.is_less || doubts.shift < 1.0 - SHIFT_MAX;
         let (told, bound) = match (more, less) {
             (false, false) => (Some(waited.max(held)), None),
             (true, false) => (Some(held), Some(Bound::AtLeast)),
-            (false, true) => (Some(waited.max(held)), Some(Bound::AtMost)),
+            // Waits are estimates, and no bound on what is held.
+            (false, true) if waited <= WAITS_MAX_REGULAR * held => (Some(held), Some(Bound::AtMost)),
+            (false, true) => (None, None),
             (true, true) => (None, None),
         };
         Shares { unwaited, told, bound, waited: Some(waited), with_retries }
     }
+}
+
+/// From this share on it is said how sensitive waits are.
+const NEARLY_FULL: f64 = 0.85;
+
+/// How long is waited for something that is nearly full, and how much that changes with the time for which a call holds it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sensitivity {
+    /// What it is.
+    pub what: String,
+    /// The share of it that is taken.
+    pub utilization: f64,
+    /// For how long a call holds it, on average, s.
+    pub held_s: f64,
+    /// 99 of 100 calls wait no longer than this for it, s: an estimate.
+    pub p99_wait_s: f64,
+    /// The same if each call held it 1 % shorter, s.
+    pub less_held_s: f64,
+    /// The same if each call held it 1 % longer, s; `None` where it would then be full.
+    pub more_held_s: Option<f64>,
 }
 
 /// What is held against the limits.
@@ -123,7 +150,79 @@ const MAYBE_FULL: f64 = 0.3;
 /// What is estimated to be so, too.
 const ESTIMATED_FULL: f64 = 0.8;
 
-impl Load<'_> {
+impl<'g> Load<'g> {
+    /// Flows by themselves, while nothing is waited for.
+    pub(super) fn alone(graph: &'g Graph<'g>, flows: &'g Flows, bare: &'g Times<'g>) -> Load<'g> {
+        Load {
+            graph,
+            fresh: flows,
+            all: flows,
+            waiting: flows,
+            bare,
+            loaded: bare,
+            has_rates: true,
+            may_be_full: false,
+        }
+    }
+
+    /// All limits with what each belongs to.
+    pub(super) fn named(&self) -> Vec<(String, Limit)> {
+        let graph = self.graph;
+        let of_component = |component: usize| {
+            let limits = self.of_component(component).into_iter();
+            limits.map(move |limit| (format!("the {} of {}", limit.what, graph.name(component)), limit))
+        };
+        let of_pool = |link: usize| {
+            let at = &graph.links[link];
+            Some((format!("the pool of {}.{}", at.from, at.name), self.of_pool(link)?))
+        };
+        let of_hosts =
+            self.of_hosts().into_iter().map(|(name, limit)| (format!("the {} of {name}", limit.what), limit));
+        let of_components = (0..graph.components.len()).flat_map(of_component);
+        of_components.chain((0..graph.links.len()).filter_map(of_pool)).chain(of_hosts).collect()
+    }
+
+    /// How the wait for what is nearly full changes with what it is held for.
+    pub(super) fn sensitivities(&self) -> Vec<Sensitivity> {
+        let graph = self.graph;
+        let mut found = Vec::new();
+        let mut add = |what: String, count: u32, rate: f64, held: &Law, limit: &Limit| {
+            let Some(share) = limit.utilization.filter(|share| (NEARLY_FULL..1.0).contains(share)) else { return };
+            let p99 = |factor: f64| super::times::wait_p99(count, rate, &held.stretched(factor));
+            let (Some(less), Some(same)) = (p99(0.99), p99(1.0)) else { return };
+            let (held_s, more) = (held.mean(), p99(1.01));
+            found.push(Sensitivity {
+                what,
+                utilization: share,
+                held_s,
+                p99_wait_s: same,
+                less_held_s: less,
+                more_held_s: more,
+            });
+        };
+        if !self.has_rates {
+            return found;
+        }
+        for component in 0..graph.components.len() {
+            let limits = graph.components[component].limits();
+            let (Some((_, workers)), false) = (limits.workers, limits.frees_while_waiting) else { continue };
+            let Some(limit) = self.of_component(component).into_iter().next() else { continue };
+            let what = format!("the {} of {}", limit.what, graph.name(component));
+            let rate = Times::rate(component, self.fresh) / graph.replicas(component);
+            add(what, workers, rate, &self.loaded.held(component, self.fresh), &limit);
+        }
+        for link in 0..graph.links.len() {
+            let at = &graph.links[link];
+            let (Some(pool), Some(limit)) = (&at.settings.pool, self.of_pool(link)) else { continue };
+            let Some(held) = self.loaded.attempts_over(link, self.fresh) else { continue };
+            let pools = f64::from(at.copies) * f64::from(graph.pools_of(at));
+            let what = format!("the pool of {}.{}", at.from, at.name);
+            let rate = attempts_over(self.fresh, link) / pools;
+            add(what, pool.size.saturating_mul(pool.streams), rate, &held, &limit);
+        }
+        found
+    }
+
     fn limit(&self, what: String, units: f64, held_s: Option<f64>, ceiling: Option<f64>, shares: Shares) -> Limit {
         Limit {
             what,
@@ -142,6 +241,7 @@ impl Load<'_> {
     fn doubts(&self, component: usize) -> Doubts {
         Doubts {
             holds_longer: self.bare.bursts(self.fresh).holds_longer[component],
+            is_more: self.bare.bursts(self.fresh).gets_more[component],
             is_less: self.may_be_full || self.bare.bursts(self.fresh).does_less[component],
             shift: shift(Times::rate(component, self.fresh), Times::rate(component, self.waiting)),
             waits_max: self.waits_max(),
@@ -226,6 +326,7 @@ impl Load<'_> {
         let unwaited = fresh * held_s / units;
         let doubts = Doubts {
             holds_longer: self.bare.bursts(self.fresh).link_holds_longer(self.graph, link),
+            is_more: at.ways.iter().any(|way| self.bare.bursts(self.fresh).gets_more[way.component]),
             is_less: self.may_be_full
                 || match at.caller {
                     Caller::Component(caller) => self.bare.bursts(self.fresh).does_less[caller],
@@ -246,13 +347,16 @@ impl Load<'_> {
     pub(super) fn aware(self) -> Self {
         let of_components = (0..self.graph.components.len()).flat_map(|component| self.of_component(component));
         let of_pools = (0..self.graph.links.len()).filter_map(|link| self.of_pool(link));
-        let may_be_full = of_components.chain(of_pools).any(|limit| {
-            limit.unwaited < 1.0
-                && (limit.bound == Some(Bound::AtLeast) && limit.unwaited >= MAYBE_FULL
-                    || limit
-                        .waited
-                        .is_some_and(|waited| waited >= ESTIMATED_FULL && waited > WAITS_MAX * limit.unwaited))
-        });
+        // Users who wait for their answers send no more than what is full lets through, and that is known.
+        let is_open = self.graph.scenario.workloads.iter().any(|entry| entry.value.arrivals.process.is_load());
+        let may_be_full = is_open
+            && of_components.chain(of_pools).any(|limit| {
+                limit.unwaited < 1.0
+                    && (limit.bound == Some(Bound::AtLeast) && limit.unwaited >= MAYBE_FULL
+                        || limit
+                            .waited
+                            .is_some_and(|waited| waited >= ESTIMATED_FULL && waited > WAITS_MAX * limit.unwaited))
+            });
         Load { may_be_full, ..self }
     }
 
@@ -267,6 +371,14 @@ impl Load<'_> {
         let all: f64 = self.asked(link).map(|(_, asked)| asked.attempts).sum();
         let of = |(op, asked): (&str, &Asked)| self.bare.over(link, op).endless.all().weighted(asked.attempts / all);
         self.asked(link).map(of).fold(Law::never(), |law, one| law.or(&one))
+    }
+
+    /// How long a request of a workload takes, over its sorts, those that fail included.
+    pub(super) fn request(&self, workload: usize) -> Law {
+        let settings = &self.graph.scenario.workloads.iter().as_slice()[workload].value;
+        let of =
+            |asked: models::workloads::Asked<'_>| self.bare.over(workload, asked.op).call.all().weighted(asked.share);
+        settings.asked().into_iter().map(of).fold(Law::never(), |law, one| law.or(&one))
     }
 
     /// How long a worker is held, on average over what arrives; over what may be asked where nothing does.
@@ -339,6 +451,7 @@ impl Load<'_> {
             let bursts = self.bare.bursts(self.fresh);
             let doubts = Doubts {
                 holds_longer: false,
+                is_more: there.iter().any(|component| bursts.gets_more[*component]),
                 is_less: self.may_be_full || there.iter().any(|component| bursts.does_less[*component]),
                 shift: shift(share(self.fresh), share(self.waiting)),
                 waits_max: self.waits_max(),

@@ -288,6 +288,17 @@ impl<'g> Times<'g> {
     }
 }
 
+/// 99 of 100 wait no longer than this for one of `count` places, s; `None` where they are saturated.
+pub(super) fn wait_p99(count: u32, rate: f64, held: &Law) -> Option<f64> {
+    let held_s = held.mean();
+    let free = f64::from(count) - rate * held_s;
+    if free <= 0.0 {
+        return None;
+    }
+    let waits = erlang_c(count, rate * held_s);
+    Some(if waits > 0.01 { held_s / free * (1.0 + held.scv()) / 2.0 * libm::log(waits / 0.01) } else { 0.0 })
+}
+
 /// The law of the wait for one of `count` places that are held as `held` says, under `rate` calls a second; 0 where they are
 /// saturated. It is waited with probability C (Erlang), and then exponentially long.
 fn wait(count: u32, rate: f64, held: &Law, arrival_scv: f64) -> Law {

@@ -340,10 +340,12 @@ fn utilisations_are_those_of_simulation() {
                     mean_interval(&runs.values(&format!("components.{component}.utilization")), 0.95).expect("known");
                 assert!(held.mean > limit.utilization.expect("a rate"), "{name}: {component} {held:?}");
             } else if let Some(limit) = workers {
-                compare(format!("components.{component}.utilization"), limit.utilization.expect("a rate").min(1.0));
+                let said = limit.utilization.unwrap_or_else(|| panic!("{name}: {component} {limit:?}"));
+                compare(format!("components.{component}.utilization"), said.min(1.0));
             }
             if let Some(cores) = known.limits.iter().find(|l| l.what.ends_with("cores")) {
-                compare(format!("components.{component}.cpu"), cores.utilization.expect("a rate").min(1.0));
+                let said = cores.utilization.unwrap_or_else(|| panic!("{name}: {component} {cores:?}"));
+                compare(format!("components.{component}.cpu"), said.min(1.0));
             }
             if let Some(hits) = known.hit_ratio {
                 compare(format!("components.{component}.hit_ratio"), hits);
