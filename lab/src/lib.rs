@@ -11,6 +11,8 @@ pub mod file;
 pub mod find;
 pub mod happenings;
 pub mod history;
+mod intervals;
+mod latency_all;
 pub mod loading;
 pub mod metrics;
 pub mod objectives;

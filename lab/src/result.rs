@@ -7,14 +7,17 @@
 //! Units: seconds for times (`_s`), requests per second for rates, fractions between 0 and 1, counts for the rest.
 //! What cannot be known is `None` and becomes `null`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sim_core::histogram::Histogram;
 
 use crate::figures::Own;
 use crate::history::History;
 
 pub use crate::figures::Latency;
+pub use crate::latency_all::LatencyAll;
 pub use crate::series::Series;
 pub use crate::table::Table;
 
@@ -37,6 +40,9 @@ pub struct RunResult {
     pub components: Table<ComponentResult>,
     /// What the callers of each link saw: by calling component or workload, then by link.
     pub links: Table<Table<LinkResult>>,
+    /// What the groups of hosts did.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub hosts: Table<HostsResult>,
     /// The same figures over time.
     pub series: Series,
     /// The faults that struck.
@@ -47,6 +53,13 @@ pub struct RunResult {
     /// What must hold, and whether it does; in the order of the scenario.
     #[serde(default)]
     pub objectives: Vec<ObjectiveResult>,
+    /// Whether they all hold; `None` where nothing is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// The times of which metrics are percentiles, ns, by the metric without its last part; to put runs together, and not
+    /// printed.
+    #[serde(skip)]
+    pub times: BTreeMap<String, Arc<Histogram>>,
     /// What a reader must know before trusting a figure.
     pub warnings: Vec<String>,
     /// How sure the figures are, where there was more than one run; the rest is then that of replication 0, but for the
@@ -135,6 +148,27 @@ pub struct WorkloadResult {
     pub latency: Latency,
     /// The same of all others.
     pub latency_failed: Latency,
+    /// The same of all that were sent: what objectives hold against a bound.
+    #[serde(default)]
+    pub latency_all: LatencyAll,
+    /// Share of those that have ended that ended ok, accepted or degraded; `None` where none has.
+    #[serde(default)]
+    pub success: Option<f64>,
+    /// Share of those that have ended that did not.
+    #[serde(default)]
+    pub error_rate: Option<f64>,
+    /// Share of those that have ended that a fallback answered.
+    #[serde(default)]
+    pub degraded_share: Option<f64>,
+    /// Share of those that have ended that ended ok or accepted within the deadline.
+    #[serde(default)]
+    pub within_deadline: Option<f64>,
+    /// Good requests per second in the window that had the fewest; `None` where no whole window was measured.
+    #[serde(default)]
+    pub worst_window: Option<f64>,
+    /// The same by operation, where there are several.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub ops: Table<WorkloadOp>,
     /// Requests by how they ended.
     pub outcomes: Table<u64>,
     /// Failed requests by what first went wrong and where, the most frequent first.
@@ -152,6 +186,71 @@ pub struct WorkloadResult {
     /// Figures that workloads declare (`sessions`).
     #[serde(flatten)]
     pub own: Own,
+}
+
+/// What the callers of one operation saw; figures as those of the workload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadOp {
+    /// Requests sent after the warm-up.
+    pub sent: u64,
+    /// Those that have ended.
+    pub completed: u64,
+    /// Requests per second offered.
+    pub offered: f64,
+    /// Requests per second that ended ok or accepted within the deadline.
+    pub goodput: f64,
+    /// Of those that ended ok, accepted or degraded.
+    pub latency: Latency,
+    /// Of all others.
+    pub latency_failed: Latency,
+    /// Of all.
+    pub latency_all: LatencyAll,
+    /// Share that ended ok, accepted or degraded.
+    pub success: Option<f64>,
+    /// Share that did not.
+    pub error_rate: Option<f64>,
+    /// Share that a fallback answered.
+    pub degraded_share: Option<f64>,
+    /// Share that ended ok or accepted within the deadline.
+    pub within_deadline: Option<f64>,
+    /// Requests by how they ended.
+    pub outcomes: Table<u64>,
+    /// Requests under way at the end.
+    pub in_flight_end: u64,
+}
+
+/// What one component did for one operation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComponentOp {
+    /// Calls that arrived after the warm-up.
+    pub arrivals: u64,
+    /// Those that it has answered.
+    pub completed: u64,
+    /// From arrival to answer, of calls answered ok, accepted or degraded.
+    pub latency: Latency,
+    /// Calls by how they were answered.
+    pub outcomes: Table<u64>,
+}
+
+/// A group of hosts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostsResult {
+    /// How many there are.
+    pub count: u32,
+    /// Share of their cores in use, time average; `None` over no time.
+    pub cpu: Option<f64>,
+    /// The same of each, by number; found by metrics such as `hosts.web[3].cpu` and not printed.
+    #[serde(skip)]
+    pub each: Vec<Option<f64>>,
+}
+
+/// Whether everything holds that a scenario demands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether every objective holds, in every run that there was.
+    pub holds: bool,
+    /// In words, those that do not.
+    pub reasons: Vec<String>,
 }
 
 /// What first went wrong for some requests.
@@ -247,7 +346,7 @@ pub struct QueueResult {
     pub depth_end: u64,
     /// How long those waited who got a worker.
     pub wait: Latency,
-    /// Age of the oldest waiter at the end, s.
+    /// The greatest age of the oldest waiter at any time, s.
     pub oldest_age_s: Option<f64>,
 }
 
@@ -274,6 +373,9 @@ pub struct ComponentResult {
     pub queue: Option<QueueResult>,
     /// From arrival to answer, of calls answered ok, accepted or degraded.
     pub latency: Latency,
+    /// The same by operation, where it can be asked for several.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub ops: Table<ComponentOp>,
     /// Calls by how they were answered.
     pub outcomes: Table<u64>,
     /// Share of the arrivals that a retry or hedge, at any layer above, brought about.
@@ -319,7 +421,7 @@ pub struct ReplicaQueue {
     pub depth_max: u64,
     /// How many wait at the end.
     pub depth_end: u64,
-    /// How long the oldest has waited at the end, s; `None` where nobody waits.
+    /// The greatest age of the oldest waiter at any time, s.
     pub oldest_age_s: Option<f64>,
 }
 
@@ -427,6 +529,9 @@ pub struct ObjectiveResult {
     /// The metric; for `recovers`, how long after the fault's end it was back, s. `None` where it cannot be known or it
     /// never was back: then the objective does not hold.
     pub value: Option<f64>,
+    /// Why there is no value, where it is known to be infinite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What it is held against, in the same unit.
     pub bound: f64,
     /// What both are measured in: `s`, `/s`, `B`, or nothing for shares, counts and factors.

@@ -4,6 +4,7 @@
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
 mod interventions;
+mod measured;
 mod tracing;
 mod windows;
 
@@ -23,6 +24,7 @@ use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
 use language::Loaded;
 use language::document::Override;
+pub(crate) use measured::Requests;
 use windows::{Asked, Border, Spare};
 
 /// What ended a run before its time.

@@ -276,7 +276,7 @@ impl Service {
         let now = cx.now();
         if self.preempts && !self.door.has_room() && self.interrupt(cx, priority) {
             self.door.take(now);
-            cx.measure().waited(now, 0);
+            cx.measure().waited_for_nobody(now);
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };

@@ -61,6 +61,10 @@ fn objective(swept: &Swept, bound: &Bound) -> Option<Finding> {
         .points
         .iter()
         .filter_map(|point| {
+            // What cannot be known in a run, or is infinite, does not hold there.
+            if point.is_unknown_in_some(metric) {
+                return Some((point, false));
+            }
             let mean = point.interval(metric)?.mean;
             Some((point, if bound.below { mean <= bound.value } else { mean >= bound.value }))
         })

@@ -159,6 +159,7 @@ pub(crate) fn storm() -> RunResult {
             attempts_per_request: Some(2.49),
             in_flight: 3120.4,
             in_flight_end: 3412,
+            ..WorkloadResult::default()
         },
     );
     result.components.insert(
@@ -298,6 +299,7 @@ pub(crate) fn calm() -> RunResult {
                 attempts_per_request: Some(1.0),
                 in_flight: 3.0,
                 in_flight_end: 2,
+                ..WorkloadResult::default()
             },
         );
     }
