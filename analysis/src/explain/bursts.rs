@@ -3,9 +3,15 @@
 //! What a request does side by side shares its cores, pools and workers with itself, however little else there is to do. How long
 //! it takes then is not known without running it; that it takes longer than each part alone is.
 
+use std::rc::Rc;
+
+use models::demand::Demand;
+
 use super::flow::Flows;
 use super::graph::{Caller, Graph};
-use super::times::Times;
+
+/// What one call of a component takes, by operation.
+type Demands<'d> = &'d dyn Fn(usize, &str) -> Rc<Demand>;
 
 /// For one request of the workloads together.
 #[derive(Clone, Debug)]
@@ -22,8 +28,11 @@ pub(super) struct Bursts {
     pub(super) gets_less: Vec<bool>,
     /// Whether the work of each component itself is ended so.
     pub(super) does_less: Vec<bool>,
-    /// Whether more than is said comes to each component: its callers wait for themselves, time out and try again.
+    /// Whether more than is said comes to each component: its callers wait for themselves, time out and try again, or what would
+    /// have ended them waits longer than they do.
     pub(super) gets_more: Vec<bool>,
+    /// Whether the work of each component itself is more for these reasons.
+    pub(super) does_more: Vec<bool>,
 }
 
 /// What is ended less often makes no difference.
@@ -33,7 +42,7 @@ const MOST: f64 = 1e9;
 
 impl Bursts {
     /// What goes over each link at the same time, by what comes to its caller.
-    pub(super) fn new(graph: &Graph<'_>, flows: &Flows, times: &Times<'_>) -> Bursts {
+    pub(super) fn new(graph: &Graph<'_>, flows: &Flows, demand: Demands<'_>) -> Bursts {
         let count = graph.components.len();
         let mut bursts = Bursts {
             links: vec![0.0; graph.links.len()],
@@ -43,6 +52,7 @@ impl Bursts {
             gets_less: vec![false; count],
             does_less: vec![false; count],
             gets_more: vec![false; count],
+            does_more: vec![false; count],
         };
         let ops: Vec<(usize, &str)> = flows
             .arrivals
@@ -52,22 +62,22 @@ impl Bursts {
             .collect();
         // As often as the longest chain of calls is long; where calls go round, it grows until it is large enough.
         for _ in 0..=count {
-            bursts.spread(graph, &ops, times);
+            bursts.spread(graph, &ops, demand);
         }
         for _ in 0..=count {
-            bursts.mark(graph, &ops, times);
+            bursts.mark(graph, &ops, demand);
         }
         bursts
     }
 
-    fn spread(&mut self, graph: &Graph<'_>, ops: &[(usize, &str)], times: &Times<'_>) {
+    fn spread(&mut self, graph: &Graph<'_>, ops: &[(usize, &str)], demand: Demands<'_>) {
         for (nth, at) in graph.links.iter().enumerate() {
             self.links[nth] = match at.caller {
                 Caller::Workload(_) => 1.0,
                 Caller::Component(caller) => {
                     let here = ops.iter().filter(|(component, _)| *component == caller);
                     let at_once = here.map(|(_, op)| -> f64 {
-                        let demand = times.demand(caller, op, 1.0);
+                        let demand = demand(caller, op);
                         let over = demand.calls.iter().filter(|call| call.link == at.name && call.mean > 0.0);
                         over.map(|call| call.at_once).sum()
                     });
@@ -82,11 +92,11 @@ impl Bursts {
         }
     }
 
-    fn mark(&mut self, graph: &Graph<'_>, ops: &[(usize, &str)], times: &Times<'_>) {
+    fn mark(&mut self, graph: &Graph<'_>, ops: &[(usize, &str)], demand: Demands<'_>) {
         for (component, op) in ops {
             let settings = graph.components[*component];
             let limits = settings.limits();
-            let demand = times.demand(*component, op, 1.0);
+            let demand = demand(*component, op);
             let cores = match (limits.workers, limits.cores) {
                 (Some((_, loops)), cores) if limits.frees_while_waiting => {
                     Some(cores.unwrap_or(f64::INFINITY).min(f64::from(loops)))
@@ -110,11 +120,13 @@ impl Bursts {
             let waits_here = limits.workers.is_some_and(|(_, workers)| {
                 !limits.frees_while_waiting && self.components[*component] > f64::from(workers)
             });
-            self.does_less[*component] |= self.gets_less[*component] || demand.cut_short > CUT_MIN || gives_up;
-            let does_more = self.gets_more[*component] || gives_up;
+            // Who of those side by side is first is another question under load.
+            let varies = demand.cut_short > CUT_MIN || gives_up;
+            self.does_less[*component] |= self.gets_less[*component] || varies;
+            self.does_more[*component] |= self.gets_more[*component] || varies;
             for way in called.iter().flat_map(|link| &graph.links[*link].ways) {
                 self.gets_less[way.component] |= self.does_less[*component];
-                self.gets_more[way.component] |= does_more;
+                self.gets_more[way.component] |= self.does_more[*component];
             }
             // A worker that is free while it waits holds nothing of what is behind.
             let holds = shares_cores || (waits_behind && !limits.frees_while_waiting);

@@ -241,7 +241,7 @@ impl<'g> Load<'g> {
     fn doubts(&self, component: usize) -> Doubts {
         Doubts {
             holds_longer: self.bare.bursts(self.fresh).holds_longer[component],
-            is_more: self.bare.bursts(self.fresh).gets_more[component],
+            is_more: self.bare.bursts(self.fresh).does_more[component],
             is_less: self.may_be_full || self.bare.bursts(self.fresh).does_less[component],
             shift: shift(Times::rate(component, self.fresh), Times::rate(component, self.waiting)),
             waits_max: self.waits_max(),
@@ -451,7 +451,7 @@ impl<'g> Load<'g> {
             let bursts = self.bare.bursts(self.fresh);
             let doubts = Doubts {
                 holds_longer: false,
-                is_more: there.iter().any(|component| bursts.gets_more[*component]),
+                is_more: there.iter().any(|component| bursts.does_more[*component]),
                 is_less: self.may_be_full || there.iter().any(|component| bursts.does_less[*component]),
                 shift: shift(share(self.fresh), share(self.waiting)),
                 waits_max: self.waits_max(),

@@ -86,7 +86,7 @@ impl<'g> Times<'g> {
 
     /// How many calls a request brings about at the same time.
     pub(super) fn bursts(&self, flows: &Flows) -> &Bursts {
-        self.bursts.get_or_init(|| Bursts::new(self.graph, flows, self))
+        self.bursts.get_or_init(|| Bursts::new(self.graph, flows, &|component, op| self.demand(component, op, 1.0)))
     }
 
     /// From arrival to answer.

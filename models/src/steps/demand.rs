@@ -506,8 +506,15 @@ mod tests {
     fn of(text: &str) -> Demand {
         let steps: Vec<Step> = settings::notation::read(text).expect("steps");
         let mut call = |_: &str, _: Option<&str>| Outcomes::ok(Law::always(0.1));
-        let mut around =
-            Surroundings { call: &mut call, stretch: 1.0, at_work: 1.0, items: 1.0, miss_ratio: 1.0, fetch_ratio: 1.0 };
+        let mut around = Surroundings {
+            call: &mut call,
+            stretch: 1.0,
+            held_stretch: 1.0,
+            at_work: 1.0,
+            items: 1.0,
+            miss_ratio: 1.0,
+            fetch_ratio: 1.0,
+        };
         demand(&steps, |outcome| outcome, &mut around)
     }
 
