@@ -15,6 +15,7 @@ pub mod loading;
 pub mod metrics;
 pub mod objectives;
 mod outcome;
+pub mod recovery;
 pub mod replicate;
 pub mod requests;
 pub mod result;

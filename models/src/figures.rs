@@ -168,9 +168,16 @@ pub mod of_links {
     pub const HEDGES: Figure = Figure::count("hedges", "Attempts that were hedges.");
     /// Attempts for each call.
     pub const AMPLIFICATION: Figure = Figure::mean("amplification", "Attempts over logical calls.").kept();
+    /// Calls under way.
+    pub const IN_FLIGHT: Figure = Figure::gauge(
+        "in_flight",
+        "Calls whose caller waits for the answer, or for its turn to call, time average; not known of a cache or balancer.",
+    )
+    .kept();
 
     /// All of them.
-    pub const FIGURES: Set = &[&CALLS, &ATTEMPTS, &OUTCOMES, &RETRIES, &RETRIES_REFUSED, &HEDGES, &AMPLIFICATION];
+    pub const FIGURES: Set =
+        &[&CALLS, &ATTEMPTS, &OUTCOMES, &RETRIES, &RETRIES_REFUSED, &HEDGES, &AMPLIFICATION, &IN_FLIGHT];
 }
 
 #[cfg(test)]

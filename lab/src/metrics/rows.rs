@@ -82,6 +82,7 @@ pub(super) const OF_LINKS: &[Row<LinkResult>] = &[
     Row(&of_links::RETRIES_REFUSED, |l| count(l.retries_refused)),
     Row(&of_links::HEDGES, |l| count(l.hedges)),
     Row(&of_links::AMPLIFICATION, |l| Some(Number(l.amplification))),
+    Row(&of_links::IN_FLIGHT, |l| number(l.in_flight?)),
 ];
 
 #[cfg(test)]
