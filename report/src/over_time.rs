@@ -1,5 +1,5 @@
-//! Reading the windowed series of a result: columns by path, totals over workloads, means between two instants, and
-//! the episodes in which faults acted.
+//! Reading the windowed series of a result: columns by path, totals over workloads, means between two instants, stretches
+//! of windows and trends.
 
 use lab::result::{FaultWindow, RunResult, Series};
 
@@ -84,96 +84,124 @@ pub fn end_s(result: &RunResult) -> f64 {
     result.run.duration_s
 }
 
-/// Faults that overlap or touch in time, seen as one: they can only be recovered from together. What strikes after one that
-/// never ends is an episode of its own.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Episode {
-    /// Names, in the order in which they struck: `slow-db and kill api`.
-    pub name: String,
-    /// How many faults it has.
-    pub count: usize,
-    /// When the first struck, s.
-    pub at_s: f64,
-    /// When the last ended; `None` where one never does.
-    pub until_s: Option<f64>,
-    /// The last instant at which one of them struck or ended, s.
-    pub settled_s: f64,
-}
-
 /// What a fault is called in a sentence: its name, else what it does.
 #[must_use]
 pub fn fault_name(fault: &FaultWindow) -> &str {
     fault.name.as_deref().unwrap_or(&fault.what)
 }
 
-/// The episodes of a run, in the order of time.
-#[must_use]
-pub fn episodes(faults: &[FaultWindow]) -> Vec<Episode> {
-    let mut sorted: Vec<&FaultWindow> = faults.iter().collect();
-    sorted.sort_by(|left, right| left.at_s.total_cmp(&right.at_s));
-    let mut episodes: Vec<(Episode, Vec<&str>)> = Vec::new();
-    for fault in sorted {
-        let settled_s = fault.until_s.unwrap_or(fault.at_s);
-        if let Some((episode, names)) = episodes.last_mut()
-            && fault.at_s <= episode.settled_s
-        {
-            episode.until_s = episode.until_s.zip(fault.until_s).map(|(left, right)| left.max(right));
-            episode.settled_s = episode.settled_s.max(settled_s);
-            names.push(fault_name(fault));
-            continue;
-        }
-        let episode = Episode { name: String::new(), count: 0, at_s: fault.at_s, until_s: fault.until_s, settled_s };
-        episodes.push((episode, vec![fault_name(fault)]));
-    }
-    let named =
-        |(episode, names): (Episode, Vec<&str>)| Episode { name: joined(&names), count: names.len(), ..episode };
-    episodes.into_iter().map(named).collect()
+/// Windows next to each other that have something in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// How many there are.
+    pub windows: usize,
+    /// Where the first begins, s.
+    pub from_s: f64,
+    /// Where the last ends, s.
+    pub until_s: f64,
 }
 
-/// `a`, `a and b`, `a, b and 3 others`.
+/// The stretches of whole windows of the measured time for which something holds, in the order of time.
+#[must_use]
+pub fn stretches(result: &RunResult, holds: impl Fn(usize) -> bool) -> Vec<Stretch> {
+    let series = &result.series;
+    let mut found: Vec<Stretch> = Vec::new();
+    let mut goes_on = false;
+    for window in measured(result) {
+        let holds = holds(window);
+        let until_s = series.at_s[window] + series.window_s;
+        match found.last_mut() {
+            Some(last) if holds && goes_on => {
+                last.windows += 1;
+                last.until_s = until_s;
+            }
+            _ if holds => found.push(Stretch { windows: 1, from_s: series.at_s[window], until_s }),
+            _ => {}
+        }
+        goes_on = holds;
+    }
+    found
+}
+
+/// The longest stretch; of equals the first.
+#[must_use]
+pub fn longest(stretches: &[Stretch]) -> Option<Stretch> {
+    stretches.iter().copied().reduce(|a, b| if b.windows > a.windows { b } else { a })
+}
+
+/// The windows that lie wholly within the measured time.
+#[must_use]
+pub fn measured(result: &RunResult) -> std::ops::Range<usize> {
+    lab::recovery::windows_between(&result.series, 0.0, end_s(result))
+}
+
+/// A number that rose, and goes on rising.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Growth {
+    /// From when, s …
+    pub from_s: f64,
+    /// … until when it was watched, s.
+    pub until_s: f64,
+    /// How long the first and the last part are whose means are compared, s.
+    pub part_s: f64,
+    /// Its mean in the first part.
+    pub first: f64,
+    /// Its mean in the last part.
+    pub last: f64,
+}
+
+/// Parts in which growth is looked for.
+const PARTS: usize = 8;
+/// How many times their standard error the mean of the steps from part to part must be. For a number that goes up and down by
+/// chance, as a sum of steps that hang together no further than a part, that happens once in a hundred times.
+const ERRORS_MIN: f64 = 3.0;
+
+/// Whether a number grows between two instants: from part to part by steps that are up nearly every time, the last ones
+/// included, by more than chance. What has filled up, or stays the same, does not grow.
+#[must_use]
+pub fn growth(series: &Series, values: &[Option<f64>], from_s: f64, until_s: f64) -> Option<Growth> {
+    let windows = lab::recovery::windows_between(series, from_s, until_s);
+    let size = windows.len() / PARTS;
+    if size < 2 {
+        return None;
+    }
+    // What is left over is at the beginning.
+    let known = &values.get(windows.end - size * PARTS..windows.end)?;
+    let means: Option<Vec<f64>> = known
+        .chunks(size)
+        .map(|part| part.iter().copied().sum::<Option<f64>>().map(|sum| sum / size as f64))
+        .collect();
+    let means = means?;
+    let steps: Vec<f64> = means.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let count = steps.len() as f64;
+    let mean = steps.iter().sum::<f64>() / count;
+    let variance = steps.iter().map(|step| (step - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let ups = steps.iter().filter(|step| **step > 0.0).count();
+    let rises_to_the_end = steps[steps.len() - 2..].iter().all(|step| *step > 0.0 && *step >= mean / 4.0);
+    let is_growth = ups + 1 >= steps.len() && rises_to_the_end && mean >= ERRORS_MIN * (variance / count).sqrt();
+    let part_s = size as f64 * series.window_s;
+    let until_s = series.at_s[windows.end - 1] + series.window_s;
+    is_growth.then(|| Growth {
+        from_s: series.at_s[windows.end - size * PARTS],
+        until_s,
+        part_s,
+        first: means[0],
+        last: means[PARTS - 1],
+    })
+}
+
+/// `a`, `a and b`, `a, b and c`.
 pub(crate) fn joined(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => (*one).to_owned(),
-        [one, two] => format!("{one} and {two}"),
-        [one, two, three] => format!("{one}, {two} and {three}"),
-        [one, two, rest @ ..] => format!("{one}, {two} and {} others", rest.len()),
+        [some @ .., last] => format!("{} and {last}", some.join(", ")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fault(name: &str, at_s: f64, until_s: Option<f64>) -> FaultWindow {
-        FaultWindow { name: Some(name.to_owned()), at_s, until_s, ..FaultWindow::default() }
-    }
-
-    #[test]
-    fn overlapping_faults_are_one_episode() {
-        let faults = [fault("b", 15.0, Some(30.0)), fault("a", 10.0, Some(20.0)), fault("c", 40.0, None)];
-        let found = episodes(&faults);
-        assert_eq!(found.len(), 2);
-        let together =
-            Episode { name: "a and b".to_owned(), count: 2, at_s: 10.0, until_s: Some(30.0), settled_s: 30.0 };
-        assert_eq!(found[0], together);
-        assert_eq!(found[1].until_s, None);
-    }
-
-    #[test]
-    fn what_strikes_after_a_fault_that_never_ends_is_an_episode_of_its_own() {
-        let faults = [
-            fault("for ever", 10.0, None),
-            fault("a", 20.0, Some(30.0)),
-            fault("b", 25.0, None),
-            fault("c", 30.0, Some(40.0)),
-            fault("d", 50.0, Some(60.0)),
-        ];
-        let found: Vec<(String, Option<f64>, f64)> =
-            episodes(&faults).into_iter().map(|episode| (episode.name, episode.until_s, episode.settled_s)).collect();
-        let expected = [("for ever", None, 10.0), ("a, b and c", None, 40.0), ("d", Some(60.0), 60.0)];
-        assert_eq!(found, expected.map(|(name, until_s, settled_s)| (name.to_owned(), until_s, settled_s)));
-    }
 
     #[test]
     fn a_mean_takes_whole_windows_only() {
@@ -182,5 +210,50 @@ mod tests {
         assert_eq!(mean_between(&series, &values, 0.0, 3.0), Some(1.5));
         assert_eq!(mean_between(&series, &values, 0.5, 2.0), Some(2.0));
         assert_eq!(mean_between(&series, &values, 2.0, 3.0), None);
+    }
+
+    /// A walk of steps of a Gaussian kind around a trend, by a sum of uniform numbers.
+    fn walk(seed: u64, trend: impl Fn(usize) -> f64, spread: f64) -> Series {
+        let mut state = seed;
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as f64 / (1_u64 << 31) as f64 - 0.5
+        };
+        let values = (0..120).map(|at| Some(trend(at) + spread * (0..6).map(|_| uniform()).sum::<f64>())).collect();
+        let mut series = Series { window_s: 1.0, at_s: (0..120).map(f64::from).collect(), ..Series::default() };
+        series.columns.insert("queue".to_owned(), values);
+        series
+    }
+
+    fn grows(series: &Series) -> bool {
+        growth(series, &series.columns["queue"], 0.0, 120.0).is_some()
+    }
+
+    #[test]
+    fn what_rises_to_the_end_grows_and_what_has_filled_up_or_stays_does_not() {
+        for seed in 1..=50 {
+            assert!(grows(&walk(seed, |at| 12.0 * at as f64, 20.0)), "{seed}");
+            assert!(grows(&walk(seed, |at| 0.2 * (at * at) as f64, 20.0)), "{seed}");
+            assert!(!grows(&walk(seed, |at| (30.0 * at as f64).min(200.0), 0.0)), "full: {seed}");
+            assert!(!grows(&walk(seed, |at| (3.0 * at as f64).min(200.0), 2.0)), "full late: {seed}");
+            assert!(!grows(&walk(seed, |at| if at < 60 { at as f64 } else { 120.0 - at as f64 }, 2.0)), "{seed}");
+        }
+        // By chance less than once in a hundred times.
+        let alarms = (1..=1000).filter(|seed| grows(&walk(*seed, |_| 300.0, 20.0))).count();
+        assert!(alarms < 10, "{alarms}");
+        assert!(!grows(&walk(1, |_| 300.0, 0.0)));
+    }
+
+    #[test]
+    fn stretches_are_of_whole_windows_of_the_measured_time() {
+        let mut result = RunResult::default();
+        result.run.duration_s = 9.5;
+        result.series = Series { window_s: 1.0, at_s: (-2..10).map(f64::from).collect(), ..Series::default() };
+        let at = |window: usize| window as f64 - 2.0;
+        let found = stretches(&result, |window| at(window) < 2.0 || (5.0..6.0).contains(&at(window)) || at(window) > 7.0);
+        let stretch = |windows, from_s, until_s| Stretch { windows, from_s, until_s };
+        assert_eq!(found, [stretch(2, 0.0, 2.0), stretch(1, 5.0, 6.0), stretch(1, 8.0, 9.0)]);
+        assert_eq!(longest(&found), Some(stretch(2, 0.0, 2.0)));
+        assert_eq!(longest(&[]), None);
     }
 }
