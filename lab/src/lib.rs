@@ -24,6 +24,7 @@ pub mod session;
 pub mod statistics;
 pub mod sweep;
 mod table;
+pub mod trend;
 mod trust;
 
 pub use language::{Loaded, Options, Refused, Text};

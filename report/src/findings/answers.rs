@@ -166,9 +166,10 @@ pub(super) fn degraded(result: &RunResult) -> Vec<Finding> {
 pub(super) const SLOW_TIMES: f64 = 10.0;
 /// … where it is at least so much more, s.
 pub(super) const SLOW_MIN_S: f64 = 0.01;
-/// A spell that matters is so slow, s, and so long, s.
+/// A spell that matters is so slow, s, for so many windows on end; or so slow, s, at any time.
 const SLOW_WARNING_S: f64 = 0.1;
-const SPELL_S: f64 = 5.0;
+const SPELL_WINDOWS: usize = 3;
+const SLOW_ALWAYS_S: f64 = 1.0;
 /// What is slow for this share of the time is usual.
 const USUALLY: f64 = 0.8;
 
@@ -208,10 +209,11 @@ pub(super) fn slow_spells(result: &RunResult) -> Vec<Finding> {
             "The p99 of {name} rose to {most}, against {usual} that its median usually is: it was {bound} or more in {often} of \
              {of_words} windows, between {from} and {until}."
         );
-        let lasts_s = windows as f64 * result.series.window_s;
         let is_usual = windows as f64 >= USUALLY * of as f64;
-        let is_long = lasts_s >= SPELL_S || windows as f64 >= 0.1 * of as f64;
-        let severity = if most_s >= SLOW_WARNING_S && is_long && !is_usual { Severity::Warning } else { Severity::Note };
+        let longest = over_time::longest(&slow).map_or(0, |longest| longest.windows);
+        let is_spell = longest >= SPELL_WINDOWS && most_s >= SLOW_WARNING_S;
+        let severity =
+            if (is_spell || most_s >= SLOW_ALWAYS_S) && !is_usual { Severity::Warning } else { Severity::Note };
         found.push((most_s, draft.say(severity, text)));
     }
     found.sort_by(|left, right| left.1.severity.cmp(&right.1.severity).then(right.0.total_cmp(&left.0)));
@@ -227,8 +229,14 @@ pub(super) fn refusals(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     let mut tell = |about: String, who: String, outcomes: &Table<u64>, kinds: &[&str]| {
         let all: u64 = outcomes.values().sum();
+        let place = about.split_once('.').map_or("", |(_, place)| place);
+        // Where requests failed of it, that has been said.
+        let is_told = |kind: &str| {
+            result.workloads.values().flat_map(why::main_causes).any(|cause| cause.outcome == kind && cause.place == place)
+        };
         let away: Vec<(&str, u64)> = kinds
             .iter()
+            .filter(|kind| !is_told(kind))
             .filter_map(|kind| outcomes.get(*kind).filter(|count| **count > 0).map(|count| (*kind, *count)))
             .collect();
         let count: u64 = away.iter().map(|(_, count)| count).sum();

@@ -1,6 +1,6 @@
 //! Whom a component waits for while all of its workers are held, down to the last; and components that answer nothing any more.
 
-use lab::result::{LinkResult, RunResult, Workers};
+use lab::result::{FaultWindow, LinkResult, RunResult, Workers};
 
 use super::evidence::{How, Unit};
 use super::places::{SATURATED, saturated};
@@ -70,14 +70,14 @@ fn reached<'r>(result: &'r RunResult, figures: &'r LinkResult) -> Vec<&'r str> {
     found
 }
 
-/// The faults that act on a component or on the links to it within a stretch, by name.
-fn acting<'r>(result: &'r RunResult, on: &[String], spell: &Stretch) -> Vec<&'r str> {
-    let overlaps = |fault: &&lab::result::FaultWindow| {
+/// The faults that act on components or links within a stretch.
+fn acting<'r>(result: &'r RunResult, on: &[String], spell: &Stretch) -> Vec<&'r FaultWindow> {
+    let overlaps = |fault: &&FaultWindow| {
         fault.at_s < spell.until_s
             && fault.until_s.is_none_or(|until_s| until_s > spell.from_s)
             && fault.targets.iter().any(|target| on.contains(target))
     };
-    result.faults.iter().filter(overlaps).map(over_time::fault_name).collect()
+    result.faults.iter().filter(overlaps).collect()
 }
 
 /// Components that were saturated because they waited for others, each with those it waited for down to the last, and the names
@@ -133,8 +133,16 @@ fn chain<'r>(
         let all = draft.rule("workers", Unit::Count, workers.count as f64);
         let to = reached(result, figures);
         let waited = if words.is_empty() { "waited for" } else { "for" };
+        let columns = vec![column_of_link(from, link, "pool.waiting")];
+        let for_pool = super::evidence::over_windows(result, &columns, How::Mean, span.0, span.1).unwrap_or(0.0);
+        let of_pool = if for_pool >= waiting / 10.0 && figures.own.get("pool.size").is_some() {
+            draft.windows(result, ("for_pool", Unit::Number), columns, How::Mean, span);
+            format!(" ({} of them for a connection)", Unit::Number.write(for_pool))
+        } else {
+            String::new()
+        };
         words.push(format!(
-            "{} of the {all} {} of {from} {waited} {}",
+            "{} of the {all} {} of {from} {waited} {}{of_pool}",
             Unit::Number.write(waiting),
             workers.noun,
             over_time::joined(&to)
@@ -144,8 +152,10 @@ fn chain<'r>(
             _ => None,
         };
         if next.is_none() {
+            let leads_back = to.len() == 1 && told.iter().any(|name| name == to[0]);
             end = state(result, draft, figures, &to, &format!("{from}.{link}"), spell);
-            if let ([only], true) = (to.as_slice(), told.iter().any(|name| *name == to[0])) {
+            told.extend(to.iter().filter(|_| end.ends_with("busy itself")).map(|name| (*name).to_owned()));
+            if let ([only], true) = (to.as_slice(), leads_back) {
                 end = if words.len() == 1 && *only == from {
                     ", that is, for itself".to_owned()
                 } else {
@@ -172,7 +182,20 @@ fn state(
     let faults = acting(result, &of, spell);
     let mut said = Vec::new();
     if !faults.is_empty() {
-        said.push(format!("on which {} acted", over_time::joined(&faults)));
+        let acted: Vec<String> = faults
+            .iter()
+            .map(|fault| {
+                let from = draft.rule("struck", Unit::Instant, fault.at_s);
+                let name = over_time::fault_name(fault);
+                match fault.until_s {
+                    Some(until_s) => {
+                        format!("{name} acted from {from} to {}", draft.rule("ended", Unit::Instant, until_s))
+                    }
+                    None => format!("{name} acted from {from} on"),
+                }
+            })
+            .collect();
+        said.push(format!("on which {}", over_time::joined(&acted.iter().map(String::as_str).collect::<Vec<_>>())));
     }
     if let [only] = to {
         let columns = vec![format!("components.{only}.utilization")];

@@ -2,11 +2,12 @@
 
 use lab::recovery::Episode;
 use lab::result::{ComponentResult, QueueResult, RunResult};
+use lab::trend::Growth;
 
 use super::callers;
 use super::evidence::{How, Unit};
 use super::{Draft, Finding, Remedy, Severity};
-use crate::over_time::{self, Growth, Stretch};
+use crate::over_time::{self, Stretch};
 
 /// Queues shorter than this are everyday.
 pub(super) const LENGTH_MIN: u64 = 20;
@@ -64,15 +65,15 @@ impl Place<'_> {
         let values = self.values()?;
         let end_s = over_time::end_s(self.result);
         let settled_s = episodes.iter().map(Episode::settled_s).filter(|at_s| *at_s < end_s).fold(0.0, f64::max);
-        let starts = [0.0, settled_s, end_s / 2.0, end_s * 0.75];
+        let mut starts = [settled_s, end_s / 2.0, end_s * 0.75].into_iter().filter(|from_s| *from_s >= settled_s);
         let least = LENGTH_MIN as f64;
         let grows = |from_s: f64| {
-            let growth = over_time::growth(&self.result.series, values, from_s, end_s)?;
+            let growth = lab::trend::growth(&self.result.series, values, from_s, end_s)?;
             // A tenth of what was there is no news.
             (growth.last >= least && growth.last - growth.first >= (growth.first / 10.0).max(least / 2.0))
                 .then_some(growth)
         };
-        starts.into_iter().find_map(grows)
+        starts.find_map(grows)
     }
 
     fn grows(&self, episodes: &[Episode]) -> Option<Finding> {
@@ -89,8 +90,8 @@ impl Place<'_> {
         let until = draft.rule("until", Unit::Instant, growth.until_s);
         let end = draft.metric("depth_end", Unit::Count, self.metric("depth_end"), self.queue.depth_end as f64);
         let text = format!(
-            "The queue of {} grows to the end: it held {first} on average at the beginning of the time from {from} to {until}, \
-             {last} at its end, and holds {end} now. More arrives than leaves.",
+            "The queue of {} grew from {first} to {last} between {from} and {until} and holds {end} at the end: more arrives than \
+             leaves.",
             self.name
         );
         // Who has workers has a queue before them, which can be bounded.
@@ -186,13 +187,14 @@ impl Place<'_> {
             return None;
         }
         let mut draft = self.draft("queue_long");
+        let it = if self.component.replicas == 1 { "it" } else { "them" };
         let waits = wait.max_s.map_or_else(String::new, |max_s| {
             let words = draft.metric("wait_max", Unit::Time, self.metric("wait.max"), max_s);
-            format!(", and the longest wait in it was {words}")
+            format!(", and the longest wait in {it} was {words}")
         });
         let oldest = oldest_age_s.filter(|age_s| wait.max_s.is_none_or(|max_s| *age_s > max_s)).map(|age_s| {
             let words = draft.metric("oldest", Unit::Time, self.metric("oldest_age"), age_s);
-            format!("; the oldest call in it was {words} old")
+            format!("; the oldest call in {it} was {words} old")
         });
         let name = self.name;
         let holds = if self.component.replicas == 1 {
@@ -201,7 +203,8 @@ impl Place<'_> {
         } else {
             // Each replica's most, added up: they need not have been at once.
             let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), *depth_max as f64);
-            format!("The queues of the replicas of {name} never held more than {most} in all")
+            let replicas = draft.rule("replicas", Unit::Count, f64::from(self.component.replicas));
+            format!("The queues of the {replicas} replicas of {name} held up to {most} (the most of each, added up)")
         };
         let closed = callers::is_fed_by_those_who_wait(self.result, self.name);
         let why = if closed { "; those who wait send no more until they are answered" } else { "" };

@@ -14,6 +14,8 @@ const RECOVERED_HOLD_S: f64 = 10.0;
 /// Requests that a mean should rest on: the spread of a Poisson count of 6,400 is 1.25 %, so that a shortfall of 5 % is
 /// four times that and not chance.
 const RECOVERY_REQUESTS: f64 = 6_400.0;
+/// Requests that tell how deep goodput fell.
+const DEPTH_REQUESTS: f64 = 20.0;
 /// How many times its spread a mean may fall short by chance.
 const SPREADS: f64 = 4.0;
 
@@ -189,42 +191,70 @@ impl<'r> Story<'r> {
     }
 
     /// How deep goodput fell, for how long it was low, and how many requests were lost until an instant: ` goodput had fallen to
-    /// 30 % of before, was below 95 % of it for 40s, and 28,000 of 40,000 requests were lost`.
-    fn harm(&self, draft: &mut Draft, until_s: f64) -> String {
+    /// 30 % of before, was below 95 % for 40s, and 28,000 requests were lost`.
+    fn harm(&self, draft: &mut Draft, until_s: f64, depth: Depth) -> String {
         let series = &self.result.series;
-        let lowest = self.lowest(self.at_s, until_s.max(self.at_s + self.reach_s())).unwrap_or(1.0);
         let of = if self.less_load(self.at_s, until_s).is_some() { "what the load lets expect" } else { "before" };
-        let mut said = vec![format!("goodput had fallen to {} of {of}", draft.rule("lowest", Unit::Share, lowest))];
-        // Single windows, by a bound that chance does not reach.
-        let per_window = self.before * series.window_s;
-        let bound = RECOVERED_SHARE.min(1.0 - SPREADS / per_window.sqrt());
-        let within = windows_between(series, self.at_s, until_s);
-        if bound > 0.0 {
-            let low = within.clone().filter(|window| {
-                let at_s = series.at_s[*window];
-                self.share(at_s, at_s + series.window_s).is_some_and(|share| share < bound)
-            });
-            let low_s = low.count() as f64 * series.window_s;
-            if low_s > 0.0 {
-                let bound = draft.rule("bound", Unit::Share, bound);
-                said.push(format!("was below {bound} for {}", draft.rule("low", Unit::Instant, low_s)));
+        let mut said = Vec::new();
+        match depth {
+            Depth::Told => {
+                let lowest = draft.rule("lowest", Unit::Share, self.depth(until_s));
+                said.push(format!("goodput had fallen to {lowest} of {of}"));
+            }
+            Depth::Known => said.push("it".to_owned()),
+        }
+        let low = windows_between(series, self.at_s, until_s).filter(|window| {
+            let at_s = series.at_s[*window];
+            self.share(at_s, at_s + series.window_s).is_some_and(|share| share < RECOVERED_SHARE)
+        });
+        let low_s = low.count() as f64 * series.window_s;
+        if low_s > 0.0 {
+            let bound = draft.rule("bound", Unit::Share, RECOVERED_SHARE);
+            let low = draft.rule("low", Unit::Instant, low_s);
+            match depth {
+                Depth::Told => said.push(format!("was below {bound} for {low}")),
+                Depth::Known => said = vec![format!("it was below {bound} for {low}")],
             }
         }
-        let total = |columns: Vec<String>| {
-            super::evidence::over_windows(self.result, &columns, How::Total, self.at_s, until_s).unwrap_or(0.0)
-        };
-        let paths = |metric: &str| self.result.workloads.keys().map(|name| format!("workloads.{name}.{metric}")).collect();
-        let (sent, good) = (total(paths("sent")), total(paths("goodput")));
-        if sent - good >= 0.5 {
-            let lost = draft.rule("lost", Unit::Count, sent - good);
-            said.push(format!("{lost} of {} requests were lost", draft.rule("sent", Unit::Count, sent)));
+        let lost = self.lost();
+        if lost >= 0.5 {
+            said.push(format!("{} requests were lost", draft.rule("lost", Unit::Count, lost)));
         }
         draft.span(self.at_s, until_s);
+        said.retain(|said| said != "it");
         match said.as_slice() {
             [] => String::new(),
             [one] => one.clone(),
             [some @ .., last] => format!("{}, and {last}", some.join(", ")),
         }
+    }
+
+    /// The lowest goodput until an instant, over as few windows as hold requests enough to say so.
+    fn depth(&self, until_s: f64) -> f64 {
+        let series = &self.result.series;
+        let windows = (DEPTH_REQUESTS / (self.before * series.window_s)).ceil().clamp(1.0, self.windows as f64);
+        let reach_s = windows * series.window_s;
+        let until_s = until_s.max(self.at_s + reach_s);
+        let shares = windows_between(series, self.at_s, until_s).filter_map(|window| {
+            let at_s = series.at_s[window];
+            (at_s + reach_s <= until_s + 1e-9).then(|| self.share(at_s, at_s + reach_s)).flatten()
+        });
+        shares.reduce(f64::min).unwrap_or(1.0)
+    }
+
+    /// Requests that would have ended well from the fault to the end of what is watched, by the share of before, and did not;
+    /// what was only late is not lost.
+    fn lost(&self) -> f64 {
+        let total = |metric: &str, from_s: f64, until_s: f64| {
+            let columns: Vec<String> =
+                self.result.workloads.keys().map(|name| format!("workloads.{name}.{metric}")).collect();
+            super::evidence::over_windows(self.result, &columns, How::Total, from_s, until_s).unwrap_or(0.0)
+        };
+        let (from_s, until_s) = self.before_s;
+        let sent_before = total("sent", from_s, until_s);
+        let share = if sent_before > 0.0 { (total("goodput", from_s, until_s) / sent_before).min(1.0) } else { 1.0 };
+        let (from_s, until_s) = (self.at_s, self.watched_until_s);
+        share * total("sent", from_s, until_s) - total("goodput", from_s, until_s)
     }
 
     fn state_before(&self, draft: &mut Draft) {
@@ -238,6 +268,15 @@ impl<'r> Story<'r> {
 fn mean_of(values: &[Option<f64>], windows: std::ops::Range<usize>) -> Option<f64> {
     let known: Vec<f64> = values.get(windows)?.iter().flatten().copied().collect();
     (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+}
+
+/// Whether it is to be said how deep goodput fell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Depth {
+    /// It is.
+    Told,
+    /// It is still as low, which has been said.
+    Known,
 }
 
 /// What an objective says of when goodput is back after one of these faults: to which share, for how long, s.
@@ -368,7 +407,7 @@ fn came_back(story: &Story<'_>, episode: &Episode, name: &str, at_s: f64, afterw
         format!("{after} after {it} ended (at {})", draft.rule("at", Unit::Instant, at_s))
     };
     draft.rule("ended", Unit::Instant, episode.settled_s());
-    let harm = story.harm(&mut draft, at_s.max(episode.settled_s()));
+    let harm = story.harm(&mut draft, at_s.max(episode.settled_s()), Depth::Told);
     let text = format!("Recovered from {name} {when}; {harm}");
     if afterwards >= RECOVERED_SHARE.min(story.threshold) {
         return draft.say(Severity::Good, format!("{text}."));
@@ -404,15 +443,16 @@ fn did_not_come_back(
     } else {
         String::new()
     };
-    let harm = story.harm(&mut draft, story.watched_until_s);
+    let harm = story.harm(&mut draft, story.watched_until_s, Depth::Known);
+    let harm = if harm.is_empty() { harm } else { format!("; {harm}") };
     let why = why::kept_down(&mut draft, story.result, tail_s.0, tail_s.1);
     let text = if story.followed {
         format!(
             "Had not recovered from {name} when the next fault struck, {watched} after {it} ended: goodput was {is} of \
-             before{load}{bound}; {harm}.{why}"
+             before{load}{bound}{harm}.{why}"
         )
     } else {
-        format!("Did not recover from {name}: {watched} after {it} ended, goodput is {is} of before{load}{bound}; {harm}.{why}")
+        format!("Did not recover from {name}: {watched} after {it} ended, goodput is {is} of before{load}{bound}{harm}.{why}")
     };
     draft.say(Severity::Critical, text)
 }
@@ -425,7 +465,7 @@ fn cut_off(story: &Story<'_>, episode: &Episode, name: &str, share: f64) -> Find
     let then = if story.followed { "the next fault struck" } else { "the run was over" };
     let is = draft.rule("share", Unit::Share, share);
     let it = pronoun(episode);
-    let harm = story.harm(&mut draft, story.watched_until_s);
+    let harm = story.harm(&mut draft, story.watched_until_s, Depth::Told);
     let text = format!(
         "{left} after {name} ended, {then}: whether goodput recovers cannot be seen, it was {is} of before in that time; \
          while {it} lasted, {harm}."
@@ -479,8 +519,8 @@ mod tests {
         result
     }
 
-    fn only_recovery(result: &RunResult) -> Recovery {
-        recovery(result, &over_time::episodes(&result.faults), 0)
+    fn only(result: &RunResult) -> Recovery {
+        recovery(result, &lab::recovery::episodes(&result.faults), 0)
     }
 
     fn texts(found: &[Finding]) -> Vec<&str> {
@@ -496,14 +536,13 @@ mod tests {
             at_s if at_s < 100.0 => 300.0,
             _ => 1000.0,
         });
-        let Recovery::Recovered { at_s, after_s, lowest, afterwards, .. } = only_recovery(&result) else {
-            panic!("{:?}", only_recovery(&result));
-        };
-        assert_eq!((at_s, after_s), (100.0, 20.0));
-        assert!((lowest - 0.3).abs() < 1e-12 && (afterwards - 1.0).abs() < 1e-12);
+        assert_eq!(only(&result), Recovery::Recovered { at_s: 100.0, afterwards: 1.0 });
         assert_eq!(
             texts(&recoveries(&result)),
-            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 30 % of before."]
+            [
+                "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 30 % of before, and was \
+                 below 95 % for 37s."
+            ]
         );
     }
 
@@ -512,31 +551,31 @@ mod tests {
         let result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 30.0 });
         let found = recoveries(&result);
         assert_eq!(found[0].severity, Severity::Critical);
-        assert_eq!(found[0].text, "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of before.");
+        assert_eq!(found[0].text, "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of before; it was below 95 % for 2m20s.");
     }
 
     #[test]
     fn just_short_of_the_bound_has_not_recovered() {
         let result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 949.0 });
-        assert!(matches!(only_recovery(&result), Recovery::Lost { .. }));
+        assert!(matches!(only(&result), Recovery::Lost { .. }));
         let result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 951.0 });
-        assert_eq!(only_recovery(&result), Recovery::Unharmed);
+        assert_eq!(only(&result), Recovery::Unharmed { lowest: 0.951 });
     }
 
     #[test]
     fn too_little_time_after_a_fault_says_nothing() {
         let mut result = run(|_| 1000.0);
         result.faults[0].until_s = Some(195.0);
-        assert_eq!(only_recovery(&result), Recovery::Unknown);
+        assert_eq!(only(&result), Recovery::Unharmed { lowest: 1.0 });
         result.faults[0].at_s = 0.0;
-        assert_eq!(only_recovery(&result), Recovery::Unknown, "nothing was seen before it");
+        assert_eq!(only(&result), Recovery::Unknown, "nothing was seen before it");
     }
 
     #[test]
     fn a_fault_without_an_end_is_compared_while_it_acts() {
         let mut result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 600.0 });
         result.faults[0].until_s = None;
-        assert_eq!(only_recovery(&result), Recovery::StillActing { share: 0.6, load_fell: false, followed: false });
+        assert_eq!(only(&result), Recovery::StillActing { from_s: 60.0, share: 0.6 });
     }
 
     #[test]
@@ -549,9 +588,9 @@ mod tests {
             what: "second".to_owned(),
             ..FaultWindow::default()
         });
-        let episodes = over_time::episodes(&result.faults);
+        let episodes = lab::recovery::episodes(&result.faults);
         assert!(matches!(recovery(&result, &episodes, 0), Recovery::Lost { .. }));
-        assert_eq!(recovery(&result, &episodes, 1), Recovery::Unharmed);
+        assert_eq!(recovery(&result, &episodes, 1), Recovery::Unharmed { lowest: 1.0 });
     }
 
     #[test]
@@ -563,9 +602,9 @@ mod tests {
             what: "second".to_owned(),
             ..FaultWindow::default()
         });
-        let episodes = over_time::episodes(&result.faults);
-        assert_eq!(recovery(&result, &episodes, 0), Recovery::Unharmed);
-        let still = Recovery::StillActing { share: 0.1, load_fell: false, followed: false };
+        let episodes = lab::recovery::episodes(&result.faults);
+        assert_eq!(recovery(&result, &episodes, 0), Recovery::Unharmed { lowest: 1.0 });
+        let still = Recovery::StillActing { from_s: 120.0, share: 0.1 };
         assert_eq!(recovery(&result, &episodes, 1), still);
     }
 
@@ -580,20 +619,20 @@ mod tests {
     #[test]
     fn less_goodput_of_a_lower_load_is_no_harm() {
         let load = |at_s: f64| 1000.0 - 4.0 * at_s.max(0.0);
-        assert_eq!(only_recovery(&under_load(load, load)), Recovery::Unharmed);
+        assert!(matches!(only(&under_load(load, load)), Recovery::Unharmed { lowest } if lowest > 0.999));
         // Half of what is sent fails from 60 s to 100 s.
         let harmed = under_load(load, |at_s| if (60.0..100.0).contains(&at_s) { load(at_s) / 2.0 } else { load(at_s) });
         assert_eq!(
             texts(&recoveries(&harmed)),
             [
                 "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 50 % of what the load lets \
-              expect."
+                 expect, was below 95 % for 40s, and 13,640 requests were lost."
             ]
         );
         // Users who wait for their answers send less because the system is down: that excuses nothing.
         let mut waiting = under_load(load, load);
         waiting.workloads["w"].waits_for_answers = true;
-        assert!(matches!(only_recovery(&waiting), Recovery::Lost { .. }));
+        assert!(matches!(only(&waiting), Recovery::Lost { .. }));
     }
 
     #[test]
@@ -607,8 +646,9 @@ mod tests {
         assert_eq!(
             texts(&found),
             [
-                "Recovered from cut as soon as it ended; goodput had fallen to 0 % of before.",
-                "kill store ×1 acts to the end and does not lower goodput up to the next fault."
+                "Recovered from cut as soon as it ended; goodput had fallen to 0 % of before, and was below 95 % for 10s.",
+                "kill store ×1 acts to the end of the run and does not lower goodput up to the next fault: it is 100 % of \
+                 before."
             ]
         );
     }
@@ -630,7 +670,10 @@ mod tests {
         };
         result.faults = (0..8).map(fault).collect();
         let recovered = |name: &str, share: u32| {
-            format!("Recovered from {name} as soon as it ended; goodput had fallen to {share} % of before.")
+            format!(
+                "Recovered from {name} as soon as it ended; goodput had fallen to {share} % of before, and was below 95 % \
+                 for 8s."
+            )
         };
         assert_eq!(
             texts(&recoveries(&result)),
@@ -639,7 +682,7 @@ mod tests {
                 &recovered("f5", 40),
                 &recovered("f3", 60),
                 "Recovered from f1 as well; goodput had fallen to 80 % at worst.",
-                "f0, f2 and 2 others did not lower goodput."
+                "f0, f2, f4 and f6 did not lower goodput."
             ]
         );
     }
@@ -650,5 +693,51 @@ mod tests {
         result.faults[0].at_s = 200.0;
         result.faults[0].until_s = None;
         assert!(recoveries(&result).is_empty());
+    }
+
+    #[test]
+    fn an_earlier_fault_that_ends_as_this_one_begins_does_not_empty_what_was_before() {
+        let mut result = run(|at_s| if (60.0..95.0).contains(&at_s) { 0.0 } else { 1000.0 });
+        result.faults.push(FaultWindow { at_s: 50.0, until_s: Some(60.0), what: "deploy".into(), ..Default::default() });
+        assert_eq!(only(&result), Recovery::Recovered { at_s: 95.0, afterwards: 1.0 });
+        let text = &recoveries(&result)[0].text;
+        assert!(text.starts_with("Recovered from deploy and kill store ×1 15s after they ended (at 1m35s);"), "{text}");
+    }
+
+    #[test]
+    fn a_change_for_good_in_the_middle_of_an_outage_does_not_end_its_story() {
+        let mut result = run(|at_s| if (60.0..95.0).contains(&at_s) { 0.0 } else { 1000.0 });
+        result.faults.push(FaultWindow { at_s: 70.0, until_s: None, what: "set".into(), ..FaultWindow::default() });
+        let found = recoveries(&result);
+        assert!(found.iter().any(|one| one.text.starts_with("Recovered from kill store ×1 15s after")), "{found:?}");
+    }
+
+    #[test]
+    fn the_end_of_the_run_soon_after_a_fault_is_told_where_it_did_harm() {
+        let mut result = run(|at_s| if at_s < 180.0 { 1000.0 } else { 200.0 });
+        (result.faults[0].at_s, result.faults[0].until_s) = (180.0, Some(195.0));
+        let found = recoveries(&result);
+        assert_eq!(found[0].severity, Severity::Critical);
+        assert!(found[0].text.starts_with("5s after kill store ×1 ended, the run was over: whether"), "{found:?}");
+    }
+
+    #[test]
+    fn what_an_objective_calls_back_is_back() {
+        use lab::result::{Demand, ObjectiveResult, Recovers};
+        // From 100 s on it is at 85 % of what it was.
+        let mut result = run(|at_s| match at_s {
+            at_s if at_s < 60.0 => 1000.0,
+            at_s if at_s < 100.0 => 300.0,
+            _ => 850.0,
+        });
+        result.faults[0].name = Some("kill".to_owned());
+        assert!(matches!(only(&result), Recovery::Lost { .. }));
+        result.objectives.push(ObjectiveResult {
+            metric: "goodput".to_owned(),
+            demand: Demand::Recovers,
+            recovers: Some(Recovers { from: "kill".to_owned(), to: 0.8, hold_s: 5.0 }),
+            ..ObjectiveResult::default()
+        });
+        assert!(matches!(only(&result), Recovery::Recovered { at_s: 100.0, .. }), "{:?}", only(&result));
     }
 }

@@ -20,8 +20,7 @@ pub(super) fn causes_in_words(draft: &mut Draft, result: &RunResult, workload: &
         return String::new();
     }
     let share = |cause: &FirstCause| cause.count as f64 / failed as f64;
-    let main: Vec<&FirstCause> =
-        workload.causes.iter().filter(|cause| share(cause) >= CAUSE_MIN).take(CAUSES_MAX).collect();
+    let main: Vec<&FirstCause> = main_causes(workload).collect();
     match main.as_slice() {
         [] => String::new(),
         [only] if workload.causes.len() == 1 => cause_in_words(result, only),
@@ -33,6 +32,13 @@ pub(super) fn causes_in_words(draft: &mut Draft, result: &RunResult, workload: &
             words.collect::<Vec<_>>().join(", ")
         }
     }
+}
+
+/// The first causes of the failures of a workload that are named.
+pub(super) fn main_causes(workload: &WorkloadResult) -> impl Iterator<Item = &FirstCause> {
+    let failed: u64 = workload.causes.iter().map(|cause| cause.count).sum();
+    let is_main = move |cause: &&FirstCause| cause.count as f64 >= CAUSE_MIN * failed as f64;
+    workload.causes.iter().filter(is_main).take(CAUSES_MAX)
 }
 
 fn cause_in_words(result: &RunResult, cause: &FirstCause) -> String {
@@ -153,7 +159,7 @@ pub(super) fn stability(result: &RunResult) -> Option<Finding> {
         Unit::Number.write(last)
     );
     let under_way = over_time::sum(result, columns.iter().cloned());
-    let grows = over_time::growth(&result.series, &under_way, 0.0, end_s).is_some();
+    let grows = lab::trend::growth(&result.series, &under_way, 0.0, end_s).is_some();
     if last <= GROWTH_MIN * first + CALLS_MIN {
         return Some(draft.say(Severity::Good, format!("The run was stable: {both}.")));
     }
@@ -163,4 +169,67 @@ pub(super) fn stability(result: &RunResult) -> Option<Finding> {
         false => (Severity::Note, format!("More was under way in the end: {both}.")),
     };
     Some(draft.say(severity, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use lab::result::LinkResult;
+
+    fn cause(outcome: &str, place: &str, count: u64) -> FirstCause {
+        FirstCause { outcome: outcome.to_owned(), place: place.to_owned(), count }
+    }
+
+    #[test]
+    fn first_causes_are_said_with_their_place() {
+        let mut result = sample::calm();
+        let link = LinkResult { to: vec!["db".to_owned()], ..LinkResult::default() };
+        result.links.entry("api".to_owned()).or_default().insert("db".to_owned(), link);
+        let said = |workload: &WorkloadResult| causes_in_words(&mut Draft::new("failures", ""), &result, workload);
+        let mut workload =
+            WorkloadResult { causes: vec![cause("timeout", "api.db", 100)], ..WorkloadResult::default() };
+        assert_eq!(said(&workload), "api gave up waiting for db");
+        workload.causes = vec![cause("timeout", "api.db", 75), cause("overload", "api", 24), cause("error", "db", 1)];
+        assert_eq!(said(&workload), "75 % api gave up waiting for db, 24 % api turned calls away (overload)");
+        workload.causes.clear();
+        assert_eq!(said(&workload), "");
+    }
+
+    #[test]
+    fn a_storm_is_kept_down_by_retries_waste_and_a_backlog_that_nobody_waits_for() {
+        let mut result = sample::storm();
+        let said = |result: &RunResult, from_s: f64, until_s: f64| {
+            kept_down(&mut Draft::new("not_recovered", "faults"), result, from_s, until_s)
+        };
+        let first = said(&result, 200.0, 300.0);
+        assert!(first.starts_with(" What keeps it down: 65 % of the calls of api are retries, 94 % of the work"), "{first}");
+        assert_eq!(said(&sample::calm(), 100.0, 180.0), "");
+        // 113,240 calls wait on average from 200 s to 300 s; a thousand a second are answered.
+        let rows = result.series.at_s.len();
+        result.series.columns.insert("components.api.completed".to_owned(), vec![Some(1000.0); rows]);
+        result.series.columns.insert("components.api.failed".to_owned(), vec![Some(0.0); rows]);
+        result.links["shoppers"]["call"].timeout_s = Some(2.0);
+        let second = said(&result, 200.0, 300.0);
+        assert!(second.contains("the backlog of api is 113 s of work while shoppers gives up after 2.00 s"), "{second}");
+    }
+
+    #[test]
+    fn a_run_in_which_ever_more_is_under_way_is_not_stable() {
+        let mut result = sample::storm();
+        result.faults.clear();
+        let series = |of: fn(f64) -> f64| result.series.at_s.iter().map(|at_s| Some(of(*at_s))).collect::<Vec<_>>();
+        let (rising, level) = (series(|at_s| 10.0 * at_s.max(0.0)), series(|_| 40.0));
+        let filled = series(|at_s| (20.0 * at_s.max(0.0)).min(2000.0));
+        result.series.columns.retain(|name, _| !name.ends_with(".in_flight"));
+        let mut severity = |column: Vec<Option<f64>>| {
+            result.series.columns.insert("components.api.in_flight".to_owned(), column);
+            stability(&result).expect("long enough").severity
+        };
+        assert_eq!(severity(rising), Severity::Critical);
+        assert_eq!(severity(level), Severity::Good);
+        assert_eq!(severity(filled), Severity::Note);
+        result.faults = sample::storm().faults;
+        assert_eq!(stability(&result), None);
+    }
 }

@@ -1,7 +1,12 @@
 //! Whole outputs from fixed results: what is read, parsed or looked at.
 
 mod charts;
+mod predicates;
+mod raw;
 mod exports;
 mod sample;
 mod sweeps;
 mod text;
+#[path = "../../../lab/tests/it/topology.rs"]
+mod topology;
+mod verdicts;
