@@ -255,8 +255,9 @@ mod tests {
         assert_eq!(
             texts(&queues::queues(&sample::storm())),
             [
-                "The queue of api grew from 19.7 k to 135 k between 1m24s and 5m and holds 143,040 at the end: more arrives \
-                 than leaves. Bound it: `components.api.admission.queue.max`."
+                "The queue of api grew from 22.0 k to 135 k between 1m24s and 5m and holds 143,040 at the end: more arrives \
+                 than leaves.",
+                "The queue of db held up to 77, and the longest wait in it was 36.9 ms."
             ]
         );
     }
@@ -278,7 +279,7 @@ mod tests {
 
         result.series.columns.insert("components.api.queue.depth".to_owned(), vec![Some(40.0); 330]);
         result.components["api"].queue = Some(QueueResult { depth_end: 40, ..QueueResult::default() });
-        assert!(queues::queues(&result).is_empty());
+        assert!(queues::queues(&result).iter().all(|finding| finding.about != "components.api"));
     }
 
     #[test]
@@ -288,7 +289,7 @@ mod tests {
         let column = result.series.at_s.iter().map(|at_s| Some(at_s.max(0.0) * 10.0)).collect();
         result.series.columns.insert("components.api.queue.depth".to_owned(), column);
         let text = &queues::queues(&result)[0].text;
-        assert!(text.starts_with("The queue of api grew from 180 to 2,8"), "{text}");
+        assert!(text.starts_with("The queue of api grew from 220 to 2,810 between 4s and 5m"), "{text}");
     }
 
     #[test]
@@ -317,7 +318,8 @@ mod tests {
         }
         let found = findings(&result);
         let waste = found.iter().filter(|finding| finding.text.contains("'s work was for callers")).count();
-        assert_eq!(waste, PER_RULE_MAX);
+        // Of those to which it matters most, and of the one to which it matters less.
+        assert_eq!(waste, PER_RULE_MAX + 1);
         let others = |finding: &Finding| finding.text.starts_with("The same holds of cell2/api, cell3/api, cell4/api");
         assert!(found.iter().any(others), "{:#?}", texts(&found));
     }

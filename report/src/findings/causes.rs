@@ -104,7 +104,7 @@ pub(super) fn waits(result: &RunResult) -> (Vec<Finding>, Vec<String>) {
         let Some(spell) = spell(result, name) else { continue };
         let Some(first) = main_wait(result, name, &spell) else { continue };
         let mut draft = Draft::new("waits", format!("components.{name}"));
-        let share = draft.rule("saturated", Unit::Share, SATURATED);
+        let share = draft.rule("saturated", Unit::Bound, SATURATED);
         let from = draft.rule("from", Unit::Instant, spell.from_s);
         let until = draft.rule("until", Unit::Instant, spell.until_s);
         let mut text = format!("{name} was at least {share} busy from {from} to {until}: ");

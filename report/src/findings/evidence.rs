@@ -9,6 +9,8 @@ use lab::result::RunResult;
 pub enum Unit {
     /// A share: `87 %`.
     Share,
+    /// A share that is a bound: `95 %`.
+    Bound,
     /// A measured time: `12.3 ms`.
     Time,
     /// An instant or a length of the scenario: `1m30s`.
@@ -27,6 +29,7 @@ impl Unit {
     pub fn write(self, value: f64) -> String {
         match self {
             Unit::Share => units::share(value),
+            Unit::Bound => format!("{:.0} %", value * 100.0),
             Unit::Time => units::time(value),
             Unit::Instant => units::instant(value),
             Unit::Count => units::grouped(value.round() as u64),

@@ -59,7 +59,9 @@ fn gave_up(result: &RunResult, component: &str) -> Option<String> {
     let timeouts = |link: &LinkResult| link.outcomes.get("timeout").copied().unwrap_or(0);
     let most = links_to(result, component).max_by_key(|(_, (_, link))| timeouts(link))?;
     let (from, (name, link)) = most;
-    (timeouts(link) > 0).then(|| settings_of_link(result, from, name)).flatten()
+    // Who only says whom to call has no callers of its own.
+    let has_callers = result.workloads.contains_key(from) || result.components.get(from)?.workers.is_some();
+    (timeouts(link) > 0 && has_callers).then(|| settings_of_link(result, from, name)).flatten()
 }
 
 /// Amplification from which it is worth a line: a fifth more load than there would be without retries.
@@ -187,7 +189,7 @@ pub(super) fn saturation(result: &RunResult, told: &[String]) -> Vec<Finding> {
             let severity = if closed { Severity::Note } else { Severity::Warning };
             found.push((cpu, draft.say(severity, format!("The cores of {name} were {busy} busy{why}."))));
         } else if let (Some(first), Some(last)) = (saturated.first(), saturated.last()) {
-            let share = draft.rule("saturated", Unit::Share, SATURATED);
+            let share = draft.rule("saturated", Unit::Bound, SATURATED);
             let often = draft.rule("windows", Unit::Count, windows as f64);
             let of_words = draft.rule("of", Unit::Count, of as f64);
             let from = draft.rule("from", Unit::Instant, first.from_s);

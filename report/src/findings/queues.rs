@@ -122,7 +122,7 @@ impl Place<'_> {
         }
         let is_last = full.last().is_some_and(|last: &Stretch| last.until_s + 1e-9 >= self.last_s());
         let is = if is_last { "is full" } else { "was full" };
-        let share = draft.rule("full", Unit::Share, FULL_MIN);
+        let share = draft.rule("full", Unit::Bound, FULL_MIN);
         let bound = draft.rule("bound", Unit::Count, bound as f64);
         let often = draft.rule("windows", Unit::Count, windows as f64);
         let of = draft.rule("of", Unit::Count, all as f64);

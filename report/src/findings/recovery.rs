@@ -209,7 +209,7 @@ impl<'r> Story<'r> {
         });
         let low_s = low.count() as f64 * series.window_s;
         if low_s > 0.0 {
-            let bound = draft.rule("bound", Unit::Share, RECOVERED_SHARE);
+            let bound = draft.rule("bound", Unit::Bound, RECOVERED_SHARE);
             let low = draft.rule("low", Unit::Instant, low_s);
             match depth {
                 Depth::Told => said.push(format!("was below {bound} for {low}")),
@@ -437,7 +437,7 @@ fn did_not_come_back(
         format!(" (load {} of before)", draft.rule("load", Unit::Share, sent_share))
     });
     let bound = if story.by_objective {
-        let to = draft.rule("threshold", Unit::Share, story.threshold);
+        let to = draft.rule("threshold", Unit::Bound, story.threshold);
         let hold = draft.rule("hold", Unit::Instant, story.hold_s);
         format!(", and no {hold} have passed with every window at {to}")
     } else {

@@ -203,7 +203,7 @@ mod tests {
             kept_down(&mut Draft::new("not_recovered", "faults"), result, from_s, until_s)
         };
         let first = said(&result, 200.0, 300.0);
-        assert!(first.starts_with(" What keeps it down: 65 % of the calls of api are retries, 94 % of the work"), "{first}");
+        assert!(first.starts_with(" What keeps it down: 65 % of the calls of api are retries, 93.9 % of the work"), "{first}");
         assert_eq!(said(&sample::calm(), 100.0, 180.0), "");
         // 113,240 calls wait on average from 200 s to 300 s; a thousand a second are answered.
         let rows = result.series.at_s.len();

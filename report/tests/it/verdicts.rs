@@ -262,9 +262,9 @@ fn a_replica_that_does_most_of_the_work_is_told() {
     let yaml = "
 version: 1
 run: {duration: 60s}
-workloads: {users: {arrivals: {poisson: 150/s}, requests: [{key: {zipf: {keys: 3, s: 1.5}}}], call: lb}}
+workloads: {users: {arrivals: {poisson: 80/s}, call: lb}}
 components:
-  lb: {kind: load_balancer, algorithm: random, to: [{to: big, weight: 1}]}
+  lb: {kind: load_balancer, algorithm: round_robin, to: big}
   big: {kind: service, replicas: 4, runtime: {thread_pool: {threads: 1}}, handlers: {default: [{wait: {exp: 20ms}}]}}
 faults:
   - {at: 0s, slow: {component: big, factor: 2, replica: 2}}
