@@ -112,11 +112,7 @@ mod tests {
         let expected = [episode(&[1, 0, 2], 10.0, Some(31.0)), episode(&[3], 40.0, Some(40.0))];
         assert_eq!(episodes(&faults), expected);
         let faults = [fault(10.0, None), fault(20.0, Some(30.0)), fault(25.0, None), fault(30.0, Some(40.0))];
-        let expected = [
-            episode(&[0], 10.0, None),
-            episode(&[1, 3], 20.0, Some(40.0)),
-            episode(&[2], 25.0, None),
-        ];
+        let expected = [episode(&[0], 10.0, None), episode(&[1, 3], 20.0, Some(40.0)), episode(&[2], 25.0, None)];
         assert_eq!(episodes(&faults), expected);
     }
 

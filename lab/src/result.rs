@@ -67,10 +67,6 @@ pub struct Replications {
     pub intervals: Table<crate::statistics::Interval>,
 }
 
-fn is_zero(value: &u64) -> bool {
-    *value == 0
-}
-
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
@@ -142,7 +138,7 @@ pub struct WorkloadResult {
     /// Requests by how they ended.
     pub outcomes: Table<u64>,
     /// Those that ended ok or accepted, but after the deadline.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub late: u64,
     /// Failed requests by what first went wrong and where, the most frequent first.
     #[serde(default)]

@@ -34,10 +34,8 @@ pub fn growth(series: &Series, values: &[Option<f64>], from_s: f64, until_s: f64
     }
     // What is left over is at the beginning.
     let known = &values.get(windows.end - size * PARTS..windows.end)?;
-    let means: Option<Vec<f64>> = known
-        .chunks(size)
-        .map(|part| part.iter().copied().sum::<Option<f64>>().map(|sum| sum / size as f64))
-        .collect();
+    let means: Option<Vec<f64>> =
+        known.chunks(size).map(|part| part.iter().copied().sum::<Option<f64>>().map(|sum| sum / size as f64)).collect();
     let means = means?;
     let steps: Vec<f64> = means.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let count = steps.len() as f64;

@@ -59,6 +59,8 @@ pub mod of_workloads {
         Figure::times("latency_failed", "From the intended instant to the end, of all other requests.");
     /// Requests by outcome.
     pub const OUTCOMES: Figure = Figure::count("outcomes", "Requests by how they ended.").by(Dimension::Outcome);
+    /// Good answers that were late.
+    pub const LATE: Figure = Figure::count("late", "Requests that ended ok or accepted, but after the deadline.");
     /// The sample of the breakdown.
     pub const SAMPLED: Figure = Figure::count("breakdown.sampled", "Requests whose time was broken down into parts.");
     /// Its median.
@@ -83,6 +85,7 @@ pub mod of_workloads {
         &LATENCY,
         &LATENCY_FAILED,
         &OUTCOMES,
+        &LATE,
         &SAMPLED,
         &BREAKDOWN_P50,
         &BREAKDOWN_P99,

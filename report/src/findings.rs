@@ -67,7 +67,12 @@ pub struct Finding {
 
 impl Finding {
     /// A sentence that rests on nothing that could be pointed at.
-    pub(crate) fn plain(rule: &'static str, severity: Severity, about: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(crate) fn plain(
+        rule: &'static str,
+        severity: Severity,
+        about: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
         Draft::new(rule, about).say(severity, text)
     }
 }
@@ -198,7 +203,9 @@ fn is_told(finding: &Finding, told: &[String]) -> bool {
 
 /// Whether nothing has been said but that faults did no harm.
 fn is_quiet(found: &[Finding]) -> bool {
-    found.iter().all(|finding| finding.severity == Severity::Good && matches!(finding.rule, "unharmed" | "still_acting"))
+    found
+        .iter()
+        .all(|finding| finding.severity == Severity::Good && matches!(finding.rule, "unharmed" | "still_acting"))
 }
 
 /// The first sentences of a rule, and one that names all other places of which the same is true.
@@ -237,7 +244,10 @@ fn cut_short(result: &RunResult) -> Vec<Finding> {
     let mut draft = Draft::new("cut_short", "run");
     let at = draft.rule("at", Unit::Instant, result.run.duration_s);
     debug_assert_eq!(at, units::instant(result.run.duration_s));
-    vec![draft.say(Severity::Warning, format!("The run was cut short at {at}: all figures are of the time up to there."))]
+    vec![
+        draft
+            .say(Severity::Warning, format!("The run was cut short at {at}: all figures are of the time up to there.")),
+    ]
 }
 
 #[cfg(test)]
@@ -300,8 +310,7 @@ mod tests {
             [
                 "87 % of api's work was for callers who had given up, 77 % of all that it can do. Let callers who give up say \
                  so: `workloads.shoppers.call.propagate`.",
-                "22 % of db's work was for callers who had given up, 20 % of all that it can do. Let callers who give up say \
-                 so: `components.api.calls.db.propagate`."
+                "22 % of db's work was for callers who had given up, 20 % of all that it can do."
             ]
         );
         let found = places::amplification(&storm);

@@ -163,7 +163,8 @@ mod tests {
         result.run.duration_s = 9.5;
         result.series = Series { window_s: 1.0, at_s: (-2..10).map(f64::from).collect(), ..Series::default() };
         let at = |window: usize| window as f64 - 2.0;
-        let found = stretches(&result, |window| at(window) < 2.0 || (5.0..6.0).contains(&at(window)) || at(window) > 7.0);
+        let found =
+            stretches(&result, |window| at(window) < 2.0 || (5.0..6.0).contains(&at(window)) || at(window) > 7.0);
         let stretch = |windows, from_s, until_s| Stretch { windows, from_s, until_s };
         assert_eq!(found, [stretch(2, 0.0, 2.0), stretch(1, 5.0, 6.0), stretch(1, 8.0, 9.0)]);
         assert_eq!(longest(&found), Some(stretch(2, 0.0, 2.0)));

@@ -36,6 +36,7 @@ pub(super) const OF_WORKLOADS: &[Row<WorkloadResult>] = &[
     Row(&of_workloads::LATENCY, |w| Some(Times(&w.latency))),
     Row(&of_workloads::LATENCY_FAILED, |w| Some(Times(&w.latency_failed))),
     Row(&of_workloads::OUTCOMES, |w| Some(Outcomes(&w.outcomes))),
+    Row(&of_workloads::LATE, |w| count(w.late)),
     Row(&of_workloads::SAMPLED, |w| count(w.breakdown.sampled)),
     Row(&of_workloads::BREAKDOWN_P50, |w| Some(Number(w.breakdown.p50_s))),
     Row(&of_workloads::BREAKDOWN_P99, |w| Some(Number(w.breakdown.p99_s))),

@@ -152,7 +152,8 @@ const WAITING_FOR_LOCKS: Figure =
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED, &LONGEST_TURN, &WAITING_FOR_LOCKS], threads::FIGURES];
+    const FIGURES: &'static [Set] =
+        &[slots::FIGURES, &[&TASKS_LEAKED, &LONGEST_TURN, &WAITING_FOR_LOCKS], threads::FIGURES];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {

@@ -6,8 +6,8 @@ use lab::result::{Demand, RunResult, Table, WorkloadResult};
 
 use super::evidence::{How, Unit};
 use super::{Draft, Finding, Severity, why};
-use crate::over_time::{self, Stretch};
 use crate::outcome;
+use crate::over_time::{self, Stretch};
 
 fn about(workload: &str) -> String {
     format!("workloads.{workload}")
@@ -135,8 +135,11 @@ pub(super) fn late(result: &RunResult) -> Vec<Finding> {
         });
         let severity = if share >= FAILURES_MIN { Severity::Warning } else { Severity::Note };
         let severity = if share >= FAILURES_CRITICAL { Severity::Critical } else { severity };
-        let text =
-            format!("{words} of {} requests were answered after the deadline{}.", possessive(name), good.unwrap_or_default());
+        let text = format!(
+            "{words} of {} requests were answered after the deadline{}.",
+            possessive(name),
+            good.unwrap_or_default()
+        );
         found.push((share, draft.say(severity, text)));
     }
     found.sort_by(|left, right| right.0.total_cmp(&left.0));
@@ -156,7 +159,10 @@ pub(super) fn degraded(result: &RunResult) -> Vec<Finding> {
         draft.metric("degraded", Unit::Count, format!("workloads.{name}.outcomes.degraded"), count as f64);
         let words = draft.rule("share", Unit::Share, share);
         let severity = if share >= FAILURES_MIN { Severity::Warning } else { Severity::Note };
-        found.push((share, draft.say(severity, format!("{words} of {} answers came from a fallback.", possessive(name)))));
+        found.push((
+            share,
+            draft.say(severity, format!("{words} of {} answers came from a fallback.", possessive(name))),
+        ));
     }
     found.sort_by(|left, right| right.0.total_cmp(&left.0));
     found.into_iter().map(|(_, finding)| finding).collect()
@@ -203,8 +209,7 @@ pub(super) fn slow_spells(result: &RunResult) -> Vec<Finding> {
         let often = draft.rule("windows", Unit::Count, windows as f64);
         let of_words = draft.rule("of", Unit::Count, of as f64);
         let bound = draft.rule("bound", Unit::Time, bound_s);
-        let (from, until) =
-            (draft.rule("from", Unit::Instant, span.0), draft.rule("until", Unit::Instant, span.1));
+        let (from, until) = (draft.rule("from", Unit::Instant, span.0), draft.rule("until", Unit::Instant, span.1));
         let text = format!(
             "The p99 of {name} rose to {most}, against {usual} that its median usually is: it was {bound} or more in {often} of \
              {of_words} windows, between {from} and {until}."
@@ -232,7 +237,11 @@ pub(super) fn refusals(result: &RunResult) -> Vec<Finding> {
         let place = about.split_once('.').map_or("", |(_, place)| place);
         // Where requests failed of it, that has been said.
         let is_told = |kind: &str| {
-            result.workloads.values().flat_map(why::main_causes).any(|cause| cause.outcome == kind && cause.place == place)
+            result
+                .workloads
+                .values()
+                .flat_map(why::main_causes)
+                .any(|cause| cause.outcome == kind && cause.place == place)
         };
         let away: Vec<(&str, u64)> = kinds
             .iter()
@@ -251,7 +260,10 @@ pub(super) fn refusals(result: &RunResult) -> Vec<Finding> {
         let words = draft.rule("share", Unit::Share, share);
         let kinds: Vec<&str> = away.iter().map(|(kind, _)| *kind).collect();
         let severity = if share >= FAILURES_MIN { Severity::Warning } else { Severity::Note };
-        found.push((share, draft.say(severity, format!("{who} turned away {words} of its calls ({}).", kinds.join(", ")))));
+        found.push((
+            share,
+            draft.say(severity, format!("{who} turned away {words} of its calls ({}).", kinds.join(", "))),
+        ));
     };
     for (name, component) in &result.components {
         tell(format!("components.{name}"), name.clone(), &component.outcomes, &AWAY);

@@ -89,9 +89,9 @@ pub(super) fn waits(result: &RunResult) -> (Vec<Finding>, Vec<String>) {
     let upstream = |name: &str| {
         super::callers::links_to(result, name)
             .filter(|(from, _)| {
-                spell(result, from).and_then(|spell| main_wait(result, from, &spell)).is_some_and(|wait| {
-                    reached(result, wait.figures).contains(&name)
-                })
+                spell(result, from)
+                    .and_then(|spell| main_wait(result, from, &spell))
+                    .is_some_and(|wait| reached(result, wait.figures).contains(&name))
             })
             .count()
     };

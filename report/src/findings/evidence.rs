@@ -122,13 +122,7 @@ impl Facts {
 }
 
 /// Columns, added up, over the windows that lie wholly between two instants.
-pub(super) fn over_windows(
-    result: &RunResult,
-    columns: &[String],
-    how: How,
-    from_s: f64,
-    until_s: f64,
-) -> Option<f64> {
+pub(super) fn over_windows(result: &RunResult, columns: &[String], how: How, from_s: f64, until_s: f64) -> Option<f64> {
     let sums = over_time::sum(result, columns.iter().cloned());
     let windows = lab::recovery::windows_between(&result.series, from_s, until_s);
     let known = sums.get(windows)?.iter().flatten().copied();

@@ -197,8 +197,8 @@ pub(super) fn saturation(result: &RunResult, told: &[String]) -> Vec<Finding> {
             let text = format!(
                 "{name} was at least {share} busy in {often} of {of_words} windows, between {from} and {until}{why}."
             );
-            let is_long = windows as f64 * result.series.window_s >= SATURATED_S
-                || windows as f64 >= SATURATED_SHARE * of as f64;
+            let is_long =
+                windows as f64 * result.series.window_s >= SATURATED_S || windows as f64 >= SATURATED_SHARE * of as f64;
             let severity = if is_long && !closed { Severity::Warning } else { Severity::Note };
             found.push((windows as f64, draft.say(severity, text)));
         }
@@ -247,7 +247,8 @@ fn unequal(result: &RunResult, name: &str, component: &ComponentResult) -> Optio
     let mut draft = Draft::new("unequal", about(name));
     let busiest = draft.metric("busiest", Unit::Share, path, most);
     let mean = draft.rule("mean", Unit::Share, mean);
-    let text = format!("The replicas of {name} are unequally busy: the busiest, {number}, {busiest}, all together {mean}.");
+    let text =
+        format!("The replicas of {name} are unequally busy: the busiest, {number}, {busiest}, all together {mean}.");
     draft.rule("number", Unit::Count, f64::from(number));
     Some((most, draft.say(Severity::Warning, text)))
 }
@@ -290,7 +291,8 @@ pub(super) fn tasks(result: &RunResult) -> Vec<Finding> {
             let noun = &workers.noun;
             let share = leaked / (workers.count.max(1) as f64);
             let severity = if share >= 0.5 { Severity::Critical } else { Severity::Warning };
-            let text = format!("{name} leaks {noun}: {tasks} tasks that never end have each kept one of its {all} {noun}.");
+            let text =
+                format!("{name} leaks {noun}: {tasks} tasks that never end have each kept one of its {all} {noun}.");
             found.push((share, draft.say(severity, text)));
         }
         if let Some(turn_s) = component.own.value("longest_turn").filter(|turn_s| *turn_s >= TURN_MIN_S) {
@@ -314,7 +316,8 @@ const STAMPEDE_MIN: f64 = 20.0;
 /// What a cache passed on at its worst, where that is many times the usual.
 pub(super) fn stampedes(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (name, component) in result.components.iter().filter(|(_, component)| component.own.get("hit_ratio").is_some()) {
+    for (name, component) in result.components.iter().filter(|(_, component)| component.own.get("hit_ratio").is_some())
+    {
         for (link, figures) in result.links.get(name).into_iter().flatten() {
             let column = format!("links.{name}.{link}.attempts");
             let Some(values) = over_time::column(result, &column) else { continue };

@@ -118,7 +118,9 @@ impl Place<'_> {
                 return None;
             }
             let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), self.queue.depth_max as f64);
-            return Some(draft.say(Severity::Note, format!("The queue of {name} was full for a moment: it held {most}.")));
+            return Some(
+                draft.say(Severity::Note, format!("The queue of {name} was full for a moment: it held {most}.")),
+            );
         }
         let is_last = full.last().is_some_and(|last: &Stretch| last.until_s + 1e-9 >= self.last_s());
         let is = if is_last { "is full" } else { "was full" };

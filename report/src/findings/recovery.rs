@@ -166,19 +166,21 @@ impl<'r> Story<'r> {
             return share.map_or(Recovery::Unknown, |share| Recovery::StillActing { from_s, share });
         };
         let Some(lowest) = self.lowest(self.at_s, self.watched_until_s) else { return Recovery::Unknown };
+        if lowest >= self.threshold {
+            return Recovery::Unharmed { lowest };
+        }
         let watched_s = self.watched_until_s - until_s;
         let good = |window: usize| self.share_at(window, end_s).is_some_and(|share| share >= self.threshold);
         let back_s = back_at(&self.result.series, until_s, self.hold_s, self.reach_s(), good);
         if let Some(at_s) = back_s.filter(|at_s| at_s + self.hold_s <= self.watched_until_s + 1e-9) {
-            if lowest >= self.threshold {
-                return Recovery::Unharmed { lowest };
-            }
             let afterwards = self.share(at_s, self.watched_until_s).unwrap_or(1.0);
             return Recovery::Recovered { at_s, afterwards };
         }
-        if watched_s < self.hold_s {
+        let whole = windows_between(&self.result.series, until_s, self.watched_until_s);
+        let first_s = self.result.series.at_s.get(whole.start).copied().unwrap_or(until_s);
+        if whole.is_empty() || first_s + self.hold_s > self.watched_until_s + 1e-9 {
             let share = self.share(until_s, self.watched_until_s).unwrap_or(lowest);
-            return if lowest >= self.threshold { Recovery::Unharmed { lowest } } else { Recovery::CutOff { share } };
+            return Recovery::CutOff { share };
         }
         let from_s = self.watched_until_s - (watched_s / 4.0).max(self.hold_s.min(watched_s));
         let sent_share = self.load.known.then(|| self.load.share(from_s, self.watched_until_s));
@@ -299,8 +301,7 @@ fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recovery 
 
 /// What the faults of an episode are called, in the order in which they struck.
 pub(super) fn name(result: &RunResult, episode: &Episode) -> String {
-    let names: Vec<&str> =
-        episode.faults.iter().map(|fault| over_time::fault_name(&result.faults[*fault])).collect();
+    let names: Vec<&str> = episode.faults.iter().map(|fault| over_time::fault_name(&result.faults[*fault])).collect();
     over_time::joined(&names)
 }
 
@@ -369,7 +370,8 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
             Recovery::StillActing { from_s, share } => found.push(still_acts(&story, episode, &name, from_s, share)),
         }
     }
-    found.sort_by_key(|finding| finding.severity);
+    // What did not come back is the worst of all.
+    found.sort_by_key(|finding| (finding.severity, finding.rule != "not_recovered"));
     recovered.sort_by(|one, other| one.0.total_cmp(&other.0));
     let others = recovered.split_off(recovered.len().min(RECOVERED_MAX));
     found.extend(recovered.into_iter().map(|(_, _, finding)| finding));
@@ -377,7 +379,8 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
         let mut draft = Draft::new("recovered_too", "faults");
         let names: Vec<&str> = others.iter().map(|(_, name, _)| name.as_str()).collect();
         let worst = draft.rule("lowest", Unit::Share, *lowest);
-        let text = format!("Recovered from {} as well; goodput had fallen to {worst} at worst.", over_time::joined(&names));
+        let text =
+            format!("Recovered from {} as well; goodput had fallen to {worst} at worst.", over_time::joined(&names));
         found.push(draft.say(Severity::Good, text));
     }
     if let Some(lowest) = unharmed.iter().map(|(_, lowest)| *lowest).reduce(f64::min) {
@@ -429,8 +432,7 @@ fn did_not_come_back(
     let it = pronoun(episode);
     draft.rule("ended", Unit::Instant, episode.settled_s());
     let watched = draft.rule("watched", Unit::Instant, story.watched_until_s - episode.settled_s());
-    let columns: Vec<String> =
-        story.result.workloads.keys().map(|name| format!("workloads.{name}.goodput")).collect();
+    let columns: Vec<String> = story.result.workloads.keys().map(|name| format!("workloads.{name}.goodput")).collect();
     draft.windows(story.result, ("tail", Unit::Rate), columns, How::Mean, tail_s);
     let is = draft.rule("share", Unit::Share, share);
     let load = sent_share.filter(|sent_share| *sent_share < RECOVERED_SHARE).map_or_else(String::new, |sent_share| {
@@ -452,7 +454,9 @@ fn did_not_come_back(
              before{load}{bound}{harm}.{why}"
         )
     } else {
-        format!("Did not recover from {name}: {watched} after {it} ended, goodput is {is} of before{load}{bound}{harm}.{why}")
+        format!(
+            "Did not recover from {name}: {watched} after {it} ended, goodput is {is} of before{load}{bound}{harm}.{why}"
+        )
     };
     draft.say(Severity::Critical, text)
 }
@@ -478,8 +482,7 @@ fn still_acts(story: &Story<'_>, episode: &Episode, name: &str, from_s: f64, sha
     let mut draft = Draft::new("still_acting", "faults");
     story.state_before(&mut draft);
     let until_s = story.watched_until_s;
-    let columns: Vec<String> =
-        story.result.workloads.keys().map(|name| format!("workloads.{name}.goodput")).collect();
+    let columns: Vec<String> = story.result.workloads.keys().map(|name| format!("workloads.{name}.goodput")).collect();
     draft.windows(story.result, ("under", Unit::Rate), columns, How::Mean, (from_s, until_s));
     let one = episode.faults.len() == 1;
     let acts = if one { "acts" } else { "act" };
@@ -489,7 +492,8 @@ fn still_acts(story: &Story<'_>, episode: &Episode, name: &str, from_s: f64, sha
     if share >= RECOVERED_SHARE {
         let does = if one { "does" } else { "do" };
         draft.span(from_s, until_s);
-        let text = format!("{name} {acts} to the end of the run and {does} not lower goodput{then}: it is {is} of before.");
+        let text =
+            format!("{name} {acts} to the end of the run and {does} not lower goodput{then}: it is {is} of before.");
         let text = if less.is_some() { text.replace("of before", "of what the load lets expect") } else { text };
         return draft.say(Severity::Good, text);
     }
@@ -551,7 +555,10 @@ mod tests {
         let result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 30.0 });
         let found = recoveries(&result);
         assert_eq!(found[0].severity, Severity::Critical);
-        assert_eq!(found[0].text, "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of before; it was below 95 % for 2m20s.");
+        assert_eq!(
+            found[0].text,
+            "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of before; it was below 95 % for 2m20s."
+        );
     }
 
     #[test]
@@ -698,7 +705,12 @@ mod tests {
     #[test]
     fn an_earlier_fault_that_ends_as_this_one_begins_does_not_empty_what_was_before() {
         let mut result = run(|at_s| if (60.0..95.0).contains(&at_s) { 0.0 } else { 1000.0 });
-        result.faults.push(FaultWindow { at_s: 50.0, until_s: Some(60.0), what: "deploy".into(), ..Default::default() });
+        result.faults.push(FaultWindow {
+            at_s: 50.0,
+            until_s: Some(60.0),
+            what: "deploy".into(),
+            ..Default::default()
+        });
         assert_eq!(only(&result), Recovery::Recovered { at_s: 95.0, afterwards: 1.0 });
         let text = &recoveries(&result)[0].text;
         assert!(text.starts_with("Recovered from deploy and kill store ×1 15s after they ended (at 1m35s);"), "{text}");

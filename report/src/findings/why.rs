@@ -203,7 +203,10 @@ mod tests {
             kept_down(&mut Draft::new("not_recovered", "faults"), result, from_s, until_s)
         };
         let first = said(&result, 200.0, 300.0);
-        assert!(first.starts_with(" What keeps it down: 65 % of the calls of api are retries, 93.9 % of the work"), "{first}");
+        assert!(
+            first.starts_with(" What keeps it down: 65 % of the calls of api are retries, 93.9 % of the work"),
+            "{first}"
+        );
         assert_eq!(said(&sample::calm(), 100.0, 180.0), "");
         // 113,240 calls wait on average from 200 s to 300 s; a thousand a second are answered.
         let rows = result.series.at_s.len();
@@ -211,7 +214,10 @@ mod tests {
         result.series.columns.insert("components.api.failed".to_owned(), vec![Some(0.0); rows]);
         result.links["shoppers"]["call"].timeout_s = Some(2.0);
         let second = said(&result, 200.0, 300.0);
-        assert!(second.contains("the backlog of api is 113 s of work while shoppers gives up after 2.00 s"), "{second}");
+        assert!(
+            second.contains("the backlog of api is 113 s of work while shoppers gives up after 2.00 s"),
+            "{second}"
+        );
     }
 
     #[test]

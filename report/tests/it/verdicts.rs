@@ -38,9 +38,14 @@ fn twenty_seconds_without_goodput_are_told() {
     is_told(&found, Severity::Critical, "u had no goodput from 20s to 40s, while 2,000 requests were sent.");
     is_told(&found, Severity::Warning, "The p99 of u rose to 19.8 s");
     // They were late, not lost.
-    let recovered = "Recovered from stall as soon as it ended; goodput had fallen to 0 % of before, and was below 95 % for 20s.";
+    let recovered =
+        "Recovered from stall as soon as it ended; goodput had fallen to 0 % of before, and was below 95 % for 20s.";
     is_told(&found, Severity::Good, recovered);
-    assert!(texts(&found).iter().any(|text| text.starts_with("The queue of api held up to 1,9")), "{:#?}", texts(&found));
+    assert!(
+        texts(&found).iter().any(|text| text.starts_with("The queue of api held up to 1,9")),
+        "{:#?}",
+        texts(&found)
+    );
 }
 
 const SLOW_NETWORK: &str = "
@@ -183,7 +188,11 @@ components:
   api: {kind: service, runtime: {thread_pool: {threads: 10}}, handlers: {default: [{wait: 10ms}, {leak: {probability: 1%}}]}}
 ";
     let found = told(yaml, &[]);
-    is_told(&found, Severity::Critical, "api leaks threads: 10 tasks that never end have each kept one of its 10 threads.");
+    is_told(
+        &found,
+        Severity::Critical,
+        "api leaks threads: 10 tasks that never end have each kept one of its 10 threads.",
+    );
     is_told(&found, Severity::Critical, "api has answered nothing since ");
 }
 
