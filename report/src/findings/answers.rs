@@ -43,14 +43,15 @@ pub(super) fn without_goodput(result: &RunResult) -> Vec<Finding> {
         let from = draft.rule("from", Unit::Instant, longest.from_s);
         let until = draft.rule("until", Unit::Instant, longest.until_s);
         let requests = draft.rule("sent", Unit::Count, all_sent);
+        let were = if requests == "1" { "request was" } else { "requests were" };
         let text = if gaps.len() == 1 {
-            format!("{name} had no goodput from {from} to {until}, while {requests} requests were sent.")
+            format!("{name} had no goodput from {from} to {until}, while {requests} {were} sent.")
         } else {
             let windows = draft.rule("windows", Unit::Count, gaps.iter().map(|gap| gap.windows as f64).sum());
             let of = draft.rule("of", Unit::Count, over_time::measured(result).len() as f64);
             format!(
-                "{name} had no goodput in {windows} of {of} windows, while {requests} requests were sent, the longest time \
-                 from {from} to {until}."
+                "{name} had no goodput in {windows} of {of} windows, while {requests} {were} sent, the longest time from {from} \
+                 to {until}."
             )
         };
         let severity = gap_severity(result, workload, longest, within(&longest));

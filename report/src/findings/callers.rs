@@ -5,6 +5,9 @@ use lab::result::{LinkResult, RunResult};
 /// Whether everything that reaches a component was sent by workloads that wait for their answers before they send more: its
 /// queue then holds at most their users.
 pub(super) fn is_fed_by_those_who_wait(result: &RunResult, component: &str) -> bool {
+    if !result.workloads.values().any(|workload| workload.waits_for_answers) {
+        return false;
+    }
     let mut asked = vec![component];
     let mut next = 0;
     let mut is_called = false;

@@ -174,12 +174,15 @@ pub(super) fn saturation(result: &RunResult, told: &[String]) -> Vec<Finding> {
     let of = over_time::measured(result).len();
     for (name, component) in result.components.iter().filter(|(name, _)| !told.contains(name)) {
         let mut draft = Draft::new("saturation", about(name));
-        let closed = callers::is_fed_by_those_who_wait(result, name);
-        let why = if closed { "; its callers send no more until they are answered" } else { "" };
         let saturated = saturated(result, name);
         let windows: usize = saturated.iter().map(|stretch| stretch.windows).sum();
         let mean = component.utilization.unwrap_or(0.0);
         let cores = component.cpu.filter(|cpu| *cpu >= SATURATED_MEAN);
+        if mean < SATURATED_MEAN && cores.is_none() && saturated.is_empty() {
+            continue;
+        }
+        let closed = callers::is_fed_by_those_who_wait(result, name);
+        let why = if closed { "; its callers send no more until they are answered" } else { "" };
         if mean >= SATURATED_MEAN {
             let busy = draft.metric("busy", Unit::Share, format!("components.{name}.utilization"), mean);
             let severity = if closed { Severity::Note } else { Severity::Warning };
