@@ -1,6 +1,6 @@
 //! What is known of a scenario without running it, as text and as JSON.
 
-use analysis::explain::{Branch, Capacity, Component, Explained, Limit, Link, ThreadMemory};
+use analysis::explain::{Bound, Branch, Capacity, Component, Explained, Limit, Link, ThreadMemory};
 use language::diagnostics::{self, Style};
 
 use crate::text::aligned;
@@ -130,7 +130,11 @@ fn limits(explained: &Explained) -> String {
         cells.push(limit.map_or("no limit".to_owned(), |limit| limit.what.clone()));
         cells.push(or_dash(limit.and_then(|limit| limit.held_s), &units::time));
         cells.push(or_dash(limit.and_then(|limit| limit.ceiling_per_s), &units::rate));
-        let at_least = if limit.is_some_and(|limit| limit.is_lower_bound) { "≥ " } else { "" };
+        let at_least = match limit.and_then(|limit| limit.bound) {
+            Some(Bound::AtLeast) => "≥ ",
+            Some(Bound::AtMost) => "≤ ",
+            None => "",
+        };
         cells.push(or_dash(limit.and_then(|limit| limit.utilization), &|share| format!("{at_least}{}", load(share))));
         if with_retries {
             cells.push(or_dash(calls.1, &units::rate));

@@ -8,6 +8,7 @@
 //! The result is plain data. Nothing here knows a kind of component: what a call takes and what limits a replica each kind
 //! says of itself ([`models::demand`]).
 
+mod bursts;
 mod flow;
 mod flows;
 mod graph;
@@ -22,14 +23,14 @@ use serde::Serialize;
 use settings::Problem;
 
 use flow::Flows;
-use flows::{Attempts, Moment, most_calls, open_rate, solve};
+use flows::{Attempts, Moment, most_calls, open_rate, settle, solve};
 use graph::Graph;
 use language::Loaded;
 use language::document::Sources;
 use limits::Load;
 use times::Times;
 
-pub use limits::Limit;
+pub use limits::{Bound, Limit};
 pub use links::{Link, Policy};
 pub use tree::Branch;
 
@@ -184,9 +185,20 @@ pub fn explain(loaded: &Loaded) -> Explained {
     let solved: Vec<f64> = if has_rates { rates.clone() } else { vec![1.0; rates.len()] };
     let fresh = solve(&graph, &solved, Attempts::First);
     let all = solve(&graph, &solved, Attempts::All);
-    let bare = Times::unloaded(&graph);
-    let loaded_times = Times::loaded(&graph, &fresh);
-    let load = Load { graph: &graph, fresh: &fresh, all: &all, bare, loaded: loaded_times, has_rates };
+    let bare = Times::bare(&graph, &fresh);
+    let waited = Times::loaded(&bare);
+    let waiting = settle(&graph, &solved, &waited);
+    let load = Load {
+        graph: &graph,
+        fresh: &fresh,
+        all: &all,
+        waiting: &waiting,
+        bare: &bare,
+        loaded: &waited,
+        has_rates,
+        may_be_full: false,
+    }
+    .aware();
     let links = links::links(&graph, &load);
     let mut components = components(&graph, &load);
     mark_lower_bounds(&graph, &links, &mut components);
@@ -266,13 +278,16 @@ fn rates(graph: &Graph<'_>, duration_s: f64, moment: Moment) -> Vec<f64> {
 
 /// The largest share of anything that these flows take while nothing is waited for.
 fn busiest(graph: &Graph<'_>, flows: &Flows) -> Option<f64> {
+    let bare = Times::bare(graph, flows);
     let load = Load {
         graph,
         fresh: flows,
         all: flows,
-        bare: Times::unloaded(graph),
-        loaded: Times::unloaded(graph),
+        waiting: flows,
+        bare: &bare,
+        loaded: &bare,
         has_rates: true,
+        may_be_full: false,
     };
     let of_components = (0..graph.components.len()).flat_map(|c| load.of_component(c));
     let of_pools = (0..graph.links.len()).filter_map(|link| load.of_pool(link));
@@ -295,7 +310,7 @@ fn workloads(graph: &Graph<'_>, load: &Load<'_>, rates: &[f64], duration_s: f64)
             rate_per_s: (rates[nth] > 0.0).then_some(rates[nth]),
             peak_per_s: peak,
             is_open: process.is_open(),
-            latency_s: request_s(graph, &load.bare, nth),
+            latency_s: request_s(graph, load.bare, nth),
         };
         (entry.name.as_str().to_string(), known)
     };
@@ -370,7 +385,7 @@ fn mark_lower_bounds(graph: &Graph<'_>, links: &[Link], components: &mut Table<C
     for (nth, (_, component)) in components.iter_mut().enumerate() {
         let frees = graph.components[nth].limits().frees_while_waiting;
         if let Some(workers) = component.limits.first_mut().filter(|limit| waits[nth] && !frees && !is_full(limit)) {
-            workers.is_lower_bound = workers.held_s.is_some();
+            workers.bound = workers.held_s.map(|_| Bound::AtLeast).filter(|_| workers.utilization.is_some());
         }
     }
 }

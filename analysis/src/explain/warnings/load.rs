@@ -77,13 +77,16 @@ pub(super) fn peak(finder: &mut Finder<'_, '_>) {
     }
     let graph = finder.graph;
     let at_peak = solve(graph, finder.peak, Attempts::First);
+    let bare = super::super::times::Times::bare(graph, &at_peak);
     let load = super::super::limits::Load {
         graph,
         fresh: &at_peak,
         all: &at_peak,
-        bare: super::super::times::Times::unloaded(graph),
-        loaded: super::super::times::Times::unloaded(graph),
+        waiting: &at_peak,
+        bare: &bare,
+        loaded: &bare,
         has_rates: true,
+        may_be_full: false,
     };
     for component in 0..graph.components.len() {
         let name = graph.name(component);
