@@ -9,4 +9,5 @@ mod sweeps;
 mod text;
 #[path = "../../../lab/tests/it/topology.rs"]
 mod topology;
+mod troubles;
 mod verdicts;
