@@ -17,6 +17,7 @@ pub mod loading;
 pub mod metrics;
 pub mod objectives;
 mod outcome;
+pub mod recovery;
 pub mod replicate;
 pub mod requests;
 pub mod result;
@@ -25,6 +26,7 @@ pub mod session;
 pub mod statistics;
 pub mod sweep;
 mod table;
+pub mod trend;
 mod trust;
 
 pub use language::{Loaded, Options, Refused, Text};

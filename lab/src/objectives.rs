@@ -17,7 +17,8 @@ use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Size,
 use sim_core::time::SECOND;
 
 use crate::metrics::{self, Unit};
-use crate::result::{Demand, Held, ObjectiveResult, RunResult, Verdict};
+use crate::recovery::{self, NEARLY};
+use crate::result::{Demand, FaultWindow, Held, ObjectiveResult, Recovers, RunResult, Verdict};
 use crate::session::Session;
 use crate::statistics;
 use language::Loaded;
@@ -205,6 +206,11 @@ fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveR
             unit: suffix(Unit::Seconds).to_string(),
             holds: value.is_some_and(|value| value <= bound),
             over: None,
+            recovers: Some(Recovers {
+                from: recovers.from.as_str().to_string(),
+                to: recovers.to.0,
+                hold_s: recovers.hold.0 as f64 / SECOND as f64,
+            }),
         });
     }
     let (demand, written) = match (&objective.below, &objective.above) {
@@ -239,6 +245,7 @@ fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveR
         unit: suffix(metric.unit).to_string(),
         holds,
         over: None,
+        recovers: None,
     })
 }
 
@@ -257,9 +264,6 @@ fn windows(result: &RunResult, path: &str) -> Vec<(f64, Option<f64>)> {
     result.series.at_s.iter().enumerate().map(|(row, begins)| (*begins, at(row))).collect()
 }
 
-/// Borders of windows are multiples of their width; half a nanosecond forgives what seconds as numbers round away.
-const NEARLY: f64 = 0.5e-9;
-
 fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from: f64, to: f64) -> Option<f64> {
     let width = result.series.window_s;
     let within = windows(result, path)
@@ -276,17 +280,20 @@ fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from
     }
 }
 
-/// How long after a fault's end a metric is back, s; `None` if it never is, or not long enough before the end.
+/// How long after a fault's end a metric is back, s; `None` if it never is, or not long enough before the end of the run.
+/// What it was before is its mean over the last stretch in which no fault acted.
 fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: Unit) -> Option<f64> {
-    let fault = result.faults.iter().find(|fault| fault.name.as_deref() == Some(recovers.from.as_str()))?;
-    let end = fault.until_s?;
-    let ended_before = result.faults.iter().filter_map(|other| other.until_s).filter(|until| *until <= fault.at_s);
-    let calm_from = ended_before.fold(0.0, f64::max);
-    let width = result.series.window_s;
+    let named = |fault: &FaultWindow| fault.name.as_deref() == Some(recovers.from.as_str());
+    let number = result.faults.iter().position(named)?;
+    let end = result.faults[number].until_s?;
+    let series = &result.series;
+    let episodes = recovery::episodes(&result.faults);
+    let episode = episodes.iter().position(|episode| episode.faults.contains(&number))?;
+    let (from_s, until_s) = recovery::baseline(series, &episodes, episode)?;
     let windows = windows(result, path);
     let before: Vec<f64> = windows
+        .get(recovery::windows_between(series, from_s, until_s))?
         .iter()
-        .filter(|(begins, _)| *begins >= calm_from - NEARLY && begins + width <= fault.at_s + NEARLY)
         .filter_map(|(_, value)| *value)
         .filter(|value| value.is_finite())
         .collect();
@@ -298,20 +305,9 @@ fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: U
         Unit::Seconds => value.is_some_and(|value| value * recovers.to.0 <= mean),
         _ => value.is_some_and(|value| value >= mean * recovers.to.0),
     };
-    let hold = recovers.hold.0 as f64 / SECOND as f64;
-    let after: Vec<&(f64, Option<f64>)> = windows.iter().filter(|(begins, _)| *begins >= end - NEARLY).collect();
-    let mut since = None;
-    for (begins, value) in after {
-        if !is_back(*value) {
-            since = None;
-            continue;
-        }
-        let first = *since.get_or_insert(*begins);
-        if begins + width - first >= hold - NEARLY {
-            return Some((first - end).max(0.0));
-        }
-    }
-    None
+    let hold_s = recovers.hold.0 as f64 / SECOND as f64;
+    let back_s = recovery::back_at(series, end, hold_s, series.window_s, |window| is_back(windows[window].1))?;
+    Some((back_s - end).max(0.0))
 }
 
 /// The objectives of replication 0, with how often each holds over all replications.

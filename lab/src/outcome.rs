@@ -153,6 +153,7 @@ impl Session {
                 worst_window: self.worst_window(&place.name),
                 ops: place.ops.iter().filter_map(of_op).collect(),
                 outcomes: whole.outcomes,
+                late: counts.late,
                 causes: self.causes(measure),
                 breakdown: measure.breakdown.as_ref().map_or_else(Breakdown::default, |b| of_sample(b, engine)),
                 attempts_per_request: (counts.arrivals > 0).then(|| attempts.attempts as f64 / counts.arrivals as f64),
@@ -253,13 +254,15 @@ impl Session {
                 replicas: fleet.members(),
                 arrivals: counts.arrivals,
                 completed: counts.completed(),
+                workers: self.workers(&place.name, &figures),
                 utilization: ratio(&figures, &slots::UTILIZATION),
                 cpu: cpu(busy, span),
                 in_flight: time_average(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: measure.in_flight.value(),
                 queue: queue(&figures, span).map(|ReplicaQueue { depth, depth_max, depth_end, oldest_age_s }| {
                     let wait = latency(&measure.wait.histogram());
-                    QueueResult { depth, depth_max, depth_end, wait, oldest_age_s }
+                    let bound = figures.now(&slots::QUEUE_BOUND);
+                    QueueResult { depth, depth_max, depth_end, wait, oldest_age_s, bound }
                 }),
                 latency: latency(&measure.latency.histogram()),
                 ops: self.network.directory.ops_of_component(index).iter().filter_map(of_op).collect(),
@@ -268,6 +271,7 @@ impl Session {
                 amplification: amplification(counts),
                 wasted_work: ratio(&figures, &slots::WASTED_WORK),
                 consumes: self.queues_of(index),
+                spread: self.spreads[index].in_result(),
                 own: Own::over(&figures, span),
                 each: fleet
                     .used()
@@ -278,6 +282,14 @@ impl Session {
         };
         let components = &self.network.directory.components;
         components.iter().enumerate().map(|(index, c)| (c.name.clone(), of(index))).collect()
+    }
+
+    /// What limits a component, from what its replicas say together.
+    fn workers(&self, name: &str, figures: &Figures) -> Option<Workers> {
+        let limits = self.loaded.scenario.components.get(name)?.settings.limits();
+        let (noun, _) = limits.workers?;
+        let count = figures.now(&slots::CAPACITY)?;
+        Some(Workers { noun: noun.to_string(), count, held_while_waiting: !limits.frees_while_waiting })
     }
 
     /// What one replica says of itself; what is counted for all of them together is not there.
@@ -329,6 +341,10 @@ impl Session {
                 retries_refused: attempts.retries_refused,
                 hedges: attempts.hedges,
                 amplification: (calls > 0).then(|| attempts.attempts as f64 / calls as f64),
+                in_flight: (!place.is_direct)
+                    .then(|| time_average(engine.group(place.group).in_flight.integral(engine.now()), span)),
+                holds_a_worker: place.holds_a_worker,
+                timeout_s: place.timeout.map(|timeout| seconds(timeout as f64)),
                 own: Own::over(&figures, span),
             };
             links.entry(place.from.clone()).or_default().insert(place.name.clone(), result);

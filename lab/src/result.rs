@@ -171,6 +171,9 @@ pub struct WorkloadResult {
     pub ops: Table<WorkloadOp>,
     /// Requests by how they ended.
     pub outcomes: Table<u64>,
+    /// Those that ended ok or accepted, but after the deadline.
+    #[serde(default)]
+    pub late: u64,
     /// Failed requests by what first went wrong and where, the most frequent first.
     #[serde(default)]
     pub causes: Vec<FirstCause>,
@@ -348,6 +351,20 @@ pub struct QueueResult {
     pub wait: Latency,
     /// The greatest age of the oldest waiter at any time, s.
     pub oldest_age_s: Option<f64>,
+    /// How many may wait, over all replicas, at the end; `None` where there is no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<u64>,
+}
+
+/// What calls hold while they are served.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Workers {
+    /// What they are, in the plural: `threads`, `connections`.
+    pub noun: String,
+    /// How many there are at the end, over all replicas.
+    pub count: u64,
+    /// Whether a call keeps its worker while it waits for calls of its own.
+    pub held_while_waiting: bool,
 }
 
 /// What one component did.
@@ -361,6 +378,9 @@ pub struct ComponentResult {
     pub arrivals: u64,
     /// Those that it has answered.
     pub completed: u64,
+    /// What limits it; `None` where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<Workers>,
     /// Share of what limits it that is held, time average; `None` where nothing limits it.
     pub utilization: Option<f64>,
     /// Share of its cores in use; `None` where it has none.
@@ -387,12 +407,26 @@ pub struct ComponentResult {
     /// The queues that it consumes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumes: Vec<String>,
+    /// How evenly calls were spread, where there are several replicas and not too many to be told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
     /// Figures that its kind declares (hit ratio, entries, …).
     #[serde(flatten)]
     pub own: Own,
     /// Its replicas one by one, by number; found by metrics such as `components.api[3].utilization` and not printed.
     #[serde(skip)]
     pub each: Vec<ReplicaResult>,
+}
+
+/// How evenly calls are spread over replicas, as seen at the ends of windows after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// How often the replicas were looked at.
+    pub looks: u64,
+    /// How often a call waited at one of them.
+    pub waiting: u64,
+    /// The mean share, then, of the replicas that had a worker free and nobody waiting; `None` where no call ever waited.
+    pub idle: Option<f64>,
 }
 
 /// One replica of a component.
@@ -444,6 +478,16 @@ pub struct LinkResult {
     pub hedges: u64,
     /// Attempts over logical calls.
     pub amplification: Option<f64>,
+    /// Calls under way, time average; `None` where its caller makes one attempt for each call that it is asked for, so that
+    /// they are the caller's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<f64>,
+    /// Whether each call holds a worker of its caller, which serves nothing else, until it is answered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub holds_a_worker: bool,
+    /// How long a caller waits for an attempt, or for all of them, at most, s; as the scenario has it at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<f64>,
     /// Figures that its policies declare (`pool.active`, `batch_size`, …).
     #[serde(flatten, serialize_with = "crate::figures::of_link")]
     pub own: Own,
@@ -541,6 +585,20 @@ pub struct ObjectiveResult {
     /// In how many of several replications it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Held>,
+    /// From what the metric is to recover, and how; of `recovers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovers: Option<Recovers>,
+}
+
+/// From what a metric is to recover, and when it counts as back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recovers {
+    /// Name of the fault.
+    pub from: String,
+    /// The share of what it was before that it must reach again …
+    pub to: f64,
+    /// … in every window for so long, s.
+    pub hold_s: f64,
 }
 
 impl ObjectiveResult {

@@ -85,6 +85,8 @@ pub mod of_workloads {
     .per_second();
     /// Requests by outcome.
     pub const OUTCOMES: Figure = Figure::count("outcomes", "Requests by how they ended.").by(Dimension::Outcome);
+    /// Good answers that were late.
+    pub const LATE: Figure = Figure::count("late", "Requests that ended ok or accepted, but after the deadline.");
     /// The sample of the breakdown.
     pub const SAMPLED: Figure = Figure::count("breakdown.sampled", "Requests whose time was broken down into parts.");
     /// Its median.
@@ -115,6 +117,7 @@ pub mod of_workloads {
         &WITHIN_DEADLINE,
         &WORST_WINDOW,
         &OUTCOMES,
+        &LATE,
         &SAMPLED,
         &BREAKDOWN_P50,
         &BREAKDOWN_P99,
@@ -213,9 +216,16 @@ pub mod of_links {
     pub const HEDGES: Figure = Figure::count("hedges", "Attempts that were hedges.");
     /// Attempts for each call.
     pub const AMPLIFICATION: Figure = Figure::mean("amplification", "Attempts over logical calls.").kept();
+    /// Calls under way.
+    pub const IN_FLIGHT: Figure = Figure::gauge(
+        "in_flight",
+        "Calls whose caller waits for the answer, or for its turn to call, time average; not known of a cache or balancer.",
+    )
+    .kept();
 
     /// All of them.
-    pub const FIGURES: Set = &[&CALLS, &ATTEMPTS, &OUTCOMES, &RETRIES, &RETRIES_REFUSED, &HEDGES, &AMPLIFICATION];
+    pub const FIGURES: Set =
+        &[&CALLS, &ATTEMPTS, &OUTCOMES, &RETRIES, &RETRIES_REFUSED, &HEDGES, &AMPLIFICATION, &IN_FLIGHT];
 }
 
 #[cfg(test)]

@@ -123,9 +123,9 @@ fn findings(compared: &Compared) -> Vec<Finding> {
     if compared.cut_short {
         let runs = compared.replications;
         let text = format!("Cut short: {runs} runs of each had ended, and the figures are those of them alone.");
-        found.push(Finding { severity: Severity::Warning, about: String::new(), text });
+        found.push(Finding::plain("compare", Severity::Warning, String::new(), text));
     }
-    let note = |text: String| Finding { severity: Severity::Note, about: String::new(), text };
+    let note = |text: String| Finding::plain("compare", Severity::Note, String::new(), text);
     found.extend(sentences(compared).into_iter().map(note));
     found
 }

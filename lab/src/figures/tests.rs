@@ -27,7 +27,7 @@ components:
     kind: service
     replicas: 2
     runtime: {async: {workers: 20}}
-    handlers: {default: [{call: near}, {call: far}, {call: name}, {leak: {probability: 1%}}]}
+    handlers: {default: [{call: near}, {call: far}, {call: name}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
       near: {to: cache}
@@ -125,6 +125,10 @@ fn numbers_of_the_json_result_and_metrics_are_the_same() {
     let mut told = BTreeSet::new();
     for section in ["workloads", "components", "links"] {
         each_number(section, &json[section], &mut |path, number| {
+            // What the system is, and how it was looked at, is no figure of it.
+            if [".workers.", ".spread.", ".queue.bound", ".timeout_s"].iter().any(|fact| path.contains(fact)) {
+                return;
+            }
             let bare = path.strip_suffix(SECONDS_SUFFIX).unwrap_or(path);
             assert_eq!(metrics::value(&result, bare), Ok(number), "{path}");
             let unit = metrics::unit(&result, bare).expect("it was just found");

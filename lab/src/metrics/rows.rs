@@ -47,6 +47,7 @@ pub(super) const OF_WORKLOADS: &[Row<WorkloadResult>] = &[
     Row(&of_workloads::WITHIN_DEADLINE, |w| Some(Number(w.within_deadline))),
     Row(&of_workloads::WORST_WINDOW, |w| Some(Number(w.worst_window))),
     Row(&of_workloads::OUTCOMES, |w| Some(Outcomes(&w.outcomes))),
+    Row(&of_workloads::LATE, |w| count(w.late)),
     Row(&of_workloads::SAMPLED, |w| count(w.breakdown.sampled)),
     Row(&of_workloads::BREAKDOWN_P50, |w| Some(Number(w.breakdown.p50_s))),
     Row(&of_workloads::BREAKDOWN_P99, |w| Some(Number(w.breakdown.p99_s))),
@@ -122,6 +123,7 @@ pub(super) const OF_LINKS: &[Row<LinkResult>] = &[
     Row(&of_links::RETRIES_REFUSED, |l| count(l.retries_refused)),
     Row(&of_links::HEDGES, |l| count(l.hedges)),
     Row(&of_links::AMPLIFICATION, |l| Some(Number(l.amplification))),
+    Row(&of_links::IN_FLIGHT, |l| number(l.in_flight?)),
 ];
 
 #[cfg(test)]

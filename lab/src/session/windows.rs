@@ -21,9 +21,19 @@ use crate::metrics;
 pub(super) struct Border {
     workloads: Vec<Counts>,
     components: Vec<(Counts, Figures)>,
-    links: Vec<(AttemptCounts, Counts, Figures)>,
+    links: Vec<OfLink>,
     /// Of the owners of the columns that were asked for.
     asked: Vec<Figures>,
+}
+
+/// What was counted of a link.
+#[derive(Clone, Debug, Default)]
+struct OfLink {
+    attempts: AttemptCounts,
+    calls: Counts,
+    /// Calls under way, over time.
+    under_way: u128,
+    figures: Figures,
 }
 
 impl Border {
@@ -31,8 +41,13 @@ impl Border {
     fn figures_of(&self, nth: usize, asked: &Asked) -> &Figures {
         match asked.owner {
             Owner::Component(index) if !asked.is_apart() => &self.components[index].1,
-            Owner::Link(index) if !asked.is_apart() => &self.links[index].2,
-            _ => &self.asked[nth],
+            Owner::Link(index) if !asked.is_apart() => &self.links[index].figures,
+            Owner::Workload(..)
+            | Owner::Component(_)
+            | Owner::ComponentOp(..)
+            | Owner::Replica(..)
+            | Owner::Link(_)
+            | Owner::Hosts(..) => &self.asked[nth],
         }
     }
 }
@@ -55,6 +70,8 @@ struct Window<'a> {
     attempts: AttemptCounts,
     /// Calls under way at its end.
     in_flight: u64,
+    /// Calls under way on a link, over time; `None` where they are those of its caller.
+    under_way: Option<u128>,
     /// What was reported at its beginning and at its end.
     before: &'a Figures,
     now: &'a Figures,
@@ -99,7 +116,7 @@ const COMPONENT_COLUMNS: [(&str, Shows); 8] = [
 ];
 
 /// The columns that every link has: format 1 has those of the pool where there is none, too.
-const LINK_COLUMNS: [(&str, Shows); 6] = [
+const LINK_COLUMNS: [(&str, Shows); 7] = [
     (of_links::ATTEMPTS.name, Shows::Counted(|w| w.per_second(w.attempts.attempts))),
     (of_links::RETRIES.name, Shows::Counted(|w| w.per_second(w.attempts.retries))),
     ("failed", Shows::Counted(|w| w.per_second(w.attempts.failed()))),
@@ -107,6 +124,7 @@ const LINK_COLUMNS: [(&str, Shows); 6] = [
         of_links::AMPLIFICATION.name,
         Shows::Counted(|w| (w.calls.arrivals > 0).then(|| w.attempts.attempts as f64 / w.calls.arrivals as f64)),
     ),
+    (of_links::IN_FLIGHT.name, Shows::Counted(|w| Some(w.under_way? as f64 / w.span as f64))),
     (pool::ACTIVE.name, Shows::Declared(&pool::ACTIVE)),
     (pool::WAITING.name, Shows::Declared(&pool::WAITING)),
 ];
@@ -299,14 +317,16 @@ impl Session {
             figures.clear();
             self.report(Owner::Component(index), figures);
         }
-        let plain = || (AttemptCounts::default(), Counts::default(), Figures::without_times());
+        let plain = || OfLink { figures: Figures::without_times(), ..OfLink::default() };
         border.links.resize_with(self.links.len(), plain);
-        for (index, (attempts, calls, figures)) in border.links.iter_mut().enumerate() {
+        for (index, of) in border.links.iter_mut().enumerate() {
             let link = &self.links[index];
-            *attempts = self.attempts_of(link).0;
-            *calls = engine.group(link.group).all;
-            figures.clear();
-            self.report(Owner::Link(index), figures);
+            let group = engine.group(link.group);
+            of.attempts = self.attempts_of(link).0;
+            of.calls = group.all;
+            of.under_way = group.in_flight.integral(engine.now());
+            of.figures.clear();
+            self.report(Owner::Link(index), &mut of.figures);
         }
         border.asked.resize_with(self.asked.len(), Figures::default);
         for (asked, figures) in self.asked.iter().zip(&mut border.asked) {
@@ -333,12 +353,15 @@ impl Session {
         for (index, (earlier, later)) in before.components.iter().zip(&now.components).enumerate() {
             let in_flight = engine.group(self.network.directory.components[index].group).in_flight.value();
             let (calls, attempts) = (later.0.since(&earlier.0), AttemptCounts::default());
-            let window = Window { calls, attempts, in_flight, before: &earlier.1, now: &later.1, span };
+            let (before, now) = (&earlier.1, &later.1);
+            let window = Window { calls, attempts, in_flight, under_way: None, before, now, span };
             row.extend(COMPONENT_COLUMNS.iter().map(|(_, shows)| shows.value(&window)));
         }
-        for (earlier, later) in before.links.iter().zip(&now.links) {
-            let (calls, attempts) = (later.1.since(&earlier.1), later.0.since(&earlier.0));
-            let window = Window { calls, attempts, in_flight: 0, before: &earlier.2, now: &later.2, span };
+        for ((earlier, later), link) in before.links.iter().zip(&now.links).zip(self.links.iter()) {
+            let (calls, attempts) = (later.calls.since(&earlier.calls), later.attempts.since(&earlier.attempts));
+            let under_way = (!link.is_direct).then(|| later.under_way.saturating_sub(earlier.under_way));
+            let (before, now) = (&earlier.figures, &later.figures);
+            let window = Window { calls, attempts, in_flight: 0, under_way, before, now, span };
             row.extend(LINK_COLUMNS.iter().map(|(_, shows)| shows.value(&window)));
         }
         for (nth, asked) in self.asked.iter().enumerate() {

@@ -141,10 +141,20 @@ const TASKS_LEAKED: Figure = Figure::count(
     "Tasks that never end; each holds its thread for good, or nothing on an event loop and with `async`. Only where a handler has a `leak`.",
 );
 
+const LONGEST_TURN: Figure = Figure::max(
+    "longest_turn",
+    "The longest that code held a loop or worker without a pause, while everything else on it waited. Only where tasks give their workers back while they wait.",
+)
+.in_seconds();
+
+const WAITING_FOR_LOCKS: Figure =
+    Figure::level("waiting_for_locks", "Tasks that wait for a lock at the end. Only where a handler has a `lock`.");
+
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED], threads::FIGURES];
+    const FIGURES: &'static [Set] =
+        &[slots::FIGURES, &[&TASKS_LEAKED, &LONGEST_TURN, &WAITING_FOR_LOCKS], threads::FIGURES];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -193,6 +203,20 @@ impl Kind for Service {
             walk_certain(&handler.value, &mut |step| asks.extend(asked_by(step, handler.name.as_str())));
         }
         asks
+    }
+
+    fn holds_a_worker(settings: &Settings, link: &str) -> bool {
+        let mut holds = settings.facts().has_worker_per_task();
+        let calls = |step: &Step| step.call().is_some_and(|call| call.link.as_str() == link);
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| {
+                holds &= !(matches!(step, Step::Send(_)) && calls(step));
+                for (_, steps) in step.inside().into_iter().filter(|(runs, _)| runs.is_beside()) {
+                    walk(steps, &mut |step| holds &= !calls(step));
+                }
+            });
+        }
+        holds
     }
 
     fn gives_keys(settings: &Settings) -> bool {
@@ -457,12 +481,19 @@ impl Component for Service {
             threads.begin_measuring(now);
         }
         self.leaked = 0;
+        self.longest_turn = 0;
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.door.figures(now, figures);
         if self.plan.can_leak {
             figures.count(&TASKS_LEAKED, self.leaked);
+        }
+        if self.frees_while_waiting {
+            figures.max(&LONGEST_TURN, Some(self.longest_turn));
+        }
+        if !self.locks.is_empty() {
+            figures.level(&WAITING_FOR_LOCKS, self.locks.iter().map(|lock| lock.waiting.len() as u64).sum());
         }
         if let Some(threads) = &self.blocking {
             threads.figures(now, figures);
