@@ -239,10 +239,11 @@ impl<'g> Load<'g> {
 
     /// What stands against the figures of a component's workers.
     fn doubts(&self, component: usize) -> Doubts {
+        let bursts = self.bare.bursts(self.fresh);
         Doubts {
-            holds_longer: self.bare.bursts(self.fresh).holds_longer[component],
-            is_more: self.bare.bursts(self.fresh).does_more[component],
-            is_less: self.may_be_full || self.bare.bursts(self.fresh).does_less[component],
+            holds_longer: bursts.holds_longer[component],
+            is_more: bursts.does_more[component],
+            is_less: self.may_be_full || bursts.does_less[component],
             shift: shift(Times::rate(component, self.fresh), Times::rate(component, self.waiting)),
             waits_max: self.waits_max(),
         }
@@ -277,7 +278,11 @@ impl<'g> Load<'g> {
             let unwaited = (bare / units).max(rate / ceiling);
             let waited = held(self.loaded, self.fresh) / units;
             let with_retries = (held(self.bare, self.all) / units).max(Times::rate(component, self.all) / ceiling);
-            let shares = Shares::new(bare / units, unwaited, waited, with_retries, self.doubts(component));
+            // Who waits for others may be kept waiting for longer than is estimated.
+            let waits = !limits.frees_while_waiting && !graph.components[component].asks().is_empty();
+            let doubts = self.doubts(component);
+            let doubts = Doubts { is_more: doubts.is_more || (doubts.is_less && waits), ..doubts };
+            let shares = Shares::new(bare / units, unwaited, waited, with_retries, doubts);
             found.push(self.limit(format!("{} {noun}", grouped(units)), units, Some(held_s), Some(ceiling), shares));
         }
         let cpu = |flows: &Flows| self.bare.work(component, flows, |d| d.cpu_s);

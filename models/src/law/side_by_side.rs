@@ -188,7 +188,7 @@ mod tests {
     fn too_many_failures_end_it_at_once() {
         let half = |at: f64| Law::always(at).weighted(0.5);
         let branch = Branch { done: half(2.0), failed: half(1.0), starts: 0.0, count: 2 };
-        let (done, failed) = side_by_side(&[branch.clone()], 2);
+        let (done, failed) = side_by_side(std::slice::from_ref(&branch), 2);
         assert_eq!((done, failed), (Law::always(2.0).weighted(0.25), Law::always(1.0).weighted(0.75)));
         let (done, failed) = side_by_side(&[branch], 1);
         assert_eq!((done, failed), (Law::always(2.0).weighted(0.75), Law::always(1.0).weighted(0.25)));

@@ -6,7 +6,7 @@ use crate::predicates::{demand, expect, same, stated};
 use crate::raw::{NEARLY, Raw};
 
 /// When faults that belong together struck and ended: those with an end that overlap or touch, and each other.
-fn troubles(raw: &Raw) -> Vec<(Vec<String>, f64, Option<f64>)> {
+fn troubles(raw: &Raw) -> Vec<Trouble> {
     let mut faults = raw.faults();
     faults.sort_by(|one, other| one.1.total_cmp(&other.1));
     let mut found: Vec<(Vec<String>, f64, Option<f64>)> = Vec::new();
@@ -29,7 +29,7 @@ fn troubles(raw: &Raw) -> Vec<(Vec<String>, f64, Option<f64>)> {
 }
 
 /// Goodput before a trouble, and the windows that it is the mean of.
-fn before(raw: &Raw, troubles: &[(Vec<String>, f64, Option<f64>)], which: usize) -> Option<(f64, Vec<usize>)> {
+fn before(raw: &Raw, troubles: &[Trouble], which: usize) -> Option<(f64, Vec<usize>)> {
     let mut border = troubles[which].1;
     loop {
         let earlier: Vec<_> = troubles.iter().filter(|(_, at_s, _)| *at_s < border).collect();
@@ -76,7 +76,7 @@ struct After {
     back_s: Option<f64>,
 }
 
-fn after(raw: &Raw, troubles: &[(Vec<String>, f64, Option<f64>)], which: usize) -> Option<After> {
+fn after(raw: &Raw, troubles: &[Trouble], which: usize) -> Option<After> {
     let (_, at_s, until_s) = &troubles[which];
     let ended_s = until_s.filter(|until_s| *until_s < raw.end_s)?;
     let (mean, windows) = before(raw, troubles, which).filter(|(mean, _)| *mean > 0.0)?;
@@ -112,8 +112,11 @@ fn after(raw: &Raw, troubles: &[(Vec<String>, f64, Option<f64>)], which: usize) 
     Some(After { ended_s, watched_s, lowest, harmed, could_hold, back_s })
 }
 
+/// The names of faults that touch, when the first struck and when the last ended, s.
+type Trouble = (Vec<String>, f64, Option<f64>);
+
 /// Which trouble a sentence is about: the one that ended then.
-fn trouble_of(raw: &Raw, finding: &Finding) -> Result<(Vec<(Vec<String>, f64, Option<f64>)>, usize), String> {
+fn trouble_of(raw: &Raw, finding: &Finding) -> Result<(Vec<Trouble>, usize), String> {
     let ended_s = stated(finding, "ended")?;
     let troubles = troubles(raw);
     let named = |names: &[String]| names.iter().all(|name| finding.text.contains(name.as_str()));
@@ -127,12 +130,7 @@ fn trouble_of(raw: &Raw, finding: &Finding) -> Result<(Vec<(Vec<String>, f64, Op
 }
 
 /// What was lost, how low it was and for how long.
-fn harm(
-    raw: &Raw,
-    finding: &Finding,
-    troubles: &[(Vec<String>, f64, Option<f64>)],
-    which: usize,
-) -> Result<(), String> {
+fn harm(raw: &Raw, finding: &Finding, troubles: &[Trouble], which: usize) -> Result<(), String> {
     let (from_s, until_s) = finding.span_s.ok_or("it has no span")?;
     expect("its beginning", troubles[which].1, from_s)?;
     let (mean, windows) = before(raw, troubles, which).ok_or("nothing was before it")?;

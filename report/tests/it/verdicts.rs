@@ -42,7 +42,7 @@ fn twenty_seconds_without_goodput_are_told() {
         "Recovered from stall as soon as it ended; goodput had fallen to 0 % of before, and was below 95 % for 20s.";
     is_told(&found, Severity::Good, recovered);
     assert!(
-        texts(&found).iter().any(|text| text.starts_with("The queue of api held up to 1,9")),
+        texts(&found).iter().any(|text| text.starts_with("The queue of api held up to 2,000")),
         "{:#?}",
         texts(&found)
     );
