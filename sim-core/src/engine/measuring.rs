@@ -62,7 +62,7 @@ impl<C: Component> Engine<C> {
         self.core.groups.len()
     }
 
-    /// The calls that have passed through a node that lets calls pass, or did so once ([`Cx::let_pass`]).
+    /// The calls that have passed through a node that lets calls pass, or did so once ([`crate::Cx::let_pass`]).
     pub fn passed(&self, node: NodeId) -> Option<&Attempts> {
         let passage = self.core.passage_of.get(&node)?;
         Some(&self.core.passages[*passage as usize].attempts)
