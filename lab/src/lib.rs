@@ -6,6 +6,7 @@
 mod breakdown;
 pub mod check;
 pub mod compare;
+pub mod episodes;
 pub mod figures;
 pub mod file;
 pub mod find;

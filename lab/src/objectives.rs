@@ -2,22 +2,24 @@
 //!
 //! `below` and `above` hold the metric of the whole run against a bound in the metric's own unit. With `during`, rates
 //! and averages are taken over the windows that lie within, and a percentile must keep the bound in every one of them
-//! (then the percentile of them all keeps it too). `recovers` looks for the first instant after a fault's end from which
-//! on the metric is back, window by window, for `hold`: at least `to` of its mean before the fault, or, for a time, at
-//! most that mean divided by `to`.
+//! (then the percentile of them all keeps it too). `recovers` looks for the first instant after the end of a fault or event
+//! (or after its start) from which on the metric is back, window by window, for `hold`: at least `to` of its mean before the
+//! fault, or, for a time, at most that mean divided by `to`.
 //!
 //! Over several replications an objective holds with a probability: the share of those in which it does, with Wilson's
 //! interval. `--check` wants all of them.
 
 use std::sync::Arc;
 
-use models::scenario::{ObjectiveSettings, RecoversSettings, Scenario};
+use models::faults::timed::Timed;
+use models::scenario::{AfterSettings, ObjectiveSettings, RecoversSettings, Scenario};
 use settings::bind::NOT_YET;
 use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Size, Spanned};
 use sim_core::time::SECOND;
 
+use crate::episodes::{calm_before, episode_of, episodes};
 use crate::metrics::{self, Unit};
-use crate::result::{Demand, Held, ObjectiveResult, RunResult};
+use crate::result::{Demand, FaultWindow, Held, ObjectiveResult, RunResult};
 use crate::session::Session;
 use crate::statistics;
 use language::Loaded;
@@ -41,7 +43,7 @@ pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
         if let Err(unknown) = &found
             && metrics::is_not_yet(&unknown.path)
         {
-            let message = format!("`{}` is not there yet", unknown.path);
+            let message = format!("`{}` is not supported yet", unknown.path);
             let help = "it belongs to the language, but this version does not measure it: remove it";
             problems.push(Problem::error(NOT_YET, metric.span, message).path(metric.path.clone()).help(help));
         } else if let Err(unknown) = &found {
@@ -122,22 +124,25 @@ fn check_one(
 }
 
 fn check_recovers(scenario: &Scenario, recovers: &RecoversSettings, problems: &mut Problems) {
-    let named = |fault: &&Spanned<models::faults::FaultSettings>| {
-        fault.value.name.as_ref().is_some_and(|name| name.as_str() == recovers.from.as_str())
-    };
-    let Some(fault) = scenario.faults.iter().find(named) else {
-        let names: Vec<&str> = scenario.faults.iter().filter_map(|fault| fault.value.name.as_deref()).collect();
-        let problem = Problem::unknown_name("fault", recovers.from.as_str(), recovers.from.span, names);
+    let all = scenario.timed();
+    let named = |timed: &&Timed<'_>| timed.name.is_some_and(|name| name.as_str() == recovers.from.as_str());
+    if !all.iter().any(|timed| named(&timed)) {
+        let mut names: Vec<&str> = all.iter().filter_map(|timed| timed.name.map(|name| name.as_str())).collect();
+        names.dedup();
+        let problem = Problem::unknown_name("fault or event", recovers.from.as_str(), recovers.from.span, names);
         problems.push(problem.path(recovers.from.path.clone()));
         return;
-    };
+    }
     let is_replaced =
         |name: &str| scenario.components.get(name).is_some_and(|entry| entry.settings.replace_after().is_some());
-    let what = &fault.value.what;
-    if fault.value.r#for.is_none() && !what.is_momentary() && !what.comes_back(&is_replaced) {
-        let message = format!("the fault `{}` never ends, so nothing can recover from it", recovers.from.as_str());
+    let ends =
+        |timed: &&Timed<'_>| timed.lasts.is_some() || timed.what.is_momentary() || timed.what.comes_back(&is_replaced);
+    let endless = all.iter().filter(named).find(|timed| !ends(timed));
+    if let (Some(timed), AfterSettings::End) = (endless, recovers.after) {
+        let (noun, name) = (timed.source.noun(), recovers.from.as_str());
+        let message = format!("the {noun} `{name}` never ends, so nothing can recover after its end");
         let problem = Problem::error("no_effect", recovers.from.span, message).path(recovers.from.path.clone());
-        problems.push(problem.help("give it a `for`"));
+        problems.push(problem.help("give it a `for`, or count from its start: `after: start`"));
     }
 }
 
@@ -260,17 +265,49 @@ fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from
     }
 }
 
-/// How long after a fault's end a metric is back, s; `None` if it never is, or not long enough before the end.
+/// How long after the end (or start) of a fault or event a metric is back, s, the slowest of all that have the name; `None` if
+/// it never is, or not long enough before the end.
 fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: Unit) -> Option<f64> {
-    let fault = result.faults.iter().find(|fault| fault.name.as_deref() == Some(recovers.from.as_str()))?;
-    let end = fault.until_s?;
-    let ended_before = result.faults.iter().filter_map(|other| other.until_s).filter(|until| *until <= fault.at_s);
-    let calm_from = ended_before.fold(0.0, f64::max);
-    let width = result.series.window_s;
+    let named = |window: &&FaultWindow| window.name.as_deref() == Some(recovers.from.as_str());
+    let faults = result.faults.iter().filter(named).map(|fault| (fault, baseline_of_fault(result, fault)));
+    let events = result.events.iter().filter(named).map(|event| (event, baseline_of_event(result, event)));
     let windows = windows(result, path);
+    let mut slowest: Option<f64> = None;
+    for (window, baseline) in faults.chain(events) {
+        let from = match recovers.after {
+            AfterSettings::Start => window.at_s,
+            AfterSettings::End => window.until_s?,
+        };
+        let took = back_after(recovers, &windows, baseline, from, (unit, result.series.window_s))?;
+        slowest = Some(slowest.map_or(took, |so_far| so_far.max(took)));
+    }
+    slowest
+}
+
+/// The calm before a fault.
+fn baseline_of_fault(result: &RunResult, fault: &FaultWindow) -> (f64, f64) {
+    let episodes = episodes(&result.faults);
+    episode_of(&episodes, fault).map_or((0.0, fault.at_s), |index| calm_before(&episodes, index))
+}
+
+/// The calm before the faults that an event follows, which it is to mend; before the event itself where there are none.
+fn baseline_of_event(result: &RunResult, event: &FaultWindow) -> (f64, f64) {
+    let episodes = episodes(&result.faults);
+    let followed = episodes.iter().rposition(|episode| episode.at_s <= event.at_s);
+    followed.map_or((0.0, event.at_s), |index| calm_before(&episodes, index))
+}
+
+/// How long after `from` a metric is back at what it was in the baseline.
+fn back_after(
+    recovers: &RecoversSettings,
+    windows: &[(f64, Option<f64>)],
+    (calm_from, calm_until): (f64, f64),
+    from: f64,
+    (unit, width): (Unit, f64),
+) -> Option<f64> {
     let before: Vec<f64> = windows
         .iter()
-        .filter(|(begins, _)| *begins >= calm_from - NEARLY && begins + width <= fault.at_s + NEARLY)
+        .filter(|(begins, _)| *begins >= calm_from - NEARLY && begins + width <= calm_until + NEARLY)
         .filter_map(|(_, value)| *value)
         .collect();
     if before.is_empty() {
@@ -282,16 +319,15 @@ fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: U
         _ => value.is_some_and(|value| value >= mean * recovers.to.0),
     };
     let hold = recovers.hold.0 as f64 / SECOND as f64;
-    let after: Vec<&(f64, Option<f64>)> = windows.iter().filter(|(begins, _)| *begins >= end - NEARLY).collect();
     let mut since = None;
-    for (begins, value) in after {
+    for (begins, value) in windows.iter().filter(|(begins, _)| *begins >= from - NEARLY) {
         if !is_back(*value) {
             since = None;
             continue;
         }
         let first = *since.get_or_insert(*begins);
         if begins + width - first >= hold - NEARLY {
-            return Some((first - end).max(0.0));
+            return Some((first - from).max(0.0));
         }
     }
     None

@@ -308,8 +308,8 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
     }
     if matches!(scenario.run.warmup, WarmupSettings::Auto) {
         let shaped = scenario.workloads.iter().any(|w| w.value.shape.is_some());
-        if shaped || !scenario.faults.is_empty() {
-            let message = "`warmup: auto` needs a steady state, and faults or shapes leave none";
+        if shaped || !scenario.faults.is_empty() || !scenario.events.is_empty() {
+            let message = "`warmup: auto` needs a steady state, and faults, events or shapes leave none";
             problems.push(run("warmup", message, "no_steady_state"));
         }
     }

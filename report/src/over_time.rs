@@ -1,7 +1,10 @@
 //! Reading the windowed series of a result: columns by path, totals over workloads, means between two instants, and
 //! the episodes in which faults acted.
 
-use lab::result::{FaultWindow, RunResult, Series};
+use lab::result::{RunResult, Series};
+
+pub(crate) use lab::episodes::joined;
+pub use lab::episodes::{Episode, calm_before, episodes, name_of as fault_name, watched_until};
 
 /// The column of a metric, where it was recorded.
 #[must_use]
@@ -84,96 +87,9 @@ pub fn end_s(result: &RunResult) -> f64 {
     result.run.duration_s
 }
 
-/// Faults that overlap or touch in time, seen as one: they can only be recovered from together. What strikes after one that
-/// never ends is an episode of its own.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Episode {
-    /// Names, in the order in which they struck: `slow-db and kill api`.
-    pub name: String,
-    /// How many faults it has.
-    pub count: usize,
-    /// When the first struck, s.
-    pub at_s: f64,
-    /// When the last ended; `None` where one never does.
-    pub until_s: Option<f64>,
-    /// The last instant at which one of them struck or ended, s.
-    pub settled_s: f64,
-}
-
-/// What a fault is called in a sentence: its name, else what it does.
-#[must_use]
-pub fn fault_name(fault: &FaultWindow) -> &str {
-    fault.name.as_deref().unwrap_or(&fault.what)
-}
-
-/// The episodes of a run, in the order of time.
-#[must_use]
-pub fn episodes(faults: &[FaultWindow]) -> Vec<Episode> {
-    let mut sorted: Vec<&FaultWindow> = faults.iter().collect();
-    sorted.sort_by(|left, right| left.at_s.total_cmp(&right.at_s));
-    let mut episodes: Vec<(Episode, Vec<&str>)> = Vec::new();
-    for fault in sorted {
-        let settled_s = fault.until_s.unwrap_or(fault.at_s);
-        if let Some((episode, names)) = episodes.last_mut()
-            && fault.at_s <= episode.settled_s
-        {
-            episode.until_s = episode.until_s.zip(fault.until_s).map(|(left, right)| left.max(right));
-            episode.settled_s = episode.settled_s.max(settled_s);
-            names.push(fault_name(fault));
-            continue;
-        }
-        let episode = Episode { name: String::new(), count: 0, at_s: fault.at_s, until_s: fault.until_s, settled_s };
-        episodes.push((episode, vec![fault_name(fault)]));
-    }
-    let named =
-        |(episode, names): (Episode, Vec<&str>)| Episode { name: joined(&names), count: names.len(), ..episode };
-    episodes.into_iter().map(named).collect()
-}
-
-/// `a`, `a and b`, `a, b and 3 others`.
-pub(crate) fn joined(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [one, two] => format!("{one} and {two}"),
-        [one, two, three] => format!("{one}, {two} and {three}"),
-        [one, two, rest @ ..] => format!("{one}, {two} and {} others", rest.len()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fault(name: &str, at_s: f64, until_s: Option<f64>) -> FaultWindow {
-        FaultWindow { name: Some(name.to_owned()), at_s, until_s, ..FaultWindow::default() }
-    }
-
-    #[test]
-    fn overlapping_faults_are_one_episode() {
-        let faults = [fault("b", 15.0, Some(30.0)), fault("a", 10.0, Some(20.0)), fault("c", 40.0, None)];
-        let found = episodes(&faults);
-        assert_eq!(found.len(), 2);
-        let together =
-            Episode { name: "a and b".to_owned(), count: 2, at_s: 10.0, until_s: Some(30.0), settled_s: 30.0 };
-        assert_eq!(found[0], together);
-        assert_eq!(found[1].until_s, None);
-    }
-
-    #[test]
-    fn what_strikes_after_a_fault_that_never_ends_is_an_episode_of_its_own() {
-        let faults = [
-            fault("for ever", 10.0, None),
-            fault("a", 20.0, Some(30.0)),
-            fault("b", 25.0, None),
-            fault("c", 30.0, Some(40.0)),
-            fault("d", 50.0, Some(60.0)),
-        ];
-        let found: Vec<(String, Option<f64>, f64)> =
-            episodes(&faults).into_iter().map(|episode| (episode.name, episode.until_s, episode.settled_s)).collect();
-        let expected = [("for ever", None, 10.0), ("a, b and c", None, 40.0), ("d", Some(60.0), 60.0)];
-        assert_eq!(found, expected.map(|(name, until_s, settled_s)| (name.to_owned(), until_s, settled_s)));
-    }
 
     #[test]
     fn a_mean_takes_whole_windows_only() {

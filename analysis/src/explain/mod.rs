@@ -161,7 +161,7 @@ pub struct Mend {
 /// answer them, and choosers that are never told that a replica is dead.
 pub fn under_faults(loaded: &Loaded) -> Vec<Problem> {
     let scenario = &loaded.scenario;
-    let is_silenced = scenario.faults.iter().any(|fault| fault.value.what.silences());
+    let is_silenced = scenario.faults.iter().any(|fault| fault.value.what.what().silences());
     if scenario.faults.is_empty() && scenario.components.iter().all(|component| component.value.random.is_none()) {
         return Vec::new();
     }

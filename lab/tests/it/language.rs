@@ -69,3 +69,25 @@ fn what_the_language_forbids_is_refused() {
         assert!(refused.problems[0].span.is_somewhere(), "{shape}");
     }
 }
+
+#[test]
+fn what_is_said_to_be_nearest_belongs_to_something_that_is_missing() {
+    let (book, _) = language::reference::book();
+    let mut missing: Vec<&str> = Vec::new();
+    for definition in book.definitions() {
+        match &definition.body {
+            settings::book::Body::Fields(fields) => {
+                missing.extend(fields.fields.iter().filter(|f| f.shape == settings::Shape::NotYet).map(|f| f.key));
+            }
+            settings::book::Body::Pending => {}
+            settings::book::Body::Choice(choice) => {
+                let not_yet = settings::book::Content::Value(settings::Shape::NotYet);
+                missing.extend(choice.variants.iter().filter(|v| v.content == not_yet).map(|v| v.word));
+            }
+        }
+    }
+    for (around, word, _) in models::policies::not_yet::NEAREST {
+        // `health_check: instant` is there, its settings are not.
+        assert!(missing.contains(word) || *word == "health_check", "{around} {word} is there");
+    }
+}

@@ -39,6 +39,11 @@ pub trait Fault: Setting {
         false
     }
 
+    /// Whether without an end it is how the system is from then on, and not an outage that goes on.
+    fn is_a_change(&self) -> bool {
+        false
+    }
+
     /// Whether what it strikes comes back by itself; `is_replaced` tells of a component whether its replicas are replaced.
     fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
         let _ = is_replaced;

@@ -6,6 +6,7 @@ use super::cycles;
 use super::find::find_component;
 use crate::components::kind::{Answers, Checks};
 use crate::directory::Directory;
+use crate::faults::timed;
 use crate::link::LinkSettings;
 use crate::policies::flaw::Flaw;
 use crate::scenario::Scenario;
@@ -23,6 +24,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
         let message = "`run` needs a `duration`, or `until: idle` for finite work";
         problems.push(problem_at("run", "missing_key", message));
     }
+    timed::check(&scenario.faults, &scenario.events, problems);
     for entry in &scenario.components {
         let mut at = TreePath::default();
         at.push("components");
@@ -174,7 +176,7 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
                 problems.push(Problem::error("coalesced_publish", span, message).path(at).help("remove it"));
             }
             if link.batch.is_some() {
-                let message = "`batch` towards a queue is not there yet";
+                let message = "`batch` towards a queue is not supported yet";
                 let at = path_of(link).join("batch");
                 let help = "it belongs to the language, but this version cannot simulate it: remove it";
                 problems.push(Problem::error(settings::bind::NOT_YET, span, message).path(at).help(help));

@@ -66,15 +66,14 @@ pub(super) enum Recovery {
 pub(super) fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recovery {
     let Some(episode) = episodes.get(index) else { return Recovery::Unknown };
     let end_s = over_time::end_s(result);
-    let before_from_s =
-        index.checked_sub(1).map_or(0.0, |earlier| episodes[earlier].settled_s).max(0.0).min(episode.at_s);
+    let (before_from_s, _) = over_time::calm_before(episodes, index);
     let series = &result.series;
     let goodput = over_time::workload_total(result, "goodput");
     let mean = |from_s: f64, until_s: f64| over_time::mean_between(series, &goodput, from_s, until_s);
     let Some(before) = mean(before_from_s, episode.at_s).filter(|before| *before > 0.0) else {
         return Recovery::Unknown;
     };
-    let watched_until_s = episodes.get(index + 1).map_or(end_s, |next| next.at_s.min(end_s));
+    let watched_until_s = over_time::watched_until(episodes, index, end_s);
     if episode.at_s >= end_s {
         return Recovery::Unknown;
     }

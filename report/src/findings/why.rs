@@ -102,7 +102,7 @@ const CALLS_MIN: f64 = 20.0;
 pub(super) fn stability(result: &RunResult) -> Option<Finding> {
     let end_s = over_time::end_s(result);
     let windows = result.series.at_s.iter().filter(|at_s| **at_s >= 0.0).count();
-    if !result.faults.is_empty() || windows < 3 * WINDOWS_MIN {
+    if !result.faults.is_empty() || !result.events.is_empty() || windows < 3 * WINDOWS_MIN {
         return None;
     }
     let under_way = |from_s: f64, until_s: f64| -> Option<f64> {

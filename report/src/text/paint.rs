@@ -19,6 +19,8 @@ pub(crate) enum Ink {
     Bad,
     /// Faults.
     Fault,
+    /// What operators do.
+    Event,
 }
 
 impl Ink {
@@ -32,6 +34,7 @@ impl Ink {
             Ink::Warning => "33",
             Ink::Bad => "1;31",
             Ink::Fault => "35",
+            Ink::Event => "36",
         }
     }
 }
