@@ -26,6 +26,15 @@ pub(super) enum Attempts {
     All,
 }
 
+/// How full caches are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caches {
+    /// As in the long run.
+    Filled,
+    /// Nothing is in them.
+    Empty,
+}
+
 const ROUNDS_MAX: usize = 500;
 const CLOSE: f64 = 1e-10;
 
@@ -55,22 +64,50 @@ pub(super) fn open_rate(workload: &WorkloadSettings, duration_s: f64, moment: Mo
 
 /// Solves the flows of requests that come at these rates, by workload.
 pub(super) fn solve(graph: &Graph<'_>, rates: &[f64], attempts: Attempts) -> Flows {
+    solve_with(graph, rates, attempts, Caches::Filled)
+}
+
+/// The same with caches as they are after some time, or empty.
+pub(super) fn solve_with(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, caches: Caches) -> Flows {
     let mut flows = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
-    let times = Times::unloaded(graph);
-    for round in 0..ROUNDS_MAX {
-        let next = step(graph, rates, attempts, &flows, &times);
-        let moved = moved(&flows.arrivals, &next.arrivals);
-        let endless = next.arrivals.values().any(|flow| flow.calls > 1e15);
-        flows = next;
-        if moved < CLOSE && round > 0 {
-            flows.settled = true;
-            return flows;
-        }
-        if endless {
-            break;
+    let mut round = 0;
+    while round < ROUNDS_MAX {
+        // What calls take depends on caches and budgets only, and those are soon settled.
+        let depends = flows.clone();
+        let times = Times::bare(graph, &depends);
+        loop {
+            let next = step(graph, rates, (attempts, caches), &flows, &times);
+            let moved = moved(&flows.arrivals, &next.arrivals);
+            let endless = next.arrivals.values().any(|flow| flow.calls > 1e15);
+            let changed = differ(graph, &depends, &next);
+            flows = next;
+            round += 1;
+            if moved < CLOSE && round > 1 && !changed {
+                flows.settled = true;
+                return flows;
+            }
+            if endless {
+                return flows;
+            }
+            if changed || round >= ROUNDS_MAX {
+                break;
+            }
         }
     }
     flows
+}
+
+/// Whether what calls take may be different under other flows: other misses, or another rate that feeds a budget.
+fn differ(graph: &Graph<'_>, one: &Flows, other: &Flows) -> bool {
+    let far = |a: f64, b: f64| (a - b).abs() > 1e-6 * a.max(b).max(1e-12);
+    let misses =
+        |flows: &Flows, component: &usize| flows.misses.get(component).copied().flatten().unwrap_or((1.0, 1.0));
+    let misses_differ = other.misses.keys().any(|component| {
+        let (one, other) = (misses(one, component), misses(other, component));
+        far(one.0, other.0) || far(one.1, other.1)
+    });
+    let has_budget = |link: &usize| graph.links[*link].settings.retry.as_ref().is_some_and(|r| r.budget.is_some());
+    misses_differ || (0..graph.links.len()).filter(has_budget).any(|link| far(one.links[link], other.links[link]))
 }
 
 fn moved(before: &BTreeMap<Arrival, Flow>, after: &BTreeMap<Arrival, Flow>) -> f64 {
@@ -81,20 +118,29 @@ fn moved(before: &BTreeMap<Arrival, Flow>, after: &BTreeMap<Arrival, Flow>) -> f
     after.iter().map(change).fold(0.0, f64::max)
 }
 
-fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, times: &Times<'_>) -> Flows {
+fn step(
+    graph: &Graph<'_>,
+    rates: &[f64],
+    (attempts, caches): (Attempts, Caches),
+    before: &Flows,
+    times: &Times<'_>,
+) -> Flows {
     let mut next = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
     let push = |link: usize, op: &str, data: Data, flow: Flow, next: &mut Flows| {
         next.links[link] += flow.items;
         let at = &graph.links[link];
         let merged = merged(graph, link, op, data, flow, before, times);
-        let all = match attempts {
-            Attempts::First => 1.0,
+        let each = match attempts {
+            Attempts::First => times.over(link, op).attempts,
             Attempts::All => sustained_attempts(graph, link, before.links[link]),
         };
+        let asked = next.asked.entry((link, op.to_string())).or_default();
+        asked.calls += flow.items;
+        asked.attempts += merged.calls * each;
         for way in &at.ways {
             let arrival = next.arrivals.entry((way.component, op.to_string(), data)).or_default();
-            arrival.calls += merged.calls * all * way.share;
-            arrival.items += merged.items * all * way.share;
+            arrival.calls += merged.calls * each * way.share;
+            arrival.items += merged.items * each * way.share;
         }
     };
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
@@ -107,7 +153,7 @@ fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, ti
     }
     for component in 0..graph.components.len() {
         if let Some(found) = hits(graph, component, before, times) {
-            next.misses.insert(component, found);
+            next.misses.insert(component, if caches == Caches::Empty { Some((1.0, 1.0)) } else { found });
         }
     }
     for ((component, op, data), flow) in &before.arrivals {
@@ -116,12 +162,14 @@ fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, ti
         }
         for consumer in graph.consumers_of(*component) {
             let op = consumer.op.unwrap_or(op).to_string();
+            let failed = times.answer(consumer.component, &op).failed().weight();
+            let deliveries = flow.calls * consumer.share * consumer.deliveries(failed);
             let arrival = next.arrivals.entry((consumer.component, op, *data)).or_default();
-            arrival.calls += flow.calls * consumer.share;
-            arrival.items += flow.calls * consumer.share;
+            arrival.calls += deliveries;
+            arrival.items += deliveries;
         }
-        let misses = next.misses.get(component).copied().flatten().unwrap_or((1.0, 1.0));
-        for call in graph.demand(*component, op, misses).calls {
+        let items = if flow.calls > 0.0 { flow.items / flow.calls } else { 1.0 };
+        for call in &times.demand(*component, op, items).calls {
             let Some(link) = graph.link_of(*component, &call.link) else { continue };
             let calls = flow.calls * call.mean;
             let data = call.key.map_or(*data, Data::Key);
@@ -262,7 +310,7 @@ fn most_calls_of(graph: &Graph<'_>, workload: usize, op: &str, once: bool) -> Op
                 let op = consumer.op.unwrap_or(op).to_string();
                 join(next.entry((consumer.component, op)).or_insert(0.0), *times);
             }
-            for call in graph.demand(*component, op, (1.0, 1.0)).calls {
+            for call in graph.demand(*component, op).calls {
                 let Some(link) = graph.link_of(*component, &call.link) else { continue };
                 let made = if once { 1.0 } else { call.most };
                 reach(link, call.op.as_deref().unwrap_or(op), times * made, &mut next);

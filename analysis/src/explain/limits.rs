@@ -4,11 +4,11 @@
 //! takes no account of waiting below: where a thread waits for something that is itself short, the ceiling of the threads
 //! is lower still. Utilisation counts the waits that the given load brings about, as far as they can be estimated.
 
-use std::collections::BTreeMap;
-
+use models::demand::Demand;
+use models::law::Law;
 use serde::Serialize;
 
-use super::flow::Flows;
+use super::flow::{Asked, Flows};
 use super::graph::Graph;
 use super::times::Times;
 
@@ -26,7 +26,8 @@ pub struct Limit {
     /// The share of it that the given load takes while nothing fails. More than 1 where the load is more than it serves;
     /// `None` where there is no rate.
     pub utilization: Option<f64>,
-    /// Whether it is at least that: something behind it is saturated, and for how long is waited there is not known.
+    /// Whether it is at least that: for how long is waited behind it is too much of it to be told without running, or something
+    /// there is saturated.
     pub is_lower_bound: bool,
     /// The share that the load would take if every call made all the attempts that retries allow.
     pub utilization_with_retries: Option<f64>,
@@ -35,17 +36,34 @@ pub struct Limit {
     pub(super) unwaited: f64,
 }
 
+/// Waits are estimates, some by a fifth: what they make this many times as much is told as a bound.
+const WAITS_MAX: f64 = 1.5;
+
 /// Which share of something is taken: without waits, with them, and with all retries.
 #[derive(Clone, Copy)]
 struct Shares {
     unwaited: f64,
+    /// With waits, or at least so much.
     waited: f64,
+    is_lower_bound: bool,
     with_retries: f64,
 }
 
 impl Shares {
     fn unwaited(unwaited: f64, with_retries: f64) -> Shares {
-        Shares { unwaited, waited: unwaited, with_retries }
+        Shares { unwaited, waited: unwaited, is_lower_bound: false, with_retries }
+    }
+
+    /// `held` is the share that is held if nothing is waited for, `unwaited` that of what can be served: not the same where
+    /// those at work hinder each other. Beyond saturation there is no mean wait, and without it the share is the lower bound
+    /// that is known; where waits are most of it, it is so too.
+    fn waited(held: f64, unwaited: f64, waited: f64, with_retries: f64) -> Shares {
+        if unwaited >= 1.0 {
+            return Shares { is_lower_bound: false, ..Shares::unwaited(unwaited, with_retries) };
+        }
+        let is_lower_bound = waited > WAITS_MAX * held || waited >= 1.0;
+        let waited = if is_lower_bound { held } else { waited.max(held) };
+        Shares { unwaited, waited, is_lower_bound, with_retries }
     }
 }
 
@@ -54,8 +72,8 @@ pub(super) struct Load<'g> {
     pub(super) graph: &'g Graph<'g>,
     pub(super) fresh: &'g Flows,
     pub(super) all: &'g Flows,
-    pub(super) bare: Times<'g>,
-    pub(super) loaded: Times<'g>,
+    pub(super) bare: &'g Times<'g>,
+    pub(super) loaded: &'g Times<'g>,
     /// Whether there are rates at all.
     pub(super) has_rates: bool,
 }
@@ -68,7 +86,7 @@ impl Load<'_> {
             held_s,
             ceiling_per_s: ceiling.filter(|c| c.is_finite()),
             utilization: self.has_rates.then_some(shares.waited),
-            is_lower_bound: false,
+            is_lower_bound: self.has_rates && shares.is_lower_bound,
             utilization_with_retries: self.has_rates.then_some(shares.with_retries.max(shares.unwaited)),
             unwaited: shares.unwaited,
         }
@@ -86,20 +104,15 @@ impl Load<'_> {
             let units = f64::from(workers) * replicas;
             let held = |times: &Times<'_>, flows: &Flows| match limits.frees_while_waiting {
                 true => self.bare.work(component, flows, |d| d.cpu_s + d.blocks_s),
-                false => times.work(component, flows, |d| d.held_s),
+                false => times.work(component, flows, Demand::held_s),
             };
-            let bare = held(&self.bare, self.fresh);
-            let bare_share = bare / units;
-            // Beyond saturation there is no mean wait, and without it the share is the lower bound that is known.
-            let share =
-                if bare_share < 1.0 { (held(&self.loaded, self.fresh) / units).max(bare_share) } else { bare_share };
-            let with_retries = held(&self.bare, self.all) / units;
+            let bare = held(self.bare, self.fresh);
             let held_s = self.held_s(component).unwrap_or(mean(bare));
             let ceiling = self.worker_ceiling(component, workers) * replicas;
-            let unwaited = bare_share.max(rate / ceiling);
-            let waited = if unwaited < 1.0 { share } else { unwaited };
-            let with_retries = with_retries.max(Times::rate(component, self.all) / ceiling);
-            let shares = Shares { unwaited, waited, with_retries };
+            let unwaited = (bare / units).max(rate / ceiling);
+            let waited = held(self.loaded, self.fresh) / units;
+            let with_retries = (held(self.bare, self.all) / units).max(Times::rate(component, self.all) / ceiling);
+            let shares = Shares::waited(bare / units, unwaited, waited, with_retries);
             found.push(self.limit(format!("{} {noun}", grouped(units)), units, Some(held_s), Some(ceiling), shares));
         }
         let cpu = |flows: &Flows| self.bare.work(component, flows, |d| d.cpu_s);
@@ -140,17 +153,13 @@ impl Load<'_> {
         let pool = at.settings.pool.as_ref()?;
         let connections = self.graph.connections_of(at)? as f64;
         let units = connections * f64::from(pool.streams);
-        let op = self.main_op(link);
-        let without_wait = |times: &Times<'_>| {
-            let ways = at.ways.iter().filter(|way| !way.directs);
-            ways.map(|way| way.share * (way.rtt_s + times.latency_s(way.component, &op))).sum::<f64>()
-        };
-        let held_s = without_wait(&self.bare);
-        let fresh = self.fresh.links[link];
+        let held = |times: &Times<'_>| times.attempts_over(link, self.fresh).map(|held| held.mean());
+        let held_s = held(self.bare).unwrap_or_else(|| self.bare.over(link, "default").attempt.mean_s());
+        let fresh: f64 = self.asked(link).map(|(_, asked)| asked.attempts).sum();
         let all = self.all.links[link] * super::flows::sustained_attempts(self.graph, link, self.all.links[link]);
-        let bare = fresh * held_s / units;
-        let waited = if bare < 1.0 { (fresh * without_wait(&self.loaded) / units).max(bare) } else { bare };
-        let shares = Shares { unwaited: bare, waited, with_retries: all * held_s / units };
+        let waited = held(self.loaded).unwrap_or(held_s);
+        let unwaited = fresh * held_s / units;
+        let shares = Shares::waited(unwaited, unwaited, fresh * waited / units, all * held_s / units);
         let mut name = format!("{} connections", grouped(connections));
         if pool.streams > 1 {
             name.push_str(&format!(" × {}", grouped(f64::from(pool.streams))));
@@ -158,26 +167,26 @@ impl Load<'_> {
         Some(self.limit(name, units, Some(held_s), Some(units / held_s), shares))
     }
 
-    /// The operation that is asked for most over a link.
-    pub(super) fn main_op(&self, link: usize) -> String {
-        let at = &self.graph.links[link];
-        let mut by_op: BTreeMap<&str, f64> = BTreeMap::new();
-        for ((component, op, _), flow) in &self.fresh.arrivals {
-            if at.ways.iter().any(|way| way.component == *component) {
-                *by_op.entry(op).or_insert(0.0) += flow.calls;
-            }
-        }
-        let most = by_op.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)));
-        most.map_or_else(|| "default".to_string(), |(op, _)| op.to_string())
+    /// What is asked for over a link.
+    pub(super) fn asked(&self, link: usize) -> impl Iterator<Item = (&str, &Asked)> {
+        let asked = self.fresh.asked.range((link, String::new())..(link + 1, String::new()));
+        asked.map(|((_, op), asked)| (op.as_str(), asked))
+    }
+
+    /// How long an attempt over a link takes if its caller waits for ever, over all that is asked for.
+    pub(super) fn endless(&self, link: usize) -> Law {
+        let all: f64 = self.asked(link).map(|(_, asked)| asked.attempts).sum();
+        let of = |(op, asked): (&str, &Asked)| self.bare.over(link, op).endless.all().weighted(asked.attempts / all);
+        self.asked(link).map(of).fold(Law::never(), |law, one| law.or(&one))
     }
 
     /// How long a worker is held, on average over what arrives; over what may be asked where nothing does.
     fn held_s(&self, component: usize) -> Option<f64> {
         let frees = self.graph.components[component].limits().frees_while_waiting;
-        Some(self.mean_of(component, |d| if frees { d.cpu_s + d.blocks_s } else { d.held_s }))
+        Some(self.mean_of(component, |d| if frees { d.cpu_s + d.blocks_s } else { d.held_s() }))
     }
 
-    fn mean_of(&self, component: usize, of: impl Fn(&models::demand::Demand) -> f64) -> f64 {
+    fn mean_of(&self, component: usize, of: impl Fn(&Demand) -> f64) -> f64 {
         let rate = Times::rate(component, self.fresh);
         if rate > 0.0 {
             return self.bare.work(component, self.fresh, of) / rate;
@@ -195,8 +204,8 @@ impl Load<'_> {
             let held: f64 = ops
                 .iter()
                 .map(|(op, calls, items)| {
-                    let demand = self.bare.demand_with(component, op, *items, Some(f64::from(n)));
-                    calls / total * if frees { demand.cpu_s + demand.blocks_s } else { demand.held_s }
+                    let demand = self.bare.demand_with(component, op, *items, f64::from(n));
+                    calls / total * if frees { demand.cpu_s + demand.blocks_s } else { demand.held_s() }
                 })
                 .sum();
             f64::from(n) / held
@@ -221,7 +230,7 @@ impl Load<'_> {
         let mut names: Vec<String> = Vec::new();
         for (op, _, items) in self.ops(component) {
             let demand = self.bare.demand(component, op, items);
-            names.extend(demand.locks.into_iter().map(|(name, _)| name));
+            names.extend(demand.locks.iter().map(|(name, _)| name.clone()));
         }
         names.sort();
         names.dedup();

@@ -184,9 +184,9 @@ pub fn explain(loaded: &Loaded) -> Explained {
     let solved: Vec<f64> = if has_rates { rates.clone() } else { vec![1.0; rates.len()] };
     let fresh = solve(&graph, &solved, Attempts::First);
     let all = solve(&graph, &solved, Attempts::All);
-    let bare = Times::unloaded(&graph);
-    let loaded_times = Times::loaded(&graph, &fresh);
-    let load = Load { graph: &graph, fresh: &fresh, all: &all, bare, loaded: loaded_times, has_rates };
+    let bare = Times::bare(&graph, &fresh);
+    let waited = Times::loaded(&bare);
+    let load = Load { graph: &graph, fresh: &fresh, all: &all, bare: &bare, loaded: &waited, has_rates };
     let links = links::links(&graph, &load);
     let mut components = components(&graph, &load);
     mark_lower_bounds(&graph, &links, &mut components);
@@ -266,14 +266,8 @@ fn rates(graph: &Graph<'_>, duration_s: f64, moment: Moment) -> Vec<f64> {
 
 /// The largest share of anything that these flows take while nothing is waited for.
 fn busiest(graph: &Graph<'_>, flows: &Flows) -> Option<f64> {
-    let load = Load {
-        graph,
-        fresh: flows,
-        all: flows,
-        bare: Times::unloaded(graph),
-        loaded: Times::unloaded(graph),
-        has_rates: true,
-    };
+    let bare = Times::bare(graph, flows);
+    let load = Load { graph, fresh: flows, all: flows, bare: &bare, loaded: &bare, has_rates: true };
     let of_components = (0..graph.components.len()).flat_map(|c| load.of_component(c));
     let of_pools = (0..graph.links.len()).filter_map(|link| load.of_pool(link));
     let of_hosts = load.of_hosts().into_iter().map(|(_, limit)| limit);
@@ -295,7 +289,7 @@ fn workloads(graph: &Graph<'_>, load: &Load<'_>, rates: &[f64], duration_s: f64)
             rate_per_s: (rates[nth] > 0.0).then_some(rates[nth]),
             peak_per_s: peak,
             is_open: process.is_open(),
-            latency_s: request_s(graph, &load.bare, nth),
+            latency_s: request_s(graph, load.bare, nth),
         };
         (entry.name.as_str().to_string(), known)
     };

@@ -21,7 +21,8 @@ use super::site::Site;
 use crate::caching::hit_ratio::{self, Hits, KeyGroup, Room};
 use crate::caching::{Data, EvictionSettings, Store, Table};
 use crate::change_numbers::FORGET;
-use crate::demand::{CallsMade, Demand, Surroundings, mean_s};
+use crate::demand::{CallsMade, Demand, Outcomes, Surroundings};
+use crate::law::Law;
 use crate::link::{LinkSettings, sample};
 use crate::policies::not_yet::NotYet;
 
@@ -170,7 +171,10 @@ impl Kind for Cache {
     }
 
     fn demand(settings: &Settings, _op: &str, around: &mut Surroundings<'_>) -> Demand {
-        let latency_s = mean_s(&settings.latency.0) + around.miss_ratio * (around.call_s)(LINK, None);
+        let look_up = Law::of_durations(&settings.latency.0);
+        let fetched = (around.call)(LINK, None).map(|law| look_up.then(law).weighted(around.miss_ratio));
+        let mut answer = Outcomes::ok(look_up.weighted(1.0 - around.miss_ratio));
+        answer.add_all(&fetched);
         let mean = around.fetch_ratio;
         let calls = vec![CallsMade {
             link: LINK.to_string(),
@@ -181,7 +185,7 @@ impl Kind for Cache {
             awaited: true,
             sent: false,
         }];
-        Demand { latency_s, calls, ..Demand::default() }
+        Demand { answer, calls, ..Demand::default() }
     }
 
     fn hits(settings: &Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {

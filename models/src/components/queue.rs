@@ -28,9 +28,10 @@ use sim_core::{Answer, CallId, Component, Cx, Ended, Figure, Figures, Next, Node
 use super::kind::{Checks, Kind};
 use super::site::Site;
 use crate::consuming::talk::{Say, Word};
-use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
+use crate::demand::{Demand, Limits, Outcomes, Surroundings, Waiting};
 use crate::directory::WORKLOAD_LINK;
 use crate::door::Door;
+use crate::law::Law;
 use crate::link::sample;
 use crate::policies::not_yet::NotYet;
 
@@ -230,7 +231,10 @@ impl Kind for Queue {
     }
 
     fn demand(settings: &Settings, _op: &str, _around: &mut Surroundings<'_>) -> Demand {
-        Demand { latency_s: mean_s(&settings.publish.0), ..Demand::default() }
+        Demand {
+            answer: Outcomes::always(Outcome::Accepted, Law::of_durations(&settings.publish.0)),
+            ..Demand::default()
+        }
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {

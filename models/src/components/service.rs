@@ -44,6 +44,7 @@ use crate::admission::AdmissionSettings;
 use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
+use crate::law::Law;
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 use crate::runtimes::{Crash, Facts, RuntimeSettings};
@@ -222,15 +223,16 @@ impl Kind for Service {
         let Some(handler) = settings.handlers.get(op).or_else(|| settings.handlers.get("default")) else {
             return Demand::default();
         };
-        let mut demand = crate::steps::demand::demand(handler, around);
+        let mut demand = crate::steps::demand::demand(handler, passed_on, around);
         let facts = settings.facts();
-        demand.latency_s += facts.start as f64 / 1e9;
-        demand.held_s += (facts.start + facts.close) as f64 / 1e9;
+        let seconds = |span: Span| Law::always(span as f64 / 1e9);
+        demand.answer = demand.answer.map(|law| law.then(&seconds(facts.start)));
+        demand.held = demand.held.then(&seconds(facts.start + facts.close));
         if facts.blocking_threads().is_some() {
             demand.offloaded_s = std::mem::take(&mut demand.blocks_s);
         }
         if facts.frees_while_waiting() {
-            demand.held_s = demand.cpu_s * around.stretch + demand.blocks_s;
+            demand.held = Law::always(demand.cpu_s * around.stretch + demand.blocks_s);
         }
         demand
     }

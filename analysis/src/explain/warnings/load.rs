@@ -77,12 +77,13 @@ pub(super) fn peak(finder: &mut Finder<'_, '_>) {
     }
     let graph = finder.graph;
     let at_peak = solve(graph, finder.peak, Attempts::First);
+    let bare = super::super::times::Times::bare(graph, &at_peak);
     let load = super::super::limits::Load {
         graph,
         fresh: &at_peak,
         all: &at_peak,
-        bare: super::super::times::Times::unloaded(graph),
-        loaded: super::super::times::Times::unloaded(graph),
+        bare: &bare,
+        loaded: &bare,
         has_rates: true,
     };
     for component in 0..graph.components.len() {

@@ -18,8 +18,7 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
         if bounded || passes_on || finder.load.fresh.links[nth] <= 0.0 {
             continue;
         }
-        let op = finder.load.main_op(nth);
-        let usual_s = finder.load.bare.over_link(nth, &op);
+        let usual_s = finder.load.endless(nth).mean();
         let outer = match link.caller {
             Caller::Component(_) => finder.ways.patience_behind(graph, nth).map(|(patience_s, _)| patience_s),
             Caller::Workload(_) => None,
@@ -95,9 +94,7 @@ pub(super) fn too_short(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for (nth, link) in graph.links.iter().enumerate() {
         let Some(timeout) = link.settings.timeout.or(link.settings.total_timeout) else { continue };
-        let op = finder.load.main_op(nth);
-        let batch_s = link.settings.batch.as_ref().map_or(0.0, |batch| batch.wait.0 as f64 / 1e9);
-        let usual_s = finder.load.bare.over_link(nth, &op) - batch_s;
+        let usual_s = finder.load.endless(nth).mean();
         let own_s = timeout.0 as f64 / 1e9;
         if own_s > usual_s || finder.load.fresh.links[nth] <= 0.0 {
             continue;
