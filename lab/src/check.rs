@@ -35,7 +35,7 @@ pub fn check(text: &Text, options: &Options) -> Result<Loaded, Refused> {
 
 /// What several readings of one file complain of, each once.
 fn together(refused: Vec<Refused>) -> Refused {
-    let mut all = Refused { problems: Vec::new(), sources: Sources::new() };
+    let mut all = Refused::new(Vec::new(), Sources::new());
     for one in refused {
         for problem in one.problems {
             if !all.problems.iter().any(|old| old.span == problem.span && old.message == problem.message) {

@@ -17,6 +17,7 @@ pub mod menu;
 pub mod places;
 pub mod quantity;
 pub mod reference;
+mod repair;
 pub mod table;
 mod unused;
 

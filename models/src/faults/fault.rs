@@ -136,7 +136,7 @@ impl Scene<'_> {
     pub fn component(&mut self, name: &Spanned<Name>) -> Option<usize> {
         let found = self.directory.component(name.as_str());
         if found.is_none() {
-            let names = self.directory.components.iter().map(|c| c.name.as_str());
+            let names = self.directory.component_names();
             let problem = Problem::unknown_name("component", name.as_str(), name.span, names);
             self.problems.push(problem.path(name.path.clone()));
         }

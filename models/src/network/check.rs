@@ -79,8 +79,41 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     check_demand(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
     check_publishers(scenario, directory, problems);
+    check_distances(scenario, directory, problems);
     check_ops(scenario, directory, problems);
     cycles::check(scenario, directory, problems);
+}
+
+/// Callers who are to be sent to the nearest target, where nobody can know which that is.
+fn check_distances(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    scenario.each_link(|caller, is_workload, _, link| {
+        for target in &link.to {
+            let Some(at) = find_component(directory, caller, target.to.as_str()) else { continue };
+            let place = &directory.components[at];
+            let Some(entry) = scenario.components.entry(&place.name) else { continue };
+            if !entry.value.settings.goes_by_distance() {
+                continue;
+            }
+            // A round trip that is written needs no regions.
+            let links = entry.value.settings.links();
+            let unwritten = links.iter().filter(|(_, onward)| onward.network.as_ref().is_none_or(|n| n.rtt.is_none()));
+            let targets: Vec<&str> = unwritten.flat_map(|(_, onward)| &onward.to).map(|to| to.to.as_str()).collect();
+            let found = targets.iter().filter_map(|name| find_component(directory, &place.name, name));
+            let nowhere = found.map(|to| &directory.components[to]).find(|to| to.region.is_none());
+            let (lost, section) = match (directory.region_of(caller), nowhere) {
+                _ if targets.len() < 2 => continue,
+                (None, _) => (caller, if is_workload { "workloads" } else { "components" }),
+                (Some(_), Some(to)) => (to.name.as_str(), "components"),
+                (Some(_), None) => continue,
+            };
+            let message = format!(
+                "`{lost}` has no region, so `{}` cannot know which of its targets is nearest to {caller}",
+                place.name
+            );
+            let help = format!("write `region` for {section}.{lost}, or choose another policy for {}", place.name);
+            problems.push(Problem::error("no_region", target.to.span, message).path(target.to.path.clone()).help(help));
+        }
+    });
 }
 
 /// A demand whose mean is not 1 would change how much work there is, which is what steps and operations say.
