@@ -129,7 +129,8 @@ fn check_recovers(scenario: &Scenario, recovers: &RecoversSettings, problems: &m
     if !all.iter().any(|timed| named(&timed)) {
         let mut names: Vec<&str> = all.iter().filter_map(|timed| timed.name.map(|name| name.as_str())).collect();
         names.dedup();
-        let mut problem = Problem::unknown_name("fault or event", recovers.from.as_str(), recovers.from.span, names.clone());
+        let mut problem =
+            Problem::unknown_name("fault or event", recovers.from.as_str(), recovers.from.span, names.clone());
         if names.is_empty() && !all.is_empty() {
             problem.help = Some("none of them has a name: write `name: …`".to_string());
         }

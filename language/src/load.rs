@@ -3,6 +3,7 @@
 //! Text → document → (variant, overrides, clusters, policies worked in) → settings → checked as a whole by building it
 //! once. All problems come together, in file order.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,13 +13,13 @@ use models::network::{self, Changed, Network};
 use models::scenario::{Scenario, WarmupSettings};
 use settings::{Files, Node, Problem, Problems, Reader, Setting};
 use sim_core::random::{hash, mix};
-use sim_core::{Span, Time};
+use sim_core::{Span, TIME_MAX};
 
 use crate::changes::changed_by;
 use crate::document::{Override, Sources, in_words, read_document_leniently, read_option, read_override, to_yaml};
 use crate::expand::{expand, fold_clusters, variant_names};
 use crate::repair::{self, Repair};
-use crate::{axes, places, table, unused};
+use crate::{axes, places, reading, table, unused};
 
 /// A text that may be a scenario, and where it comes from.
 #[derive(Clone, Debug)]
@@ -113,8 +114,18 @@ struct Folder(PathBuf);
 
 impl Files for Folder {
     fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
-        let table = std::fs::File::open(self.0.join(file)).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
-        table::column(table, file, column)
+        let path = self.0.join(file);
+        let table = reading::open(&path).map_err(|why| format!("`{file}` cannot be read: {why}"))?;
+        if table.metadata().is_ok_and(|about| about.len() > reading::TABLE_BYTES_MAX) {
+            return Err(format!("`{file}` has more than {} bytes", reading::TABLE_BYTES_MAX));
+        }
+        let found = table::column(table.take(reading::TABLE_BYTES_MAX), file, column);
+        // What is wrong with a file elsewhere is not said in its own words.
+        found.map_err(|why| if self.quotes(file) { why } else { format!("`{file}` has no column `{column}`") })
+    }
+
+    fn quotes(&self, file: &str) -> bool {
+        reading::is_inside(&self.0, &self.0.join(file))
     }
 }
 
@@ -267,9 +278,8 @@ fn semantic_problems(
                 problem.help = problem.help.filter(|help| !help.ends_with(" at all"));
                 let about_a_name = places::is_about_a_name(&problem)
                     && !problem.message.contains(STAND_IN)
-                    && !first.explains(&problem)
                     && !places::was_left_out(&problem, document, &first.tree);
-                if first.stands(&problem) || about_a_name {
+                if !first.explains(&problem) && (first.stands(&problem) || about_a_name) {
                     kept.push(problem);
                 }
             }
@@ -331,8 +341,11 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
         problems.push(run("until", "`duration` and `until` exclude each other", "several_choices"));
     }
     let length = scenario.run.duration.map_or(0, |d| d.0);
-    if length.saturating_add(scenario.warmup()) > Time::MAX / 4 {
-        problems.push(run("duration", "that is longer than can be simulated (146 years)", "out_of_range"));
+    if scenario.run.window.0 > TIME_MAX {
+        problems.push(run("window", "that is longer than can be simulated (18 years)", "out_of_range"));
+    }
+    if length.saturating_add(scenario.warmup()) > TIME_MAX {
+        problems.push(run("duration", "that is longer than can be simulated (18 years)", "out_of_range"));
     } else if scenario.run.window.0 > 0 && length.saturating_add(scenario.warmup()) / scenario.run.window.0 > 10_000_000
     {
         problems.push(run("window", "that makes more than ten million windows; widen it", "out_of_range"));

@@ -3,6 +3,7 @@
 //! A part that is there but wrong stays there under its name: a stand-in takes its place, and nobody who refers to it is told
 //! that it does not exist. What has no stand-in is left out.
 
+use models::components::{ANSWERS_ANYTHING, KIND_THAT_ANSWERS_ANYTHING};
 use models::directory::STAND_IN;
 use models::scenario::Scenario;
 use settings::problem::nearest;
@@ -43,16 +44,23 @@ impl Repair {
 
     /// Mends the places of errors; false where nothing could be mended.
     pub(crate) fn mend(&mut self, problems: &Problems) -> bool {
-        let mut places: Vec<Path> =
-            problems.iter().filter(|problem| problem.severity == settings::Severity::Error).map(place_of).collect();
+        let errors = problems.iter().filter(|problem| problem.severity == settings::Severity::Error);
+        let mut places: Vec<(Path, bool)> =
+            errors.map(|problem| (place_of(problem), problem.code == "unknown_key")).collect();
         // Later members of a list first, so that the numbers of earlier ones stay.
-        places.sort_by_key(|path| {
+        places.sort_by_key(|(path, _)| {
             std::cmp::Reverse(path.segments().iter().map(|segment| format!("{segment:0>12}")).collect::<Vec<_>>())
         });
         places.dedup();
         let mut any = false;
-        for place in places {
-            any |= self.mend_at(&place);
+        for (place, is_unknown) in places {
+            any |= match is_unknown && self.at(place.segments()).is_some() {
+                true => {
+                    self.remove(place.segments());
+                    self.touch(place.segments())
+                }
+                false => self.mend_at(&place),
+            };
         }
         any
     }
@@ -149,12 +157,21 @@ impl Repair {
         })
     }
 
-    /// Whether an operation is asked for that was not meant, since something beside it was mended.
+    /// Whether an operation is asked for that was not meant, since what says which one was left out.
     pub(crate) fn explains(&self, problem: &Problem) -> bool {
+        let says_which =
+            |path: &Path| path.segments().iter().any(|part| matches!(part.as_str(), "op" | "requests" | "handlers"));
         let place = problem.path.segments();
         let around = &place[..place.len().saturating_sub(1)];
-        matches!(problem.code, "op_without_handler" | "call_cycle")
-            && self.touched.iter().any(|touched| touched.segments().starts_with(around))
+        match problem.code {
+            "op_without_handler" => {
+                let asks_for_default = problem.message.split('`').nth(3) == Some("default");
+                asks_for_default && self.touched.iter().any(says_which)
+                    || self.touched.iter().any(|touched| touched.segments().starts_with(around))
+            }
+            "call_cycle" => self.touched.iter().any(says_which),
+            _ => false,
+        }
     }
 
     /// Whether a problem that was found in what was mended is one of what was written.
@@ -196,11 +213,11 @@ fn stand_in(path: &[String], now: Option<&Node>) -> Option<Node> {
         ["workloads", _, "call", "to"] | ["components", _, "calls", _, "to"] => STAND_IN.to_string(),
         ["components", _, "to"] => STAND_IN.to_string(),
         ["components", _, "consumes", number, "from"] if is_number(number) => return None,
-        ["components", _] => "{kind: external, latency: 1ms}".to_string(),
+        ["components", _] => ANSWERS_ANYTHING.to_string(),
         ["components", _, "kind"] => {
             let kinds = models::components::KINDS.iter().map(|row| row.name);
             let near = now.and_then(Node::as_text).and_then(|text| nearest(text, kinds));
-            near.unwrap_or("external").to_string()
+            near.unwrap_or(KIND_THAT_ANSWERS_ANYTHING).to_string()
         }
         ["components", _, "runtime"] => "unlimited".to_string(),
         ["components", _, "handlers"] => "{default: [{wait: 1ms}]}".to_string(),
@@ -225,7 +242,7 @@ fn stand_in(path: &[String], now: Option<&Node>) -> Option<Node> {
 
 /// The component that calls go to whose target cannot be read.
 pub(crate) fn add_stand_in(tree: &mut Node) {
-    let Ok(component) = settings::notation::parse("{kind: external, latency: 1ms}", SourceId::NOWHERE) else { return };
+    let Ok(component) = settings::notation::parse(ANSWERS_ANYTHING, SourceId::NOWHERE) else { return };
     let Value::Map(sections) = &mut tree.value else { return };
     match sections.iter_mut().find(|entry| entry.key == "components").map(|entry| &mut entry.value.value) {
         Some(Value::Map(components)) => components.push(Entry::new(STAND_IN, component)),

@@ -138,6 +138,7 @@ pub use happening::{About, Happens};
 pub use housekeeping::ChoreId;
 pub use measure::{Counts, Measure};
 pub use news::{Hearing, News};
+pub use order::TIME_MAX;
 pub use outcome::{Answer, Outcome};
 pub use records::{Ended, Record, RecordId};
 pub use time::{Span, Time};

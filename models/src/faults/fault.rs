@@ -164,6 +164,10 @@ impl Scene<'_> {
             self.error("no_such_replica", name.span, &message);
             return None;
         }
+        if replicas == Some(0) {
+            let problem = Problem::warning("no_effect", name.span, "this strikes no replica: `replicas` is 0");
+            self.problems.push(problem.path(self.path.clone()));
+        }
         Some(Whom { component, replicas, replica })
     }
 }

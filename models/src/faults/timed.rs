@@ -105,6 +105,9 @@ fn entries<'a>(
     faults.chain(events.iter().enumerate().map(|(place, one)| entry!(Events, one => place)))
 }
 
+/// The most times that all faults and events of a scenario have together.
+const TIMES_MAX: usize = 100_000;
+
 /// Every time of every fault, then of every event, in the order in which they are written.
 pub fn timed<'a>(faults: &'a [Spanned<FaultSettings>], events: &'a [Spanned<EventSettings>]) -> Vec<Timed<'a>> {
     let mut all = Vec::new();
@@ -122,15 +125,24 @@ pub fn timed<'a>(faults: &'a [Spanned<FaultSettings>], events: &'a [Spanned<Even
             span: entry.span,
             path: entry.path.clone(),
         }));
+        if all.len() > TIMES_MAX {
+            break;
+        }
     }
     all
 }
 
 /// What is wrong with the times of faults and events.
 pub fn check(faults: &[Spanned<FaultSettings>], events: &[Spanned<EventSettings>], problems: &mut Problems) {
+    let all: usize = entries(faults, events).map(|entry| entry.times.map_or(1, |times| times as usize)).sum();
+    if all > TIMES_MAX {
+        let message = format!("all faults and events together have {all} times; at most {TIMES_MAX} can be simulated");
+        problems.push(Problem::error("too_many", settings::Span::NOWHERE, message).path(Path::of(&["faults"])));
+    }
     for entry in entries(faults, events) {
+        let mut found = Vec::new();
         let mut error = |code: &'static str, key: &str, message: String, help: &str| {
-            problems.push(Problem::error(code, entry.span, message).path(entry.path.join(key)).help(help));
+            found.push(Problem::error(code, entry.span, message).path(entry.path.join(key)).help(help));
         };
         match (entry.every, entry.times) {
             (Some(every), Some(_)) if every.0 == 0 => {
@@ -150,6 +162,12 @@ pub fn check(faults: &[Spanned<FaultSettings>], events: &[Spanned<EventSettings>
         if entry.what.is_a_change() && entry.times.is_some() && entry.lasts.is_none() {
             let message = format!("this {} changes nothing after its first time: it never ends", entry.source.noun());
             error("no_effect", "times", message, "give it a `for`, or remove `every` and `times`");
+        }
+        found.into_iter().for_each(|problem| problems.push(problem));
+        if entry.lasts.is_some_and(|lasts| lasts.0 == 0) && !entry.what.is_momentary() {
+            let message = format!("this {} does nothing: it ends as it begins", entry.source.noun());
+            let problem = Problem::warning("no_effect", entry.span, message).path(entry.path.join("for"));
+            problems.push(problem.help("make `for` longer, or remove it if it is to stay"));
         }
     }
 }
