@@ -6,16 +6,18 @@
 mod breakdown;
 pub mod check;
 pub mod compare;
-pub mod episodes;
 pub mod figures;
 pub mod file;
 pub mod find;
 pub mod happenings;
 pub mod history;
+mod intervals;
+mod latency_all;
 pub mod loading;
 pub mod metrics;
 pub mod objectives;
 mod outcome;
+pub mod recovery;
 pub mod replicate;
 pub mod requests;
 pub mod result;
@@ -24,6 +26,7 @@ pub mod session;
 pub mod statistics;
 pub mod sweep;
 mod table;
+pub mod trend;
 mod trust;
 
 pub use language::{Loaded, Options, Refused, Text};

@@ -17,9 +17,9 @@ use settings::bind::NOT_YET;
 use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Size, Spanned};
 use sim_core::time::SECOND;
 
-use crate::episodes::{calm_before, episode_of, episodes};
 use crate::metrics::{self, Unit};
-use crate::result::{Demand, FaultWindow, Held, ObjectiveResult, RunResult};
+use crate::recovery::{self, NEARLY};
+use crate::result::{Demand, FaultWindow, Held, ObjectiveResult, Recovers, RunResult, Verdict};
 use crate::session::Session;
 use crate::statistics;
 use language::Loaded;
@@ -95,7 +95,7 @@ fn check_one(
         }
     }
     let over_time = objective.during.is_some() || objective.recovers.is_some();
-    if unit.is_some() && over_time && metrics::columns(result, &metric.value).is_empty() {
+    if unit.is_some() && over_time && metrics::columns(result, &metrics::at_gate(&metric.value)).is_empty() {
         let names: Vec<&str> = result.series.columns.keys().map(|name| name.trim_end_matches("_s")).collect();
         let message =
             format!("`{}` is not kept over time, so it cannot be judged during a part of the run", metric.value);
@@ -105,7 +105,7 @@ fn check_one(
         let owner = format!("{}.", owner.join("."));
         let beside: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(&owner)).collect();
         let beside = if beside.is_empty() { names } else { beside };
-        problems.push(problem.help(format!("kept over time: {}", settings::problem::all_of(&beside))));
+        problems.push(problem.help(format!("kept over time in every run: {}", settings::problem::all_of(&beside))));
     }
     if let Some((from, to)) = &objective.during
         && from.0 >= to.0
@@ -184,6 +184,13 @@ fn suffix(unit: Unit) -> &'static str {
     }
 }
 
+/// Whether all of them hold; `None` where there is none.
+pub(crate) fn verdict(objectives: &[ObjectiveResult]) -> Option<Verdict> {
+    let missed = objectives.iter().filter(|objective| !objective.always_holds());
+    let reasons: Vec<String> = missed.map(in_words).collect();
+    (!objectives.is_empty()).then_some(Verdict { holds: reasons.is_empty(), reasons })
+}
+
 /// Judges all objectives of a scenario by a result. What can no longer be judged, since the run has not come so far, does
 /// not hold.
 pub fn evaluate(scenario: &Scenario, result: &RunResult) -> Vec<ObjectiveResult> {
@@ -191,9 +198,9 @@ pub fn evaluate(scenario: &Scenario, result: &RunResult) -> Vec<ObjectiveResult>
 }
 
 fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveResult> {
-    let metric = metrics::find(result, &objective.metric.value).ok()?;
+    let path = &metrics::at_gate(&objective.metric.value);
+    let metric = metrics::find(result, path).ok()?;
     let name = |words: String| objective.name.as_ref().map_or(words, |name| name.as_str().to_string());
-    let path = &objective.metric.value;
     if let Some(recovers) = &objective.recovers {
         let bound = recovers.within.0 as f64 / SECOND as f64;
         let value = recovery(recovers, result, path, metric.unit);
@@ -202,10 +209,16 @@ fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveR
             metric: path.clone(),
             demand: Demand::Recovers,
             value,
+            reason: None,
             bound,
             unit: suffix(Unit::Seconds).to_string(),
             holds: value.is_some_and(|value| value <= bound),
             over: None,
+            recovers: Some(Recovers {
+                from: recovers.from.as_str().to_string(),
+                to: recovers.to.0,
+                hold_s: recovers.hold.0 as f64 / SECOND as f64,
+            }),
         });
     }
     let (demand, written) = match (&objective.below, &objective.above) {
@@ -214,24 +227,33 @@ fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveR
         _ => return None,
     };
     let bound = parse_bound(written, metric.unit).ok()?;
-    let value = match &objective.during {
-        Some((from, to)) => over_windows(result, path, metric.unit, demand, seconds(from.0), seconds(to.0)),
-        None => metric.value,
+    let (value, reason) = match &objective.during {
+        Some((from, to)) => {
+            let value = over_windows(result, path, metric.unit, demand, seconds(from.0), seconds(to.0));
+            let is_infinite = value.is_some_and(f64::is_infinite);
+            let reason = "in at least one window more requests failed than the percentile leaves out";
+            (value, is_infinite.then(|| reason.to_string()))
+        }
+        None if metric.infinite.is_some() => (Some(f64::INFINITY), metric.infinite),
+        None => (metric.value, None),
     };
     let holds = value.is_some_and(|value| match demand {
         Demand::Below => value <= bound,
         _ => value >= bound,
     });
+    let value = value.filter(|value| value.is_finite());
     let words = if demand == Demand::Below { "below" } else { "above" };
     Some(ObjectiveResult {
         name: name(format!("{path} {words} {}", written.value.trim())),
         metric: path.clone(),
         demand,
         value,
+        reason,
         bound,
         unit: suffix(metric.unit).to_string(),
         holds,
         over: None,
+        recovers: None,
     })
 }
 
@@ -250,9 +272,6 @@ fn windows(result: &RunResult, path: &str) -> Vec<(f64, Option<f64>)> {
     result.series.at_s.iter().enumerate().map(|(row, begins)| (*begins, at(row))).collect()
 }
 
-/// Borders of windows are multiples of their width; half a nanosecond forgives what seconds as numbers round away.
-const NEARLY: f64 = 0.5e-9;
-
 fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from: f64, to: f64) -> Option<f64> {
     let width = result.series.window_s;
     let within = windows(result, path)
@@ -270,11 +289,19 @@ fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from
 }
 
 /// How long after the end (or start) of a fault or event a metric is back, s, the slowest of all that have the name; `None` if
-/// it never is, or not long enough before the end.
+/// it never is, or not long enough before the end of the run. What it was before is its mean over the last stretch in which no
+/// fault acted; of an event, before the faults that it follows.
 fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: Unit) -> Option<f64> {
-    let named = |window: &&FaultWindow| window.name.as_deref() == Some(recovers.from.as_str());
-    let faults = result.faults.iter().filter(named).map(|fault| (fault, baseline_of_fault(result, fault)));
-    let events = result.events.iter().filter(named).map(|event| (event, baseline_of_event(result, event)));
+    let episodes = recovery::episodes(&result.faults);
+    let before = |episode: Option<usize>| recovery::baseline(&result.series, &episodes, episode?);
+    let is_named = |window: &FaultWindow| window.name.as_deref() == Some(recovers.from.as_str());
+    let faults = result.faults.iter().enumerate().filter(|(_, fault)| is_named(fault));
+    let faults = faults
+        .map(|(number, fault)| (fault, before(episodes.iter().position(|episode| episode.faults.contains(&number)))));
+    let events = result.events.iter().filter(|event| is_named(event)).map(|event| {
+        let followed = episodes.iter().rposition(|episode| episode.at_s <= event.at_s);
+        (event, followed.map_or(Some((0.0, event.at_s)), |episode| before(Some(episode))))
+    });
     let windows = windows(result, path);
     let mut slowest: Option<f64> = None;
     for (window, baseline) in faults.chain(events) {
@@ -282,37 +309,26 @@ fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: U
             AfterSettings::Start => window.at_s,
             AfterSettings::End => window.until_s?,
         };
-        let took = back_after(recovers, &windows, baseline, from, (unit, result.series.window_s))?;
+        let took = back_after(recovers, result, &windows, baseline?, (from, unit))?;
         slowest = Some(slowest.map_or(took, |so_far| so_far.max(took)));
     }
     slowest
 }
 
-/// The calm before a fault.
-fn baseline_of_fault(result: &RunResult, fault: &FaultWindow) -> (f64, f64) {
-    let episodes = episodes(&result.faults);
-    episode_of(&episodes, fault).map_or((0.0, fault.at_s), |index| calm_before(&episodes, index))
-}
-
-/// The calm before the faults that an event follows, which it is to mend; before the event itself where there are none.
-fn baseline_of_event(result: &RunResult, event: &FaultWindow) -> (f64, f64) {
-    let episodes = episodes(&result.faults);
-    let followed = episodes.iter().rposition(|episode| episode.at_s <= event.at_s);
-    followed.map_or((0.0, event.at_s), |index| calm_before(&episodes, index))
-}
-
 /// How long after `from` a metric is back at what it was in the baseline.
 fn back_after(
     recovers: &RecoversSettings,
+    result: &RunResult,
     windows: &[(f64, Option<f64>)],
     (calm_from, calm_until): (f64, f64),
-    from: f64,
-    (unit, width): (Unit, f64),
+    (from, unit): (f64, Unit),
 ) -> Option<f64> {
+    let series = &result.series;
     let before: Vec<f64> = windows
+        .get(recovery::windows_between(series, calm_from, calm_until))?
         .iter()
-        .filter(|(begins, _)| *begins >= calm_from - NEARLY && begins + width <= calm_until + NEARLY)
         .filter_map(|(_, value)| *value)
+        .filter(|value| value.is_finite())
         .collect();
     if before.is_empty() {
         return None;
@@ -322,19 +338,9 @@ fn back_after(
         Unit::Seconds => value.is_some_and(|value| value * recovers.to.0 <= mean),
         _ => value.is_some_and(|value| value >= mean * recovers.to.0),
     };
-    let hold = recovers.hold.0 as f64 / SECOND as f64;
-    let mut since = None;
-    for (begins, value) in windows.iter().filter(|(begins, _)| *begins >= from - NEARLY) {
-        if !is_back(*value) {
-            since = None;
-            continue;
-        }
-        let first = *since.get_or_insert(*begins);
-        if begins + width - first >= hold - NEARLY {
-            return Some((first - from).max(0.0));
-        }
-    }
-    None
+    let hold_s = recovers.hold.0 as f64 / SECOND as f64;
+    let back_s = recovery::back_at(series, from, hold_s, series.window_s, |window| is_back(windows[window].1))?;
+    Some((back_s - from).max(0.0))
 }
 
 /// The objectives of replication 0, with how often each holds over all replications.
@@ -381,6 +387,10 @@ fn in_one_run(objective: &ObjectiveResult) -> String {
                 format!(", {} too late", quantity(value - objective.bound))
             };
             format!("{what}: recovered {} after the fault (bound {bound}){late}", quantity(value))
+        }
+        (_, None) if objective.reason.is_some() => {
+            let why = objective.reason.as_deref().unwrap_or_default();
+            format!("{what}: it is infinite, since {why} (bound {bound})")
         }
         (_, None) => format!("{what}: it cannot be known in this run (bound {bound})"),
         (_, Some(value)) if objective.holds => format!("{what}: {} (bound {bound})", quantity(value)),

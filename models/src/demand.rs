@@ -60,6 +60,8 @@ pub struct CallsMade {
     pub mean: f64,
     /// How often at most.
     pub most: f64,
+    /// How many at the same time at most.
+    pub at_once: f64,
     /// Whether whoever made the call that brings this one about waits for it: false of what is only sent, and of what is
     /// done after the answer.
     pub awaited: bool,
@@ -162,6 +164,10 @@ pub struct Demand {
     pub cpu_s: f64,
     /// How long that work holds a core at a stretch without letting others in, on average of the pieces, s.
     pub piece_s: f64,
+    /// The same as squares, and as a sum over the pieces of a call, s².
+    pub pieces_s2: f64,
+    /// How often it goes on after it has waited for something, and where it begins.
+    pub turns: f64,
     /// From arrival to answer, s.
     pub answer: Outcomes,
     /// For how long each lock is held, s.
@@ -172,6 +178,11 @@ pub struct Demand {
     pub blocks_s: f64,
     /// Time for which it blocks threads beside the workers, s.
     pub offloaded_s: f64,
+    /// How likely something that is done side by side is ended by the rest of it before its own end, so that it does less than
+    /// is said here.
+    pub cut_short: f64,
+    /// Pieces of work on cores at the same time, at most.
+    pub cpu_at_once: f64,
     /// What it calls.
     pub calls: Vec<CallsMade>,
 }
@@ -189,6 +200,8 @@ pub struct Surroundings<'a> {
     pub call: &'a mut dyn FnMut(&str, Option<&str>) -> Outcomes,
     /// By how much the cores are shared: work takes so many times as long. At least 1.
     pub stretch: f64,
+    /// The same of what holds a worker that is free while it waits: what waits for a worker does not hold one.
+    pub held_stretch: f64,
     /// Calls at work in the replica at the same time, this one included.
     pub at_work: f64,
     /// Items that the call carries, more than 1 where calls are batched.

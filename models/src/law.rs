@@ -66,7 +66,14 @@ impl Law {
 
     /// Anything between two values.
     pub fn between(low: f64, high: f64) -> Law {
-        Law { cells: vec![Cell { at: (low + high) / 2.0, width: high - low, weight: 1.0 }] }
+        if high <= low {
+            return Law::always(low);
+        }
+        // So many that what is made of them, cell by cell, keeps the form.
+        const PARTS: u32 = 40;
+        let width = (high - low) / f64::from(PARTS);
+        let cell = |n: u32| Cell { at: low + (f64::from(n) + 0.5) * width, width, weight: 1.0 / f64::from(PARTS) };
+        Law { cells: (0..PARTS).map(cell).collect() }
     }
 
     fn from_cells(mut cells: Vec<Cell>) -> Law {
@@ -132,15 +139,18 @@ impl Law {
         if weight > 0.0 { self.sum() / weight } else { 0.0 }
     }
 
+    /// Weight × mean square.
+    pub fn mean_square(&self) -> f64 {
+        self.cells.iter().map(|cell| cell.weight * (cell.at * cell.at + cell.width * cell.width / 12.0)).sum()
+    }
+
     /// The square of the coefficient of variation; 0 of what is always 0.
     pub fn scv(&self) -> f64 {
         let (weight, mean) = (self.weight(), self.mean());
         if mean <= 0.0 {
             return 0.0;
         }
-        let squares: f64 =
-            self.cells.iter().map(|cell| cell.weight * (cell.at * cell.at + cell.width * cell.width / 12.0)).sum();
-        (squares / weight / (mean * mean) - 1.0).max(0.0)
+        (self.mean_square() / weight / (mean * mean) - 1.0).max(0.0)
     }
 
     /// How likely a value above this is.
@@ -151,6 +161,28 @@ impl Law {
     /// How likely a value of at most this is.
     pub fn up_to(&self, value: f64) -> f64 {
         self.cells.iter().map(|cell| cell.up_to(value)).sum()
+    }
+
+    /// The least value that is exceeded with a probability of at most 1 − `probability` of the weight.
+    pub fn quantile(&self, probability: f64) -> f64 {
+        let mut left = probability * self.weight();
+        for cell in &self.cells {
+            if cell.weight >= left {
+                return cell.low() + cell.width * left / cell.weight;
+            }
+            left -= cell.weight;
+        }
+        self.cells.last().map_or(0.0, Cell::high)
+    }
+
+    /// How likely it is less than what another law gives, where neither depends on the other; a tie does not count.
+    pub fn before(&self, other: &Law) -> f64 {
+        let less = |cell: &Cell| {
+            let at = cell.at;
+            let ties: f64 = self.cells.iter().filter(|c| c.width == 0.0 && c.at == at).map(|c| c.weight).sum();
+            cell.weight * (self.up_to(at) - ties)
+        };
+        other.cells.iter().map(less).sum()
     }
 
     /// The values with their weights, as if each cell were its middle.

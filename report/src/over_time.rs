@@ -1,10 +1,7 @@
 //! Reading the windowed series of a result: columns by path, totals over workloads, means between two instants, and
-//! the episodes in which faults acted.
+//! stretches of windows.
 
-use lab::result::{RunResult, Series};
-
-pub(crate) use lab::episodes::joined;
-pub use lab::episodes::{Episode, calm_before, episodes, name_of as fault_name, watched_until};
+use lab::result::{FaultWindow, RunResult, Series};
 
 /// The column of a metric, where it was recorded.
 #[must_use]
@@ -87,6 +84,66 @@ pub fn end_s(result: &RunResult) -> f64 {
     result.run.duration_s
 }
 
+/// What a fault is called in a sentence: its name, else what it does.
+#[must_use]
+pub fn fault_name(fault: &FaultWindow) -> &str {
+    fault.name.as_deref().unwrap_or(&fault.what)
+}
+
+/// Windows next to each other that have something in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// How many there are.
+    pub windows: usize,
+    /// Where the first begins, s.
+    pub from_s: f64,
+    /// Where the last ends, s.
+    pub until_s: f64,
+}
+
+/// The stretches of whole windows of the measured time for which something holds, in the order of time.
+#[must_use]
+pub fn stretches(result: &RunResult, holds: impl Fn(usize) -> bool) -> Vec<Stretch> {
+    let series = &result.series;
+    let mut found: Vec<Stretch> = Vec::new();
+    let mut goes_on = false;
+    for window in measured(result) {
+        let holds = holds(window);
+        let until_s = series.at_s[window] + series.window_s;
+        match found.last_mut() {
+            Some(last) if holds && goes_on => {
+                last.windows += 1;
+                last.until_s = until_s;
+            }
+            _ if holds => found.push(Stretch { windows: 1, from_s: series.at_s[window], until_s }),
+            _ => {}
+        }
+        goes_on = holds;
+    }
+    found
+}
+
+/// The longest stretch; of equals the first.
+#[must_use]
+pub fn longest(stretches: &[Stretch]) -> Option<Stretch> {
+    stretches.iter().copied().reduce(|a, b| if b.windows > a.windows { b } else { a })
+}
+
+/// The windows that lie wholly within the measured time.
+#[must_use]
+pub fn measured(result: &RunResult) -> std::ops::Range<usize> {
+    lab::recovery::windows_between(&result.series, 0.0, end_s(result))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn joined(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [some @ .., last] => format!("{} and {last}", some.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +155,19 @@ mod tests {
         assert_eq!(mean_between(&series, &values, 0.0, 3.0), Some(1.5));
         assert_eq!(mean_between(&series, &values, 0.5, 2.0), Some(2.0));
         assert_eq!(mean_between(&series, &values, 2.0, 3.0), None);
+    }
+
+    #[test]
+    fn stretches_are_of_whole_windows_of_the_measured_time() {
+        let mut result = RunResult::default();
+        result.run.duration_s = 9.5;
+        result.series = Series { window_s: 1.0, at_s: (-2..10).map(f64::from).collect(), ..Series::default() };
+        let at = |window: usize| window as f64 - 2.0;
+        let found =
+            stretches(&result, |window| at(window) < 2.0 || (5.0..6.0).contains(&at(window)) || at(window) > 7.0);
+        let stretch = |windows, from_s, until_s| Stretch { windows, from_s, until_s };
+        assert_eq!(found, [stretch(2, 0.0, 2.0), stretch(1, 5.0, 6.0), stretch(1, 8.0, 9.0)]);
+        assert_eq!(longest(&found), Some(stretch(2, 0.0, 2.0)));
+        assert_eq!(longest(&[]), None);
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use models::caching::hit_ratio::{self, KeyGroup};
 use models::policies::coalesce::SameBy;
 use models::workloads::WorkloadSettings;
+use models::workloads::arrivals::TraceSettings;
 use models::workloads::shape::Shape;
 use sim_core::keys::Keys;
 
@@ -31,8 +32,20 @@ pub(super) enum Attempts {
 pub(super) enum Caches {
     /// As in the long run.
     Filled,
-    /// Nothing is in them.
-    Empty,
+    /// Nothing is in one of them.
+    Empty(usize),
+    /// Nothing is in any of them.
+    AllEmpty,
+}
+
+impl Caches {
+    fn is_empty(self, component: usize) -> bool {
+        match self {
+            Caches::Filled => false,
+            Caches::Empty(one) => one == component,
+            Caches::AllEmpty => true,
+        }
+    }
 }
 
 const ROUNDS_MAX: usize = 500;
@@ -47,8 +60,11 @@ pub(super) enum Moment {
     Peak,
 }
 
-/// Requests a second that an open workload sends.
+/// Requests a second that a workload sends whatever the answers do.
 pub(super) fn open_rate(workload: &WorkloadSettings, duration_s: f64, moment: Moment) -> Option<f64> {
+    if let Some(trace) = workload.arrivals.process.trace() {
+        return traced_rate(trace, moment);
+    }
     let rate = workload.arrivals.process.rate()? * workload.arrivals.batch.as_ref().map_or(1.0, |b| b.0.mean());
     let factor = workload.shape.as_ref().map_or(1.0, |settings| {
         const STEPS: u32 = 10_000;
@@ -60,6 +76,26 @@ pub(super) fn open_rate(workload: &WorkloadSettings, duration_s: f64, moment: Mo
         }
     });
     Some(rate * factor)
+}
+
+/// Parts of a trace whose rates are compared, at most.
+const PARTS_MAX: f64 = 100.0;
+
+/// Requests a second of a trace: all of it, or its busiest part, which is at least a second long.
+fn traced_rate(trace: &TraceSettings, moment: Moment) -> Option<f64> {
+    let last_s = trace.requests.last()?.at as f64 / 1e9;
+    let average = (last_s > 0.0).then(|| trace.requests.len() as f64 / last_s)?;
+    match moment {
+        Moment::Average => Some(average),
+        Moment::Peak => {
+            let part_s = (last_s / PARTS_MAX).max(1.0).min(last_s);
+            let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+            for recorded in trace.requests.iter() {
+                *counts.entry((recorded.at as f64 / 1e9 / part_s) as u64).or_insert(0) += 1;
+            }
+            counts.values().max().map(|most| (*most as f64 / part_s).max(average))
+        }
+    }
 }
 
 /// Solves the flows of requests that come at these rates, by workload.
@@ -92,6 +128,20 @@ pub(super) fn solve_with(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, c
             if changed || round >= ROUNDS_MAX {
                 break;
             }
+        }
+    }
+    flows
+}
+
+/// The flows of requests at these rates where calls take so long.
+pub(super) fn settle(graph: &Graph<'_>, rates: &[f64], times: &Times<'_>) -> Flows {
+    let mut flows = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
+    for round in 0..ROUNDS_MAX {
+        let next = step(graph, rates, (Attempts::First, Caches::Filled), &flows, times);
+        let moved = moved(&flows.arrivals, &next.arrivals);
+        flows = next;
+        if moved < CLOSE && round > 0 {
+            break;
         }
     }
     flows
@@ -153,7 +203,7 @@ fn step(
     }
     for component in 0..graph.components.len() {
         if let Some(found) = hits(graph, component, before, times) {
-            next.misses.insert(component, if caches == Caches::Empty { Some((1.0, 1.0)) } else { found });
+            next.misses.insert(component, if caches.is_empty(component) { Some((1.0, 1.0)) } else { found });
         }
     }
     for ((component, op, data), flow) in &before.arrivals {

@@ -213,8 +213,15 @@ impl<'a> Graph<'a> {
     /// What a component calls for an operation, with calls that succeed and take no time.
     pub(super) fn demand(&self, component: usize, op: &str) -> Demand {
         let mut call = |_: &str, _: Option<&str>| Outcomes::ok(Law::always(0.0));
-        let mut around =
-            Surroundings { call: &mut call, stretch: 1.0, at_work: 1.0, items: 1.0, miss_ratio: 1.0, fetch_ratio: 1.0 };
+        let mut around = Surroundings {
+            call: &mut call,
+            stretch: 1.0,
+            held_stretch: 1.0,
+            at_work: 1.0,
+            items: 1.0,
+            miss_ratio: 1.0,
+            fetch_ratio: 1.0,
+        };
         self.components[component].demand(op, &mut around)
     }
 

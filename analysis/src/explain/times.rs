@@ -8,7 +8,7 @@
 
 mod calls;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -18,6 +18,7 @@ use sim_core::dist::Dist;
 
 pub(super) use calls::Over;
 
+use super::bursts::Bursts;
 use super::flow::{Data, Flows};
 use super::graph::{Caller, Graph};
 use crate::theory::formulas::erlang_c;
@@ -35,6 +36,7 @@ pub(super) struct Times<'g> {
     demands: RefCell<BTreeMap<(usize, String, u64), Rc<Demand>>>,
     overs: RefCell<BTreeMap<(usize, String), Rc<Over>>>,
     waits: RefCell<BTreeMap<usize, Law>>,
+    bursts: OnceCell<Bursts>,
 }
 
 /// How many times as long work takes on `cores` that are shared with `busy` others on average: 1 + C/(c(1−ρ)).
@@ -58,6 +60,7 @@ impl<'g> Times<'g> {
             demands: RefCell::default(),
             overs: RefCell::default(),
             waits: RefCell::default(),
+            bursts: OnceCell::new(),
         }
     }
 
@@ -79,6 +82,11 @@ impl<'g> Times<'g> {
     /// The flows, where waits count.
     fn waited(&self) -> Option<(&'g Times<'g>, &'g Flows)> {
         self.bare.zip(self.flows)
+    }
+
+    /// How many calls a request brings about at the same time.
+    pub(super) fn bursts(&self, flows: &Flows) -> &Bursts {
+        self.bursts.get_or_init(|| Bursts::new(self.graph, flows, &|component, op| self.demand(component, op, 1.0)))
     }
 
     /// From arrival to answer.
@@ -125,6 +133,7 @@ impl<'g> Times<'g> {
         let mut around = Surroundings {
             call: &mut call,
             stretch: self.stretch(component),
+            held_stretch: self.held_stretch(component),
             at_work,
             items,
             miss_ratio: misses.0,
@@ -149,12 +158,6 @@ impl<'g> Times<'g> {
         let graph = self.graph;
         let busy = |component: usize| bare.work(component, flows, |d| d.cpu_s);
         let limits = graph.components[component].limits();
-        if limits.frees_while_waiting {
-            let (_, loops) = limits.workers?;
-            let held = bare.work(component, flows, |d| d.cpu_s + d.blocks_s);
-            let cores = limits.cores.map_or(f64::from(loops), |cores| cores.min(f64::from(loops)));
-            return Some((cores, held / graph.replicas(component)));
-        }
         if let Some(hosts) = graph.components[component].hosts() {
             let group = graph.scenario.hosts.get(hosts.on.as_str())?;
             let there = (0..graph.components.len())
@@ -163,7 +166,7 @@ impl<'g> Times<'g> {
             return Some((group.cores.0, all / f64::from(group.count)));
         }
         let cores = limits.cores?;
-        // No more can run at once than there are cores for.
+        // Where no more can run at once than there are cores for, nothing is shared.
         let is_shared = limits.workers.is_none_or(|(_, workers)| f64::from(workers) > cores);
         is_shared.then(|| (cores, busy(component) / graph.replicas(component)))
     }
@@ -171,6 +174,17 @@ impl<'g> Times<'g> {
     fn stretch(&self, component: usize) -> f64 {
         let Some((bare, flows)) = self.waited() else { return 1.0 };
         self.cores(component, bare, flows).map_or(1.0, |(cores, busy)| shared(cores, busy))
+    }
+
+    /// The same of what holds a worker that is free while it waits: only what runs at the same time shares the cores.
+    fn held_stretch(&self, component: usize) -> f64 {
+        let limits = self.graph.components[component].limits();
+        match (limits.workers, limits.cores) {
+            (Some((_, workers)), Some(cores)) if limits.frees_while_waiting && f64::from(workers) > cores => {
+                self.stretch(component).min(f64::from(workers) / cores)
+            }
+            _ => 1.0,
+        }
     }
 
     /// Calls at work in a replica when one more begins, itself included: 1 + λ·S, by iteration where S depends on it.
@@ -198,7 +212,7 @@ impl<'g> Times<'g> {
 
     /// How long a call waits for a worker.
     fn wait(&self, component: usize) -> Law {
-        let Some((_, flows)) = self.waited() else { return Law::always(0.0) };
+        let Some((bare, flows)) = self.waited() else { return Law::always(0.0) };
         if let Some(known) = self.waits.borrow().get(&component) {
             return known.clone();
         }
@@ -208,12 +222,30 @@ impl<'g> Times<'g> {
                 // Calls that go round must not ask for this wait again.
                 self.waits.borrow_mut().insert(component, Law::always(0.0));
                 let rate = Times::rate(component, flows) / self.graph.replicas(component);
-                wait(workers, rate, &self.held(component, flows), self.arrival_scv(component, flows))
+                let scv = self.arrival_scv(component, flows).max(bare.bursts(flows).components[component]);
+                wait(workers, rate, &self.held(component, flows), scv)
             }
-            _ => Law::always(0.0),
+            Some((_, loops)) => self.waits_for_turns(component, loops, bare, flows),
+            None => Law::always(0.0),
         };
         self.waits.borrow_mut().insert(component, wait.clone());
         wait
+    }
+
+    /// How long a call waits for a worker that is free while calls wait, on average over what comes: whenever it goes on, for the
+    /// pieces of work that are there before it (Pollaczek and Khinchine; several workers by Allen and Cunneen).
+    fn waits_for_turns(&self, component: usize, loops: u32, bare: &Times<'_>, flows: &Flows) -> Law {
+        let replicas = self.graph.replicas(component);
+        let rate = Times::rate(component, flows);
+        let busy = bare.work(component, flows, |d| d.cpu_s + d.blocks_s) / replicas;
+        let squares = bare.work(component, flows, |d| d.pieces_s2) / replicas;
+        let turns = bare.work(component, flows, |d| d.turns) / rate;
+        let free = f64::from(loops) - busy;
+        if busy <= 0.0 || free <= 0.0 || rate <= 0.0 {
+            return Law::always(0.0);
+        }
+        let mean_s = turns * erlang_c(loops, busy) * squares / (2.0 * busy * free);
+        Dist::exp(mean_s).map_or_else(|_| Law::always(mean_s), |dist| Law::of(&dist))
     }
 
     /// For how long a worker is held, over all that comes.
@@ -254,6 +286,17 @@ impl<'g> Times<'g> {
         // What is dealt out at random is the more random the more it is dealt out among.
         1.0 + (scv - 1.0) / self.graph.replicas(component)
     }
+}
+
+/// 99 of 100 wait no longer than this for one of `count` places, s; `None` where they are saturated.
+pub(super) fn wait_p99(count: u32, rate: f64, held: &Law) -> Option<f64> {
+    let held_s = held.mean();
+    let free = f64::from(count) - rate * held_s;
+    if free <= 0.0 {
+        return None;
+    }
+    let waits = erlang_c(count, rate * held_s);
+    Some(if waits > 0.01 { held_s / free * (1.0 + held.scv()) / 2.0 * libm::log(waits / 0.01) } else { 0.0 })
 }
 
 /// The law of the wait for one of `count` places that are held as `held` says, under `rate` calls a second; 0 where they are

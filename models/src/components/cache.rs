@@ -182,6 +182,7 @@ impl Kind for Cache {
             key: None,
             mean,
             most: 1.0,
+            at_once: 1.0,
             awaited: true,
             sent: false,
         }];

@@ -159,7 +159,14 @@ impl Kind for Database {
         }
         let cpu_s = cpu.mean();
         let held = io.then(&cpu.stretched(around.stretch));
-        Demand { answer: Outcomes::ok(held.clone()), held, cpu_s, piece_s: cpu_s, ..Demand::default() }
+        Demand {
+            answer: Outcomes::ok(held.clone()),
+            held,
+            cpu_s,
+            piece_s: cpu_s,
+            cpu_at_once: 1.0,
+            ..Demand::default()
+        }
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {

@@ -131,6 +131,13 @@ pub trait Kind: Component + Sized {
         }
     }
 
+    /// Whether each call over a link holds a worker that holds nothing else until it is answered: not of what is only sent,
+    /// nor of calls side by side.
+    fn holds_a_worker(settings: &Self::Settings, link: &str) -> bool {
+        let _ = (settings, link);
+        false
+    }
+
     /// Whether it does different things with different data, so that calls must say which they are about.
     fn needs_keys(settings: &Self::Settings) -> bool {
         let _ = settings;
@@ -164,6 +171,7 @@ pub trait Kind: Component + Sized {
                 key: None,
                 mean: 1.0,
                 most: 1.0,
+                at_once: 1.0,
                 awaited: true,
                 sent: false,
             });

@@ -141,10 +141,20 @@ const TASKS_LEAKED: Figure = Figure::count(
     "Tasks that never end; each holds its thread for good, or nothing on an event loop and with `async`. Only where a handler has a `leak`.",
 );
 
+const LONGEST_TURN: Figure = Figure::max(
+    "longest_turn",
+    "The longest that code held a loop or worker without a pause, while everything else on it waited. Only where tasks give their workers back while they wait.",
+)
+.in_seconds();
+
+const WAITING_FOR_LOCKS: Figure =
+    Figure::level("waiting_for_locks", "Tasks that wait for a lock at the end. Only where a handler has a `lock`.");
+
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED], threads::FIGURES];
+    const FIGURES: &'static [Set] =
+        &[slots::FIGURES, &[&TASKS_LEAKED, &LONGEST_TURN, &WAITING_FOR_LOCKS], threads::FIGURES];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -195,6 +205,20 @@ impl Kind for Service {
         asks
     }
 
+    fn holds_a_worker(settings: &Settings, link: &str) -> bool {
+        let mut holds = settings.facts().has_worker_per_task();
+        let calls = |step: &Step| step.call().is_some_and(|call| call.link.as_str() == link);
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| {
+                holds &= !(matches!(step, Step::Send(_)) && calls(step));
+                for (_, steps) in step.inside().into_iter().filter(|(runs, _)| runs.is_beside()) {
+                    walk(steps, &mut |step| holds &= !calls(step));
+                }
+            });
+        }
+        holds
+    }
+
     fn gives_keys(settings: &Settings) -> bool {
         let mut sets_keys = false;
         for handler in &settings.handlers {
@@ -232,7 +256,7 @@ impl Kind for Service {
             demand.offloaded_s = std::mem::take(&mut demand.blocks_s);
         }
         if facts.frees_while_waiting() {
-            demand.held = Law::always(demand.cpu_s * around.stretch + demand.blocks_s);
+            demand.held = Law::always(demand.cpu_s * around.held_stretch + demand.blocks_s);
         }
         demand
     }
@@ -276,7 +300,7 @@ impl Service {
         let now = cx.now();
         if self.preempts && !self.door.has_room() && self.interrupt(cx, priority) {
             self.door.take(now);
-            cx.measure().waited(now, 0);
+            cx.measure().waited_for_nobody(now);
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
@@ -457,12 +481,19 @@ impl Component for Service {
             threads.begin_measuring(now);
         }
         self.leaked = 0;
+        self.longest_turn = 0;
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.door.figures(now, figures);
         if self.plan.can_leak {
             figures.count(&TASKS_LEAKED, self.leaked);
+        }
+        if self.frees_while_waiting {
+            figures.max(&LONGEST_TURN, Some(self.longest_turn));
+        }
+        if !self.locks.is_empty() {
+            figures.level(&WAITING_FOR_LOCKS, self.locks.iter().map(|lock| lock.waiting.len() as u64).sum());
         }
         if let Some(threads) = &self.blocking {
             threads.figures(now, figures);

@@ -186,6 +186,11 @@ impl What<'_> {
         each_what!(self, one => one.kills())
     }
 
+    /// Whether calls that come to what it strikes wait until it ends.
+    pub fn keeps_calls_waiting(self) -> bool {
+        each_what!(self, one => one.keeps_calls_waiting())
+    }
+
     /// Whether nobody answers for what it strikes ([`Fault::silences`]).
     pub fn silences(self) -> bool {
         each_what!(self, one => one.silences())

@@ -3,17 +3,20 @@
 //! Times are those of one who waits for nothing but what the steps say. Each step has a law of how long it takes and goes on, and
 //! of how long it takes and ends the handler, and with which answer; what the branches of a step do does not depend on each other.
 
+use std::collections::BTreeMap;
+
 use sim_core::Outcome;
 
 use super::{
     ChoiceSettings, CostModel, CostOn, Need, OnFailure, ParallelStep, ReplyWord, SplitStep, Step, StepCall, StepKey,
 };
-use crate::demand::{CallsMade, Counts, Demand, Outcomes, Surroundings, add, larger, mean_s, most};
+use crate::demand::{CallsMade, Counts, Demand, Outcomes, Surroundings, add, larger, most};
 use crate::law::{Branch, Law, side_by_side};
 
 /// What the steps of a handler take. `passed_on` is what a caller is told when a call that was made for it failed.
 pub fn demand(steps: &[Step], passed_on: fn(Outcome) -> Outcome, around: &mut Surroundings<'_>) -> Demand {
-    let mut walk = Walk { demand: Demand::default(), means: Counts::new(), pieces: 0.0, passed_on, around };
+    let mut walk =
+        Walk { demand: Demand::default(), means: Counts::new(), pieces: 0.0, cuts: Vec::new(), passed_on, around };
     let Course { goes_on, ended, replied } = walk.steps(steps, 1.0, true);
     let Walk { mut demand, mut means, pieces, .. } = walk;
     demand.held = ended.all().or(&goes_on);
@@ -22,7 +25,10 @@ pub fn demand(steps: &[Step], passed_on: fn(Outcome) -> Outcome, around: &mut Su
         answer.add(Outcome::Ok, &goes_on);
         answer
     });
+    demand.turns += 1.0;
     demand.piece_s = if pieces > 0.0 { demand.cpu_s / pieces } else { 0.0 };
+    let at_once = at_once(steps);
+    demand.cpu_at_once = at_once.get(&None).copied().unwrap_or(0.0);
     let at_most = most_calls(steps, true);
     let before_the_answer = steps.split(|step| matches!(step, Step::Reply(_))).next().unwrap_or_default();
     let awaited = most_calls(before_the_answer, false);
@@ -38,6 +44,7 @@ pub fn demand(steps: &[Step], passed_on: fn(Outcome) -> Outcome, around: &mut Su
             key,
             mean,
             most: at_most.get(&(link, op, key)).copied().unwrap_or(mean),
+            at_once: at_once.get(&Some((link, op, key))).copied().unwrap_or(1.0),
             awaited: awaited.contains_key(&(link, op, key)),
             sent: !waited_for.contains_key(&(link, op, key)),
         })
@@ -57,6 +64,8 @@ struct Walk<'a, 'b, 'c> {
     means: Counts<'a>,
     /// Pieces of work on a core, on average.
     pieces: f64,
+    /// When what is done side by side with the steps ends them, from when they began, and how much later this was.
+    cuts: Vec<(Law, Law)>,
     passed_on: fn(Outcome) -> Outcome,
     around: &'b mut Surroundings<'c>,
 }
@@ -102,11 +111,28 @@ impl<'a> Walk<'a, '_, '_> {
             if times <= 0.0 {
                 break;
             }
-            let next = self.step(step, times);
             let so_far = course.goes_on;
+            let next = self.step_after(&so_far, step, times);
             course.goes_on = so_far.then(&next.goes_on);
             course.ended.add_all(&next.ended.map(|law| so_far.then(law)));
         }
+        course
+    }
+
+    /// A step that is reached `times` a call, on average, and begun as far as nothing has ended it by then.
+    fn step_after(&mut self, so_far: &Law, step: &'a Step, times: f64) -> Course {
+        if self.cuts.is_empty() {
+            return self.step(step, times);
+        }
+        let before: Vec<(Law, Law)> = self.cuts.clone();
+        let reached = so_far.weighted(1.0 / so_far.weight());
+        let mut left = 1.0;
+        for (ends, since) in &mut self.cuts {
+            *since = since.then(&reached);
+            left *= 1.0 - ends.before(since);
+        }
+        let course = self.step(step, times * left);
+        self.cuts = before;
         course
     }
 
@@ -114,13 +140,19 @@ impl<'a> Walk<'a, '_, '_> {
     fn step(&mut self, step: &'a Step, times: f64) -> Course {
         match step {
             Step::Cpu(work) => Course::on(self.work(Law::of_durations(&work.0), times)),
-            Step::Wait(time) => Course::on(Law::of_durations(&time.0)),
-            Step::Block(time) => {
-                self.demand.blocks_s += times * mean_s(&time.0);
+            Step::Wait(time) => {
+                self.demand.turns += times;
                 Course::on(Law::of_durations(&time.0))
+            }
+            Step::Block(time) => {
+                let law = Law::of_durations(&time.0);
+                self.demand.blocks_s += times * law.mean();
+                self.demand.pieces_s2 += times * law.mean_square();
+                Course::on(law)
             }
             Step::Call(call) => {
                 self.called(step, times);
+                self.demand.turns += times;
                 let answer = (self.around.call)(call.link.as_str(), call.op.as_ref().map(|o| o.as_str()));
                 self.answered(&answer, call.on_failure.as_ref(), times)
             }
@@ -175,9 +207,7 @@ impl<'a> Walk<'a, '_, '_> {
 
     /// When enough of the branches have succeeded, or too many have failed.
     fn parallel(&mut self, parallel: &'a ParallelStep, times: f64) -> Course {
-        let branches = parallel.branches.iter();
-        let courses: Vec<Course> = branches.map(|branch| self.steps(branch, times, false)).collect();
-        let count = courses.len();
+        let count = parallel.branches.len();
         let cost_s = self.cost(parallel.task_cost.0 as f64 / 1e9, parallel.cost_on, times, count as f64);
         let starts = |nth: usize| if parallel.cost_model == CostModel::Staggered { nth + 1 } else { count };
         let branch = |(nth, course): (usize, &Course)| Branch {
@@ -191,7 +221,30 @@ impl<'a> Walk<'a, '_, '_> {
             Need::Any => 1,
             Need::Number(number) => u64::from(number),
         };
+        let courses: Vec<Course> = parallel.branches.iter().map(|branch| self.trial(branch)).collect();
         let branches: Vec<Branch> = courses.iter().enumerate().map(branch).collect();
+        // What each branch takes is known; what it still does when the others have decided is not done.
+        for (nth, steps) in parallel.branches.iter().enumerate() {
+            let others: Vec<Branch> = branches
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != nth)
+                .map(|(_, branch)| branch.clone())
+                .collect();
+            let decided = decided(&others, need, count as u64);
+            let is_cut = decided.weight() > 0.0;
+            // A single call is begun in any case, and nothing of it is known to its caller before its end.
+            if !matches!(steps.as_slice(), [Step::Call(_) | Step::Wait(_)]) {
+                self.demand.cut_short = self.demand.cut_short.max(decided.weight());
+            }
+            if is_cut {
+                self.cuts.push((decided, Law::always(branches[nth].starts)));
+            }
+            self.steps(steps, times, false);
+            if is_cut {
+                self.cuts.pop();
+            }
+        }
         joined(&branches, need, courses.iter().map(|course| &course.ended))
     }
 
@@ -241,7 +294,7 @@ impl<'a> Walk<'a, '_, '_> {
     fn repeat(&mut self, count: &Law, steps: &'a [Step], times: f64) -> Course {
         let mean = count.mean();
         // What the first takes is what each takes; how often they are begun is known only then.
-        let goes_on = self.trial(steps);
+        let goes_on = self.trial(steps).goes_on.weight();
         let begun = |n: f64| if goes_on < 1.0 { (1.0 - libm::pow(goes_on, n)) / (1.0 - goes_on) } else { n };
         let begun: f64 = count.cells().iter().map(|n| n.weight * begun(n.at.round())).sum();
         if begun <= 0.0 {
@@ -273,16 +326,17 @@ impl<'a> Walk<'a, '_, '_> {
         course
     }
 
-    /// How likely the handler goes on behind these steps; nothing of them is counted.
-    fn trial(&mut self, steps: &'a [Step]) -> f64 {
+    /// How these steps go; nothing of them is counted.
+    fn trial(&mut self, steps: &'a [Step]) -> Course {
         let mut trial = Walk {
             demand: Demand::default(),
             means: Counts::new(),
             pieces: 0.0,
+            cuts: Vec::new(),
             passed_on: self.passed_on,
             around: &mut *self.around,
         };
-        trial.steps(steps, 1.0, false).goes_on.weight()
+        trial.steps(steps, 1.0, false)
     }
 
     fn choose(&mut self, choices: &'a [ChoiceSettings], times: f64) -> Course {
@@ -307,6 +361,7 @@ impl<'a> Walk<'a, '_, '_> {
 
     fn work(&mut self, work_s: Law, times: f64) -> Law {
         self.demand.cpu_s += times * work_s.mean();
+        self.demand.pieces_s2 += times * work_s.mean_square();
         self.pieces += times;
         work_s.stretched(self.around.stretch)
     }
@@ -324,6 +379,19 @@ impl<'a> Walk<'a, '_, '_> {
             *self.means.entry(call.counted()).or_insert(0.0) += times;
         }
     }
+}
+
+/// When branches decide by themselves, without one of `count`, that enough have succeeded or too many failed.
+fn decided(others: &[Branch], need: u64, count: u64) -> Law {
+    let there = others.len() as u64;
+    let done = if need <= there { side_by_side(others, need).0 } else { Law::never() };
+    let turned: Vec<Branch> = others
+        .iter()
+        .map(|branch| Branch { done: branch.failed.clone(), failed: Law::never(), ..branch.clone() })
+        .collect();
+    let failures = count - need + 1;
+    let failed = if failures <= there { side_by_side(&turned, failures).0 } else { Law::never() };
+    done.or(&failed)
 }
 
 /// Branches that are waited for together; what fails them is as likely to be each failure as it is of the branches.
@@ -352,6 +420,45 @@ fn in_a_row(one: &Course, count: u64) -> (Law, Law) {
         }
     }
     (done, failed)
+}
+
+/// A call that is counted, or work on a core.
+type Counted<'a> = Option<(&'a str, Option<&'a str>, Option<u64>)>;
+
+/// How many of each call, and how many pieces of work, can be under way at the same time.
+fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
+    let mut most: BTreeMap<Counted<'a>, f64> = BTreeMap::new();
+    let mut later = |other: BTreeMap<Counted<'a>, f64>, times: f64| {
+        for (call, count) in other {
+            let most = most.entry(call).or_insert(0.0);
+            *most = most.max(count * times);
+        }
+    };
+    for step in steps {
+        match step {
+            Step::Cpu(_) => later([(None, 1.0)].into(), 1.0),
+            Step::Call(call) => {
+                later(step.call().map(|call| (Some(call.counted()), 1.0)).into_iter().collect(), 1.0);
+                later(call.on_failure.as_ref().and_then(OnFailure::steps).map(|s| at_once(s)).unwrap_or_default(), 1.0);
+            }
+            Step::Send(_) => later(step.call().map(|call| (Some(call.counted()), 1.0)).into_iter().collect(), 1.0),
+            Step::Parallel(parallel) => {
+                let mut all: BTreeMap<Counted<'_>, f64> = BTreeMap::new();
+                for branch in &parallel.branches {
+                    at_once(branch).into_iter().for_each(|(call, count)| *all.entry(call).or_insert(0.0) += count);
+                }
+                later(all, 1.0);
+            }
+            Step::Split(split) => {
+                later(at_once(&split.each), (self::most(&split.items.0) / split.per_task as f64).ceil().max(1.0));
+            }
+            Step::Repeat { steps, .. } | Step::Lock { steps, .. } => later(at_once(steps), 1.0),
+            Step::Choose(choices) => choices.iter().for_each(|choice| later(at_once(&choice.steps), 1.0)),
+            Step::Wait(_) | Step::Block(_) | Step::Reply(_) | Step::Fail { .. } | Step::Leak { .. } => {}
+            Step::Allocate(never) => match *never {},
+        }
+    }
+    most
 }
 
 /// How often each call is made at most, with or without what is only sent: of alternatives the one that makes more.
@@ -399,8 +506,15 @@ mod tests {
     fn of(text: &str) -> Demand {
         let steps: Vec<Step> = settings::notation::read(text).expect("steps");
         let mut call = |_: &str, _: Option<&str>| Outcomes::ok(Law::always(0.1));
-        let mut around =
-            Surroundings { call: &mut call, stretch: 1.0, at_work: 1.0, items: 1.0, miss_ratio: 1.0, fetch_ratio: 1.0 };
+        let mut around = Surroundings {
+            call: &mut call,
+            stretch: 1.0,
+            held_stretch: 1.0,
+            at_work: 1.0,
+            items: 1.0,
+            miss_ratio: 1.0,
+            fetch_ratio: 1.0,
+        };
         demand(&steps, |outcome| outcome, &mut around)
     }
 

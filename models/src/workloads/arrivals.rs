@@ -194,6 +194,11 @@ impl Process {
         }
     }
 
+    /// Whether it is a load: requests that come whatever the answers do, by themselves or because they were recorded.
+    pub fn is_load(&self) -> bool {
+        self.is_open() || self.trace().is_some()
+    }
+
     /// Whether requests come at equal distances.
     pub fn is_regular(&self) -> bool {
         match self {

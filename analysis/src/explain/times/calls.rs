@@ -18,6 +18,9 @@ pub(in super::super) struct Over {
     pub(in super::super) call: Outcomes,
     /// One attempt from when it has its connection, as long as its caller waits for it.
     pub(in super::super) attempt: Outcomes,
+    /// How long one attempt holds a place of its pool: also while a connection is opened, in place of one that was closed
+    /// because an attempt over it had timed out.
+    pub(in super::super) held: Law,
     /// One attempt if its caller waited for ever.
     pub(in super::super) endless: Outcomes,
     /// Attempts that a call makes, on average, hedges included.
@@ -49,8 +52,10 @@ impl Times<'_> {
             None => outcomes.clone(),
         };
         let attempt = bounded(&endless, settings.timeout);
-        let pool_wait = self.pool_wait(link, &attempt);
-        let first = attempt.map(|law| pool_wait.then(law));
+        let opening = self.opening(link, &attempt);
+        let held = opening.then(&attempt.all());
+        let pool_wait = self.pool_wait(link, &held);
+        let first = attempt.map(|law| pool_wait.then(&opening).then(law));
         let (tried, copies) = match &settings.hedge {
             Some(hedge) => hedged(&first, hedge.delay.0 as f64 / 1e9, hedge.max),
             None => (first, 1.0),
@@ -64,7 +69,7 @@ impl Times<'_> {
         };
         let batch_s = self.batch_wait_s(link);
         let call = bounded(&call.map(|law| Law::always(batch_s).then(law)), settings.total_timeout);
-        Over { call, attempt, endless, attempts: attempts * copies }
+        Over { call, attempt, held, endless, attempts: attempts * copies }
     }
 
     /// An attempt whose caller waits for ever.
@@ -96,15 +101,34 @@ impl Times<'_> {
         })
     }
 
-    fn pool_wait(&self, link: usize, attempt: &Outcomes) -> Law {
+    /// How long a connection is opened, where the one that an attempt takes was closed by a timeout.
+    fn opening(&self, link: usize, attempt: &Outcomes) -> Law {
+        let at = &self.graph.links[link];
+        let Some(pool) = &at.settings.pool else { return Law::always(0.0) };
+        let timed_out = attempt.parts().filter(|(outcome, _)| *outcome == Outcome::Timeout);
+        let closed: f64 = timed_out.map(|(_, law)| law.weight()).sum();
+        let opens = pool.connect.as_ref().map_or_else(
+            || {
+                at.ways
+                    .iter()
+                    .filter(|way| !way.directs)
+                    .fold(Law::never(), |law, way| law.or(&Law::always(way.rtt_s).weighted(way.share)))
+            },
+            |connect| Law::of_durations(&connect.0),
+        );
+        Law::always(0.0).weighted(1.0 - closed).or(&opens.weighted(closed))
+    }
+
+    fn pool_wait(&self, link: usize, held: &Law) -> Law {
         let at = &self.graph.links[link];
         let (Some(pool), Some((bare, flows))) = (&at.settings.pool, self.waited()) else { return Law::always(0.0) };
         let pools = f64::from(at.copies) * f64::from(self.graph.pools_of(at));
         let asked = flows.asked.range((link, String::new())..(link + 1, String::new()));
         let attempts: f64 = asked.map(|(_, asked)| asked.attempts).sum();
         // What the other operations hold counts too.
-        let held = bare.attempts_over(link, flows).unwrap_or_else(|| attempt.all());
-        wait(pool.size.saturating_mul(pool.streams), attempts / pools, &held, 1.0)
+        let held = bare.attempts_over(link, flows).unwrap_or_else(|| held.clone());
+        let burst = bare.bursts(flows).links[link].max(1.0);
+        wait(pool.size.saturating_mul(pool.streams), attempts / pools, &held, burst)
     }
 
     /// How long attempts over a link hold a connection, over all that is asked for; `None` where nothing is.
@@ -114,7 +138,7 @@ impl Times<'_> {
         if all <= 0.0 {
             return None;
         }
-        let of = |op: &str, attempts: f64| self.over(link, op).attempt.all().weighted(attempts / all);
+        let of = |op: &str, attempts: f64| self.over(link, op).held.weighted(attempts / all);
         Some(asked().fold(Law::never(), |law, ((_, op), asked)| law.or(&of(op, asked.attempts))))
     }
 
