@@ -35,8 +35,10 @@ pub struct Limits {
     pub frees_while_waiting: bool,
     /// Whether each worker is a thread with a stack of its own.
     pub is_threads: bool,
-    /// Threads beside the workers for what blocks.
+    /// Threads beside the workers for what blocks or is offloaded.
     pub blocking_threads: Option<u32>,
+    /// Whether one task at a time runs code.
+    pub has_interpreter: bool,
     /// Whether the workers are what connections of pools end at.
     pub is_connections: bool,
     /// Cores of its own, or the share of its host's that it asks for.
@@ -176,8 +178,12 @@ pub struct Demand {
     pub leaks: f64,
     /// Time for which it blocks what runs it without using a core, s.
     pub blocks_s: f64,
-    /// Time for which it blocks threads beside the workers, s.
+    /// Time for which it blocks threads beside the workers, or computes on them, s.
     pub offloaded_s: f64,
+    /// Work on cores that is done on such threads, s.
+    pub beside_cpu_s: f64,
+    /// Time for which it waits and holds a lock, s.
+    pub waits_under_locks_s: f64,
     /// How likely something that is done side by side is ended by the rest of it before its own end, so that it does less than
     /// is said here.
     pub cut_short: f64,

@@ -35,5 +35,6 @@ mod requests;
 mod resolved;
 mod rest;
 mod runtimes;
+mod schedules;
 mod strikes;
 mod topology;

@@ -7,7 +7,8 @@
 
 use settings::Setting;
 
-use super::{Blocking, Facts, Holds, Runtime, TaskMemory};
+use super::switch::SwitchSettings;
+use super::{Blocking, Facts, Holds, Runtime, TaskMemory, workers_or_cores};
 use crate::policies::flaw::Flaw;
 
 /// A future on the heap: about 2 KB, all of it in use.
@@ -24,17 +25,27 @@ pub struct Settings {
     /// the worker, like code that blocks without `spawn_blocking`. The default is tokio's (`max_blocking_threads`).
     #[setting(default = 512, range = "0..=1000000")]
     pub blocking_threads: u32,
+    /// What it takes of a core to go on with a task that has waited: a time, or `async` (100 ns).
+    #[setting(default = "0s")]
+    pub switch: SwitchSettings,
 }
 
 impl Runtime for Settings {
     fn facts(&self, cores: Option<f64>) -> Facts {
-        let Settings { workers, blocking_threads } = self;
-        let workers = workers.unwrap_or_else(|| cores.map_or(1, |cores| (cores.ceil() as u32).max(1)));
+        let Settings { workers, blocking_threads, switch } = self;
+        let workers = workers_or_cores(*workers, cores);
         let blocking = match blocking_threads {
             0 => Blocking::InPlace,
             threads => Blocking::Pool(*threads),
         };
-        Facts { blocking, memory: Some(FUTURE), ..Facts::of("workers", Some(workers), Holds::RunningCode) }
+        Facts {
+            blocking,
+            offload: blocking.threads(),
+            switch: switch.span(),
+            has_lag: true,
+            memory: Some(FUTURE),
+            ..Facts::of("workers", Some(workers), Holds::RunningCode)
+        }
     }
 
     fn flaw(&self, cores: Option<f64>) -> Option<Flaw> {

@@ -18,8 +18,11 @@ pub enum Step {
     Cpu(DurationDist),
     /// Waits without blocking: frees an event loop or an `async` worker, holds a thread.
     Wait(DurationDist),
-    /// Waits and holds whatever runs it, an event loop included; with `async`, one of its `blocking_threads`.
+    /// Waits and holds whatever runs it, an event loop included; with `async` and goroutines, a thread beside the workers.
     Block(DurationDist),
+    /// Runs `cpu` and `block` steps on a thread beside an event loop (`offload_threads`) or the workers of `async`
+    /// (`blocking_threads`), and waits for them without holding the loop. They still use the cores of the service.
+    Offload(Vec<Step>),
     /// Calls over a link and waits for the answer.
     Call(CallStep),
     /// Calls over a link and does not wait.
@@ -293,7 +296,7 @@ impl Step {
             Step::Split(split) => vec![(Runs::Tasks, split.each.as_slice())],
             Step::Repeat { steps, .. } => vec![(Runs::Loop, steps)],
             Step::Choose(choices) => choices.iter().map(|c| (Runs::Perhaps, c.steps.as_slice())).collect(),
-            Step::Lock { steps, .. } => vec![(Runs::Once, steps)],
+            Step::Lock { steps, .. } | Step::Offload(steps) => vec![(Runs::Once, steps)],
             Step::Call(call) => {
                 call.on_failure.iter().filter_map(OnFailure::steps).map(|s| (Runs::Perhaps, s)).collect()
             }
@@ -323,6 +326,7 @@ impl Step {
             | Step::Repeat { .. }
             | Step::Choose(_)
             | Step::Lock { .. }
+            | Step::Offload(_)
             | Step::Reply(_)
             | Step::Fail { .. }
             | Step::Leak { .. } => None,
@@ -344,6 +348,7 @@ impl Step {
             | Step::Repeat { .. }
             | Step::Choose(_)
             | Step::Lock { .. }
+            | Step::Offload(_)
             | Step::Reply(_)
             | Step::Fail { .. }
             | Step::Leak { .. } => false,

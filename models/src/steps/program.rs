@@ -143,6 +143,10 @@ pub enum Instruction {
         /// Number of the lock.
         lock: u16,
     },
+    /// Go on with a thread beside the workers.
+    Offload,
+    /// Give it back and wait for a worker.
+    ComeBack,
     /// Answer now.
     Reply(Outcome),
     /// Fail, sometimes.
@@ -237,6 +241,11 @@ impl Program {
                 self.code.push(Instruction::Lock { lock, by_priority: *priority });
                 self.steps(steps, names, depth);
                 self.code.push(Instruction::Unlock { lock });
+            }
+            Step::Offload(steps) => {
+                self.code.push(Instruction::Offload);
+                self.steps(steps, names, depth);
+                self.code.push(Instruction::ComeBack);
             }
             Step::Reply(word) => self.code.push(Instruction::Reply(match word {
                 ReplyWord::Ok => Outcome::Ok,

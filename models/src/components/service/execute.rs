@@ -1,43 +1,34 @@
 //! Instructions of a handler, one after the other, until the strand must wait.
 
-use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Spent, Timer, To};
+use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Timer, To};
 
 use super::plan::PURPOSE_STEP;
-use super::replica::{Doing, STEP, Service};
+use super::ready::Woken;
+use super::replica::{Doing, Pass, STEP, Service};
 use crate::link::{by_demand, sample};
 use crate::steps::program::{Asks, Cost, Instruction, LOOPS, Place};
 
 impl Service {
     pub(super) fn compute(&mut self, cx: &mut Cx<'_>, index: u32, work: Span) -> Next {
-        let Some(cpu) = self.cpu else { return self.pass(cx, index, work, true) };
+        let work = if self.pays { self.with_what_is_owed(index, work) } else { work };
+        let Some(cpu) = self.cpu else {
+            let work = self.plan.alone(work);
+            return self.pass(cx, index, work, Pass::Cost);
+        };
         if work == 0 {
             return self.run(cx, index);
         }
         let call = self.strand(index).call;
         let job = cx.cpu(cpu, work, Timer::of(STEP, call));
         self.strand(index).doing = Doing::Computes(job);
+        if self.pays {
+            self.begin_slice(cx, index);
+        }
         Next::WAIT
     }
 
-    /// Something that a strand waited for has come.
-    pub(super) fn resume(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let now = cx.now();
-        if !self.frees_while_waiting || self.strand(index).holds_worker {
-            return self.run(cx, index);
-        }
-        if self.door.has_room() && self.ready.is_empty() && self.door.line().is_empty() {
-            self.door.take(now);
-            let strand = self.strand(index);
-            strand.holds_worker = true;
-            strand.holding_since = now;
-            return self.run(cx, index);
-        }
-        let strand = self.strand(index);
-        strand.doing = Doing::Ready;
-        cx.spent(strand.call, Spent::Service);
-        self.ready.push_back((index, now));
-        self.dispatch(cx);
-        Next::WAIT
+    fn with_what_is_owed(&mut self, index: u32, work: Span) -> Span {
+        work.saturating_add(u64::from(std::mem::take(&mut self.strand(index).owed)))
     }
 
     /// Executes instructions until the strand must wait or is over.
@@ -46,6 +37,12 @@ impl Service {
             let strand = self.strand(index);
             strand.doing = Doing::Runs;
             let call = strand.call;
+            if self.pays
+                && let Some(next) = self.pay(cx, index)
+            {
+                return next;
+            }
+            let strand = self.strand(index);
             if strand.cancelled {
                 let answer = cx.answer(Outcome::Cancelled);
                 return self.end_task(cx, index, answer);
@@ -59,7 +56,12 @@ impl Service {
             match decode(&self.plan.program.code[place as usize], cx, call) {
                 Action::Nothing => {}
                 Action::Compute(work) => return self.compute(cx, index, work),
-                Action::Wait(span) => return self.pass(cx, index, span, false),
+                Action::Wait(0) => {
+                    if self.gives_way(cx, index) {
+                        return Next::WAIT;
+                    }
+                }
+                Action::Wait(span) => return self.pass(cx, index, span, Pass::Wait),
                 Action::Block(span) => return self.block(cx, index, span),
                 Action::Call { link, asks } => {
                     let child = self.make_call(cx, index, link, &asks, true);
@@ -87,6 +89,11 @@ impl Service {
                     }
                 }
                 Action::Unlock { lock } => self.give_lock(cx, index, lock),
+                Action::Offload => return self.offload(cx, index),
+                Action::ComeBack => {
+                    self.leave_thread(cx, index);
+                    return self.resume(cx, index, Woken::Message);
+                }
                 Action::Reply(outcome) => self.reply_early(cx, index, outcome),
                 Action::Fail(outcome) => {
                     let answer = cx.answer(outcome);
@@ -153,6 +160,8 @@ enum Action {
     Jump(Place),
     Lock { lock: u16, by_priority: bool },
     Unlock { lock: u16 },
+    Offload,
+    ComeBack,
     Reply(Outcome),
     Fail(Outcome),
     Leak,
@@ -173,10 +182,7 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
             0 => Action::Nothing,
             work => Action::Compute(work),
         },
-        Instruction::Wait(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
-            0 => Action::Nothing,
-            span => Action::Wait(span),
-        },
+        Instruction::Wait(dist) => Action::Wait(sample(dist, cx, call, PURPOSE_STEP)),
         Instruction::Block(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
             0 => Action::Nothing,
             span => Action::Block(span),
@@ -202,6 +208,8 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
         Instruction::Jump(place) => Action::Jump(*place),
         Instruction::Lock { lock, by_priority } => Action::Lock { lock: *lock, by_priority: *by_priority },
         Instruction::Unlock { lock } => Action::Unlock { lock: *lock },
+        Instruction::Offload => Action::Offload,
+        Instruction::ComeBack => Action::ComeBack,
         Instruction::Reply(outcome) => Action::Reply(*outcome),
         Instruction::Fail { probability, outcome } if happens(*probability, cx) => Action::Fail(*outcome),
         Instruction::Leak { probability } if happens(*probability, cx) => Action::Leak,

@@ -1,12 +1,14 @@
 //! Locks within a replica: who holds each, who waits for it.
 
-use sim_core::{Class, Cx, Spent, Timer};
+use sim_core::{Cx, Spent};
 
-use super::replica::{Doing, STEP, Service};
+use super::replica::{Doing, Service};
 
 impl Service {
     pub(super) fn take_lock(&mut self, cx: &mut Cx<'_>, index: u32, lock: u16, by_priority: bool) -> bool {
-        let call = self.strand(index).call;
+        let strand = self.strand(index);
+        strand.locks += 1;
+        let call = strand.call;
         let entry = &mut self.locks[lock as usize];
         if entry.holder.is_none() {
             entry.holder = Some(index);
@@ -26,13 +28,13 @@ impl Service {
             return;
         }
         entry.holder = None;
+        self.strand(index).locks -= 1;
+        let entry = &mut self.locks[lock as usize];
         if let Some((_, next)) = entry.waiting.pop_front() {
             entry.holder = Some(next);
-            // It goes on by an event of its own: run from here it could end branches that are just being given up.
             let call = self.strand(next).call;
             cx.spent(call, Spent::LockWait);
-            let timer = cx.after(0, Class::First, Timer::of(STEP, call));
-            self.strand(next).doing = Doing::Passes { timer, until: cx.now(), blocks: false };
+            self.grant(cx, next, false);
         }
     }
 
