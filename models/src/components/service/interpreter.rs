@@ -23,8 +23,8 @@ pub(super) struct Interpreter {
     since: Time,
     /// How many had begun to wait by then.
     before: u64,
-    /// Who waits, by where in an interval they began to.
-    waiting: BTreeMap<Place, u32>,
+    /// Who waits and since when, by where in an interval they began to.
+    waiting: BTreeMap<Place, (u32, Time)>,
     places: u64,
     /// Somebody has asked for the lock while who has it could not give it back.
     pub(super) is_asked_for: bool,
@@ -78,7 +78,7 @@ impl Interpreter {
         }
         self.places += 1;
         let place = (now % self.interval, self.places);
-        self.waiting.insert(place, who);
+        self.waiting.insert(place, (who, now));
         self.depth.up(now);
         place
     }
@@ -94,7 +94,7 @@ impl Interpreter {
     pub(super) fn give(&mut self, now: Time) -> Option<u32> {
         self.holder = None;
         let place = self.first_after((now % self.interval, u64::MAX))?;
-        self.holder = self.waiting.remove(&place);
+        self.holder = self.waiting.remove(&place).map(|(who, _)| who);
         self.changed(now);
         self.depth.down(now);
         self.holder
@@ -109,7 +109,12 @@ impl Interpreter {
     pub(super) fn asks_at(&self) -> Option<Time> {
         self.holder?;
         let phase = self.since % self.interval;
-        let first = self.first_after((phase, self.before + 1))?;
+        let place = (phase, self.before + 1);
+        let in_turn = self.waiting.range(place..).chain(self.waiting.range(..place));
+        // Who came an interval later or more asks after all others.
+        let (first, _) = in_turn.into_iter().find(|((_, number), (_, from))| {
+            *number <= self.before || from.saturating_sub(self.since) < self.interval
+        })?;
         // Who has waited for longer and began another interval just then did so before the lock changed hands.
         let began_before = first.0 == phase && first.1 <= self.before;
         let after = if began_before { self.interval } else { (first.0 + self.interval - phase) % self.interval };
