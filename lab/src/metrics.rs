@@ -53,7 +53,6 @@ const NOT_YET: &[&str] = &[
     "replicas_draining",
     "threads",
     "imbalance",
-    "throttled",
     "gc",
     "autoscale",
     "groups",

@@ -39,10 +39,16 @@ pub struct Limits {
     pub blocking_threads: Option<u32>,
     /// Whether one task at a time runs code.
     pub has_interpreter: bool,
+    /// Whether code runs to its end, and everything else on its worker waits meanwhile.
+    pub runs_code_to_its_end: bool,
+    /// Whether a task that holds a lock keeps its worker while it waits.
+    pub pinned_by_locks: bool,
     /// Whether the workers are what connections of pools end at.
     pub is_connections: bool,
     /// Cores of its own, or the share of its host's that it asks for.
     pub cores: Option<f64>,
+    /// The most cores that it may use of its host's, on average over 100 ms.
+    pub quota: Option<f64>,
     /// Who waits for a worker.
     pub waiting: Waiting,
     /// Calls a second that are let in, over all replicas.

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use crate::calendar::TimerId;
 use crate::calls::NodeId;
+use crate::figures::{Figure, Figures, Set};
+use crate::quota::{Quota, Throttling};
 use crate::sharing::{Container, Host, JobId};
 use crate::slab::Slab;
 use crate::time::{Span, Time};
@@ -20,6 +22,23 @@ pub struct CpuId {
     /// The container on it.
     pub container: Container,
 }
+
+/// Periods of a quota in which it was spent.
+const THROTTLED: Figure = Figure::share(
+    "throttled",
+    "Share of the periods of 100 ms, of those in which it ran, in which the quota of its cores was spent and it stood still for \
+     the rest. Only with `cpu.limit`.",
+)
+.kept();
+
+/// How long it stood still.
+const THROTTLED_TIME: Figure = Figure::share(
+    "throttled_time",
+    "Share of the time for which it stood still since the quota of its cores was spent. Only with `cpu.limit`.",
+);
+
+/// What is reported of quotas.
+pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME];
 
 /// Work under way on a core, to take it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +58,65 @@ struct Machine {
     /// Busy core-time at the end of the warm-up, of the machine and of each container.
     busy_before: u128,
     containers: Vec<(Container, u128)>,
-    /// The most cores that each container may use, when it is not frozen.
-    limits: Vec<Option<f64>>,
+    /// Those that a pause makes stand still.
+    frozen: Vec<Container>,
+    /// What containers may use in a period, of those that have a quota.
+    quotas: Vec<(Container, Quota)>,
+    /// Since when is measured.
+    measured_from: Time,
+}
+
+impl Machine {
+    fn quota(&self, container: Container) -> Option<&Quota> {
+        self.quotas.iter().find(|(of, _)| *of == container).map(|(_, quota)| quota)
+    }
+
+    /// Periods pass until `now`, before anything changes then.
+    fn advance_quotas(&mut self, now: Time) {
+        for at in 0..self.quotas.len() {
+            let (container, quota) = &mut self.quotas[at];
+            let (container, host) = (*container, &self.host);
+            let runs = host.container_using(container) > 0;
+            if quota.advance(now, runs, |at| host.container_busy(at, container)) {
+                self.let_run(now, container);
+            }
+        }
+    }
+
+    /// Those stand still whose quotas are spent, and have something to run.
+    fn throttle(&mut self, now: Time) {
+        for at in 0..self.quotas.len() {
+            let container = self.quotas[at].0;
+            if self.host.container_len(container) == 0 {
+                continue;
+            }
+            let used = self.host.container_busy(now, container);
+            let quota = &mut self.quotas[at].1;
+            quota.begin(now, used);
+            if !quota.is_throttled() && used >= quota.bound() {
+                quota.throttle(now);
+                self.let_run(now, container);
+            }
+        }
+    }
+
+    /// A container runs or stands still, as its quota and pauses have it.
+    fn let_run(&mut self, now: Time, container: Container) {
+        let stands = self.frozen.contains(&container) || self.quota(container).is_some_and(Quota::is_throttled);
+        self.host.set_limit(now, container, stands.then_some(0.0));
+    }
+
+    /// When a quota is spent or comes anew.
+    fn next_of_quotas(&self) -> Option<Time> {
+        let next = |(container, quota): &(Container, Quota)| {
+            let spent = self.host.container_reaches(*container, quota.bound());
+            let spent = spent.filter(|_| self.host.container_using(*container) > 0);
+            let using = u128::from(self.host.container_using(*container));
+            let binds = using * u128::from(crate::quota::PERIOD) > u128::from(quota.of_a_period()) * 1_000_000;
+            quota.next(spent, binds)
+        };
+        self.quotas.iter().filter_map(next).min()
+    }
 }
 
 /// The machines of an engine while its network is built, for whoever builds one node without knowing the others' type.
@@ -56,9 +132,9 @@ impl Machines<'_> {
         self.cpus.add_machine(cores)
     }
 
-    /// Lets a node run on a machine, in a container with this share under contention and the most cores that it may use.
-    pub fn place(&mut self, node: NodeId, machine: u32, weight: u32, limit: Option<f64>) -> CpuId {
-        let cpu = self.cpus.add_container(machine, weight, limit);
+    /// Lets a node run on a machine, in a container with this share under contention, and a quota of so many cores.
+    pub fn place(&mut self, node: NodeId, machine: u32, weight: u32, quota: Option<f64>) -> CpuId {
+        let cpu = self.cpus.add_container(machine, weight, quota);
         self.of_nodes[node.0 as usize].push(cpu);
         cpu
     }
@@ -85,28 +161,30 @@ impl Cpus {
             timer: None,
             busy_before: 0,
             containers: Vec::new(),
-            limits: Vec::new(),
+            frozen: Vec::new(),
+            quotas: Vec::new(),
+            measured_from: 0,
         });
         (self.machines.len() - 1) as u32
     }
 
-    pub(crate) fn add_container(&mut self, machine: u32, weight: u32, limit: Option<f64>) -> CpuId {
+    pub(crate) fn add_container(&mut self, machine: u32, weight: u32, quota: Option<f64>) -> CpuId {
         let m = &mut self.machines[machine as usize];
-        let container = m.host.add_container(0, weight, limit);
+        let container = m.host.add_container(0, weight, None);
         m.containers.push((container, 0));
-        m.limits.push(limit);
+        m.quotas.extend(quota.map(|cores| (container, Quota::new(cores))));
         CpuId { machine, container }
     }
 
     pub(crate) fn add(&mut self, now: Time, cpu: CpuId, work: Span, tell: (NodeId, u16, Timer)) -> CpuJob {
         let number = self.jobs.insert(tell);
-        let job = self.machines[cpu.machine as usize].host.add(now, cpu.container, number, work);
+        let job = self.machine(now, cpu.machine).host.add(now, cpu.container, number, work);
         CpuJob { job, number }
     }
 
     /// What was left of it; `None` if it is complete.
     pub(crate) fn remove(&mut self, now: Time, cpu: CpuId, job: CpuJob) -> Option<Span> {
-        let Some(left) = self.machines[cpu.machine as usize].host.remove(now, job.job) else {
+        let Some(left) = self.machine(now, cpu.machine).host.remove(now, job.job) else {
             // Complete, but with others at this instant, so that it can still be untold.
             let at = self.due.iter().position(|number| *number == job.number)?;
             self.due.remove(at);
@@ -119,7 +197,11 @@ impl Cpus {
 
     /// Finds what has completed, in order; [`Cpus::next_due`] says whom to tell.
     pub(crate) fn complete(&mut self, now: Time, machine: u32) {
-        self.machines[machine as usize].host.complete_due(now, &mut self.done);
+        let m = &mut self.machines[machine as usize];
+        if !m.quotas.is_empty() {
+            m.advance_quotas(now);
+        }
+        m.host.complete_due(now, &mut self.done);
         self.due.extend(self.done.drain(..));
     }
 
@@ -132,36 +214,76 @@ impl Cpus {
     /// All work of a container ends without completing.
     pub(crate) fn clear(&mut self, now: Time, cpu: CpuId) {
         let mut numbers = Vec::new();
-        self.machines[cpu.machine as usize].host.clear(now, cpu.container, &mut numbers);
+        self.machine(now, cpu.machine).host.clear(now, cpu.container, &mut numbers);
         for number in numbers {
             self.jobs.remove(number);
         }
     }
 
     pub(crate) fn set_speed(&mut self, now: Time, cpu: CpuId, factor: f64) {
-        self.machines[cpu.machine as usize].host.set_container_speed(now, cpu.container, factor);
+        self.machine(now, cpu.machine).host.set_container_speed(now, cpu.container, factor);
     }
 
     /// All work of a container stands still, or goes on.
     pub(crate) fn freeze(&mut self, now: Time, cpu: CpuId, frozen: bool) {
-        let m = &mut self.machines[cpu.machine as usize];
-        let limit = m.containers.iter().position(|(c, _)| *c == cpu.container).and_then(|at| m.limits[at]);
-        m.host.set_limit(now, cpu.container, if frozen { Some(0.0) } else { limit });
+        let m = self.machine(now, cpu.machine);
+        m.frozen.retain(|container| *container != cpu.container);
+        if frozen {
+            m.frozen.push(cpu.container);
+        }
+        m.let_run(now, cpu.container);
+    }
+
+    /// A machine on which something is about to change.
+    #[inline]
+    fn machine(&mut self, now: Time, machine: u32) -> &mut Machine {
+        let m = &mut self.machines[machine as usize];
+        if !m.quotas.is_empty() {
+            m.advance_quotas(now);
+        }
+        m
     }
 
     /// Fault number `fault` leaves a share of a machine's cores, or all of them again.
     pub(crate) fn leave(&mut self, now: Time, machine: u32, fault: u32, share: Option<f64>) {
-        let m = &mut self.machines[machine as usize];
+        let m = self.machine(now, machine);
         m.left.retain(|(f, _)| *f != fault);
         m.left.extend(share.map(|share| (fault, share)));
         let cores = m.left.iter().fold(m.cores, |cores, (_, share)| cores * share);
         m.host.set_capacity(now, cores);
     }
 
-    /// The timer that is set for a machine, and when something completes next there.
-    pub(crate) fn due(&mut self, machine: u32) -> (Option<TimerId>, Option<Time>) {
+    /// The timer that is set for a machine, and when something completes next there, or a quota is spent or comes anew.
+    pub(crate) fn due(&mut self, now: Time, machine: u32) -> (Option<TimerId>, Option<Time>) {
         let m = &mut self.machines[machine as usize];
-        (m.timer.take(), m.host.next_completion())
+        if m.quotas.is_empty() {
+            return (m.timer.take(), m.host.next_completion());
+        }
+        m.throttle(now);
+        let next = m.host.next_completion().into_iter().chain(m.next_of_quotas()).min();
+        (m.timer.take(), next)
+    }
+
+    /// How long a container has stood still since the end of the warm-up because its quota was spent.
+    pub(crate) fn stood(&self, now: Time, cpu: CpuId) -> Span {
+        self.throttling(now, cpu).map_or(0, |throttling| throttling.stood)
+    }
+
+    fn throttling(&self, now: Time, cpu: CpuId) -> Option<Throttling> {
+        let m = &self.machines[cpu.machine as usize];
+        let mut quota = m.quota(cpu.container)?.clone();
+        // Periods have passed since anything changed.
+        quota.advance(now, m.host.container_using(cpu.container) > 0, |at| m.host.container_busy(at, cpu.container));
+        Some(quota.throttling(now))
+    }
+
+    /// Reports what a quota has done.
+    pub(crate) fn figures(&self, now: Time, cpu: CpuId, figures: &mut Figures) {
+        if let Some(Throttling { periods, throttled, stood }) = self.throttling(now, cpu) {
+            figures.ratio(&THROTTLED, throttled, periods);
+            let from = self.machines[cpu.machine as usize].measured_from;
+            figures.ratio(&THROTTLED_TIME, stood, now.saturating_sub(from));
+        }
     }
 
     pub(crate) fn armed(&mut self, machine: u32, timer: Option<TimerId>) {
@@ -192,6 +314,9 @@ impl Cpus {
     pub(crate) fn begin_measuring(&mut self, now: Time) {
         for machine in &mut self.machines {
             machine.busy_before = machine.host.busy(now);
+            machine.measured_from = now;
+            machine.advance_quotas(now);
+            machine.quotas.iter_mut().for_each(|(_, quota)| quota.begin_measuring(now));
             for (container, before) in &mut machine.containers {
                 *before = machine.host.container_busy(now, *container);
             }

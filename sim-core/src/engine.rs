@@ -384,7 +384,7 @@ impl Core {
     }
 
     fn arm_cpu(&mut self, machine: u32) {
-        let (timer, due) = self.cpus.due(machine);
+        let (timer, due) = self.cpus.due(self.now, machine);
         if let Some(timer) = timer {
             self.calendar.cancel(timer);
         }

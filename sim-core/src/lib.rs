@@ -109,6 +109,7 @@ mod order;
 pub mod outcome;
 mod parameter;
 pub mod prefetch;
+pub mod quota;
 pub mod random;
 pub mod recorder;
 pub mod records;

@@ -14,6 +14,8 @@
 //! units: a completion is at the exact instant rounded up to a whole nanosecond, unless the exact instant is past a
 //! whole nanosecond by less than 10⁻⁵ ns for every hundred seconds of running, which is then lost.
 
+use std::collections::BTreeMap;
+
 use crate::heap::Heap;
 use crate::slab::{Key, KeyedSlab};
 use crate::time::{Span, Time};
@@ -36,7 +38,7 @@ const USE_SHIFT: u32 = 24;
 pub type JobId = Key;
 
 /// What the jobs of a part count for against those of others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
     /// So much for each job.
     Each(u32),
@@ -60,53 +62,19 @@ struct Job {
     finish: u128,
 }
 
-/// Jobs that run equally fast.
-#[derive(Clone, Debug)]
-struct Part {
+/// What decides how fast the jobs of a part run, beside what the others want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
     weight: Weight,
     /// Most cores that they may use together, in millionths.
     limit: Option<u64>,
     /// Speed against that of an undisturbed core.
     speed: u64,
+    /// How many they are.
     len: usize,
-    ends: Heap<Finish>,
-    /// The instant to which `clock` and `used` are right.
-    at: Time,
-    /// Work that each job has been given since the part was last empty, in 2⁻⁵⁶ ns.
-    clock: u128,
-    /// Advance of the clock in a nanosecond.
-    rate: u64,
-    /// Cores of each job, as a fraction, and the speed of the cores, from which `rate` follows.
-    share: (u128, u128, u128),
-    /// Cores in use, in 2⁻²⁴ millionths.
-    using: u128,
-    /// The integral of `using` over time in ns.
-    used: u128,
-    /// Whether they get all they want.
-    content: bool,
-    /// When the first of them will be complete.
-    next: Option<Time>,
 }
 
-impl Part {
-    fn new(weight: Weight, limit: Option<u64>, now: Time) -> Self {
-        Part {
-            weight,
-            limit,
-            speed: SPEED,
-            len: 0,
-            ends: Heap::new(),
-            at: now,
-            clock: 0,
-            rate: 0,
-            share: (0, 0, 0),
-            using: 0,
-            used: 0,
-            content: true,
-            next: None,
-        }
-    }
-
+impl Kind {
     /// Most cores that the jobs could use, in millionths.
     #[inline]
     fn demand(&self) -> u64 {
@@ -121,13 +89,89 @@ impl Part {
             Weight::Together(weight) => u64::from(weight),
         }
     }
+}
+
+/// Jobs that run equally fast.
+#[derive(Clone, Debug)]
+struct Part {
+    kind: Kind,
+    ends: Heap<Finish>,
+    /// The class that it is in, where classes have several members.
+    class: Option<u32>,
+    /// Counts its changes of class, so that what an earlier class still has of it is known to be old.
+    stamp: u32,
+    /// Its clock when it joined the class, and what the class' clock showed then.
+    clock: (u128, u128),
+    /// The integral of what it used when it joined the class, and that of the class then.
+    used: (u128, u128),
+    /// When it last left a class.
+    left: Time,
+}
+
+/// Where the first job of a member ends on its class' clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct First {
+    clock: u128,
+    part: u32,
+    stamp: u32,
+}
+
+/// Parts of one kind: the jobs of all of them run equally fast.
+#[derive(Clone, Debug)]
+struct Class {
+    kind: Kind,
+    members: u64,
+    firsts: Heap<First>,
+    /// The instant to which `clock` and `used` are right.
+    at: Time,
+    /// Work that each job would have been given that has been there all the while, in 2⁻⁵⁶ ns.
+    clock: u128,
+    /// Advance of the clock in a nanosecond.
+    rate: u64,
+    /// Cores of each job, as a fraction, and the speed of the cores, from which `rate` follows.
+    share: (u128, u128, u128),
+    /// Cores in use by each member, in 2⁻²⁴ millionths.
+    using: u128,
+    /// The integral of `using` over time in ns.
+    used: u128,
+    /// Whether its members get all they want.
+    content: bool,
+    /// When the first job will be complete.
+    next: Option<Time>,
+}
+
+impl Class {
+    fn new(kind: Kind, now: Time) -> Self {
+        Class {
+            kind,
+            members: 0,
+            firsts: Heap::new(),
+            at: now,
+            clock: 0,
+            rate: 0,
+            share: (0, 0, 0),
+            using: 0,
+            used: 0,
+            content: true,
+            next: None,
+        }
+    }
+
+    #[inline]
+    fn clock_at(&self, now: Time) -> u128 {
+        self.clock + u128::from(now.saturating_sub(self.at)) * u128::from(self.rate)
+    }
+
+    #[inline]
+    fn used_at(&self, now: Time) -> u128 {
+        self.used + u128::from(now.saturating_sub(self.at)) * self.using
+    }
 
     #[inline]
     fn advance(&mut self, now: Time) {
-        let passed = now.saturating_sub(self.at);
-        if passed > 0 {
-            self.clock += u128::from(passed) * u128::from(self.rate);
-            self.used += u128::from(passed) * self.using;
+        if now > self.at {
+            self.clock = self.clock_at(now);
+            self.used = self.used_at(now);
             self.at = now;
         }
     }
@@ -136,7 +180,7 @@ impl Part {
     /// new.
     #[inline]
     fn set_share(&mut self, now: Time, numerator: u128, denominator: u128, speed: u64) -> bool {
-        let speed = if self.speed == SPEED { u128::from(speed) } else { scaled(speed, self.speed) };
+        let speed = if self.kind.speed == SPEED { u128::from(speed) } else { scaled(speed, self.kind.speed) };
         let share = (numerator, denominator, speed);
         if share == self.share {
             return false;
@@ -150,31 +194,26 @@ impl Part {
             let quotient = (numerator << TICK_SHIFT) / denominator;
             quotient + u128::from(quotient * denominator != numerator << TICK_SHIFT)
         };
-        self.using = (of_a_core * self.len as u128 * u128::from(CORE)) >> (TICK_SHIFT - USE_SHIFT);
+        self.using = (of_a_core * self.kind.len as u128 * u128::from(CORE)) >> (TICK_SHIFT - USE_SHIFT);
         let rate = if speed == u128::from(SPEED) { of_a_core } else { (of_a_core * speed).div_ceil(u128::from(SPEED)) };
         self.rate = rate as u64;
         true
     }
 
-    /// Finds out when the first job will be complete; `jobs` tells which are still there.
+    /// When its clock shows this.
     #[inline]
-    fn foresee(&mut self, jobs: &KeyedSlab<Job>) {
-        while self.ends.peek().is_some_and(|end| jobs.get(end.id).is_none()) {
-            self.ends.pop();
-        }
-        self.next = self.ends.peek().and_then(|end| {
-            let left = end.clock.saturating_sub(self.clock);
-            let lasts = if left == 0 {
-                0
-            } else if self.rate == TICK {
-                left.div_ceil(u128::from(TICK))
-            } else if self.rate > 0 {
-                (left + u128::from(self.rate - 1)) / u128::from(self.rate)
-            } else {
-                return None;
-            };
-            u64::try_from(lasts).ok().and_then(|lasts| self.at.checked_add(lasts))
-        });
+    fn shows(&self, clock: u128) -> Option<Time> {
+        let left = clock.saturating_sub(self.clock);
+        let lasts = if left == 0 {
+            0
+        } else if self.rate == TICK {
+            left.div_ceil(u128::from(TICK))
+        } else if self.rate > 0 {
+            (left + u128::from(self.rate - 1)) / u128::from(self.rate)
+        } else {
+            return None;
+        };
+        u64::try_from(lasts).ok().and_then(|lasts| self.at.checked_add(lasts))
     }
 }
 
@@ -183,13 +222,23 @@ fn scaled(speed: u64, by: u64) -> u128 {
     (u128::from(speed) * u128::from(by)).div_ceil(u128::from(SPEED)).min(u128::from(billionths(SPEED_MAX)))
 }
 
+/// With more parts than this those of one kind share a class.
+const CROWD: usize = 16;
+
 /// Cores shared by parts: what a group and a host have in common.
+///
+/// A change of one part changes the shares of others, which are the same for all parts of a kind: as many jobs, of the same weight,
+/// limit and speed. Where there are many parts, those of a kind are a class with one clock, and a change costs
+/// O(classes + log parts). Where there are few, each part is the one member of the class of its number.
 #[derive(Clone, Debug)]
 struct Shares {
     /// In millionths of a core.
     capacity: u64,
     speed: u64,
     parts: Vec<Part>,
+    classes: Vec<Class>,
+    /// Where there are many parts: the class of each kind, and classes without a member.
+    crowd: Option<Box<(BTreeMap<Kind, u32>, Vec<u32>)>>,
     jobs: KeyedSlab<Job>,
     order: u64,
     /// Empty between calls: room for the completions of an instant.
@@ -210,6 +259,8 @@ impl Shares {
             capacity: millionths(cores),
             speed: SPEED,
             parts: Vec::new(),
+            classes: Vec::new(),
+            crowd: None,
             jobs: KeyedSlab::new(),
             order: 0,
             due: Vec::new(),
@@ -237,15 +288,72 @@ impl Shares {
         self.at = self.at.max(now);
     }
 
+    /// Adds a part without jobs.
+    fn add_part(&mut self, now: Time, weight: Weight, limit: Option<u64>, may_crowd: bool) -> usize {
+        let kind = Kind { weight, limit, speed: SPEED, len: 0 };
+        let at = self.parts.len();
+        self.parts.push(Part {
+            kind,
+            ends: Heap::new(),
+            class: None,
+            stamp: 0,
+            clock: (0, 0),
+            used: (0, 0),
+            left: now,
+        });
+        if self.crowd.is_none() {
+            self.classes.push(Class::new(kind, now));
+            self.parts[at].class = Some(at as u32);
+        }
+        if may_crowd && self.crowd.is_none() && self.parts.len() > CROWD {
+            self.become_a_crowd(now);
+        }
+        at
+    }
+
+    /// Parts of one kind share a class from now on.
+    fn become_a_crowd(&mut self, now: Time) {
+        for at in 0..self.parts.len() {
+            self.classes[at].advance(now);
+            let (clock, used) = (self.classes[at].clock, self.classes[at].used);
+            let part = &mut self.parts[at];
+            (part.clock, part.used, part.class, part.left) = ((clock, 0), (used, 0), None, now);
+        }
+        self.classes.clear();
+        self.crowd = Some(Box::default());
+        for at in 0..self.parts.len() {
+            if self.parts[at].kind.len > 0 {
+                self.join(now, at);
+            }
+        }
+        self.divide(now);
+    }
+
+    #[inline]
+    fn class_of(&self, part: usize) -> Option<&Class> {
+        self.parts[part].class.map(|class| &self.classes[class as usize])
+    }
+
+    /// What a part's clock shows.
+    #[inline]
+    fn clock_of(&self, part: usize, now: Time) -> u128 {
+        let (own, then) = self.parts[part].clock;
+        self.class_of(part).map_or(0, |class| own + (class.clock_at(now) - then))
+    }
+
+    /// The integral of what a part has used.
+    fn used_by(&self, part: usize, now: Time) -> u128 {
+        let (own, then) = self.parts[part].used;
+        own + self.class_of(part).map_or(0, |class| class.used_at(now) - then)
+    }
+
     fn add(&mut self, now: Time, part: usize, key: u32, work: Span) -> JobId {
         self.advance(now);
-        let each = &mut self.parts[part];
-        each.advance(now);
-        let finish = each.clock + (u128::from(work) << TICK_SHIFT);
+        let finish = self.clock_of(part, now) + (u128::from(work) << TICK_SHIFT);
         let id = self.jobs.insert(Job { part: part as u32, key, finish });
         let each = &mut self.parts[part];
         each.ends.push(Finish { clock: finish, order: self.order, id });
-        let len = each.len + 1;
+        let len = each.kind.len + 1;
         self.order += 1;
         self.resize(now, part, len);
         id
@@ -257,44 +365,51 @@ impl Shares {
         self.advance(now);
         let part = job.part as usize;
         let each = &mut self.parts[part];
-        if each.ends.len() > 2 * each.len + 32 {
+        if each.ends.len() > 2 * each.kind.len + 32 {
             let jobs = &self.jobs;
             each.ends.retain(|end| jobs.get(end.id).is_some());
         }
-        let len = each.len - 1;
+        let len = each.kind.len - 1;
         self.resize(now, part, len);
         Some(left)
     }
 
     fn left_of(&self, now: Time, id: JobId) -> Option<Span> {
         let job = self.jobs.get(id)?;
-        let part = &self.parts[job.part as usize];
-        let clock = part.clock + u128::from(now.saturating_sub(part.at)) * u128::from(part.rate);
+        let clock = self.clock_of(job.part as usize, now);
         Some(job.finish.saturating_sub(clock).div_ceil(u128::from(TICK)) as Span)
     }
 
     fn next_completion(&self) -> Option<Time> {
-        self.parts.iter().filter_map(|part| part.next).min()
+        self.classes.iter().filter_map(|class| class.next).min()
     }
 
     fn complete_due(&mut self, now: Time, done: &mut Vec<u32>) {
         let mut due = std::mem::take(&mut self.due);
-        for at in 0..self.parts.len() {
-            let part = &mut self.parts[at];
-            if part.next.is_none_or(|next| next > now) {
+        for at in 0.. {
+            // What completes in one part may bring parts to other classes, but at this instant to no later completion.
+            let Some(class) = self.classes.get(at) else { break };
+            if class.next.is_none_or(|next| next > now) {
                 continue;
             }
-            part.advance(now);
-            let mut len = part.len;
-            while let Some(end) = part.ends.peek().filter(|end| end.clock <= part.clock) {
-                part.ends.pop();
-                if let Some(job) = self.jobs.remove(end.id) {
-                    due.push((end.order, job.key));
-                    len -= 1;
+            while self.classes[at].next.is_some_and(|next| next <= now) {
+                let part = match (&self.crowd, self.classes[at].firsts.peek()) {
+                    (None, _) => at,
+                    (Some(_), Some(first)) => first.part as usize,
+                    (Some(_), None) => break,
+                };
+                let clock = self.clock_of(part, now);
+                let mut len = self.parts[part].kind.len;
+                while let Some(end) = self.parts[part].ends.peek().filter(|end| end.clock <= clock) {
+                    self.parts[part].ends.pop();
+                    if let Some(job) = self.jobs.remove(end.id) {
+                        due.push((end.order, job.key));
+                        len -= 1;
+                    }
                 }
+                self.advance(now);
+                self.resize(now, part, len);
             }
-            self.advance(now);
-            self.resize(now, at, len);
         }
         due.sort_unstable();
         done.extend(due.drain(..).map(|(_, key)| key));
@@ -310,88 +425,222 @@ impl Shares {
         self.resize(now, part, 0);
     }
 
+    /// A part leaves its class, with its clock and what it has used.
+    fn leave(&mut self, now: Time, part: usize) {
+        let (clock, used) = (self.clock_of(part, now), self.used_by(part, now));
+        let each = &mut self.parts[part];
+        (each.clock, each.used, each.left) = ((clock, 0), (used, 0), now);
+        each.stamp = each.stamp.wrapping_add(1);
+        let Some(number) = each.class.take() else { return };
+        let class = &mut self.classes[number as usize];
+        class.advance(now);
+        class.members -= 1;
+        if class.members > 0 {
+            self.foresee(number as usize);
+            return;
+        }
+        let kind = class.kind;
+        *class = Class::new(kind, now);
+        if let Some(crowd) = &mut self.crowd {
+            crowd.0.remove(&kind);
+            crowd.1.push(number);
+        }
+    }
+
+    /// A part joins the class of its kind.
+    fn join(&mut self, now: Time, part: usize) {
+        let Some(crowd) = &mut self.crowd else { return };
+        let kind = self.parts[part].kind;
+        let number = match crowd.0.get(&kind) {
+            Some(number) => *number,
+            None => {
+                let number = crowd.1.pop().unwrap_or(self.classes.len() as u32);
+                if number as usize == self.classes.len() {
+                    self.classes.push(Class::new(kind, now));
+                }
+                self.classes[number as usize] = Class::new(kind, now);
+                crowd.0.insert(kind, number);
+                number
+            }
+        };
+        let class = &mut self.classes[number as usize];
+        class.advance(now);
+        class.members += 1;
+        let (own, used) = (self.parts[part].clock.0, self.parts[part].used.0);
+        let each = &mut self.parts[part];
+        (each.clock, each.used) = ((own, class.clock), (used, class.used));
+        each.class = Some(number);
+        self.enter_first(part, number as usize);
+    }
+
+    /// A class learns where the first job of a member ends.
+    fn enter_first(&mut self, part: usize, number: usize) {
+        let (own, then) = self.parts[part].clock;
+        let each = &mut self.parts[part];
+        while each.ends.peek().is_some_and(|end| self.jobs.get(end.id).is_none()) {
+            each.ends.pop();
+        }
+        let Some(end) = each.ends.peek() else { return };
+        let class = &mut self.classes[number];
+        let clock = end.clock.saturating_sub(own) + then;
+        class.firsts.push(First { clock, part: part as u32, stamp: each.stamp });
+        if class.firsts.len() as u64 > 2 * class.members + 32 {
+            let parts = &self.parts;
+            class.firsts.retain(|first| parts[first.part as usize].stamp == first.stamp);
+        }
+    }
+
+    /// Finds out when the first job of a class will be complete.
+    #[inline]
+    fn foresee(&mut self, number: usize) {
+        if self.crowd.is_some() {
+            let class = &mut self.classes[number];
+            while class.firsts.peek().is_some_and(|first| self.parts[first.part as usize].stamp != first.stamp) {
+                class.firsts.pop();
+            }
+            class.next = class.firsts.peek().and_then(|first| class.shows(first.clock));
+            return;
+        }
+        let ends = &mut self.parts[number].ends;
+        while ends.peek().is_some_and(|end| self.jobs.get(end.id).is_none()) {
+            ends.pop();
+        }
+        let class = &mut self.classes[number];
+        class.next = ends.peek().and_then(|end| class.shows(end.clock));
+    }
+
+    /// Changes what decides how fast the jobs of a part run.
+    fn change(&mut self, now: Time, part: usize, change: impl FnOnce(&mut Kind)) {
+        self.advance(now);
+        if self.crowd.is_none() {
+            let class = &mut self.classes[part];
+            class.advance(now);
+            change(&mut self.parts[part].kind);
+            class.kind = self.parts[part].kind;
+        } else if self.parts[part].kind.len == 0 {
+            change(&mut self.parts[part].kind);
+        } else {
+            self.leave(now, part);
+            change(&mut self.parts[part].kind);
+            self.join(now, part);
+        }
+        self.divide(now);
+        // Its class may run as fast as before, with another member.
+        if let Some(class) = self.parts[part].class {
+            self.foresee(class as usize);
+        }
+    }
+
+    /// Notes that a part has so many jobs.
+    fn set_len(&mut self, now: Time, part: usize, len: usize, content: bool) {
+        if self.crowd.is_none() {
+            let class = &mut self.classes[part];
+            class.advance(now);
+            (class.kind.len, class.members) = (len, u64::from(len > 0));
+            self.parts[part].kind.len = len;
+            if len == 0 {
+                // An empty part starts afresh, so that its numbers stay small.
+                (class.clock, class.rate, class.using, class.content) = (0, 0, 0, true);
+                class.share = (0, 0, 0);
+                self.parts[part].ends.clear();
+            }
+            return;
+        }
+        self.leave(now, part);
+        let each = &mut self.parts[part];
+        each.kind.len = len;
+        if len == 0 {
+            each.clock = (0, 0);
+            each.ends.clear();
+            return;
+        }
+        self.join(now, part);
+        let class = self.parts[part].class.map_or(0, |class| class as usize);
+        if self.classes[class].members == 1 {
+            self.classes[class].content = content;
+        }
+    }
+
     /// Notes that a part has so many jobs and adapts all shares that change with it.
     fn resize(&mut self, now: Time, part: usize, len: usize) {
-        let each = &mut self.parts[part];
-        each.advance(now);
-        let (demand, weight) = (each.demand(), each.weight_total());
+        let kind = self.parts[part].kind;
+        let was_content = self.class_of(part).is_none_or(|class| class.content);
+        let (demand, weight) = (kind.demand(), kind.weight_total());
+        let kind = Kind { len, ..kind };
+        let (demand_now, weight_now) = (kind.demand(), kind.weight_total());
         let was_contended = self.demand > self.capacity;
-        each.len = len;
-        if len == 0 {
-            // An empty part starts afresh, so that its numbers stay small.
-            each.ends.clear();
-            (each.clock, each.rate, each.using, each.content) = (0, 0, 0, true);
-            each.share = (0, 0, 0);
-        }
-        let (demand_now, weight_now) = (each.demand(), each.weight_total());
         self.demand = self.demand - demand + demand_now;
         let is_contended = self.demand > self.capacity;
+        self.set_len(now, part, len, !is_contended);
         // The shares of the others stay as they are if there is enough for all, and also if this part got less than
         // it wanted, still does, and counts for as much as before. (An empty part has all it wants.)
         let alone = if was_contended && is_contended {
             let fair = u128::from(weight_now) * u128::from(self.left);
             let wants_more = u128::from(demand_now) * u128::from(self.left_weight) > fair;
-            !each.content && wants_more && weight == weight_now
+            !was_content && wants_more && weight == weight_now
         } else {
             !was_contended && !is_contended
         };
+        let class = self.parts[part].class.map(|class| class as usize);
         if !alone {
             self.divide(now);
-        } else if len > 0 {
-            self.give(now, part);
+        } else if let Some(class) = class.filter(|_| len > 0) {
+            self.give(now, class);
         }
         // What comes first in this part is another job, even if they all run as fast as before.
-        self.parts[part].foresee(&self.jobs);
+        if let Some(class) = class {
+            self.foresee(class);
+        }
     }
 
     /// Finds all shares anew: whoever wants no more than a fair share of what is left gets it, until nobody does.
     fn divide(&mut self, now: Time) {
         self.advance(now);
-        self.demand = self.parts.iter().map(Part::demand).sum();
+        self.demand = self.classes.iter().map(|class| class.members * class.kind.demand()).sum();
         let scarce = self.demand > self.capacity;
         self.left = self.capacity;
         self.left_weight = 0;
-        for part in &mut self.parts {
-            part.content = !scarce || part.len == 0;
-            if !part.content {
-                self.left_weight += part.weight_total();
+        for class in &mut self.classes {
+            class.content = !scarce || class.members == 0;
+            if !class.content {
+                self.left_weight += class.members * class.kind.weight_total();
             }
         }
         let mut again = scarce;
         while again {
             again = false;
-            for part in self.parts.iter_mut().filter(|part| !part.content) {
-                let (demand, weight) = (part.demand(), part.weight_total());
+            for class in self.classes.iter_mut().filter(|class| !class.content) {
+                let (demand, weight) = (class.kind.demand(), class.kind.weight_total());
                 let fair = u128::from(weight) * u128::from(self.left);
                 if u128::from(demand) * u128::from(self.left_weight) <= fair {
-                    part.content = true;
-                    self.left -= demand;
-                    self.left_weight -= weight;
+                    class.content = true;
+                    self.left -= class.members * demand;
+                    self.left_weight -= class.members * weight;
                     again = true;
                 }
             }
         }
-        for part in 0..self.parts.len() {
-            if self.parts[part].len > 0 && self.give(now, part) {
-                self.parts[part].foresee(&self.jobs);
+        for class in 0..self.classes.len() {
+            if self.classes[class].members > 0 && self.give(now, class) {
+                self.foresee(class);
             }
         }
     }
 
-    /// Gives the jobs of a part the share that has been found for it. False if they had it already.
+    /// Gives the jobs of a class the share that has been found for it. False if they had it already.
     #[inline]
-    fn give(&mut self, now: Time, part: usize) -> bool {
-        let part = &mut self.parts[part];
-        let len = part.len as u128;
-        if part.content {
-            return part.set_share(now, u128::from(part.demand()), len * u128::from(CORE), self.speed);
+    fn give(&mut self, now: Time, class: usize) -> bool {
+        let class = &mut self.classes[class];
+        let len = class.kind.len as u128;
+        if class.content {
+            return class.set_share(now, u128::from(class.kind.demand()), len * u128::from(CORE), self.speed);
         }
-        let (weight, among) = match part.weight {
+        let (weight, among) = match class.kind.weight {
             Weight::Each(weight) => (weight, 1),
             Weight::Together(weight) => (weight, len),
         };
         let whole = u128::from(self.left_weight) * among * u128::from(CORE);
-        part.set_share(now, u128::from(weight) * u128::from(self.left), whole, self.speed)
+        class.set_share(now, u128::from(weight) * u128::from(self.left), whole, self.speed)
     }
 }
 
@@ -452,11 +701,8 @@ impl Group {
     /// for `weight` (at least 1) against the others.
     pub fn add(&mut self, now: Time, key: u32, work: Span, weight: u32) -> JobId {
         let weight = Weight::Each(weight.max(1));
-        let found = self.shares.parts.iter().position(|part| part.weight == weight);
-        let part = found.unwrap_or_else(|| {
-            self.shares.parts.push(Part::new(weight, None, now));
-            self.shares.parts.len() - 1
-        });
+        let found = self.shares.parts.iter().position(|part| part.kind.weight == weight);
+        let part = found.unwrap_or_else(|| self.shares.add_part(now, weight, None, false));
         self.shares.add(now, part, key, work)
     }
 
@@ -540,9 +786,8 @@ impl Host {
 
     /// Adds a container that counts for `weight` (at least 1) against the others and uses at most `limit` cores.
     pub fn add_container(&mut self, now: Time, weight: u32, limit: Option<f64>) -> Container {
-        let number = self.shares.parts.len() as u32;
-        self.shares.parts.push(Part::new(Weight::Together(weight.max(1)), limit.map(millionths), now));
-        Container(number)
+        let weight = Weight::Together(weight.max(1));
+        Container(self.shares.add_part(now, weight, limit.map(millionths), true) as u32)
     }
 
     /// The number of jobs on the host.
@@ -567,12 +812,12 @@ impl Host {
 
     /// The number of jobs in a container.
     pub fn container_len(&self, container: Container) -> usize {
-        self.part(container).len
+        self.shares.parts[container.0 as usize].kind.len
     }
 
     /// How many cores a container uses, in millionths of a core, rounded down.
     pub fn container_using(&self, container: Container) -> u64 {
-        (self.part(container).using >> USE_SHIFT) as u64
+        self.shares.class_of(container.0 as usize).map_or(0, |class| (class.using >> USE_SHIFT) as u64)
     }
 
     /// The job that the caller knows as `key` begins in a container; it needs a core for `work` nanoseconds at full
@@ -623,20 +868,17 @@ impl Host {
 
     /// Changes the speed of a container's jobs, which multiplies that of the cores.
     pub fn set_container_speed(&mut self, now: Time, container: Container, factor: f64) {
-        self.part_mut(container).speed = billionths(factor);
-        self.shares.divide(now);
+        self.shares.change(now, container.0 as usize, |kind| kind.speed = billionths(factor));
     }
 
     /// Changes the most cores that a container may use; with 0 its jobs stand still, as when its quota is spent.
     pub fn set_limit(&mut self, now: Time, container: Container, limit: Option<f64>) {
-        self.part_mut(container).limit = limit.map(millionths);
-        self.shares.divide(now);
+        self.shares.change(now, container.0 as usize, |kind| kind.limit = limit.map(millionths));
     }
 
     /// Changes what a container counts for against the others.
     pub fn set_weight(&mut self, now: Time, container: Container, weight: u32) {
-        self.part_mut(container).weight = Weight::Together(weight.max(1));
-        self.shares.divide(now);
+        self.shares.change(now, container.0 as usize, |kind| kind.weight = Weight::Together(weight.max(1)));
     }
 
     /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A slow core that
@@ -647,31 +889,23 @@ impl Host {
 
     /// The same for the cores that a container uses. Those of all containers are together at most the host's.
     pub fn container_busy(&self, now: Time, container: Container) -> u128 {
-        let part = self.part(container);
-        let used = part.used + u128::from(now.saturating_sub(part.at)) * part.using;
-        (used >> USE_SHIFT) / u128::from(CORE)
+        (self.shares.used_by(container.0 as usize, now) >> USE_SHIFT) / u128::from(CORE)
     }
 
     /// When [`container_busy`](Self::container_busy) will reach `busy` core-nanoseconds if nothing changes until then:
     /// the instant at which a quota is spent.
     pub fn container_reaches(&self, container: Container, busy: u128) -> Option<Time> {
-        let part = self.part(container);
-        let left = busy.saturating_mul(u128::from(CORE) << USE_SHIFT).saturating_sub(part.used);
+        let part = container.0 as usize;
+        let (at, using) =
+            self.shares.class_of(part).map_or((self.shares.parts[part].left, 0), |class| (class.at, class.using));
+        let left = busy.saturating_mul(u128::from(CORE) << USE_SHIFT).saturating_sub(self.shares.used_by(part, at));
         if left == 0 {
-            return Some(part.at);
+            return Some(at);
         }
-        if part.using == 0 {
+        if using == 0 {
             return None;
         }
-        u64::try_from(left.div_ceil(part.using)).ok().and_then(|lasts| part.at.checked_add(lasts))
-    }
-
-    fn part(&self, container: Container) -> &Part {
-        &self.shares.parts[container.0 as usize]
-    }
-
-    fn part_mut(&mut self, container: Container) -> &mut Part {
-        &mut self.shares.parts[container.0 as usize]
+        u64::try_from(left.div_ceil(using)).ok().and_then(|lasts| at.checked_add(lasts))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{Options, Session, Text, load, metrics};
 const EVERYTHING: &str = "\
 version: 1
 run: {duration: 20s, window: 1s}
+hosts: {box: {cores: 2}}
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
@@ -42,7 +43,7 @@ components:
         concurrency: {fixed: 10, wait: 10ms}
         pool: {size: 3, min_idle: 0}
       name: {to: dns}
-  loop: {kind: service, cpu: 1, runtime: {event_loop: {switch: callback}}, handlers: {default: [{cpu: 1ms}]}}
+  loop: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {event_loop: {switch: callback}}, handlers: {default: [{cpu: 1ms}]}}
   function: {kind: service, runtime: single, start_up: 100ms, handlers: {default: [{wait: 1ms}]}}
   workers: {kind: service, runtime: {processes: {workers: 4, max_requests: 100}}, handlers: {default: [{wait: 1ms}]}}
   jobs: {kind: queue, capacity: 5, full: block}

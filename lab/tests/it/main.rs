@@ -31,6 +31,7 @@ mod menu;
 mod objectives;
 mod plain_links;
 mod queues;
+mod quotas;
 mod requests;
 mod resolved;
 mod rest;

@@ -70,10 +70,19 @@ pub use replica::Service;
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "request")]
 pub struct CpuSettings {
-    /// Cores. On `hosts`, the replica's weight when the host's cores are short.
-    pub request: Cores,
-    /// The most cores that it may use.
-    pub limit: Option<NotYet>,
+    /// Cores. On `hosts`, the replica's weight when the host's cores are short; without it, `limit`.
+    pub request: Option<Cores>,
+    /// The most cores that it may use on average, on `hosts`: a quota for each period of 100 ms, which its threads may spend at
+    /// once and then stand still for the rest of the period (*throttled*), as Linux' `cpu.max` and Kubernetes' `limits.cpu`
+    /// have it.
+    pub limit: Option<Cores>,
+}
+
+impl CpuSettings {
+    /// What counts against others.
+    fn request(&self) -> f64 {
+        self.request.or(self.limit).map_or(1.0, |cores| cores.0)
+    }
 }
 
 /// Application code, in replicas.
@@ -124,12 +133,22 @@ impl Settings {
 
     /// What it knows of its runtime.
     fn facts(&self) -> Facts {
-        self.runtime.facts(self.own_cores())
+        self.runtime.facts(self.cores_to_count())
+    }
+
+    /// The cores by which a runtime counts its workers.
+    fn cores_to_count(&self) -> Option<f64> {
+        self.own_cores().or(self.limit())
     }
 
     /// Cores of each replica that no other shares.
     fn own_cores(&self) -> Option<f64> {
-        self.cpu.as_ref().filter(|_| self.hosts.is_none()).map(|cpu| cpu.request.0)
+        self.cpu.as_ref().filter(|_| self.hosts.is_none()).map(CpuSettings::request)
+    }
+
+    /// The most cores that it may use of its host's.
+    fn limit(&self) -> Option<f64> {
+        self.cpu.as_ref().and_then(|cpu| cpu.limit).map(|limit| limit.0)
     }
 }
 
@@ -196,6 +215,7 @@ impl Kind for Service {
         switches::FIGURES,
         instances::FIGURES,
         workforce::FIGURES,
+        sim_core::cpu::FIGURES,
     ];
     type Settings = Settings;
 
@@ -283,10 +303,13 @@ impl Kind for Service {
                 .or(facts.offload.filter(|_| check::offloads(&settings.handlers))),
             // Each instance has its own.
             cores: settings.cpu.as_ref().filter(|_| facts.instances.is_none()).map(|cpu| match facts.interpreter {
-                Some(_) => cpu.request.0.min(1.0),
-                None => cpu.request.0,
+                Some(_) => cpu.request().min(1.0),
+                None => cpu.request(),
             }),
+            quota: settings.limit(),
             has_interpreter: facts.interpreter.is_some(),
+            runs_code_to_its_end: facts.frees_while_waiting() && facts.slice.is_none(),
+            pinned_by_locks: facts.pinned_by_locks,
             waiting: match (workers.is_some(), facts.instances.is_some()) {
                 (_, true) => Waiting::UpTo(0),
                 (true, false) => settings.admission.waiting(),
@@ -326,7 +349,8 @@ impl Kind for Service {
         let facts = settings.facts();
         check::handlers(handlers, &facts, checks);
         check::links(handlers, calls, checks);
-        check::runtime(runtime, settings.own_cores(), checks);
+        check::runtime(runtime, settings.cores_to_count(), checks);
+        check::cpu(settings, checks);
         check::admission(admission, &facts, checks);
         check::offloaded(handlers, &facts, checks);
         if facts.instances.is_some() {
@@ -349,9 +373,9 @@ impl Kind for Service {
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> Service {
         let links = settings.calls.iter().map(|c| site.link(c.name.as_str())).collect();
-        let cores = settings.cpu.as_ref().map(|c| c.request.0);
+        let cores = settings.cpu.as_ref().map(CpuSettings::request);
         let is_alone = settings.facts().instances.is_some();
-        let cpu = if is_alone { None } else { site.cpu(cores, settings.hosts.as_ref()) };
+        let cpu = if is_alone { None } else { site.cpu(cores, settings.limit(), settings.hosts.as_ref()) };
         let names: Vec<&str> = settings.calls.names().collect();
         let work = Work {
             shares_cores: cpu.is_some(),
@@ -360,7 +384,9 @@ impl Kind for Service {
             start_up: settings.start_up.0.clone(),
         };
         let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), work);
-        Service::new(plan, links, cpu)
+        let mut service = Service::new(plan, links, cpu);
+        service.has_quota = settings.limit().is_some();
+        service
     }
 
     fn prepare(&mut self, change: u32, settings: &Settings) {

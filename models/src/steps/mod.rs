@@ -47,6 +47,10 @@ pub enum Step {
         /// Whether the more important waits less.
         #[setting(default = false)]
         priority: bool,
+        /// Whether who holds it counts as important as the most important of those who wait for it (*priority inheritance*), so
+        /// that what is less important than these does not interrupt it.
+        #[setting(default = false)]
+        inherit: bool,
         /// What is done under it.
         steps: Vec<Step>,
     },

@@ -137,6 +137,8 @@ pub enum Instruction {
         lock: u16,
         /// The most important of those who wait is next, instead of the first.
         by_priority: bool,
+        /// Who holds it counts as important as those who wait.
+        inherits: bool,
     },
     /// Give a lock back.
     Unlock {
@@ -236,9 +238,9 @@ impl Program {
                 self.code[at] = Instruction::Loop { times: times.0.clone(), slot: depth, after: self.here() };
             }
             Step::Choose(choices) => self.choose(choices, names, depth),
-            Step::Lock { name, priority, steps } => {
+            Step::Lock { name, priority, inherit, steps } => {
                 let lock = names.lock(name.as_str());
-                self.code.push(Instruction::Lock { lock, by_priority: *priority });
+                self.code.push(Instruction::Lock { lock, by_priority: *priority, inherits: *inherit });
                 self.steps(steps, names, depth);
                 self.code.push(Instruction::Unlock { lock });
             }

@@ -5,6 +5,7 @@
 //! is usual elsewhere is no reason to warn.
 
 mod blind;
+mod cores;
 mod load;
 mod queues;
 mod retries;
@@ -41,6 +42,9 @@ const RULES: &[Rule] = &[
     queues::outlives_callers,
     queues::blocked_loops,
     queues::pools,
+    cores::quotas,
+    cores::pinned,
+    cores::long_code,
     timeouts::missing,
     timeouts::inversion,
     timeouts::too_short,

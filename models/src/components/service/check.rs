@@ -87,6 +87,32 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
     }
 }
 
+/// What is wrong with the cores.
+pub(super) fn cpu(settings: &Settings, checks: &mut Checks<'_>) {
+    let Some(cpu) = &settings.cpu else { return };
+    if cpu.request.is_none() && cpu.limit.is_none() {
+        let message = "`cpu` says neither what is requested nor what it is limited to";
+        checks.error(
+            "missing_key",
+            checks.span(),
+            "cpu",
+            message,
+            Some("write `cpu: 2`, or `cpu: {limit: 2}` on `hosts`"),
+        );
+    }
+    if cpu.limit.is_some() && settings.hosts.is_none() {
+        let message = "`cpu.limit` is a quota of a host's cores, and this service has cores of its own";
+        let help = "write `hosts: NAME`, or `cpu: 2` for as many cores as it may use";
+        checks.error("no_effect", checks.span(), "cpu.limit", message, Some(help));
+    }
+    if let (Some(request), Some(limit)) = (cpu.request, cpu.limit)
+        && request.0 > limit.0
+    {
+        let message = format!("it requests {} cores and may use {}", request.0, limit.0);
+        checks.error("out_of_range", checks.span(), "cpu.limit", &message, Some("a limit is no less than the request"));
+    }
+}
+
 /// Whether any handler has an `offload`.
 pub(super) fn offloads(handlers: &Map<Vec<Step>>) -> bool {
     let mut any = false;

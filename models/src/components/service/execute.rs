@@ -21,6 +21,9 @@ impl Service {
         let call = self.strand(index).call;
         let job = cx.cpu(cpu, work, Timer::of(STEP, call));
         self.strand(index).doing = Doing::Computes(job);
+        if self.has_quota {
+            self.strand(index).stood = cx.cpu_stood(cpu);
+        }
         if self.pays {
             self.begin_slice(cx, index);
         }
@@ -82,8 +85,8 @@ impl Service {
                 Action::Loop { times, slot, after } => self.strand(index).begin_loop(times, slot, after),
                 Action::Again { slot, begin } => self.strand(index).turn_loop(slot, begin),
                 Action::Jump(place) => self.strand(index).place = place,
-                Action::Lock { lock, by_priority } => {
-                    if !self.take_lock(cx, index, lock, by_priority) {
+                Action::Lock { lock, by_priority, inherits } => {
+                    if !self.take_lock(cx, index, lock, by_priority, inherits) {
                         self.let_go(cx, index);
                         return Next::WAIT;
                     }
@@ -158,7 +161,7 @@ enum Action {
     Loop { times: u64, slot: u8, after: Place },
     Again { slot: u8, begin: Place },
     Jump(Place),
-    Lock { lock: u16, by_priority: bool },
+    Lock { lock: u16, by_priority: bool, inherits: bool },
     Unlock { lock: u16 },
     Offload,
     ComeBack,
@@ -206,7 +209,9 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
             Action::Jump(places[weights.sample(&mut cx.draw(call, PURPOSE_STEP))])
         }
         Instruction::Jump(place) => Action::Jump(*place),
-        Instruction::Lock { lock, by_priority } => Action::Lock { lock: *lock, by_priority: *by_priority },
+        Instruction::Lock { lock, by_priority, inherits } => {
+            Action::Lock { lock: *lock, by_priority: *by_priority, inherits: *inherits }
+        }
         Instruction::Unlock { lock } => Action::Unlock { lock: *lock },
         Instruction::Offload => Action::Offload,
         Instruction::ComeBack => Action::ComeBack,

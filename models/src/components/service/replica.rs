@@ -96,6 +96,8 @@ pub(super) struct Strand {
     pub(super) is_beside: bool,
     /// It waits and keeps its worker, where others give theirs back.
     pub(super) keeps_worker: bool,
+    /// How important those are who wait for its locks and lend it that.
+    pub(super) lent: u8,
     /// Locks that it holds or waits for.
     pub(super) locks: u16,
     /// What of a piece of work was left when it had to make way.
@@ -104,6 +106,8 @@ pub(super) struct Strand {
     pub(super) owed: u32,
     /// Which worker serves it, where they are told apart.
     pub(super) worker: u32,
+    /// For how long the cores had stood still when they began to work for it.
+    pub(super) stood: Span,
     /// Goes off when its code makes way for other code, or its worker is killed.
     pub(super) alarm: Option<TimerId>,
 }
@@ -134,8 +138,21 @@ impl Strand {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lock {
     pub(super) holder: Option<u32>,
-    pub(super) waiting: VecDeque<(u8, u32)>,
+    pub(super) waiting: VecDeque<Waiter>,
 }
+
+/// Who waits for a lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter {
+    /// Where it stands in line: 0 for those to whom their importance is nothing.
+    pub(super) priority: u8,
+    pub(super) strand: u32,
+    /// Whether the holder counts as important as it.
+    pub(super) lends: bool,
+}
+
+/// Nobody has lent a strand their importance.
+pub(super) const UNLENT: u8 = u8::MAX;
 
 pub(super) const STEP: u8 = 0;
 pub(super) const SINGLE: u8 = 1;
@@ -157,6 +174,8 @@ pub struct Service {
     pub(super) goes_on_freely: bool,
     /// Code can be cut short, or going on with a task takes something of a core.
     pub(super) pays: bool,
+    /// Its cores may stand still because their quota is spent.
+    pub(super) has_quota: bool,
     pub(super) preempts: bool,
     /// How long a call may wait is drawn for it.
     pub(super) ages: bool,
@@ -210,6 +229,7 @@ impl Service {
             frees_while_waiting: false,
             goes_on_freely: false,
             pays: false,
+            has_quota: false,
             preempts: false,
             ages: false,
             admits_specially: false,
@@ -271,10 +291,12 @@ impl Service {
             cancelled: false,
             is_beside: false,
             keeps_worker: false,
+            lent: UNLENT,
             locks: 0,
             left: 0,
             owed: 0,
             worker: 0,
+            stood: 0,
             alarm: None,
         });
         cx.set_ticket(call, index + 1);

@@ -1,6 +1,6 @@
 //! A strand from its beginning to its end: time passes for it, it is stopped, it fails, its task is over.
 
-use sim_core::{Answer, CallId, Class, Cx, Next, Outcome, Span, Time, Timer};
+use sim_core::{Answer, CallId, Class, Cx, Next, Outcome, Span, Spent, Time, Timer};
 
 use super::plan::{PURPOSE_RECYCLE, PURPOSE_START};
 use super::ready::Woken;
@@ -89,6 +89,9 @@ impl Service {
     pub(super) fn passed(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
         let strand = self.strand(index);
         let was = std::mem::replace(&mut strand.doing, Doing::Runs);
+        if self.has_quota && matches!(was, Doing::Computes(_)) {
+            self.say_what_stood(cx, index);
+        }
         if self.pays
             && let Some(alarm) = self.strand(index).alarm.take()
         {
@@ -105,6 +108,16 @@ impl Service {
             _ => Woken::Itself,
         };
         self.resume(cx, index, woken)
+    }
+
+    /// For a part of the time of its work the cores stood still.
+    #[inline(never)]
+    pub(super) fn say_what_stood(&mut self, cx: &mut Cx<'_>, index: u32) {
+        let Some(cpu) = self.cpu else { return };
+        let strand = self.strand(index);
+        let (call, before) = (strand.call, strand.stood);
+        // What has been counted since the end of the warm-up begins anew there.
+        cx.spent_last(call, Spent::Throttled, cx.cpu_stood(cpu).saturating_sub(before));
     }
 
     /// Ends what a strand is in the middle of.
@@ -134,7 +147,8 @@ impl Service {
             Doing::Ready => self.ready.remove(cx.now(), index),
             Doing::WaitsForLock(lock) => {
                 self.strand(index).locks -= 1;
-                self.locks[lock as usize].waiting.retain(|(_, i)| *i != index);
+                self.locks[lock as usize].waiting.retain(|waiter| waiter.strand != index);
+                self.return_what_was_lent(cx, lock);
             }
             Doing::Interrupted { .. } => {
                 let call = self.strand(index).call;

@@ -178,6 +178,9 @@ impl Service {
             None => Some(Next::WAIT),
             Some(0) => Some(self.passed(cx, index)),
             Some(left) => {
+                if self.has_quota {
+                    self.say_what_stood(cx, index);
+                }
                 self.strand(index).left = left;
                 None
             }

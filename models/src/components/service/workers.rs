@@ -124,7 +124,7 @@ impl Service {
         let candidates = self.interruptible.iter().filter_map(|i| {
             let strand = self.strands.get(*i)?;
             let works = matches!(strand.doing, Doing::Computes(_) | Doing::Passes { .. });
-            let theirs = cx.priority(strand.call);
+            let theirs = cx.priority(strand.call).min(strand.lent);
             (works && theirs > priority).then_some((theirs, *i))
         });
         // The least important; among equals the one that began last.
@@ -147,7 +147,8 @@ impl Service {
         self.interruptible.retain(|i| *i != index);
         self.release(cx, index);
         cx.spent(call, Spent::Service);
-        self.door.put_back(cx, call);
+        let importance = self.importance(cx, index);
+        self.door.put_back(cx, call, importance);
         true
     }
 }
