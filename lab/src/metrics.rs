@@ -63,8 +63,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// The same of hosts.
-const NOT_YET_OF_HOSTS: &[&str] =
-    &["memory", "runnable", "switches", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
+const NOT_YET_OF_HOSTS: &[&str] = &["memory", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
 
 /// The same of workloads.
 const NOT_YET_OF_WORKLOADS: &[&str] = &["completion", "result"];
@@ -144,7 +143,7 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
         }
     }
     for (name, hosts) in &result.hosts {
-        walk.figures(&format!("hosts.{name}"), hosts, rows::OF_HOSTS, &Own::default());
+        walk.figures(&format!("hosts.{name}"), hosts, rows::OF_HOSTS, &hosts.own);
     }
     for (from, links) in &result.links {
         for (name, link) in links {

@@ -245,7 +245,10 @@ pub struct HostsResult {
     pub count: u32,
     /// Share of their cores in use, time average; `None` over no time.
     pub cpu: Option<f64>,
-    /// The same of each, by number; found by metrics such as `hosts.web[3].cpu` and not printed.
+    /// Figures that machines declare (`runnable`, `switches`, …).
+    #[serde(flatten)]
+    pub own: Own,
+    /// The cores in use of each, by number; found by metrics such as `hosts.web[3].cpu` and not printed.
     #[serde(skip)]
     pub each: Vec<Option<f64>>,
 }

@@ -80,6 +80,30 @@ pub struct RegionSettings {
     pub rtt: Map<Duration>,
 }
 
+/// Cores that tasks have in turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub struct SchedulerSettings {
+    /// How long a task has a core while others wait for it. The default is about Linux' (EEVDF's base slice is 2.8 ms on eight
+    /// cores or more).
+    #[setting(default = "3ms")]
+    pub slice: Duration,
+    /// What changing to another task takes of the core: 1 to 10 µs, with the caches that it finds cold.
+    #[setting(default = "2us")]
+    pub switch: Duration,
+}
+
+/// Core time that is earned, saved up and spent.
+#[derive(Clone, Copy, Debug, PartialEq, Setting)]
+pub struct CreditSettings {
+    /// Cores of each host that may be in use for ever: so much core time is earned. Once what was saved up is spent, no more are
+    /// used.
+    pub rate: Cores,
+    /// The most core time that is saved up.
+    pub max: Duration,
+    /// What is saved up at the start; without it, `max`.
+    pub start: Option<Duration>,
+}
+
 /// A group of equal machines.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct HostSettings {
@@ -98,8 +122,11 @@ pub struct HostSettings {
     pub file_descriptors: Option<NotYet>,
     /// Outgoing connections of each.
     pub ephemeral_ports: Option<NotYet>,
-    /// How its cores switch between tasks.
-    pub scheduler: Option<NotYet>,
+    /// How its cores change from one task to the next. Without it all tasks run at the same time, each as fast as its share
+    /// allows, and changing between them costs nothing.
+    pub scheduler: Option<SchedulerSettings>,
+    /// Core time that it saves up while it uses less than it may, as burstable instances do.
+    pub credits: Option<CreditSettings>,
     /// Its disks.
     pub io: Option<NotYet>,
 }

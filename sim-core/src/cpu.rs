@@ -1,18 +1,22 @@
 //! The machines of a network: cores that the work of nodes shares.
 //!
-//! A machine is a [`Host`] of containers; a node that has cores of its own is the one container of a machine of its own.
+//! A machine has containers; a node that has cores of its own is the one container of a machine of its own.
 //! The engine keeps one timer a machine, for whatever completes next there.
 
 use std::collections::VecDeque;
 
 use crate::calendar::TimerId;
 use crate::calls::NodeId;
+use crate::cores::Cores;
+use crate::credits::{Credits, Earning};
 use crate::figures::{Figure, Figures, Set};
+use crate::gauge::Gauge;
 use crate::quota::{Quota, Throttling};
-use crate::sharing::{Container, Host, JobId};
+use crate::sharing::{Container, JobId};
 use crate::slab::Slab;
 use crate::time::{Span, Time};
 use crate::timer::Timer;
+use crate::turns::{Switched, Turning};
 
 /// A container on a machine: what a node's work runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +44,26 @@ const THROTTLED_TIME: Figure = Figure::share(
 /// What is reported of quotas.
 pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME];
 
+/// Tasks that want a core.
+const RUNNABLE: Figure =
+    Figure::gauge("runnable", "Tasks that run or wait for a core of the hosts, time average.").kept();
+/// Changes from one task to the next.
+const SWITCHES: Figure = Figure::count(
+    "switches",
+    "Times that a core of the hosts changed from one task to another. Only with `scheduler`.",
+);
+/// What they take.
+const SWITCH_CPU: Figure =
+    Figure::gauge("switch_cpu", "Cores of the hosts that switching keeps busy, time average. Only with `scheduler`.");
+/// What is saved up.
+const CREDITS: Figure =
+    Figure::level("credits", "Core time that the hosts have saved up, at the end. Only with `credits`.")
+        .in_seconds()
+        .sampled();
+
+/// What machines report.
+pub const FIGURES_OF_MACHINES: Set = &[&RUNNABLE, &SWITCHES, &SWITCH_CPU, &CREDITS];
+
 /// Work under way on a core, to take it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuJob {
@@ -49,7 +73,7 @@ pub struct CpuJob {
 
 #[derive(Clone, Debug)]
 struct Machine {
-    host: Host,
+    host: Cores,
     /// The cores that it has when nobody takes any.
     cores: f64,
     /// Which share of them each acting fault leaves, by its number.
@@ -62,6 +86,9 @@ struct Machine {
     frozen: Vec<Container>,
     /// What containers may use in a period, of those that have a quota.
     quotas: Vec<(Container, Quota)>,
+    credits: Option<Box<Credits>>,
+    /// Jobs that there are, over time.
+    runnable: Gauge,
     /// Since when is measured.
     measured_from: Time,
 }
@@ -103,7 +130,33 @@ impl Machine {
     /// A container runs or stands still, as its quota and pauses have it.
     fn let_run(&mut self, now: Time, container: Container) {
         let stands = self.frozen.contains(&container) || self.quota(container).is_some_and(Quota::is_throttled);
-        self.host.set_limit(now, container, stands.then_some(0.0));
+        self.host.set_standing(now, container, stands);
+    }
+
+    /// What is earned and spent until `now`, before anything changes then; perhaps fewer or more cores may be used.
+    fn advance_credits(&mut self, now: Time) {
+        let used = self.host.busy(now);
+        if self.credits.as_mut().is_some_and(|credits| credits.advance(now, used)) {
+            self.set_capacity(now);
+        }
+    }
+
+    /// The cores that faults and credits leave.
+    fn set_capacity(&mut self, now: Time) {
+        let cores = self.left.iter().fold(self.cores, |cores, (_, share)| cores * share);
+        let bound = self.credits.as_ref().and_then(|credits| credits.bound());
+        self.host.set_capacity(now, bound.map_or(cores, |bound| cores.min(bound)));
+    }
+
+    /// Periods and credits go on until `now`.
+    #[inline]
+    fn advance(&mut self, now: Time) {
+        if !self.quotas.is_empty() {
+            self.advance_quotas(now);
+        }
+        if self.credits.is_some() {
+            self.advance_credits(now);
+        }
     }
 
     /// When a quota is spent or comes anew.
@@ -129,7 +182,12 @@ pub struct Machines<'a> {
 impl Machines<'_> {
     /// Adds a machine with so many cores; its number.
     pub fn add(&mut self, cores: f64) -> u32 {
-        self.cpus.add_machine(cores)
+        self.cpus.add_machine(cores, None, None)
+    }
+
+    /// The same where tasks have the cores in turns, or where using them costs credits.
+    pub fn add_host(&mut self, cores: f64, turning: Option<Turning>, earning: Option<Earning>) -> u32 {
+        self.cpus.add_machine(cores, turning, earning)
     }
 
     /// Lets a node run on a machine, in a container with this share under contention, and a quota of so many cores.
@@ -153,9 +211,9 @@ pub(crate) struct Cpus {
 }
 
 impl Cpus {
-    pub(crate) fn add_machine(&mut self, cores: f64) -> u32 {
-        self.machines.push(Machine {
-            host: Host::new(cores),
+    pub(crate) fn add_machine(&mut self, cores: f64, turning: Option<Turning>, earning: Option<Earning>) -> u32 {
+        let mut machine = Machine {
+            host: Cores::new(cores, turning),
             cores,
             left: Vec::new(),
             timer: None,
@@ -163,14 +221,20 @@ impl Cpus {
             containers: Vec::new(),
             frozen: Vec::new(),
             quotas: Vec::new(),
+            credits: earning.map(|earning| Box::new(Credits::new(earning))),
+            runnable: Gauge::new(0, 0),
             measured_from: 0,
-        });
+        };
+        if earning.is_some() {
+            machine.set_capacity(0);
+        }
+        self.machines.push(machine);
         (self.machines.len() - 1) as u32
     }
 
     pub(crate) fn add_container(&mut self, machine: u32, weight: u32, quota: Option<f64>) -> CpuId {
         let m = &mut self.machines[machine as usize];
-        let container = m.host.add_container(0, weight, None);
+        let container = m.host.add_container(0, weight);
         m.containers.push((container, 0));
         m.quotas.extend(quota.map(|cores| (container, Quota::new(cores))));
         CpuId { machine, container }
@@ -198,9 +262,7 @@ impl Cpus {
     /// Finds what has completed, in order; [`Cpus::next_due`] says whom to tell.
     pub(crate) fn complete(&mut self, now: Time, machine: u32) {
         let m = &mut self.machines[machine as usize];
-        if !m.quotas.is_empty() {
-            m.advance_quotas(now);
-        }
+        m.advance(now);
         m.host.complete_due(now, &mut self.done);
         self.due.extend(self.done.drain(..));
     }
@@ -238,9 +300,7 @@ impl Cpus {
     #[inline]
     fn machine(&mut self, now: Time, machine: u32) -> &mut Machine {
         let m = &mut self.machines[machine as usize];
-        if !m.quotas.is_empty() {
-            m.advance_quotas(now);
-        }
+        m.advance(now);
         m
     }
 
@@ -249,18 +309,19 @@ impl Cpus {
         let m = self.machine(now, machine);
         m.left.retain(|(f, _)| *f != fault);
         m.left.extend(share.map(|share| (fault, share)));
-        let cores = m.left.iter().fold(m.cores, |cores, (_, share)| cores * share);
-        m.host.set_capacity(now, cores);
+        m.set_capacity(now);
     }
 
     /// The timer that is set for a machine, and when something completes next there, or a quota is spent or comes anew.
     pub(crate) fn due(&mut self, now: Time, machine: u32) -> (Option<TimerId>, Option<Time>) {
         let m = &mut self.machines[machine as usize];
-        if m.quotas.is_empty() {
-            return (m.timer.take(), m.host.next_completion());
+        m.runnable.set(now, m.host.len() as u64);
+        if m.quotas.is_empty() && m.credits.is_none() {
+            return (m.timer.take(), m.host.next());
         }
         m.throttle(now);
-        let next = m.host.next_completion().into_iter().chain(m.next_of_quotas()).min();
+        let spent = m.credits.as_ref().and_then(|credits| credits.spent_at(m.host.using()));
+        let next = m.host.next().into_iter().chain(m.next_of_quotas()).chain(spent).min();
         (m.timer.take(), next)
     }
 
@@ -275,6 +336,20 @@ impl Cpus {
         // Periods have passed since anything changed.
         quota.advance(now, m.host.container_using(cpu.container) > 0, |at| m.host.container_busy(at, cpu.container));
         Some(quota.throttling(now))
+    }
+
+    /// Reports what a machine has done.
+    pub(crate) fn figures_of(&self, now: Time, machine: u32, figures: &mut Figures) {
+        let m = &self.machines[machine as usize];
+        figures.gauge(&RUNNABLE, &m.runnable, now);
+        if let Some(Switched { count, spent }) = m.host.switched() {
+            figures.count(&SWITCHES, count);
+            figures.spent(&SWITCH_CPU, spent);
+        }
+        if let Some(mut credits) = m.credits.clone() {
+            credits.advance(now, m.host.busy(now));
+            figures.level(&CREDITS, credits.level());
+        }
     }
 
     /// Reports what a quota has done.
@@ -316,6 +391,8 @@ impl Cpus {
             machine.busy_before = machine.host.busy(now);
             machine.measured_from = now;
             machine.advance_quotas(now);
+            machine.runnable.reset(now);
+            machine.host.begin_measuring();
             machine.quotas.iter_mut().for_each(|(_, quota)| quota.begin_measuring(now));
             for (container, before) in &mut machine.containers {
                 *before = machine.host.container_busy(now, *container);

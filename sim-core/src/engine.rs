@@ -695,6 +695,11 @@ impl<C: Component> Engine<C> {
         (self.core.cpus.machine_busy(self.core.now, machine), self.core.cpus.cores(machine))
     }
 
+    /// Reports what a machine has done beside being busy.
+    pub fn figures_of_machine(&self, machine: u32, into: &mut Figures) {
+        self.core.cpus.figures_of(self.core.now, machine, into);
+    }
+
     /// How many machines there are.
     pub fn machine_count(&self) -> usize {
         self.core.cpus.len()

@@ -89,7 +89,9 @@ pub mod calendar;
 pub mod calls;
 pub mod conditions;
 mod connections;
+mod cores;
 pub mod cpu;
+pub mod credits;
 pub mod dist;
 pub mod engine;
 pub mod figures;
@@ -121,6 +123,7 @@ pub mod time;
 pub mod timer;
 mod tournament;
 pub mod trace;
+pub mod turns;
 mod wheel;
 pub mod ziggurat;
 

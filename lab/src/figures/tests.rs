@@ -13,7 +13,7 @@ use crate::{Options, Session, Text, load, metrics};
 const EVERYTHING: &str = "\
 version: 1
 run: {duration: 20s, window: 1s}
-hosts: {box: {cores: 2}}
+hosts: {box: {cores: 2, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
@@ -76,6 +76,7 @@ fn every_declared_figure_is_a_metric_of_a_run_that_uses_its_owner() {
                 of_kind.map(|(name, _)| format!("components.{name}.")).collect()
             }
             "link settings" => vec!["links.".to_string()],
+            "sections" if owner == "hosts" => vec!["hosts.box.".to_string()],
             _ => vec!["workloads.visitors.".to_string()],
         };
         assert!(!paths.is_empty(), "no component of the scenario above is a {owner}");

@@ -19,6 +19,7 @@ mod guide;
 mod happenings;
 mod harness;
 mod hedging;
+mod hosts;
 mod interruptions;
 mod junk;
 mod kinds;
