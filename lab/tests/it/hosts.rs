@@ -71,8 +71,8 @@ workloads: {w: {arrivals: {once: {count: 10k, at: -1s}}, call: app}}
 components: {app: {kind: service, hosts: box, runtime: {thread_per_request: {}}, handlers: {default: [{cpu: 1h}]}}}
 ";
     let result = run_loaded(&load(yaml), 1);
-    let demanded = 10_000.0 / 1e-3 * 10e-6;
-    assert_eq!(demanded, 100.0);
+    let demanded: f64 = 10_000.0 / 1e-3 * 10e-6;
+    assert!((demanded - 100.0).abs() < 1e-9);
     let switches = value(&result, "hosts.box.switches") / 3.0 / 4.0;
     assert!((switches - 1.0 / 1.01e-3).abs() < 1.0, "{switches}");
     assert!((value(&result, "hosts.box.switch_cpu") / 4.0 - 0.0099).abs() < 1e-4);

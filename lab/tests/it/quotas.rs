@@ -90,11 +90,19 @@ fn throttling_is_seen_in_periods_in_time_and_in_where_the_time_goes() {
     // Three periods in which it stood still for 75 ms, and one in which it was done at the moment at which the quota was spent.
     assert_eq!(value(&result, "components.app.throttled"), 0.75);
     assert!((value(&result, "components.app.throttled_time") - 225.0 / 325.0).abs() < 1e-6);
-    let parts = &result.workloads["w0"].breakdown.parts;
-    let of = |what: &str| {
+    // The same once a second, so that there are enough of them.
+    let yaml = "version: 1
+run: {duration: 200s}
+hosts: {box: {cores: 4}}
+workloads: {w: {arrivals: {constant: 1/s, batch: 4}, call: app}}
+components:
+  app: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {thread_pool: {threads: 4}}, handlers: {default: [{cpu: 100ms}]}}
+";
+    let parts = run_loaded(&load(yaml), 1).workloads["w"].breakdown.parts.clone();
+    let of = |what: &str| -> f64 {
         let part =
             parts.iter().find(|part| serde_json::to_string(&part.what).is_ok_and(|w| w == format!("\"{what}\"")));
-        part.map_or(0.0, |part| part.p50_s)
+        part.and_then(|part| part.p50_s).unwrap_or(0.0)
     };
     assert!((of("throttled") - 0.225).abs() < 1e-9 && (of("service") - 0.1).abs() < 1e-9, "{parts:?}");
 }

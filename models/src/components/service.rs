@@ -357,7 +357,7 @@ impl Kind for Service {
             check::instances(settings, checks);
         }
         check::consumes(Self::consumes(settings), &facts, checks);
-        if facts.switch > 0 && cpu.is_none() && hosts.is_none() {
+        if (facts.switch > 0 || facts.poll.is_some()) && cpu.is_none() && hosts.is_none() {
             let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
             let message = "going on with a task takes something of a core, and this service has none";
             checks.error("no_cpu", checks.span(), "runtime", message, Some(help));

@@ -193,7 +193,8 @@ impl Service {
             return false;
         }
         self.release(cx, index);
-        self.wait_for_turn(cx, index, Woken::Timer);
+        // Behind what has come from outside, as `setImmediate` is.
+        self.wait_for_turn(cx, index, Woken::Message);
         true
     }
 
