@@ -335,7 +335,9 @@ impl Session {
     /// What all replicas of a component say of themselves, added to `figures`.
     pub(crate) fn together(&self, component: usize, figures: Figures) -> Together {
         let used: Vec<NodeId> = self.fleet(component).used().into_iter().map(|(_, node)| node).collect();
-        self.together_at(component, &used, figures)
+        let mut together = self.together_at(component, &used, figures);
+        self.report_of(self.network.directory.consumers_of(component), &mut together.figures);
+        together
     }
 
     /// The same of some of its nodes.

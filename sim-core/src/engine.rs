@@ -41,6 +41,7 @@ use crate::happening::Happenings;
 use crate::measure::Measure;
 use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
+use crate::parcels::Parcels;
 use crate::records::Records;
 use crate::time::Time;
 use crate::timer::Timer;
@@ -52,7 +53,7 @@ pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
 pub use measuring::Open;
 pub use peers::Reach;
-pub use records::Begin;
+pub use records::{Begin, Message};
 pub use verbs::{Cx, Look, To};
 
 /// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
@@ -273,6 +274,17 @@ enum Aside {
     Tell(Telling),
 }
 
+/// A call that was given up.
+#[derive(Clone, Copy, Debug)]
+struct GivenUp {
+    /// When.
+    at: Time,
+    /// The node that had waited for it, or `NONE` where that is not known …
+    by: u32,
+    /// … and the key of the call on behalf of which it did.
+    key: u64,
+}
+
 /// What a caller is to hear: how `child` ended, while the call itself goes on for nobody.
 #[derive(Clone, Copy, Debug)]
 struct Telling {
@@ -295,7 +307,7 @@ pub struct Core {
     chores: housekeeping::Chores,
     calls: Calls,
     /// When each abandoned call was given up; indexed by its frame's `parent`.
-    given_up: Vec<Time>,
+    given_up: Vec<GivenUp>,
     given_up_free: Vec<u32>,
     /// The time of the open calls of sampled requests, by index of the call.
     accounts: Accounts,
@@ -326,8 +338,10 @@ pub struct Core {
     connections: Connections,
     /// When each node crashed last, of those that ever did, and what died.
     crashed: BTreeMap<NodeId, (Time, Death)>,
-    /// What nodes keep for others: no crash touches it.
+    /// What nodes keep for others.
     records: Records,
+    /// Records that travel with calls and their answers.
+    parcels: Parcels,
 }
 
 impl Core {
@@ -345,6 +359,20 @@ impl Core {
         }
     }
 
+    /// The node that waits for `child`, on behalf of another call, gives it up.
+    fn give_up(&mut self, child: CallId) {
+        let frame = self.calls.get(child);
+        let parent = frame.and_then(|frame| self.calls.parent(frame)).map(|parent| (parent.node, parent.key));
+        self.abandon(child);
+        // Who serves it may still want to know on whose behalf it was made.
+        if let Some((by, key)) = parent
+            && let Some(frame) = self.calls.get(child).filter(|frame| frame.flags & ABANDONED != 0)
+        {
+            let slot = &mut self.given_up[frame.parent as usize];
+            (slot.by, slot.key) = (by, key);
+        }
+    }
+
     fn abandon(&mut self, child: CallId) {
         if !self.lost.is_empty() && self.lost.remove(&child.to_bits()).is_some() {
             return;
@@ -356,10 +384,10 @@ impl Core {
             self.given_up(child.index);
         }
         let slot = self.given_up_free.pop().unwrap_or_else(|| {
-            self.given_up.push(0);
+            self.given_up.push(GivenUp { at: 0, by: NONE, key: 0 });
             (self.given_up.len() - 1) as u32
         });
-        self.given_up[slot as usize] = self.now;
+        self.given_up[slot as usize] = GivenUp { at: self.now, by: NONE, key: 0 };
         let frame = self.calls.at_mut(child.index);
         debug_assert!(frame.flags & (ABANDONED | ROOT) == 0, "a call is abandoned once, by its caller");
         frame.flags |= ABANDONED;
@@ -372,7 +400,7 @@ impl Core {
         loop {
             let frame = self.calls.at(index);
             if frame.flags & ABANDONED != 0 {
-                let at = self.given_up[frame.parent as usize];
+                let at = self.given_up[frame.parent as usize].at;
                 earliest = Some(earliest.map_or(at, |e: Time| e.min(at)));
                 return earliest;
             }
@@ -459,6 +487,7 @@ impl<C: Component> Engine<C> {
                 connections: Connections::default(),
                 crashed: BTreeMap::new(),
                 records: Records::new(),
+                parcels: Parcels::default(),
             },
             nodes: Vec::new(),
             reserved: false,
@@ -718,5 +747,6 @@ impl<C: Component> Engine<C> {
             + self.core.calendar.bytes()
             + self.core.chores.pending.bytes()
             + self.core.records.bytes()
+            + self.core.parcels.bytes()
     }
 }

@@ -108,6 +108,7 @@ pub mod normal;
 mod order;
 pub mod outcome;
 mod parameter;
+mod parcels;
 pub mod prefetch;
 pub mod random;
 pub mod recorder;
@@ -131,7 +132,7 @@ pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{
-    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Open, Order, Profile, Reach, Sight,
+    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Message, Next, Open, Order, Profile, Reach, Sight,
     Stuck, To,
 };
 pub use figures::{Figure, Figures};
@@ -141,6 +142,6 @@ pub use measure::{Counts, Measure, OfOp};
 pub use news::{Hearing, News};
 pub use order::TIME_MAX;
 pub use outcome::{Answer, Outcome};
-pub use records::{Ended, Record, RecordId};
+pub use records::{Done, Ended, Record, RecordId};
 pub use time::{Span, Time};
 pub use timer::Timer;

@@ -53,15 +53,24 @@ pub(super) struct ConsumerAt<'a> {
     pub(super) op: Option<&'a str>,
     /// Share of the messages: in proportion to how many can be at work.
     pub(super) share: f64,
-    /// Whether a message whose handler fails is delivered again.
+    /// Whether a message whose handler fails is delivered again …
     comes_back: bool,
+    /// … and how often it is delivered at most.
+    deliveries_max: Option<u32>,
 }
 
 impl ConsumerAt<'_> {
     /// How often a message is delivered on average, if so large a share of the deliveries fail; at most a thousand times, where
     /// all of them do.
     pub(super) fn deliveries(&self, failed: f64) -> f64 {
-        if self.comes_back { 1.0 / (1.0 - failed).max(1e-3) } else { 1.0 }
+        if !self.comes_back {
+            return 1.0;
+        }
+        match self.deliveries_max {
+            Some(most) if failed < 1.0 => (1.0 - libm::pow(failed, f64::from(most))) / (1.0 - failed),
+            Some(most) => f64::from(most),
+            None => 1.0 / (1.0 - failed).max(1e-3),
+        }
     }
 }
 
@@ -246,8 +255,14 @@ fn consumers<'a>(directory: &Directory, components: &[&'a ComponentSettings]) ->
             let at_work = consume.concurrency.or(workers).unwrap_or(1);
             let op = consume.op.as_ref().map(|op| op.as_str());
             let share = f64::from(at_work) * f64::from(place.replicas);
-            let comes_back = consume.ack == AckSettings::After && consume.failure() == FailureSettings::Requeue;
-            consumers.push(ConsumerAt { queue, component, op, share, comes_back });
+            let Some(manner) = components[queue].hands_out() else { continue };
+            let comes_back = match consume.failure(&manner) {
+                FailureSettings::Requeue | FailureSettings::Wait => consume.ack == AckSettings::After,
+                FailureSettings::Skip | FailureSettings::DeadLetter => false,
+                FailureSettings::Retry(never) => match never {},
+            };
+            let deliveries_max = manner.receives_max;
+            consumers.push(ConsumerAt { queue, component, op, share, comes_back, deliveries_max });
         }
     }
     let all: Vec<(usize, f64)> = consumers.iter().map(|consumer| (consumer.queue, consumer.share)).collect();

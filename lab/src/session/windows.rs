@@ -257,7 +257,10 @@ impl Session {
 
     fn report(&self, owner: Owner, into: &mut Figures) {
         match owner {
-            Owner::Component(index) => self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into),
+            Owner::Component(index) => {
+                self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into);
+                self.report_of(self.network.directory.consumers_of(index), into);
+            }
             Owner::Replica(index, nth) => {
                 let found = self.fleet(index).used().into_iter().find(|(number, _)| *number as usize == nth);
                 self.report_of(found.map(|(_, node)| node), into);

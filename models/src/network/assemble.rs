@@ -12,7 +12,7 @@ use super::node::Node;
 use crate::balancing::AlgorithmSettings;
 use crate::components::ComponentSettings;
 use crate::components::site::Site;
-use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan};
+use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
 use crate::director::{Breaking, Director, Planned};
 use crate::directory::{ConsumerEntry, Directory, LinkEntry};
 use crate::faults::fault::Scene;
@@ -174,21 +174,29 @@ fn listen(entry: &LinkEntry, at_once: bool, directory: &Directory, listeners: &[
 /// The consumer of one replica.
 fn add_consumer(
     settings: &ComponentSettings,
-    consume: &ConsumeSettings,
-    entry: &ConsumerEntry,
+    (consume, entry, manner): (&ConsumeSettings, &ConsumerEntry, Manner),
     replica: NodeId,
     directory: &Directory,
     engine: &mut Engine<Node>,
 ) {
     let workers = settings.limits().workers.map(|(_, count)| count);
     let op = consume.op.as_ref().and_then(|op| directory.ops.iter().position(|known| known == op.as_str()));
+    let extends = consume.extend_visibility == Some(true);
     let plan = ConsumerPlan {
         replica,
         queue: entry.from.map_or(replica, |queue| directory.components[queue].first),
         path: entry.path,
         concurrency: consume.concurrency.or(workers).unwrap_or(1),
+        prefetch: consume.prefetch(&manner),
+        batch: consume.batch(),
+        wait: consume.wait(),
         ack: consume.ack,
-        on_failure: consume.failure(),
+        on_failure: consume.failure(&manner),
+        fails_partially: consume.fails_partially(),
+        extends_after: manner.visibility.filter(|_| extends).map(|visibility| (visibility / 2).max(1)),
+        is_idempotent: consume.idempotent,
+        has_keys: directory.carried.data_key,
+        manner,
         op: op.map(|op| op as u16),
         key: Key::root(directory.seed, hash(0, &entry.name), u64::from(replica.0)),
     };
@@ -224,7 +232,10 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
                 engine.hold_back(node);
             }
             for (consume, entry) in settings.consumes().iter().zip(directory.components[index].consumes.clone()) {
-                add_consumer(settings, consume, &entry, node, directory, engine);
+                let from = entry.from.map(|queue| &directory.components[queue].name);
+                let queue = from.and_then(|name| scenario.components.get(name));
+                let Some(manner) = queue.and_then(|queue| queue.settings.hands_out()) else { continue };
+                add_consumer(settings, (consume, &entry, manner), node, directory, engine);
             }
             if directory.components[index].hosts.is_none() {
                 machines.extend(engine.cpus_of(node).iter().map(|c| c.machine));

@@ -186,7 +186,7 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
         let name = &directory.components[component].name;
         scenario.components.get(name).map(|entry| &entry.settings)
     };
-    let hands_out = |component: usize| settings_of(component).is_some_and(|settings| settings.hands_out());
+    let hands_out = |component: usize| directory.components[component].hands_out;
     scenario.each_link(|caller, is_workload, _, link| {
         let from = if is_workload { None } else { directory.component(caller).and_then(settings_of) };
         for target in &link.to {
@@ -214,9 +214,9 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
         }
     });
     for (queue, place) in directory.components.iter().enumerate().filter(|(queue, _)| hands_out(*queue)) {
-        let is_consumed = directory.components.iter().flat_map(|c| &c.consumes).any(|c| c.from == Some(queue));
         let Some(entry) = scenario.components.entry(&place.name) else { continue };
-        if !is_consumed {
+        // Dead letters are there to be looked at.
+        if !directory.is_consumed(queue) && !directory.is_final(queue) {
             let message = format!("nothing consumes from `{}`: its messages wait for ever", place.name);
             let problem = Problem::warning("no_consumer", entry.name_span, message);
             let help = format!("write `consumes: [{}]` in a service", place.name);

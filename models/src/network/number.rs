@@ -96,6 +96,8 @@ impl Numbers<'_> {
             first: NodeId(0),
             replicas: settings.replicas(),
             slots: if settings.replace_after().is_some() { 2 * settings.replicas() } else { settings.replicas() },
+            dead_letter: None,
+            hands_out: settings.hands_out().is_some(),
             region: own_region.or(host_region),
             replace_after: settings.replace_after(),
             start_up: settings.start_up().cloned(),

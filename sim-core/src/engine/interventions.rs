@@ -123,7 +123,7 @@ impl<C: Component> Engine<C> {
             .map(|(i, _)| core.calls.id(i))
             .collect();
         for call in made {
-            core.abandon(call);
+            core.give_up(call);
         }
         core.lose_what_was_begun(&is_gone);
         self.lose_what_was_passed_on(&is_gone, death);
@@ -131,6 +131,7 @@ impl<C: Component> Engine<C> {
         for connection in core.connections.opened_by(|node| is_gone(node.0)) {
             core.close_connection(connection);
         }
+        core.records.crash(node);
         core.chores.pending.forget(|chore| is_gone(chore.node.0));
         core.set_bell();
         for index in gone.iter().copied() {

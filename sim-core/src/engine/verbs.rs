@@ -244,7 +244,7 @@ impl<'a> Cx<'a> {
     /// The caller stops waiting for `child`, which runs on; its answer will be dropped and its work counts as wasted.
     /// Nothing happens if it has ended.
     pub fn abandon(&mut self, child: CallId) {
-        self.core.abandon(child);
+        self.core.give_up(child);
     }
 
     /// Tells the callee of `child` that its answer is no longer wanted. It must have been abandoned first.
@@ -535,6 +535,13 @@ impl<'a> Cx<'a> {
             return Some(NodeId(frame.parent));
         }
         self.core.calls.parent(frame).map(|parent| NodeId(parent.node))
+    }
+
+    /// The node that gave up waiting for `call`, and the key of the draws about the call on behalf of which it had waited.
+    pub fn gave_up(&self, call: CallId) -> Option<(NodeId, Key)> {
+        let frame = self.core.calls.at(call.index);
+        let given_up = (frame.flags & ABANDONED != 0).then(|| self.core.given_up[frame.parent as usize])?;
+        (given_up.by != NONE).then_some((NodeId(given_up.by), Key::from_bits(given_up.key)))
     }
 
     /// The key of the draws about the call on behalf of which `call` was made; its own for a request, and where nobody waits

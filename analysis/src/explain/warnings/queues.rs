@@ -74,7 +74,7 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
-        if graph.components[component].hands_out() {
+        if graph.components[component].hands_out().is_some() {
             if limits.waiting == Waiting::Unbounded && graph.links_to(component).next().is_some() && !is_finite(graph) {
                 let (name, path) = (graph.name(component), finder.component_path(component));
                 let message = format!(
