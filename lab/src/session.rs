@@ -3,6 +3,7 @@
 //! A session goes from window to window; at each border it reads the counters and appends a row to the series, between
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
+mod afterwards;
 mod interventions;
 mod measured;
 mod spread;
@@ -26,6 +27,7 @@ use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
 use language::Loaded;
 use language::document::Override;
+pub(crate) use afterwards::After;
 pub(crate) use measured::Requests;
 use spread::Looks;
 use windows::{Asked, Border, Spare};

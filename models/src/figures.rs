@@ -63,6 +63,49 @@ pub mod of_workloads {
         "The same of all requests that were sent: those that did not end well are infinitely slow, those under way count once \
          they are older than the percentile. What objectives hold against a bound.",
     );
+    /// Until all was done that was set off.
+    pub const COMPLETION_LATENCY: Figure = Figure::times(
+        "completion.latency",
+        "From the intended instant of a request that ended ok or accepted until all was done that it had set off: steps after the \
+         answer, calls that are only sent, messages and what is done for them. Only where there can be any.",
+    );
+    /// The same of all.
+    pub const COMPLETION_LATENCY_ALL: Figure = Figure::times(
+        "completion.latency_all",
+        "The same where what failed counts as infinitely slow, and what is under way counts once it is older than the percentile. \
+         What objectives hold against a bound.",
+    );
+    /// Where that failed.
+    pub const COMPLETION_FAILED: Figure = Figure::count(
+        "completion.failed",
+        "Requests that ended ok or accepted and of which something was lost that they had set off: a message that was given up, \
+         skipped, dropped, too old or lost, or work whose replica died.",
+    );
+    /// Where that goes on.
+    pub const COMPLETION_PENDING: Figure = Figure::level(
+        "completion.pending",
+        "Requests that ended ok or accepted and of which something is under way at the end.",
+    );
+    /// Until the result was there.
+    pub const RESULT_LATENCY: Figure = Figure::times(
+        "result.latency",
+        "From the intended instant of a request that ended accepted until its client got the result that it asked for. Only with \
+         `poll`.",
+    );
+    /// The same of all.
+    pub const RESULT_LATENCY_ALL: Figure = Figure::times(
+        "result.latency_all",
+        "The same where what failed counts as infinitely slow, and what is under way counts once it is older than the percentile. \
+         What objectives hold against a bound.",
+    );
+    /// Where there was none.
+    pub const RESULT_FAILED: Figure = Figure::count(
+        "result.failed",
+        "Requests whose clients gave up asking for the result, or were told that there is none.",
+    );
+    /// Where that goes on.
+    pub const RESULT_PENDING: Figure =
+        Figure::level("result.pending", "Requests whose clients are asking for the result at the end.");
     /// Those that ended well.
     pub const SUCCESS: Figure =
         Figure::share("success", "Share of the requests that have ended that ended ok, accepted or degraded.");
@@ -111,6 +154,14 @@ pub mod of_workloads {
         &LATENCY,
         &LATENCY_FAILED,
         &LATENCY_ALL,
+        &COMPLETION_LATENCY,
+        &COMPLETION_LATENCY_ALL,
+        &COMPLETION_FAILED,
+        &COMPLETION_PENDING,
+        &RESULT_LATENCY,
+        &RESULT_LATENCY_ALL,
+        &RESULT_FAILED,
+        &RESULT_PENDING,
         &SUCCESS,
         &ERROR_RATE,
         &DEGRADED_SHARE,

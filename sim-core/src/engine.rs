@@ -25,6 +25,7 @@ mod passages;
 mod peers;
 mod records;
 mod telling;
+mod undertaking;
 mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -46,6 +47,7 @@ use crate::records::Records;
 use crate::time::Time;
 use crate::timer::Timer;
 use crate::trace::Traces;
+use crate::undertakings::{Settled, Undertakings};
 
 pub use ahead::{Ahead, Coming, Sight};
 use interventions::{Standstill, pack_event};
@@ -151,6 +153,12 @@ pub trait Component: Clone {
     fn on_hang_up(&mut self, number: u32) {
         let _ = number;
         unreachable!("who pins connections must know what their end means")
+    }
+
+    /// All that a request of this node has set off is done ([`Cx::begin_undertaking`]).
+    fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
+        let _ = (now, name, settled);
+        unreachable!("who follows what its requests set off must be told")
     }
 
     /// The node has crashed: become what the settings in force make of it.
@@ -272,6 +280,8 @@ enum Aside {
     News { about: NodeId, news: News },
     /// A caller hears how a call ended.
     Tell(Telling),
+    /// Whoever began a request hears that all is done that it set off.
+    Settled { node: NodeId, name: u64, settled: Settled },
 }
 
 /// A call that was given up.
@@ -342,6 +352,10 @@ pub struct Core {
     records: Records,
     /// Records that travel with calls and their answers.
     parcels: Parcels,
+    /// All that requests have set off.
+    undertakings: Undertakings,
+    /// Calls that are parts of undertakings by themselves, and of which.
+    held: BTreeMap<u64, u64>,
 }
 
 impl Core {
@@ -488,6 +502,8 @@ impl<C: Component> Engine<C> {
                 crashed: BTreeMap::new(),
                 records: Records::new(),
                 parcels: Parcels::default(),
+                undertakings: Undertakings::default(),
+                held: BTreeMap::new(),
             },
             nodes: Vec::new(),
             reserved: false,
@@ -748,5 +764,6 @@ impl<C: Component> Engine<C> {
             + self.core.chores.pending.bytes()
             + self.core.records.bytes()
             + self.core.parcels.bytes()
+            + self.core.undertakings.bytes()
     }
 }

@@ -121,6 +121,7 @@ pub mod time;
 pub mod timer;
 mod tournament;
 pub mod trace;
+pub mod undertakings;
 mod wheel;
 pub mod ziggurat;
 
@@ -145,3 +146,4 @@ pub use outcome::{Answer, Outcome};
 pub use records::{Done, Ended, Record, RecordId};
 pub use time::{Span, Time};
 pub use timer::Timer;
+pub use undertakings::{Settled, UnderWay};

@@ -418,25 +418,26 @@ impl Records {
         }
     }
 
-    /// Moves a record to another store, behind those that wait there, as one that has never been leased. `stored` is when it counts
-    /// as stored there.
-    pub(crate) fn move_to(&mut self, record: RecordId, to: NodeId, stored: Time, how: Ended) -> RecordId {
+    /// Stores what a record says in another store, behind those that wait there, as one that has never been leased. `stored` is when
+    /// it counts as stored there.
+    pub(crate) fn copy_to(&mut self, record: RecordId, to: NodeId, stored: Time) -> RecordId {
         let Place { key, profile, priority, .. } = self.places[record.index as usize];
         let baggage = self.baggage(record);
-        self.end(record, how);
         self.store(to, stored, key, profile, priority, baggage)
     }
 
-    /// The node has crashed: its records end where they do not outlive it. How many did.
-    pub(crate) fn crash(&mut self, node: NodeId) -> u64 {
+    /// The records of a node that do not outlive it.
+    pub(crate) fn of_volatile(&self, node: NodeId) -> Vec<RecordId> {
         if self.stores.get(&node.0).is_none_or(|store| !store.is_volatile) {
-            return 0;
+            return Vec::new();
         }
         let there = |(_, place): &(usize, &Place)| place.node == node.0 && place.state() != State::Free;
-        let lost: Vec<RecordId> =
-            self.places.iter().enumerate().filter(there).filter_map(|(index, _)| self.id(index as u32)).collect();
-        lost.iter().for_each(|record| self.end(*record, Ended::Lost));
-        lost.len() as u64
+        self.places.iter().enumerate().filter(there).filter_map(|(index, _)| self.id(index as u32)).collect()
+    }
+
+    /// A record carries the name of another undertaking.
+    pub(crate) fn set_undertaking(&mut self, record: RecordId, name: u64) {
+        self.columns.set_undertaking(record.index, name);
     }
 
     /// A record ends.
@@ -664,7 +665,8 @@ mod tests {
                         let Some((_, id)) = twins[from as usize].waiting.pop_first() else { continue };
                         twins[from as usize].ended += 1;
                         let to = NodeId(1 - from);
-                        let moved = records.move_to(id, to, now as Time, Ended::Dead);
+                        let moved = records.copy_to(id, to, now as Time);
+                        records.end(id, Ended::Dead);
                         prop_assert_eq!(records.get(moved).map(|record| record.receives), Some(0));
                         let twin = &mut twins[to.0 as usize];
                         let key = records.baggage(moved).data_key;
@@ -677,7 +679,9 @@ mod tests {
                         let twin = &mut twins[node as usize];
                         let there = twin.waiting.len() + twin.leased.len();
                         let lost = if node == 1 { there } else { 0 };
-                        prop_assert_eq!(records.crash(NodeId(node)), lost as u64);
+                        let lost_now = records.of_volatile(NodeId(node));
+                        prop_assert_eq!(lost_now.len(), lost);
+                        lost_now.into_iter().for_each(|record| records.end(record, Ended::Lost));
                         if node == 1 {
                             gone.extend(std::mem::take(&mut twin.waiting).into_values());
                             gone.extend(std::mem::take(&mut twin.leased).into_iter().map(|(_, id, _)| id));

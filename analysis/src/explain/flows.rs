@@ -194,7 +194,8 @@ fn step(
         }
     };
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
-        for asked in entry.value.asked() {
+        // Each result is asked for once at least.
+        for asked in entry.value.asked().into_iter().chain(entry.value.polled()) {
             let rate = rates[nth] * asked.share;
             let data = Data::Chosen(nth, asked.sort.unwrap_or(usize::MAX));
             // The links of the workloads come first, in their order.

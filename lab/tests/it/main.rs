@@ -5,6 +5,7 @@ mod checks;
 mod claims;
 mod clients;
 mod common_numbers;
+mod completion;
 mod connections;
 mod corpus;
 mod coverage;

@@ -78,6 +78,11 @@ pub trait Kind: Component + Sized {
         None
     }
 
+    /// Whether work that it is asked for may go on after it has answered, and nobody waits for that.
+    fn goes_on_after_answers(settings: &Self::Settings) -> bool {
+        Self::hands_out(settings).is_some()
+    }
+
     /// Where it sends messages that failed for good.
     fn dead_letter(settings: &Self::Settings) -> Option<&Spanned<Name>> {
         let _ = settings;

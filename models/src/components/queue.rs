@@ -59,11 +59,10 @@ pub use state::Queue;
 
 const EXAMPLE: &str = "\
 kind: queue
-style: sqs
-visibility_timeout: 1m
-dead_letter: failed-jobs
-max_receives: 5
-publish: 10ms
+style: plain
+capacity: 10k
+full: reject
+publish: 1ms
 ";
 
 // Timers of calls …

@@ -379,7 +379,7 @@ impl Component for Consumer {
             }
             SAID if is_lost && self.plan.manner.connects => self.disconnect(cx, call),
             SAID => self.say_again(cx, call, if is_lost { RECONNECT } else { PAUSE }),
-            _ => return self.ended(cx, (note >> BITS) as u32, outcome, cx.ticket(call) != 0),
+            _ => return self.ended(cx, call, outcome),
         }
         Next::WAIT
     }

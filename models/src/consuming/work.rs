@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use sim_core::random::hash;
-use sim_core::{Cx, Next, Outcome, RecordId, Timer};
+use sim_core::{CallId, Cx, Next, Outcome, RecordId, Timer};
 
 use super::talk::{Say, Word};
 use super::{AckSettings, AtWork, BITS, Consumer, DELIVERY, EXTENDS, FailureSettings, Held, PAUSE, Rest, SAID};
@@ -53,12 +53,19 @@ impl Consumer {
         }
         let key = message.key.child(hash(0, GROUP) as u32, nth);
         let delivery = cx.deliver(self.plan.replica, message, key, self.plan.op, nth > 1);
+        if self.plan.ack == AckSettings::Before {
+            cx.takes_part(delivery);
+        }
         cx.set_note(delivery, DELIVERY | u64::from(place) << BITS);
         Next::call(delivery)
     }
 
-    /// A delivery has ended; `has_begun` says whether a worker ever took it up.
-    pub(super) fn ended(&mut self, cx: &mut Cx<'_>, place: u32, outcome: Outcome, has_begun: bool) -> Next {
+    /// A delivery has ended.
+    pub(super) fn ended(&mut self, cx: &mut Cx<'_>, delivery: CallId, outcome: Outcome) -> Next {
+        let (place, has_begun) = ((cx.note(delivery) >> BITS) as u32, cx.ticket(delivery) != 0);
+        if self.plan.ack == AckSettings::Before {
+            cx.played(delivery, !outcome.is_good());
+        }
         let at_work = self.at_work.get(place).expect("it was at work");
         let (record, key, about) = (at_work.record, at_work.key, at_work.about);
         let took_no_time = at_work.begun == cx.now();
@@ -81,7 +88,10 @@ impl Consumer {
             FailureSettings::Requeue => self.fail(cx, place, Some(Word::Requeue)),
             FailureSettings::DeadLetter => self.fail(cx, place, Some(Word::GiveUp)),
             FailureSettings::Wait => self.fail(cx, place, None),
-            FailureSettings::Skip => self.conclude(cx, place),
+            FailureSettings::Skip => {
+                cx.failed_for_good(record);
+                self.conclude(cx, place)
+            }
             FailureSettings::Retry(never) => match never {},
         }
     }

@@ -19,6 +19,7 @@ use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
 use crate::workloads::clients::Clients;
+use crate::workloads::polling::PollPlan;
 use crate::workloads::shape::Shape;
 use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
 
@@ -68,6 +69,11 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
                 priority: r.priority.0,
                 keys: r.key.as_ref().map(|k| k.0.clone()),
                 demand: r.demand.as_ref().filter(|_| directory.carried.demand).map(|demand| demand.value.0.clone()),
+                poll: r.poll.as_ref().map(|poll| PollPlan {
+                    profile: engine.add_profile(Profile { op: number(poll.op.as_str()), size_bytes: 0 }),
+                    every: poll.every.0.clone(),
+                    timeout: poll.timeout.map(|timeout| timeout.0),
+                }),
             })
             .collect();
         let weights: Vec<f64> = settings.requests.iter().map(|r| r.weight).collect();
@@ -80,7 +86,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
                     let sort = settings.sort_of(op).unwrap_or_else(|| {
                         *unwritten.entry(op).or_insert_with(|| {
                             let profile = engine.add_profile(Profile { op: number(op), size_bytes: 0 });
-                            sorts.push(Sort { profile, priority: 2, keys: None, demand: None });
+                            sorts.push(Sort { profile, priority: 2, keys: None, demand: None, poll: None });
                             sorts.len() - 1
                         })
                     });

@@ -63,6 +63,13 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             let message = "`requests` needs at least one with a weight above 0";
             problems.push(Problem::error("no_weight", entry.name_span, message).path(path("requests")));
         }
+        for (nth, request) in workload.requests.iter().enumerate() {
+            if request.poll.as_ref().is_some_and(|poll| poll.every.0.mean() <= 0.0) {
+                let message = "a result cannot be asked for without a pause: `every` is 0s";
+                let at = path("requests").join(&nth.to_string()).join("poll").join("every");
+                problems.push(Problem::error("out_of_range", entry.name_span, message).path(at));
+            }
+        }
         if let Process::Mmpp { states } = &workload.arrivals.process
             && (states.is_empty() || states.iter().all(|s| s.rate.0 == 0.0))
         {

@@ -55,13 +55,14 @@ impl Numbers<'_> {
     fn workload(&mut self, name: &str, settings: &WorkloadSettings) -> WorkloadPlace {
         let region = self.region(settings.region.as_ref());
         settings.requests.iter().for_each(|request| self.add_op(request.op.as_str()));
+        settings.requests.iter().filter_map(|r| r.poll.as_ref()).for_each(|poll| self.add_op(poll.op.as_str()));
         if let Some(trace) = settings.arrivals.process.trace() {
             trace.requests.iter().filter_map(|r| r.op.as_deref()).for_each(|op| self.add_op(op));
         }
         let link = self.link(name, WORKLOAD_LINK, &settings.call);
         let is_open = settings.arrivals.process.is_open();
         let number = |op: &str| self.ops.iter().position(|known| known == op).map(|at| at as u16);
-        let mut ops: Vec<u16> = settings.asked().iter().filter_map(|asked| number(asked.op)).collect();
+        let mut ops: Vec<u16> = settings.asked().iter().chain(&settings.polled()).filter_map(|asked| number(asked.op)).collect();
         ops.sort_unstable();
         ops.dedup();
         if ops.len() < 2 {

@@ -57,7 +57,9 @@ impl Cx<'_> {
         let Frame { profile, priority, .. } = *calls.at(call.index);
         // A deadline ends here: nobody waits for a record.
         let baggage = Baggage { deadline: Time::MAX, ..calls.columns.baggage(call.index) };
-        records.store(self.node, *now, key.bits(), profile, priority, baggage)
+        let record = records.store(self.node, *now, key.bits(), profile, priority, baggage);
+        self.core.record_takes_part(record);
+        record
     }
 
     /// The oldest record that waits here.
@@ -123,7 +125,18 @@ impl Cx<'_> {
     /// The work on a record of `node` has ended well, which was made of a call with this key; `None` where it has left its store
     /// and nobody knows any more. `about` is what it is about, where that is known.
     pub fn done(&mut self, node: NodeId, record: RecordId, key: Key, about: Option<u64>) -> Option<Done> {
-        self.core.records.done(node, record, key.bits(), about)
+        let done = self.core.records.done(node, record, key.bits(), about);
+        if self.core.records.get(record).is_some() {
+            self.core.record_has_played(record, false);
+        }
+        done
+    }
+
+    /// The work on a record has failed for good.
+    pub fn failed_for_good(&mut self, record: RecordId) {
+        if self.core.records.get(record).is_some() {
+            self.core.record_has_played(record, true);
+        }
     }
 
     /// Whether the work on a record of `node`, or on another one made of the same call, which has this key, has ended well; `None`
@@ -193,7 +206,14 @@ impl Cx<'_> {
     pub fn move_record(&mut self, record: RecordId, to: NodeId, keeps_age: bool, how: Ended) -> Option<RecordId> {
         let Record { stored, .. } = self.core.records.get(record)?;
         let stored = if keeps_age { stored } else { self.core.now };
-        Some(self.core.records.move_to(record, to, stored, how))
+        if how == Ended::Dead {
+            // What becomes of it later, in other hands, does not mend what its request set off.
+            self.core.record_has_played(record, true);
+        }
+        let moved = self.core.records.copy_to(record, to, stored);
+        self.core.record_takes_part(moved);
+        self.core.end_record(record, how);
+        Some(moved)
     }
 
     /// A record that was leased waits again, before those that were stored later. `counts` says whether this lease does.
@@ -203,7 +223,7 @@ impl Cx<'_> {
 
     /// A record ends.
     pub fn end_record(&mut self, record: RecordId, how: Ended) {
-        self.core.records.end(record, how);
+        self.core.end_record(record, how);
     }
 
     /// The records of this node that are leased to `holder` (`None`: to anybody), those leased last first.
