@@ -251,6 +251,10 @@ impl Policy for Breaker {
     type Settings = OrPreset<BreakerSettings>;
     const HAPPENS: &'static [&'static Happens] = &[&BREAKER_OPENED, &BREAKER_HALF_OPEN, &BREAKER_CLOSED];
 
+    fn flaws_at(breaker: &Self::Settings, per_s: f64) -> Vec<Flaw> {
+        breaker.starves(per_s).into_iter().collect()
+    }
+
     fn brief(_: &Self::Settings) -> Option<String> {
         Some("breaker".into())
     }
