@@ -20,6 +20,7 @@ mod chooser;
 mod company;
 mod gates;
 mod places;
+mod succession;
 mod tries;
 
 use std::sync::Arc;
@@ -87,22 +88,25 @@ enum Phase {
 struct Logical {
     /// What runs for the present phase.
     timer: Option<TimerId>,
-    /// When the present attempt was begun.
+    /// When the present attempt was begun, or the batch; where it backs off, or waits to send another copy, when that ends.
     since: Time,
     /// The call, by its index.
     call: u32,
-    /// The attempt under way: its call, by index, or its newest try.
+    /// The attempt under way: its call, by index, or its newest try. Of one that follows, the record of its leader.
     child: u32,
     attempts: u16,
     phase: Phase,
     /// Copies of the present attempt that have been begun beside the first.
     copies: u8,
+    /// Whether the present attempt was begun by another call, which has given up.
+    is_inherited: bool,
 }
 
 impl Logical {
     fn new(call: CallId, now: Time) -> Logical {
         let (timer, phase) = (None, Phase::BacksOff);
-        Logical { timer, since: now, call: call.index(), child: 0, attempts: 0, phase, copies: 0 }
+        let (child, attempts, copies, is_inherited) = (0, 0, 0, false);
+        Logical { timer, since: now, call: call.index(), child, attempts, phase, copies, is_inherited }
     }
 }
 
@@ -390,12 +394,8 @@ impl Link {
             let (op, key) = self.identity(cx, call);
             let leader = self.coalescing.as_mut().and_then(|c| c.join(op, key, index));
             if let Some(leader) = leader {
-                self.record(index).phase = Phase::Follows;
-                self.members_of(leader).followers.push(index);
-                let leading = self.call_of(cx, leader);
-                if !cx.is_retry(call) {
-                    cx.set_retry(leading, false);
-                }
+                self.follow(cx, index, leader);
+                self.members_of(cx, leader).followers.push_back(index);
                 return Next::WAIT;
             }
         }
@@ -419,6 +419,9 @@ impl Link {
             self.previous_backoffs.remove(&index);
         }
         if self.shares {
+            if record.is_inherited {
+                cx.spent(call, Spent::Sharing);
+            }
             self.answer_followers(cx, index, call, answer);
         }
         Next::reply(call, answer)
@@ -461,16 +464,20 @@ impl Link {
         }
     }
 
-    /// A call ends before its answer, with whatever is going on for it.
+    /// A call ends before its answer, with whatever is going on for it alone.
     fn give_up(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) -> Next {
+        let answer = cx.answer(outcome);
+        if let Some(left) = self.succeed(cx, index) {
+            return self.finish(cx, left, answer);
+        }
         let phase = self.record(index).phase;
         self.stop(cx, index, outcome);
         match phase {
-            Phase::Follows => self.leave_company(index),
-            Phase::InBatch if self.filling == Some(index) => self.pass_on_lead(cx, index),
-            Phase::InBatch | Phase::Under | Phase::Tries | Phase::BacksOff => {}
+            Phase::Follows => self.leave_company(cx, index),
+            // It was alone in its batch.
+            Phase::InBatch => self.filling = None,
+            Phase::Under | Phase::Tries | Phase::BacksOff => {}
         }
-        let answer = cx.answer(outcome);
         self.finish(cx, index, answer)
     }
 }
@@ -573,12 +580,6 @@ impl Component for Link {
         // Giving up goes on only over links that propagate it: what passes through a bare one runs on.
         let index = cx.ticket(call);
         if index == PASSES {
-            return Next::WAIT;
-        }
-        let phase = self.record(index).phase;
-        let shares = |m: &Members| !m.followers.is_empty() || (!m.is_empty() && phase != Phase::InBatch);
-        if self.members.get(&index).is_some_and(shares) {
-            // Others share its call: it goes on for them, and this caller's answer is dropped.
             return Next::WAIT;
         }
         self.give_up(cx, index, Outcome::Cancelled)

@@ -15,6 +15,7 @@ mod dns;
 mod expect;
 mod fleets;
 mod gates;
+mod giving_up;
 mod guide;
 mod happenings;
 mod harness;

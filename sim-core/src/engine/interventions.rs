@@ -178,6 +178,7 @@ impl<C: Component> Engine<C> {
                 self.core.ring.push_back(Next::reply(call, answer));
             }
         }
+        self.core.forget_shared(&is_gone);
     }
 
     fn start_again(&mut self, node: NodeId, death: Death) {
