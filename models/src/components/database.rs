@@ -323,6 +323,9 @@ fn note<T: Copy>(table: &mut Vec<Option<T>>, call: CallId, what: Option<T>) {
 
 impl Component for Database {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        if cx.is_expired(call) {
+            return Next::reply(call, cx.answer(Outcome::Timeout));
+        }
         let priority = cx.priority(call);
         let admission = if self.heeds_more {
             let until = self.plan.settings.admission.until(cx, call);

@@ -7,26 +7,76 @@
 //! - What a node keeps for those who ask later ([`Cx::keep_answers`]) is wanted by the node itself, as long as whoever asked
 //!   it has not given up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Core, Cx};
 use crate::calls::*;
+use crate::table::reach;
 use crate::time::Time;
 
 /// Who wants what beside the callers of calls.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wants {
-    /// The calls that share what is done for another, by that one.
-    shared: BTreeMap<u64, Shared>,
+    /// What is shared, and which of it is free to be used again: nothing is allocated once there has been as much at a time as
+    /// there will be.
+    shared: Vec<Shared>,
+    free: Vec<u32>,
+    /// The place above of what is shared with a call, plus one, by index of the call.
+    places: Vec<u32>,
     /// Who keeps the answers to the calls that it makes for calls of an operation.
     keepers: BTreeSet<(NodeId, u16)>,
 }
 
-#[derive(Clone, Debug, Default)]
+/// Who shares what is done for a call.
+#[derive(Clone, Debug)]
 struct Shared {
+    leader: CallId,
     others: Vec<CallId>,
     /// Until when those who have left wanted it.
     left: Time,
+}
+
+impl Wants {
+    fn place(&self, leader: CallId) -> Option<usize> {
+        let place = (*self.places.get(leader.index as usize)?).checked_sub(1)? as usize;
+        (self.shared[place].leader == leader).then_some(place)
+    }
+
+    /// What is shared with a call, from now on if nothing was yet.
+    fn of(&mut self, leader: CallId) -> &mut Shared {
+        let place = self.place(leader).unwrap_or_else(|| {
+            let place = self.free.pop().map_or(self.shared.len(), |place| place as usize);
+            match self.shared.get_mut(place) {
+                Some(shared) => (shared.leader, shared.left) = (leader, 0),
+                None => self.shared.push(Shared { leader, others: Vec::new(), left: 0 }),
+            }
+            reach(&mut self.places, leader.index as usize, 0);
+            self.places[leader.index as usize] = place as u32 + 1;
+            place
+        });
+        &mut self.shared[place]
+    }
+
+    fn end(&mut self, leader: CallId) {
+        if let Some(place) = self.place(leader) {
+            self.shared[place].others.clear();
+            self.places[leader.index as usize] = 0;
+            self.free.push(place as u32);
+        }
+    }
+
+    /// What was shared with `leader` is shared with `heir`, with whom nothing was.
+    fn inherit(&mut self, leader: CallId, heir: CallId) {
+        let Some(place) = self.place(leader) else { return };
+        self.shared[place].leader = heir;
+        self.places[leader.index as usize] = 0;
+        reach(&mut self.places, heir.index as usize, 0);
+        self.places[heir.index as usize] = place as u32 + 1;
+    }
+
+    fn is_none_shared(&self) -> bool {
+        self.shared.len() == self.free.len()
+    }
 }
 
 impl Core {
@@ -74,10 +124,10 @@ impl Core {
         loop {
             let frame = self.calls.at(index);
             let keeps = !self.wants.keepers.is_empty() && self.keeps(frame);
-            if !self.wants.shared.is_empty()
-                && let Some(shared) = self.wants.shared.get(&self.calls.id(index).to_bits())
+            if !self.wants.is_none_shared()
+                && let Some(place) = self.wants.place(self.calls.id(index))
             {
-                return self.unwanted_by_all_since(index, shared, keeps);
+                return self.unwanted_by_all_since(index, &self.wants.shared[place], keeps);
             }
             if frame.flags & ABANDONED != 0 {
                 return Some(self.given_up[frame.parent as usize]);
@@ -115,41 +165,48 @@ impl Core {
 
     /// Calls at nodes that have crashed share nothing any more.
     pub(super) fn forget_shared(&mut self, is_gone: &impl Fn(u32) -> bool) {
-        let Core { wants, calls, .. } = self;
-        wants.shared.retain(|call, _| calls.get(CallId::from_bits(*call)).is_some_and(|frame| !is_gone(frame.node)));
+        let leaders = self.wants.shared.iter().map(|shared| shared.leader);
+        let ends = |call: &CallId| self.calls.get(*call).is_none_or(|frame| is_gone(frame.node));
+        let gone: Vec<CallId> = leaders.filter(ends).collect();
+        gone.into_iter().for_each(|call| self.wants.end(call));
     }
 }
 
 impl Cx<'_> {
     /// From now on `other` waits for what is done for `leader`, too.
     pub fn share(&mut self, leader: CallId, other: CallId) {
-        self.core.wants.shared.entry(leader.to_bits()).or_default().others.push(other);
+        self.core.wants.of(leader).others.push(other);
     }
 
     /// `other` no longer waits for what is done for `leader`.
     pub fn stop_sharing(&mut self, leader: CallId, other: CallId) {
         let until = self.core.unwanted_since(other.index).unwrap_or(self.core.now);
-        if let Some(shared) = self.core.wants.shared.get_mut(&leader.to_bits()) {
-            shared.others.retain(|call| *call != other);
-            shared.left = shared.left.max(until);
-        }
+        let shared = self.core.wants.of(leader);
+        shared.others.retain(|call| *call != other);
+        shared.left = shared.left.max(until);
     }
 
     /// Nobody shares any more what is done for `leader`.
     pub fn end_sharing(&mut self, leader: CallId) {
-        self.core.wants.shared.remove(&leader.to_bits());
+        self.core.wants.end(leader);
     }
 
     /// What is done for `leader` is done for `heir` from now on, which has shared it, and for those who share it, too.
     /// What is under way for it follows with [`Cx::hand_over`].
     pub fn hand_on(&mut self, leader: CallId, heir: CallId) {
         let until = self.core.abandoned_since(leader).unwrap_or(self.core.now);
-        let shared = &mut self.core.wants.shared;
-        let Some(mut of_leader) = shared.remove(&leader.to_bits()) else { return };
+        let wants = &mut self.core.wants;
+        let of_leader = wants.of(leader);
         of_leader.others.retain(|call| *call != heir);
-        let of_heir = shared.entry(heir.to_bits()).or_default();
-        of_heir.others.append(&mut of_leader.others);
-        of_heir.left = of_heir.left.max(of_leader.left).max(until);
+        of_leader.left = of_leader.left.max(until);
+        if wants.place(heir).is_none() {
+            return wants.inherit(leader, heir);
+        }
+        let (mut others, left) = (std::mem::take(&mut wants.of(leader).others), wants.of(leader).left);
+        wants.end(leader);
+        let of_heir = wants.of(heir);
+        of_heir.others.append(&mut others);
+        of_heir.left = of_heir.left.max(left);
     }
 
     /// `child`, which was made for another call of this node, goes on as if it had been made for `heir`. Whom it was made for

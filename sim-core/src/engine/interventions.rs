@@ -61,7 +61,7 @@ impl<C: Component> Engine<C> {
             core.groups[group.0 as usize].end(core.now, frame.since, answer);
             core.calls.at_mut(index).via = DIRECT;
             let caller = if frame.flags & ROOT != 0 {
-                core.calls.at_mut(index).flags &= !ROOT;
+                core.calls.at_mut(index).orphan();
                 core.drop_account(index);
                 Some((NodeId(frame.parent), child))
             } else if frame.flags & ABANDONED == 0 && frame.parent != NONE {
