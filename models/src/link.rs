@@ -18,6 +18,7 @@ mod asking;
 mod attempt;
 mod chooser;
 mod company;
+mod filling;
 mod gates;
 mod places;
 mod succession;
@@ -42,12 +43,13 @@ use crate::policies::coalesce::Coalescing;
 pub use crate::policies::link_settings::{LinkSettings, Propagated, TargetSettings};
 use crate::policies::outcomes::OutcomeSet;
 use crate::policies::policy::Way;
-use crate::policies::pool::Pool;
+use crate::policies::pool::{Opening, Pool};
 use crate::policies::retry::RetrySettings;
 
 use chooser::{Chooser, Source, draws_of_a_choice};
 pub use chooser::{Target, numbers_of};
 use company::Members;
+use filling::{ADDED, LOOK};
 use gates::GATE;
 use tries::Extra;
 
@@ -147,6 +149,8 @@ pub struct Link {
     connects: bool,
     /// Calls share one: coalesced, or in batches.
     shares: bool,
+    /// The pool opens connections by itself.
+    fills: bool,
     // State.
     chooser: Chooser,
     records: Slab<Logical>,
@@ -191,6 +195,7 @@ impl Link {
             draws_of_a_choice: draws_of_a_choice(&plan),
             connects: false,
             shares: false,
+            fills: false,
             chooser: Chooser::new(&plan),
             records: Slab::new(),
             extra: None,
@@ -240,6 +245,7 @@ impl Link {
         self.deadlines = s.propagate.contains(&Propagated::Deadline);
         self.connects = s.pool.is_some() || s.network.as_ref().is_some_and(|n| !n.keep_alive);
         self.shares = s.coalesce.is_some() || s.batch.is_some();
+        self.fills = s.pool.as_ref().is_some_and(|pool| pool.open == Opening::InBackground);
         // A balancer counts what is under way, so it must hear of the end of every attempt.
         let way = if plan.balancing.is_some() { Way::InOrder } else { s.way() };
         if way == Way::InOrder {
@@ -550,6 +556,8 @@ impl Component for Link {
                 }
             }
             GATE => self.gate_is_due(cx, timer.data as usize),
+            ADDED => self.added(cx, timer.data as u32),
+            LOOK => self.look_at_connections(cx, timer.data as u32),
             _ => self.on_timer_of_call(cx, timer),
         }
     }

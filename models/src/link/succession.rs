@@ -127,8 +127,7 @@ impl Link {
             }
             Phase::Under => {
                 cx.hand_over(cx.open_call(child), heir);
-                self.what_is_left(cx, heir, since)
-                    .map(|left| cx.after(left, Class::GivingUp, Timer::of(TIMEOUT, heir)))
+                self.what_is_left(cx, heir, since).map(|left| cx.after(left, Class::GivingUp, Timer::of(TIMEOUT, heir)))
             }
             Phase::Tries => {
                 self.hand_over_tries(cx, child, heir);
