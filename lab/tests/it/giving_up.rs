@@ -151,7 +151,11 @@ fn a_handler_that_starts_branches_is_cancelled() {
         );
         // b is called after 20 ms and a after 40 ms; the handler notices at 60 ms that it was cancelled at 50 ms.
         let result = fan_out(runtime, &handler, ", timeout: 50ms, propagate: [cancel]");
-        assert_eq!((ended(&result, "b", "cancelled"), ended(&result, "f", "cancelled")), (19, 19), "{cost_on} {runtime}");
+        assert_eq!(
+            (ended(&result, "b", "cancelled"), ended(&result, "f", "cancelled")),
+            (19, 19),
+            "{cost_on} {runtime}"
+        );
         assert_eq!(ended(&result, "a", "cancelled") + ended(&result, "a", "ok"), 19, "{cost_on} {runtime}");
         assert!((busy(&result, "b") - 19.0 * 0.03 / 20.0).abs() < 1e-9, "{cost_on} {runtime}: {}", busy(&result, "b"));
     }
@@ -229,7 +233,8 @@ components:
 /// time, at once.
 #[test]
 fn a_cancelled_query_stops_and_frees_its_connection() {
-    for (operation, more) in [("10s", ""), ("{io: 10s}", ""), ("{cpu: 10s}", ", cores: 2"), ("{io: 1ms, cpu: 10s}", ", cores: 1")]
+    for (operation, more) in
+        [("10s", ""), ("{io: 10s}", ""), ("{cpu: 10s}", ", cores: 2"), ("{io: 1ms, cpu: 10s}", ", cores: 1")]
     {
         for (second_at, expected) in [("2s", 10_000.0), ("1s", 10_250.0)] {
             let result = run(&format!(
@@ -316,7 +321,11 @@ fn what_others_wait_for_is_not_wasted() {
         for leader in ["timeout: 100ms", "timeout: 100ms, propagate: [cancel]", "total_timeout: 100ms"] {
             let result = shared(policy, leader, "timeout: 5s");
             assert_eq!(wasted(&result, "db"), 0.0, "{policy} {leader}");
-            assert_eq!((ended(&result, "db", "ok"), result.workloads["follower"].outcomes["ok"]), (1, 5), "{policy} {leader}");
+            assert_eq!(
+                (ended(&result, "db", "ok"), result.workloads["follower"].outcomes["ok"]),
+                (1, 5),
+                "{policy} {leader}"
+            );
         }
         // Nobody waits any more after 300 ms of the followers' time, and nobody is told.
         let result = shared(policy, "timeout: 100ms", "timeout: 300ms");

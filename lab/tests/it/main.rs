@@ -1,6 +1,7 @@
 //! Whole scenarios: from text to result.
 
 mod breakdown;
+mod caching;
 mod checks;
 mod claims;
 mod clients;
@@ -9,6 +10,7 @@ mod connections;
 mod corpus;
 mod coverage;
 mod demand;
+mod differential;
 mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]
