@@ -335,7 +335,7 @@ impl Cache {
         if self.by_data.get(fetch.data) == Some(index) {
             self.by_data.remove(fetch.data);
         }
-        if !fetch.followers.is_empty() {
+        if self.settings.coalesce {
             cx.end_sharing(fetch.call);
         }
         Some(fetch)
