@@ -245,10 +245,10 @@ faults: [{faults}]
     // On demand there is one.
     assert_eq!(opened(&of("size: 5", crash, "1/s")), Some(1.0));
     // Those that come to their end are replaced before anybody asks, so nobody waits; on demand somebody opens them.
-    let result = of("size: 5, max_lifetime: 10s, open: in_background", "", "1/s");
-    assert_eq!((opened(&result), waited(&result)), (Some(25.0), Some(0.0)));
+    let result = of("size: 5, max_lifetime: 9500ms, open: in_background", "", "1/s");
+    assert_eq!((opened(&result), waited(&result)), (Some(30.0), Some(0.0)));
     assert_eq!(result.workloads["w"].latency.max_s, Some(0.003));
-    let result = of("size: 5, max_lifetime: 10s", "", "1/s");
+    let result = of("size: 5, max_lifetime: 9500ms", "", "1/s");
     assert_eq!(result.workloads["w"].latency.max_s, Some(0.005));
 }
 
