@@ -379,10 +379,10 @@ impl Pool {
     pub fn next(&mut self, now: Time, is_closed: impl Fn(Peer, u32) -> bool) -> Option<Popped> {
         while let Some(part) = self.freed.last().copied() {
             // Where the pool opens connections by itself, one that is open must be free, too.
-            if !self.opens_itself() || self.has_free(now, part, &is_closed) {
-                if let Some(next) = self.parts[part as usize].slots.next(now, &mut Vec::new()) {
-                    return Some(next);
-                }
+            if (!self.opens_itself() || self.has_free(now, part, &is_closed))
+                && let Some(next) = self.parts[part as usize].slots.next(now, &mut Vec::new())
+            {
+                return Some(next);
             }
             self.freed.pop();
         }
