@@ -8,6 +8,7 @@ use language::{Loaded, Options, Refused, Text};
 
 use crate::loading::load;
 use crate::sweep;
+use settings::Problem;
 
 /// Checks a whole file: the scenario as it is asked for, and, unless a variant is asked for, every variant and every
 /// point of its sweep too, since they are as much part of the file as the rest.
@@ -20,12 +21,13 @@ pub fn check(text: &Text, options: &Options) -> Result<Loaded, Refused> {
         return base;
     }
     let mut refused = Vec::new();
-    let base = base.map_err(|why| refused.push(why)).ok();
+    let base = base.map_err(|why| refused.push((None, why))).ok();
     for variant in variants_of(text) {
-        refused.extend(load(text, &Options { variant: Some(variant), ..options.clone() }).err());
+        let options = Options { variant: Some(variant.clone()), ..options.clone() };
+        refused.extend(load(text, &options).err().map(|why| (Some(variant), why)));
     }
     if let Some(loaded) = base.as_ref().filter(|loaded| loaded.scenario.sweep.is_some()) {
-        refused.extend(sweep::plan(&Arc::new(loaded.clone()), Default::default()).err());
+        refused.extend(sweep::plan(&Arc::new(loaded.clone()), Default::default()).err().map(|why| (None, why)));
     }
     match base {
         Some(loaded) if refused.is_empty() => Ok(loaded),
@@ -33,18 +35,37 @@ pub fn check(text: &Text, options: &Options) -> Result<Loaded, Refused> {
     }
 }
 
-/// What several readings of one file complain of, each once.
-fn together(refused: Vec<Refused>) -> Refused {
+/// What several readings of one file complain of, each once. What is wrong with an objective under some variants only names
+/// them: nothing else at its place tells why.
+fn together(refused: Vec<(Option<String>, Refused)>) -> Refused {
     let mut all = Refused { problems: Vec::new(), sources: Sources::new() };
-    for one in refused {
+    let mut under: Vec<Option<Vec<String>>> = Vec::new();
+    for (variant, one) in refused {
         for problem in one.problems {
-            if !all.problems.iter().any(|old| old.span == problem.span && old.message == problem.message) {
-                all.problems.push(problem);
+            let is_same = |old: &Problem| old.span == problem.span && old.message == problem.message;
+            match all.problems.iter().position(is_same) {
+                None => {
+                    all.problems.push(problem);
+                    under.push(variant.clone().map(|variant| vec![variant]));
+                }
+                Some(at) => {
+                    if let (Some(variants), Some(variant)) = (&mut under[at], &variant) {
+                        variants.push(variant.clone());
+                    }
+                }
             }
         }
         // Every reading numbers the file and the overrides alike; a variant's own name comes last.
         if all.sources.len() < one.sources.len() {
             all.sources = one.sources;
+        }
+    }
+    for (problem, variants) in all.problems.iter_mut().zip(under) {
+        let is_objective = problem.path.segments().first().is_some_and(|first| first == "objectives");
+        if let Some(variants) = variants.filter(|_| is_objective) {
+            let names: Vec<String> = variants.iter().map(|variant| format!("`{variant}`")).collect();
+            let noun = if names.len() == 1 { "the variant" } else { "the variants" };
+            problem.message = format!("under {noun} {}: {}", names.join(", "), problem.message);
         }
     }
     all.problems.sort_by_key(|problem| (problem.span.source, problem.span.start));

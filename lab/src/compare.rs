@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::intervals::{self, Sample};
 use crate::metrics::{self, Unit};
 use crate::replicate::{self, CONFIDENCE, Control, Stopped};
 use crate::result::RunResult;
@@ -52,11 +53,18 @@ pub struct ComparedMetric {
     pub name: String,
     /// Mean and half-width, by variant; `None` where it is not known.
     pub intervals: Vec<Option<Interval>>,
+    /// In how many of the runs it is infinite, by variant.
+    #[serde(default, skip_serializing_if = "is_nowhere")]
+    pub infinite: Vec<usize>,
     /// What differs from the first, by variant, the first left out.
     pub differences: Vec<Option<Difference>>,
     /// Its unit.
     #[serde(skip, default = "number")]
     pub unit: Unit,
+}
+
+fn is_nowhere(infinite: &[usize]) -> bool {
+    infinite.iter().all(|runs| *runs == 0)
 }
 
 fn number() -> Unit {
@@ -115,9 +123,9 @@ pub fn compare(
             Stopped::Failed(why) => Stopped::Failed(format!("{}: {why}", contestant.name)),
             cut => cut,
         })?;
-        Ok(names.iter().map(|name| metrics::value(&result, name).ok().flatten()).collect::<Vec<Option<f64>>>())
+        Ok(names.iter().map(|name| Sample::of(&result, name)).collect::<Vec<Sample>>())
     });
-    let mut ended: Vec<Vec<Option<f64>>> = Vec::new();
+    let mut ended: Vec<Vec<Sample>> = Vec::new();
     let mut rest = runs.into_iter();
     for unit in &order {
         match rest.next() {
@@ -133,16 +141,26 @@ pub fn compare(
         return Err(Stopped::Cut);
     }
     let (runs, replications) = (ended, whole);
-    let comparisons = names.len() * contestants.len().saturating_sub(1);
+    let all = 0..replications as usize;
+    let samples = |contestant: usize, metric: usize| -> Vec<Sample> {
+        all.clone().map(|replication| runs[replication * contestants.len() + contestant][metric].clone()).collect()
+    };
+    // What no run knows, such as the utilisation of what has no limit, is no row.
+    let is_told = |metric: &usize| {
+        let anybody = |contestant: usize| {
+            samples(contestant, *metric).iter().any(|sample| sample.value.is_some() || sample.is_infinite)
+        };
+        !wanted.is_empty() || (0..contestants.len()).any(anybody)
+    };
+    let told: Vec<usize> = (0..names.len()).filter(is_told).collect();
+    let comparisons = told.len() * contestants.len().saturating_sub(1);
     let strict = 1.0 - (1.0 - CONFIDENCE) / comparisons.max(1) as f64;
     let value = |contestant: usize, metric: usize, replication: usize| {
-        runs[replication * contestants.len() + contestant][metric]
+        runs[replication * contestants.len() + contestant][metric].value
     };
-    let all = 0..replications as usize;
-    let metrics = names.iter().enumerate().map(|(metric, name)| {
-        let values = |contestant: usize| -> Vec<f64> {
-            all.clone().filter_map(|replication| value(contestant, metric, replication)).collect()
-        };
+    let metrics = told.iter().map(|metric| {
+        let (metric, name) = (*metric, &names[*metric]);
+        let is_event = metrics::is_event(name);
         let difference = |contestant: usize| {
             let pairs = all.clone().filter_map(|replication| {
                 Some((value(0, metric, replication)?, value(contestant, metric, replication)?))
@@ -151,18 +169,25 @@ pub fn compare(
             let paired = statistics::paired(&first, &second, CONFIDENCE)?;
             let base = statistics::mean(&first)?;
             let surely = statistics::paired(&first, &second, strict)?.difference;
-            let real = surely.excludes(0.0);
+            // Of what happens or does not, only the pairs count that differ.
+            let real = match is_event {
+                true => statistics::sign_test(&first, &second) < 1.0 - strict,
+                false => surely.excludes(0.0),
+            };
             Some(Difference {
                 paired,
                 relative: (base != 0.0).then(|| paired.difference.mean / base),
                 real,
-                runs_needed: if real { None } else { runs_needed(&surely, base) },
+                runs_needed: if real || is_event { None } else { runs_needed(&surely, base) },
             })
         };
         ComparedMetric {
             name: name.clone(),
             unit: replicate::unit(&shapes[0], name),
-            intervals: (0..contestants.len()).map(|c| statistics::mean_interval(&values(c), CONFIDENCE)).collect(),
+            intervals: (0..contestants.len()).map(|c| intervals::of(name, &samples(c, metric), CONFIDENCE)).collect(),
+            infinite: (0..contestants.len())
+                .map(|c| samples(c, metric).iter().filter(|sample| sample.is_infinite).count())
+                .collect(),
             differences: (1..contestants.len()).map(difference).collect(),
         }
     });
@@ -173,16 +198,13 @@ pub fn compare(
         cut_short,
         confidence: CONFIDENCE,
         variants: contestants.iter().map(|c| c.name.clone()).collect(),
-        // What no run knows, such as the utilisation of what has no limit, is no row.
-        metrics: metrics
-            .filter(|metric: &ComparedMetric| !wanted.is_empty() || metric.intervals.iter().any(Option::is_some))
-            .collect(),
+        metrics: metrics.collect(),
     })
 }
 
 fn names(shapes: &[RunResult], contestants: &[Contestant], wanted: &[String]) -> Result<Vec<String>, Stopped> {
     if wanted.is_empty() {
-        let mut names = metrics::main_metrics(&shapes[0]);
+        let mut names = metrics::compared_metrics(&shapes[0]);
         names.retain(|name| shapes.iter().all(|shape| metrics::find(shape, name).is_ok()));
         return Ok(names);
     }
@@ -213,17 +235,18 @@ variants:
 ";
 
     fn compared() -> Compared {
-        let text = Text { name: "test.yaml".into(), bytes: SCENARIO.as_bytes().to_vec(), folder: None };
+        compared_of(SCENARIO, &["same", "wider"])
+    }
+
+    fn compared_of(yaml: &str, variants: &[&str]) -> Compared {
+        let text = Text { name: "test.yaml".into(), bytes: yaml.as_bytes().to_vec(), folder: None };
         let loaded = load(&text, &Options::default()).expect("good");
-        let variant = |name: &str| Contestant {
-            name: name.into(),
+        let variant = |name: &&str| Contestant {
+            name: name.to_string(),
             loaded: Arc::new(crate::loading::patched(&loaded, &[], Some(name)).expect("good")),
         };
-        let contestants = [
-            Contestant { name: "as written".into(), loaded: Arc::new(loaded.clone()) },
-            variant("same"),
-            variant("wider"),
-        ];
+        let written = Contestant { name: "as written".into(), loaded: Arc::new(loaded.clone()) };
+        let contestants: Vec<Contestant> = std::iter::once(written).chain(variants.iter().map(variant)).collect();
         let stop = AtomicBool::new(false);
         let control = Control { jobs: 2, stop: &stop, progress: &|_, _| {} };
         compare(&contestants, 10, &[], &control).expect("it runs")
@@ -255,6 +278,33 @@ variants:
     #[test]
     fn utilisation_is_among_the_main_metrics() {
         assert!(compared().metrics.iter().any(|metric| metric.name == "components.db.utilization"));
+    }
+
+    /// A database that is never able to keep the bound, one that always is, and what both say of successes and windows.
+    #[test]
+    fn objectives_are_shares_of_runs_and_failures_are_shown() {
+        let judged = "\nobjectives: [{name: fast, metric: workloads.clients.latency.p90, below: 5ms}]\n";
+        let yaml = format!(
+            "{}{judged}",
+            SCENARIO.replace(
+                "wider: {components.db.connections: 2}",
+                "idle: {workloads.clients.arrivals.poisson: 1/s, components.db.operations.default: 1ms}"
+            )
+        );
+        let compared = compared_of(&yaml, &["same", "idle"]);
+        let of =
+            |name: &str| compared.metrics.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name}"));
+        let fast = of("objectives.fast");
+        assert_eq!(
+            fast.intervals.iter().map(|i| i.map(|i| i.mean)).collect::<Vec<_>>(),
+            [Some(0.0), Some(0.0), Some(1.0)]
+        );
+        // Ten of ten pairs differ: by chance that is one in 512, and there is not a comparison for each of as many.
+        let differences: Vec<bool> = fast.differences.iter().map(|d| d.is_some_and(|d| d.real)).collect();
+        assert!(!differences[0]);
+        assert!(of("workloads.clients.success").intervals[0].is_some_and(|interval| interval.mean > 0.99));
+        assert!(of("workloads.clients.worst_window").intervals[2].is_some_and(|interval| interval.mean < 2.0));
+        assert!(of("workloads.clients.error_rate").unit == Unit::Fraction);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::ops::Index;
 use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sim_core::figures::{Merge, Unit, Value};
+use sim_core::figures::{Dimension, Merge, Unit, Value};
 use sim_core::histogram::Histogram;
 use sim_core::time::SECOND;
-use sim_core::{Figure, Figures, Span, slots};
+use sim_core::{Figure, Figures, Outcome, Span, slots};
 
 /// What is behind the name of a time in the JSON result.
 const SECONDS_SUFFIX: &str = "_s";
@@ -141,10 +141,10 @@ pub(crate) fn average(figures: &Figures, figure: &Figure, span_s: f64) -> f64 {
     }
 }
 
-/// The largest value of a figure that is one, where there is one.
-pub(crate) fn largest(figures: &Figures, figure: &Figure) -> Option<f64> {
+/// The largest value that a figure has had at any time.
+pub(crate) fn most(figures: &Figures, figure: &Figure) -> Option<f64> {
     match figures.get(figure)? {
-        Value::Max(value) => value.map(|value| scaled(value as f64, figure.unit)),
+        Value::Peak { most, .. } => Some(scaled(*most as f64, figure.unit)),
         _ => None,
     }
 }
@@ -191,6 +191,15 @@ impl Own {
             }
             Value::Ratio { part, whole } => number(quotient(*part, *whole, unit), false),
             Value::Max(value) => number(value.map(|value| scaled(value as f64, unit)), false),
+            Value::Peak { now, most } => {
+                let value = if span_s.is_some() { Some(*most) } else { *now };
+                number(value.map(|value| scaled(value as f64, unit)), false);
+            }
+            Value::Outcomes(counts) => {
+                for (outcome, count) in Outcome::ALL.iter().zip(counts) {
+                    self.insert(&format!("{}.{}", figure.name, outcome.name()), unit, Some(*count as f64));
+                }
+            }
             Value::Times(times) => {
                 self.readings.insert(figure.name.to_string(), Reading::Times(latency(times)));
             }
@@ -423,6 +432,8 @@ pub(crate) enum Part {
     Count,
     /// The share of a state.
     State(usize),
+    /// Events with one outcome.
+    Outcome(Outcome),
 }
 
 /// The parts of a figure, with what stands behind its name in a path.
@@ -439,9 +450,12 @@ pub(crate) fn parts(figure: &Figure) -> Vec<(String, Part)> {
     ];
     let named = |part: &str| format!("{}.{part}", figure.name);
     match figure.merge {
+        Merge::Count if figure.by == Some(Dimension::Outcome) => {
+            Outcome::ALL.iter().map(|outcome| (named(outcome.name()), Part::Outcome(*outcome))).collect()
+        }
         Merge::Times => times.into_iter().map(|(name, part)| (named(name), part)).collect(),
         Merge::States(states) => states.iter().enumerate().map(|(at, name)| (named(name), Part::State(at))).collect(),
-        Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max => {
+        Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max | Merge::Peak => {
             vec![(figure.name.to_string(), Part::Whole)]
         }
     }
@@ -473,6 +487,12 @@ pub(crate) fn in_window(figure: &Figure, part: Part, before: &Figures, now: &Fig
             quotient(part.saturating_sub(earlier), whole.saturating_sub(of), unit)
         }
         (Value::Max(most), _) => most.map(|most| scaled(most as f64, unit)),
+        (Value::Peak { now, .. }, _) => Some(scaled(now.unwrap_or(0) as f64, unit)),
+        (Value::Outcomes(now), before) => {
+            let Part::Outcome(outcome) = part else { return None };
+            let earlier = if let Some(Value::Outcomes(earlier)) = before { earlier[outcome as usize] } else { 0 };
+            (span > 0).then(|| now[outcome as usize].saturating_sub(earlier) as f64 / seconds(span as f64))
+        }
         (Value::Times(now), before) => {
             let nothing = Histogram::new();
             let earlier = if let Some(Value::Times(earlier)) = before { earlier } else { &nothing };
@@ -482,7 +502,7 @@ pub(crate) fn in_window(figure: &Figure, part: Part, before: &Figures, now: &Fig
                 Part::Quantile(quantile) => added.quantile(quantile).map(|value| seconds(value as f64)),
                 Part::Longest => added.max().map(|value| seconds(value as f64)),
                 Part::Count => (span > 0).then(|| added.count() as f64 / seconds(span as f64)),
-                Part::Whole | Part::State(_) => None,
+                Part::Whole | Part::State(_) | Part::Outcome(_) => None,
             }
         }
         (Value::States(now), before) => {

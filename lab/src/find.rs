@@ -3,7 +3,7 @@
 //! Both ends are tried; where the objective holds at one of them only, the middle is tried until the two are near enough.
 //! Each value is run as often as it takes for the interval of the metric to lie on one side of the bound; where that
 //! never happens within the replications allowed, the value counts as not holding, so that the answer errs towards
-//! safety. All values run under the same random numbers.
+//! safety, and the answer says that it is undecided. All values run under the same random numbers.
 
 pub mod cheapest;
 
@@ -13,6 +13,7 @@ use serde::Serialize;
 use settings::{Node, Path, Span};
 use sim_core::Span as Nanoseconds;
 
+use crate::intervals::{self, Sample};
 use crate::loading::patched;
 use crate::metrics::{self, Unit};
 use crate::replicate::{self, Control, Replicated, Stopped};
@@ -60,7 +61,8 @@ pub fn objective(text: &str, loaded: &Arc<Loaded>) -> Result<Objective, String> 
         return Err(format!("`{metric}` is {wanted}, not `{written}`"));
     }
     let below = text.as_bytes()[place] == b'<';
-    Ok(Objective { metric: metric.to_string(), below, bound: bound.value, text: text.trim().to_string() })
+    let metric = metrics::at_gate(&metrics::canonical(metric));
+    Ok(Objective { metric, below, bound: bound.value, text: text.trim().to_string() })
 }
 
 /// What the runs at one value say.
@@ -85,10 +87,17 @@ pub struct Tried {
     pub number: f64,
     /// Mean and half-width of the metric; `None` where it was not known in every run.
     pub interval: Option<Interval>,
+    /// In how many of the runs the metric was infinite: so many requests failed that the percentile is one of them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub infinite: usize,
     /// How often it was run.
     pub replications: usize,
     /// What that says.
     pub verdict: Verdict,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The answer and its evidence.
@@ -102,8 +111,11 @@ pub struct Found {
     pub objective: Objective,
     /// The last value that holds; `None` where none of those tried does.
     pub holds_at: Option<String>,
-    /// The nearest value that does not; `None` where it holds at both ends.
+    /// The nearest value that was tried at which it surely does not; `None` where there is none.
     pub fails_at: Option<String>,
+    /// A value that is nearer, at which all the runs that were allowed could not decide; `None` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecided_at: Option<String>,
     /// True where the largest value was sought, false for the smallest.
     pub largest: bool,
     /// True where the search was stopped on the way: the answer lies between `holds_at` and `fails_at`, where both are
@@ -169,17 +181,37 @@ pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Res
     // The end at which it holds says what is looked for.
     let largest = evidence.first().is_some_and(|tried| tried.verdict == Verdict::Holds);
     evidence.sort_by(|a, b| a.number.total_cmp(&b.number));
+    let (fails_at, undecided_at) = neighbours(&evidence, holds.map(|value| value.value), largest);
     Ok(Found {
         format: 1,
         path: search.path.to_string(),
         objective: search.objective.clone(),
         holds_at: holds.map(|value| value.text()),
-        fails_at: fails.map(|value| value.text()),
+        fails_at,
+        undecided_at,
         largest,
         cut_short,
         evidence,
         unit: replicate::unit(&replicate::shape(loaded), &search.objective.metric),
     })
+}
+
+/// The nearest value to the one at which it holds at which it fails, and a nearer one that is undecided.
+fn neighbours(evidence: &[Tried], holds: Option<f64>, largest: bool) -> (Option<String>, Option<String>) {
+    let is_beyond = |tried: &&Tried| match holds {
+        Some(holds) if largest => tried.number > holds,
+        Some(holds) => tried.number < holds,
+        None => true,
+    };
+    let mut beyond: Vec<&Tried> = evidence.iter().filter(is_beyond).collect();
+    // The nearest first.
+    if holds.is_some() && !largest {
+        beyond.reverse();
+    }
+    let fails = beyond.iter().position(|tried| tried.verdict == Verdict::Fails);
+    let nearer = &beyond[..fails.unwrap_or(beyond.len())];
+    let undecided = nearer.iter().find(|tried| tried.verdict == Verdict::Undecided);
+    (fails.map(|at| beyond[at].value.clone()), undecided.map(|tried| tried.value.clone()))
 }
 
 /// Tries both ends, then the middle between what holds and what fails until they are near enough.
@@ -252,24 +284,32 @@ fn try_at(
     let mut more = search.replications;
     loop {
         runs.add(&there, more, control)?;
-        let (interval, verdict) = judge(&runs, search);
+        let samples = runs.samples(&search.objective.metric);
+        let (interval, verdict) = judge(&samples, search);
         let room = search.replications_max.saturating_sub(runs.results.len() as u32);
         if verdict != Verdict::Undecided || room == 0 {
             let replications = runs.results.len();
-            return Ok(Tried { value: text, number, interval, replications, verdict });
+            let infinite = samples.iter().filter(|sample| sample.is_infinite).count();
+            return Ok(Tried { value: text, number, interval, infinite, replications, verdict });
         }
         more = room.min(search.replications.max(1));
     }
 }
 
-fn judge(runs: &Replicated, search: &Search) -> (Option<Interval>, Verdict) {
+fn judge(samples: &[Sample], search: &Search) -> (Option<Interval>, Verdict) {
     let objective = &search.objective;
-    let values = runs.values(&objective.metric);
-    if values.len() < runs.results.len() {
+    if samples.iter().any(|sample| sample.is_infinite) {
+        // So is the mean.
+        return (None, if objective.below { Verdict::Fails } else { Verdict::Holds });
+    }
+    let values: Vec<f64> = samples.iter().filter_map(|sample| sample.value).collect();
+    if values.len() < samples.len() {
         // A latency of runs in which nothing was answered: whatever is wanted of it, that is not it.
         return (None, Verdict::Fails);
     }
-    let Some(interval) = statistics::mean_interval(&values, search.confidence) else { return (None, Verdict::Fails) };
+    let Some(interval) = intervals::of(&objective.metric, samples, search.confidence) else {
+        return (None, Verdict::Fails);
+    };
     let ends = match metrics::is_event(&objective.metric) {
         // Ten of ten do not prove that it always happens.
         true => statistics::event_interval(&values, search.confidence),
@@ -365,7 +405,7 @@ components:
         // 50/s × 10 ms = half a connection: one is enough for the load, and below 15 ms.
         assert_eq!(found(text, "1", "8", "workloads.clients.latency.p99 < 15ms").holds_at.as_deref(), Some("8"));
         let none = found(text, "1", "8", "workloads.clients.latency.p99 < 5ms");
-        assert_eq!((none.holds_at, none.fails_at.as_deref()), (None, Some("1")));
+        assert_eq!((none.holds_at, none.fails_at.as_deref(), none.undecided_at), (None, Some("1"), None));
     }
 
     #[test]

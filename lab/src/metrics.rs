@@ -6,10 +6,13 @@
 
 mod rows;
 
+use std::borrow::Cow;
+
+use models::figures::{of_hosts, of_workloads};
 use sim_core::Outcome;
 
 use crate::figures::{Own, Reading};
-use crate::result::{ComponentResult, RunResult};
+use crate::result::{ComponentResult, Demand, HostsResult, RunResult};
 use rows::{Found, Row};
 
 pub use sim_core::figures::Unit;
@@ -36,7 +39,7 @@ impl std::fmt::Display for UnknownMetric {
 impl std::error::Error for UnknownMetric {}
 
 /// What the language measures of components and this version does not.
-const NOT_YET: [&str; 10] = [
+const NOT_YET: &[&str] = &[
     "memory",
     "cost",
     "stale_reads",
@@ -47,11 +50,70 @@ const NOT_YET: [&str; 10] = [
     "file_descriptors",
     "time_wait",
     "pauses",
+    "replicas_ready",
+    "replicas_starting",
+    "replicas_draining",
+    "threads",
+    "imbalance",
+    "throttled",
+    "switch_cpu",
+    "gc",
+    "autoscale",
+    "groups",
+    "stale_share",
+    "stale_age",
+    "lost_writes",
+    "violations",
 ];
+
+/// The same of hosts.
+const NOT_YET_OF_HOSTS: &[&str] =
+    &["memory", "runnable", "switches", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
+
+/// The same of workloads.
+const NOT_YET_OF_WORKLOADS: &[&str] = &["completion", "result"];
 
 /// Whether a path that no metric has is one of the language all the same.
 pub fn is_not_yet(path: &str) -> bool {
-    path.starts_with("components.") && path.split('.').skip(2).any(|segment| NOT_YET.contains(&segment))
+    let mut segments = path.split('.');
+    let not_yet = match segments.next() {
+        Some("components") => NOT_YET,
+        Some("hosts") => NOT_YET_OF_HOSTS,
+        Some("workloads") => NOT_YET_OF_WORKLOADS,
+        _ => return false,
+    };
+    segments.skip(1).any(|segment| not_yet.contains(&segment))
+}
+
+/// What stands between the path of a workload or component and the name of one of its operations.
+pub(crate) const OPS: &str = "ops";
+
+/// The metric that a gate looks at where it names this one: a percentile of the latency of a workload is over all requests
+/// that were sent.
+pub fn at_gate(path: &str) -> String {
+    let latency = format!(".{}.", of_workloads::LATENCY.name);
+    let is_percentile =
+        |part: &str| part.strip_prefix('p').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    match path.rsplit_once(&latency) {
+        Some((at, part)) if at.starts_with("workloads.") && is_percentile(part) => {
+            format!("{at}.{}.{part}", of_workloads::LATENCY_ALL.name)
+        }
+        _ => path.to_string(),
+    }
+}
+
+/// A path as results have it: a replica or host can be written as `components.api.3.utilization`, too.
+pub fn canonical(path: &str) -> Cow<'_, str> {
+    let (group, rest) = path.split_once('.').unwrap_or((path, ""));
+    let mut segments = rest.splitn(3, '.');
+    match (group, segments.next(), segments.next(), segments.next()) {
+        ("components" | "hosts", Some(name), Some(number), Some(rest))
+            if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            format!("{group}.{name}[{number}].{rest}").into()
+        }
+        _ => path.into(),
+    }
 }
 
 /// One figure of a result.
@@ -63,6 +125,8 @@ pub struct Metric {
     pub value: Option<f64>,
     /// Its unit.
     pub unit: Unit,
+    /// Why it is infinite, where it is; its value is then `None`.
+    pub infinite: Option<String>,
 }
 
 /// Every metric of a result, in its order: the total goodput, workloads, components, links. Single replicas are left out.
@@ -70,10 +134,21 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
     let mut walk = Walk::default();
     walk.add("goodput", Some(result.goodput), Unit::PerSecond);
     for (name, workload) in &result.workloads {
-        walk.figures(&format!("workloads.{name}"), workload, rows::OF_WORKLOADS, &workload.own);
+        let at = format!("workloads.{name}");
+        walk.figures(&at, workload, rows::OF_WORKLOADS, &workload.own);
+        for (op, of_op) in &workload.ops {
+            walk.figures(&format!("{at}.{OPS}.{op}"), of_op, rows::OF_WORKLOAD_OPS, &Own::default());
+        }
     }
     for (name, component) in &result.components {
-        walk.figures(&format!("components.{name}"), component, rows::OF_COMPONENTS, &component.own);
+        let at = format!("components.{name}");
+        walk.figures(&at, component, rows::OF_COMPONENTS, &component.own);
+        for (op, of_op) in &component.ops {
+            walk.figures(&format!("{at}.{OPS}.{op}"), of_op, rows::OF_COMPONENT_OPS, &Own::default());
+        }
+    }
+    for (name, hosts) in &result.hosts {
+        walk.figures(&format!("hosts.{name}"), hosts, rows::OF_HOSTS, &Own::default());
     }
     for (from, links) in &result.links {
         for (name, link) in links {
@@ -104,17 +179,29 @@ pub fn main_metrics(result: &RunResult) -> Vec<String> {
 /// The metric of a path.
 ///
 /// `objectives.NAME` is 1 where the objective of that name holds and 0 where it does not; over several runs its mean is
-/// the probability that it does. `components.api[3].utilization` is that of replica 3, from 0. Arrivals, outcomes and times from call to answer are
+/// the probability that it does. `objectives.NAME.value` is what it holds against its bound: for `recovers`, how long it took. `components.api[3].utilization` is that of replica 3, from 0. Arrivals, outcomes and times from call to answer are
 /// counted for all replicas together, so that a single one has none.
 pub fn find(result: &RunResult, path: &str) -> Result<Metric, UnknownMetric> {
+    let path = &*canonical(path);
+    if let Some((name, hosts, number, rest)) = parts_of_host(result, path) {
+        return find_of_host(name, hosts, number, rest, path);
+    }
     if let Some((name, component, replica, rest)) = parts_of_replica(result, path) {
         return find_of_replica(name, component, replica, rest, path);
     }
     if let Some(name) = path.strip_prefix(OBJECTIVES) {
-        let found = result.objectives.iter().find(|objective| objective.name == name);
-        let value = found.map(|objective| Some(f64::from(u8::from(objective.holds))));
+        let of = |name: &str| result.objectives.iter().find(|objective| objective.name == name);
+        if let Some(objective) = name.strip_suffix(VALUE).and_then(of) {
+            let unit = match objective.demand {
+                Demand::Recovers => Unit::Seconds,
+                Demand::Below | Demand::Above => unit(result, &objective.metric)?,
+            };
+            let infinite = objective.reason.clone();
+            return Ok(Metric { name: path.to_string(), value: objective.value, unit, infinite });
+        }
+        let value = of(name).map(|objective| Some(f64::from(u8::from(objective.holds))));
         let names = result.objectives.iter().map(|objective| objective.name.as_str());
-        let metric = value.map(|value| Metric { name: path.to_string(), value, unit: Unit::Fraction });
+        let metric = value.map(|value| Metric { name: path.to_string(), value, unit: Unit::Fraction, infinite: None });
         return metric.ok_or_else(|| {
             let nearest = settings::problem::nearest(name, names).map(|name| format!("{OBJECTIVES}{name}"));
             UnknownMetric { path: path.to_string(), nearest }
@@ -130,9 +217,29 @@ pub fn find(result: &RunResult, path: &str) -> Result<Metric, UnknownMetric> {
 /// What the paths of objectives begin with.
 const OBJECTIVES: &str = "objectives.";
 
+/// What is behind the name of an objective where its value is meant.
+const VALUE: &str = ".value";
+
 /// Whether a metric is 0 or 1 in each run, so that its mean is a probability.
 pub fn is_event(path: &str) -> bool {
-    path.starts_with(OBJECTIVES)
+    path.starts_with(OBJECTIVES) && !path.ends_with(VALUE)
+}
+
+/// What is compared where nothing else is asked for: the main metrics, and of each workload the share of successes and of each
+/// failure, and the worst window; then whether the objectives hold, and how long recovering took.
+pub fn compared_metrics(result: &RunResult) -> Vec<String> {
+    let mut names = main_metrics(result);
+    for workload in result.workloads.keys() {
+        let figures = [&of_workloads::SUCCESS, &of_workloads::ERROR_RATE, &of_workloads::WORST_WINDOW];
+        names.extend(figures.map(|figure| format!("workloads.{workload}.{}", figure.name)));
+    }
+    for objective in &result.objectives {
+        names.push(format!("{OBJECTIVES}{}", objective.name));
+        if objective.demand == Demand::Recovers {
+            names.push(format!("{OBJECTIVES}{}{VALUE}", objective.name));
+        }
+    }
+    names
 }
 
 /// The value of a metric; `Ok(None)` where it cannot be known in this run.
@@ -156,6 +263,7 @@ pub fn columns(result: &RunResult, path: &str) -> Vec<String> {
     if path == "goodput" {
         return result.workloads.keys().map(|workload| format!("workloads.{workload}.goodput")).collect();
     }
+    let path = canonical(path);
     let kept = |name: &String| result.series.columns.contains_key(name);
     [path.to_string(), format!("{path}_s")].into_iter().find(kept).into_iter().collect()
 }
@@ -197,6 +305,33 @@ fn find_of_replica(
     }
 }
 
+/// The group of hosts, the number of the host and what is asked of it.
+fn parts_of_host<'p, 'r>(result: &'r RunResult, path: &'p str) -> Option<(&'p str, &'r HostsResult, usize, &'p str)> {
+    let (name, rest) = path.strip_prefix("hosts.")?.split_once('[')?;
+    let (number, rest) = rest.split_once("].")?;
+    Some((name, result.hosts.get(name)?, number.parse().ok()?, rest))
+}
+
+fn find_of_host(
+    name: &str,
+    hosts: &HostsResult,
+    number: usize,
+    rest: &str,
+    path: &str,
+) -> Result<Metric, UnknownMetric> {
+    let figure = &of_hosts::CPU;
+    let last = hosts.each.len().saturating_sub(1);
+    match hosts.each.get(number) {
+        Some(value) if rest == figure.name => {
+            Ok(Metric { name: path.to_string(), value: *value, unit: figure.unit, infinite: None })
+        }
+        _ => {
+            let nearest = format!("hosts.{name}[{}].{}", number.min(last), figure.name);
+            Err(UnknownMetric { path: path.to_string(), nearest: Some(nearest) })
+        }
+    }
+}
+
 fn unknown<'n>(path: &str, names: impl Iterator<Item = &'n str>) -> UnknownMetric {
     let names: Vec<&str> = names.collect();
     let bare = path.strip_suffix("_s").unwrap_or(path);
@@ -214,7 +349,7 @@ struct Walk {
 
 impl Walk {
     fn add(&mut self, name: impl Into<String>, value: Option<f64>, unit: Unit) {
-        self.found.push(Metric { name: name.into(), value, unit });
+        self.found.push(Metric { name: name.into(), value, unit, infinite: None });
     }
 
     /// The figures of one workload, component, replica or link: those that all have, and those that its kind or its
@@ -226,6 +361,15 @@ impl Walk {
                 None => {}
                 Some(Found::Number(value)) => self.add(path, value, figure.unit),
                 Some(Found::Times(times)) => self.reading(&path, &Reading::Times(*times)),
+                Some(Found::All(all)) => {
+                    let first = self.found.len();
+                    self.reading(&path, &Reading::Times(all.times));
+                    for metric in &mut self.found[first..] {
+                        if metric.value.is_none() {
+                            metric.infinite = all.reason.clone();
+                        }
+                    }
+                }
                 Some(Found::Outcomes(outcomes)) => {
                     // Those that never happened too: that none timed out is a figure like any other.
                     for outcome in Outcome::ALL {

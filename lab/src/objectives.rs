@@ -17,7 +17,8 @@ use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Size,
 use sim_core::time::SECOND;
 
 use crate::metrics::{self, Unit};
-use crate::result::{Demand, Held, ObjectiveResult, RunResult};
+use crate::recovery::{self, NEARLY};
+use crate::result::{Demand, FaultWindow, Held, ObjectiveResult, Recovers, RunResult, Verdict};
 use crate::session::Session;
 use crate::statistics;
 use language::Loaded;
@@ -93,7 +94,7 @@ fn check_one(
         }
     }
     let over_time = objective.during.is_some() || objective.recovers.is_some();
-    if unit.is_some() && over_time && metrics::columns(result, &metric.value).is_empty() {
+    if unit.is_some() && over_time && metrics::columns(result, &metrics::at_gate(&metric.value)).is_empty() {
         let names: Vec<&str> = result.series.columns.keys().map(|name| name.trim_end_matches("_s")).collect();
         let message =
             format!("`{}` is not kept over time, so it cannot be judged during a part of the run", metric.value);
@@ -103,7 +104,7 @@ fn check_one(
         let owner = format!("{}.", owner.join("."));
         let beside: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(&owner)).collect();
         let beside = if beside.is_empty() { names } else { beside };
-        problems.push(problem.help(format!("kept over time: {}", settings::problem::all_of(&beside))));
+        problems.push(problem.help(format!("kept over time in every run: {}", settings::problem::all_of(&beside))));
     }
     if let Some((from, to)) = &objective.during
         && from.0 >= to.0
@@ -175,6 +176,13 @@ fn suffix(unit: Unit) -> &'static str {
     }
 }
 
+/// Whether all of them hold; `None` where there is none.
+pub(crate) fn verdict(objectives: &[ObjectiveResult]) -> Option<Verdict> {
+    let missed = objectives.iter().filter(|objective| !objective.always_holds());
+    let reasons: Vec<String> = missed.map(in_words).collect();
+    (!objectives.is_empty()).then_some(Verdict { holds: reasons.is_empty(), reasons })
+}
+
 /// Judges all objectives of a scenario by a result. What can no longer be judged, since the run has not come so far, does
 /// not hold.
 pub fn evaluate(scenario: &Scenario, result: &RunResult) -> Vec<ObjectiveResult> {
@@ -182,9 +190,9 @@ pub fn evaluate(scenario: &Scenario, result: &RunResult) -> Vec<ObjectiveResult>
 }
 
 fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveResult> {
-    let metric = metrics::find(result, &objective.metric.value).ok()?;
+    let path = &metrics::at_gate(&objective.metric.value);
+    let metric = metrics::find(result, path).ok()?;
     let name = |words: String| objective.name.as_ref().map_or(words, |name| name.as_str().to_string());
-    let path = &objective.metric.value;
     if let Some(recovers) = &objective.recovers {
         let bound = recovers.within.0 as f64 / SECOND as f64;
         let value = recovery(recovers, result, path, metric.unit);
@@ -193,10 +201,16 @@ fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveR
             metric: path.clone(),
             demand: Demand::Recovers,
             value,
+            reason: None,
             bound,
             unit: suffix(Unit::Seconds).to_string(),
             holds: value.is_some_and(|value| value <= bound),
             over: None,
+            recovers: Some(Recovers {
+                from: recovers.from.as_str().to_string(),
+                to: recovers.to.0,
+                hold_s: recovers.hold.0 as f64 / SECOND as f64,
+            }),
         });
     }
     let (demand, written) = match (&objective.below, &objective.above) {
@@ -205,24 +219,33 @@ fn judge(objective: &ObjectiveSettings, result: &RunResult) -> Option<ObjectiveR
         _ => return None,
     };
     let bound = parse_bound(written, metric.unit).ok()?;
-    let value = match &objective.during {
-        Some((from, to)) => over_windows(result, path, metric.unit, demand, seconds(from.0), seconds(to.0)),
-        None => metric.value,
+    let (value, reason) = match &objective.during {
+        Some((from, to)) => {
+            let value = over_windows(result, path, metric.unit, demand, seconds(from.0), seconds(to.0));
+            let is_infinite = value.is_some_and(f64::is_infinite);
+            let reason = "in at least one window more requests failed than the percentile leaves out";
+            (value, is_infinite.then(|| reason.to_string()))
+        }
+        None if metric.infinite.is_some() => (Some(f64::INFINITY), metric.infinite),
+        None => (metric.value, None),
     };
     let holds = value.is_some_and(|value| match demand {
         Demand::Below => value <= bound,
         _ => value >= bound,
     });
+    let value = value.filter(|value| value.is_finite());
     let words = if demand == Demand::Below { "below" } else { "above" };
     Some(ObjectiveResult {
         name: name(format!("{path} {words} {}", written.value.trim())),
         metric: path.clone(),
         demand,
         value,
+        reason,
         bound,
         unit: suffix(metric.unit).to_string(),
         holds,
         over: None,
+        recovers: None,
     })
 }
 
@@ -241,9 +264,6 @@ fn windows(result: &RunResult, path: &str) -> Vec<(f64, Option<f64>)> {
     result.series.at_s.iter().enumerate().map(|(row, begins)| (*begins, at(row))).collect()
 }
 
-/// Borders of windows are multiples of their width; half a nanosecond forgives what seconds as numbers round away.
-const NEARLY: f64 = 0.5e-9;
-
 fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from: f64, to: f64) -> Option<f64> {
     let width = result.series.window_s;
     let within = windows(result, path)
@@ -260,18 +280,22 @@ fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from
     }
 }
 
-/// How long after a fault's end a metric is back, s; `None` if it never is, or not long enough before the end.
+/// How long after a fault's end a metric is back, s; `None` if it never is, or not long enough before the end of the run.
+/// What it was before is its mean over the last stretch in which no fault acted.
 fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: Unit) -> Option<f64> {
-    let fault = result.faults.iter().find(|fault| fault.name.as_deref() == Some(recovers.from.as_str()))?;
-    let end = fault.until_s?;
-    let ended_before = result.faults.iter().filter_map(|other| other.until_s).filter(|until| *until <= fault.at_s);
-    let calm_from = ended_before.fold(0.0, f64::max);
-    let width = result.series.window_s;
+    let named = |fault: &FaultWindow| fault.name.as_deref() == Some(recovers.from.as_str());
+    let number = result.faults.iter().position(named)?;
+    let end = result.faults[number].until_s?;
+    let series = &result.series;
+    let episodes = recovery::episodes(&result.faults);
+    let episode = episodes.iter().position(|episode| episode.faults.contains(&number))?;
+    let (from_s, until_s) = recovery::baseline(series, &episodes, episode)?;
     let windows = windows(result, path);
     let before: Vec<f64> = windows
+        .get(recovery::windows_between(series, from_s, until_s))?
         .iter()
-        .filter(|(begins, _)| *begins >= calm_from - NEARLY && begins + width <= fault.at_s + NEARLY)
         .filter_map(|(_, value)| *value)
+        .filter(|value| value.is_finite())
         .collect();
     if before.is_empty() {
         return None;
@@ -281,20 +305,9 @@ fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: U
         Unit::Seconds => value.is_some_and(|value| value * recovers.to.0 <= mean),
         _ => value.is_some_and(|value| value >= mean * recovers.to.0),
     };
-    let hold = recovers.hold.0 as f64 / SECOND as f64;
-    let after: Vec<&(f64, Option<f64>)> = windows.iter().filter(|(begins, _)| *begins >= end - NEARLY).collect();
-    let mut since = None;
-    for (begins, value) in after {
-        if !is_back(*value) {
-            since = None;
-            continue;
-        }
-        let first = *since.get_or_insert(*begins);
-        if begins + width - first >= hold - NEARLY {
-            return Some((first - end).max(0.0));
-        }
-    }
-    None
+    let hold_s = recovers.hold.0 as f64 / SECOND as f64;
+    let back_s = recovery::back_at(series, end, hold_s, series.window_s, |window| is_back(windows[window].1))?;
+    Some((back_s - end).max(0.0))
 }
 
 /// The objectives of replication 0, with how often each holds over all replications.
@@ -341,6 +354,10 @@ fn in_one_run(objective: &ObjectiveResult) -> String {
                 format!(", {} too late", quantity(value - objective.bound))
             };
             format!("{what}: recovered {} after the fault (bound {bound}){late}", quantity(value))
+        }
+        (_, None) if objective.reason.is_some() => {
+            let why = objective.reason.as_deref().unwrap_or_default();
+            format!("{what}: it is infinite, since {why} (bound {bound})")
         }
         (_, None) => format!("{what}: it cannot be known in this run (bound {bound})"),
         (_, Some(value)) if objective.holds => format!("{what}: {} (bound {bound})", quantity(value)),

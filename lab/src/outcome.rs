@@ -1,20 +1,27 @@
 //! From a session to plain data: the result of a finished run, and a snapshot of one that is going on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use models::figures::{of_components, of_workloads};
 use models::network::Node;
+use sim_core::histogram::Histogram;
 use sim_core::measure::Measure;
 use sim_core::time::SECOND;
-use sim_core::{Figures, NodeId, slots};
+use sim_core::{Figures, GroupId, NodeId, slots};
 
 use crate::breakdown::of_sample;
-use crate::figures::{Own, average, largest, latency, ratio, time_average};
+use crate::figures::{Own, average, latency, most, ratio, time_average};
+use crate::metrics;
 use crate::result::*;
-use crate::session::{Session, Together, amplification, outcomes};
+use crate::session::{Requests, Session, Together, amplification, outcomes};
 
 fn seconds(ns: f64) -> f64 {
     ns / SECOND as f64
 }
+
+/// Half a nanosecond forgives what seconds as numbers round away.
+const BORDER_S: f64 = 0.5e-9;
 
 /// More replicas than these are not looked at one by one while a run goes on.
 const REPLICAS_SHOWN: usize = 64;
@@ -33,8 +40,32 @@ fn queue(figures: &Figures, span_s: f64) -> Option<ReplicaQueue> {
         depth: average(figures, &slots::QUEUE_DEPTH, span_s),
         depth_max: figures.now(&slots::QUEUE_DEPTH_MAX).unwrap_or(0),
         depth_end: figures.now(&slots::QUEUE_DEPTH_END).unwrap_or(0),
-        oldest_age_s: largest(figures, &slots::QUEUE_OLDEST_AGE),
+        oldest_age_s: most(figures, &slots::QUEUE_OLDEST_AGE),
     })
+}
+
+/// What the callers saw of requests: of all, or of those for one operation.
+fn of_requests(requests: &Requests<'_>, span: f64) -> WorkloadOp {
+    let counts = &requests.measured;
+    let completed = counts.completed();
+    let per_second = |count: u64| if span > 0.0 { count as f64 / span } else { 0.0 };
+    let share = |part: u64| (completed > 0).then(|| part as f64 / completed as f64);
+    WorkloadOp {
+        sent: counts.arrivals,
+        completed,
+        offered: per_second(counts.arrivals),
+        // What ended in the measured time, whenever it was sent: a closed loop at capacity shows its capacity.
+        goodput: per_second(requests.since_warmup.good()),
+        latency: latency(&requests.latency),
+        latency_failed: latency(requests.latency_failed),
+        latency_all: requests.sent().summary(),
+        success: share(counts.answered_well()),
+        error_rate: share(completed - counts.answered_well()),
+        degraded_share: share(counts.degraded()),
+        within_deadline: share(counts.good()),
+        outcomes: outcomes(&counts.outcomes),
+        in_flight_end: counts.arrivals - completed,
+    }
 }
 
 impl Session {
@@ -76,47 +107,119 @@ impl Session {
             workloads,
             components: self.component_results(span),
             links: self.link_results(span),
+            hosts: self.host_results(span),
             series: self.series.to_series(),
             faults: self.fault_windows(),
             happenings: self.happenings(),
             objectives: Vec::new(),
+            verdict: None,
+            times: self.times(),
             warnings: Vec::new(),
             replications: None,
         };
         result.objectives = crate::objectives::evaluate(info, &result);
+        result.verdict = crate::objectives::verdict(&result.objectives);
         result.warnings = crate::trust::warnings(&result, info);
         result
     }
 
     fn workload_results(&self, span: f64) -> Table<WorkloadResult> {
         let engine = self.engine();
-        let of = |place: &models::directory::WorkloadPlace| {
+        let of = |(index, place): (usize, &models::directory::WorkloadPlace)| {
             let measure: &Measure = engine.group(place.link.group);
-            let counts = &measure.measured();
+            let requests = self.requests_of(index);
+            let whole = of_requests(&requests, span);
+            let counts = &requests.measured;
             let link = self.links.iter().find(|l| l.from == place.name).expect("every workload has its link");
             let (_, attempts) = self.attempts_of(link);
             let mut figures = Figures::default();
             self.report_of([place.node], &mut figures);
             let settings = self.loaded.scenario.workloads.get(&place.name);
-            let per_second = |count: u64| if span > 0.0 { count as f64 / span } else { 0.0 };
+            let name = |op: &u16| self.network.directory.ops[usize::from(*op)].clone();
+            let of_op = |op: &u16| Some((name(op), of_requests(&self.requests_of_op(index, *op)?, span)));
             WorkloadResult {
-                sent: counts.arrivals,
-                completed: counts.completed(),
+                sent: whole.sent,
+                completed: whole.completed,
                 waits_for_answers: settings.is_some_and(|workload| workload.arrivals.process.waits_for_answers()),
-                offered: per_second(counts.arrivals),
-                goodput: per_second(counts.good()),
-                latency: latency(&measure.latency.histogram()),
-                latency_failed: latency(&measure.latency_failed),
-                outcomes: outcomes(&counts.outcomes),
+                offered: whole.offered,
+                goodput: whole.goodput,
+                latency: whole.latency,
+                latency_failed: whole.latency_failed,
+                latency_all: whole.latency_all,
+                success: whole.success,
+                error_rate: whole.error_rate,
+                degraded_share: whole.degraded_share,
+                within_deadline: whole.within_deadline,
+                worst_window: self.worst_window(&place.name),
+                ops: place.ops.iter().filter_map(of_op).collect(),
+                outcomes: whole.outcomes,
+                late: counts.late,
                 causes: self.causes(measure),
                 breakdown: measure.breakdown.as_ref().map_or_else(Breakdown::default, |b| of_sample(b, engine)),
                 attempts_per_request: (counts.arrivals > 0).then(|| attempts.attempts as f64 / counts.arrivals as f64),
                 in_flight: time_average(measure.in_flight.integral(engine.now()), span),
-                in_flight_end: counts.arrivals - counts.completed(),
+                in_flight_end: whole.in_flight_end,
                 own: Own::over(&figures, span),
             }
         };
-        self.network.directory.workloads.iter().map(|w| (w.name.clone(), of(w))).collect()
+        let workloads = self.network.directory.workloads.iter().enumerate();
+        workloads.map(|(index, w)| (w.name.clone(), of((index, w)))).collect()
+    }
+
+    /// The goodput of a workload in the whole window after the warm-up that had the least.
+    fn worst_window(&self, workload: &str) -> Option<f64> {
+        let column = self.series.column(&format!("workloads.{workload}.goodput"))?;
+        let end_s = self.now_ns() as f64 / SECOND as f64;
+        let width_s = self.window_ns() as f64 / SECOND as f64;
+        let is_whole = |at_s: f64| at_s >= -BORDER_S && at_s + width_s <= end_s + BORDER_S;
+        let values = self.series.begins().zip(column).filter(|(at_s, _)| is_whole(*at_s));
+        values.filter_map(|(_, value)| value).reduce(f64::min)
+    }
+
+    /// The times of which metrics are percentiles.
+    fn times(&self) -> BTreeMap<String, Arc<Histogram>> {
+        let mut times = BTreeMap::new();
+        let mut add = |path: String, histogram: Histogram| times.insert(path, Arc::new(histogram));
+        let directory = &self.network.directory;
+        for (index, workload) in directory.workloads.iter().enumerate() {
+            let path = format!("workloads.{}", workload.name);
+            let of_ops = workload.ops.iter().filter_map(|op| {
+                let op_path = format!("{path}.{}.{}", metrics::OPS, directory.ops[usize::from(*op)]);
+                Some((op_path, self.requests_of_op(index, *op)?))
+            });
+            for (path, requests) in std::iter::once((path.clone(), self.requests_of(index))).chain(of_ops) {
+                add(format!("{path}.{}", of_workloads::LATENCY.name), requests.latency.clone().into_owned());
+                add(format!("{path}.{}", of_workloads::LATENCY_ALL.name), requests.ended());
+            }
+        }
+        for component in &directory.components {
+            let (path, measure) = (format!("components.{}", component.name), self.engine().group(component.group));
+            add(format!("{path}.{}", of_components::LATENCY.name), measure.latency.histogram().into_owned());
+            add(format!("{path}.{}", of_components::QUEUE_WAIT.name), measure.wait.histogram().into_owned());
+        }
+        times
+    }
+
+    /// What a component has done for one operation.
+    fn component_op(&self, group: GroupId, op: u16) -> Option<ComponentOp> {
+        let of_op = self.of_op(group, op)?;
+        let counts = of_op.measured();
+        Some(ComponentOp {
+            arrivals: counts.completed() + self.open_calls(group, op).0,
+            completed: counts.completed(),
+            latency: latency(&of_op.latency),
+            outcomes: outcomes(&counts.outcomes),
+        })
+    }
+
+    fn host_results(&self, span: f64) -> Table<HostsResult> {
+        let of = |place: &models::directory::HostGroup| {
+            let machine = |number: u32| self.engine().machine_busy(place.first_machine + number);
+            let all = (0..place.count).map(machine).reduce(|(busy, cores), (more, other)| (busy + more, cores + other));
+            let each = (0..place.count).map(|number| cpu(Some(machine(number)), span)).collect();
+            HostsResult { count: place.count, cpu: cpu(all, span), each }
+        };
+        self.network.directory.hosts.iter().map(|place| (place.name.clone(), of(place))).collect()
     }
 
     /// First causes, the most frequent first; of equals the earlier part of the scenario.
@@ -142,25 +245,33 @@ impl Session {
             let Together { figures, cpu: busy, .. } = self.together(index, Figures::default());
             let fleet = self.fleet(index);
             let retries = counts.arrivals_by_retry;
+            let of_op = |op: &u16| {
+                let name = self.network.directory.ops[usize::from(*op)].clone();
+                Some((name, self.component_op(place.group, *op)?))
+            };
             ComponentResult {
                 kind: place.kind.to_string(),
                 replicas: fleet.members(),
                 arrivals: counts.arrivals,
                 completed: counts.completed(),
+                workers: self.workers(&place.name, &figures),
                 utilization: ratio(&figures, &slots::UTILIZATION),
                 cpu: cpu(busy, span),
                 in_flight: time_average(measure.in_flight.integral(engine.now()), span),
                 in_flight_end: measure.in_flight.value(),
                 queue: queue(&figures, span).map(|ReplicaQueue { depth, depth_max, depth_end, oldest_age_s }| {
                     let wait = latency(&measure.wait.histogram());
-                    QueueResult { depth, depth_max, depth_end, wait, oldest_age_s }
+                    let bound = figures.now(&slots::QUEUE_BOUND);
+                    QueueResult { depth, depth_max, depth_end, wait, oldest_age_s, bound }
                 }),
                 latency: latency(&measure.latency.histogram()),
+                ops: self.network.directory.ops_of_component(index).iter().filter_map(of_op).collect(),
                 outcomes: outcomes(&counts.outcomes),
                 retry_share: (counts.arrivals > 0).then(|| retries as f64 / counts.arrivals as f64),
                 amplification: amplification(counts),
                 wasted_work: ratio(&figures, &slots::WASTED_WORK),
                 consumes: self.queues_of(index),
+                spread: self.spreads[index].in_result(),
                 own: Own::over(&figures, span),
                 each: fleet
                     .used()
@@ -171,6 +282,14 @@ impl Session {
         };
         let components = &self.network.directory.components;
         components.iter().enumerate().map(|(index, c)| (c.name.clone(), of(index))).collect()
+    }
+
+    /// What limits a component, from what its replicas say together.
+    fn workers(&self, name: &str, figures: &Figures) -> Option<Workers> {
+        let limits = self.loaded.scenario.components.get(name)?.settings.limits();
+        let (noun, _) = limits.workers?;
+        let count = figures.now(&slots::CAPACITY)?;
+        Some(Workers { noun: noun.to_string(), count, held_while_waiting: !limits.frees_while_waiting })
     }
 
     /// What one replica says of itself; what is counted for all of them together is not there.
@@ -222,6 +341,10 @@ impl Session {
                 retries_refused: attempts.retries_refused,
                 hedges: attempts.hedges,
                 amplification: (calls > 0).then(|| attempts.attempts as f64 / calls as f64),
+                in_flight: (!place.is_direct)
+                    .then(|| time_average(engine.group(place.group).in_flight.integral(engine.now()), span)),
+                holds_a_worker: place.holds_a_worker,
+                timeout_s: place.timeout.map(|timeout| seconds(timeout as f64)),
                 own: Own::over(&figures, span),
             };
             links.entry(place.from.clone()).or_default().insert(place.name.clone(), result);

@@ -14,6 +14,7 @@ use sim_core::Span;
 use sim_core::random::{hash, replication_seed};
 
 use crate::breakdown;
+use crate::intervals::{self, Sample};
 use crate::metrics::{self, Metric, Unit};
 use crate::objectives;
 use crate::result::{Breakdown, Replications, RunResult, Series, Table};
@@ -278,19 +279,26 @@ impl Replicated {
 
     /// The interval of a metric.
     pub fn interval(&self, metric: &str) -> Option<Interval> {
-        statistics::mean_interval(&self.values(metric), self.confidence)
+        intervals::of(metric, &self.samples(metric), self.confidence)
+    }
+
+    /// What each run says of a metric.
+    pub(crate) fn samples(&self, metric: &str) -> Vec<Sample> {
+        self.results.iter().map(|result| Sample::of(result, metric)).collect()
     }
 
     /// The intervals of every metric.
     pub fn intervals(&self) -> Table<Interval> {
         let runs: Vec<Vec<Metric>> = self.results.iter().map(metrics::all).collect();
-        let mut values: Table<Vec<f64>> = Table::new();
-        for metric in runs.iter().flatten() {
-            let values = values.entry(metric.name.clone()).or_default();
-            values.extend(metric.value);
+        let mut samples: Table<Vec<Sample>> = Table::new();
+        for (metrics, result) in runs.iter().zip(&self.results) {
+            for metric in metrics {
+                let samples = samples.entry(metric.name.clone()).or_default();
+                samples.push(Sample::new(metric, result));
+            }
         }
-        let interval = |values: &Vec<f64>| statistics::mean_interval(values, self.confidence);
-        values.iter().filter_map(|(name, values)| Some((name.clone(), interval(values)?))).collect()
+        let interval = |name: &str, samples: &[Sample]| intervals::of(name, samples, self.confidence);
+        samples.iter().filter_map(|(name, samples)| Some((name.clone(), interval(name, samples)?))).collect()
     }
 
     /// The result of replication 0 with the intervals, the objectives and the breakdowns of all.
@@ -298,6 +306,7 @@ impl Replicated {
         let mut result = self.results.first()?.clone();
         if self.results.len() > 1 {
             result.objectives = objectives::over_replications(&self.results, self.confidence);
+            result.verdict = objectives::verdict(&result.objectives);
             for (name, workload) in &mut result.workloads {
                 let of = |run: &'_ RunResult| run.workloads.get(name).map(|workload| workload.breakdown.clone());
                 let all: Vec<Breakdown> = self.results.iter().filter_map(of).collect();

@@ -7,14 +7,17 @@
 //! Units: seconds for times (`_s`), requests per second for rates, fractions between 0 and 1, counts for the rest.
 //! What cannot be known is `None` and becomes `null`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sim_core::histogram::Histogram;
 
 use crate::figures::Own;
 use crate::history::History;
 
 pub use crate::figures::Latency;
+pub use crate::latency_all::LatencyAll;
 pub use crate::series::Series;
 pub use crate::table::Table;
 
@@ -37,6 +40,9 @@ pub struct RunResult {
     pub components: Table<ComponentResult>,
     /// What the callers of each link saw: by calling component or workload, then by link.
     pub links: Table<Table<LinkResult>>,
+    /// What the groups of hosts did.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub hosts: Table<HostsResult>,
     /// The same figures over time.
     pub series: Series,
     /// The faults that struck.
@@ -47,6 +53,13 @@ pub struct RunResult {
     /// What must hold, and whether it does; in the order of the scenario.
     #[serde(default)]
     pub objectives: Vec<ObjectiveResult>,
+    /// Whether they all hold; `None` where nothing is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// The times of which metrics are percentiles, ns, by the metric without its last part; to put runs together, and not
+    /// printed.
+    #[serde(skip)]
+    pub times: BTreeMap<String, Arc<Histogram>>,
     /// What a reader must know before trusting a figure.
     pub warnings: Vec<String>,
     /// How sure the figures are, where there was more than one run; the rest is then that of replication 0, but for the
@@ -135,8 +148,32 @@ pub struct WorkloadResult {
     pub latency: Latency,
     /// The same of all others.
     pub latency_failed: Latency,
+    /// The same of all that were sent: what objectives hold against a bound.
+    #[serde(default)]
+    pub latency_all: LatencyAll,
+    /// Share of those that have ended that ended ok, accepted or degraded; `None` where none has.
+    #[serde(default)]
+    pub success: Option<f64>,
+    /// Share of those that have ended that did not.
+    #[serde(default)]
+    pub error_rate: Option<f64>,
+    /// Share of those that have ended that a fallback answered.
+    #[serde(default)]
+    pub degraded_share: Option<f64>,
+    /// Share of those that have ended that ended ok or accepted within the deadline.
+    #[serde(default)]
+    pub within_deadline: Option<f64>,
+    /// Good requests per second in the window that had the fewest; `None` where no whole window was measured.
+    #[serde(default)]
+    pub worst_window: Option<f64>,
+    /// The same by operation, where there are several.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub ops: Table<WorkloadOp>,
     /// Requests by how they ended.
     pub outcomes: Table<u64>,
+    /// Those that ended ok or accepted, but after the deadline.
+    #[serde(default)]
+    pub late: u64,
     /// Failed requests by what first went wrong and where, the most frequent first.
     #[serde(default)]
     pub causes: Vec<FirstCause>,
@@ -152,6 +189,71 @@ pub struct WorkloadResult {
     /// Figures that workloads declare (`sessions`).
     #[serde(flatten)]
     pub own: Own,
+}
+
+/// What the callers of one operation saw; figures as those of the workload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadOp {
+    /// Requests sent after the warm-up.
+    pub sent: u64,
+    /// Those that have ended.
+    pub completed: u64,
+    /// Requests per second offered.
+    pub offered: f64,
+    /// Requests per second that ended ok or accepted within the deadline.
+    pub goodput: f64,
+    /// Of those that ended ok, accepted or degraded.
+    pub latency: Latency,
+    /// Of all others.
+    pub latency_failed: Latency,
+    /// Of all.
+    pub latency_all: LatencyAll,
+    /// Share that ended ok, accepted or degraded.
+    pub success: Option<f64>,
+    /// Share that did not.
+    pub error_rate: Option<f64>,
+    /// Share that a fallback answered.
+    pub degraded_share: Option<f64>,
+    /// Share that ended ok or accepted within the deadline.
+    pub within_deadline: Option<f64>,
+    /// Requests by how they ended.
+    pub outcomes: Table<u64>,
+    /// Requests under way at the end.
+    pub in_flight_end: u64,
+}
+
+/// What one component did for one operation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComponentOp {
+    /// Calls that arrived after the warm-up.
+    pub arrivals: u64,
+    /// Those that it has answered.
+    pub completed: u64,
+    /// From arrival to answer, of calls answered ok, accepted or degraded.
+    pub latency: Latency,
+    /// Calls by how they were answered.
+    pub outcomes: Table<u64>,
+}
+
+/// A group of hosts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostsResult {
+    /// How many there are.
+    pub count: u32,
+    /// Share of their cores in use, time average; `None` over no time.
+    pub cpu: Option<f64>,
+    /// The same of each, by number; found by metrics such as `hosts.web[3].cpu` and not printed.
+    #[serde(skip)]
+    pub each: Vec<Option<f64>>,
+}
+
+/// Whether everything holds that a scenario demands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whether every objective holds, in every run that there was.
+    pub holds: bool,
+    /// In words, those that do not.
+    pub reasons: Vec<String>,
 }
 
 /// What first went wrong for some requests.
@@ -247,8 +349,22 @@ pub struct QueueResult {
     pub depth_end: u64,
     /// How long those waited who got a worker.
     pub wait: Latency,
-    /// Age of the oldest waiter at the end, s.
+    /// The greatest age of the oldest waiter at any time, s.
     pub oldest_age_s: Option<f64>,
+    /// How many may wait, over all replicas, at the end; `None` where there is no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<u64>,
+}
+
+/// What calls hold while they are served.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Workers {
+    /// What they are, in the plural: `threads`, `connections`.
+    pub noun: String,
+    /// How many there are at the end, over all replicas.
+    pub count: u64,
+    /// Whether a call keeps its worker while it waits for calls of its own.
+    pub held_while_waiting: bool,
 }
 
 /// What one component did.
@@ -262,6 +378,9 @@ pub struct ComponentResult {
     pub arrivals: u64,
     /// Those that it has answered.
     pub completed: u64,
+    /// What limits it; `None` where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<Workers>,
     /// Share of what limits it that is held, time average; `None` where nothing limits it.
     pub utilization: Option<f64>,
     /// Share of its cores in use; `None` where it has none.
@@ -274,6 +393,9 @@ pub struct ComponentResult {
     pub queue: Option<QueueResult>,
     /// From arrival to answer, of calls answered ok, accepted or degraded.
     pub latency: Latency,
+    /// The same by operation, where it can be asked for several.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub ops: Table<ComponentOp>,
     /// Calls by how they were answered.
     pub outcomes: Table<u64>,
     /// Share of the arrivals that a retry or hedge, at any layer above, brought about.
@@ -285,12 +407,26 @@ pub struct ComponentResult {
     /// The queues that it consumes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumes: Vec<String>,
+    /// How evenly calls were spread, where there are several replicas and not too many to be told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
     /// Figures that its kind declares (hit ratio, entries, …).
     #[serde(flatten)]
     pub own: Own,
     /// Its replicas one by one, by number; found by metrics such as `components.api[3].utilization` and not printed.
     #[serde(skip)]
     pub each: Vec<ReplicaResult>,
+}
+
+/// How evenly calls are spread over replicas, as seen at the ends of windows after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// How often the replicas were looked at.
+    pub looks: u64,
+    /// How often a call waited at one of them.
+    pub waiting: u64,
+    /// The mean share, then, of the replicas that had a worker free and nobody waiting; `None` where no call ever waited.
+    pub idle: Option<f64>,
 }
 
 /// One replica of a component.
@@ -319,7 +455,7 @@ pub struct ReplicaQueue {
     pub depth_max: u64,
     /// How many wait at the end.
     pub depth_end: u64,
-    /// How long the oldest has waited at the end, s; `None` where nobody waits.
+    /// The greatest age of the oldest waiter at any time, s.
     pub oldest_age_s: Option<f64>,
 }
 
@@ -342,6 +478,16 @@ pub struct LinkResult {
     pub hedges: u64,
     /// Attempts over logical calls.
     pub amplification: Option<f64>,
+    /// Calls under way, time average; `None` where its caller makes one attempt for each call that it is asked for, so that
+    /// they are the caller's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<f64>,
+    /// Whether each call holds a worker of its caller, which serves nothing else, until it is answered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub holds_a_worker: bool,
+    /// How long a caller waits for an attempt, or for all of them, at most, s; as the scenario has it at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<f64>,
     /// Figures that its policies declare (`pool.active`, `batch_size`, …).
     #[serde(flatten, serialize_with = "crate::figures::of_link")]
     pub own: Own,
@@ -427,6 +573,9 @@ pub struct ObjectiveResult {
     /// The metric; for `recovers`, how long after the fault's end it was back, s. `None` where it cannot be known or it
     /// never was back: then the objective does not hold.
     pub value: Option<f64>,
+    /// Why there is no value, where it is known to be infinite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What it is held against, in the same unit.
     pub bound: f64,
     /// What both are measured in: `s`, `/s`, `B`, or nothing for shares, counts and factors.
@@ -436,6 +585,20 @@ pub struct ObjectiveResult {
     /// In how many of several replications it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Held>,
+    /// From what the metric is to recover, and how; of `recovers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovers: Option<Recovers>,
+}
+
+/// From what a metric is to recover, and when it counts as back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recovers {
+    /// Name of the fault.
+    pub from: String,
+    /// The share of what it was before that it must reach again …
+    pub to: f64,
+    /// … in every window for so long, s.
+    pub hold_s: f64,
 }
 
 impl ObjectiveResult {

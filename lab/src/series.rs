@@ -7,7 +7,7 @@ use crate::table::Table;
 /// Figures per window. A column's name is the metric's path: `workloads.W.` with `sent`, `goodput`, `failed` (all per
 /// second), `latency.p50_s`, `latency.p99_s`; `components.C.` with `arrivals`, `completed`, `failed` (per second),
 /// `utilization`, `queue.depth`, `in_flight`, `amplification`, `wasted_work`; `links.FROM.LINK.` with `attempts`,
-/// `retries`, `failed` (per second), `amplification`, `pool.active`, `pool.waiting`.
+/// `retries`, `failed` (per second), `amplification`, `in_flight`, `pool.active`, `pool.waiting`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// Width of a window, s.

@@ -4,6 +4,8 @@
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
 mod interventions;
+mod measured;
+mod spread;
 mod tracing;
 mod windows;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use models::directory::WORKLOAD_LINK;
 use models::faults::FaultSettings;
 use models::fleet::Fleet;
+use models::link::LinkSettings;
 use models::network::{Network, Node};
 use models::scenario::UntilSettings;
 use sim_core::measure::Counts;
@@ -23,6 +26,8 @@ use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
 use language::Loaded;
 use language::document::Override;
+pub(crate) use measured::Requests;
+use spread::Looks;
 use windows::{Asked, Border, Spare};
 
 /// What ended a run before its time.
@@ -104,6 +109,12 @@ pub(crate) struct LinkPlace {
     /// The replicas that call over it, and which of their links it is; none for a workload's.
     callers: Vec<NodeId>,
     at: usize,
+    /// Whether its callers call by themselves: the group is then theirs.
+    pub(crate) is_direct: bool,
+    /// Whether each call holds a worker of its caller until it is answered.
+    pub(crate) holds_a_worker: bool,
+    /// How long a caller waits at most, where that is bounded.
+    pub(crate) timeout: Option<Span>,
     pub(crate) to: Vec<String>,
     pub(crate) policies: Vec<String>,
 }
@@ -128,6 +139,8 @@ pub struct Session {
     /// What stood where at the last border.
     border: Border,
     spare: Spare,
+    /// By component.
+    pub(crate) spreads: Vec<Looks>,
     /// Columns beside those that every run has.
     asked: Arc<[Asked]>,
     pub(crate) series: History,
@@ -170,6 +183,7 @@ impl Session {
             last_activity: 0,
             border: Border::default(),
             spare: Spare::default(),
+            spreads: vec![Looks::default(); network.directory.components.len()],
             asked: Arc::new([]),
             series: History::default(),
             faults: Arc::new(faults),
@@ -263,6 +277,7 @@ impl Session {
             }
             if self.network.engine.now() == self.next_border {
                 self.close_window(self.next_border);
+                self.look_at_replicas();
             }
             if self.network.engine.now() == self.zero && !self.measuring {
                 self.begin_measuring();
@@ -390,6 +405,11 @@ fn fault_window(fault: &FaultSettings) -> FaultWindow {
     }
 }
 
+/// How long a caller waits for an attempt, or for all of them, at most.
+fn timeout(settings: &LinkSettings) -> Option<Span> {
+    [&settings.timeout, &settings.total_timeout].into_iter().flatten().map(|timeout| timeout.0).min()
+}
+
 fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
     let directory = &network.directory;
     let mut links = Vec::new();
@@ -401,6 +421,9 @@ fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
             nodes: vec![NodeId(place.node.0 + 1)],
             callers: Vec::new(),
             at: 0,
+            is_direct: false,
+            holds_a_worker: false,
+            timeout: timeout(&entry.value.call),
             to: place.link.target_names.clone(),
             policies: entry.value.call.in_words(),
         });
@@ -417,6 +440,9 @@ fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
                 group: if is_direct { place.group } else { link.group },
                 callers,
                 at,
+                is_direct,
+                holds_a_worker: entry.value.settings.holds_a_worker(&link.name),
+                timeout: timeout(settings),
                 nodes: (0..place.slots).map(|r| directory.link_of(index, r, &link.name).0).collect(),
                 to: link.target_names.clone(),
                 policies: settings.in_words(),

@@ -12,6 +12,7 @@ use crate::metrics::main_metrics;
 use crate::result::RunResult;
 use crate::series::Series;
 use crate::statistics;
+use crate::trend;
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
@@ -121,9 +122,14 @@ fn samples(result: &RunResult, scenario: &Scenario, found: &mut Vec<String>) {
 
 fn growing(result: &RunResult, found: &mut Vec<String>) {
     for (name, component) in &result.components {
+        let grows = |values: &Vec<Option<f64>>| {
+            let end_s = result.run.duration_s;
+            trend::growth(&result.series, values, end_s / 2.0, end_s).is_some()
+        };
         if let Some(queue) = &component.queue
             && queue.depth_end > 100
             && queue.depth_end as f64 > 0.9 * queue.depth_max as f64
+            && result.series.columns.get(&format!("components.{name}.queue.depth")).is_some_and(grows)
         {
             found.push(format!(
                 "the queue of {name} is still growing at the end ({} wait): it is unstable at this load",

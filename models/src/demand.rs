@@ -7,7 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use sim_core::Outcome;
 use sim_core::dist::{Dist, Given};
+
+use crate::law::Law;
 
 /// Calls that find no unit free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub struct CallsMade {
     pub mean: f64,
     /// How often at most.
     pub most: f64,
+    /// How many at the same time at most.
+    pub at_once: f64,
     /// Whether whoever made the call that brings this one about waits for it: false of what is only sent, and of what is
     /// done after the answer.
     pub awaited: bool,
@@ -64,17 +69,107 @@ pub struct CallsMade {
     pub sent: bool,
 }
 
-/// What one call takes, on average, while nothing fails and nothing is waited for.
+/// How a call is answered, and after how long, s: a law for each outcome, whose weights add up to 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcomes {
+    parts: Vec<(Outcome, Law)>,
+}
+
+impl Outcomes {
+    /// Nothing yet.
+    pub fn none() -> Outcomes {
+        Outcomes::default()
+    }
+
+    /// Always this outcome.
+    pub fn always(outcome: Outcome, after_s: Law) -> Outcomes {
+        Outcomes { parts: vec![(outcome, after_s)] }
+    }
+
+    /// As wished, after so long.
+    pub fn ok(after_s: Law) -> Outcomes {
+        Outcomes::always(Outcome::Ok, after_s)
+    }
+
+    /// Also this, with the weight that it has.
+    pub fn add(&mut self, outcome: Outcome, after_s: &Law) {
+        if after_s.weight() <= 0.0 {
+            return;
+        }
+        match self.parts.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, law)) => *law = law.or(after_s),
+            None => self.parts.push((outcome, after_s.clone())),
+        }
+    }
+
+    /// Also all of these.
+    pub fn add_all(&mut self, other: &Outcomes) {
+        other.parts.iter().for_each(|(outcome, law)| self.add(*outcome, law));
+    }
+
+    /// The outcomes with how long each takes.
+    pub fn parts(&self) -> impl Iterator<Item = (Outcome, &Law)> {
+        self.parts.iter().map(|(outcome, law)| (*outcome, law))
+    }
+
+    fn of(&self, which: impl Fn(Outcome) -> bool) -> Law {
+        self.parts.iter().filter(|(outcome, _)| which(*outcome)).fold(Law::never(), |all, (_, law)| all.or(law))
+    }
+
+    /// Those that end well.
+    pub fn good(&self) -> Law {
+        self.of(Outcome::is_good)
+    }
+
+    /// Those that do not.
+    pub fn failed(&self) -> Law {
+        self.of(|outcome| !outcome.is_good())
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Law {
+        self.of(|_| true)
+    }
+
+    /// The mean of all, s.
+    pub fn mean_s(&self) -> f64 {
+        self.parts.iter().map(|(_, law)| law.sum()).sum()
+    }
+
+    /// Each in another form.
+    #[must_use]
+    pub fn map(&self, form: impl Fn(&Law) -> Law) -> Outcomes {
+        Outcomes { parts: self.parts.iter().map(|(outcome, law)| (*outcome, form(law))).collect() }
+    }
+
+    /// What is there after so long; the rest has timed out by then.
+    #[must_use]
+    pub fn bounded(&self, limit_s: f64) -> Outcomes {
+        let mut bounded = Outcomes::none();
+        for (outcome, law) in self.parts() {
+            let (in_time, late) = law.split(limit_s);
+            bounded.add(outcome, &in_time);
+            bounded.add(Outcome::Timeout, &Law::always(limit_s).weighted(late));
+        }
+        bounded
+    }
+}
+
+/// What one call takes, on average, while nothing fails but what is declared to, and nothing is waited for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Demand {
     /// For how long a worker is held, s.
-    pub held_s: f64,
+    pub held: Law,
     /// Work on cores, s.
     pub cpu_s: f64,
     /// How long that work holds a core at a stretch without letting others in, on average of the pieces, s.
     pub piece_s: f64,
+    /// The same as squares, and as a sum over the pieces of a call, s².
+    pub pieces_s2: f64,
+    /// How often it goes on after it has waited for something, and where it begins.
+    pub turns: f64,
     /// From arrival to answer, s.
-    pub latency_s: f64,
+    pub answer: Outcomes,
     /// For how long each lock is held, s.
     pub locks: Vec<(String, f64)>,
     /// Probability that what the call runs on is never given back.
@@ -83,16 +178,30 @@ pub struct Demand {
     pub blocks_s: f64,
     /// Time for which it blocks threads beside the workers, s.
     pub offloaded_s: f64,
+    /// How likely something that is done side by side is ended by the rest of it before its own end, so that it does less than
+    /// is said here.
+    pub cut_short: f64,
+    /// Pieces of work on cores at the same time, at most.
+    pub cpu_at_once: f64,
     /// What it calls.
     pub calls: Vec<CallsMade>,
 }
 
+impl Demand {
+    /// For how long a worker is held, on average, s.
+    pub fn held_s(&self) -> f64 {
+        self.held.sum()
+    }
+}
+
 /// What a component does not know of itself.
 pub struct Surroundings<'a> {
-    /// How long a call over a link takes until it is answered, s; the second is what is asked for.
-    pub call_s: &'a mut dyn FnMut(&str, Option<&str>) -> f64,
+    /// How a call over a link is answered, with all its attempts; the second is what is asked for.
+    pub call: &'a mut dyn FnMut(&str, Option<&str>) -> Outcomes,
     /// By how much the cores are shared: work takes so many times as long. At least 1.
     pub stretch: f64,
+    /// The same of what holds a worker that is free while it waits: what waits for a worker does not hold one.
+    pub held_stretch: f64,
     /// Calls at work in the replica at the same time, this one included.
     pub at_work: f64,
     /// Items that the call carries, more than 1 where calls are batched.

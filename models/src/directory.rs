@@ -107,6 +107,8 @@ pub struct WorkloadPlace {
     pub is_open: bool,
     /// Where it is.
     pub region: Option<String>,
+    /// The operations that its requests ask for, by number, where there are several: then they are measured one by one.
+    pub ops: Vec<u16>,
 }
 
 /// A group of machines in the directory.
@@ -127,6 +129,8 @@ pub struct Directory {
     pub seed: u64,
     /// The operations, by number.
     pub ops: Vec<String>,
+    /// The operations that each component can be asked for, by number.
+    pub asked: Vec<Vec<u16>>,
     /// What travels along calls.
     pub carried: Carried,
     /// The workloads.
@@ -152,6 +156,11 @@ impl Directory {
     /// The number of a component.
     pub fn component(&self, name: &str) -> Option<usize> {
         self.components.iter().position(|c| c.name == name)
+    }
+
+    /// The operations of a component, by number, where there are several: then they are measured one by one.
+    pub fn ops_of_component(&self, component: usize) -> &[u16] {
+        self.asked.get(component).map_or(&[], |asked| if asked.len() > 1 { asked } else { &[] })
     }
 
     /// The nodes of a component: those of its replicas, and those laid out for others that can take their place.

@@ -80,7 +80,7 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
         let now = cx.now();
         let admission = self.slots.ask(now, call.index(), priority);
         if TIMES_CALLS && admission == Admission::Granted {
-            cx.measure().waited(now, 0);
+            cx.measure().waited_for_nobody(now);
         }
         admission
     }
@@ -94,7 +94,7 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
         if admission == Admission::Granted {
             self.slots.line.pass_by(now);
             if TIMES_CALLS {
-                cx.measure().waited(now, 0);
+                cx.measure().waited_for_nobody(now);
             }
         }
         admission
@@ -181,7 +181,7 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
         // A call that has begun before and was interrupted has waited and been looked at once.
         if look.ticket == 0 {
             if TIMES_CALLS {
-                cx.measure().waited(look.since, next.waited);
+                cx.measure().waited(look.since, now - look.since);
             }
             if cx.is_expired(look.call) {
                 self.slots.give_back(now, now, None);

@@ -57,8 +57,36 @@ pub mod of_workloads {
     /// Times of the others.
     pub const LATENCY_FAILED: Figure =
         Figure::times("latency_failed", "From the intended instant to the end, of all other requests.");
+    /// Times of all.
+    pub const LATENCY_ALL: Figure = Figure::times(
+        "latency_all",
+        "The same of all requests that were sent: those that did not end well are infinitely slow, those under way count once \
+         they are older than the percentile. What objectives hold against a bound.",
+    );
+    /// Those that ended well.
+    pub const SUCCESS: Figure =
+        Figure::share("success", "Share of the requests that have ended that ended ok, accepted or degraded.");
+    /// The others.
+    pub const ERROR_RATE: Figure =
+        Figure::share("error_rate", "Share of the requests that have ended in any other way.");
+    /// Those that a fallback answered.
+    pub const DEGRADED_SHARE: Figure =
+        Figure::share("degraded_share", "Share of the requests that have ended that a fallback answered.");
+    /// Good ones.
+    pub const WITHIN_DEADLINE: Figure = Figure::share(
+        "within_deadline",
+        "Share of the requests that have ended that ended ok or accepted within the deadline.",
+    );
+    /// The window with the fewest good ones.
+    pub const WORST_WINDOW: Figure = Figure::mean(
+        "worst_window",
+        "Requests per second that ended ok or accepted within the deadline, in the window that had the fewest.",
+    )
+    .per_second();
     /// Requests by outcome.
     pub const OUTCOMES: Figure = Figure::count("outcomes", "Requests by how they ended.").by(Dimension::Outcome);
+    /// Good answers that were late.
+    pub const LATE: Figure = Figure::count("late", "Requests that ended ok or accepted, but after the deadline.");
     /// The sample of the breakdown.
     pub const SAMPLED: Figure = Figure::count("breakdown.sampled", "Requests whose time was broken down into parts.");
     /// Its median.
@@ -82,7 +110,14 @@ pub mod of_workloads {
         &GOODPUT,
         &LATENCY,
         &LATENCY_FAILED,
+        &LATENCY_ALL,
+        &SUCCESS,
+        &ERROR_RATE,
+        &DEGRADED_SHARE,
+        &WITHIN_DEADLINE,
+        &WORST_WINDOW,
         &OUTCOMES,
+        &LATE,
         &SAMPLED,
         &BREAKDOWN_P50,
         &BREAKDOWN_P99,
@@ -149,6 +184,19 @@ pub mod of_components {
     ];
 }
 
+/// What is measured of every group of hosts.
+pub mod of_hosts {
+    use super::*;
+
+    /// Hosts.
+    pub const COUNT: Figure = Figure::level("count", "Hosts of the group.");
+    /// Cores in use.
+    pub const CPU: Figure = Figure::share("cpu", "Share of the hosts' cores that is in use, time average.");
+
+    /// All of them.
+    pub const FIGURES: Set = &[&COUNT, &CPU];
+}
+
 /// What is measured of every link.
 pub mod of_links {
     use super::*;
@@ -168,9 +216,16 @@ pub mod of_links {
     pub const HEDGES: Figure = Figure::count("hedges", "Attempts that were hedges.");
     /// Attempts for each call.
     pub const AMPLIFICATION: Figure = Figure::mean("amplification", "Attempts over logical calls.").kept();
+    /// Calls under way.
+    pub const IN_FLIGHT: Figure = Figure::gauge(
+        "in_flight",
+        "Calls whose caller waits for the answer, or for its turn to call, time average; not known of a cache or balancer.",
+    )
+    .kept();
 
     /// All of them.
-    pub const FIGURES: Set = &[&CALLS, &ATTEMPTS, &OUTCOMES, &RETRIES, &RETRIES_REFUSED, &HEDGES, &AMPLIFICATION];
+    pub const FIGURES: Set =
+        &[&CALLS, &ATTEMPTS, &OUTCOMES, &RETRIES, &RETRIES_REFUSED, &HEDGES, &AMPLIFICATION, &IN_FLIGHT];
 }
 
 #[cfg(test)]
@@ -181,8 +236,12 @@ mod tests {
 
     /// What anybody declares.
     fn everything() -> impl Iterator<Item = Declared> {
-        let of_all =
-            [("workloads", of_workloads::FIGURES), ("components", of_components::FIGURES), ("link", of_links::FIGURES)];
+        let of_all = [
+            ("workloads", of_workloads::FIGURES),
+            ("components", of_components::FIGURES),
+            ("link", of_links::FIGURES),
+            ("hosts", of_hosts::FIGURES),
+        ];
         declared().chain(of_all.map(|(owner, figures)| Declared { group: "of all", owner, figures }))
     }
 
@@ -250,10 +309,10 @@ mod tests {
                     Merge::Times => figure.unit == Unit::Seconds,
                     Merge::States(_) => figure.unit == Unit::Fraction,
                     Merge::Count => matches!(figure.unit, Unit::Count | Unit::Bytes | Unit::PerSecond),
-                    Merge::Level | Merge::Gauge | Merge::Max => {
+                    Merge::Level | Merge::Gauge | Merge::Max | Merge::Peak => {
                         matches!(figure.unit, Unit::Count | Unit::Bytes | Unit::Seconds)
                     }
-                    Merge::Ratio => matches!(figure.unit, Unit::Fraction | Unit::Number | Unit::Seconds | Unit::Bytes),
+                    Merge::Ratio => figure.unit != Unit::Count,
                 };
                 assert!(fits, "{owner}: {figure:?}");
             }

@@ -19,6 +19,7 @@ pub mod figures;
 pub mod fleet;
 pub mod happenings;
 pub mod hosts;
+pub mod law;
 pub mod link;
 pub mod network;
 pub mod policies;

@@ -18,7 +18,8 @@ pub fn text(compared: &Compared) -> String {
         .metrics
         .iter()
         .map(|metric| {
-            let cells = (0..compared.variants.len()).map(|variant| cell(metric, variant));
+            let cells =
+                (0..compared.variants.len()).map(|variant| cell(metric, variant, compared.replications as usize));
             std::iter::once(metric.name.clone()).chain(cells).collect()
         })
         .collect();
@@ -36,9 +37,22 @@ pub fn text(compared: &Compared) -> String {
     text
 }
 
-fn cell(metric: &ComparedMetric, variant: usize) -> String {
+fn cell(metric: &ComparedMetric, variant: usize, runs: usize) -> String {
     let real = variant > 0 && metric.differences[variant - 1].is_some_and(|difference| difference.real);
-    let text = figures::interval(metric.intervals[variant].as_ref(), metric.unit);
+    let interval = metric.intervals[variant].as_ref();
+    let infinite = metric.infinite.get(variant).copied().unwrap_or(0);
+    let text = match interval {
+        _ if infinite > 0 => format!("infinite in {infinite}"),
+        Some(interval) if lab::metrics::is_event(&metric.name) => {
+            // A share of the runs, not a mean with a spread.
+            let happened = (interval.mean * interval.n as f64).round();
+            format!("{} of {}", units::quantity(happened), interval.n)
+        }
+        Some(interval) if interval.n < runs => {
+            format!("{} (in {} of {runs})", figures::interval(Some(interval), metric.unit), interval.n)
+        }
+        interval => figures::interval(interval, metric.unit),
+    };
     if real { format!("{text} *") } else { text }
 }
 
@@ -65,6 +79,12 @@ pub fn sentences(compared: &Compared) -> Vec<String> {
                 _ => String::new(),
             };
             let half = difference.paired.difference.half_width.unwrap_or(0.0);
+            if lab::metrics::is_event(&metric.name) {
+                let runs = difference.paired.difference.n as f64;
+                let words = if mean > 0.0 { "more" } else { "fewer" };
+                let count = units::quantity((mean.abs() * runs).round());
+                return Some(format!("{} in {count} {words} of {runs} runs", metric.name));
+            }
             let half = if half > 0.0 { format!(" ± {}", figures::figure(half, metric.unit)) } else { String::new() };
             Some(format!("{} {}{half}{relative}", metric.name, figures::change(mean, metric.unit)))
         });
@@ -103,9 +123,9 @@ fn findings(compared: &Compared) -> Vec<Finding> {
     if compared.cut_short {
         let runs = compared.replications;
         let text = format!("Cut short: {runs} runs of each had ended, and the figures are those of them alone.");
-        found.push(Finding { severity: Severity::Warning, about: String::new(), text });
+        found.push(Finding::plain("compare", Severity::Warning, String::new(), text));
     }
-    let note = |text: String| Finding { severity: Severity::Note, about: String::new(), text };
+    let note = |text: String| Finding::plain("compare", Severity::Note, String::new(), text);
     found.extend(sentences(compared).into_iter().map(note));
     found
 }
@@ -119,7 +139,7 @@ pub fn html(title: &str, compared: &Compared, origin: &Origin) -> Result<String,
     columns.extend(compared.variants.iter().map(|name| TableColumn::figures(name.clone(), "")));
     let row = |metric: &ComparedMetric| {
         let cells = (0..compared.variants.len()).map(|variant| TableCell {
-            text: cell(metric, variant),
+            text: cell(metric, variant, compared.replications as usize),
             value: metric.intervals[variant].map(|interval| interval.mean),
         });
         std::iter::once(TableCell::words(metric.name.clone())).chain(cells).collect()

@@ -1,6 +1,6 @@
 //! What is known of a scenario without running it, as text and as JSON.
 
-use analysis::explain::{Branch, Capacity, Component, Explained, Limit, Link, ThreadMemory};
+use analysis::explain::{Bound, Branch, Capacity, Component, Explained, Limit, Link, Sensitivity, ThreadMemory};
 use language::diagnostics::{self, Style};
 
 use crate::text::aligned;
@@ -130,7 +130,11 @@ fn limits(explained: &Explained) -> String {
         cells.push(limit.map_or("no limit".to_owned(), |limit| limit.what.clone()));
         cells.push(or_dash(limit.and_then(|limit| limit.held_s), &units::time));
         cells.push(or_dash(limit.and_then(|limit| limit.ceiling_per_s), &units::rate));
-        let at_least = if limit.is_some_and(|limit| limit.is_lower_bound) { "≥ " } else { "" };
+        let at_least = match limit.and_then(|limit| limit.bound) {
+            Some(Bound::AtLeast) => "≥ ",
+            Some(Bound::AtMost) => "≤ ",
+            None => "",
+        };
         cells.push(or_dash(limit.and_then(|limit| limit.utilization), &|share| format!("{at_least}{}", load(share))));
         if with_retries {
             cells.push(or_dash(calls.1, &units::rate));
@@ -173,6 +177,7 @@ fn facts(explained: &Explained) -> String {
     if let Some(capacity) = &explained.capacity {
         lines.push(capacity_sentence(capacity));
     }
+    lines.extend(explained.sensitivities.iter().map(sensitivity_sentence));
     for (name, component) in &explained.components {
         lines.extend(attempts_sentence(name, component));
     }
@@ -218,18 +223,40 @@ fn wrapped(paragraph: &str) -> String {
 /// What the load may be, in a sentence.
 #[must_use]
 pub fn capacity_sentence(capacity: &Capacity) -> String {
-    let Capacity { load_per_s, advertised_per_s, advertised_by, hidden_per_s, hidden_by, state } = capacity;
+    let Capacity { load_per_s, advertised_per_s, advertised_by, hidden_per_s, hidden_by, retries, caches, state } =
+        capacity;
+    let trouble = match (retries, caches) {
+        (true, false) => "everything is retried",
+        (false, _) => "all caches are empty",
+        (true, true) => "everything is retried and all caches are empty",
+    };
     let meaning = match *state {
         "overloaded" => "it is more than is served even while nothing fails",
         "vulnerable" => "whoever trips it over can keep it down",
         _ => "it heals after any trigger",
     };
     format!(
-        "The load is {}. While nothing fails {} is served (limited by {advertised_by}), and while everything is retried {} \
+        "The load is {}. While nothing fails {} is served (limited by {advertised_by}), and while {trouble} {} \
          (limited by {hidden_by}): {state}, {meaning}.",
         units::rate(*load_per_s),
         units::rate(*advertised_per_s),
         units::rate(*hidden_per_s),
+    )
+}
+
+/// How much a little more or less of what holds it changes the wait for something that is nearly full.
+fn sensitivity_sentence(sensitivity: &Sensitivity) -> String {
+    let more = match sensitivity.more_held_s {
+        Some(more_s) => format!("{} if it held it 1 % longer", units::time(more_s)),
+        None => "without end if it held it 1 % longer".to_owned(),
+    };
+    format!(
+        "At {} the wait for {} is sensitive: about {} (p99) while a call holds it {}, {} if it held it 1 % shorter, {more}.",
+        units::share(sensitivity.utilization),
+        sensitivity.what,
+        units::time(sensitivity.p99_wait_s),
+        units::time(sensitivity.held_s),
+        units::time(sensitivity.less_held_s),
     )
 }
 

@@ -23,7 +23,10 @@ fn evidence(tried: &Tried, unit: lab::metrics::Unit) -> Vec<String> {
         Verdict::Fails => "fails",
         Verdict::Undecided => "undecided",
     };
-    let figure = figures::interval(tried.interval.as_ref(), unit);
+    let figure = match tried.infinite {
+        0 => figures::interval(tried.interval.as_ref(), unit),
+        some => format!("infinite in {some}"),
+    };
     vec![figure, tried.replications.to_string(), verdict.to_owned()]
 }
 
@@ -96,6 +99,7 @@ pub fn sentence(found: &Found) -> String {
         _ if found.cut_short => {
             format!("Cut short: there is no answer yet, as only one end of {path} has been tried.")
         }
+        _ if found.undecided_at.is_some() => undecided(found),
         (Some(holds), Some(fails)) => {
             let which = if found.largest { "largest" } else { "smallest" };
             format!("{holds} is the {which} {path} at which {} holds; at {fails} it does not.", objective.text)
@@ -103,6 +107,20 @@ pub fn sentence(found: &Found) -> String {
         (Some(_), None) => format!("{} holds at both ends of {path}; look beyond them.", objective.text),
         _ => format!("{} holds at neither end of {path}; look beyond them.", objective.text),
     }
+}
+
+/// The answer where a value next to it could not be decided.
+fn undecided(found: &Found) -> String {
+    let Found { path, objective, .. } = found;
+    let at = found.undecided_at.as_deref().unwrap_or_default();
+    let runs = found.evidence.iter().find(|tried| tried.value == at).map_or(0, |tried| tried.replications);
+    let which = if found.largest { "largest" } else { "smallest" };
+    let surely = match &found.holds_at {
+        Some(holds) => format!("{holds} is the {which} {path} that was tried at which {} surely holds", objective.text),
+        None => format!("{} surely holds at neither end of {path}", objective.text),
+    };
+    let fails = found.fails_at.as_ref().map_or_else(String::new, |fails| format!(", and at {fails} it does not"));
+    format!("{surely}; at {at}, {runs} runs could not decide{fails}. More `--max-replications` may.")
 }
 
 /// The answer and its evidence as JSON.

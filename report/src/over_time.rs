@@ -1,5 +1,5 @@
 //! Reading the windowed series of a result: columns by path, totals over workloads, means between two instants, and
-//! the episodes in which faults acted.
+//! stretches of windows.
 
 use lab::result::{FaultWindow, RunResult, Series};
 
@@ -84,96 +84,69 @@ pub fn end_s(result: &RunResult) -> f64 {
     result.run.duration_s
 }
 
-/// Faults that overlap or touch in time, seen as one: they can only be recovered from together. What strikes after one that
-/// never ends is an episode of its own.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Episode {
-    /// Names, in the order in which they struck: `slow-db and kill api`.
-    pub name: String,
-    /// How many faults it has.
-    pub count: usize,
-    /// When the first struck, s.
-    pub at_s: f64,
-    /// When the last ended; `None` where one never does.
-    pub until_s: Option<f64>,
-    /// The last instant at which one of them struck or ended, s.
-    pub settled_s: f64,
-}
-
 /// What a fault is called in a sentence: its name, else what it does.
 #[must_use]
 pub fn fault_name(fault: &FaultWindow) -> &str {
     fault.name.as_deref().unwrap_or(&fault.what)
 }
 
-/// The episodes of a run, in the order of time.
-#[must_use]
-pub fn episodes(faults: &[FaultWindow]) -> Vec<Episode> {
-    let mut sorted: Vec<&FaultWindow> = faults.iter().collect();
-    sorted.sort_by(|left, right| left.at_s.total_cmp(&right.at_s));
-    let mut episodes: Vec<(Episode, Vec<&str>)> = Vec::new();
-    for fault in sorted {
-        let settled_s = fault.until_s.unwrap_or(fault.at_s);
-        if let Some((episode, names)) = episodes.last_mut()
-            && fault.at_s <= episode.settled_s
-        {
-            episode.until_s = episode.until_s.zip(fault.until_s).map(|(left, right)| left.max(right));
-            episode.settled_s = episode.settled_s.max(settled_s);
-            names.push(fault_name(fault));
-            continue;
-        }
-        let episode = Episode { name: String::new(), count: 0, at_s: fault.at_s, until_s: fault.until_s, settled_s };
-        episodes.push((episode, vec![fault_name(fault)]));
-    }
-    let named =
-        |(episode, names): (Episode, Vec<&str>)| Episode { name: joined(&names), count: names.len(), ..episode };
-    episodes.into_iter().map(named).collect()
+/// Windows next to each other that have something in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// How many there are.
+    pub windows: usize,
+    /// Where the first begins, s.
+    pub from_s: f64,
+    /// Where the last ends, s.
+    pub until_s: f64,
 }
 
-/// `a`, `a and b`, `a, b and 3 others`.
+/// The stretches of whole windows of the measured time for which something holds, in the order of time.
+#[must_use]
+pub fn stretches(result: &RunResult, holds: impl Fn(usize) -> bool) -> Vec<Stretch> {
+    let series = &result.series;
+    let mut found: Vec<Stretch> = Vec::new();
+    let mut goes_on = false;
+    for window in measured(result) {
+        let holds = holds(window);
+        let until_s = series.at_s[window] + series.window_s;
+        match found.last_mut() {
+            Some(last) if holds && goes_on => {
+                last.windows += 1;
+                last.until_s = until_s;
+            }
+            _ if holds => found.push(Stretch { windows: 1, from_s: series.at_s[window], until_s }),
+            _ => {}
+        }
+        goes_on = holds;
+    }
+    found
+}
+
+/// The longest stretch; of equals the first.
+#[must_use]
+pub fn longest(stretches: &[Stretch]) -> Option<Stretch> {
+    stretches.iter().copied().reduce(|a, b| if b.windows > a.windows { b } else { a })
+}
+
+/// The windows that lie wholly within the measured time.
+#[must_use]
+pub fn measured(result: &RunResult) -> std::ops::Range<usize> {
+    lab::recovery::windows_between(&result.series, 0.0, end_s(result))
+}
+
+/// `a`, `a and b`, `a, b and c`.
 pub(crate) fn joined(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => (*one).to_owned(),
-        [one, two] => format!("{one} and {two}"),
-        [one, two, three] => format!("{one}, {two} and {three}"),
-        [one, two, rest @ ..] => format!("{one}, {two} and {} others", rest.len()),
+        [some @ .., last] => format!("{} and {last}", some.join(", ")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fault(name: &str, at_s: f64, until_s: Option<f64>) -> FaultWindow {
-        FaultWindow { name: Some(name.to_owned()), at_s, until_s, ..FaultWindow::default() }
-    }
-
-    #[test]
-    fn overlapping_faults_are_one_episode() {
-        let faults = [fault("b", 15.0, Some(30.0)), fault("a", 10.0, Some(20.0)), fault("c", 40.0, None)];
-        let found = episodes(&faults);
-        assert_eq!(found.len(), 2);
-        let together =
-            Episode { name: "a and b".to_owned(), count: 2, at_s: 10.0, until_s: Some(30.0), settled_s: 30.0 };
-        assert_eq!(found[0], together);
-        assert_eq!(found[1].until_s, None);
-    }
-
-    #[test]
-    fn what_strikes_after_a_fault_that_never_ends_is_an_episode_of_its_own() {
-        let faults = [
-            fault("for ever", 10.0, None),
-            fault("a", 20.0, Some(30.0)),
-            fault("b", 25.0, None),
-            fault("c", 30.0, Some(40.0)),
-            fault("d", 50.0, Some(60.0)),
-        ];
-        let found: Vec<(String, Option<f64>, f64)> =
-            episodes(&faults).into_iter().map(|episode| (episode.name, episode.until_s, episode.settled_s)).collect();
-        let expected = [("for ever", None, 10.0), ("a, b and c", None, 40.0), ("d", Some(60.0), 60.0)];
-        assert_eq!(found, expected.map(|(name, until_s, settled_s)| (name.to_owned(), until_s, settled_s)));
-    }
 
     #[test]
     fn a_mean_takes_whole_windows_only() {
@@ -182,5 +155,19 @@ mod tests {
         assert_eq!(mean_between(&series, &values, 0.0, 3.0), Some(1.5));
         assert_eq!(mean_between(&series, &values, 0.5, 2.0), Some(2.0));
         assert_eq!(mean_between(&series, &values, 2.0, 3.0), None);
+    }
+
+    #[test]
+    fn stretches_are_of_whole_windows_of_the_measured_time() {
+        let mut result = RunResult::default();
+        result.run.duration_s = 9.5;
+        result.series = Series { window_s: 1.0, at_s: (-2..10).map(f64::from).collect(), ..Series::default() };
+        let at = |window: usize| window as f64 - 2.0;
+        let found =
+            stretches(&result, |window| at(window) < 2.0 || (5.0..6.0).contains(&at(window)) || at(window) > 7.0);
+        let stretch = |windows, from_s, until_s| Stretch { windows, from_s, until_s };
+        assert_eq!(found, [stretch(2, 0.0, 2.0), stretch(1, 5.0, 6.0), stretch(1, 8.0, 9.0)]);
+        assert_eq!(longest(&found), Some(stretch(2, 0.0, 2.0)));
+        assert_eq!(longest(&[]), None);
     }
 }

@@ -310,12 +310,12 @@ impl Default for Path {
 }
 
 /// After so many retransmissions in vain the connection is given up (Linux's `tcp_retries2`).
-pub(crate) const RETRANSMISSIONS: u32 = 15;
+pub const RETRANSMISSIONS: u32 = 15;
 
 /// How long a sender waits for a sign of life before retransmission number `nth`, counted from 0, or before it gives up after
 /// the last one: 200 ms at first and then twice as long each time, but no longer than 120 s (Linux's `TCP_RTO_MIN` and
 /// `TCP_RTO_MAX`).
-pub(crate) fn retransmission(nth: u32) -> Span {
+pub fn retransmission(nth: u32) -> Span {
     ((200 * MILLISECOND) << nth.min(RETRANSMISSIONS)).min(120 * SECOND)
 }
 

@@ -20,6 +20,7 @@ mod interventions;
 mod laws;
 mod lending;
 mod limits;
+mod measuring;
 mod occurring;
 mod passages;
 mod peers;
@@ -29,7 +30,6 @@ mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::attempts::Attempts;
 use crate::baggage::Carried;
 use crate::breakdown::Accounts;
 use crate::calendar::{Calendar, Class};
@@ -51,6 +51,7 @@ pub use ahead::{Ahead, Coming, Sight};
 use interventions::{Standstill, pack_event};
 pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
+pub use measuring::Open;
 pub use peers::Reach;
 pub use records::Begin;
 pub use verbs::{Cx, Look, To};
@@ -627,47 +628,6 @@ impl<C: Component> Engine<C> {
                 return;
             }
         }
-    }
-
-    /// The end of the warm-up: totals start here.
-    pub fn begin_measuring(&mut self) {
-        let now = self.core.now;
-        for group in &mut self.core.groups {
-            group.begin_measuring(now);
-        }
-        self.core.cpus.begin_measuring(now);
-        for passage in &mut self.core.passages {
-            passage.attempts.begin_measuring(now);
-        }
-        for node in &mut self.nodes {
-            node.begin_measuring(now);
-        }
-    }
-
-    /// The measures of a group.
-    pub fn group(&self, group: GroupId) -> &Measure {
-        &self.core.groups[group.0 as usize]
-    }
-
-    /// The measures of a group, to configure them or to close a window.
-    pub fn group_mut(&mut self, group: GroupId) -> &mut Measure {
-        &mut self.core.groups[group.0 as usize]
-    }
-
-    /// How many groups there are.
-    pub fn group_count(&self) -> usize {
-        self.core.groups.len()
-    }
-
-    /// The calls that have passed through a node that lets calls pass, or did so once ([`Cx::let_pass`]).
-    pub fn passed(&self, node: NodeId) -> Option<&Attempts> {
-        let passage = self.core.passage_of.get(&node)?;
-        Some(&self.core.passages[*passage as usize].attempts)
-    }
-
-    /// The name of a group.
-    pub fn group_name(&self, group: GroupId) -> &str {
-        &self.core.group_names[group.0 as usize]
     }
 
     /// A node's component.

@@ -23,6 +23,7 @@
 
 use crate::gauge::Gauge;
 use crate::histogram::Histogram;
+use crate::outcome::Outcome;
 
 /// What a figure is measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +55,8 @@ pub enum Merge {
     Ratio,
     /// The largest value of any replica. Unknown where no replica has one.
     Max,
+    /// The largest value at any time since the end of the warm-up, of any replica. Over time: that at the end of each window.
+    Peak,
     /// Durations: their histograms are merged.
     Times,
     /// One of these states at a time: the time spent in each is added up and becomes a share.
@@ -126,6 +129,11 @@ impl Figure {
         Figure::new(name, Unit::Count, Merge::Max, doc)
     }
 
+    /// The largest of all at any time.
+    pub const fn peak(name: &'static str, doc: &'static str) -> Figure {
+        Figure::new(name, Unit::Count, Merge::Peak, doc)
+    }
+
     /// Durations, ns: their mean, percentiles, maximum and number.
     pub const fn times(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::Seconds, Merge::Times, doc)
@@ -195,6 +203,15 @@ pub enum Value {
     },
     /// The largest; `None` where there is none.
     Max(Option<u64>),
+    /// The largest value now, `None` where there is none, and at any time.
+    Peak {
+        /// The largest now.
+        now: Option<u64>,
+        /// The largest since the end of the warm-up.
+        most: u64,
+    },
+    /// Events by outcome, in the order of [`Outcome::ALL`].
+    Outcomes([u64; Outcome::COUNT]),
     /// Durations in nanoseconds.
     Times(Box<Histogram>),
     /// What is known of each state, in the order of the declaration.
@@ -223,6 +240,13 @@ impl Value {
                 *whole += of;
             }
             (Value::Max(most), Value::Max(other)) => *most = (*most).max(*other),
+            (Value::Peak { now, most }, Value::Peak { now: other, most: more }) => {
+                *now = (*now).max(*other);
+                *most = (*most).max(*more);
+            }
+            (Value::Outcomes(all), Value::Outcomes(more)) => {
+                all.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            }
             (Value::Times(all), Value::Times(more)) => all.merge(more),
             (Value::States(all), Value::States(more)) => {
                 for (sum, more) in all.iter_mut().zip(more) {
@@ -237,11 +261,13 @@ impl Value {
     /// Whether a declaration can have this value.
     pub fn fits(&self, figure: &Figure) -> bool {
         match (self, figure.merge) {
+            (Value::Outcomes(_), Merge::Count) => figure.by == Some(Dimension::Outcome),
             (Value::Count(_), Merge::Count)
             | (Value::Level(_), Merge::Level)
             | (Value::Gauge { .. }, Merge::Gauge)
             | (Value::Ratio { .. }, Merge::Ratio)
             | (Value::Max(_), Merge::Max)
+            | (Value::Peak { .. }, Merge::Peak)
             | (Value::Times(_), Merge::Times) => true,
             (Value::States(all), Merge::States(names)) => all.len() == names.len(),
             _ => false,
@@ -305,6 +331,33 @@ impl Figures {
         self.add(figure, &Value::Max(value));
     }
 
+    /// Adds a value of which the largest at any time counts: what it is now and the most it has been.
+    pub fn peak(&mut self, figure: &'static Figure, now: Option<u64>, most: u64) {
+        self.add(figure, &Value::Peak { now, most });
+    }
+
+    /// Adds events by outcome since the end of the warm-up.
+    pub fn outcomes(&mut self, figure: &'static Figure, counts: &[u64; Outcome::COUNT]) {
+        self.add(figure, &Value::Outcomes(*counts));
+    }
+
+    /// Raises a level to what it is known to have been at least.
+    pub fn raise(&mut self, figure: &'static Figure, to: u64) {
+        match self.place(figure) {
+            Some(place) => {
+                if let Value::Level(now) = &mut self.reported[place].1 {
+                    *now = (*now).max(to);
+                }
+            }
+            None => self.append(figure, Value::Level(to)),
+        }
+    }
+
+    /// An empty report that leaves out what this one does.
+    pub fn alike(&self) -> Figures {
+        Figures { leaves_times_out: self.leaves_times_out, ..Figures::default() }
+    }
+
     /// Adds durations, ns.
     pub fn times(&mut self, figure: &'static Figure, times: &Histogram) {
         if self.leaves_times_out {
@@ -343,7 +396,13 @@ impl Figures {
     pub fn now(&self, figure: &Figure) -> Option<u64> {
         match self.get(figure)? {
             Value::Level(now) | Value::Gauge { now, .. } => Some(*now),
-            Value::Count(_) | Value::Ratio { .. } | Value::Max(_) | Value::Times(_) | Value::States(_) => None,
+            Value::Peak { now, .. } => *now,
+            Value::Count(_)
+            | Value::Ratio { .. }
+            | Value::Max(_)
+            | Value::Outcomes(_)
+            | Value::Times(_)
+            | Value::States(_) => None,
         }
     }
 

@@ -131,12 +131,13 @@ pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{
-    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Order, Profile, Reach, Sight, Stuck, To,
+    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Open, Order, Profile, Reach, Sight,
+    Stuck, To,
 };
 pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};
 pub use housekeeping::ChoreId;
-pub use measure::{Counts, Measure};
+pub use measure::{Counts, Measure, OfOp};
 pub use news::{Hearing, News};
 pub use outcome::{Answer, Outcome};
 pub use records::{Ended, Record, RecordId};

@@ -367,6 +367,8 @@ pub struct Line {
     /// When the line was last found empty by one who joined.
     occupied_since: Time,
     codel: Codel,
+    /// The longest that anybody has waited who has left, since [`Line::forget_ages`].
+    longest: Span,
     /// Under priorities: a ring for each that has been seen, lowest number first.
     levels: Vec<Level>,
 }
@@ -386,6 +388,7 @@ impl Line {
             len: 0,
             occupied_since: 0,
             codel: codel_of(discipline),
+            longest: 0,
             ring: Ring::default(),
             levels: Vec::new(),
         }
@@ -500,7 +503,9 @@ impl Line {
             // First come, first served, and nothing else: the common case.
             let place = self.ring.places.pop_front()?;
             self.len -= 1;
-            return Some(Popped { call: place.call, waited: now.saturating_sub(place.since) });
+            let waited = now.saturating_sub(place.since);
+            self.longest = self.longest.max(waited);
+            return Some(Popped { call: place.call, waited });
         }
         self.pop_by_discipline(now, dropped)
     }
@@ -522,6 +527,7 @@ impl Line {
             }?;
             self.len -= 1;
             let waited = now.saturating_sub(place.since);
+            self.longest = self.longest.max(waited);
             let sheds = matches!(self.discipline, Discipline::Codel { .. });
             if late || (sheds && self.codel.turns_away(now, waited)) {
                 dropped.push(place.call);
@@ -557,6 +563,22 @@ impl Line {
     pub fn oldest_since(&self) -> Option<Time> {
         let levels = self.levels.iter().map(|level| &level.ring);
         std::iter::once(&self.ring).chain(levels).filter_map(Ring::oldest_since).min()
+    }
+
+    /// The greatest age that the oldest of those who wait has had since [`Line::forget_ages`], ages now included: the longest
+    /// that anybody has waited, served or not.
+    pub fn oldest_age_ever(&self, now: Time) -> Span {
+        self.longest.max(self.oldest_since().map_or(0, |since| now.saturating_sub(since)))
+    }
+
+    /// Somebody is about to leave who may be the oldest: what age that was is not forgotten.
+    pub fn note_age(&mut self, now: Time) {
+        self.longest = self.oldest_age_ever(now);
+    }
+
+    /// The greatest age counts from now on.
+    pub fn forget_ages(&mut self) {
+        self.longest = 0;
     }
 
     /// The lowest priority number of those who wait, under [`Discipline::Priority`]: whoever is served with a higher

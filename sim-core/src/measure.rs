@@ -38,6 +38,11 @@ impl Counts {
         self.outcomes[..=Outcome::Degraded as usize].iter().sum()
     }
 
+    /// Calls that a fallback answered.
+    pub fn degraded(&self) -> u64 {
+        self.outcomes[Outcome::Degraded as usize]
+    }
+
     /// Calls answered ok or accepted within the group's deadline.
     pub fn good(&self) -> u64 {
         self.outcomes[Outcome::Ok as usize] + self.outcomes[Outcome::Accepted as usize] - self.late
@@ -65,6 +70,8 @@ pub struct Measure {
     pub all: Counts,
     /// The part of `all` that does not count for the totals: arrivals before the end of the warm-up, and how they ended.
     early: Counts,
+    /// What `all` was at the end of the warm-up.
+    before: Counts,
     /// Calls in flight.
     pub in_flight: Gauge,
     /// Residences of ended calls, clipped to the time after the warm-up.
@@ -73,6 +80,10 @@ pub struct Measure {
     pub latency: Recorder,
     /// The same of all others.
     pub latency_failed: Histogram,
+    /// The same of those among them that were answered with `client_error`.
+    pub latency_refused: Histogram,
+    /// The same by operation, where it is kept: [`Measure::keep_ops`].
+    by_op: Option<Box<[OfOp]>>,
     /// How long those waited who got a worker (arrived after the warm-up).
     pub wait: Recorder,
     /// Failed calls by place and kind of their first cause, where it is kept.
@@ -87,6 +98,8 @@ pub struct Measure {
     pub deadline: Span,
     /// Whether latencies and causes are recorded, or only counts (as of links, whose latencies nobody asks for).
     pub keeps_latency: bool,
+    /// For how long the call that is just being taken up has waited for a node that stood still; 0 for nearly all.
+    pub(crate) stood: Span,
     measured_from: Time,
 }
 
@@ -95,10 +108,13 @@ impl Measure {
         Measure {
             all: Counts::default(),
             early: Counts::default(),
+            before: Counts::default(),
             in_flight: Gauge::new(0, 0),
             residence: 0,
             latency: Recorder::default(),
             latency_failed: Histogram::new(),
+            latency_refused: Histogram::new(),
+            by_op: None,
             wait: Recorder::default(),
             causes: None,
             breakdown: None,
@@ -106,6 +122,7 @@ impl Measure {
             expected: 0.0,
             deadline: Span::MAX,
             keeps_latency: true,
+            stood: 0,
             measured_from: 0,
         }
     }
@@ -116,8 +133,11 @@ impl Measure {
         self.residence = 0;
         self.measured_from = now;
         self.early = self.all;
+        self.before = self.all;
         self.latency.restart();
         self.latency_failed.clear();
+        self.latency_refused.clear();
+        self.by_op.iter_mut().flatten().for_each(OfOp::begin_measuring);
         self.wait.restart();
         if let Some(causes) = &mut self.causes {
             causes.clear();
@@ -133,6 +153,36 @@ impl Measure {
     pub fn keep_breakdown(&mut self, expected: f64) {
         self.breakdown = Some(Box::default());
         self.expected = expected;
+    }
+
+    /// From now on measures so many operations one by one, too.
+    pub(crate) fn keep_ops(&mut self, ops: usize) {
+        self.by_op = Some((0..ops).map(|_| OfOp::default()).collect());
+    }
+
+    /// Whether operations are measured one by one.
+    #[inline(always)]
+    pub(crate) fn keeps_ops(&self) -> bool {
+        self.by_op.is_some()
+    }
+
+    /// What is measured of each operation, by number, where that is kept.
+    pub fn by_op(&self) -> Option<&[OfOp]> {
+        self.by_op.as_deref()
+    }
+
+    /// A call for an operation has ended, which [`Measure::end`] has been told.
+    #[inline(never)]
+    pub(crate) fn end_of_op(&mut self, op: u16, now: Time, since: Time, outcome: Outcome) {
+        let (is_late, is_early) = (now - since > self.deadline, since < self.measured_from);
+        if let Some(of_op) = self.by_op.as_mut().and_then(|ops| ops.get_mut(usize::from(op))) {
+            of_op.end(now - since, outcome, is_late, is_early);
+        }
+    }
+
+    /// What has ended since the end of the warm-up, whenever it arrived, and what has arrived since then.
+    pub fn since_warmup(&self) -> Counts {
+        self.all.since(&self.before)
     }
 
     /// When the totals begin.
@@ -194,9 +244,18 @@ impl Measure {
     #[inline(never)]
     fn record_failure(&mut self, latency: Span, answer: Answer) {
         self.latency_failed.record(latency);
+        if answer.outcome() == Outcome::ClientError {
+            self.latency_refused.record(latency);
+        }
         if let Some(causes) = &mut self.causes {
             *causes.entry((answer.place(), answer.cause())).or_default() += 1;
         }
+    }
+
+    /// A call gets a worker as soon as it is seen.
+    #[inline(always)]
+    pub fn waited_for_nobody(&mut self, now: Time) {
+        self.waited(now - self.stood, self.stood);
     }
 
     /// A call that arrived at `since` has waited so long for a worker.
@@ -205,5 +264,59 @@ impl Measure {
         if arrived >= self.measured_from {
             self.wait.record(span);
         }
+    }
+}
+
+/// What is measured of one operation of a group. Its arrivals are not counted: they are what has ended and what is open.
+#[derive(Clone, Debug, Default)]
+pub struct OfOp {
+    /// Every end at its own instant.
+    pub all: Counts,
+    early: Counts,
+    before: Counts,
+    /// Arrival to answer of calls answered well, from the end of the warm-up on.
+    pub latency: Histogram,
+    /// The same of all others.
+    pub latency_failed: Histogram,
+    /// The same of those among them that were answered with `client_error`.
+    pub latency_refused: Histogram,
+}
+
+impl OfOp {
+    fn end(&mut self, latency: Span, outcome: Outcome, is_late: bool, is_early: bool) {
+        let late = u64::from(is_late && outcome <= Outcome::Accepted);
+        for counts in std::iter::once(&mut self.all).chain(is_early.then_some(&mut self.early)) {
+            counts.outcomes[outcome as usize] += 1;
+            counts.late += late;
+        }
+        if is_early {
+            return;
+        }
+        match outcome {
+            outcome if outcome.is_good() => self.latency.record(latency),
+            outcome => {
+                self.latency_failed.record(latency);
+                if outcome == Outcome::ClientError {
+                    self.latency_refused.record(latency);
+                }
+            }
+        }
+    }
+
+    fn begin_measuring(&mut self) {
+        (self.early, self.before) = (self.all, self.all);
+        self.latency.clear();
+        self.latency_failed.clear();
+        self.latency_refused.clear();
+    }
+
+    /// How calls ended that arrived at or after the end of the warm-up; arrivals are left out.
+    pub fn measured(&self) -> Counts {
+        self.all.since(&self.early)
+    }
+
+    /// What has ended since the end of the warm-up, whenever it arrived; arrivals are left out.
+    pub fn since_warmup(&self) -> Counts {
+        self.all.since(&self.before)
     }
 }

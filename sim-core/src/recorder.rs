@@ -110,6 +110,12 @@ impl Recorder {
         self.pending = 0;
     }
 
+    /// How many values have been recorded since the start, or since [`Recorder::restart`].
+    pub fn count(&self) -> u64 {
+        let swept = self.window.as_ref().map_or(0, |window| window.swept.count());
+        self.total.count() + swept + self.pending as u64
+    }
+
     /// Everything recorded since the start, or since [`Recorder::restart`].
     pub fn histogram(&self) -> Cow<'_, Histogram> {
         let swept = self.window.as_ref().map(|window| &window.swept).filter(|swept| !swept.is_empty());
@@ -209,6 +215,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(&*recorder.histogram(), &total);
+                prop_assert_eq!(recorder.count(), total.count());
             }
         }
     }

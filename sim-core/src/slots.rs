@@ -186,6 +186,7 @@ impl Slots {
 
     /// Takes a call out of the line; false if it was not in it.
     pub fn leave(&mut self, now: Time, call: u32) -> bool {
+        self.line.note_age(now);
         let was_in = self.line.remove(call);
         self.waiting.set(now, self.line.len() as u64);
         was_in
@@ -195,6 +196,7 @@ impl Slots {
     pub fn clear(&mut self, now: Time) {
         self.held.set(now, 0);
         self.waiting.set(now, 0);
+        self.line.note_age(now);
         self.line.clear();
         self.settle_places(now);
     }
@@ -204,6 +206,7 @@ impl Slots {
         self.held.reset(now);
         self.places.reset(now);
         self.waiting.reset(now);
+        self.line.forget_ages();
         self.wasted = 0;
         self.measured_from = now;
     }
@@ -215,7 +218,8 @@ impl Slots {
             figures.gauge(&QUEUE_DEPTH, &self.waiting, now);
             figures.level(&QUEUE_DEPTH_MAX, self.waiting.max());
             figures.level(&QUEUE_DEPTH_END, self.waiting());
-            figures.max(&QUEUE_OLDEST_AGE, self.line.oldest_since().map(|since| now - since));
+            let age = self.line.oldest_since().map(|since| now - since);
+            figures.peak(&QUEUE_OLDEST_AGE, age, self.line.oldest_age_ever(now));
         }
     }
 
@@ -272,8 +276,11 @@ pub const QUEUE_DEPTH_MAX: Figure = Figure::level(
 pub const QUEUE_DEPTH_END: Figure =
     Figure::level("queue.depth_end", "Calls waiting at the end, or messages in a queue.");
 /// For how long the first of them has waited.
-pub const QUEUE_OLDEST_AGE: Figure =
-    Figure::max("queue.oldest_age", "How long the oldest waiting call or message has waited at the end.").in_seconds();
+pub const QUEUE_OLDEST_AGE: Figure = Figure::peak(
+    "queue.oldest_age",
+    "The greatest age of the oldest waiting call or message at any time; over time, its age at the end of each window.",
+)
+.in_seconds();
 
 /// What [`Slots::figures`] reports.
 pub const FIGURES: Set = &[

@@ -23,12 +23,23 @@ pub(super) struct Flow {
     pub(super) items: f64,
 }
 
+/// What is asked for over a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Asked {
+    /// Calls a second.
+    pub(super) calls: f64,
+    /// Attempts a second, after those that share a call or go together have been merged.
+    pub(super) attempts: f64,
+}
+
 /// Flows under a load.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flows {
     pub(super) arrivals: BTreeMap<Arrival, Flow>,
     /// Logical calls a second over each link.
     pub(super) links: Vec<f64>,
+    /// The same by what is asked for.
+    pub(super) asked: BTreeMap<(usize, String), Asked>,
     /// Share of misses, and of calls that fetch, by component that answers some calls by itself; `None` where it is not
     /// known and every call is taken to miss.
     pub(super) misses: BTreeMap<usize, Option<(f64, f64)>>,

@@ -10,6 +10,7 @@ use models::caching::hit_ratio::{self, KeyGroup};
 use models::components::kind::Access;
 use models::policies::coalesce::SameBy;
 use models::workloads::WorkloadSettings;
+use models::workloads::arrivals::TraceSettings;
 use models::workloads::shape::Shape;
 use sim_core::keys::Keys;
 
@@ -27,6 +28,27 @@ pub(super) enum Attempts {
     All,
 }
 
+/// How full caches are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caches {
+    /// As in the long run.
+    Filled,
+    /// Nothing is in one of them.
+    Empty(usize),
+    /// Nothing is in any of them.
+    AllEmpty,
+}
+
+impl Caches {
+    fn is_empty(self, component: usize) -> bool {
+        match self {
+            Caches::Filled => false,
+            Caches::Empty(one) => one == component,
+            Caches::AllEmpty => true,
+        }
+    }
+}
+
 const ROUNDS_MAX: usize = 500;
 const CLOSE: f64 = 1e-10;
 
@@ -39,8 +61,11 @@ pub(super) enum Moment {
     Peak,
 }
 
-/// Requests a second that an open workload sends.
+/// Requests a second that a workload sends whatever the answers do.
 pub(super) fn open_rate(workload: &WorkloadSettings, duration_s: f64, moment: Moment) -> Option<f64> {
+    if let Some(trace) = workload.arrivals.process.trace() {
+        return traced_rate(trace, moment);
+    }
     let rate = workload.arrivals.process.rate()? * workload.arrivals.batch.as_ref().map_or(1.0, |b| b.0.mean());
     let factor = workload.shape.as_ref().map_or(1.0, |settings| {
         const STEPS: u32 = 10_000;
@@ -54,24 +79,86 @@ pub(super) fn open_rate(workload: &WorkloadSettings, duration_s: f64, moment: Mo
     Some(rate * factor)
 }
 
+/// Parts of a trace whose rates are compared, at most.
+const PARTS_MAX: f64 = 100.0;
+
+/// Requests a second of a trace: all of it, or its busiest part, which is at least a second long.
+fn traced_rate(trace: &TraceSettings, moment: Moment) -> Option<f64> {
+    let last_s = trace.requests.last()?.at as f64 / 1e9;
+    let average = (last_s > 0.0).then(|| trace.requests.len() as f64 / last_s)?;
+    match moment {
+        Moment::Average => Some(average),
+        Moment::Peak => {
+            let part_s = (last_s / PARTS_MAX).max(1.0).min(last_s);
+            let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+            for recorded in trace.requests.iter() {
+                *counts.entry((recorded.at as f64 / 1e9 / part_s) as u64).or_insert(0) += 1;
+            }
+            counts.values().max().map(|most| (*most as f64 / part_s).max(average))
+        }
+    }
+}
+
 /// Solves the flows of requests that come at these rates, by workload.
 pub(super) fn solve(graph: &Graph<'_>, rates: &[f64], attempts: Attempts) -> Flows {
+    solve_with(graph, rates, attempts, Caches::Filled)
+}
+
+/// The same with caches as they are after some time, or empty.
+pub(super) fn solve_with(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, caches: Caches) -> Flows {
     let mut flows = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
-    let times = Times::unloaded(graph);
+    let mut round = 0;
+    while round < ROUNDS_MAX {
+        // What calls take depends on caches and budgets only, and those are soon settled.
+        let depends = flows.clone();
+        let times = Times::bare(graph, &depends);
+        loop {
+            let next = step(graph, rates, (attempts, caches), &flows, &times);
+            let moved = moved(&flows.arrivals, &next.arrivals);
+            let endless = next.arrivals.values().any(|flow| flow.calls > 1e15);
+            let changed = differ(graph, &depends, &next);
+            flows = next;
+            round += 1;
+            if moved < CLOSE && round > 1 && !changed {
+                flows.settled = true;
+                return flows;
+            }
+            if endless {
+                return flows;
+            }
+            if changed || round >= ROUNDS_MAX {
+                break;
+            }
+        }
+    }
+    flows
+}
+
+/// The flows of requests at these rates where calls take so long.
+pub(super) fn settle(graph: &Graph<'_>, rates: &[f64], times: &Times<'_>) -> Flows {
+    let mut flows = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
     for round in 0..ROUNDS_MAX {
-        let next = step(graph, rates, attempts, &flows, &times);
+        let next = step(graph, rates, (Attempts::First, Caches::Filled), &flows, times);
         let moved = moved(&flows.arrivals, &next.arrivals);
-        let endless = next.arrivals.values().any(|flow| flow.calls > 1e15);
         flows = next;
         if moved < CLOSE && round > 0 {
-            flows.settled = true;
-            return flows;
-        }
-        if endless {
             break;
         }
     }
     flows
+}
+
+/// Whether what calls take may be different under other flows: other misses, or another rate that feeds a budget.
+fn differ(graph: &Graph<'_>, one: &Flows, other: &Flows) -> bool {
+    let far = |a: f64, b: f64| (a - b).abs() > 1e-6 * a.max(b).max(1e-12);
+    let misses =
+        |flows: &Flows, component: &usize| flows.misses.get(component).copied().flatten().unwrap_or((1.0, 1.0));
+    let misses_differ = other.misses.keys().any(|component| {
+        let (one, other) = (misses(one, component), misses(other, component));
+        far(one.0, other.0) || far(one.1, other.1)
+    });
+    let has_budget = |link: &usize| graph.links[*link].settings.retry.as_ref().is_some_and(|r| r.budget.is_some());
+    misses_differ || (0..graph.links.len()).filter(has_budget).any(|link| far(one.links[link], other.links[link]))
 }
 
 fn moved(before: &BTreeMap<Arrival, Flow>, after: &BTreeMap<Arrival, Flow>) -> f64 {
@@ -82,20 +169,29 @@ fn moved(before: &BTreeMap<Arrival, Flow>, after: &BTreeMap<Arrival, Flow>) -> f
     after.iter().map(change).fold(0.0, f64::max)
 }
 
-fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, times: &Times<'_>) -> Flows {
+fn step(
+    graph: &Graph<'_>,
+    rates: &[f64],
+    (attempts, caches): (Attempts, Caches),
+    before: &Flows,
+    times: &Times<'_>,
+) -> Flows {
     let mut next = Flows { links: vec![0.0; graph.links.len()], ..Flows::default() };
     let push = |link: usize, op: &str, data: Data, flow: Flow, next: &mut Flows| {
         next.links[link] += flow.items;
         let at = &graph.links[link];
         let merged = merged(graph, link, op, data, flow, before, times);
-        let all = match attempts {
-            Attempts::First => 1.0,
+        let each = match attempts {
+            Attempts::First => times.over(link, op).attempts,
             Attempts::All => sustained_attempts(graph, link, before.links[link]),
         };
+        let asked = next.asked.entry((link, op.to_string())).or_default();
+        asked.calls += flow.items;
+        asked.attempts += merged.calls * each;
         for way in &at.ways {
             let arrival = next.arrivals.entry((way.component, op.to_string(), data)).or_default();
-            arrival.calls += merged.calls * all * way.share;
-            arrival.items += merged.items * all * way.share;
+            arrival.calls += merged.calls * each * way.share;
+            arrival.items += merged.items * each * way.share;
         }
     };
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
@@ -108,7 +204,7 @@ fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, ti
     }
     for component in 0..graph.components.len() {
         if let Some(found) = hits(graph, component, before, times) {
-            next.misses.insert(component, found);
+            next.misses.insert(component, if caches.is_empty(component) { Some((1.0, 1.0)) } else { found });
         }
     }
     for ((component, op, data), flow) in &before.arrivals {
@@ -117,12 +213,14 @@ fn step(graph: &Graph<'_>, rates: &[f64], attempts: Attempts, before: &Flows, ti
         }
         for consumer in graph.consumers_of(*component) {
             let op = consumer.op.unwrap_or(op).to_string();
+            let failed = times.answer(consumer.component, &op).failed().weight();
+            let deliveries = flow.calls * consumer.share * consumer.deliveries(failed);
             let arrival = next.arrivals.entry((consumer.component, op, *data)).or_default();
-            arrival.calls += flow.calls * consumer.share;
-            arrival.items += flow.calls * consumer.share;
+            arrival.calls += deliveries;
+            arrival.items += deliveries;
         }
-        let misses = next.misses.get(component).copied().flatten().unwrap_or((1.0, 1.0));
-        for call in graph.demand(*component, op, misses).calls {
+        let items = if flow.calls > 0.0 { flow.items / flow.calls } else { 1.0 };
+        for call in &times.demand(*component, op, items).calls {
             let Some(link) = graph.link_of(*component, &call.link) else { continue };
             let calls = flow.calls * call.mean;
             let data = call.key.map_or(*data, Data::Key);
@@ -269,7 +367,7 @@ fn most_calls_of(graph: &Graph<'_>, workload: usize, op: &str, once: bool) -> Op
                 let op = consumer.op.unwrap_or(op).to_string();
                 join(next.entry((consumer.component, op)).or_insert(0.0), *times);
             }
-            for call in graph.demand(*component, op, (1.0, 1.0)).calls {
+            for call in graph.demand(*component, op).calls {
                 let Some(link) = graph.link_of(*component, &call.link) else { continue };
                 let made = if once { 1.0 } else { call.most };
                 reach(link, call.op.as_deref().unwrap_or(op), times * made, &mut next);

@@ -1,8 +1,10 @@
 //! Who calls whom, as far as flows need it: components, links, and where each link leads.
 
 use models::components::ComponentSettings;
-use models::demand::{Demand, Surroundings};
+use models::consuming::{AckSettings, FailureSettings};
+use models::demand::{Demand, Outcomes, Surroundings};
 use models::directory::{Directory, LinkEntry, WORKLOAD_LINK};
+use models::law::Law;
 use models::link::LinkSettings;
 use models::scenario::Scenario;
 use settings::Path;
@@ -51,6 +53,16 @@ pub(super) struct ConsumerAt<'a> {
     pub(super) op: Option<&'a str>,
     /// Share of the messages: in proportion to how many can be at work.
     pub(super) share: f64,
+    /// Whether a message whose handler fails is delivered again.
+    comes_back: bool,
+}
+
+impl ConsumerAt<'_> {
+    /// How often a message is delivered on average, if so large a share of the deliveries fail; at most a thousand times, where
+    /// all of them do.
+    pub(super) fn deliveries(&self, failed: f64) -> f64 {
+        if self.comes_back { 1.0 / (1.0 - failed).max(1e-3) } else { 1.0 }
+    }
 }
 
 /// The whole.
@@ -183,7 +195,7 @@ impl<'a> Graph<'a> {
     /// Whether nobody waits for what is called over a link, the caller included.
     pub(super) fn is_only_sent(&self, link: &LinkAt<'_>) -> bool {
         let Caller::Component(caller) = link.caller else { return false };
-        let calls = self.directory.ops.iter().flat_map(|op| self.demand(caller, op, (1.0, 1.0)).calls);
+        let calls = self.directory.ops.iter().flat_map(|op| self.demand(caller, op).calls);
         let sent: Vec<bool> = calls.filter(|call| call.link == link.name).map(|call| call.sent).collect();
         !sent.is_empty() && sent.iter().all(|sent| *sent)
     }
@@ -198,16 +210,17 @@ impl<'a> Graph<'a> {
         self.links.iter().filter(move |link| link.ways.iter().any(|way| way.component == component))
     }
 
-    /// What a component calls and takes for an operation, with calls that take no time.
-    pub(super) fn demand(&self, component: usize, op: &str, misses: (f64, f64)) -> Demand {
-        let mut call_s = |_: &str, _: Option<&str>| 0.0;
+    /// What a component calls for an operation, with calls that succeed and take no time.
+    pub(super) fn demand(&self, component: usize, op: &str) -> Demand {
+        let mut call = |_: &str, _: Option<&str>| Outcomes::ok(Law::always(0.0));
         let mut around = Surroundings {
-            call_s: &mut call_s,
+            call: &mut call,
             stretch: 1.0,
+            held_stretch: 1.0,
             at_work: 1.0,
             items: 1.0,
-            miss_ratio: misses.0,
-            fetch_ratio: misses.1,
+            miss_ratio: 1.0,
+            fetch_ratio: 1.0,
         };
         self.components[component].demand(op, &mut around)
     }
@@ -233,7 +246,8 @@ fn consumers<'a>(directory: &Directory, components: &[&'a ComponentSettings]) ->
             let at_work = consume.concurrency.or(workers).unwrap_or(1);
             let op = consume.op.as_ref().map(|op| op.as_str());
             let share = f64::from(at_work) * f64::from(place.replicas);
-            consumers.push(ConsumerAt { queue, component, op, share });
+            let comes_back = consume.ack == AckSettings::After && consume.failure() == FailureSettings::Requeue;
+            consumers.push(ConsumerAt { queue, component, op, share, comes_back });
         }
     }
     let all: Vec<(usize, f64)> = consumers.iter().map(|consumer| (consumer.queue, consumer.share)).collect();

@@ -4,12 +4,12 @@
 //! takes no account of waiting below: where a thread waits for something that is itself short, the ceiling of the threads
 //! is lower still. Utilisation counts the waits that the given load brings about, as far as they can be estimated.
 
-use std::collections::BTreeMap;
-
+use models::demand::Demand;
+use models::law::Law;
 use serde::Serialize;
 
-use super::flow::Flows;
-use super::graph::Graph;
+use super::flow::{Asked, Flows};
+use super::graph::{Caller, Graph};
 use super::times::Times;
 
 /// One thing that there is only so much of.
@@ -26,27 +26,108 @@ pub struct Limit {
     /// The share of it that the given load takes while nothing fails. More than 1 where the load is more than it serves;
     /// `None` where there is no rate.
     pub utilization: Option<f64>,
-    /// Whether it is at least that: something behind it is saturated, and for how long is waited there is not known.
-    pub is_lower_bound: bool,
+    /// Whether it is only known to be at least, or at most, that: where too much of it is waiting for others, where a request waits
+    /// for itself, and where waits end in timeouts, which make for more attempts or for fewer calls.
+    pub bound: Option<Bound>,
     /// The share that the load would take if every call made all the attempts that retries allow.
     pub utilization_with_retries: Option<f64>,
     /// The share of it that the load would take if nothing were waited for; in proportion to the load.
     #[serde(skip)]
-    pub(super) unwaited: f64,
+    pub unwaited: f64,
+    /// The share with the waits that are estimated.
+    #[serde(skip)]
+    waited: Option<f64>,
+}
+
+/// Which side of a figure the true one lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// It is not less.
+    AtLeast,
+    /// It is not more.
+    AtMost,
+}
+
+/// Waits are estimates, some by a fifth: what they make this many times as much is told as a bound.
+const WAITS_MAX: f64 = 1.5;
+
+/// Where requests come at equal distances it depends on these whether anything is waited for.
+const WAITS_MAX_REGULAR: f64 = 1.01;
+/// Timeouts of those who wait change what comes by less than this, or it is told.
+const SHIFT_MAX: f64 = 0.02;
+
+/// What stands against a figure.
+#[derive(Clone, Copy)]
+struct Doubts {
+    /// A request holds it for longer than its parts take, since these wait for each other.
+    holds_longer: bool,
+    /// More comes than is said.
+    is_more: bool,
+    /// Less comes, or less of it is done, than is said.
+    is_less: bool,
+    /// What comes with waits, as a multiple of what comes without.
+    shift: f64,
+    /// By so many times waits may lengthen what is held, and are still told.
+    waits_max: f64,
 }
 
 /// Which share of something is taken: without waits, with them, and with all retries.
 #[derive(Clone, Copy)]
 struct Shares {
     unwaited: f64,
-    waited: f64,
+    /// As it is told; `None` where nothing can be said.
+    told: Option<f64>,
+    bound: Option<Bound>,
+    /// With the waits that are estimated, whether or not that is told.
+    waited: Option<f64>,
     with_retries: f64,
 }
 
 impl Shares {
-    fn unwaited(unwaited: f64, with_retries: f64) -> Shares {
-        Shares { unwaited, waited: unwaited, with_retries }
+    /// `held` is the share that is held if nothing is waited for, `unwaited` that of what can be served: not the same where
+    /// those at work hinder each other. Beyond saturation there is no mean wait, and without it the share is the lower bound
+    /// that is known; where waits are most of it, it is so too.
+    fn new(held: f64, unwaited: f64, waited: f64, with_retries: f64, doubts: Doubts) -> Shares {
+        if unwaited >= 1.0 {
+            return Shares { unwaited, told: Some(unwaited), bound: None, waited: None, with_retries };
+        }
+        let more = doubts.is_more
+            || doubts.holds_longer
+            || doubts.shift > 1.0 + SHIFT_MAX
+            || waited > doubts.waits_max * held
+            || waited >= 1.0;
+        let less = doubts.is_less || doubts.shift < 1.0 - SHIFT_MAX;
+        let (told, bound) = match (more, less) {
+            (false, false) => (Some(waited.max(held)), None),
+            (true, false) => (Some(held), Some(Bound::AtLeast)),
+            // Waits are estimates, and no bound on what is held.
+            (false, true) if waited <= WAITS_MAX_REGULAR * held => (Some(held), Some(Bound::AtMost)),
+            (false, true) => (None, None),
+            (true, true) => (None, None),
+        };
+        Shares { unwaited, told, bound, waited: Some(waited), with_retries }
     }
+}
+
+/// From this share on it is said how sensitive waits are.
+const NEARLY_FULL: f64 = 0.85;
+
+/// How long is waited for something that is nearly full, and how much that changes with the time for which a call holds it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sensitivity {
+    /// What it is.
+    pub what: String,
+    /// The share of it that is taken.
+    pub utilization: f64,
+    /// For how long a call holds it, on average, s.
+    pub held_s: f64,
+    /// 99 of 100 calls wait no longer than this for it, s: an estimate.
+    pub p99_wait_s: f64,
+    /// The same if each call held it 1 % shorter, s.
+    pub less_held_s: f64,
+    /// The same if each call held it 1 % longer, s; `None` where it would then be full.
+    pub more_held_s: Option<f64>,
 }
 
 /// What is held against the limits.
@@ -54,24 +135,130 @@ pub(super) struct Load<'g> {
     pub(super) graph: &'g Graph<'g>,
     pub(super) fresh: &'g Flows,
     pub(super) all: &'g Flows,
-    pub(super) bare: Times<'g>,
-    pub(super) loaded: Times<'g>,
+    /// What comes if those who wait time out as they do.
+    pub(super) waiting: &'g Flows,
+    pub(super) bare: &'g Times<'g>,
+    pub(super) loaded: &'g Times<'g>,
     /// Whether there are rates at all.
     pub(super) has_rates: bool,
+    /// Whether something may be full whose figure is only a bound, so that not all that is said to come gets there.
+    pub(super) may_be_full: bool,
 }
 
-impl Load<'_> {
+/// What is known to be at least as busy as this may be full.
+const MAYBE_FULL: f64 = 0.3;
+/// What is estimated to be so, too.
+const ESTIMATED_FULL: f64 = 0.8;
+
+impl<'g> Load<'g> {
+    /// Flows by themselves, while nothing is waited for.
+    pub(super) fn alone(graph: &'g Graph<'g>, flows: &'g Flows, bare: &'g Times<'g>) -> Load<'g> {
+        Load {
+            graph,
+            fresh: flows,
+            all: flows,
+            waiting: flows,
+            bare,
+            loaded: bare,
+            has_rates: true,
+            may_be_full: false,
+        }
+    }
+
+    /// All limits with what each belongs to.
+    pub(super) fn named(&self) -> Vec<(String, Limit)> {
+        let graph = self.graph;
+        let of_component = |component: usize| {
+            let limits = self.of_component(component).into_iter();
+            limits.map(move |limit| (format!("the {} of {}", limit.what, graph.name(component)), limit))
+        };
+        let of_pool = |link: usize| {
+            let at = &graph.links[link];
+            Some((format!("the pool of {}.{}", at.from, at.name), self.of_pool(link)?))
+        };
+        let of_hosts =
+            self.of_hosts().into_iter().map(|(name, limit)| (format!("the {} of {name}", limit.what), limit));
+        let of_components = (0..graph.components.len()).flat_map(of_component);
+        of_components.chain((0..graph.links.len()).filter_map(of_pool)).chain(of_hosts).collect()
+    }
+
+    /// How the wait for what is nearly full changes with what it is held for.
+    pub(super) fn sensitivities(&self) -> Vec<Sensitivity> {
+        let graph = self.graph;
+        let mut found = Vec::new();
+        let mut add = |what: String, count: u32, rate: f64, held: &Law, limit: &Limit| {
+            let Some(share) = limit.utilization.filter(|share| (NEARLY_FULL..1.0).contains(share)) else { return };
+            let p99 = |factor: f64| super::times::wait_p99(count, rate, &held.stretched(factor));
+            let (Some(less), Some(same)) = (p99(0.99), p99(1.0)) else { return };
+            let (held_s, more) = (held.mean(), p99(1.01));
+            found.push(Sensitivity {
+                what,
+                utilization: share,
+                held_s,
+                p99_wait_s: same,
+                less_held_s: less,
+                more_held_s: more,
+            });
+        };
+        if !self.has_rates {
+            return found;
+        }
+        for component in 0..graph.components.len() {
+            let limits = graph.components[component].limits();
+            let (Some((_, workers)), false) = (limits.workers, limits.frees_while_waiting) else { continue };
+            let Some(limit) = self.of_component(component).into_iter().next() else { continue };
+            let what = format!("the {} of {}", limit.what, graph.name(component));
+            let rate = Times::rate(component, self.fresh) / graph.replicas(component);
+            add(what, workers, rate, &self.loaded.held(component, self.fresh), &limit);
+        }
+        for link in 0..graph.links.len() {
+            let at = &graph.links[link];
+            let (Some(pool), Some(limit)) = (&at.settings.pool, self.of_pool(link)) else { continue };
+            let Some(held) = self.loaded.attempts_over(link, self.fresh) else { continue };
+            let pools = f64::from(at.copies) * f64::from(graph.pools_of(at));
+            let what = format!("the pool of {}.{}", at.from, at.name);
+            let rate = attempts_over(self.fresh, link) / pools;
+            add(what, pool.size.saturating_mul(pool.streams), rate, &held, &limit);
+        }
+        found
+    }
+
     fn limit(&self, what: String, units: f64, held_s: Option<f64>, ceiling: Option<f64>, shares: Shares) -> Limit {
         Limit {
             what,
             units,
             held_s,
             ceiling_per_s: ceiling.filter(|c| c.is_finite()),
-            utilization: self.has_rates.then_some(shares.waited),
-            is_lower_bound: false,
+            utilization: shares.told.filter(|_| self.has_rates),
+            bound: shares.bound.filter(|_| self.has_rates),
             utilization_with_retries: self.has_rates.then_some(shares.with_retries.max(shares.unwaited)),
             unwaited: shares.unwaited,
+            waited: shares.waited,
         }
+    }
+
+    /// What stands against the figures of a component's workers.
+    fn doubts(&self, component: usize) -> Doubts {
+        let bursts = self.bare.bursts(self.fresh);
+        Doubts {
+            holds_longer: bursts.holds_longer[component],
+            is_more: bursts.does_more[component],
+            is_less: self.may_be_full || bursts.does_less[component],
+            shift: shift(Times::rate(component, self.fresh), Times::rate(component, self.waiting)),
+            waits_max: self.waits_max(),
+        }
+    }
+
+    fn waits_max(&self) -> f64 {
+        let workloads = &self.graph.scenario.workloads;
+        let is_regular = workloads.iter().any(|entry| entry.value.arrivals.process.is_regular());
+        if is_regular { WAITS_MAX_REGULAR } else { WAITS_MAX }
+    }
+
+    /// The share of something of a component that is not held while anything is waited for.
+    fn plain(&self, component: usize, share: f64, with_retries: f64) -> Shares {
+        let doubts = Doubts { holds_longer: false, ..self.doubts(component) };
+        Shares::new(share, share, share, with_retries, doubts)
     }
 
     /// The limits of a component, those of its links' pools apart.
@@ -84,22 +271,18 @@ impl Load<'_> {
         let mut found = Vec::new();
         if let Some((noun, workers)) = limits.workers {
             let units = f64::from(workers) * replicas;
-            let held = |times: &Times<'_>, flows: &Flows| match limits.frees_while_waiting {
-                true => self.bare.work(component, flows, |d| d.cpu_s + d.blocks_s),
-                false => times.work(component, flows, |d| d.held_s),
-            };
-            let bare = held(&self.bare, self.fresh);
-            let bare_share = bare / units;
-            // Beyond saturation there is no mean wait, and without it the share is the lower bound that is known.
-            let share =
-                if bare_share < 1.0 { (held(&self.loaded, self.fresh) / units).max(bare_share) } else { bare_share };
-            let with_retries = held(&self.bare, self.all) / units;
+            let held = |times: &Times<'_>, flows: &Flows| times.work(component, flows, Demand::held_s);
+            let bare = held(self.bare, self.fresh);
             let held_s = self.held_s(component).unwrap_or(mean(bare));
             let ceiling = self.worker_ceiling(component, workers) * replicas;
-            let unwaited = bare_share.max(rate / ceiling);
-            let waited = if unwaited < 1.0 { share } else { unwaited };
-            let with_retries = with_retries.max(Times::rate(component, self.all) / ceiling);
-            let shares = Shares { unwaited, waited, with_retries };
+            let unwaited = (bare / units).max(rate / ceiling);
+            let waited = held(self.loaded, self.fresh) / units;
+            let with_retries = (held(self.bare, self.all) / units).max(Times::rate(component, self.all) / ceiling);
+            // Who waits for others may be kept waiting for longer than is estimated.
+            let waits = !limits.frees_while_waiting && !graph.components[component].asks().is_empty();
+            let doubts = self.doubts(component);
+            let doubts = Doubts { is_more: doubts.is_more || (doubts.is_less && waits), ..doubts };
+            let shares = Shares::new(bare / units, unwaited, waited, with_retries, doubts);
             found.push(self.limit(format!("{} {noun}", grouped(units)), units, Some(held_s), Some(ceiling), shares));
         }
         let cpu = |flows: &Flows| self.bare.work(component, flows, |d| d.cpu_s);
@@ -108,7 +291,7 @@ impl Load<'_> {
             let work_s = self.mean_of(component, |d| d.cpu_s);
             if work_s > 0.0 {
                 let ceiling = units / work_s;
-                let shares = Shares::unwaited(cpu(self.fresh) / units, cpu(self.all) / units);
+                let shares = self.plain(component, cpu(self.fresh) / units, cpu(self.all) / units);
                 found.push(self.limit(format!("{} cores", plain(units)), units, Some(work_s), Some(ceiling), shares));
             }
         }
@@ -117,18 +300,18 @@ impl Load<'_> {
             let blocks_s = self.mean_of(component, |d| d.offloaded_s);
             if blocks_s > 0.0 {
                 let share = |flows: &Flows| self.bare.work(component, flows, |d| d.offloaded_s) / units;
-                let shares = Shares::unwaited(share(self.fresh), share(self.all));
+                let shares = self.plain(component, share(self.fresh), share(self.all));
                 let what = format!("{} blocking threads", grouped(units));
                 found.push(self.limit(what, units, Some(blocks_s), Some(units / blocks_s), shares));
             }
         }
         if let Some(rate_max) = limits.rate_per_s {
-            let shares = Shares::unwaited(rate / rate_max, Times::rate(component, self.all) / rate_max);
+            let shares = self.plain(component, rate / rate_max, Times::rate(component, self.all) / rate_max);
             found.push(self.limit("its rate limit".into(), rate_max, None, Some(rate_max), shares));
         }
         for (lock, held_s) in self.locks(component) {
             let share = |flows: &Flows| self.bare.work(component, flows, |d| of_lock(&d.locks, &lock)) / replicas;
-            let shares = Shares::unwaited(share(self.fresh), share(self.all));
+            let shares = self.plain(component, share(self.fresh), share(self.all));
             found.push(self.limit(format!("lock {lock}"), replicas, Some(held_s), Some(replicas / held_s), shares));
         }
         found
@@ -140,17 +323,24 @@ impl Load<'_> {
         let pool = at.settings.pool.as_ref()?;
         let connections = self.graph.connections_of(at)? as f64;
         let units = connections * f64::from(pool.streams);
-        let op = self.main_op(link);
-        let without_wait = |times: &Times<'_>| {
-            let ways = at.ways.iter().filter(|way| !way.directs);
-            ways.map(|way| way.share * (way.rtt_s + times.latency_s(way.component, &op))).sum::<f64>()
-        };
-        let held_s = without_wait(&self.bare);
-        let fresh = self.fresh.links[link];
+        let held = |times: &Times<'_>| times.attempts_over(link, self.fresh).map(|held| held.mean());
+        let held_s = held(self.bare).unwrap_or_else(|| self.bare.over(link, "default").attempt.mean_s());
+        let fresh = attempts_over(self.fresh, link);
         let all = self.all.links[link] * super::flows::sustained_attempts(self.graph, link, self.all.links[link]);
-        let bare = fresh * held_s / units;
-        let waited = if bare < 1.0 { (fresh * without_wait(&self.loaded) / units).max(bare) } else { bare };
-        let shares = Shares { unwaited: bare, waited, with_retries: all * held_s / units };
+        let waited = held(self.loaded).unwrap_or(held_s);
+        let unwaited = fresh * held_s / units;
+        let doubts = Doubts {
+            holds_longer: self.bare.bursts(self.fresh).link_holds_longer(self.graph, link),
+            is_more: at.ways.iter().any(|way| self.bare.bursts(self.fresh).gets_more[way.component]),
+            is_less: self.may_be_full
+                || match at.caller {
+                    Caller::Component(caller) => self.bare.bursts(self.fresh).does_less[caller],
+                    Caller::Workload(_) => false,
+                },
+            shift: shift(attempts_over(self.fresh, link), attempts_over(self.waiting, link)),
+            waits_max: self.waits_max(),
+        };
+        let shares = Shares::new(unwaited, unwaited, fresh * waited / units, all * held_s / units, doubts);
         let mut name = format!("{} connections", grouped(connections));
         if pool.streams > 1 {
             name.push_str(&format!(" × {}", grouped(f64::from(pool.streams))));
@@ -158,26 +348,50 @@ impl Load<'_> {
         Some(self.limit(name, units, Some(held_s), Some(units / held_s), shares))
     }
 
-    /// The operation that is asked for most over a link.
-    pub(super) fn main_op(&self, link: usize) -> String {
-        let at = &self.graph.links[link];
-        let mut by_op: BTreeMap<&str, f64> = BTreeMap::new();
-        for ((component, op, _), flow) in &self.fresh.arrivals {
-            if at.ways.iter().any(|way| way.component == *component) {
-                *by_op.entry(op).or_insert(0.0) += flow.calls;
-            }
-        }
-        let most = by_op.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)));
-        most.map_or_else(|| "default".to_string(), |(op, _)| op.to_string())
+    /// The same, aware of whether what is only known to be at least so busy may be full.
+    pub(super) fn aware(self) -> Self {
+        let of_components = (0..self.graph.components.len()).flat_map(|component| self.of_component(component));
+        let of_pools = (0..self.graph.links.len()).filter_map(|link| self.of_pool(link));
+        // Users who wait for their answers send no more than what is full lets through, and that is known.
+        let is_open = self.graph.scenario.workloads.iter().any(|entry| entry.value.arrivals.process.is_load());
+        let may_be_full = is_open
+            && of_components.chain(of_pools).any(|limit| {
+                limit.unwaited < 1.0
+                    && (limit.bound == Some(Bound::AtLeast) && limit.unwaited >= MAYBE_FULL
+                        || limit
+                            .waited
+                            .is_some_and(|waited| waited >= ESTIMATED_FULL && waited > WAITS_MAX * limit.unwaited))
+            });
+        Load { may_be_full, ..self }
+    }
+
+    /// What is asked for over a link.
+    pub(super) fn asked(&self, link: usize) -> impl Iterator<Item = (&str, &Asked)> {
+        let asked = self.fresh.asked.range((link, String::new())..(link + 1, String::new()));
+        asked.map(|((_, op), asked)| (op.as_str(), asked))
+    }
+
+    /// How long an attempt over a link takes if its caller waits for ever, over all that is asked for.
+    pub(super) fn endless(&self, link: usize) -> Law {
+        let all: f64 = self.asked(link).map(|(_, asked)| asked.attempts).sum();
+        let of = |(op, asked): (&str, &Asked)| self.bare.over(link, op).endless.all().weighted(asked.attempts / all);
+        self.asked(link).map(of).fold(Law::never(), |law, one| law.or(&one))
+    }
+
+    /// How long a request of a workload takes, over its sorts, those that fail included.
+    pub(super) fn request(&self, workload: usize) -> Law {
+        let settings = &self.graph.scenario.workloads.iter().as_slice()[workload].value;
+        let of =
+            |asked: models::workloads::Asked<'_>| self.bare.over(workload, asked.op).call.all().weighted(asked.share);
+        settings.asked().into_iter().map(of).fold(Law::never(), |law, one| law.or(&one))
     }
 
     /// How long a worker is held, on average over what arrives; over what may be asked where nothing does.
     fn held_s(&self, component: usize) -> Option<f64> {
-        let frees = self.graph.components[component].limits().frees_while_waiting;
-        Some(self.mean_of(component, |d| if frees { d.cpu_s + d.blocks_s } else { d.held_s }))
+        Some(self.mean_of(component, Demand::held_s))
     }
 
-    fn mean_of(&self, component: usize, of: impl Fn(&models::demand::Demand) -> f64) -> f64 {
+    fn mean_of(&self, component: usize, of: impl Fn(&Demand) -> f64) -> f64 {
         let rate = Times::rate(component, self.fresh);
         if rate > 0.0 {
             return self.bare.work(component, self.fresh, of) / rate;
@@ -188,15 +402,14 @@ impl Load<'_> {
     /// Calls a second that one replica's workers serve at most. Where those at work hinder each other, fewer of them may
     /// serve more.
     fn worker_ceiling(&self, component: usize, workers: u32) -> f64 {
-        let frees = self.graph.components[component].limits().frees_while_waiting;
         let ops: Vec<(&str, f64, f64)> = self.ops(component);
         let total: f64 = ops.iter().map(|(_, calls, _)| calls).sum();
         let served = |n: u32| {
             let held: f64 = ops
                 .iter()
                 .map(|(op, calls, items)| {
-                    let demand = self.bare.demand_with(component, op, *items, Some(f64::from(n)));
-                    calls / total * if frees { demand.cpu_s + demand.blocks_s } else { demand.held_s }
+                    let demand = self.bare.demand_with(component, op, *items, f64::from(n));
+                    calls / total * demand.held_s()
                 })
                 .sum();
             f64::from(n) / held
@@ -221,7 +434,7 @@ impl Load<'_> {
         let mut names: Vec<String> = Vec::new();
         for (op, _, items) in self.ops(component) {
             let demand = self.bare.demand(component, op, items);
-            names.extend(demand.locks.into_iter().map(|(name, _)| name));
+            names.extend(demand.locks.iter().map(|(name, _)| name.clone()));
         }
         names.sort();
         names.dedup();
@@ -240,6 +453,14 @@ impl Load<'_> {
             let units = entry.value.cores.0 * f64::from(entry.value.count);
             let share =
                 |flows: &Flows| there.iter().map(|c| self.bare.work(*c, flows, |d| d.cpu_s)).sum::<f64>() / units;
+            let bursts = self.bare.bursts(self.fresh);
+            let doubts = Doubts {
+                holds_longer: false,
+                is_more: there.iter().any(|component| bursts.does_more[*component]),
+                is_less: self.may_be_full || there.iter().any(|component| bursts.does_less[*component]),
+                shift: shift(share(self.fresh), share(self.waiting)),
+                waits_max: self.waits_max(),
+            };
             (
                 name.to_string(),
                 self.limit(
@@ -247,12 +468,22 @@ impl Load<'_> {
                     units,
                     None,
                     None,
-                    Shares::unwaited(share(self.fresh), share(self.all)),
+                    Shares::new(share(self.fresh), share(self.fresh), share(self.fresh), share(self.all), doubts),
                 ),
             )
         });
         groups.collect()
     }
+}
+
+/// What comes with waits, as a multiple of what comes without.
+fn shift(without: f64, with: f64) -> f64 {
+    if without > 0.0 { with / without } else { 1.0 }
+}
+
+/// Attempts a second over a link.
+fn attempts_over(flows: &Flows, link: usize) -> f64 {
+    flows.asked.range((link, String::new())..(link + 1, String::new())).map(|(_, asked)| asked.attempts).sum()
 }
 
 fn of_lock(locks: &[(String, f64)], name: &str) -> f64 {

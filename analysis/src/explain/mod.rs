@@ -8,6 +8,7 @@
 //! The result is plain data. Nothing here knows a kind of component: what a call takes and what limits a replica each kind
 //! says of itself ([`models::demand`]).
 
+mod bursts;
 mod flow;
 mod flows;
 mod graph;
@@ -22,14 +23,14 @@ use serde::Serialize;
 use settings::Problem;
 
 use flow::Flows;
-use flows::{Attempts, Moment, most_calls, open_rate, solve};
+use flows::{Attempts, Caches, Moment, most_calls, open_rate, settle, solve, solve_with};
 use graph::Graph;
 use language::Loaded;
 use language::document::Sources;
 use limits::Load;
 use times::Times;
 
-pub use limits::Limit;
+pub use limits::{Bound, Limit, Sensitivity};
 pub use links::{Link, Policy};
 pub use tree::Branch;
 
@@ -91,10 +92,14 @@ pub struct Capacity {
     pub advertised_per_s: f64,
     /// What limits it.
     pub advertised_by: String,
-    /// The highest load that heals after any trigger: there even all retries together are served.
+    /// The highest load that heals after any trigger: there even all retries together are served while all caches are empty.
     pub hidden_per_s: f64,
     /// What limits that.
     pub hidden_by: String,
+    /// Whether there are retries, all of which are made there.
+    pub retries: bool,
+    /// Whether there are caches, all of which are empty there.
+    pub caches: bool,
     /// `stable`, `vulnerable` or `overloaded`.
     pub state: &'static str,
 }
@@ -133,8 +138,10 @@ pub struct Explained {
     pub components: Table<Component>,
     /// The cores of groups of hosts.
     pub hosts: Table<Limit>,
-    /// Where there are retries and an open load.
+    /// Where there are retries or caches, and a load that does not wait for answers.
     pub capacity: Option<Capacity>,
+    /// How sensitive waits are, where something is nearly full.
+    pub sensitivities: Vec<Sensitivity>,
     /// Where there are threads.
     pub thread_memory: Option<ThreadMemory>,
     /// What cannot hold, in the order of the file.
@@ -184,14 +191,25 @@ pub fn explain(loaded: &Loaded) -> Explained {
     let solved: Vec<f64> = if has_rates { rates.clone() } else { vec![1.0; rates.len()] };
     let fresh = solve(&graph, &solved, Attempts::First);
     let all = solve(&graph, &solved, Attempts::All);
-    let bare = Times::unloaded(&graph);
-    let loaded_times = Times::loaded(&graph, &fresh);
-    let load = Load { graph: &graph, fresh: &fresh, all: &all, bare, loaded: loaded_times, has_rates };
+    let bare = Times::bare(&graph, &fresh);
+    let waited = Times::loaded(&bare);
+    let waiting = settle(&graph, &solved, &waited);
+    let load = Load {
+        graph: &graph,
+        fresh: &fresh,
+        all: &all,
+        waiting: &waiting,
+        bare: &bare,
+        loaded: &waited,
+        has_rates,
+        may_be_full: false,
+    }
+    .aware();
     let links = links::links(&graph, &load);
     let mut components = components(&graph, &load);
     mark_lower_bounds(&graph, &links, &mut components);
     let hosts: Table<Limit> = load.of_hosts().into_iter().collect();
-    let capacity = capacity(&graph, &rates, &links, &components, &hosts);
+    let capacity = capacity(&load, &rates);
     let threads: u64 = components.values().filter_map(|c| c.threads).sum();
     let mut explained = Explained {
         format: 1,
@@ -204,6 +222,7 @@ pub fn explain(loaded: &Loaded) -> Explained {
         links,
         components,
         hosts,
+        sensitivities: load.sensitivities(),
         capacity,
         thread_memory: (threads > 0).then_some(ThreadMemory {
             threads,
@@ -215,9 +234,12 @@ pub fn explain(loaded: &Loaded) -> Explained {
         sources: loaded.sources.clone(),
     };
     let peak = self::rates(&graph, duration_s, Moment::Peak);
-    warnings::find(&graph, &load, &peak, &mut explained);
+    warnings::find(&graph, &load, (&solved, &peak), &mut explained);
     explained
 }
+
+/// Rounds in which the rates of users who wait are found.
+const ROUNDS_MAX: usize = 60;
 
 /// Requests a second that each workload sends: as written where it is open; where users wait for their answers, what
 /// they can send at most, first by their number and then by what the busiest part can serve; 0 for finite work.
@@ -234,13 +256,7 @@ fn rates(graph: &Graph<'_>, duration_s: f64, moment: Moment) -> Vec<f64> {
                 let think_s = process.think().map_or(0.0, |think| think.mean() / 1e9);
                 return users as f64 / (think_s + request_s(graph, &bare, nth)).max(1e-9);
             }
-            match process.trace() {
-                Some(trace) => {
-                    let last = trace.requests.last().map_or(0, |r| r.at) as f64 / 1e9;
-                    if last > 0.0 { trace.requests.len() as f64 / last } else { 0.0 }
-                }
-                None => open_rate(&entry.value, duration_s, moment).unwrap_or(0.0),
-            }
+            open_rate(&entry.value, duration_s, moment).unwrap_or(0.0)
         })
         .collect();
     if !closed.contains(&true) {
@@ -249,35 +265,23 @@ fn rates(graph: &Graph<'_>, duration_s: f64, moment: Moment) -> Vec<f64> {
     let scaled = |factor: f64| -> Vec<f64> {
         rates.iter().zip(&closed).map(|(rate, closed)| if *closed { rate * factor } else { *rate }).collect()
     };
-    let fits = |factor: f64| {
-        let flows = solve(graph, &scaled(factor), Attempts::First);
-        busiest(graph, &flows).is_none_or(|share| share <= 1.0)
-    };
-    if !fits(1.0) {
-        let (mut low, mut high) = (0.0, 1.0);
-        for _ in 0..60 {
-            let middle = (low + high) / 2.0;
-            if fits(middle) { low = middle } else { high = middle }
+    // What is taken grows in proportion to the load, but for caches.
+    let share = |factor: f64| busiest(graph, &solve(graph, &scaled(factor), Attempts::First)).unwrap_or(0.0);
+    let mut factor = 1.0;
+    for _ in 0..ROUNDS_MAX {
+        let share = share(factor);
+        if share <= 1.0 && (factor == 1.0 || share > 1.0 - 1e-9) {
+            break;
         }
-        rates = scaled(low);
+        factor = (factor / share).min(1.0);
     }
+    rates = scaled(factor);
     rates
 }
 
 /// The largest share of anything that these flows take while nothing is waited for.
 fn busiest(graph: &Graph<'_>, flows: &Flows) -> Option<f64> {
-    let load = Load {
-        graph,
-        fresh: flows,
-        all: flows,
-        bare: Times::unloaded(graph),
-        loaded: Times::unloaded(graph),
-        has_rates: true,
-    };
-    let of_components = (0..graph.components.len()).flat_map(|c| load.of_component(c));
-    let of_pools = (0..graph.links.len()).filter_map(|link| load.of_pool(link));
-    let of_hosts = load.of_hosts().into_iter().map(|(_, limit)| limit);
-    of_components.chain(of_pools).chain(of_hosts).map(|limit| limit.unwaited).reduce(f64::max)
+    tightest(graph, flows).map(|(share, _)| share)
 }
 
 /// How long a request of a workload takes, on average over its sorts, s.
@@ -289,13 +293,14 @@ fn request_s(graph: &Graph<'_>, times: &Times<'_>, workload: usize) -> f64 {
 fn workloads(graph: &Graph<'_>, load: &Load<'_>, rates: &[f64], duration_s: f64) -> Table<Workload> {
     let workload = |(nth, entry): (usize, &settings::MapEntry<models::workloads::WorkloadSettings>)| {
         let process = &entry.value.arrivals.process;
-        let peak = entry.value.shape.as_ref().and_then(|_| open_rate(&entry.value, duration_s, Moment::Peak));
+        let varies = entry.value.shape.is_some() || process.trace().is_some();
+        let peak = varies.then(|| open_rate(&entry.value, duration_s, Moment::Peak)).flatten();
         let known = Workload {
             arrivals: settings::Setting::write(&entry.value.arrivals).to_string(),
             rate_per_s: (rates[nth] > 0.0).then_some(rates[nth]),
             peak_per_s: peak,
-            is_open: process.is_open(),
-            latency_s: request_s(graph, &load.bare, nth),
+            is_open: process.is_load(),
+            latency_s: request_s(graph, load.bare, nth),
         };
         (entry.name.as_str().to_string(), known)
     };
@@ -370,7 +375,7 @@ fn mark_lower_bounds(graph: &Graph<'_>, links: &[Link], components: &mut Table<C
     for (nth, (_, component)) in components.iter_mut().enumerate() {
         let frees = graph.components[nth].limits().frees_while_waiting;
         if let Some(workers) = component.limits.first_mut().filter(|limit| waits[nth] && !frees && !is_full(limit)) {
-            workers.is_lower_bound = workers.held_s.is_some();
+            workers.bound = workers.held_s.map(|_| Bound::AtLeast).filter(|_| workers.utilization.is_some());
         }
     }
 }
@@ -383,38 +388,42 @@ fn mean_latency(load: &Load<'_>, component: usize) -> f64 {
     if calls > 0.0 { sum / calls } else { 0.0 }
 }
 
-/// Advertised and hidden capacity, where there are retries and an open load.
-fn capacity(
-    graph: &Graph<'_>,
-    rates: &[f64],
-    links: &[Link],
-    components: &Table<Component>,
-    hosts: &Table<Limit>,
-) -> Option<Capacity> {
-    let retries = links.iter().any(|link| link.attempts_most > 1);
-    let open = graph.scenario.workloads.iter().zip(rates).filter(|(w, _)| w.value.arrivals.process.is_open());
+/// Advertised and hidden capacity, where there are retries or caches, and a load that does not wait for answers.
+fn capacity(load: &Load<'_>, rates: &[f64]) -> Option<Capacity> {
+    let graph = load.graph;
+    let retries = graph.links.iter().any(|link| link.settings.max_sent() > 1);
+    let caches = load.fresh.misses.values().flatten().any(|(_, fetches)| *fetches < 1.0);
+    let open = graph.scenario.workloads.iter().zip(rates).filter(|(w, _)| w.value.arrivals.process.is_load());
     let load_per_s: f64 = open.map(|(_, rate)| rate).sum();
-    if !retries || load_per_s <= 0.0 {
+    if !(retries || caches) || load_per_s <= 0.0 {
         return None;
     }
-    let of_components = components
-        .iter()
-        .flat_map(|(name, c)| c.limits.iter().map(move |limit| (format!("the {} of {name}", limit.what), limit)));
-    let of_links = links.iter().filter_map(|l| Some((format!("the pool of {}.{}", l.from, l.name), l.pool.as_ref()?)));
-    let of_hosts = hosts.iter().map(|(name, limit)| (format!("the {} of {name}", limit.what), limit));
-    let limits: Vec<(String, &Limit)> = of_components.chain(of_links).chain(of_hosts).collect();
-    let tightest = |share: &dyn Fn(&Limit) -> Option<f64>| {
-        let shares = limits.iter().filter_map(|(what, limit)| Some((share(limit)?, what.clone())));
-        shares.filter(|(share, _)| *share > 0.0).reduce(|most, one| if one.0 > most.0 { one } else { most })
-    };
     // Without waits: what is held is in proportion to the load.
-    let fresh = tightest(&|limit| Some(limit.unwaited))?;
-    let all = tightest(&|limit| limit.utilization_with_retries)?;
+    let worst = solve_with(graph, rates, Attempts::All, Caches::AllEmpty);
+    let (fresh, all) = (tightest(graph, load.fresh)?, tightest(graph, &worst)?);
     let (advertised_per_s, hidden_per_s) = (load_per_s / fresh.0, load_per_s / all.0.max(fresh.0));
     let state = match load_per_s {
         load if load >= advertised_per_s => "overloaded",
         load if load >= hidden_per_s => "vulnerable",
         _ => "stable",
     };
-    Some(Capacity { load_per_s, advertised_per_s, advertised_by: fresh.1, hidden_per_s, hidden_by: all.1, state })
+    let hidden_by = if all.0 >= fresh.0 { all.1 } else { fresh.1.clone() };
+    Some(Capacity {
+        load_per_s,
+        advertised_per_s,
+        advertised_by: fresh.1,
+        hidden_per_s,
+        hidden_by,
+        retries,
+        caches,
+        state,
+    })
+}
+
+/// What these flows take the largest share of while nothing is waited for, and its name.
+fn tightest(graph: &Graph<'_>, flows: &Flows) -> Option<(f64, String)> {
+    let bare = Times::bare(graph, flows);
+    let load = Load::alone(graph, flows, &bare);
+    let shares = load.named().into_iter().map(|(what, limit)| (limit.unwaited, what));
+    shares.filter(|(share, _)| *share > 0.0).reduce(|most, one| if one.0 > most.0 { one } else { most })
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use analysis::explain::{Explained, explain, under_faults};
+use analysis::explain::{Bound, Explained, explain, under_faults};
 use lab::replicate::{Control, replicate};
 use lab::statistics::mean_interval;
 use lab::{Loaded, Options, Text};
@@ -335,15 +335,17 @@ fn utilisations_are_those_of_simulation() {
                 nouns.iter().any(|noun| what.ends_with(noun)) && !what.ends_with("blocking threads")
             };
             let workers = known.limits.iter().find(|limit| is_worker(&limit.what));
-            if let Some(limit) = workers.filter(|limit| limit.is_lower_bound) {
+            if let Some(limit) = workers.filter(|limit| limit.bound == Some(Bound::AtLeast)) {
                 let held =
                     mean_interval(&runs.values(&format!("components.{component}.utilization")), 0.95).expect("known");
                 assert!(held.mean > limit.utilization.expect("a rate"), "{name}: {component} {held:?}");
             } else if let Some(limit) = workers {
-                compare(format!("components.{component}.utilization"), limit.utilization.expect("a rate").min(1.0));
+                let said = limit.utilization.unwrap_or_else(|| panic!("{name}: {component} {limit:?}"));
+                compare(format!("components.{component}.utilization"), said.min(1.0));
             }
             if let Some(cores) = known.limits.iter().find(|l| l.what.ends_with("cores")) {
-                compare(format!("components.{component}.cpu"), cores.utilization.expect("a rate").min(1.0));
+                let said = cores.utilization.unwrap_or_else(|| panic!("{name}: {component} {cores:?}"));
+                compare(format!("components.{component}.cpu"), said.min(1.0));
             }
             if let Some(hits) = known.hit_ratio {
                 compare(format!("components.{component}.hit_ratio"), hits);

@@ -5,5 +5,6 @@ mod explain;
 #[path = "../../../lab/tests/it/harness.rs"]
 #[allow(dead_code, reason = "the tests of the lab use all of it")]
 mod harness;
+mod oracle;
 mod theory;
 mod traces;

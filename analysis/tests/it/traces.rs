@@ -42,7 +42,7 @@ fn rows_say_what_is_asked_for() {
     assert!((w.latency.max_s.expect("known") - 0.021).abs() < 1e-6, "{:?}", w.latency);
     // Nothing of it is unused, and it is known how long a request takes: 10, 21 and 10 ms.
     let explained = explain(&loaded);
-    assert!(explained.warnings.is_empty(), "{:#?}", explained.warnings);
+    assert!(explained.warnings.iter().all(|w| w.code != "never_called"), "{:#?}", explained.warnings);
     assert!((explained.workloads["w"].latency_s - 0.041 / 3.0).abs() < 1e-9);
 }
 

@@ -1,11 +1,14 @@
 //! Where results keep the figures that every workload, component, replica or link has.
 
-use models::figures::{of_components, of_links, of_workloads};
+use models::figures::{of_components, of_hosts, of_links, of_workloads};
 use sim_core::{Figure, slots};
 
-use crate::result::{ComponentResult, Latency, LinkResult, ReplicaResult, Table, WorkloadResult};
+use crate::result::{
+    ComponentOp, ComponentResult, HostsResult, Latency, LatencyAll, LinkResult, ReplicaResult, Table, WorkloadOp,
+    WorkloadResult,
+};
 
-use Found::{Number, Outcomes, Times};
+use Found::{All, Number, Outcomes, Times};
 
 /// What a result has for a row.
 pub(super) enum Found<'r> {
@@ -13,6 +16,8 @@ pub(super) enum Found<'r> {
     Number(Option<f64>),
     /// A distribution of times.
     Times(&'r Latency),
+    /// A distribution of times, some of which may be infinite.
+    All(&'r LatencyAll),
     /// Counts by outcome.
     Outcomes(&'r Table<u64>),
 }
@@ -35,7 +40,14 @@ pub(super) const OF_WORKLOADS: &[Row<WorkloadResult>] = &[
     Row(&of_workloads::GOODPUT, |w| number(w.goodput)),
     Row(&of_workloads::LATENCY, |w| Some(Times(&w.latency))),
     Row(&of_workloads::LATENCY_FAILED, |w| Some(Times(&w.latency_failed))),
+    Row(&of_workloads::LATENCY_ALL, |w| Some(All(&w.latency_all))),
+    Row(&of_workloads::SUCCESS, |w| Some(Number(w.success))),
+    Row(&of_workloads::ERROR_RATE, |w| Some(Number(w.error_rate))),
+    Row(&of_workloads::DEGRADED_SHARE, |w| Some(Number(w.degraded_share))),
+    Row(&of_workloads::WITHIN_DEADLINE, |w| Some(Number(w.within_deadline))),
+    Row(&of_workloads::WORST_WINDOW, |w| Some(Number(w.worst_window))),
     Row(&of_workloads::OUTCOMES, |w| Some(Outcomes(&w.outcomes))),
+    Row(&of_workloads::LATE, |w| count(w.late)),
     Row(&of_workloads::SAMPLED, |w| count(w.breakdown.sampled)),
     Row(&of_workloads::BREAKDOWN_P50, |w| Some(Number(w.breakdown.p50_s))),
     Row(&of_workloads::BREAKDOWN_P99, |w| Some(Number(w.breakdown.p99_s))),
@@ -43,6 +55,35 @@ pub(super) const OF_WORKLOADS: &[Row<WorkloadResult>] = &[
     Row(&of_workloads::IN_FLIGHT, |w| number(w.in_flight)),
     Row(&of_workloads::IN_FLIGHT_END, |w| count(w.in_flight_end)),
 ];
+
+/// Of one operation of a workload.
+pub(super) const OF_WORKLOAD_OPS: &[Row<WorkloadOp>] = &[
+    Row(&of_workloads::SENT, |w| count(w.sent)),
+    Row(&of_workloads::COMPLETED, |w| count(w.completed)),
+    Row(&of_workloads::OFFERED, |w| number(w.offered)),
+    Row(&of_workloads::GOODPUT, |w| number(w.goodput)),
+    Row(&of_workloads::LATENCY, |w| Some(Times(&w.latency))),
+    Row(&of_workloads::LATENCY_FAILED, |w| Some(Times(&w.latency_failed))),
+    Row(&of_workloads::LATENCY_ALL, |w| Some(All(&w.latency_all))),
+    Row(&of_workloads::SUCCESS, |w| Some(Number(w.success))),
+    Row(&of_workloads::ERROR_RATE, |w| Some(Number(w.error_rate))),
+    Row(&of_workloads::DEGRADED_SHARE, |w| Some(Number(w.degraded_share))),
+    Row(&of_workloads::WITHIN_DEADLINE, |w| Some(Number(w.within_deadline))),
+    Row(&of_workloads::OUTCOMES, |w| Some(Outcomes(&w.outcomes))),
+    Row(&of_workloads::IN_FLIGHT_END, |w| count(w.in_flight_end)),
+];
+
+/// Of one operation of a component.
+pub(super) const OF_COMPONENT_OPS: &[Row<ComponentOp>] = &[
+    Row(&of_components::ARRIVALS, |c| count(c.arrivals)),
+    Row(&of_components::COMPLETED, |c| count(c.completed)),
+    Row(&of_components::LATENCY, |c| Some(Times(&c.latency))),
+    Row(&of_components::OUTCOMES, |c| Some(Outcomes(&c.outcomes))),
+];
+
+/// Of a group of hosts.
+pub(super) const OF_HOSTS: &[Row<HostsResult>] =
+    &[Row(&of_hosts::COUNT, |h| count(h.count)), Row(&of_hosts::CPU, |h| Some(Number(h.cpu)))];
 
 pub(super) const OF_COMPONENTS: &[Row<ComponentResult>] = &[
     Row(&of_components::REPLICAS, |c| count(c.replicas)),
@@ -82,6 +123,7 @@ pub(super) const OF_LINKS: &[Row<LinkResult>] = &[
     Row(&of_links::RETRIES_REFUSED, |l| count(l.retries_refused)),
     Row(&of_links::HEDGES, |l| count(l.hedges)),
     Row(&of_links::AMPLIFICATION, |l| Some(Number(l.amplification))),
+    Row(&of_links::IN_FLIGHT, |l| number(l.in_flight?)),
 ];
 
 #[cfg(test)]
@@ -99,6 +141,9 @@ mod tests {
         assert_eq!(names(OF_WORKLOADS), declared(of_workloads::FIGURES));
         assert_eq!(names(OF_COMPONENTS), declared(of_components::FIGURES));
         assert_eq!(names(OF_LINKS), declared(of_links::FIGURES));
+        assert_eq!(names(OF_HOSTS), declared(of_hosts::FIGURES));
+        assert!(names(OF_WORKLOAD_OPS).iter().all(|name| names(OF_WORKLOADS).contains(name)));
+        assert!(names(OF_COMPONENT_OPS).iter().all(|name| names(OF_COMPONENTS).contains(name)));
         assert!(names(OF_REPLICAS).iter().all(|name| names(OF_COMPONENTS).contains(name)));
     }
 }

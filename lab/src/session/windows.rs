@@ -1,26 +1,39 @@
 //! The time series of a run: what was counted at each border of windows, and the row that two borders make.
 
-use models::figures::{of_components, of_links};
+use models::figures::{of_components, of_links, of_workloads};
 use models::network::Node;
 use models::policies::pool;
 use models::scenario::Scenario;
-use sim_core::figures::Merge;
+use sim_core::figures::{Merge, Value};
+use sim_core::histogram::Histogram;
 use sim_core::measure::Counts;
 use sim_core::time::SECOND;
-use sim_core::{AttemptCounts, Component, Figure, Figures, GroupId, NodeId, Span, Time, slots};
+use sim_core::{AttemptCounts, Figure, Figures, GroupId, NodeId, Span, Time, slots};
 
 use super::{LinkPlace, Session, amplification};
 use crate::figures::{self, Part};
 use crate::history::History;
+use crate::latency_all::{Of, Sent};
+use crate::metrics;
 
 /// What stood where at a border.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Border {
     workloads: Vec<Counts>,
     components: Vec<(Counts, Figures)>,
-    links: Vec<(AttemptCounts, Counts, Figures)>,
+    links: Vec<OfLink>,
     /// Of the owners of the columns that were asked for.
     asked: Vec<Figures>,
+}
+
+/// What was counted of a link.
+#[derive(Clone, Debug, Default)]
+struct OfLink {
+    attempts: AttemptCounts,
+    calls: Counts,
+    /// Calls under way, over time.
+    under_way: u128,
+    figures: Figures,
 }
 
 impl Border {
@@ -28,8 +41,13 @@ impl Border {
     fn figures_of(&self, nth: usize, asked: &Asked) -> &Figures {
         match asked.owner {
             Owner::Component(index) if !asked.is_apart() => &self.components[index].1,
-            Owner::Link(index) if !asked.is_apart() => &self.links[index].2,
-            Owner::Component(_) | Owner::Link(_) | Owner::Replica(..) => &self.asked[nth],
+            Owner::Link(index) if !asked.is_apart() => &self.links[index].figures,
+            Owner::Workload(..)
+            | Owner::Component(_)
+            | Owner::ComponentOp(..)
+            | Owner::Replica(..)
+            | Owner::Link(_)
+            | Owner::Hosts(..) => &self.asked[nth],
         }
     }
 }
@@ -52,6 +70,8 @@ struct Window<'a> {
     attempts: AttemptCounts,
     /// Calls under way at its end.
     in_flight: u64,
+    /// Calls under way on a link, over time; `None` where they are those of its caller.
+    under_way: Option<u128>,
     /// What was reported at its beginning and at its end.
     before: &'a Figures,
     now: &'a Figures,
@@ -96,7 +116,7 @@ const COMPONENT_COLUMNS: [(&str, Shows); 8] = [
 ];
 
 /// The columns that every link has: format 1 has those of the pool where there is none, too.
-const LINK_COLUMNS: [(&str, Shows); 6] = [
+const LINK_COLUMNS: [(&str, Shows); 7] = [
     (of_links::ATTEMPTS.name, Shows::Counted(|w| w.per_second(w.attempts.attempts))),
     (of_links::RETRIES.name, Shows::Counted(|w| w.per_second(w.attempts.retries))),
     ("failed", Shows::Counted(|w| w.per_second(w.attempts.failed()))),
@@ -104,6 +124,7 @@ const LINK_COLUMNS: [(&str, Shows); 6] = [
         of_links::AMPLIFICATION.name,
         Shows::Counted(|w| (w.calls.arrivals > 0).then(|| w.attempts.attempts as f64 / w.calls.arrivals as f64)),
     ),
+    (of_links::IN_FLIGHT.name, Shows::Counted(|w| Some(w.under_way? as f64 / w.span as f64))),
     (pool::ACTIVE.name, Shows::Declared(&pool::ACTIVE)),
     (pool::WAITING.name, Shows::Declared(&pool::WAITING)),
 ];
@@ -111,9 +132,14 @@ const LINK_COLUMNS: [(&str, Shows); 6] = [
 /// Who reports the figure of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Owner {
+    /// A workload, or one of its operations.
+    Workload(usize, Option<u16>),
     Component(usize),
+    ComponentOp(usize, u16),
     Replica(usize, usize),
     Link(usize),
+    /// A group of hosts, or one of them.
+    Hosts(usize, Option<usize>),
 }
 
 /// A figure that only some runs keep over time.
@@ -123,20 +149,23 @@ pub(super) struct Asked {
     figure: &'static Figure,
     part: Part,
     column: String,
+    /// Whether the engine measures it, and not the nodes.
+    is_measured: bool,
 }
 
 impl Asked {
-    /// Whether it is not among what its component or link reports at every border: a single replica's, or times.
+    /// Whether it is not among what its component or link reports at every border: a single replica's, times, or what the
+    /// engine measures.
     fn is_apart(&self) -> bool {
-        matches!(self.owner, Owner::Replica(..)) || self.figure.merge == Merge::Times
+        matches!(self.owner, Owner::Replica(..)) || self.figure.merge == Merge::Times || self.is_measured
     }
 }
 
 /// The metrics that a scenario needs over time.
-fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = &str> {
+fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = String> {
     let objectives = scenario.objectives.iter();
     let over_time = objectives.filter(|objective| objective.during.is_some() || objective.recovers.is_some());
-    over_time.map(|objective| objective.metric.value.as_str())
+    over_time.map(|objective| metrics::at_gate(&metrics::canonical(&objective.metric.value)))
 }
 
 impl Session {
@@ -161,19 +190,25 @@ impl Session {
 
     /// The columns of declared figures that only some runs keep.
     fn columns_beside(&self, always: &[String]) -> Vec<Asked> {
-        let asked: Vec<&str> = asked_over_time(&self.loaded.scenario).collect();
+        let asked: Vec<String> = asked_over_time(&self.loaded.scenario).collect();
         let mut found: Vec<Asked> = Vec::new();
         for (owner, path) in self.owners(&asked) {
             let of_one = matches!(owner, Owner::Replica(..));
-            let mut reported = Figures::default();
-            self.report(owner, &mut reported);
-            for (figure, _) in reported.iter().filter(|(figure, _)| !figure.is_for_screens) {
-                for (name, part) in figures::parts(figure) {
-                    let metric = format!("{path}.{name}");
-                    let column = figures::column(figure, &metric, part);
-                    let is_wanted = (figure.is_kept && !of_one) || asked.contains(&metric.as_str());
-                    if is_wanted && !always.contains(&column) {
-                        found.push(Asked { owner, figure, part, column });
+            for is_measured in [false, true] {
+                let mut reported = Figures::default();
+                match is_measured {
+                    false => self.report(owner, &mut reported),
+                    true => self.report_measured(owner, &mut reported),
+                }
+                for (figure, _) in reported.iter().filter(|(figure, _)| !figure.is_for_screens) {
+                    for (name, part) in figures::parts(figure) {
+                        let metric = format!("{path}.{name}");
+                        let column = figures::column(figure, &metric, part);
+                        let is_kept = figure.is_kept && !of_one && !is_measured;
+                        let is_there = always.contains(&column) || found.iter().any(|other| other.column == column);
+                        if (is_kept || asked.contains(&metric)) && !is_there {
+                            found.push(Asked { owner, figure, part, column, is_measured });
+                        }
                     }
                 }
             }
@@ -181,9 +216,22 @@ impl Session {
         found
     }
 
-    /// Everybody who reports figures, with the path of their metrics; single replicas where a metric names one.
-    fn owners(&self, metrics: &[&str]) -> Vec<(Owner, String)> {
+    /// Everybody of whom figures are reported, with the path of their metrics; single replicas, hosts and operations where a
+    /// metric names one.
+    fn owners(&self, metrics: &[String]) -> Vec<(Owner, String)> {
         let mut owners = Vec::new();
+        let directory = &self.network.directory;
+        let ops_at = |path: &str, ops: &[u16]| -> Vec<(u16, String)> {
+            let named =
+                ops.iter().map(|op| (*op, format!("{path}.{}.{}", metrics::OPS, directory.ops[usize::from(*op)])));
+            named.filter(|(_, path)| metrics.iter().any(|metric| metric.starts_with(&format!("{path}.")))).collect()
+        };
+        for (index, workload) in directory.workloads.iter().enumerate() {
+            let path = format!("workloads.{}", workload.name);
+            let of_ops = ops_at(&path, &workload.ops).into_iter();
+            owners.extend(of_ops.map(|(op, path)| (Owner::Workload(index, Some(op)), path)));
+            owners.push((Owner::Workload(index, None), path));
+        }
         for (index, component) in self.network.directory.components.iter().enumerate() {
             let path = format!("components.{}", component.name);
             let each = format!("{path}[");
@@ -191,7 +239,17 @@ impl Session {
                 let one = |nth: usize| (Owner::Replica(index, nth), format!("{path}[{nth}]"));
                 owners.extend((0..component.replicas as usize).map(one));
             }
+            let of_ops = ops_at(&path, directory.ops_of_component(index)).into_iter();
+            owners.extend(of_ops.map(|(op, path)| (Owner::ComponentOp(index, op), path)));
             owners.push((Owner::Component(index), path));
+        }
+        for (index, hosts) in directory.hosts.iter().enumerate() {
+            let path = format!("hosts.{}", hosts.name);
+            if metrics.iter().any(|metric| metric.starts_with(&format!("{path}["))) {
+                let one = |nth: usize| (Owner::Hosts(index, Some(nth)), format!("{path}[{nth}]"));
+                owners.extend((0..hosts.count as usize).map(one));
+            }
+            owners.push((Owner::Hosts(index, None), path));
         }
         owners.extend(self.links.iter().enumerate().map(|(index, link)| (Owner::Link(index), path_of(link))));
         owners
@@ -205,6 +263,23 @@ impl Session {
                 self.report_of(found.map(|(_, node)| node), into);
             }
             Owner::Link(index) => self.report_of_link(&self.links[index], into),
+            Owner::Workload(index, None) => {
+                let node = self.network.directory.workloads[index].node;
+                self.report_of([node], into);
+            }
+            Owner::Workload(_, Some(_)) | Owner::ComponentOp(..) | Owner::Hosts(..) => {}
+        }
+    }
+
+    /// The same of what the engine measures.
+    fn report_measured(&self, owner: Owner, into: &mut Figures) {
+        match owner {
+            Owner::Workload(index, op) => self.measured_of_workload(index, op, into),
+            Owner::Component(index) => self.measured_of_component(index, into),
+            Owner::ComponentOp(index, op) => self.measured_of_component_op(index, op, into),
+            Owner::Replica(index, nth) => self.measured_of_replica(index, nth, into),
+            Owner::Link(index) => self.measured_of_link(&self.links[index], into),
+            Owner::Hosts(index, nth) => self.measured_of_hosts(index, nth, into),
         }
     }
 
@@ -212,7 +287,7 @@ impl Session {
     pub(crate) fn report_of(&self, nodes: impl IntoIterator<Item = NodeId>, into: &mut Figures) {
         let engine = &self.network.engine;
         for node in nodes {
-            engine.node(node).figures(engine.now(), into);
+            engine.figures_of(node, into);
         }
     }
 
@@ -242,20 +317,24 @@ impl Session {
             figures.clear();
             self.report(Owner::Component(index), figures);
         }
-        let plain = || (AttemptCounts::default(), Counts::default(), Figures::without_times());
+        let plain = || OfLink { figures: Figures::without_times(), ..OfLink::default() };
         border.links.resize_with(self.links.len(), plain);
-        for (index, (attempts, calls, figures)) in border.links.iter_mut().enumerate() {
+        for (index, of) in border.links.iter_mut().enumerate() {
             let link = &self.links[index];
-            *attempts = self.attempts_of(link).0;
-            *calls = engine.group(link.group).all;
-            figures.clear();
-            self.report(Owner::Link(index), figures);
+            let group = engine.group(link.group);
+            of.attempts = self.attempts_of(link).0;
+            of.calls = group.all;
+            of.under_way = group.in_flight.integral(engine.now());
+            of.figures.clear();
+            self.report(Owner::Link(index), &mut of.figures);
         }
         border.asked.resize_with(self.asked.len(), Figures::default);
         for (asked, figures) in self.asked.iter().zip(&mut border.asked) {
             figures.clear();
-            if asked.is_apart() {
-                self.report(asked.owner, figures);
+            match asked.is_measured {
+                true => self.report_measured(asked.owner, figures),
+                false if asked.is_apart() => self.report(asked.owner, figures),
+                false => {}
             }
         }
     }
@@ -274,21 +353,56 @@ impl Session {
         for (index, (earlier, later)) in before.components.iter().zip(&now.components).enumerate() {
             let in_flight = engine.group(self.network.directory.components[index].group).in_flight.value();
             let (calls, attempts) = (later.0.since(&earlier.0), AttemptCounts::default());
-            let window = Window { calls, attempts, in_flight, before: &earlier.1, now: &later.1, span };
+            let (before, now) = (&earlier.1, &later.1);
+            let window = Window { calls, attempts, in_flight, under_way: None, before, now, span };
             row.extend(COMPONENT_COLUMNS.iter().map(|(_, shows)| shows.value(&window)));
         }
-        for (earlier, later) in before.links.iter().zip(&now.links) {
-            let (calls, attempts) = (later.1.since(&earlier.1), later.0.since(&earlier.0));
-            let window = Window { calls, attempts, in_flight: 0, before: &earlier.2, now: &later.2, span };
+        for ((earlier, later), link) in before.links.iter().zip(&now.links).zip(self.links.iter()) {
+            let (calls, attempts) = (later.calls.since(&earlier.calls), later.attempts.since(&earlier.attempts));
+            let under_way = (!link.is_direct).then(|| later.under_way.saturating_sub(earlier.under_way));
+            let (before, now) = (&earlier.figures, &later.figures);
+            let window = Window { calls, attempts, in_flight: 0, under_way, before, now, span };
             row.extend(LINK_COLUMNS.iter().map(|(_, shows)| shows.value(&window)));
         }
         for (nth, asked) in self.asked.iter().enumerate() {
             let (earlier, later) = (before.figures_of(nth, asked), now.figures_of(nth, asked));
-            row.push(figures::in_window(asked.figure, asked.part, earlier, later, span));
+            row.push(match asked.owner {
+                Owner::Workload(index, op) if asked.figure.name == of_workloads::LATENCY_ALL.name => {
+                    self.latency_all_in_window(index, op, asked.part, earlier, later)
+                }
+                _ => figures::in_window(asked.figure, asked.part, earlier, later, span),
+            });
         }
         self.series.push((begun as f64 - self.zero as f64) / SECOND as f64, row);
         self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
         self.spare = Spare(before);
+    }
+
+    /// The latency of all requests of a workload that ended in a window or are under way at its end.
+    fn latency_all_in_window(
+        &self,
+        workload: usize,
+        op: Option<u16>,
+        part: Part,
+        before: &Figures,
+        now: &Figures,
+    ) -> Option<f64> {
+        let of = |figures: &Figures| match figures.get(&of_workloads::LATENCY_ALL) {
+            Some(Value::Times(times)) => (**times).clone(),
+            _ => Histogram::new(),
+        };
+        let ages = match op {
+            None => self.requests_of(workload).ages,
+            Some(op) => self.requests_of_op(workload, op)?.ages,
+        };
+        let ended = of(now).since(&of(before));
+        match part {
+            Part::Mean => Sent::new(ended, ages).value(Of::Mean),
+            Part::Quantile(p) => Sent::new(ended, ages).value(Of::Quantile(p)),
+            Part::Longest => Sent::new(ended, ages).value(Of::Longest),
+            Part::Count => Some(ended.count() as f64),
+            Part::Whole | Part::State(_) | Part::Outcome(_) => None,
+        }
     }
 
     fn rows_of_workloads(&mut self, before: &Border, span: Span, row: &mut Vec<Option<f64>>) {

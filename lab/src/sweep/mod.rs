@@ -173,6 +173,12 @@ impl SweptPoint {
         statistics::mean_interval(&values, replicate::CONFIDENCE)
     }
 
+    /// Whether there is a run that has ended and in which a metric is not known, or is infinite.
+    pub fn is_unknown_in_some(&self, metric: usize) -> bool {
+        let mut ended = self.runs.iter().flatten().filter(|run| run.error.is_none());
+        ended.any(|run| run.values.get(metric).copied().flatten().is_none())
+    }
+
     /// The ends of that interval: Wilson's, where the metric is an event and its mean a probability; `None` of a single
     /// run.
     pub fn ends(&self, metric: usize, is_event: bool) -> Option<(f64, f64)> {
@@ -300,12 +306,19 @@ fn known_metric(metric: &Spanned<String>, shape: &crate::result::RunResult, prob
 }
 
 fn measured(settings: &SweepSettings, shape: &crate::result::RunResult, problems: &mut Problems) -> Vec<String> {
-    if settings.measure.is_empty() {
-        return metrics::main_metrics(shape);
-    }
     let mut names: Vec<String> = Vec::new();
+    if settings.measure.is_empty() {
+        names = metrics::main_metrics(shape);
+    }
     for metric in &settings.measure {
         names.extend(known_metric(metric, shape, problems).filter(|name| !names.contains(name)));
+    }
+    // Where a latency is measured that an objective is about, so is what the objective looks at.
+    let gates: Vec<String> = names.iter().map(|name| metrics::at_gate(name)).collect();
+    for gate in gates {
+        if shape.objectives.iter().any(|objective| objective.metric == gate) && !names.contains(&gate) {
+            names.push(gate);
+        }
     }
     names
 }

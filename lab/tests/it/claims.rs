@@ -72,13 +72,12 @@ fn batches_have_the_sizes_and_delays_of_theory() {
 #[test]
 fn a_pool_of_twenty_serves_four_thousand_and_one_of_two_hundred_is_not_ten_times_as_good() {
     for (threads, goodput) in course(&swept("pool-app-threads", Some("5s"), 1), "goodput") {
-        // Requests of nearly all 200 users are under way at the end and so are not counted.
-        let expected = 4000.0_f64.min(threads / 0.005) - 200.0 / 5.0;
+        let expected = 4000.0_f64.min(threads / 0.005);
         assert!((goodput / expected - 1.0).abs() < 0.02, "{threads} threads: {goodput}, not {expected}");
     }
     let swept = swept("pool-size", Some("5s"), 1);
     for (size, goodput) in course(&swept, "goodput") {
-        let expected = 800.0_f64.min(size / 0.005) - 500.0 / 5.0;
+        let expected = 800.0_f64.min(size / 0.005);
         assert!((goodput / expected - 1.0).abs() < 0.02, "pool of {size}: {goodput}, not {expected}");
     }
     let slowest = course(&swept, "components.db.latency.p99");

@@ -23,7 +23,13 @@ components:
 const EXPERIMENTS: usize = 1000;
 
 /// What is looked at, and its true value: the time in the system 1 / (µ − λ), and the utilisation λ / µ.
-const TRUTH: [(&str, f64); 2] = [("workloads.users.latency.mean", 0.02), ("components.server.utilization", 0.5)];
+const TRUTH: [(&str, f64); 3] = [
+    ("workloads.users.latency.mean", 0.02),
+    ("components.server.utilization", 0.5),
+    // − ln 0.01 / (µ − λ). Student's interval of what ten runs of a thousand requests each say of it covers it 87 times in
+    // a hundred: see `lab::statistics::percentile_interval`.
+    ("workloads.users.latency.p99", 0.092_103_403_719_761_8),
+];
 
 fn experiment(seed: u64) -> Arc<Loaded> {
     let text = Text { name: "mm1.yaml".into(), bytes: SCENARIO.as_bytes().to_vec(), folder: None };
@@ -42,6 +48,8 @@ fn ninety_five_of_a_hundred_intervals_cover_the_truth() {
     });
     for (at, (metric, _)) in TRUTH.iter().enumerate() {
         let share = covered.values().filter(|covers| covers[at]).count() as f64 / EXPERIMENTS as f64;
-        assert!((0.93..=0.97).contains(&share), "{metric}: {share} of the intervals cover the true value");
+        // What is widened may cover more often than is said.
+        let most = if metric.ends_with("p99") { 0.99 } else { 0.97 };
+        assert!((0.93..=most).contains(&share), "{metric}: {share} of the intervals cover the true value");
     }
 }

@@ -29,6 +29,7 @@ mod language;
 mod laws;
 mod limits;
 mod live;
+mod measured;
 mod menu;
 mod objectives;
 mod plain_links;

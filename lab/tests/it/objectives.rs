@@ -24,8 +24,8 @@ fn judged(objectives: &str) -> Vec<ObjectiveResult> {
 #[test]
 fn a_bound_is_held_against_the_metric_in_its_unit() {
     let judged = judged(
-        "  - {metric: workloads.users.latency.p99, below: 101ms}\n\
-         \x20 - {name: too-fast, metric: workloads.users.latency.p99, below: 90ms}\n\
+        "  - {metric: workloads.users.latency.mean, below: 101ms}\n\
+         \x20 - {name: too-fast, metric: workloads.users.latency.mean, below: 90ms}\n\
          \x20 - {metric: workloads.users.outcomes.error, below: 0}\n\
          \x20 - {metric: goodput, above: 8/s}",
     );

@@ -173,7 +173,9 @@ faults:
             let [one, other] = ["event_loop: {loops: 1}", "async: {workers: 1, blocking_threads: 0}"]
                 .map(|runtime| figures(run_loaded(&with(runtime, steps), seed)));
             assert!(one.workloads["w"].outcomes["ok"] > 1_000, "{:?}", one.workloads["w"].outcomes);
-            assert_eq!(bytes(&one), bytes(&other), "seed {seed}");
+            // They call what tasks run on by different words.
+            let same_words = |result| bytes(result).replace("\"noun\":\"workers\"", "\"noun\":\"loops\"");
+            assert_eq!(same_words(&one), same_words(&other), "seed {seed}");
         }
         // Where nothing blocks, threads for it make no difference to anybody.
         let [without, with] = ["event_loop: {loops: 1}", "async: {workers: 1}"]

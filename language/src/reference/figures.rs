@@ -1,6 +1,6 @@
 //! The figures that a page of the reference tells of, from their declarations.
 
-use models::figures::{declared, of_components, of_links, of_workloads};
+use models::figures::{declared, of_components, of_hosts, of_links, of_workloads};
 use settings::reference::{FigureRow, Measured};
 use sim_core::Figure;
 use sim_core::figures::{Dimension, Merge, Unit};
@@ -13,11 +13,21 @@ pub(super) fn measured(group: &str, name: &str) -> Measured {
     let (of_all, intro) = match (group, name) {
         ("components", _) => (None, "Metrics of `components.NAME`, beside those of all components.".to_string()),
         ("link settings", _) => (None, "Metrics of `links.FROM.LINK`, where the setting is written.".to_string()),
-        ("sections", "workloads") => (Some(of_workloads::FIGURES), "Metrics of `workloads.NAME`.".to_string()),
+        ("sections", "workloads") => (
+            Some(of_workloads::FIGURES),
+            "Metrics of `workloads.NAME`. Where its requests ask for several operations, those of requests also of each: \
+             `workloads.NAME.ops.OP`. An objective, and `find`, that name a percentile of `latency` mean `latency_all`."
+                .to_string(),
+        ),
+        ("sections", "hosts") => (
+            Some(of_hosts::FIGURES),
+            "Metrics of `hosts.NAME`. `hosts.NAME[N].cpu` is that of host N alone, from 0.".to_string(),
+        ),
         ("sections", "components") => (
             Some(of_components::FIGURES),
             "Metrics of `components.NAME`; some kinds have more. `components.NAME[N]` is replica N alone, from 0, of which \
-             calls and latencies are not counted apart."
+             calls and latencies are not counted apart. Where it can be asked for several operations, `arrivals`, \
+             `completed`, `latency` and `outcomes` are also those of each: `components.NAME.ops.OP`."
                 .to_string(),
         ),
         ("sections", "link") => (
@@ -44,7 +54,9 @@ fn metric(figure: &Figure) -> String {
         (Some(Dimension::Outcome), _) => format!("{name}.OUTCOME"),
         (None, Merge::Times) => format!("{name}.*"),
         (None, Merge::States(states)) => format!("{name}.({})", states.join(", ")),
-        (None, Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max) => name.to_string(),
+        (None, Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max | Merge::Peak) => {
+            name.to_string()
+        }
     }
 }
 

@@ -26,10 +26,11 @@ use super::site::Site;
 use crate::caching::hit_ratio::{self, Hits, KeyGroup, Room};
 use crate::caching::{Data, EvictionSettings, Store, Table};
 use crate::change_numbers::FORGET;
-use crate::demand::{CallsMade, Demand, Surroundings, mean_s};
+use crate::demand::{CallsMade, Demand, Outcomes, Surroundings};
+use crate::law::Law;
 use crate::link::{LinkSettings, forget_deadline, sample};
 use crate::policies::not_yet::NotYet;
-use crate::policies::outcomes::passed_on_from_behind;
+use crate::policies::outcomes::{from_behind, passed_on_from_behind};
 
 /// How long entries are good.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -229,21 +230,25 @@ impl Kind for Cache {
     }
 
     fn demand(settings: &Settings, op: &str, around: &mut Surroundings<'_>) -> Demand {
-        let (waits, mean) = match settings.access(op) {
+        let (goes_on, mean) = match settings.access(op) {
             Access::Read => (around.miss_ratio, around.fetch_ratio),
             Access::Write | Access::Pass => (1.0, 1.0),
         };
-        let latency_s = mean_s(&settings.latency.0) + waits * (around.call_s)(LINK, None);
+        let look_up = Law::of_durations(&settings.latency.0);
+        let fetched = (around.call)(LINK, None).map(|law| look_up.then(law).weighted(goes_on));
+        let mut answer = Outcomes::ok(look_up.weighted(1.0 - goes_on));
+        fetched.parts().for_each(|(outcome, law)| answer.add(from_behind(outcome), law));
         let calls = vec![CallsMade {
             link: LINK.to_string(),
             op: None,
             key: None,
             mean,
             most: 1.0,
+            at_once: 1.0,
             awaited: true,
             sent: false,
         }];
-        Demand { latency_s, calls, ..Demand::default() }
+        Demand { answer, calls, ..Demand::default() }
     }
 
     fn hits(settings: &Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {

@@ -20,8 +20,9 @@ use sim_core::{CallId, Class, Component, CpuId, CpuJob, Cx, Figures, Next, Outco
 use super::kind::{Answers, Checks, Kind};
 use super::site::Site;
 use crate::admission::AdmissionSettings;
-use crate::demand::{Demand, Limits, Surroundings, mean_s};
+use crate::demand::{Demand, Limits, Outcomes, Surroundings};
 use crate::door::Door;
+use crate::law::Law;
 use crate::link::{by_demand, sample};
 use crate::policies::not_yet::NotYet;
 
@@ -166,15 +167,27 @@ impl Kind for Database {
         let Some(operation) = settings.operations.get(op).or_else(|| settings.operations.get("default")) else {
             return Demand::default();
         };
-        let mut io_s = mean_s(&operation.io.0);
-        io_s += operation.per_item.as_ref().map_or(0.0, |per_item| mean_s(&per_item.0) * around.items);
-        let mut cpu_s = operation.cpu.as_ref().map_or(0.0, |cpu| mean_s(&cpu.0));
+        let mut io = Law::of_durations(&operation.io.0);
+        if let Some(per_item) = &operation.per_item {
+            // Each item draws its own time.
+            let one = Law::of_durations(&per_item.0);
+            io = io.then(&one.times(around.items.floor() as u64)).then(&Law::always(one.mean() * around.items.fract()));
+        }
+        let mut cpu = operation.cpu.as_ref().map_or(Law::always(0.0), |cpu| Law::of_durations(&cpu.0));
         if let Some(contention) = &settings.contention {
             let hindered = contention.factor(around.at_work.max(1.0));
-            (io_s, cpu_s) = (io_s * hindered, cpu_s * hindered);
+            (io, cpu) = (io.stretched(hindered), cpu.stretched(hindered));
         }
-        let held_s = io_s + cpu_s * around.stretch;
-        Demand { held_s, cpu_s, piece_s: cpu_s, latency_s: held_s, ..Demand::default() }
+        let cpu_s = cpu.mean();
+        let held = io.then(&cpu.stretched(around.stretch));
+        Demand {
+            answer: Outcomes::ok(held.clone()),
+            held,
+            cpu_s,
+            piece_s: cpu_s,
+            cpu_at_once: 1.0,
+            ..Demand::default()
+        }
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {

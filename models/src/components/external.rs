@@ -12,8 +12,9 @@ use sim_core::{Answer, CallId, Component, Cx, Figures, Next, Outcome, Span, Time
 
 use super::kind::{Checks, Kind};
 use super::site::Site;
-use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
+use crate::demand::{Demand, Limits, Outcomes, Surroundings, Waiting};
 use crate::door::Door;
+use crate::law::Law;
 use crate::link::sample;
 use crate::policies::limiters::{Bound, Limiter};
 use crate::policies::not_yet::NotYet;
@@ -138,8 +139,12 @@ impl Kind for External {
     }
 
     fn demand(settings: &Settings, _op: &str, _around: &mut Surroundings<'_>) -> Demand {
-        let latency_s = mean_s(&settings.latency.0);
-        Demand { held_s: latency_s, latency_s, ..Demand::default() }
+        let held = Law::of_durations(&settings.latency.0);
+        let (share, outcome) =
+            settings.errors.as_ref().map_or((0.0, Outcome::Error), |e| (e.fraction.0, e.outcome.outcome()));
+        let mut answer = Outcomes::ok(held.weighted(1.0 - share));
+        answer.add(outcome, &held.weighted(share));
+        Demand { held, answer, ..Demand::default() }
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {

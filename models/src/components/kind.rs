@@ -9,8 +9,9 @@ use super::site::Site;
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::consuming::ConsumeSettings;
-use crate::demand::{CallsMade, Demand, Limits, Surroundings};
+use crate::demand::{CallsMade, Demand, Limits, Outcomes, Surroundings};
 use crate::hosts::HostsSettings;
+use crate::law::Law;
 use crate::link::LinkSettings;
 
 /// The links of a component: name and settings.
@@ -141,6 +142,13 @@ pub trait Kind: Component + Sized {
         }
     }
 
+    /// Whether each call over a link holds a worker that holds nothing else until it is answered: not of what is only sent,
+    /// nor of calls side by side.
+    fn holds_a_worker(settings: &Self::Settings, link: &str) -> bool {
+        let _ = (settings, link);
+        false
+    }
+
     /// Whether it does different things with different data, so that calls must say which they are about.
     fn needs_keys(settings: &Self::Settings) -> bool {
         let _ = settings;
@@ -162,9 +170,11 @@ pub trait Kind: Component + Sized {
     /// What one call of an operation takes; for one that only passes calls on, what those take.
     fn demand(settings: &Self::Settings, op: &str, around: &mut Surroundings<'_>) -> Demand {
         let _ = op;
-        let mut demand = Demand::default();
+        let mut demand = Demand { answer: Outcomes::ok(Law::always(0.0)), ..Demand::default() };
         for ask in Self::asks(settings) {
-            demand.latency_s += (around.call_s)(ask.link, None);
+            let answer = (around.call)(ask.link, None);
+            let so_far = demand.answer.good();
+            demand.answer = answer.map(|law| so_far.then(law));
             let link = ask.link.to_string();
             demand.calls.push(CallsMade {
                 link,
@@ -172,6 +182,7 @@ pub trait Kind: Component + Sized {
                 key: None,
                 mean: 1.0,
                 most: 1.0,
+                at_once: 1.0,
                 awaited: true,
                 sent: false,
             });

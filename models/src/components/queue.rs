@@ -23,14 +23,17 @@ use sim_core::gauge::Gauge;
 use sim_core::line::{Discipline, Line};
 use sim_core::random::{Key, hash};
 use sim_core::slots::{self, Admission};
-use sim_core::{Answer, CallId, Component, Cx, Ended, Figure, Figures, Next, NodeId, Outcome, RecordId, Time, Timer};
+use sim_core::{
+    Answer, CallId, Component, Cx, Ended, Figure, Figures, Next, NodeId, Outcome, RecordId, Span, Time, Timer,
+};
 
 use super::kind::{Checks, Kind};
 use super::site::Site;
 use crate::consuming::talk::{Say, Word};
-use crate::demand::{Demand, Limits, Surroundings, Waiting, mean_s};
+use crate::demand::{Demand, Limits, Outcomes, Surroundings, Waiting};
 use crate::directory::WORKLOAD_LINK;
 use crate::door::Door;
+use crate::law::Law;
 use crate::link::sample;
 use crate::policies::not_yet::NotYet;
 
@@ -205,6 +208,8 @@ pub struct Queue {
     standing: VecDeque<(NodeId, CallId)>,
     /// Since when the oldest message that waits has been there.
     oldest: Option<Time>,
+    /// The greatest age of an oldest message that is no longer the oldest, since the end of the warm-up.
+    oldest_age_ever: Span,
     unacknowledged: Gauge,
     published: u64,
     receives: u64,
@@ -230,7 +235,10 @@ impl Kind for Queue {
     }
 
     fn demand(settings: &Settings, _op: &str, _around: &mut Surroundings<'_>) -> Demand {
-        Demand { latency_s: mean_s(&settings.publish.0), ..Demand::default() }
+        Demand {
+            answer: Outcomes::always(Outcome::Accepted, Law::of_durations(&settings.publish.0)),
+            ..Demand::default()
+        }
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
@@ -254,6 +262,7 @@ impl Kind for Queue {
             connections: BTreeMap::new(),
             standing: VecDeque::new(),
             oldest: None,
+            oldest_age_ever: 0,
             unacknowledged: Gauge::new(0, 0),
             published: 0,
             receives: 0,
@@ -342,7 +351,11 @@ impl Queue {
             cx.post(then);
         }
         self.door.shut();
-        self.oldest = cx.first_record().and_then(|record| cx.record(record)).map(|record| record.stored);
+        let oldest = cx.first_record().and_then(|record| cx.record(record)).map(|record| record.stored);
+        if let Some(since) = self.oldest.filter(|_| oldest != self.oldest) {
+            self.oldest_age_ever = self.oldest_age_ever.max(cx.now() - since);
+        }
+        self.oldest = oldest;
     }
 
     fn hand_out(&mut self, cx: &mut Cx<'_>) {
@@ -500,6 +513,7 @@ impl Component for Queue {
     fn begin_measuring(&mut self, now: Time) {
         self.door.begin_measuring(now);
         self.unacknowledged.reset(now);
+        self.oldest_age_ever = 0;
         (self.published, self.receives, self.redelivered) = (0, 0, 0);
         (self.acknowledged, self.dropped) = (0, 0);
     }
@@ -512,7 +526,8 @@ impl Component for Queue {
         figures.gauge(&slots::QUEUE_DEPTH, depth, now);
         figures.level(&slots::QUEUE_DEPTH_MAX, depth.max());
         figures.level(&slots::QUEUE_DEPTH_END, self.door.held());
-        figures.max(&slots::QUEUE_OLDEST_AGE, self.oldest.map(|since| now - since));
+        let age = self.oldest.map(|since| now - since);
+        figures.peak(&slots::QUEUE_OLDEST_AGE, age, self.oldest_age_ever.max(age.unwrap_or(0)));
         figures.count(&PUBLISHES, self.published);
         figures.count(&RECEIVES, self.receives);
         figures.count(&REDELIVERED, self.redelivered);

@@ -44,6 +44,7 @@ use crate::admission::AdmissionSettings;
 use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
+use crate::law::Law;
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 use crate::runtimes::{Crash, Facts, RuntimeSettings};
@@ -140,10 +141,20 @@ const TASKS_LEAKED: Figure = Figure::count(
     "Tasks that never end; each holds its thread for good, or nothing on an event loop and with `async`. Only where a handler has a `leak`.",
 );
 
+const LONGEST_TURN: Figure = Figure::max(
+    "longest_turn",
+    "The longest that code held a loop or worker without a pause, while everything else on it waited. Only where tasks give their workers back while they wait.",
+)
+.in_seconds();
+
+const WAITING_FOR_LOCKS: Figure =
+    Figure::level("waiting_for_locks", "Tasks that wait for a lock at the end. Only where a handler has a `lock`.");
+
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES, &[&TASKS_LEAKED], threads::FIGURES];
+    const FIGURES: &'static [Set] =
+        &[slots::FIGURES, &[&TASKS_LEAKED, &LONGEST_TURN, &WAITING_FOR_LOCKS], threads::FIGURES];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -194,6 +205,20 @@ impl Kind for Service {
         asks
     }
 
+    fn holds_a_worker(settings: &Settings, link: &str) -> bool {
+        let mut holds = settings.facts().has_worker_per_task();
+        let calls = |step: &Step| step.call().is_some_and(|call| call.link.as_str() == link);
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| {
+                holds &= !(matches!(step, Step::Send(_)) && calls(step));
+                for (_, steps) in step.inside().into_iter().filter(|(runs, _)| runs.is_beside()) {
+                    walk(steps, &mut |step| holds &= !calls(step));
+                }
+            });
+        }
+        holds
+    }
+
     fn gives_keys(settings: &Settings) -> bool {
         let mut sets_keys = false;
         for handler in &settings.handlers {
@@ -222,15 +247,16 @@ impl Kind for Service {
         let Some(handler) = settings.handlers.get(op).or_else(|| settings.handlers.get("default")) else {
             return Demand::default();
         };
-        let mut demand = crate::steps::demand::demand(handler, around);
+        let mut demand = crate::steps::demand::demand(handler, passed_on, around);
         let facts = settings.facts();
-        demand.latency_s += facts.start as f64 / 1e9;
-        demand.held_s += (facts.start + facts.close) as f64 / 1e9;
+        let seconds = |span: Span| Law::always(span as f64 / 1e9);
+        demand.answer = demand.answer.map(|law| law.then(&seconds(facts.start)));
+        demand.held = demand.held.then(&seconds(facts.start + facts.close));
         if facts.blocking_threads().is_some() {
             demand.offloaded_s = std::mem::take(&mut demand.blocks_s);
         }
         if facts.frees_while_waiting() {
-            demand.held_s = demand.cpu_s * around.stretch + demand.blocks_s;
+            demand.held = Law::always(demand.cpu_s * around.held_stretch + demand.blocks_s);
         }
         demand
     }
@@ -274,7 +300,7 @@ impl Service {
         let now = cx.now();
         if self.preempts && !self.door.has_room() && self.interrupt(cx, priority) {
             self.door.take(now);
-            cx.measure().waited(now, 0);
+            cx.measure().waited_for_nobody(now);
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
@@ -456,12 +482,19 @@ impl Component for Service {
             threads.begin_measuring(now);
         }
         self.leaked = 0;
+        self.longest_turn = 0;
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.door.figures(now, figures);
         if self.plan.can_leak {
             figures.count(&TASKS_LEAKED, self.leaked);
+        }
+        if self.frees_while_waiting {
+            figures.max(&LONGEST_TURN, Some(self.longest_turn));
+        }
+        if !self.locks.is_empty() {
+            figures.level(&WAITING_FOR_LOCKS, self.locks.iter().map(|lock| lock.waiting.len() as u64).sum());
         }
         if let Some(threads) = &self.blocking {
             threads.figures(now, figures);

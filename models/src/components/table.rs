@@ -66,6 +66,10 @@ macro_rules! settings_by_kind {
             pub fn certain_asks(&self, op: &str) -> Vec<Ask<'_>> {
                 each_kind!(self, s, Part => <Part as Kind>::certain_asks(s, op))
             }
+            /// Whether each call over a link holds a worker that holds nothing else until it is answered.
+            pub fn holds_a_worker(&self, link: &str) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::holds_a_worker(s, link))
+            }
             /// Whether it does different things with different data.
             pub fn needs_keys(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::needs_keys(s))

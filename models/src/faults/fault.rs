@@ -34,6 +34,11 @@ pub trait Fault: Setting {
         Toll::Nobody
     }
 
+    /// Whether calls that come to what it strikes wait until it ends.
+    fn keeps_calls_waiting(&self) -> bool {
+        false
+    }
+
     /// Whether nobody answers for what it strikes, so that only a timeout ends a call there in good time.
     fn silences(&self) -> bool {
         false

@@ -76,6 +76,11 @@ macro_rules! faults {
             pub fn kills(&self) -> Toll {
                 each_fault!(self, fault => fault.kills())
             }
+            /// Whether calls that come to what it strikes wait until it ends.
+            pub fn keeps_calls_waiting(&self) -> bool {
+                each_fault!(self, fault => fault.keeps_calls_waiting())
+            }
+
             /// Whether nobody answers for what it strikes ([`Fault::silences`]).
             pub fn silences(&self) -> bool {
                 each_fault!(self, fault => fault.silences())

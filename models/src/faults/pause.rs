@@ -47,6 +47,10 @@ impl Fault for Settings {
     fn targets(&self) -> Vec<String> {
         vec![self.component.as_str().to_string()]
     }
+
+    fn keeps_calls_waiting(&self) -> bool {
+        true
+    }
 }
 
 impl Act for Acting {

@@ -106,6 +106,9 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         let link = OwnLink { entry: &place.link, owner: node, replica: 0, of: &place.name };
         add_link(&settings.call, None, link, directory.seed, engine);
         listen(&place.link, settings.call.knows_at_once(), directory, &[NodeId(node.0 + 1)], engine);
+        if !place.ops.is_empty() {
+            engine.keep_ops(place.link.group, directory.ops.len());
+        }
         let measure = engine.group_mut(place.link.group);
         measure.keeps_latency = true;
         measure.deadline = settings.deadline().unwrap_or(Span::MAX);
@@ -196,6 +199,9 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
         let settings = &entry.value.settings;
         let links = settings.links();
         let (mut machines, name) = (Vec::new(), directory.components[index].name.clone());
+        if !directory.ops_of_component(index).is_empty() {
+            engine.keep_ops(directory.components[index].group, directory.ops.len());
+        }
         for replica in 0..directory.components[index].slots {
             let node = NodeId(engine.node_count() as u32);
             // The node is put in its place first, so that what it runs on can be noted there.

@@ -2,9 +2,8 @@
 
 use settings::{Path as TreePath, Problem, Problems, Span};
 
-use super::cycles;
 use super::find::find_component;
-use crate::components::kind::{Answers, Checks};
+use crate::components::kind::Checks;
 use crate::directory::Directory;
 use crate::link::LinkSettings;
 use crate::policies::flaw::Flaw;
@@ -77,8 +76,6 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     check_demand(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
     check_publishers(scenario, directory, problems);
-    check_ops(scenario, directory, problems);
-    cycles::check(scenario, directory, problems);
 }
 
 /// A demand whose mean is not 1 would change how much work there is, which is what steps and operations say.
@@ -193,97 +190,13 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
     }
 }
 
-/// Follows every operation from the workloads on and checks that whoever is asked for it answers it.
-pub(super) fn check_ops(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
-    let mut seen: Vec<(usize, String)> = Vec::new();
-    let mut open: Vec<(usize, String)> = Vec::new();
-    let mut ask = |component: usize,
-                   op: &str,
-                   span,
-                   path: &TreePath,
-                   open: &mut Vec<(usize, String)>,
-                   problems: &mut Problems| {
-        if seen.iter().any(|(c, o)| *c == component && o == op) {
-            return;
-        }
-        seen.push((component, op.to_string()));
-        let place = &directory.components[component];
-        let Some(entry) = scenario.components.entry(&place.name) else { return };
-        match entry.value.settings.answers() {
-            Answers::Ops(ops) if !ops.contains(&op) && !ops.contains(&"default") => {
-                let message = format!("`{}` is asked for `{op}`, which it does not handle", place.name);
-                let problem = Problem::error("op_without_handler", span, message)
-                    .path(path.clone())
-                    .help_if(settings::problem::did_you_mean(op, ops.iter().copied()))
-                    .help_if(Some(match op {
-                        "default" => format!("it handles {}; add `default`", ops.join(", ")),
-                        _ => format!("it handles {}; add `{op}` or `default`", ops.join(", ")),
-                    }));
-                problems.push(problem);
-            }
-            Answers::Ops(_) | Answers::Anything => open.push((component, op.to_string())),
-        }
-    };
-    for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
-        for asked in entry.value.asked() {
-            let (span, path) = match asked.sort.map(|sort| &entry.value.requests[sort].op) {
-                Some(op) if op.span.is_somewhere() => (op.span, op.path.clone()),
-                Some(op) => (entry.name_span, op.path.clone()),
-                None => {
-                    let workload = TreePath::of(&["workloads", entry.name.as_str()]);
-                    (Span::NOWHERE, workload.join("arrivals").join("trace").join("op_column"))
-                }
-            };
-            for target in &place.link.target_names {
-                if let Some(component) = find_component(directory, &place.name, target) {
-                    ask(component, asked.op, span, &path, &mut open, problems);
-                }
-            }
-        }
-    }
-    while let Some((component, op)) = open.pop() {
-        let place = &directory.components[component];
-        let Some(entry) = scenario.components.entry(&place.name) else { continue };
-        let settings = &entry.value.settings;
-        for (consumer, of) in directory.components.iter().enumerate() {
-            let Some(consumes) = scenario.components.get(&of.name).map(|entry| entry.settings.consumes()) else {
-                continue;
-            };
-            for (consume, _) in consumes.iter().zip(&of.consumes).filter(|(_, entry)| entry.from == Some(component)) {
-                let at = consume.op.as_ref().unwrap_or(&consume.from);
-                let wanted = consume.op.as_ref().map_or(op.as_str(), |op| op.as_str());
-                ask(consumer, wanted, at.span, &at.path, &mut open, problems);
-            }
-        }
-        let handler = match settings.answers() {
-            Answers::Ops(ops) => Some(if ops.contains(&op.as_str()) { op.clone() } else { "default".to_string() }),
-            Answers::Anything => None,
-        };
-        for asked in settings.asks() {
-            if asked.handler.is_some() && asked.handler != handler.as_deref() {
-                continue;
-            }
-            let (wanted, span, path) = match asked.op {
-                Some(op) => (op.as_str().to_string(), op.span, op.path.clone()),
-                None => (op.clone(), asked.at.span, asked.at.path.clone()),
-            };
-            let Some(link) = place.links.iter().find(|l| l.name == asked.link) else { continue };
-            for target in &link.target_names {
-                if let Some(target) = find_component(directory, &place.name, target) {
-                    ask(target, &wanted, span, &path, &mut open, problems);
-                }
-            }
-        }
-    }
-    check_accesses(scenario, directory, &seen, problems);
-}
-
 /// Components to which operations mean different things must know which of those that arrive mean what.
-fn check_accesses(scenario: &Scenario, directory: &Directory, seen: &[(usize, String)], problems: &mut Problems) {
+pub(super) fn accesses(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
     for (number, place) in directory.components.iter().enumerate() {
         let Some(entry) = scenario.components.entry(&place.name) else { continue };
         let Some(told) = entry.value.settings.tells_apart() else { continue };
-        let arrive: Vec<&str> = seen.iter().filter(|(at, _)| *at == number).map(|(_, op)| op.as_str()).collect();
+        let arrive: Vec<&str> =
+            directory.asked[number].iter().map(|op| directory.ops[usize::from(*op)].as_str()).collect();
         for op in told.iter().filter(|op| !arrive.contains(&op.as_str())) {
             let is_known = directory.ops.iter().any(|known| known == op.as_str());
             let problem = if is_known {

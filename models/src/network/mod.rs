@@ -11,6 +11,7 @@ mod cycles;
 mod find;
 mod node;
 mod number;
+mod ops;
 mod wire;
 
 use std::sync::Arc;
@@ -47,6 +48,9 @@ pub fn build(
     let mut directory = number::number(scenario, &mut engine, seed, warmup, problems);
     wire::wire(scenario, &mut directory, &mut engine, problems);
     check::check(scenario, &directory, problems);
+    directory.asked = ops::check(scenario, &directory, problems);
+    check::accesses(scenario, &directory, problems);
+    cycles::check(scenario, &directory, problems);
     if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
         // What is wrong with the faults belongs to the same list.
         assemble::director(scenario, &directory, problems);
@@ -68,6 +72,11 @@ pub fn build(
         return None;
     }
     changes::prepare_changes(changed, &directory, &mut engine);
+    for fault in scenario.faults.iter().filter(|fault| fault.value.what.keeps_calls_waiting()) {
+        let targets = fault.value.what.targets();
+        let struck = targets.iter().filter_map(|target| directory.component(target));
+        struck.flat_map(|component| directory.nodes_of(component)).for_each(|node| engine.may_stand_still(node));
+    }
     engine.start();
     Some(Network { engine, directory: Arc::new(directory) })
 }

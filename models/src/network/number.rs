@@ -36,6 +36,7 @@ pub(super) fn number(
         regions: scenario.regions.names().map(str::to_string).collect(),
         zero: warmup,
         paths: Vec::new(),
+        asked: Vec::new(),
         changed: BTreeMap::new(),
         is_built: false,
     }
@@ -59,8 +60,15 @@ impl Numbers<'_> {
         }
         let link = self.link(name, WORKLOAD_LINK, &settings.call);
         let is_open = settings.arrivals.process.is_open();
+        let number = |op: &str| self.ops.iter().position(|known| known == op).map(|at| at as u16);
+        let mut ops: Vec<u16> = settings.asked().iter().filter_map(|asked| number(asked.op)).collect();
+        ops.sort_unstable();
+        ops.dedup();
+        if ops.len() < 2 {
+            ops.clear();
+        }
         // Its link follows it.
-        WorkloadPlace { name: name.to_string(), node: self.nodes(2), link, is_open, region }
+        WorkloadPlace { name: name.to_string(), node: self.nodes(2), link, is_open, region, ops }
     }
 
     fn hosts(&mut self, name: &str, settings: &HostSettings) -> HostGroup {

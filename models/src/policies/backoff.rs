@@ -8,6 +8,8 @@ use settings::{Duration, Setting};
 use sim_core::Span;
 use sim_core::random::Draw;
 
+use crate::law::Law;
+
 /// How the wait grows from one failure to the next.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum BackoffGrowth {
@@ -98,6 +100,33 @@ impl BackoffSettings {
         }
     }
 
+    /// The law of the wait after the `failures`-th failure, s; for what is known without running. One that depends on the wait
+    /// before is taken at the mean of that.
+    pub fn law(&self, failures: u32) -> Law {
+        let seconds = |span: Span| span as f64 / 1e9;
+        let longest = seconds(self.longest(failures));
+        match self.jitter {
+            Jitter::None => Law::always(longest),
+            Jitter::Full => Law::between(0.0, longest),
+            Jitter::Equal => Law::between(longest / 2.0, longest),
+            Jitter::Decorrelated => {
+                let (base, cap) = match &self.growth {
+                    BackoffGrowth::None => return Law::always(0.0),
+                    BackoffGrowth::Fixed(base) => (seconds(base.0), seconds(base.0)),
+                    BackoffGrowth::Linear { base, max } | BackoffGrowth::Exponential { base, max, .. } => {
+                        (seconds(base.0), max.map_or(f64::INFINITY, |max| seconds(max.0)))
+                    }
+                };
+                let capped = |law: Law| {
+                    let (below, beyond) = law.split(cap);
+                    below.or(&Law::always(cap).weighted(beyond))
+                };
+                let first = capped(Law::between(base, 3.0 * base));
+                (1..failures).fold(first, |wait, _| capped(Law::between(base, (3.0 * wait.mean()).max(base))))
+            }
+        }
+    }
+
     /// The longest that the wait after the `failures`-th failure can be; for what is known without running.
     pub fn longest(&self, failures: u32) -> Span {
         match self.jitter {
@@ -160,5 +189,9 @@ mod tests {
         assert!((mean("{exponential: {base: 100ms}, jitter: full}", 0, 200 * MS) - 100.0).abs() < 2.1);
         assert!((mean("{exponential: {base: 100ms}, jitter: equal}", 100 * MS, 200 * MS) - 150.0).abs() < 1.1);
         assert!((mean("{exponential: {base: 100ms}, jitter: decorrelated}", 100 * MS, 300 * MS) - 200.0).abs() < 2.1);
+        for (jitter, expected) in [("none", 0.2), ("full", 0.1), ("equal", 0.15), ("decorrelated", 0.35)] {
+            let law = backoff(&format!("{{exponential: {{base: 100ms}}, jitter: {jitter}}}")).law(2);
+            assert!((law.mean() - expected).abs() < 1e-9, "{jitter}: {}", law.mean());
+        }
     }
 }

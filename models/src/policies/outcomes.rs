@@ -59,8 +59,13 @@ impl OutcomeName {
 /// refused the call, is no timeout, breaker or pool of its caller's: that one sees a gateway behind which nobody answers (502, 503,
 /// 504). What was answered behind the link is passed on as it is.
 pub fn passed_on_from_behind(answer: Answer) -> Answer {
-    match answer.outcome() {
-        Outcome::Timeout | Outcome::BreakerOpen | Outcome::PoolTimeout => answer.passed_on(Outcome::Unavailable),
+    answer.passed_on(from_behind(answer.outcome()))
+}
+
+/// The same of the outcome alone.
+pub fn from_behind(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Timeout | Outcome::BreakerOpen | Outcome::PoolTimeout => Outcome::Unavailable,
         Outcome::Ok
         | Outcome::Accepted
         | Outcome::Degraded
@@ -70,7 +75,7 @@ pub fn passed_on_from_behind(answer: Answer) -> Answer {
         | Outcome::Error
         | Outcome::ClientError
         | Outcome::Reset
-        | Outcome::Cancelled => answer,
+        | Outcome::Cancelled => outcome,
     }
 }
 

@@ -194,6 +194,26 @@ impl Process {
         }
     }
 
+    /// Whether it is a load: requests that come whatever the answers do, by themselves or because they were recorded.
+    pub fn is_load(&self) -> bool {
+        self.is_open() || self.trace().is_some()
+    }
+
+    /// Whether requests come at equal distances.
+    pub fn is_regular(&self) -> bool {
+        match self {
+            Process::Constant(_) => true,
+            Process::Renewal { interarrival } => interarrival.0.is_constant().is_some(),
+            Process::Poisson(_)
+            | Process::Mmpp { .. }
+            | Process::Sessions { .. }
+            | Process::Closed { .. }
+            | Process::Connections { .. }
+            | Process::Once { .. }
+            | Process::Trace(_) => false,
+        }
+    }
+
     /// Whether it waits for answers before it sends more, so that its load falls with the system.
     pub fn waits_for_answers(&self) -> bool {
         self.think().is_some()

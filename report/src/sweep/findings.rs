@@ -51,7 +51,7 @@ fn failures(swept: &Swept) -> Vec<Finding> {
         settings(swept, first),
         first.error().unwrap_or_default().trim_end_matches('.')
     );
-    vec![Finding { severity: Severity::Critical, about: "points".to_owned(), text }]
+    vec![Finding::plain("sweep", Severity::Critical, "points".to_owned(), text)]
 }
 
 /// Where the mean keeps an objective, and up to which value if there is one border.
@@ -61,6 +61,10 @@ fn objective(swept: &Swept, bound: &Bound) -> Option<Finding> {
         .points
         .iter()
         .filter_map(|point| {
+            // What cannot be known in a run, or is infinite, does not hold there.
+            if point.is_unknown_in_some(metric) {
+                return Some((point, false));
+            }
             let mean = point.interval(metric)?.mean;
             Some((point, if bound.below { mean <= bound.value } else { mean >= bound.value }))
         })
@@ -80,7 +84,7 @@ fn objective(swept: &Swept, bound: &Bound) -> Option<Finding> {
             (Severity::Warning, text)
         }
     };
-    Some(Finding { severity, about: bound.metric.clone(), text })
+    Some(Finding::plain("sweep", severity, bound.metric.clone(), text))
 }
 
 /// With a single axis of numbers: between which two values the objective ceases to hold, if it does so once.
@@ -154,7 +158,7 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
 fn course(swept: &Swept, metric: usize, ways: &[Way<'_>]) -> Vec<Finding> {
     let unit = swept.units[metric];
     let name = words::capital(&words::metric(&swept.metrics[metric]));
-    let note = |text: String| Finding { severity: Severity::Note, about: swept.metrics[metric].clone(), text };
+    let note = |text: String| Finding::plain("sweep", Severity::Note, swept.metrics[metric].clone(), text);
     // Axes that go together make points in which the others differ too.
     let several = ways.len() > 1 && !swept.one_at_a_time || ways.iter().any(|way| way.of.contains(','));
     if several || ways.is_empty() {
@@ -256,7 +260,7 @@ fn trust(swept: &Swept) -> Vec<Finding> {
     let mut found = Vec::new();
     if swept.replications == 1 {
         let text = "There is one run of each point, so nothing is known of how much chance there is in the figures.";
-        found.push(Finding { severity: Severity::Note, about: String::new(), text: text.to_owned() });
+        found.push(Finding::plain("sweep", Severity::Note, String::new(), text.to_owned()));
     }
     for (metric, path) in swept.metrics.iter().enumerate().filter(|(_, path)| !lab::metrics::is_event(path)) {
         let wide = swept.points.iter().filter(|point| {
@@ -271,7 +275,7 @@ fn trust(swept: &Swept) -> Vec<Finding> {
                 (WIDE * 100.0).round(),
                 swept.points.len()
             );
-            found.push(Finding { severity: Severity::Warning, about: path.clone(), text });
+            found.push(Finding::plain("sweep", Severity::Warning, path.clone(), text));
         }
     }
     found

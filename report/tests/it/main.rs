@@ -2,6 +2,12 @@
 
 mod charts;
 mod exports;
+mod predicates;
+mod raw;
 mod sample;
 mod sweeps;
 mod text;
+#[path = "../../../lab/tests/it/topology.rs"]
+mod topology;
+mod troubles;
+mod verdicts;

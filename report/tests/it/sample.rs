@@ -153,12 +153,14 @@ pub(crate) fn storm() -> RunResult {
             latency: latency(0.0123, 81_003),
             latency_failed: latency(0.92, 275_799),
             outcomes: outcomes(&[("ok", 81_003), ("timeout", 248_790), ("unavailable", 27_009)]),
+            late: 0,
             causes: Vec::new(),
             breakdown: Breakdown::default(),
             own: Own::default(),
             attempts_per_request: Some(2.49),
             in_flight: 3120.4,
             in_flight_end: 3412,
+            ..WorkloadResult::default()
         },
     );
     result.components.insert(
@@ -178,6 +180,7 @@ pub(crate) fn storm() -> RunResult {
                 depth_end: 143_040,
                 wait: latency(11.2, 752_800),
                 oldest_age_s: Some(61.7),
+                bound: None,
             }),
             latency: latency(12.1, 670_000),
             outcomes: outcomes(&[("ok", 670_000), ("unavailable", 82_800)]),
@@ -202,6 +205,7 @@ pub(crate) fn storm() -> RunResult {
             depth_end: 13,
             wait: latency(0.0041, 694_000),
             oldest_age_s: Some(0.02),
+            bound: None,
         }),
         latency: latency(0.031, 694_320),
         outcomes: outcomes(&[("ok", 694_320)]),
@@ -292,12 +296,14 @@ pub(crate) fn calm() -> RunResult {
                 latency: latency(p50_s, ok),
                 latency_failed: Latency::default(),
                 outcomes: outcomes(&[("ok", ok), ("timeout", sent - ok)]),
+                late: 0,
                 causes: Vec::new(),
                 breakdown: Breakdown::default(),
                 own: Own::default(),
                 attempts_per_request: Some(1.0),
                 in_flight: 3.0,
                 in_flight_end: 2,
+                ..WorkloadResult::default()
             },
         );
     }
@@ -328,6 +334,7 @@ pub(crate) fn calm() -> RunResult {
                 depth_end: 0,
                 wait: latency(0.0001, 38_500),
                 oldest_age_s: None,
+                bound: None,
             }),
             latency: latency(0.0052, 38_500),
             outcomes: outcomes(&[("ok", 38_500)]),

@@ -137,7 +137,7 @@ impl<C: Component> Engine<C> {
     pub(super) fn answer_unheard(&mut self, call: CallId, answer: Answer) {
         let frame = *self.core.calls.at(call.index);
         let group = self.core.nodes[frame.node as usize].group;
-        self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
+        self.core.ended(group, &frame, answer);
         if frame.flags & SAMPLED != 0 {
             self.core.served(call.index);
         }
@@ -218,7 +218,7 @@ impl<C: Component> Engine<C> {
     /// What becomes of a call that reaches a node with which something is the matter; `None` if nothing special.
     #[inline(never)]
     fn received_by_condition(&mut self, call: CallId, node: NodeId) -> Option<Next> {
-        let key = self.core.calls.at(call.index).key;
+        let Frame { key, since, flags, .. } = *self.core.calls.at(call.index);
         let state = &mut self.core.nodes[node.0 as usize];
         if let Some(outcome) = state.condition.refuses(key ^ state.salt as u64) {
             let place = state.group.0;
@@ -226,6 +226,9 @@ impl<C: Component> Engine<C> {
         }
         if state.condition.is_paused() {
             state.condition.stash(Stashed::Call(call));
+            if flags & BACKGROUND == 0 {
+                self.core.standstills.entry(node).or_default().wait(self.core.now, since);
+            }
             return Some(Next::WAIT);
         }
         None
@@ -239,7 +242,7 @@ impl<C: Component> Engine<C> {
         debug_assert!(frame.flags & REPLYING == 0, "a call is answered once");
         if frame.flags & BACKGROUND == 0 {
             let group = self.core.nodes[frame.node as usize].group;
-            self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
+            self.core.ended(group, &frame, answer);
         }
         if frame.flags & SAMPLED != 0 {
             self.core.served(call.index);
@@ -261,7 +264,7 @@ impl<C: Component> Engine<C> {
                 return Next::WAIT;
             }
             let (group, passage) = (state.group, state.passage);
-            self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
+            self.core.ended(group, frame, answer);
             match self.core.passages.get_mut(passage as usize) {
                 Some(passage) => passage.attempts.end(frame.since, answer.outcome()),
                 None => self.nodes[frame.via as usize].on_passed(frame.via_ticket, frame.since, answer.outcome()),

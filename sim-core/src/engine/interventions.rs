@@ -7,8 +7,11 @@ use super::{Aside, Component, Core, Cx, Engine, Event, Kind, Next, Order, Tellin
 use crate::calendar::{Class, TimerId};
 use crate::calls::*;
 use crate::conditions::{Death, Stashed, given_up_after};
+use crate::figures::Figures;
+use crate::gauge::Gauge;
 use crate::news::News;
 use crate::outcome::{Answer, Outcome};
+use crate::slots;
 use crate::time::{Span, Time};
 
 impl<C: Component> Engine<C> {
@@ -58,7 +61,7 @@ impl<C: Component> Engine<C> {
             let (frame, child) = (*core.calls.at(index), core.calls.id(index));
             let group = core.nodes[frame.via as usize].group;
             let answer = Answer::new(Outcome::Reset, group.0);
-            core.groups[group.0 as usize].end(core.now, frame.since, answer);
+            core.ended(group, &frame, answer);
             core.calls.at_mut(index).via = DIRECT;
             let caller = if frame.flags & ROOT != 0 {
                 core.calls.at_mut(index).orphan();
@@ -132,6 +135,9 @@ impl<C: Component> Engine<C> {
         core.set_bell();
         for index in gone.iter().copied() {
             core.nodes[index].epoch = core.nodes[index].epoch.wrapping_add(1);
+            if let Some(standstill) = core.standstills.get_mut(&NodeId(index as u32)) {
+                standstill.let_go(core.now);
+            }
             for stashed in core.nodes[index].condition.forget_stash() {
                 let event = match stashed {
                     // An answer that was not seen yet never will be.
@@ -166,7 +172,7 @@ impl<C: Component> Engine<C> {
                 // Between two crashed nodes nobody is told.
                 if frame.flags & BACKGROUND == 0 {
                     let group = self.core.nodes[frame.node as usize].group;
-                    self.core.groups[group.0 as usize].end(self.core.now, frame.since, answer);
+                    self.core.ended(group, &frame, answer);
                 }
                 self.core.free(index);
             } else if death == Death::Host
@@ -203,8 +209,13 @@ impl<C: Component> Engine<C> {
             return;
         }
         // Its timers are taken out and kept: what is left of its work, and when its clocks go off.
+        let mut figures = Figures::without_times();
+        self.nodes[node.0 as usize].figures(core.now, &mut figures);
+        let inside = figures.now(&slots::QUEUE_DEPTH);
         let standstill = core.standstills.entry(node).or_default();
         standstill.since = core.now;
+        standstill.inside = inside.unwrap_or(0);
+        standstill.has_queue = inside.is_some();
         let names: BTreeMap<TimerId, TimerId> = standstill.moved.iter().map(|(first, now)| (*now, *first)).collect();
         standstill.moved.clear();
         let epoch = core.nodes[node.0 as usize].epoch;
@@ -239,6 +250,7 @@ impl<C: Component> Engine<C> {
         self.freeze(node, false);
         let standstill = self.core.standstills.entry(node).or_default();
         standstill.total += now - standstill.since;
+        standstill.let_go(now);
         let went_off = |s: &Stashed| match s {
             Stashed::Clock { at, .. } if *at < now => Some(*at),
             _ => None,
@@ -296,8 +308,52 @@ pub(super) struct Standstill {
     since: Time,
     /// How long it has stood still before that.
     pub(super) total: Span,
+    /// Calls that have come meanwhile and wait for it to go on.
+    waiting: Gauge,
+    /// Since when the first of them waits.
+    oldest: Option<Time>,
+    /// The greatest age that the first of them has had, of those that no longer wait.
+    oldest_age_ever: Span,
+    /// Whether the node has a queue of its own.
+    pub(super) has_queue: bool,
+    /// How many waited in that when it began to stand still …
+    inside: u64,
+    /// … and the most, with those, that have waited at once.
+    most: u64,
     /// The present names of the timers that were pending when it last went on, by those under which they were set.
     pub(super) moved: BTreeMap<TimerId, TimerId>,
+}
+
+impl Standstill {
+    /// A call comes to wait that arrived at an instant.
+    pub(super) fn wait(&mut self, now: Time, arrived: Time) {
+        self.waiting.up(now);
+        self.oldest.get_or_insert(arrived);
+        self.most = self.most.max(self.waiting.value() + self.inside);
+    }
+
+    /// Nobody waits here any longer.
+    fn let_go(&mut self, now: Time) {
+        self.waiting.set(now, 0);
+        if let Some(since) = self.oldest.take() {
+            self.oldest_age_ever = self.oldest_age_ever.max(now - since);
+        }
+    }
+
+    pub(super) fn begin_measuring(&mut self, now: Time) {
+        self.waiting.reset(now);
+        self.oldest_age_ever = 0;
+        self.most = if self.waiting.value() > 0 { self.waiting.value() + self.inside } else { 0 };
+    }
+
+    /// Adds those who wait to what the node reports of its queue.
+    pub(super) fn figures(&self, now: Time, figures: &mut Figures) {
+        figures.gauge(&slots::QUEUE_DEPTH, &self.waiting, now);
+        figures.raise(&slots::QUEUE_DEPTH_MAX, self.most);
+        figures.level(&slots::QUEUE_DEPTH_END, self.waiting.value());
+        let age = self.oldest.map(|since| now - since);
+        figures.peak(&slots::QUEUE_OLDEST_AGE, age, self.oldest_age_ever.max(age.unwrap_or(0)));
+    }
 }
 
 pub(super) fn pack_event(event: Event) -> u128 {

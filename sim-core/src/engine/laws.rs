@@ -1,7 +1,6 @@
 //! What must hold at the end of every run, in exact integers.
 
 use super::{Component, Engine};
-use crate::calls::*;
 use crate::figures::{Figures, Value};
 use crate::slots::UTILIZATION;
 
@@ -22,19 +21,13 @@ impl<C: Component> Engine<C> {
     /// Open calls that arrived at or after `from` and are not yet answered, by group.
     fn open_by_group(&self) -> Vec<(u64, u64, u128)> {
         let mut open = vec![(0u64, 0u64, 0u128); self.core.groups.len()];
-        for (_, frame) in self.core.calls.iter() {
-            let is_served = frame.flags & DELIVERED != 0 && frame.flags & (REPLYING | BACKGROUND) == 0;
-            let served = is_served.then_some(frame.node);
-            let passed_on = (frame.via != DIRECT).then_some(frame.via);
-            let lent = (frame.flags & LENT != 0).then_some(frame.parent);
-            for node in served.into_iter().chain(passed_on).chain(lent) {
-                let group = self.core.nodes[node as usize].group.0 as usize;
-                let from = self.core.groups[group].measured_from();
-                open[group].0 += 1;
-                open[group].1 += (frame.since >= from) as u64;
-                open[group].2 += (self.core.now - frame.since.max(from)) as u128;
-            }
-        }
+        self.each_open(|group, frame| {
+            let group = group.0 as usize;
+            let from = self.core.groups[group].measured_from();
+            open[group].0 += 1;
+            open[group].1 += (frame.since >= from) as u64;
+            open[group].2 += (self.core.now - frame.since.max(from)) as u128;
+        });
         open
     }
 
@@ -52,6 +45,13 @@ impl<C: Component> Engine<C> {
             if counts.arrivals != counts.completed() + measured {
                 let right = counts.completed() + measured;
                 return breach("measured calls are conserved", counts.arrivals.into(), right.into());
+            }
+            if group
+                .by_op()
+                .is_some_and(|ops| ops.iter().map(|op| op.measured().completed()).sum::<u64>() != counts.completed())
+            {
+                let right = group.by_op().iter().copied().flatten().map(|op| op.measured().completed()).sum::<u64>();
+                return breach("operations make up all calls", counts.completed().into(), right.into());
             }
             let integral = group.in_flight.integral(self.core.now);
             if integral != group.residence + residence {

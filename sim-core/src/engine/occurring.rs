@@ -3,6 +3,7 @@
 use super::{Aside, Component, Cx, Engine, Event, Kind, Next, pack_event, records};
 use crate::calls::*;
 use crate::conditions::Stashed;
+use crate::time::Time;
 
 impl<C: Component> Engine<C> {
     /// An event that is not a node's own, but one of a call on its way, or of a machine; `None` where that is all.
@@ -64,16 +65,41 @@ impl<C: Component> Engine<C> {
             Kind::Begin => {
                 let call = CallId::from_bits(event.data.get());
                 // Whoever was to see it may have died at this instant.
-                self.core.calls.get(call).filter(|frame| frame.flags & REPLYING == 0)?;
-                let state = &mut self.core.nodes[event.node as usize];
-                if state.condition.is_paused() {
-                    state.condition.stash(Stashed::Call(call));
+                let frame = self.core.calls.get(call).filter(|frame| frame.flags & REPLYING == 0)?;
+                let (arrived, is_counted) = (frame.since, frame.flags & BACKGROUND == 0);
+                let node = NodeId(event.node);
+                let condition = &mut self.core.nodes[event.node as usize].condition;
+                if condition.is_paused() {
+                    condition.stash(Stashed::Call(call));
+                    if is_counted {
+                        self.core.standstills.entry(node).or_default().wait(self.core.now, arrived);
+                    }
                     return None;
                 }
-                let node = NodeId(event.node);
+                if is_counted {
+                    return Some(self.taken_up(node, call, arrived));
+                }
                 self.nodes[event.node as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
             }
         })
+    }
+
+    /// A call is seen at last that had to wait for its node to go on.
+    #[inline(never)]
+    fn taken_up(&mut self, node: NodeId, call: CallId, arrived: Time) -> Next {
+        let (group, stood) = (usize::from(self.core.nodes[node.0 as usize].group.0), self.core.now - arrived);
+        let measure = &mut self.core.groups[group];
+        measure.stood = stood;
+        let timed = measure.wait.count();
+        let next = self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call);
+        let measure = &mut self.core.groups[group];
+        measure.stood = 0;
+        // Who has no queue of its own does not say that its calls have waited.
+        let has_queue = self.core.standstills.get(&node).is_some_and(|standstill| standstill.has_queue);
+        if !has_queue && measure.wait.count() == timed {
+            measure.waited(arrived, stood);
+        }
+        next
     }
 
     fn cpu_due(&mut self, cpu: u32) {

@@ -2,29 +2,35 @@
 
 use settings::Path;
 
-use super::super::flows::{Attempts, solve};
-use super::super::limits::Limit;
+use super::super::flows::{Attempts, Caches, solve, solve_with};
+use super::super::graph::Graph;
+use super::super::limits::{Limit, Load};
+use super::super::times::Times;
 use super::{Finder, mend, percent, rate};
 
 /// The limits of everything with where they are written and what they belong to.
 fn limits(finder: &Finder<'_, '_>) -> Vec<(Path, String, Limit)> {
-    let mut found = Vec::new();
-    for (name, component) in &finder.explained.components {
-        let at = Path::of(&["components", name]);
-        found.extend(
-            component.limits.iter().map(|limit| (at.clone(), format!("the {} of {name}", limit.what), limit.clone())),
-        );
-    }
-    for (at, link) in finder.graph.links.iter().zip(&finder.explained.links) {
-        if let Some(pool) = &link.pool {
-            let what = format!("the pool of {} of {}.{}", pool.what, link.from, link.name);
-            found.push((at.path.join("pool"), what, pool.clone()));
-        }
-    }
-    for (name, limit) in &finder.explained.hosts {
-        found.push((Path::of(&["hosts", name]), format!("the {} of {name}", limit.what), limit.clone()));
-    }
-    found
+    places(finder.graph, finder.load)
+}
+
+/// The limits of a load with where they are written and what they belong to.
+fn places(graph: &Graph<'_>, load: &Load<'_>) -> Vec<(Path, String, Limit)> {
+    let of_component = |component: usize| {
+        let name = graph.name(component);
+        let named =
+            move |limit: Limit| (Path::of(&["components", name]), format!("the {} of {name}", limit.what), limit);
+        load.of_component(component).into_iter().map(named)
+    };
+    let of_pool = |link: usize| {
+        let (at, pool) = (&graph.links[link], load.of_pool(link)?);
+        Some((at.path.join("pool"), format!("the pool of {} of {}.{}", pool.what, at.from, at.name), pool))
+    };
+    let of_hosts = load
+        .of_hosts()
+        .into_iter()
+        .map(|(name, limit)| (Path::of(&["hosts", &name]), format!("the {} of {name}", limit.what), limit));
+    let of_components = (0..graph.components.len()).flat_map(of_component);
+    of_components.chain((0..graph.links.len()).filter_map(of_pool)).chain(of_hosts).collect()
 }
 
 /// Whether some workload sends whatever the answers do; users who wait for theirs cannot overload anything for long.
@@ -77,29 +83,20 @@ pub(super) fn peak(finder: &mut Finder<'_, '_>) {
     }
     let graph = finder.graph;
     let at_peak = solve(graph, finder.peak, Attempts::First);
-    let load = super::super::limits::Load {
-        graph,
-        fresh: &at_peak,
-        all: &at_peak,
-        bare: super::super::times::Times::unloaded(graph),
-        loaded: super::super::times::Times::unloaded(graph),
-        has_rates: true,
-    };
-    for component in 0..graph.components.len() {
-        let name = graph.name(component);
-        let before = finder.explained.components.get(name).map_or(&[][..], |c| &c.limits).to_vec();
-        for (limit, usual) in load.of_component(component).into_iter().zip(before) {
-            if limit.unwaited >= 1.0 && usual.unwaited < 1.0 {
-                let message = format!(
-                    "at the peak of the load the {} of {name} would be {} busy; on average they are {}",
-                    limit.what,
-                    percent(limit.unwaited),
-                    percent(usual.unwaited)
-                );
-                let help = "what comes beyond waits or is turned away: bound the queue, or serve more".into();
-                finder.warn("overload_at_peak", &finder.component_path(component), message, help);
-            }
-        }
+    let bare = Times::bare(graph, &at_peak);
+    let load = Load::alone(graph, &at_peak, &bare);
+    for (path, what, limit) in places(graph, &load) {
+        let usual = limits(finder).into_iter().find(|(at, name, _)| *at == path && *name == what);
+        let Some((_, _, usual)) = usual.filter(|(_, _, usual)| limit.unwaited >= 1.0 && usual.unwaited < 1.0) else {
+            continue;
+        };
+        let message = format!(
+            "at the peak of the load {what} would be {} busy; on average it is {}",
+            percent(limit.unwaited),
+            percent(usual.unwaited)
+        );
+        let help = "what comes beyond waits or is turned away: bound the queue, or serve more".into();
+        finder.warn("overload_at_peak", &path, message, help);
     }
 }
 
@@ -113,9 +110,10 @@ pub(super) fn vulnerable(finder: &mut Finder<'_, '_>) {
     });
     let Some(link) = worst else { return };
     let message = format!(
-        "retries can keep the system down: it serves {} while it is healthy, but once everything is retried only a load \
+        "retries can keep the system down: it serves {} while it is healthy, but once everything is retried{} only a load \
          below {} heals by itself, and this one is {} ({})",
         rate(capacity.advertised_per_s),
+        if capacity.caches { " and its caches are empty" } else { "" },
         rate(capacity.hidden_per_s),
         rate(capacity.load_per_s),
         capacity.hidden_by
@@ -136,35 +134,29 @@ pub(super) fn cold_cache(finder: &mut Finder<'_, '_>) {
     }
     let graph = finder.graph;
     for (component, misses) in finder.load.fresh.misses.clone() {
-        let Some((_, fetches)) = misses.filter(|(_, fetches)| *fetches < 0.999) else { continue };
-        let name = graph.name(component).to_string();
-        let rate_in = super::super::times::Times::rate(component, finder.load.fresh);
-        let links: Vec<usize> = (0..graph.links.len())
-            .filter(|l| graph.links[*l].caller == super::super::graph::Caller::Component(component))
-            .collect();
-        for link in links {
-            for way in graph.links[link].ways.clone() {
-                let behind = way.component;
-                let behind_name = graph.name(behind);
-                let Some(known) = finder.explained.components.get(behind_name) else { continue };
-                let here = super::super::times::Times::rate(behind, finder.load.fresh);
-                let cold = here + rate_in * (1.0 - fetches) * way.share;
-                let tightest = known.limits.iter().filter_map(|l| Some((l.ceiling_per_s?, l.what.clone())));
-                let Some((ceiling, what)) = tightest.min_by(|a, b| a.0.total_cmp(&b.0)) else { continue };
-                if here >= ceiling || cold < ceiling {
-                    continue;
-                }
-                let message = format!(
-                    "while {name} is empty {} come to {behind_name}, whose {what} serve {}; with a full cache it is {}",
-                    rate(cold),
-                    rate(ceiling),
-                    rate(here)
-                );
-                let help = "after a flush or a restart what is behind is overloaded until the cache has filled: \
-                     let misses share a call (`coalesce`), bound the queue behind, or serve more"
-                    .into();
-                finder.warn("cold_cache", &finder.component_path(component), message, help);
-            }
+        if misses.is_none_or(|(_, fetches)| fetches >= 0.999) {
+            continue;
+        }
+        let cold = solve_with(graph, finder.usual, Attempts::First, Caches::Empty(component));
+        let bare = Times::bare(graph, &cold);
+        let load = Load::alone(graph, &cold, &bare);
+        let usual = limits(finder);
+        for (path, what, limit) in places(graph, &load) {
+            let known = usual.iter().find(|(at, name, _)| *at == path && *name == what);
+            let Some((_, _, known)) = known.filter(|(_, _, known)| limit.unwaited >= 1.0 && known.unwaited < 1.0)
+            else {
+                continue;
+            };
+            let name = graph.name(component);
+            let message = format!(
+                "while {name} is empty {what} would be {} busy; with what it holds in the long run it is {}",
+                percent(limit.unwaited),
+                percent(known.unwaited)
+            );
+            let help = "after a flush or a restart what is behind is overloaded until the cache has filled: \
+                 let misses share a call (`coalesce`), bound the queue behind, or serve more"
+                .into();
+            finder.warn("cold_cache", &finder.component_path(component), message, help);
         }
     }
 }

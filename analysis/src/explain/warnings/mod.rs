@@ -59,6 +59,9 @@ const RULES: &[Rule] = &[
 struct Finder<'f, 'g> {
     graph: &'f Graph<'g>,
     load: &'f Load<'g>,
+    /// Requests a second of each workload.
+    usual: &'f [f64],
+    /// The same while it sends the most.
     peak: &'f [f64],
     explained: &'f Explained,
     ways: ways::Ways,
@@ -88,9 +91,9 @@ fn mend(path: &Path, value: impl Into<String>) -> Mend {
 }
 
 /// Looks for everything that cannot hold, and adds what was odd when the scenario was read.
-pub(super) fn find(graph: &Graph<'_>, load: &Load<'_>, peak: &[f64], explained: &mut Explained) {
+pub(super) fn find(graph: &Graph<'_>, load: &Load<'_>, (usual, peak): (&[f64], &[f64]), explained: &mut Explained) {
     let mut finder =
-        Finder { graph, load, peak, explained, ways: ways::Ways::new(graph, load.fresh), found: Vec::new() };
+        Finder { graph, load, usual, peak, explained, ways: ways::Ways::new(graph, load.fresh), found: Vec::new() };
     for rule in RULES {
         rule(&mut finder);
     }

@@ -33,7 +33,8 @@ fn at_once_over(graph: &Graph<'_>, link: &super::super::graph::LinkAt<'_>, stack
         Caller::Workload(nth) => {
             let workload = &graph.scenario.workloads.iter().as_slice()[nth].value;
             let process = &workload.arrivals.process;
-            let at_most = process.total().map(|requests| requests as f64 * attempts);
+            let finite = process.total().filter(|_| process.trace().is_none());
+            let at_most = finite.map(|requests| requests as f64 * attempts);
             // Users who give up leave work behind and come back with more.
             at_most.or_else(|| process.users().filter(|_| !forgets).map(|users| users as f64))
         }
@@ -61,7 +62,11 @@ fn at_once_over(graph: &Graph<'_>, link: &super::super::graph::LinkAt<'_>, stack
 
 /// Whether only a finite number of requests is ever sent.
 pub(super) fn is_finite(graph: &Graph<'_>) -> bool {
-    graph.scenario.workloads.iter().all(|entry| entry.value.arrivals.process.total().is_some())
+    graph.scenario.workloads.iter().all(|entry| {
+        let process = &entry.value.arrivals.process;
+        // What was recorded is a part of what goes on.
+        process.total().is_some() && process.trace().is_none()
+    })
 }
 
 /// A queue that nothing bounds.

@@ -40,7 +40,7 @@ pub(super) fn back_off(finder: &mut Finder<'_, '_>) {
                 "{}.{} tries again at once: what has just failed gets the next attempt before it can recover",
                 link.from, link.name
             );
-            let usual_s = finder.load.bare.over_link(nth, &finder.load.main_op(nth)).max(0.001);
+            let usual_s = finder.load.endless(nth).mean().max(0.001);
             let value =
                 format!("{{exponential: {{base: {}, max: {}}}, jitter: full}}", nice(usual_s), nice(usual_s * 20.0));
             let change = mend(&path.join("backoff"), value);
@@ -90,7 +90,7 @@ pub(super) fn never(finder: &mut Finder<'_, '_>) {
         if retry.when == [OutcomeName::Timeout] && link.settings.timeout.is_none() {
             let message =
                 format!("{}.{} is tried again after a `timeout` only, and an attempt has none", link.from, link.name);
-            let usual_s = finder.load.bare.over_link(nth, &finder.load.main_op(nth)).max(0.001);
+            let usual_s = finder.load.endless(nth).mean().max(0.001);
             let share_s =
                 link.settings.total_timeout.map(|total| total.0 as f64 / 1e9 * 0.9 / f64::from(retry.max_attempts));
             let change = mend(&link.path.join("timeout"), nice(share_s.unwrap_or(usual_s * 10.0)));

@@ -3,7 +3,7 @@
 use models::link::Propagated;
 
 use super::super::graph::Caller;
-use super::{Finder, NO_TIMEOUT, mend, nice, time};
+use super::{Finder, NO_TIMEOUT, mend, nice, percent, time};
 
 /// A link over which a caller waits for ever.
 pub(super) fn missing(finder: &mut Finder<'_, '_>) {
@@ -18,8 +18,7 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
         if bounded || passes_on || finder.load.fresh.links[nth] <= 0.0 {
             continue;
         }
-        let op = finder.load.main_op(nth);
-        let usual_s = finder.load.bare.over_link(nth, &op);
+        let usual_s = finder.load.endless(nth).mean();
         let outer = match link.caller {
             Caller::Component(_) => finder.ways.patience_behind(graph, nth).map(|(patience_s, _)| patience_s),
             Caller::Workload(_) => None,
@@ -90,47 +89,50 @@ pub(super) fn inversion(finder: &mut Finder<'_, '_>) {
     }
 }
 
+/// Where more of the calls than this end in it, a timeout is too short; it is there for those that take unusually long.
+const TOO_LATE: f64 = 0.2;
+
 /// A timeout that goes off before what it waits for can be done.
 pub(super) fn too_short(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for (nth, link) in graph.links.iter().enumerate() {
         let Some(timeout) = link.settings.timeout.or(link.settings.total_timeout) else { continue };
-        let op = finder.load.main_op(nth);
-        let batch_s = link.settings.batch.as_ref().map_or(0.0, |batch| batch.wait.0 as f64 / 1e9);
-        let usual_s = finder.load.bare.over_link(nth, &op) - batch_s;
+        if finder.load.fresh.links[nth] <= 0.0 {
+            continue;
+        }
+        let takes = finder.load.endless(nth);
         let own_s = timeout.0 as f64 / 1e9;
-        if own_s > usual_s || finder.load.fresh.links[nth] <= 0.0 {
+        let late = takes.beyond(own_s * (1.0 - 1e-9));
+        if late < TOO_LATE {
             continue;
         }
         let key = if link.settings.timeout.is_some() { "timeout" } else { "total_timeout" };
         let path = link.path.join(key);
         let message = format!(
-            "{}.{} gives up after {}, and a call takes {} on average even when nothing is waited for",
+            "{}.{} gives up after {}, and {} of the calls take at least so long even when nothing is waited for",
             link.from,
             link.name,
             time(own_s),
-            time(usual_s)
+            percent(late)
         );
-        let change = mend(&path, nice(usual_s * 4.0));
+        let change = mend(&path, nice(takes.quantile(0.99) * 1.2));
         finder.warn_mended("timeout_too_short", &path, message, "wait as long as an answer takes", change);
     }
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
-        let (Some(deadline), Some(known)) = (entry.value.deadline, finder.explained.workloads.get(entry.name.as_str()))
-        else {
-            continue;
-        };
+        let Some(deadline) = entry.value.deadline else { continue };
         let own_s = deadline.0 as f64 / 1e9;
-        if own_s > known.latency_s {
+        let takes = finder.load.request(nth);
+        let late = takes.beyond(own_s);
+        if late < TOO_LATE {
             continue;
         }
         let path = settings::Path::of(&["workloads", graph.links[nth].from, "deadline"]);
         let message = format!(
-            "hardly a request can be good: the deadline is {}, and a request takes {} on average even when nothing is \
-             waited for",
+            "the deadline is {}, and {} of the requests take longer even when nothing is waited for",
             time(own_s),
-            time(known.latency_s)
+            percent(late)
         );
-        let change = mend(&path, nice(known.latency_s * 4.0));
+        let change = mend(&path, nice(takes.quantile(0.99) * 1.2));
         finder.warn_mended("deadline_too_short", &path, message, "allow for what a request takes", change);
     }
 }

@@ -110,7 +110,7 @@ pub(super) fn pool_settings(finder: &mut Finder<'_, '_>) {
         let Some((noun, workers)) = limits.workers.filter(|_| !limits.frees_while_waiting) else { continue };
         // A worker that makes its calls one after the other uses one connection at a time.
         let side_by_side = graph.components[caller].asks().iter().filter(|ask| ask.link == link.name).count() > 1;
-        let most = graph.directory.ops.iter().flat_map(|op| graph.demand(caller, op, (1.0, 1.0)).calls);
+        let most = graph.directory.ops.iter().flat_map(|op| graph.demand(caller, op).calls);
         let most = most.filter(|call| call.link == link.name).map(|call| call.most).fold(0.0, f64::max);
         if pool.size > workers
             && pool.streams == 1

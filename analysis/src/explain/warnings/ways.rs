@@ -40,7 +40,7 @@ impl Ways {
         let places: BTreeSet<Place> =
             flows.arrivals.keys().map(|(component, op, _)| (*component, op.clone())).collect();
         for (component, op) in places {
-            for call in graph.demand(component, &op, (1.0, 1.0)).calls {
+            for call in graph.demand(component, &op).calls {
                 let Some(link) = graph.link_of(component, &call.link) else { continue };
                 over(Some((component, op.clone())), link, call.op.as_deref().unwrap_or(&op), call.awaited);
             }

@@ -122,6 +122,8 @@ pub struct Service {
     /// Room for the branches that are begun at once.
     pub(super) begun: Vec<(u32, CallId)>,
     pub(super) leaked: u64,
+    /// The longest that a strand has held its worker without a pause, where they give theirs back while they wait.
+    pub(super) longest_turn: Span,
     /// Threads for what blocks, where the runtime has them.
     pub(super) blocking: Option<Box<Threads>>,
 }
@@ -146,6 +148,7 @@ impl Service {
             interruptible: Vec::new(),
             begun: Vec::new(),
             leaked: 0,
+            longest_turn: 0,
             blocking,
         };
         service.settle();

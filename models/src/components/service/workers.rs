@@ -22,6 +22,9 @@ impl Service {
         }
         let (call, since) = (strand.call, strand.holding_since);
         let abandoned = cx.abandoned_since(call);
+        if self.frees_while_waiting {
+            self.longest_turn = self.longest_turn.max(cx.now().saturating_sub(since));
+        }
         self.door.give_back(cx.now(), since, abandoned);
     }
 

@@ -1,0 +1,205 @@
+//! Latencies of all requests that were sent, not only of those that were answered.
+//!
+//! A percentile of the answered ones says nothing of an outage: a service that answers one request in a hundred at once has a
+//! good p99. Here a request that did not end well is infinitely slow. One that is still under way at the end is a miss for
+//! every bound that it is older than, and is left out for the others, of which nobody knows. So the percentile is the least
+//! bound within which so large a share of those that count was answered, and it keeps a bound exactly where the requests do.
+
+use serde::{Deserialize, Serialize};
+use sim_core::histogram::{Histogram, middle_of, nearest_rank};
+use sim_core::time::SECOND;
+
+use crate::figures::Latency;
+
+/// Stands for infinite in a histogram.
+const INFINITE: u64 = u64::MAX;
+
+/// Percentiles of the latency of all requests that were sent. Where some have ended, `None` means infinite.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LatencyAll {
+    /// Mean, percentiles and maximum; how many have ended.
+    #[serde(flatten)]
+    pub times: Latency,
+    /// Why some of that is infinite; `None` where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// How long requests took that have ended: those answered well, those answered `client_error`, and of all `ended` the rest,
+/// which took for ever.
+pub(crate) fn ended(well: &Histogram, refused: &Histogram, ended: u64) -> Histogram {
+    let mut all = well.clone();
+    all.merge(refused);
+    all.record_many(INFINITE, ended.saturating_sub(all.count()));
+    all
+}
+
+/// A part of the latencies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Of {
+    Mean,
+    Quantile(f64),
+    Longest,
+}
+
+/// Requests that were sent.
+pub(crate) struct Sent {
+    /// How long those took that have ended, ns.
+    ended: Histogram,
+    /// How old those are that are under way, ns, the youngest first.
+    ages: Vec<u64>,
+}
+
+impl Sent {
+    pub(crate) fn new(ended: Histogram, mut ages: Vec<u64>) -> Sent {
+        ages.sort_unstable();
+        Sent { ended, ages }
+    }
+
+    /// In seconds, which may be infinite; `None` where nothing is known.
+    pub(crate) fn value(&self, of: Of) -> Option<f64> {
+        let in_seconds = |ns: f64| ns / SECOND as f64;
+        let never = self.failed() > 0;
+        match of {
+            Of::Mean if never => Some(f64::INFINITY),
+            Of::Mean => self.ended.mean().map(in_seconds),
+            Of::Longest => {
+                self.quantile(1.0).map(|ns| if ns == INFINITE { f64::INFINITY } else { in_seconds(ns as f64) })
+            }
+            Of::Quantile(p) => {
+                self.quantile(p).map(|ns| if ns == INFINITE { f64::INFINITY } else { in_seconds(ns as f64) })
+            }
+        }
+    }
+
+    /// How many did not end well.
+    fn failed(&self) -> u64 {
+        let last = self.ended.iter().last();
+        last.filter(|bucket| bucket.high == INFINITE).map_or(0, |bucket| bucket.count)
+    }
+
+    /// The least bound within which the share `p` of the requests was answered that have ended or are at least that old.
+    fn quantile(&self, p: f64) -> Option<u64> {
+        if self.ages.is_empty() {
+            return self.ended.quantile(p).map(|ns| if ns > INFINITE / 2 { INFINITE } else { ns });
+        }
+        let ended = self.ended.count();
+        let (least, most) = (self.ended.min().unwrap_or(0), self.ended.max().unwrap_or(0));
+        let below = |bound: u64| self.ages.partition_point(|age| *age < bound);
+        // Whether `within` answers are enough where so many of those under way are younger than the bound.
+        let enough = |within: u64, younger: usize| {
+            let counted = ended + (self.ages.len() - younger) as u64;
+            counted == 0 || within >= nearest_rank(p, counted)
+        };
+        // Of the bounds between two answers, the least that leaves out enough of those under way.
+        let between = |within: u64, low: u64, high: u64| {
+            let (first, last) = (below(low), below(high));
+            let ages = &self.ages[first..last];
+            let number: Vec<usize> = (first + 1..=last).collect();
+            let at = number.partition_point(|younger| !enough(within, *younger));
+            ages.get(at).map(|age| age + 1)
+        };
+        let (mut within, mut low) = (0, 0);
+        for bucket in self.ended.iter().filter(|bucket| bucket.high != INFINITE) {
+            let high = middle_of(bucket.low).clamp(least, most);
+            if let Some(bound) = between(within, low, high) {
+                return Some(bound);
+            }
+            within += bucket.count;
+            if enough(within, below(high)) {
+                return Some(high);
+            }
+            low = high;
+        }
+        Some(between(within, low, INFINITE).unwrap_or(INFINITE))
+    }
+
+    /// All of it.
+    pub(crate) fn summary(&self) -> LatencyAll {
+        let of = |of: Of| self.value(of).filter(|value| value.is_finite());
+        let times = Latency {
+            mean_s: of(Of::Mean),
+            p50_s: of(Of::Quantile(0.5)),
+            p90_s: of(Of::Quantile(0.9)),
+            p95_s: of(Of::Quantile(0.95)),
+            p99_s: of(Of::Quantile(0.99)),
+            p999_s: of(Of::Quantile(0.999)),
+            max_s: of(Of::Longest),
+            count: self.ended.count(),
+        };
+        LatencyAll { reason: self.reason(), times }
+    }
+
+    fn reason(&self) -> Option<String> {
+        let (failed, ended) = (self.failed(), self.ended.count());
+        let which = if ended == 1 { "request that has ended" } else { "requests that have ended" };
+        (failed > 0).then(|| format!("{failed} of {ended} {which} failed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The obvious way: every bound is tried.
+    fn slow(answers: &[u64], failed: u64, ages: &[u64], p: f64) -> Option<u64> {
+        let mut bounds: Vec<u64> = answers.iter().copied().chain(ages.iter().map(|age| age + 1)).collect();
+        bounds.sort_unstable();
+        let holds = |bound: &u64| {
+            let within = answers.iter().filter(|ns| *ns <= bound).count() as u64;
+            let old = ages.iter().filter(|age| *age >= bound).count() as u64;
+            let counted = answers.len() as u64 + failed + old;
+            counted == 0 || within >= nearest_rank(p, counted)
+        };
+        if answers.is_empty() && failed == 0 && ages.is_empty() {
+            return None;
+        }
+        Some(bounds.into_iter().find(holds).unwrap_or(INFINITE))
+    }
+
+    proptest! {
+        /// Values below 512 have a bucket each, so that both must agree to the nanosecond.
+        #[test]
+        fn percentiles_are_the_least_bounds_that_hold(
+            answers in prop::collection::vec(1u64..500, 0..30),
+            failed in 0u64..6,
+            ages in prop::collection::vec(0u64..500, 0..12),
+            p in prop_oneof![Just(0.5), Just(0.9), Just(0.99), Just(1.0)],
+        ) {
+            let mut well = Histogram::new();
+            well.record_all(&answers);
+            let all = ended(&well, &Histogram::new(), answers.len() as u64 + failed);
+            let sent = Sent::new(all, ages.clone());
+            prop_assert_eq!(sent.quantile(p), slow(&answers, failed, &ages, p));
+        }
+    }
+
+    #[test]
+    fn failures_are_infinitely_slow_and_refusals_are_answers() {
+        let (mut well, mut refused) = (Histogram::new(), Histogram::new());
+        well.record_many(10 * 1_000_000, 98);
+        refused.record(20 * 1_000_000);
+        let sent = Sent::new(ended(&well, &refused, 100), Vec::new()).summary();
+        let ms = |seconds: Option<f64>| seconds.map(|s| (s * 1e3).round());
+        assert_eq!((ms(sent.times.p50_s), ms(sent.times.p99_s)), (Some(10.0), Some(20.0)));
+        assert_eq!((sent.times.p999_s, sent.times.max_s, sent.times.mean_s), (None, None, None));
+        assert_eq!(sent.reason.as_deref(), Some("1 of 100 requests that have ended failed"));
+        let all_well = Sent::new(ended(&well, &refused, 99), Vec::new()).summary();
+        assert_eq!((all_well.times.max_s, all_well.reason), (Some(0.02), None));
+    }
+
+    /// Nobody knows how long the one takes that is under way: longer than it is old.
+    #[test]
+    fn what_is_under_way_is_a_miss_for_every_bound_that_it_is_older_than() {
+        let mut well = Histogram::new();
+        well.record_many(100, 9);
+        let sent = |age: u64| Sent::new(ended(&well, &Histogram::new(), 9), vec![age]);
+        assert_eq!(sent(50).quantile(0.99), Some(100));
+        assert_eq!(sent(300).quantile(0.99), Some(301));
+        assert_eq!(sent(300).quantile(0.9), Some(100), "nine of ten are enough");
+        assert_eq!(Sent::new(Histogram::new(), vec![300]).quantile(0.5), Some(301));
+        assert_eq!(Sent::new(Histogram::new(), Vec::new()).quantile(0.5), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! What is measured of groups of nodes, and of nodes.
+
+use super::{Component, Core, Engine};
+use crate::attempts::Attempts;
+use crate::calls::*;
+use crate::figures::Figures;
+use crate::measure::Measure;
+use crate::outcome::Answer;
+use crate::time::Time;
+
+impl<C: Component> Engine<C> {
+    /// The end of the warm-up: totals start here.
+    pub fn begin_measuring(&mut self) {
+        let now = self.core.now;
+        for group in &mut self.core.groups {
+            group.begin_measuring(now);
+        }
+        self.core.cpus.begin_measuring(now);
+        for passage in &mut self.core.passages {
+            passage.attempts.begin_measuring(now);
+        }
+        for node in &mut self.nodes {
+            node.begin_measuring(now);
+        }
+        for standstill in self.core.standstills.values_mut() {
+            standstill.begin_measuring(now);
+        }
+    }
+
+    /// The node may be made to stand still: calls then wait for it whether or not it has a queue of its own, and
+    /// [`Engine::figures_of`] says how many from the beginning.
+    pub fn may_stand_still(&mut self, node: NodeId) {
+        self.core.standstills.entry(node).or_default();
+    }
+
+    /// Adds what a node reports of itself, with the calls that wait for it while it stands still.
+    pub fn figures_of(&self, node: NodeId, into: &mut Figures) {
+        let component = &self.nodes[node.0 as usize];
+        match self.core.standstills.get(&node) {
+            None => component.figures(self.core.now, into),
+            Some(standstill) => {
+                let mut own = into.alike();
+                component.figures(self.core.now, &mut own);
+                standstill.figures(self.core.now, &mut own);
+                into.merge(&own);
+            }
+        }
+    }
+
+    /// The measures of a group.
+    pub fn group(&self, group: GroupId) -> &Measure {
+        &self.core.groups[group.0 as usize]
+    }
+
+    /// The measures of a group, to configure them or to close a window.
+    pub fn group_mut(&mut self, group: GroupId) -> &mut Measure {
+        &mut self.core.groups[group.0 as usize]
+    }
+
+    /// How many groups there are.
+    pub fn group_count(&self) -> usize {
+        self.core.groups.len()
+    }
+
+    /// The calls that have passed through a node that lets calls pass, or did so once ([`crate::Cx::let_pass`]).
+    pub fn passed(&self, node: NodeId) -> Option<&Attempts> {
+        let passage = self.core.passage_of.get(&node)?;
+        Some(&self.core.passages[*passage as usize].attempts)
+    }
+
+    /// The name of a group.
+    pub fn group_name(&self, group: GroupId) -> &str {
+        &self.core.group_names[group.0 as usize]
+    }
+
+    /// Measures a group by operation as well, of which there are so many in all.
+    pub fn keep_ops(&mut self, group: GroupId, ops: usize) {
+        self.core.groups[group.0 as usize].keep_ops(ops);
+    }
+
+    /// Calls that have come to a group and are not answered yet.
+    pub fn open_in(&self, group: GroupId) -> Vec<Open> {
+        let mut open = Vec::new();
+        self.each_open(|at, frame| {
+            if at == group {
+                open.push(Open { since: frame.since, op: self.core.profiles[frame.profile as usize].op });
+            }
+        });
+        open
+    }
+
+    /// Every open call with each group in which it is under way: a call that was passed on, or is its own first attempt, is
+    /// in several.
+    pub(super) fn each_open(&self, mut visit: impl FnMut(GroupId, &Frame)) {
+        for (_, frame) in self.core.calls.iter() {
+            let is_served = frame.flags & DELIVERED != 0 && frame.flags & (REPLYING | BACKGROUND) == 0;
+            let served = is_served.then_some(frame.node);
+            let passed_on = (frame.via != DIRECT).then_some(frame.via);
+            let lent = (frame.flags & LENT != 0).then_some(frame.parent);
+            for node in served.into_iter().chain(passed_on).chain(lent) {
+                visit(self.core.nodes[node as usize].group, frame);
+            }
+        }
+    }
+}
+
+/// A call that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// When it arrived; of a request, when it should have been sent.
+    pub since: Time,
+    /// What it asks for.
+    pub op: u16,
+}
+
+impl Core {
+    /// A call to a group is answered.
+    #[inline(always)]
+    pub(super) fn ended(&mut self, group: GroupId, frame: &Frame, answer: Answer) {
+        let measure = &mut self.groups[group.0 as usize];
+        measure.end(self.now, frame.since, answer);
+        if measure.keeps_ops() {
+            let op = self.profiles[frame.profile as usize].op;
+            measure.end_of_op(op, self.now, frame.since, answer.outcome());
+        }
+    }
+}
