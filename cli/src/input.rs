@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use lab::{Loaded, Options, Refused, Text};
 use language::diagnostics::{self, Style};
+use language::document::BYTES_MAX;
+use language::reading;
 
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -109,7 +111,7 @@ impl Failure {
     pub(crate) fn text(&self, style: Style) -> String {
         match self {
             Failure::Refused(refused, _) => diagnostics::render(&refused.problems, &refused.sources, style),
-            Failure::Usage(text) | Failure::Failed(text) => format!("error: {text}"),
+            Failure::Usage(text) | Failure::Failed(text) => format!("error: {}", settings::shown::shown_lines(text)),
         }
     }
 }
@@ -133,11 +135,14 @@ pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     }
     if file == "-" {
         let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Failure::Usage(format!("standard input: {e}")))?;
+        // One byte more than is read tells that there is more.
+        let mut most = io::stdin().lock().take(BYTES_MAX as u64 + 1);
+        most.read_to_end(&mut bytes).map_err(|e| Failure::Usage(format!("standard input: {e}")))?;
         return Ok(Text { name: "<stdin>".into(), bytes, folder: None });
     }
     let path = Path::new(file);
-    let bytes = std::fs::read(path).map_err(|e| Failure::Usage(format!("`{file}` cannot be read: {e}")))?;
+    let bytes = reading::regular(path, BYTES_MAX as u64)
+        .map_err(|why| Failure::Usage(format!("`{}` cannot be read: {why}", settings::shown::shown(file))))?;
     let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".").into() } else { p.to_path_buf() });
     Ok(Text { name: file.into(), bytes, folder })
 }
@@ -156,6 +161,6 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+        other => other.map_err(|e| Failure::Failed(format!("standard output: {e}"))),
     }
 }

@@ -9,11 +9,13 @@ mod output;
 mod watched;
 mod work;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use commands::Command;
+use input::Failure;
 
 /// Simulates the architecture in a scenario file: latency, goodput, retries, cascades.
 #[derive(Parser, Debug)]
@@ -23,8 +25,23 @@ pub(crate) struct Arguments {
     command: Option<Command>,
 }
 
+/// Help, a version, or what is wrong with the command line.
+fn answer(error: &clap::Error) -> ExitCode {
+    match error.print().and_then(|()| io::stdout().flush()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe && !error.use_stderr() => {
+            let failure = Failure::Failed(format!("standard output: {why}"));
+            failure.show();
+            failure.code()
+        }
+        _ => ExitCode::from(error.exit_code() as u8),
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return answer(&error),
+    };
     let command = arguments.command.unwrap_or_default();
     match command.execute() {
         Ok(code) => code,

@@ -23,12 +23,17 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Does the work; Ctrl-C stops it at the next window of each run. `expected` runs are shown as a bar, 0 as a count.
+    /// Does the work; Ctrl-C stops it at the next window of each run, a second one at once. `expected` runs are shown as a bar, 0 as a count.
     pub(crate) fn run<R>(&self, expected: usize, work: impl FnOnce(&Control<'_>) -> R) -> R {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = stop.clone();
         // A second handler cannot be set; then Ctrl-C ends the program as usual.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                // Asked twice: nothing is printed any more.
+                std::process::exit(130);
+            }
+        });
         let shown = !self.no_progress && !self.quiet && io::stderr().is_terminal();
         let bar = match (shown, expected) {
             (false, _) => ProgressBar::hidden(),

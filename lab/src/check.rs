@@ -38,7 +38,7 @@ pub fn check(text: &Text, options: &Options) -> Result<Loaded, Refused> {
 /// What several readings of one file complain of, each once. What is wrong with an objective under some variants only names
 /// them: nothing else at its place tells why.
 fn together(refused: Vec<(Option<String>, Refused)>) -> Refused {
-    let mut all = Refused { problems: Vec::new(), sources: Sources::new() };
+    let mut all = Refused::new(Vec::new(), Sources::new());
     let mut under: Vec<Option<Vec<String>>> = Vec::new();
     for (variant, one) in refused {
         for problem in one.problems {

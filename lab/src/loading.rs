@@ -3,7 +3,7 @@
 use language::document::Override;
 use language::places::in_file_order;
 use language::{Loaded, Options, Refused, Text};
-use settings::Problems;
+use settings::{Path, Problem, Problems};
 
 use crate::objectives;
 
@@ -12,7 +12,7 @@ use crate::objectives;
 /// # Errors
 /// All problems, in file order.
 pub fn load(text: &Text, options: &Options) -> Result<Loaded, Refused> {
-    checked(language::load(text, options)?)
+    language::load(text, options).map_err(with_metrics).and_then(checked)
 }
 
 /// The same scenario with more overrides that are already trees, as the points of a sweep are, and perhaps under another
@@ -21,7 +21,7 @@ pub fn load(text: &Text, options: &Options) -> Result<Loaded, Refused> {
 /// # Errors
 /// All problems, in file order.
 pub fn patched(loaded: &Loaded, more: &[Override], variant: Option<&str>) -> Result<Loaded, Refused> {
-    checked(loaded.reread(more, variant)?)
+    loaded.reread(more, variant).map_err(with_metrics).and_then(checked)
 }
 
 /// Objectives, sweeps and `run.precision` name metrics, and only a network that has been built says which there are.
@@ -35,7 +35,60 @@ fn checked(mut loaded: Loaded) -> Result<Loaded, Refused> {
     let has_errors = problems.has_errors();
     let problems = in_file_order(problems, &loaded.plain, &loaded.document, &loaded.sources);
     if has_errors {
-        return Err(Refused { problems, sources: loaded.sources });
+        return Err(Refused::new(problems, loaded.sources));
     }
     Ok(Loaded { warnings: problems, ..loaded })
+}
+
+/// The same, with what is wrong with the metrics that it names, which are looked up in the scenario as it was mended.
+fn with_metrics(mut refused: Refused) -> Refused {
+    let Some(mended) = refused.mended.take() else { return refused };
+    let (loaded, touched) = *mended;
+    if !objectives::names_metrics(&loaded.scenario) {
+        return refused;
+    }
+    let mut problems = Problems::new();
+    objectives::check(&loaded, &mut problems);
+    let mut all = Problems::new();
+    refused.problems.into_iter().for_each(|problem| all.push(problem));
+    problems.iter().filter(|problem| stands(problem, &touched)).for_each(|problem| all.push(problem.clone()));
+    refused.problems = in_file_order(all, &loaded.plain, &loaded.document, &loaded.sources);
+    refused
+}
+
+/// Whether what was found wrong in a mended scenario is wrong with what was written.
+fn stands(problem: &Problem, touched: &[Path]) -> bool {
+    let is_touched = |section: &str, name: &str| {
+        let is_it = |path: &Path| {
+            let mut segments = path.segments().iter().map(String::as_str);
+            segments.next() == Some(section) && segments.next().is_none_or(|touched| touched == name)
+        };
+        touched.iter().any(is_it)
+    };
+    let mut place = problem.path.segments().iter().map(String::as_str);
+    if let (Some(section), Some(name)) = (place.next(), place.next())
+        && is_touched(section, name)
+    {
+        return false;
+    }
+    // Of a part that was mended, other figures may be known than of what was meant.
+    let metric = problem.message.split('`').nth(1).unwrap_or_default();
+    let mut parts = metric.split('.');
+    let (section, owner) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let owner = owner.split('[').next().unwrap_or_default();
+    let is_mended = match section {
+        "links" => ["components", "workloads"].iter().any(|section| is_touched(section, owner)),
+        section => is_touched(section, owner),
+    };
+    let skipped = usize::from(section == "links");
+    !is_mended || parts.nth(skipped).is_some_and(|figure| !is_figure(figure))
+}
+
+/// Whether anything that is measured anywhere is called so, or begins with that word.
+fn is_figure(word: &str) -> bool {
+    let begins = |name: &str| name.split('.').next() == Some(word);
+    let own = models::figures::declared().flat_map(|declared| declared.figures);
+    let common = [models::figures::of_workloads::FIGURES, models::figures::of_components::FIGURES];
+    let links = models::figures::of_links::FIGURES;
+    own.chain(common.into_iter().flatten()).chain(links).any(|figure| begins(figure.name))
 }

@@ -2,16 +2,17 @@
 //!
 //! `below` and `above` hold the metric of the whole run against a bound in the metric's own unit. With `during`, rates
 //! and averages are taken over the windows that lie within, and a percentile must keep the bound in every one of them
-//! (then the percentile of them all keeps it too). `recovers` looks for the first instant after a fault's end from which
-//! on the metric is back, window by window, for `hold`: at least `to` of its mean before the fault, or, for a time, at
-//! most that mean divided by `to`.
+//! (then the percentile of them all keeps it too). `recovers` looks for the first instant after the end of a fault or event
+//! (or after its start) from which on the metric is back, window by window, for `hold`: at least `to` of its mean before the
+//! fault, or, for a time, at most that mean divided by `to`.
 //!
 //! Over several replications an objective holds with a probability: the share of those in which it does, with Wilson's
 //! interval. `--check` wants all of them.
 
 use std::sync::Arc;
 
-use models::scenario::{ObjectiveSettings, RecoversSettings, Scenario};
+use models::faults::timed::Timed;
+use models::scenario::{AfterSettings, ObjectiveSettings, RecoversSettings, Scenario};
 use settings::bind::NOT_YET;
 use settings::{Count, Duration, Fraction, Problem, Problems, Rate, Scalar, Size, Spanned};
 use sim_core::time::SECOND;
@@ -42,7 +43,7 @@ pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
         if let Err(unknown) = &found
             && metrics::is_not_yet(&unknown.path)
         {
-            let message = format!("`{}` is not there yet", unknown.path);
+            let message = format!("`{}` is not supported yet", unknown.path);
             let help = "it belongs to the language, but this version does not measure it: remove it";
             problems.push(Problem::error(NOT_YET, metric.span, message).path(metric.path.clone()).help(help));
         } else if let Err(unknown) = &found {
@@ -123,22 +124,29 @@ fn check_one(
 }
 
 fn check_recovers(scenario: &Scenario, recovers: &RecoversSettings, problems: &mut Problems) {
-    let named = |fault: &&Spanned<models::faults::FaultSettings>| {
-        fault.value.name.as_ref().is_some_and(|name| name.as_str() == recovers.from.as_str())
-    };
-    let Some(fault) = scenario.faults.iter().find(named) else {
-        let names: Vec<&str> = scenario.faults.iter().filter_map(|fault| fault.value.name.as_deref()).collect();
-        let problem = Problem::unknown_name("fault", recovers.from.as_str(), recovers.from.span, names);
+    let all = scenario.timed();
+    let named = |timed: &&Timed<'_>| timed.name.is_some_and(|name| name.as_str() == recovers.from.as_str());
+    if !all.iter().any(|timed| named(&timed)) {
+        let mut names: Vec<&str> = all.iter().filter_map(|timed| timed.name.map(|name| name.as_str())).collect();
+        names.dedup();
+        let mut problem =
+            Problem::unknown_name("fault or event", recovers.from.as_str(), recovers.from.span, names.clone());
+        if names.is_empty() && !all.is_empty() {
+            problem.help = Some("none of them has a name: write `name: …`".to_string());
+        }
         problems.push(problem.path(recovers.from.path.clone()));
         return;
-    };
+    }
     let is_replaced =
         |name: &str| scenario.components.get(name).is_some_and(|entry| entry.settings.replace_after().is_some());
-    let what = &fault.value.what;
-    if fault.value.r#for.is_none() && !what.is_momentary() && !what.comes_back(&is_replaced) {
-        let message = format!("the fault `{}` never ends, so nothing can recover from it", recovers.from.as_str());
+    let ends =
+        |timed: &&Timed<'_>| timed.lasts.is_some() || timed.what.is_momentary() || timed.what.comes_back(&is_replaced);
+    let endless = all.iter().filter(named).find(|timed| !ends(timed));
+    if let (Some(timed), AfterSettings::End) = (endless, recovers.after) {
+        let (noun, name) = (timed.source.noun(), recovers.from.as_str());
+        let message = format!("the {noun} `{name}` never ends, so nothing can recover after its end");
         let problem = Problem::error("no_effect", recovers.from.span, message).path(recovers.from.path.clone());
-        problems.push(problem.help("give it a `for`"));
+        problems.push(problem.help("give it a `for`, or count from its start: `after: start`"));
     }
 }
 
@@ -280,19 +288,44 @@ fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from
     }
 }
 
-/// How long after a fault's end a metric is back, s; `None` if it never is, or not long enough before the end of the run.
-/// What it was before is its mean over the last stretch in which no fault acted.
+/// How long after the end (or start) of a fault or event a metric is back, s, the slowest of all that have the name; `None` if
+/// it never is, or not long enough before the end of the run. What it was before is its mean over the last stretch in which no
+/// fault acted; of an event, before the faults that it follows.
 fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: Unit) -> Option<f64> {
-    let named = |fault: &FaultWindow| fault.name.as_deref() == Some(recovers.from.as_str());
-    let number = result.faults.iter().position(named)?;
-    let end = result.faults[number].until_s?;
-    let series = &result.series;
     let episodes = recovery::episodes(&result.faults);
-    let episode = episodes.iter().position(|episode| episode.faults.contains(&number))?;
-    let (from_s, until_s) = recovery::baseline(series, &episodes, episode)?;
+    let before = |episode: Option<usize>| recovery::baseline(&result.series, &episodes, episode?);
+    let is_named = |window: &FaultWindow| window.name.as_deref() == Some(recovers.from.as_str());
+    let faults = result.faults.iter().enumerate().filter(|(_, fault)| is_named(fault));
+    let faults = faults
+        .map(|(number, fault)| (fault, before(episodes.iter().position(|episode| episode.faults.contains(&number)))));
+    let events = result.events.iter().filter(|event| is_named(event)).map(|event| {
+        let followed = episodes.iter().rposition(|episode| episode.at_s <= event.at_s);
+        (event, followed.map_or(Some((0.0, event.at_s)), |episode| before(Some(episode))))
+    });
     let windows = windows(result, path);
+    let mut slowest: Option<f64> = None;
+    for (window, baseline) in faults.chain(events) {
+        let from = match recovers.after {
+            AfterSettings::Start => window.at_s,
+            AfterSettings::End => window.until_s?,
+        };
+        let took = back_after(recovers, result, &windows, baseline?, (from, unit))?;
+        slowest = Some(slowest.map_or(took, |so_far| so_far.max(took)));
+    }
+    slowest
+}
+
+/// How long after `from` a metric is back at what it was in the baseline.
+fn back_after(
+    recovers: &RecoversSettings,
+    result: &RunResult,
+    windows: &[(f64, Option<f64>)],
+    (calm_from, calm_until): (f64, f64),
+    (from, unit): (f64, Unit),
+) -> Option<f64> {
+    let series = &result.series;
     let before: Vec<f64> = windows
-        .get(recovery::windows_between(series, from_s, until_s))?
+        .get(recovery::windows_between(series, calm_from, calm_until))?
         .iter()
         .filter_map(|(_, value)| *value)
         .filter(|value| value.is_finite())
@@ -306,8 +339,8 @@ fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: U
         _ => value.is_some_and(|value| value >= mean * recovers.to.0),
     };
     let hold_s = recovers.hold.0 as f64 / SECOND as f64;
-    let back_s = recovery::back_at(series, end, hold_s, series.window_s, |window| is_back(windows[window].1))?;
-    Some((back_s - end).max(0.0))
+    let back_s = recovery::back_at(series, from, hold_s, series.window_s, |window| is_back(windows[window].1))?;
+    Some((back_s - from).max(0.0))
 }
 
 /// The objectives of replication 0, with how often each holds over all replications.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use models::faults::timed::Source;
 use models::figures::{of_components, of_workloads};
 use models::network::Node;
 use sim_core::histogram::Histogram;
@@ -109,7 +110,8 @@ impl Session {
             links: self.link_results(span),
             hosts: self.host_results(span),
             series: self.series.to_series(),
-            faults: self.fault_windows(),
+            faults: self.windows_of(Source::Faults),
+            events: self.windows_of(Source::Events),
             happenings: self.happenings(),
             objectives: Vec::new(),
             verdict: None,
@@ -352,15 +354,18 @@ impl Session {
         links
     }
 
-    /// The faults of the run, those that strike replicas which come back by themselves with that end.
-    fn fault_windows(&self) -> Vec<FaultWindow> {
-        let Node::Director(director) = self.engine().node(NodeId(0)) else { return (*self.faults).clone() };
-        let back = |number| director.comes_back_at(number).map(|at| (at as f64 - self.zero as f64) / SECOND as f64);
-        let window = |(number, fault): (usize, &FaultWindow)| FaultWindow {
-            until_s: fault.until_s.or_else(|| back(number)),
-            ..fault.clone()
+    /// The faults or the events of the run, those that strike replicas which come back by themselves with that end.
+    fn windows_of(&self, source: Source) -> Vec<FaultWindow> {
+        let director = match self.engine().node(NodeId(0)) {
+            Node::Director(director) => director,
+            _ => unreachable!("the director is the first node"),
         };
-        self.faults.iter().enumerate().map(window).collect()
+        let back = |number| director.comes_back_at(number).map(|at| (at as f64 - self.zero as f64) / SECOND as f64);
+        let window = |(number, (_, timed)): (usize, &(Source, FaultWindow))| FaultWindow {
+            until_s: timed.until_s.or_else(|| back(number)),
+            ..timed.clone()
+        };
+        self.timed.iter().enumerate().filter(|(_, (of, _))| *of == source).map(window).collect()
     }
 
     /// The run as it stands.
@@ -368,7 +373,7 @@ impl Session {
         let engine = self.engine();
         let at_s = self.now_ns() as f64 / SECOND as f64;
         let last = |column: &str| self.series.last(column);
-        let faults = self.fault_windows();
+        let faults = self.windows_of(Source::Faults);
         let acting = |target: &str| -> Vec<String> {
             let acts = |f: &&FaultWindow| {
                 f.at_s <= at_s && f.until_s.is_none_or(|u| at_s < u) && f.targets.iter().any(|t| t == target)
@@ -439,6 +444,7 @@ impl Session {
             links: links.collect(),
             nodes,
             faults,
+            operator_events: self.windows_of(Source::Events),
             happened,
             happened_left_out,
             series: self.series.clone(),

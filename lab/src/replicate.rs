@@ -153,7 +153,7 @@ pub fn in_parallel<T: Send>(
             (control.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, order.len());
         }
     };
-    match rayon::ThreadPoolBuilder::new().num_threads(control.jobs).build() {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads(control.jobs, order.len())).build() {
         Ok(pool) => {
             pool.broadcast(|_| worker());
         }
@@ -161,6 +161,13 @@ pub fn in_parallel<T: Send>(
         Err(_) => worker(),
     }
     results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Threads for work that has so many parts: as many as are asked for, or one a core, but never more than can be of use.
+fn threads(jobs: usize, parts: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = if jobs == 0 { cores } else { jobs };
+    wanted.min(parts).min(4 * cores).max(1)
 }
 
 /// Several runs of one scenario.

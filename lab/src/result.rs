@@ -47,6 +47,9 @@ pub struct RunResult {
     pub series: Series,
     /// The faults that struck.
     pub faults: Vec<FaultWindow>,
+    /// What operators did, in the same form; missing where they did nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<FaultWindow>,
     /// What happened, the warm-up included, by place and kind; missing where nothing did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub happenings: Vec<Happenings>,
@@ -493,7 +496,7 @@ pub struct LinkResult {
     pub own: Own,
 }
 
-/// A fault and when it acted.
+/// A fault or an event and when it acted; what is repeated has one each time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FaultWindow {
     /// Its name, where it has one.
@@ -506,6 +509,12 @@ pub struct FaultWindow {
     pub what: String,
     /// What it strikes: names of components, workloads or `FROM.LINK` links.
     pub targets: Vec<String>,
+    /// The remark of the scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whether it has changed the system for good: settings that were changed and stay so. Nothing recovers from that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_good: bool,
 }
 
 /// Everything of one kind that happened at one place: replicas that were killed, targets that became unhealthy.
@@ -684,6 +693,8 @@ pub struct Snapshot {
     pub links: Vec<LinkNow>,
     /// All faults of the scenario and those injected, whether past, acting or to come.
     pub faults: Vec<FaultWindow>,
+    /// What operators do in it, likewise.
+    pub operator_events: Vec<FaultWindow>,
     /// What has happened so far, oldest first: of more than [`crate::happenings::SHOWN`] the first and the last.
     pub happened: Vec<Happened>,
     /// How many more there were in between.

@@ -12,7 +12,7 @@ mod windows;
 use std::sync::Arc;
 
 use models::directory::WORKLOAD_LINK;
-use models::faults::FaultSettings;
+use models::faults::timed::{Source, Timed};
 use models::fleet::Fleet;
 use models::link::LinkSettings;
 use models::network::{Network, Node};
@@ -144,7 +144,8 @@ pub struct Session {
     /// Columns beside those that every run has.
     asked: Arc<[Asked]>,
     pub(crate) series: History,
-    pub(crate) faults: Arc<Vec<FaultWindow>>,
+    /// Faults and events, by the numbers by which the director knows them.
+    pub(crate) timed: Arc<Vec<(Source, FaultWindow)>>,
     pub(crate) changes: Vec<(i64, String, String)>,
     /// The same as overrides of what the run began with.
     by_hand: Vec<(i64, Override)>,
@@ -168,7 +169,7 @@ impl Session {
         let next_border = if zero.is_multiple_of(window) { window } else { zero % window };
         network.engine.count_happenings_by(window, next_border);
         let links = links(&loaded, &network);
-        let faults = scenario.faults.iter().map(|f| fault_window(&f.value)).collect();
+        let timed: Vec<_> = scenario.timed().iter().map(|timed| (timed.source, window_of(timed))).collect();
         let mut session = Session {
             links: Arc::new(links),
             group_names: Arc::default(),
@@ -186,12 +187,12 @@ impl Session {
             spreads: vec![Looks::default(); network.directory.components.len()],
             asked: Arc::new([]),
             series: History::default(),
-            faults: Arc::new(faults),
             changes: Vec::new(),
             by_hand: Vec::new(),
             begun_with: loaded.clone(),
             prepared: 0,
-            injected: scenario.faults.len() as u32,
+            injected: timed.len() as u32,
+            timed: Arc::new(timed),
             network,
             loaded,
         };
@@ -390,18 +391,17 @@ pub(crate) fn amplification(counts: &Counts) -> Option<f64> {
     (fresh > 0).then(|| counts.arrivals as f64 / fresh as f64)
 }
 
-fn fault_window(fault: &FaultSettings) -> FaultWindow {
+/// A fault or an event as the result shows it.
+fn window_of(timed: &Timed<'_>) -> FaultWindow {
     let seconds = |ns: i64| ns as f64 / SECOND as f64;
     FaultWindow {
-        name: fault.name.as_ref().map(|n| n.as_str().to_string()),
-        at_s: seconds(fault.at.0),
-        until_s: match fault.r#for {
-            Some(lasts) => Some(seconds(fault.at.0 + lasts.0 as i64)),
-            None if fault.what.is_momentary() => Some(seconds(fault.at.0)),
-            None => None,
-        },
-        what: fault.what.words(),
-        targets: fault.what.targets(),
+        name: timed.name.map(|name| name.as_str().to_string()),
+        at_s: seconds(timed.at),
+        until_s: timed.until().or(timed.what.is_momentary().then_some(timed.at)).map(seconds),
+        what: timed.what.words(),
+        targets: timed.what.targets(),
+        note: timed.note.map(str::to_string),
+        for_good: timed.what.is_a_change() && timed.lasts.is_none(),
     }
 }
 

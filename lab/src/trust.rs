@@ -142,6 +142,7 @@ fn growing(result: &RunResult, found: &mut Vec<String>) {
 /// Whether the load stays the same and nothing goes wrong, so that a beginning unlike the rest is a transient.
 fn is_steady(scenario: &Scenario) -> bool {
     scenario.faults.is_empty()
+        && scenario.events.is_empty()
         && scenario.run.until.is_none()
         && scenario.workloads.iter().all(|w| w.value.shape.is_none() && w.value.arrivals.process.total().is_none())
 }

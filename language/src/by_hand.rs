@@ -2,19 +2,26 @@
 
 use models::director::Planned;
 use models::directory::Directory;
+use models::faults::FaultSettings;
 use models::faults::fault::Scene;
-use models::faults::{FaultKind, FaultSettings};
-use settings::{Problems, Reader, Setting};
+use models::faults::timed;
+use settings::{Problems, Reader, Setting, Spanned};
 use sim_core::Time;
 
 use crate::document::Override;
 
-/// Reads a fault, written as in the scenario but without `at`, and finds what it strikes now. `number` is how many faults
+/// Reads a fault, written as in the scenario but without `at`, and finds what it strikes now; one that is repeated is planned
+/// for each of its times. `number` is how many faults
 /// the run has had.
 ///
 /// # Errors
 /// In words.
-pub fn fault(text: &str, directory: &Directory, number: u32, now: Time) -> Result<(FaultSettings, Planned), String> {
+pub fn fault(
+    text: &str,
+    directory: &Directory,
+    number: u32,
+    now: Time,
+) -> Result<(FaultSettings, Vec<Planned>), String> {
     let text = text.trim();
     let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).unwrap_or(text);
     let at = settings::SignedDuration(now as i64 - directory.zero as i64);
@@ -25,24 +32,31 @@ pub fn fault(text: &str, directory: &Directory, number: u32, now: Time) -> Resul
     let Some(fault) = read.filter(|_| !reader.problems.has_errors()) else {
         return Err(first_message(&reader.problems));
     };
-    if let FaultKind::Set(_) = fault.what {
+    if fault.what.what().is_a_change() {
         return Err("a setting is changed by itself, not by a fault that is let strike".to_string());
     }
     let mut problems = Problems::new();
-    let lasts = fault.r#for.map(|d| d.0);
-    let mut scene = Scene {
-        directory,
-        problems: &mut problems,
-        span: settings::Span::NOWHERE,
-        path: settings::Path::default(),
-        number,
-        lasts,
-    };
-    let acting = fault.what.resolve(&mut scene);
-    let Some(acting) = acting.filter(|_| !problems.has_errors()) else {
+    let faults = [Spanned::nowhere(fault)];
+    timed::check(&faults, &[], &mut problems);
+    let mut planned = Vec::new();
+    for (number, timed) in (number..).zip(timed::timed(&faults, &[])) {
+        let at = (directory.zero as i64).saturating_add(timed.at) as Time;
+        let mut scene = Scene {
+            directory,
+            problems: &mut problems,
+            span: timed.span,
+            path: timed.path.clone(),
+            number,
+            lasts: timed.lasts,
+        };
+        let acting = timed.what.resolve(&mut scene);
+        planned.extend(acting.map(|acting| Planned { at, until: timed.lasts.map(|l| at.saturating_add(l)), acting }));
+    }
+    let [fault] = faults;
+    if planned.is_empty() || problems.has_errors() {
         return Err(first_message(&problems));
-    };
-    Ok((fault, Planned { at: now, until: lasts.map(|l| now + l), acting }))
+    }
+    Ok((fault.value, planned))
 }
 
 /// Reads a change of a setting, which must be one that may change during a run.

@@ -1,22 +1,22 @@
-//! Settings that change during a run: the whole scenario as each `set` fault and each change by hand leaves it.
+//! Settings that change during a run: the whole scenario as each `set` of a fault or event and each change by hand leaves it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use models::faults::FaultKind;
+use models::faults::What;
 use models::network::{Changed, Changing};
 use models::scenario::Scenario;
 use settings::book::Live;
-use settings::{Node, Problem, Problems, Reader, Setting};
+use settings::{Node, Path, Problem, Problems, Reader, Setting};
 
 use crate::document::Override;
 use crate::expand::{changes_of, work_in};
 
-/// Numbers from here on are of changes by hand, below of faults.
+/// Numbers from here on are of changes by hand, below of faults and events.
 pub const BY_HAND: u32 = 1_000_000;
 
-/// The scenario as each `set` fault leaves it, when it strikes and when it ends, with the others that act then. Changes
-/// by hand, with their instants in ns, are among them as faults without an end, and come before those of their instant.
+/// The scenario as each `set` leaves it, when it begins and when it ends, with the others that act then. Changes
+/// by hand, with their instants in ns, are among them as events without an end, and come before those of their instant.
 pub fn changed_by(
     scenario: &Scenario,
     plain: &Node,
@@ -24,56 +24,76 @@ pub fn changed_by(
     new_reader: impl Fn() -> Reader,
     problems: &mut Problems,
 ) -> Changed {
-    let (book, shape) = crate::reference::book();
     let mut events = Vec::new();
-    let mut overrides = BTreeMap::new();
+    let mut sets: Vec<Vec<Override>> = Vec::new();
+    // Of each number its place among them.
+    let mut places = BTreeMap::new();
     for (number, (at, change)) in (BY_HAND..).zip(by_hand) {
         events.push((*at, false, number, false));
-        overrides.insert(number, vec![change.clone()]);
+        places.insert(number, sets.len());
+        sets.push(vec![change.clone()]);
     }
-    for (number, fault) in scenario.faults.iter().enumerate() {
-        let FaultKind::Set(set) = &fault.value.what else { continue };
-        let changes = changes_of(&set.node, &format!("faults.{number}.set"), problems);
-        let mut is_live = true;
-        for change in &changes {
-            if let Live::No | Live::Unknown = book.live(shape, &change.path) {
-                let message = format!("`{}` cannot change during a run", change.path);
-                let problem = Problem::error("not_live", change.path_span, message).path(fault.path.clone());
-                problems.push(problem.help("the reference page of its kind (`kinds NAME`) marks what can"));
-                is_live = false;
-            }
-        }
-        if !is_live {
-            continue;
-        }
-        let at = fault.value.at.0;
-        events.push((at, true, number as u32, false));
-        events.extend(fault.value.r#for.map(|lasts| (at.saturating_add_unsigned(lasts.0), true, number as u32, true)));
-        overrides.insert(number as u32, changes);
+    // What is repeated is read once.
+    let mut read: BTreeMap<String, Option<usize>> = BTreeMap::new();
+    for (number, timed) in scenario.timed().into_iter().enumerate() {
+        let What::Set(set) = timed.what else { continue };
+        let at = format!("{}.{}.set", timed.source.section(), timed.place);
+        let place = *read.entry(at).or_insert_with_key(|at| {
+            sets.push(live_changes(&set.node, at, &timed.path, problems)?);
+            Some(sets.len() - 1)
+        });
+        let Some(place) = place else { continue };
+        events.push((timed.at, true, number as u32, false));
+        events.extend(timed.until().map(|until| (until, true, number as u32, true)));
+        places.insert(number as u32, place);
     }
     // As they happen: at one instant in the order of the list.
     events.sort_unstable();
     let mut acting: Vec<u32> = Vec::new();
     let mut changed = Changed::new();
     let mut before = Arc::new(scenario.clone());
+    // The same changes leave the same scenario.
+    let mut known: BTreeMap<Vec<usize>, Arc<Scenario>> = BTreeMap::from([(Vec::new(), before.clone())]);
     for (at, _, fault, ends) in events {
         acting.retain(|other| *other != fault);
         if !ends {
             acting.push(fault);
         }
-        let mut node = plain.clone();
-        let mut reader = new_reader();
-        for change in acting.iter().flat_map(|fault| &overrides[fault]) {
-            work_in(change, &mut node, &mut reader.problems);
-        }
-        let then = Scenario::read(&node, &mut reader);
-        let Some(then) = then.filter(|_| !reader.problems.has_errors()) else {
-            problems.extend(reader.problems);
-            break;
+        let in_force: Vec<usize> = acting.iter().map(|number| places[number]).collect();
+        let after = match known.get(&in_force) {
+            Some(after) => after.clone(),
+            None => {
+                let mut node = plain.clone();
+                let mut reader = new_reader();
+                for change in in_force.iter().flat_map(|place| &sets[*place]) {
+                    work_in(change, &mut node, &mut reader.problems);
+                }
+                let then = Scenario::read(&node, &mut reader);
+                let Some(then) = then.filter(|_| !reader.problems.has_errors()) else {
+                    problems.extend(reader.problems);
+                    break;
+                };
+                known.entry(in_force).or_insert(Arc::new(then)).clone()
+            }
         };
-        let after = Arc::new(then);
         changed.push(Changing { at, fault, ends, before, after: after.clone() });
         before = after;
     }
     changed
+}
+
+/// What a `set` changes, if all of it may change during a run.
+fn live_changes(set: &Node, place: &str, path: &Path, problems: &mut Problems) -> Option<Vec<Override>> {
+    let (book, shape) = crate::reference::book();
+    let changes = changes_of(set, place, problems);
+    let mut is_live = true;
+    for change in &changes {
+        if let Live::No | Live::Unknown = book.live(shape, &change.path) {
+            let message = format!("`{}` cannot change during a run", change.path);
+            let problem = Problem::error("not_live", change.path_span, message).path(path.clone());
+            problems.push(problem.help("the reference page of its kind (`kinds NAME`) marks what can"));
+            is_live = false;
+        }
+    }
+    is_live.then_some(changes)
 }

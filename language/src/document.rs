@@ -14,6 +14,8 @@ use settings::{Entry, Node, Path, Problem, Problems, SourceId, Span, Value};
 pub const BYTES_MAX: usize = 10_000_000;
 /// The most values that a document may have after its aliases have been expanded.
 pub const NODES_MAX: usize = 1_000_000;
+/// The most bytes that its texts and keys may have then.
+pub const EXPANDED_BYTES_MAX: usize = 4 * BYTES_MAX;
 /// The deepest nesting of maps and lists.
 pub const DEPTH_MAX: usize = 64;
 
@@ -223,6 +225,7 @@ fn read_text(text: &str, part: Range<usize>, source: SourceId) -> Result<(Node, 
         problems: Problems::new(),
         anchors: BTreeMap::new(),
         nodes: 0,
+        bytes: 0,
     };
     match builder.document() {
         Ok(node) => Ok((node, builder.problems)),
@@ -262,6 +265,7 @@ struct Stop(Problem);
 struct Anchor {
     node: Node,
     size: usize,
+    bytes: usize,
     height: usize,
 }
 
@@ -269,6 +273,8 @@ struct Anchor {
 struct Built {
     node: Node,
     size: usize,
+    /// Of its texts and keys.
+    bytes: usize,
     height: usize,
 }
 
@@ -281,6 +287,8 @@ struct Builder<'t> {
     anchors: BTreeMap<usize, Anchor>,
     /// Nodes so far, aliases expanded.
     nodes: usize,
+    /// Bytes of their texts and keys.
+    bytes: usize,
 }
 
 impl<'t> Builder<'t> {
@@ -315,7 +323,7 @@ impl<'t> Builder<'t> {
     fn node(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Result<Built, Stop> {
         let written = self.span(span);
         let place = self.without_properties(written);
-        self.count(1, place)?;
+        self.count(1, 0, place)?;
         if depth > DEPTH_MAX {
             return Err(Stop(too_deep(place)));
         }
@@ -329,12 +337,14 @@ impl<'t> Builder<'t> {
                     _ => Value::Scalar { text: text.into_owned(), plain },
                 };
                 let place = if plain { place } else { self.trimmed(place) };
-                self.anchored(anchor, Built { node: Node::new(value, place), size: 1, height: 0 })
+                let bytes = if let Value::Scalar { text, .. } = &value { text.len() } else { 0 };
+                self.count(0, bytes, place)?;
+                self.anchored(anchor, Built { node: Node::new(value, place), size: 1, bytes, height: 0 })
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), written);
                 let mut members = Vec::new();
-                let (mut size, mut height) = (1, 0);
+                let (mut size, mut bytes, mut height) = (1, 0, 0);
                 let end = loop {
                     let (event, span) = self.next()?;
                     if event == Event::SequenceEnd {
@@ -342,18 +352,19 @@ impl<'t> Builder<'t> {
                     }
                     let built = self.node(event, span, depth + 1)?;
                     size += built.size;
+                    bytes += built.bytes;
                     height = height.max(built.height + 1);
                     members.push(built.node);
                 };
                 let last = members.last().map(|member| member.span);
                 let place = self.around(place, last, end);
-                self.anchored(anchor, Built { node: Node::new(Value::List(members), place), size, height })
+                self.anchored(anchor, Built { node: Node::new(Value::List(members), place), size, bytes, height })
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), written);
                 let mut entries: Vec<Entry> = Vec::new();
                 let mut seen: BTreeMap<String, Span> = BTreeMap::new();
-                let (mut size, mut height) = (1, 0);
+                let (mut size, mut bytes, mut height) = (1, 0, 0);
                 let end = loop {
                     let (event, span) = self.next()?;
                     if event == Event::MappingEnd {
@@ -363,8 +374,11 @@ impl<'t> Builder<'t> {
                     let (event, span) = self.next()?;
                     let built = self.node(event, span, depth + 1)?;
                     size += built.size;
+                    bytes += built.bytes;
                     height = height.max(built.height + 1);
                     let Some((key, key_span)) = key else { continue };
+                    bytes += key.len();
+                    self.count(0, key.len(), key_span)?;
                     match seen.get(&key) {
                         Some(first) => self.refuse_duplicate(&key, key_span, *first),
                         None => {
@@ -375,7 +389,7 @@ impl<'t> Builder<'t> {
                 };
                 let last = entries.last().map(|entry| later(entry.value.span, entry.key_span));
                 let place = self.around(place, last, end);
-                self.anchored(anchor, Built { node: Node::new(Value::Map(entries), place), size, height })
+                self.anchored(anchor, Built { node: Node::new(Value::Map(entries), place), size, bytes, height })
             }
             // The parser's grammar allows nothing else here.
             _ => Err(Stop(Problem::error("not_yaml", place, "a value was expected here"))),
@@ -416,7 +430,7 @@ impl<'t> Builder<'t> {
     }
 
     fn alias(&mut self, anchor: usize, place: Span, depth: usize) -> Result<Built, Stop> {
-        let Some(&Anchor { size, height, .. }) = self.anchors.get(&anchor) else {
+        let Some(&Anchor { size, bytes, height, .. }) = self.anchors.get(&anchor) else {
             let message = format!("`{}` stands inside what it refers to", self.slice(place));
             return Err(Stop(Problem::error("self_alias", place, message)));
         };
@@ -424,26 +438,31 @@ impl<'t> Builder<'t> {
             return Err(Stop(too_deep(place)));
         }
         // Counted before it is copied, so that a bomb is refused before it goes off.
-        self.count(size - 1, place)?;
+        self.count(size - 1, bytes, place)?;
         let node = self.anchors.get(&anchor).map_or_else(Node::null, |anchor| anchor.node.clone());
-        Ok(Built { node, size, height })
+        Ok(Built { node, size, bytes, height })
     }
 
     fn anchored(&mut self, anchor: usize, built: Built) -> Result<Built, Stop> {
         if anchor > 0 {
-            self.count(built.size, built.node.span)?;
-            let copy = Anchor { node: built.node.clone(), size: built.size, height: built.height };
+            self.count(built.size, built.bytes, built.node.span)?;
+            let (size, bytes, height) = (built.size, built.bytes, built.height);
+            let copy = Anchor { node: built.node.clone(), size, bytes, height };
             self.anchors.insert(anchor, copy);
         }
         Ok(built)
     }
 
-    fn count(&mut self, more: usize, place: Span) -> Result<(), Stop> {
-        self.nodes += more;
-        if self.nodes <= NODES_MAX {
+    fn count(&mut self, nodes: usize, bytes: usize, place: Span) -> Result<(), Stop> {
+        self.nodes += nodes;
+        self.bytes += bytes;
+        let message = if self.nodes > NODES_MAX {
+            format!("the scenario has more than {NODES_MAX} values once its aliases are expanded")
+        } else if self.bytes > EXPANDED_BYTES_MAX {
+            format!("the scenario has more than {EXPANDED_BYTES_MAX} bytes once its aliases are expanded")
+        } else {
             return Ok(());
-        }
-        let message = format!("the scenario has more than {NODES_MAX} values once its aliases are expanded");
+        };
         Err(Stop(Problem::error("too_many_values", place, message)))
     }
 

@@ -16,7 +16,9 @@ pub mod load;
 pub mod menu;
 pub mod places;
 pub mod quantity;
+pub mod reading;
 pub mod reference;
+mod repair;
 pub mod table;
 mod unused;
 

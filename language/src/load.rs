@@ -3,20 +3,23 @@
 //! Text → document → (variant, overrides, clusters, policies worked in) → settings → checked as a whole by building it
 //! once. All problems come together, in file order.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use models::directory::STAND_IN;
 use models::network::{self, Changed, Network};
 use models::scenario::{Scenario, WarmupSettings};
 use settings::{Files, Node, Problem, Problems, Reader, Setting};
 use sim_core::random::{hash, mix};
-use sim_core::{Span, Time};
+use sim_core::{Span, TIME_MAX};
 
 use crate::changes::changed_by;
 use crate::document::{Override, Sources, in_words, read_document_leniently, read_option, read_override, to_yaml};
 use crate::expand::{expand, fold_clusters, variant_names};
-use crate::{axes, places, table, unused};
+use crate::repair::{self, Repair};
+use crate::{axes, places, reading, table, unused};
 
 /// A text that may be a scenario, and where it comes from.
 #[derive(Clone, Debug)]
@@ -95,14 +98,34 @@ pub struct Refused {
     pub problems: Vec<Problem>,
     /// The texts that they point into.
     pub sources: Sources,
+    /// The scenario with everything replaced that is wrong, for what can only be checked of one that can be run, and the
+    /// places that are not what was written.
+    pub mended: Option<Box<(Loaded, Vec<settings::Path>)>>,
+}
+
+impl Refused {
+    /// Of a scenario of which nothing more can be said.
+    pub fn new(problems: Vec<Problem>, sources: Sources) -> Refused {
+        Refused { problems, sources, mended: None }
+    }
 }
 
 struct Folder(PathBuf);
 
 impl Files for Folder {
     fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
-        let table = std::fs::File::open(self.0.join(file)).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
-        table::column(table, file, column)
+        let path = self.0.join(file);
+        let table = reading::open(&path).map_err(|why| format!("`{file}` cannot be read: {why}"))?;
+        if table.metadata().is_ok_and(|about| about.len() > reading::TABLE_BYTES_MAX) {
+            return Err(format!("`{file}` has more than {} bytes", reading::TABLE_BYTES_MAX));
+        }
+        let found = table::column(table.take(reading::TABLE_BYTES_MAX), file, column);
+        // What is wrong with a file elsewhere is not said in its own words.
+        found.map_err(|why| if self.quotes(file) { why } else { format!("`{file}` has no column `{column}`") })
+    }
+
+    fn quotes(&self, file: &str) -> bool {
+        reading::is_inside(&self.0, &self.0.join(file))
     }
 }
 
@@ -139,7 +162,7 @@ pub fn load(text: &Text, options: &Options) -> Result<Loaded, Refused> {
             problems.extend(found);
             document
         }
-        Err(problems) => return Err(Refused { problems: problems.into_sorted(), sources }),
+        Err(problems) => return Err(Refused::new(problems.into_sorted(), sources)),
     };
     let mut overrides = Vec::new();
     for text in &options.overrides {
@@ -170,7 +193,7 @@ fn load_tree(
     options: &Options,
 ) -> Result<Loaded, Refused> {
     if let Some(problem) = newer_version(&document) {
-        return Err(Refused { problems: vec![problem], sources });
+        return Err(Refused::new(vec![problem], sources));
     }
     places::check_names(&document, &mut problems);
     let variant = options.variant.as_deref().zip(variant_asked);
@@ -178,83 +201,111 @@ fn load_tree(
     unused::check_policies(&document, &mut reader(files.as_ref()), &mut problems);
     let plain = expand(&document, variant, overrides, &mut problems);
     unused::check_templates(&document, &sources, &mut reader(files.as_ref()), &mut problems);
-    let refused = |problems: Problems, sources: Sources, plain: &Node| Refused {
-        problems: places::in_file_order(problems, plain, &document, &sources),
-        sources,
+    let new_reader = || reader(files.as_ref());
+    let loaded = |scenario: Scenario, changed: Changed, plain: Node, sources: Sources| {
+        let written = to_yaml(&scenario.write()).unwrap_or_default();
+        Loaded {
+            hash: format!("{:016x}", digest(&written, &scenario)),
+            variants: variant_names(&document),
+            scenario: Arc::new(scenario),
+            changed: Arc::new(changed),
+            document: Arc::new(document.clone()),
+            plain: Arc::new(plain),
+            source: text.file_name(),
+            options: options.clone(),
+            overrides: overrides.to_vec(),
+            folder: text.folder.clone(),
+            warnings: Vec::new(),
+            sources,
+        }
     };
-    let mut reader = reader(files.as_ref());
+    let mut reader = new_reader();
     let scenario = Scenario::read(&plain, &mut reader);
-    let found = places::name_the_nearest(std::mem::take(&mut reader.problems), &document);
-    let Some(mut scenario) = scenario else {
-        problems.extend(semantic_problems(&plain, &document, &found, &mut reader));
+    let mut found = places::name_the_nearest(std::mem::take(&mut reader.problems), &document);
+    let unread = found.clone();
+    let mut fit = None;
+    if let Some(mut scenario) = scenario.filter(|_| !found.has_errors()) {
+        if let Some(seed) = options.seed {
+            scenario.seed = seed;
+        }
+        let changed = changed_by(&scenario, &plain, &[], new_reader, &mut found);
+        network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut found);
+        check_run(&scenario, &mut found);
+        check_sweep(&scenario, &document, &mut found);
+        fit = Some((scenario, changed)).filter(|_| !found.has_errors());
+    }
+    if let Some((scenario, changed)) = fit.filter(|_| !problems.has_errors()) {
         problems.extend(found);
-        return Err(refused(problems, sources, &plain));
-    };
+        let warnings = places::in_file_order(problems, &plain, &document, &sources);
+        return Ok(Loaded { warnings, ..loaded(scenario, changed, plain, sources) });
+    }
+    let (more, mended) = semantic_problems(&plain, &document, unread, new_reader);
+    problems.extend(more);
     problems.extend(found);
-    if let Some(seed) = options.seed {
-        scenario.seed = seed;
-    }
-    let changed = changed_by(&scenario, &plain, &[], || self::reader(files.as_ref()), &mut problems);
-    network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut problems);
-    check_run(&scenario, &mut problems);
-    check_sweep(&scenario, &document, &mut problems);
-    if problems.has_errors() {
-        return Err(refused(problems, sources, &plain));
-    }
-    let written = to_yaml(&scenario.write()).unwrap_or_default();
-    let mut loaded = Loaded {
-        hash: format!("{:016x}", digest(&written, &scenario)),
-        variants: variant_names(&document),
-        scenario: Arc::new(scenario),
-        changed: Arc::new(changed),
-        document: Arc::new(document.clone()),
-        plain: Arc::new(plain),
-        source: text.file_name(),
-        options: options.clone(),
-        overrides: overrides.to_vec(),
-        folder: text.folder.clone(),
-        warnings: Vec::new(),
-        sources: sources.clone(),
-    };
-    loaded.warnings = places::in_file_order(problems, &loaded.plain, &document, &sources);
-    Ok(loaded)
+    let mended = mended.map(|Mended { scenario, changed, plain, touched }| {
+        Box::new((loaded(scenario, changed, plain, sources.clone()), touched))
+    });
+    let problems = places::in_file_order(problems, &plain, &document, &sources);
+    Err(Refused { problems, sources, mended })
 }
 
-/// The names that lead nowhere and the calls that nobody answers in a scenario that cannot be read whole: what could not
-/// be read is left out, and the rest is checked. Only what cannot be a consequence of leaving out is kept.
-fn semantic_problems(plain: &Node, document: &Node, found: &Problems, reader: &mut Reader) -> Problems {
-    const ROUNDS_MAX: usize = 8;
-    let mut left = plain.clone();
-    let mut paths: Vec<settings::Path> = found.iter().map(|p| p.path.clone()).collect();
+/// What else is wrong with a scenario of which some parts cannot be read: these are replaced, and the rest is checked. Only
+/// what cannot be a consequence of replacing them is kept. The mended scenario comes with it where it could be run.
+fn semantic_problems(
+    plain: &Node,
+    document: &Node,
+    unread: Problems,
+    reader: impl Fn() -> Reader,
+) -> (Problems, Option<Mended>) {
     let mut kept = Problems::new();
-    for _ in 0..ROUNDS_MAX {
-        if !places::leave_out(&mut left, &paths) {
-            return kept;
-        }
-        let scenario = Scenario::read(&left, reader);
-        let problems = std::mem::take(&mut reader.problems);
-        let Some(scenario) = scenario else {
-            paths = problems.iter().map(|p| p.path.clone()).collect();
-            continue;
-        };
-        let mut semantic = Problems::new();
-        network::build(&scenario, &Vec::new(), scenario.seed, scenario.warmup(), &mut semantic);
-        check_run(&scenario, &mut semantic);
+    let mut repair = Repair::new(plain);
+    repair::add_stand_in(&mut repair.tree);
+    // What could be read has been checked as it is.
+    let is_checked = !unread.has_errors();
+    let Some(mut scenario) = repair.read(unread, &mut reader()) else { return (kept, None) };
+    let first = repair.clone();
+    if !is_checked {
         check_sweep(&scenario, document, &mut kept);
-        let run_is_whole = plain.at("run") == left.at("run");
-        for mut problem in semantic {
-            // What is there in the file may have been left out here.
-            problem.help = problem.help.filter(|help| !help.ends_with(" at all"));
-            let about_run = problem.path.segments().first().is_some_and(|first| first == "run") && run_is_whole;
-            let about_a_name = places::is_about_a_name(&problem) && !places::was_left_out(&problem, document, &left);
-            if about_run || about_a_name {
-                kept.push(problem);
+    }
+    for round in 0..ROUNDS_MAX {
+        let mut semantic = Problems::new();
+        let changed = changed_by(&scenario, &repair.tree, &[], &reader, &mut semantic);
+        network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut semantic);
+        check_run(&scenario, &mut semantic);
+        if round == 0 && !is_checked {
+            for mut problem in semantic.iter().cloned() {
+                // What is there in the file may have been left out here.
+                problem.help = problem.help.filter(|help| !help.ends_with(" at all"));
+                let about_a_name = places::is_about_a_name(&problem)
+                    && !problem.message.contains(STAND_IN)
+                    && !places::was_left_out(&problem, document, &first.tree);
+                if !first.explains(&problem) && (first.stands(&problem) || about_a_name) {
+                    kept.push(problem);
+                }
             }
         }
-        return kept;
+        if !semantic.has_errors() {
+            let touched = repair.touched;
+            return (kept, Some(Mended { scenario, changed, plain: repair.tree, touched }));
+        }
+        match repair.read(semantic, &mut reader()) {
+            Some(then) => scenario = then,
+            None => break,
+        }
     }
-    kept
+    (kept, None)
 }
+
+/// A scenario in which everything that is wrong has been replaced.
+struct Mended {
+    scenario: Scenario,
+    changed: Changed,
+    plain: Node,
+    touched: Vec<settings::Path>,
+}
+
+/// Rounds of checking and mending.
+const ROUNDS_MAX: usize = 8;
 
 /// A file for a newer program is refused as a whole: its other keys cannot be judged.
 fn newer_version(document: &Node) -> Option<Problem> {
@@ -290,8 +341,11 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
         problems.push(run("until", "`duration` and `until` exclude each other", "several_choices"));
     }
     let length = scenario.run.duration.map_or(0, |d| d.0);
-    if length.saturating_add(scenario.warmup()) > Time::MAX / 4 {
-        problems.push(run("duration", "that is longer than can be simulated (146 years)", "out_of_range"));
+    if scenario.run.window.0 > TIME_MAX {
+        problems.push(run("window", "that is longer than can be simulated (18 years)", "out_of_range"));
+    }
+    if length.saturating_add(scenario.warmup()) > TIME_MAX {
+        problems.push(run("duration", "that is longer than can be simulated (18 years)", "out_of_range"));
     } else if scenario.run.window.0 > 0 && length.saturating_add(scenario.warmup()) / scenario.run.window.0 > 10_000_000
     {
         problems.push(run("window", "that makes more than ten million windows; widen it", "out_of_range"));
@@ -308,8 +362,8 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
     }
     if matches!(scenario.run.warmup, WarmupSettings::Auto) {
         let shaped = scenario.workloads.iter().any(|w| w.value.shape.is_some());
-        if shaped || !scenario.faults.is_empty() {
-            let message = "`warmup: auto` needs a steady state, and faults or shapes leave none";
+        if shaped || !scenario.faults.is_empty() || !scenario.events.is_empty() {
+            let message = "`warmup: auto` needs a steady state, and faults, events or shapes leave none";
             problems.push(run("warmup", message, "no_steady_state"));
         }
     }

@@ -176,44 +176,6 @@ fn lists_link_settings(help: &str) -> bool {
     help.starts_with("known here: `to`, `timeout`")
 }
 
-/// Takes the values at these paths out of a tree, or what is around them as far as it is there; false when nothing was
-/// left to take out.
-pub(crate) fn leave_out(tree: &mut Node, paths: &[Path]) -> bool {
-    let mut any = false;
-    let mut paths: Vec<&Path> = paths.iter().collect();
-    // Later members of a list first, so that the numbers of earlier ones stay.
-    paths
-        .sort_by_key(|path| std::cmp::Reverse(path.segments().iter().map(|s| format!("{s:0>12}")).collect::<Vec<_>>()));
-    paths.dedup();
-    for path in paths {
-        any |= take_out(tree, path.segments());
-    }
-    any
-}
-
-fn take_out(tree: &mut Node, path: &[String]) -> bool {
-    let Some((segment, rest)) = path.split_first() else { return false };
-    match &mut tree.value {
-        Value::Map(entries) => {
-            let Some(place) = entries.iter().position(|entry| entry.key == *segment) else { return false };
-            if !take_out(&mut entries[place].value, rest) {
-                entries.remove(place);
-            }
-            true
-        }
-        Value::List(members) => {
-            let Some(place) = segment.parse::<usize>().ok().filter(|place| *place < members.len()) else {
-                return false;
-            };
-            if !take_out(&mut members[place], rest) {
-                members.remove(place);
-            }
-            true
-        }
-        _ => false,
-    }
-}
-
 /// Whether a problem says that a name leads nowhere: the sort that can be found in a part of a scenario.
 pub(crate) fn is_about_a_name(problem: &Problem) -> bool {
     problem.message.contains(" is called `") || matches!(problem.code, "op_without_handler" | "call_cycle")

@@ -141,9 +141,10 @@ pub struct Topic {
 }
 
 /// The choices whose words are topics, by the type that defines them.
-const CHOICES: [(&str, &str); 9] = [
+const CHOICES: [(&str, &str); 10] = [
     ("components", "ComponentSettings"),
     ("faults", "FaultKind"),
+    ("events", "EventKind"),
     ("steps", "Step"),
     ("runtimes", "RuntimeSettings"),
     ("arrivals", "Process"),
@@ -242,11 +243,11 @@ impl Topic {
         let mut page = match &self.about {
             _ if self.is_not_yet() => match style {
                 Style::Markdown => {
-                    format!("# {}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
+                    format!("# {}\n\n{}.\n\nThis version does not support it yet.\n", self.name, self.doc)
                 }
                 Style::Text => {
                     let line = "=".repeat(self.name.chars().count());
-                    format!("{}\n{line}\n\n{}.\n\nThis version cannot simulate it yet.\n", self.name, self.doc)
+                    format!("{}\n{line}\n\n{}.\n\nThis version does not support it yet.\n", self.name, self.doc)
                 }
             },
             About::Word(variant) => reference::word(book, variant, style, Extent::Whole, pages, &measured),
@@ -301,7 +302,7 @@ pub fn pages() -> Vec<(String, String)> {
         index.push_str(&format!("\n## {}{}\n\n", group[..1].to_uppercase(), &group[1..]));
         for topic in topics.iter().filter(|topic| topic.group == group) {
             if topic.is_not_yet() {
-                index.push_str(&format!("- `{}` (not there yet): {}.\n", topic.name, topic.doc));
+                index.push_str(&format!("- `{}` (not supported yet): {}.\n", topic.name, topic.doc));
                 continue;
             }
             let file = topic.file();

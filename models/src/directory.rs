@@ -15,6 +15,10 @@ use crate::link::Target;
 /// The name of the link of a workload.
 pub const WORKLOAD_LINK: &str = "call";
 
+/// The name of a component that takes the place of one that cannot be read, so that the rest can be checked. No scenario can
+/// use it, since `/` belongs to clusters.
+pub const STAND_IN: &str = "stand-in/component";
+
 /// A link in the directory.
 #[derive(Clone, Debug)]
 pub struct LinkEntry {
@@ -309,6 +313,11 @@ impl Directory {
         let mut names: Vec<String> = self.paths.iter().map(name).collect();
         names.dedup();
         names
+    }
+
+    /// The names of the components of the scenario.
+    pub fn component_names(&self) -> impl Iterator<Item = &str> {
+        self.components.iter().map(|component| component.name.as_str()).filter(|name| *name != STAND_IN)
     }
 
     /// The nodes that `set` fault number `number` changes.

@@ -10,7 +10,8 @@ use sim_core::{Carried, Span};
 
 use crate::components::ComponentSettings;
 use crate::directory::WORKLOAD_LINK;
-use crate::faults::FaultSettings;
+use crate::faults::timed::{Timed, timed};
+use crate::faults::{EventSettings, FaultSettings};
 use crate::link::{LinkSettings, Propagated};
 use crate::policies::not_yet::NotYet;
 use crate::workloads::{RequestSettings, WorkloadSettings};
@@ -186,18 +187,30 @@ pub struct ObjectiveSettings {
     /// Only between these instants: rates and averages are taken over the windows within, a percentile must keep the
     /// bound in every one of them.
     pub during: Option<(settings::SignedDuration, settings::SignedDuration)>,
-    /// It must come back after a fault.
+    /// It must come back after a fault or an event.
     pub recovers: Option<RecoversSettings>,
 }
 
-/// How a figure must come back after a fault.
+/// From when on the time to recover counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum AfterSettings {
+    /// From its start.
+    Start,
+    /// From its end.
+    End,
+}
+
+/// How a figure must come back after a fault or an event.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct RecoversSettings {
-    /// The name of the fault.
+    /// The name of the fault or event. Where several have it, or one is repeated, each of them counts.
     pub from: Spanned<Name>,
-    /// How long after its end.
+    /// Time to recover.
     pub within: Duration,
-    /// To which share of what it was before.
+    /// Whether that time counts from its start or its end.
+    #[setting(default = "end")]
+    pub after: AfterSettings,
+    /// Share of the mean before the fault that must be reached again; of an event, before the fault that it follows.
     #[setting(default = "95%")]
     pub to: Fraction,
     /// How long it must hold.
@@ -234,6 +247,9 @@ pub struct Scenario {
     /// What goes wrong.
     #[setting(default = "[]")]
     pub faults: Vec<Spanned<FaultSettings>>,
+    /// What operators do.
+    #[setting(default = "[]")]
+    pub events: Vec<Spanned<EventSettings>>,
     /// What must hold.
     #[setting(default = "[]")]
     pub objectives: Vec<ObjectiveSettings>,
@@ -366,6 +382,11 @@ impl Scenario {
         });
         carried.connection = self.components.iter().any(|c| c.value.settings.follows_connections());
         carried
+    }
+
+    /// Every time of every fault and event; the place in the list is the number by which the director knows it.
+    pub fn timed(&self) -> Vec<Timed<'_>> {
+        timed(&self.faults, &self.events)
     }
 
     /// The warm-up in nanoseconds; 0 where it is yet to be found.

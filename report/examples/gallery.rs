@@ -189,10 +189,15 @@ fn others() -> Vec<NamedChart> {
                     })
                     .collect(),
                 faults: vec![
-                    Band { name: "slow-db".to_owned(), from_s: 100.0, until_s: Some(140.0) },
-                    Band { name: "kill api ×1".to_owned(), from_s: 130.0, until_s: Some(131.0) },
-                    Band { name: "surge of shoppers ×3".to_owned(), from_s: 140.0, until_s: Some(260.0) },
-                    Band { name: "partition".to_owned(), from_s: 570.0, until_s: None },
+                    Band { name: "slow-db".to_owned(), from_s: 100.0, until_s: Some(140.0), is_event: false },
+                    Band { name: "kill api ×1".to_owned(), from_s: 130.0, until_s: Some(131.0), is_event: false },
+                    Band {
+                        name: "surge of shoppers ×3".to_owned(),
+                        from_s: 140.0,
+                        until_s: Some(260.0),
+                        is_event: false,
+                    },
+                    Band { name: "partition".to_owned(), from_s: 570.0, until_s: None, is_event: false },
                 ],
                 happenings: vec![Mark { at_s: 145.0, title: "2m 25s: breaker opened (api.db)".to_owned() }],
             },

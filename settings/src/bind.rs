@@ -112,7 +112,7 @@ pub struct Fields<'a> {
     /// Keys that are required and not there, with what to say of each unless a slip of the pen explains it.
     missing: Vec<(&'static str, Problem)>,
     /// Where the word stands that says which settings are beside it.
-    tag: Option<Span>,
+    tag: Option<(Span, String)>,
     /// Whether the one entry is the value of a shorthand, whose key nobody wrote.
     implied: bool,
     span: Span,
@@ -280,16 +280,21 @@ impl<'a> Fields<'a> {
             return cx.refuse(problem);
         };
         let entry = &self.entries[place];
-        self.tag = Some(entry.value.span);
+        self.tag = Some((entry.value.span, entry.value.as_text().unwrap_or_default().to_string()));
         let index = cx.within_key(entry, |cx| read_tag(entry, cx, tag, words));
         self.obscure |= index.is_none();
         index
     }
 
+    /// The word that says which settings stand beside it.
+    pub fn tag_word(&self) -> &str {
+        self.tag.as_ref().map_or("", |(_, word)| word)
+    }
+
     /// Refuses the whole map for its tag's word: what stands beside it cannot be judged then.
     pub fn refuse_tag<T>(&mut self, cx: &mut Reader, mut problem: Problem) -> Option<T> {
         self.obscure = true;
-        problem.span = self.tag.unwrap_or_else(|| cx.introduced_at(self.span));
+        problem.span = self.tag.as_ref().map(|(span, _)| *span).unwrap_or_else(|| cx.introduced_at(self.span));
         cx.refuse(problem)
     }
 

@@ -370,7 +370,10 @@ fn read_column<P: Parameter>(file: &str, column: &str, node: &Node, cx: &mut Rea
     for (row, cell) in cells.iter().enumerate() {
         match P::of_cell(cell.trim(), column) {
             Ok(value) => values.push(value.number()),
-            Err(message) => return refuse(cx, "column", format!("row {} of `{file}`: {message}", row + 1)),
+            Err(message) => {
+                let message = if files.quotes(file) { message } else { "this is no such value".to_string() };
+                return refuse(cx, "column", format!("row {} of `{file}`: {message}", row + 1));
+            }
         }
     }
     Some(values)

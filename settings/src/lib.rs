@@ -38,6 +38,7 @@ pub mod problem;
 pub mod reader;
 pub mod reference;
 pub mod schema;
+pub mod shown;
 pub mod tree;
 pub mod values;
 

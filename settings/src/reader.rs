@@ -48,6 +48,12 @@ pub trait Setting: Sized {
 pub trait Files {
     /// The cells of one column of a table, as text, from the first row on.
     fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String>;
+
+    /// Whether messages may quote what a file says: not those of files that do not belong to the scenario.
+    fn quotes(&self, file: &str) -> bool {
+        let _ = file;
+        true
+    }
 }
 
 /// What reading needs: the problems so far, where in the tree it is, and a way to files.

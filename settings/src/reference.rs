@@ -423,7 +423,7 @@ impl Page<'_> {
             Shape::AnyOf(shapes) => shapes.iter().map(|shape| self.shape(shape)).collect::<Vec<_>>().join(" or "),
             Shape::Named(name) => self.named(name),
             Shape::Anything => "anything".to_string(),
-            Shape::NotYet => "not there yet".to_string(),
+            Shape::NotYet => "not supported yet".to_string(),
         }
     }
 

@@ -139,6 +139,7 @@ pub use happening::{About, Happens};
 pub use housekeeping::ChoreId;
 pub use measure::{Counts, Measure, OfOp};
 pub use news::{Hearing, News};
+pub use order::TIME_MAX;
 pub use outcome::{Answer, Outcome};
 pub use records::{Ended, Record, RecordId};
 pub use time::{Span, Time};

@@ -5,7 +5,7 @@
 
 use lab::happenings::{Moment, SHOWN, moments};
 use lab::history::History;
-use lab::result::{Happened, Snapshot};
+use lab::result::{FaultWindow, Happened, Snapshot};
 
 use crate::figures;
 use crate::player::Future;
@@ -15,7 +15,7 @@ use crate::player::Future;
 pub enum Sort {
     /// A fault begins or ends.
     Fault,
-    /// The user changed something.
+    /// The user or an operator of the scenario changed something.
     Change,
     /// A happening that a component or a link recorded.
     Told,
@@ -55,7 +55,8 @@ pub struct Event {
 pub fn of(future: &Future) -> Vec<Event> {
     let snapshot = &*future.snapshot;
     let mut events = Vec::new();
-    faults(snapshot, &mut events);
+    timed(&snapshot.faults, Sort::Fault, &mut events);
+    timed(&snapshot.operator_events, Sort::Change, &mut events);
     told(snapshot, &mut events);
     for change in &future.changes {
         let at_s = change.at_ns as f64 / 1e9;
@@ -81,14 +82,19 @@ pub fn of(future: &Future) -> Vec<Event> {
     events
 }
 
-fn faults(snapshot: &Snapshot, events: &mut Vec<Event>) {
-    for fault in &snapshot.faults {
+/// Faults, or what operators do, as they begin and end.
+fn timed(windows: &[FaultWindow], sort: Sort, events: &mut Vec<Event>) {
+    for fault in windows {
         let target = fault.targets.join(" ");
         let words = match &fault.name {
             Some(name) => format!("{name}: {}", fault.what),
             None => fault.what.clone(),
         };
-        events.push(Event { at_s: fault.at_s, sort: Sort::Fault, target: target.clone(), what: words.clone() });
+        let what = match &fault.note {
+            Some(note) => format!("{words} ({note})"),
+            None => words.clone(),
+        };
+        events.push(Event { at_s: fault.at_s, sort, target: target.clone(), what });
         if let Some(until) = fault.until_s {
             events.push(Event { at_s: until, sort: Sort::Better, target, what: format!("over: {words}") });
         }
@@ -290,9 +296,25 @@ mod tests {
             until_s: Some(20.0),
             what: "slow db ×5".into(),
             targets: vec!["db".into()],
-            name: None,
+            ..FaultWindow::default()
         };
         Arc::make_mut(&mut future.snapshot).faults.push(fault);
         assert_eq!(lines(&future), ["10 db slow db ×5"]);
+    }
+
+    #[test]
+    fn what_operators_do_is_a_change_with_its_remark() {
+        let mut future = future(&[], 30.0);
+        let event = FaultWindow {
+            name: Some("less".into()),
+            at_s: 10.0,
+            until_s: Some(20.0),
+            what: "set a = 1".into(),
+            note: Some("on call".into()),
+            ..FaultWindow::default()
+        };
+        Arc::make_mut(&mut future.snapshot).operator_events.push(event);
+        assert_eq!(lines(&future), ["10  less: set a = 1 (on call)", "20  over: less: set a = 1"]);
+        assert_eq!(of(&future)[0].sort, Sort::Change);
     }
 }

@@ -165,16 +165,17 @@ pub struct Mend {
 }
 
 /// Of the warnings about a scenario, those about what its own faults will show: callers without a timeout where nobody is left to
-/// answer them, and choosers that are never told that a replica is dead.
+/// answer them, choosers that are never told that a replica is dead, and faults that never strike.
 pub fn under_faults(loaded: &Loaded) -> Vec<Problem> {
     let scenario = &loaded.scenario;
-    let is_silenced = scenario.faults.iter().any(|fault| fault.value.what.silences());
-    if scenario.faults.is_empty() && scenario.components.iter().all(|component| component.value.random.is_none()) {
+    let is_silenced = scenario.faults.iter().any(|fault| fault.value.what.what().silences());
+    let is_calm = scenario.faults.is_empty() && scenario.events.is_empty();
+    if is_calm && scenario.components.iter().all(|component| component.value.random.is_none()) {
         return Vec::new();
     }
     let is_shown = |problem: &Problem| match problem.code {
         warnings::NO_TIMEOUT => is_silenced,
-        code => code == warnings::BLIND_CHOOSER,
+        code => code == warnings::BLIND_CHOOSER || code == warnings::AFTER_THE_END,
     };
     explain(loaded).warnings.into_iter().filter(is_shown).collect()
 }

@@ -38,7 +38,7 @@ fn list(topics: &[Topic]) -> String {
             group = topic.group;
             let _ = writeln!(text, "{gap}{group}");
         }
-        let later = if topic.is_not_yet() { " (not there yet)" } else { "" };
+        let later = if topic.is_not_yet() { " (not supported yet)" } else { "" };
         let _ = writeln!(text, "  {:width$}  {}{later}", topic.name, topic.doc);
     }
     text.push_str("\n`brownout kinds NAME` shows the page of one.\n");

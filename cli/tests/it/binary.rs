@@ -243,3 +243,19 @@ fn a_run_leaves_a_folder_that_repeats_it() {
     let again = run(&["run", &path("scenario.yaml"), "--quiet", "--format", "csv"]);
     assert_eq!(again.out, read("series.csv"), "the folder alone repeats the run");
 }
+
+#[test]
+fn what_has_no_end_and_what_a_terminal_obeys_is_refused() {
+    let zero = run(&["check", "/dev/zero"]);
+    assert_eq!(zero.code, Some(2));
+    assert!(zero.err.contains("it is no regular file"), "{}", zero.err);
+    let name = run(&["run", "no-\u{1b}[2Jsuch\u{202e}.yaml"]);
+    assert_eq!(name.code, Some(2));
+    assert!(!name.err.contains(['\u{1b}', '\u{202e}']), "{:?}", name.err);
+}
+
+#[test]
+fn any_number_of_jobs_is_answered() {
+    let many = run(&["run", "@retry-layers", "--replications", "2", "--jobs", "100000", "--quiet"]);
+    assert_eq!(many.code, Some(0), "{}", many.err);
+}

@@ -6,12 +6,13 @@ use language::by_hand::{self, first_message};
 use language::changes::{BY_HAND, changed_by};
 use language::expand::work_in;
 use language::menu::{self, FaultChoice};
+use models::faults::timed::{Source, timed};
 use models::network::{Changed, Node};
 use models::scenario::Scenario;
-use settings::{Problems, Setting};
+use settings::{Problems, Setting, Spanned};
 use sim_core::NodeId;
 
-use super::{Session, fault_window};
+use super::{Session, window_of};
 
 impl Session {
     /// Every fault that can strike now, in the order of the fault table, each with a text to start from.
@@ -23,14 +24,16 @@ impl Session {
     pub fn inject(&mut self, fault: &str) -> Result<(), String> {
         let now = self.network.engine.now();
         let (fault, planned) = by_hand::fault(fault, &self.network.directory, self.injected, now)?;
-        self.injected += 1;
+        self.injected += planned.len() as u32;
         self.network.engine.act(NodeId(0), |node, cx| {
             if let Node::Director(director) = node {
-                director.inject(cx, planned);
+                planned.into_iter().for_each(|one| director.inject(cx, one));
             }
             sim_core::Next::WAIT
         });
-        Arc::make_mut(&mut self.faults).push(fault_window(&fault));
+        for timed in timed(&[Spanned::nowhere(fault)], &[]) {
+            Arc::make_mut(&mut self.timed).push((Source::Faults, window_of(&timed)));
+        }
         Ok(())
     }
 

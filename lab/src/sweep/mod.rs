@@ -207,7 +207,7 @@ pub struct PlanOptions {
 /// The plan of a scenario's sweep, with every problem of every point.
 pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused> {
     let mut problems = Problems::new();
-    let refused = |problems: Problems| Refused { problems: problems.into_sorted(), sources: loaded.sources.clone() };
+    let refused = |problems: Problems| Refused::new(problems.into_sorted(), loaded.sources.clone());
     let Some(settings) = &loaded.scenario.sweep else {
         let problem = Problem::error("no_sweep", Span::NOWHERE, format!("`{}` has no `sweep`", loaded.source));
         problems.push(problem.help("add `sweep: {vary: {PATH: [VALUE, …]}}`"));

@@ -35,3 +35,46 @@ fn every_wrong_metric_is_explained() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// The paths of all values that are no map or list.
+fn leaves(node: &settings::Node, path: &settings::Path, found: &mut Vec<settings::Path>) {
+    match &node.value {
+        settings::Value::Map(entries) => {
+            entries.iter().for_each(|entry| leaves(&entry.value, &path.join(&entry.key), found));
+        }
+        settings::Value::List(members) => {
+            members.iter().enumerate().for_each(|(nth, member)| leaves(member, &path.join(nth), found));
+        }
+        settings::Value::Scalar { .. } | settings::Value::Null => found.push(path.clone()),
+    }
+}
+
+/// Wherever one value cannot be read, nothing else of a good scenario is said to be wrong.
+#[test]
+fn what_is_wrong_in_one_place_is_said_of_no_other() {
+    let mut tried = 0;
+    let mut failures = Vec::new();
+    for (name, text) in language::builtin::SCENARIOS {
+        let text = Text { name: format!("@{name}"), bytes: text.as_bytes().to_vec(), folder: None };
+        let Ok(loaded) = lab::load(&text, &Options::default()) else { continue };
+        let mut paths = Vec::new();
+        leaves(&loaded.document, &settings::Path::root(), &mut paths);
+        // What is stamped out is read elsewhere; variants and sweeps are read by themselves.
+        let elsewhere = ["templates", "clusters", "policies", "variants", "sweep"];
+        paths.retain(|path| path.segments().first().is_some_and(|first| !elsewhere.contains(&first.as_str())));
+        for path in paths {
+            let overrides = vec![format!("{path}={{nonsense: [1]}}")];
+            let Err(refused) = lab::load(&text, &Options { overrides, ..Options::default() }) else { continue };
+            tried += 1;
+            let elsewhere = refused.problems.iter().filter(|problem| {
+                let (found, broken) = (problem.path.segments(), path.segments());
+                problem.severity == settings::Severity::Error
+                    && !found.starts_with(broken)
+                    && !broken.starts_with(found)
+            });
+            failures.extend(elsewhere.map(|p| format!("@{name} {path}: {} {} ({})", p.path, p.message, p.code)));
+        }
+    }
+    assert!(tried > 300, "{tried}");
+    assert!(failures.is_empty(), "{} of {tried}:\n{}", failures.len(), failures.join("\n"));
+}

@@ -172,6 +172,6 @@ fn what_has_no_effect_is_refused_by_name() {
     };
     says("to: {to: a, timeout: 1s}", "DNS only says whom to call");
     says("to: [{to: a, weight: 2}], policy: latency", "only with the policy `weighted`");
-    says("to: a, policy: {geo: {}}", "not there yet");
+    says("to: a, policy: {geo: {}}", "not supported yet");
     says("to: a, health_check: {interval: 0s}", "above 0");
 }

@@ -265,8 +265,8 @@ components:
             assert!(messages.iter().any(|m| m.contains(words)), "{messages:?}");
         };
         says("to: [{to: a, weight: 2}]", "no attention to weights");
-        says("to: a, algorithm: {ring_hash: {}}", "not there yet");
-        says("to: a, health_check: {interval: 1s}", "not there yet");
+        says("to: a, algorithm: {ring_hash: {}}", "not supported yet");
+        says("to: a, health_check: {interval: 1s}", "not supported yet");
         says("to: b", "no component is called `b`");
     }
 }

@@ -69,3 +69,63 @@ fn what_the_language_forbids_is_refused() {
         assert!(refused.problems[0].span.is_somewhere(), "{shape}");
     }
 }
+
+#[test]
+fn what_is_said_to_be_nearest_belongs_to_something_that_is_missing() {
+    let (book, _) = language::reference::book();
+    let mut missing: Vec<&str> = Vec::new();
+    for definition in book.definitions() {
+        match &definition.body {
+            settings::book::Body::Fields(fields) => {
+                missing.extend(fields.fields.iter().filter(|f| f.shape == settings::Shape::NotYet).map(|f| f.key));
+            }
+            settings::book::Body::Pending => {}
+            settings::book::Body::Choice(choice) => {
+                let not_yet = settings::book::Content::Value(settings::Shape::NotYet);
+                missing.extend(choice.variants.iter().filter(|v| v.content == not_yet).map(|v| v.word));
+            }
+        }
+    }
+    for (around, word, _) in models::policies::not_yet::NEAREST {
+        // `health_check: instant` is there, its settings are not.
+        assert!(missing.contains(word) || *word == "health_check", "{around} {word} is there");
+    }
+}
+
+#[test]
+fn nothing_is_quoted_from_a_file_outside_the_scenarios_folder() {
+    let base = fs::read(folder().join("base.yaml")).expect("readable");
+    let said = |trace: &str| {
+        let overrides = vec![format!("workloads.w.arrivals={{trace: {trace}}}")];
+        let text = Text { name: "base.yaml".into(), bytes: base.clone(), folder: Some(folder()) };
+        let refused = load(&text, &Options { overrides, ..Options::default() }).expect_err("it is wrong");
+        refused
+            .problems
+            .iter()
+            .map(|p| format!("{} {}", p.message, p.help.clone().unwrap_or_default()))
+            .collect::<String>()
+    };
+    assert!(said("{file: trace.csv, time_column: nothing}").contains("it has"), "a file beside it is quoted");
+    let elsewhere = said("{file: ../happenings.txt, time_column: nothing}");
+    assert!(elsewhere.contains("has no column `nothing`") && !elsewhere.contains("it has"), "{elsewhere}");
+    for endless in ["/dev/zero", "../language"] {
+        let message = said(&format!("{{file: {endless}, time_column: t}}"));
+        assert!(message.contains("cannot be read: it is"), "{message}");
+    }
+}
+
+#[test]
+fn a_fault_that_can_do_nothing_is_a_warning() {
+    let base = fs::read(folder().join("base.yaml")).expect("readable");
+    let warned = |faults: &str| {
+        let text = Text { name: "base.yaml".into(), bytes: base.clone(), folder: Some(folder()) };
+        let overrides = vec![format!("faults={faults}")];
+        let loaded = load(&text, &Options { overrides, ..Options::default() }).expect("no error");
+        loaded.warnings.iter().map(|p| p.message.clone()).collect::<Vec<_>>()
+    };
+    let calm = warned("[{at: 1s, for: 1s, slow: {component: db, factor: 2}}]").len();
+    let brief = warned("[{at: 1s, for: 0s, slow: {component: db, factor: 2}}]");
+    assert!(brief.len() == calm + 1 && brief.iter().any(|m| m.contains("ends as it begins")), "{brief:?}");
+    let nobody = warned("[{at: 1s, for: 1s, kill: {component: api, replicas: 0}}]");
+    assert!(nobody.iter().any(|m| m.contains("strikes no replica")), "{nobody:?}");
+}

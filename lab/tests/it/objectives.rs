@@ -152,3 +152,71 @@ objectives:
         assert!(refused.problems.iter().any(|p| p.message.contains(&format!("`{from}` never ends"))));
     }
 }
+
+/// A constant 10 requests a second, each answered after exactly 100 ms, with these faults, events and objectives.
+fn judged_under(sections: &str) -> lab::result::RunResult {
+    let yaml = format!(
+        "version: 1\nrun: {{duration: 120s}}\nworkloads:\n  users: {{arrivals: {{constant: 10/s}}, call: {{to: api, timeout: 1s}}}}\n\
+         components:\n  api: {{kind: service, runtime: unlimited, handlers: {{default: [wait: 100ms]}}}}\n{sections}\n"
+    );
+    let text = Text { name: "test.yaml".into(), bytes: yaml.into_bytes(), folder: None };
+    let loaded = load(&text, &Options::default()).unwrap_or_else(|r| panic!("{:?}", r.problems));
+    let mut session = Session::new(Arc::new(loaded), 1, None);
+    session.run_to_end().expect("it runs");
+    session.result()
+}
+
+#[test]
+fn what_operators_do_is_recovered_from_too() {
+    // A push of settings makes every call time out; it is taken back a minute later.
+    let result = judged_under(
+        "faults: [{name: push, at: 20s, set: {workloads.users.call.timeout: 50ms}}]\n\
+         events: [{name: rollback, at: 80s, note: undone, set: {workloads.users.call.timeout: 1s}}]\n\
+         objectives:\n  - {metric: goodput, recovers: {from: rollback, after: start, within: 2s}}\n\
+         \x20 - {metric: goodput, recovers: {from: push, after: start, within: 2m}}",
+    );
+    let [event] = &result.events[..] else { panic!("{:?}", result.events) };
+    assert_eq!((event.name.as_deref(), event.at_s, event.until_s), (Some("rollback"), 80.0, None));
+    assert_eq!((event.note.as_deref(), event.for_good), (Some("undone"), true));
+    assert_eq!(result.faults.len(), 1);
+    let column = result.series.columns["workloads.users.goodput"].clone();
+    assert_eq!((column[50], column[100]), (Some(0.0), Some(10.0)), "it acts while it is in force");
+    // The first answer comes 100 ms after the rollback, so that a window of 9 comes before those of 10.
+    assert_eq!(result.objectives[0].value, Some(1.0));
+    assert_eq!(result.objectives[1].value, Some(61.0));
+}
+
+#[test]
+fn what_is_repeated_acts_each_time_and_the_slowest_recovery_counts() {
+    let result = judged_under(
+        "faults: [{name: outage, at: 20s, for: 5s, every: 30s, times: 3, errors: {component: api}}]\n\
+         events: [{name: trial, at: 25s, for: 10s, every: 30s, times: 2, set: {workloads.users.call.timeout: 50ms}}]\n\
+         objectives: [{metric: goodput, recovers: {from: outage, within: 20s, hold: 5s}}]",
+    );
+    let at = |windows: &[lab::result::FaultWindow]| -> Vec<(f64, Option<f64>)> {
+        windows.iter().map(|window| (window.at_s, window.until_s)).collect()
+    };
+    assert_eq!(at(&result.faults), [(20.0, Some(25.0)), (50.0, Some(55.0)), (80.0, Some(85.0))]);
+    assert_eq!(at(&result.events), [(25.0, Some(35.0)), (55.0, Some(65.0))]);
+    assert!(!result.events[0].for_good);
+    let column = &result.series.columns["workloads.users.goodput"];
+    let dead: Vec<usize> = (0..120).filter(|second| column[*second] == Some(0.0)).collect();
+    let expected: Vec<usize> = (20..35).chain(50..65).chain(80..85).collect();
+    // At the borders one answer of 10 falls into the other window.
+    let wrong = (0..120).filter(|second| dead.contains(second) != expected.contains(second)).count();
+    assert!(wrong <= 6, "{dead:?}");
+    // Twice the trial keeps goodput down for 10 s, and a second until the first answers.
+    assert_eq!(result.objectives[0].value, Some(11.0));
+}
+
+#[test]
+fn faults_that_touch_are_recovered_from_together_and_an_endless_set_ends_nothing() {
+    for (config, took) in [("at: 15s, for: 5s", 1.0), ("at: 22s", 1.0), ("at: 5s", 1.0)] {
+        let result = judged_under(&format!(
+            "faults:\n  - {{name: config, {config}, set: {{workloads.users.call.timeout: 2s}}}}\n\
+             \x20 - {{name: outage, at: 20s, for: 5s, errors: {{component: api}}}}\n\
+             objectives: [{{metric: goodput, recovers: {{from: outage, within: 10s}}}}]"
+        ));
+        assert_eq!(result.objectives[0].value, Some(took), "{config}");
+    }
+}

@@ -476,10 +476,10 @@ fn mistakes_are_refused() {
     };
     let pool = "runtime: {thread_pool: {threads: 1}}";
     for (yaml, expected) in [
-        (with("q", ", style: kafka", pool, "q", ""), "this is not there yet"),
-        (with("q", ", visibility_timeout: 30s", pool, "q", ""), "this is not there yet"),
-        (with("q", "", pool, "{from: q, on_failure: dead_letter}", ""), "this is not there yet"),
-        (with("q", "", pool, "{from: q, batch: 5}", ""), "this is not there yet"),
+        (with("q", ", style: kafka", pool, "q", ""), "is not supported yet"),
+        (with("q", ", visibility_timeout: 30s", pool, "q", ""), "is not supported yet"),
+        (with("q", "", pool, "{from: q, on_failure: dead_letter}", ""), "is not supported yet"),
+        (with("q", "", pool, "{from: q, batch: 5}", ""), "is not supported yet"),
         (with("q", ", full: block", pool, "q", ""), "without `capacity` the queue is never full"),
         (with("q", ", capacity: 0", pool, "q", ""), "`capacity` must be at least 1"),
         (with("q", "", pool, "p", ""), "no queue is called `p`"),
@@ -491,7 +491,10 @@ fn mistakes_are_refused() {
         (with("q", "", pool, "{from: q, network: {bandwidth: 1Mb/s}}", ""), "`bandwidth` has no effect"),
         (with("q", "", pool, "{from: q, op: other}", ""), ""),
         (with("{to: q, coalesce: {by: op}}", "", pool, "q", ""), "would lose messages"),
-        (with("{to: q, batch: {max: 5, wait: 1ms}}", "", pool, "q", ""), "`batch` towards a queue is not there yet"),
+        (
+            with("{to: q, batch: {max: 5, wait: 1ms}}", "", pool, "q", ""),
+            "`batch` towards a queue is not supported yet",
+        ),
         (with("lb", "", pool, "q", "  lb: {kind: load_balancer, to: q}\n"), "cannot stand behind `lb`"),
         (with("names", "", pool, "q", "  names: {kind: dns, to: q}\n"), "cannot stand behind `names`"),
     ] {

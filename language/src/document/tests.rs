@@ -291,3 +291,16 @@ fn all_within(node: &Node, text: &str) {
         all_within(&entry.value, text);
     }
 }
+
+#[test]
+fn aliases_are_bounded_by_the_bytes_that_they_expand_to() {
+    let text = |aliases: usize| format!("a: &long {}\nb: [{}]\n", "x".repeat(4_000), "*long, ".repeat(aliases));
+    assert!(read(&text(1_000)).is_ok());
+    let bomb = text(20_000);
+    assert!(bomb.len() < 200_000);
+    let found = refused(bomb.as_bytes());
+    assert!(found.len() == 1 && found[0].contains("more than 40000000 bytes once its aliases"), "{found:?}");
+    // Keys count as well.
+    let keys = format!("a: &long {{{}: 1}}\nb: [{}]\n", "k".repeat(4_000), "*long, ".repeat(20_000));
+    assert!(refused(keys.as_bytes())[0].contains("bytes once its aliases"));
+}

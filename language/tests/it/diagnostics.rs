@@ -21,7 +21,7 @@ fn shown(name: &str, bytes: &[u8], options: &Options) -> (String, Vec<Problem>) 
     let text = Text { name: name.to_string(), bytes: bytes.to_vec(), folder: None };
     let (problems, sources) = match load(&text, options) {
         Ok(loaded) => (loaded.warnings, loaded.sources),
-        Err(Refused { problems, sources }) => (problems, sources),
+        Err(Refused { problems, sources, .. }) => (problems, sources),
     };
     (render(&problems, &sources, Style::Plain), problems)
 }

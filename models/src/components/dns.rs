@@ -258,6 +258,10 @@ impl Kind for Dns {
         settings.health_check.is_some()
     }
 
+    fn goes_by_distance(settings: &Settings) -> bool {
+        settings.policy == PolicySettings::Latency
+    }
+
     fn knows_at_once(settings: &Settings) -> bool {
         settings.health_check == Some(OrInstant::Instant)
     }

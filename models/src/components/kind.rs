@@ -208,6 +208,12 @@ pub trait Kind: Component + Sized {
         Self::knows_at_once(settings)
     }
 
+    /// Whether it sends callers to the nearest target.
+    fn goes_by_distance(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
     /// Whether calls that come over one connection go to the same target.
     fn follows_connections(settings: &Self::Settings) -> bool {
         let _ = settings;

@@ -114,6 +114,10 @@ macro_rules! settings_by_kind {
             pub fn finds_out(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::finds_out(s))
             }
+            /// Whether it sends callers to the nearest target.
+            pub fn goes_by_distance(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::goes_by_distance(s))
+            }
             /// Whether calls that come over one connection go to the same target.
             pub fn follows_connections(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::follows_connections(s))

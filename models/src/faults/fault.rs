@@ -44,6 +44,11 @@ pub trait Fault: Setting {
         false
     }
 
+    /// Whether without an end it is how the system is from then on, and not an outage that goes on.
+    fn is_a_change(&self) -> bool {
+        false
+    }
+
     /// Whether what it strikes comes back by itself; `is_replaced` tells of a component whether its replicas are replaced.
     fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
         let _ = is_replaced;
@@ -136,7 +141,7 @@ impl Scene<'_> {
     pub fn component(&mut self, name: &Spanned<Name>) -> Option<usize> {
         let found = self.directory.component(name.as_str());
         if found.is_none() {
-            let names = self.directory.components.iter().map(|c| c.name.as_str());
+            let names = self.directory.component_names();
             let problem = Problem::unknown_name("component", name.as_str(), name.span, names);
             self.problems.push(problem.path(name.path.clone()));
         }
@@ -163,6 +168,10 @@ impl Scene<'_> {
             let message = format!("`{}` has only {there} replicas", name.as_str());
             self.error("no_such_replica", name.span, &message);
             return None;
+        }
+        if replicas == Some(0) {
+            let problem = Problem::warning("no_effect", name.span, "this strikes no replica: `replicas` is 0");
+            self.problems.push(problem.path(self.path.clone()));
         }
         Some(Whom { component, replicas, replica })
     }

@@ -1,4 +1,5 @@
-//! Faults: what goes wrong, and when. One file a fault, and one row in the table below.
+//! Faults: what goes wrong, and when; events: what operators do. One file each, and one row in the table below, which says
+//! whether it is a fault, an event or both.
 //!
 //! The director is a node beside the workloads: its timers strike and lift faults, and what a fault does, it does to the
 //! conditions that the engine's verbs consult. No component knows of any.
@@ -22,105 +23,106 @@ pub mod restart;
 pub mod set;
 pub mod slow;
 pub mod surge;
+pub mod timed;
 pub mod zone_down;
 
-macro_rules! faults {
+macro_rules! in_time {
     (
-        $($(#[$doc:meta])* $kind:ident => $module:ident,)*
-        ; not yet: $($(#[$missing_doc:meta])* $missing:ident,)*
+        faults: $($(#[$fault_doc:meta])* $fault:ident => $fault_module:ident,)*
+        ; faults and events: $($(#[$both_doc:meta])* $both:ident => $both_module:ident,)*
+        ; faults not yet: $($(#[$missing_fault_doc:meta])* $missing_fault:ident,)*
+        ; events not yet: $($(#[$missing_event_doc:meta])* $missing_event:ident,)*
     ) => {
         /// What goes wrong.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum FaultKind {
-            $($(#[$doc])* $kind($module::Settings),)*
-            $($(#[$missing_doc])* $missing(NotYet),)*
+            $($(#[$fault_doc])* $fault($fault_module::Settings),)*
+            $($(#[$both_doc])* $both($both_module::Settings),)*
+            $($(#[$missing_fault_doc])* $missing_fault(NotYet),)*
         }
 
-        macro_rules! each_fault {
-            ($found:expr, $fault:ident => $result:expr) => {
+        /// What operators do.
+        #[derive(Clone, Debug, PartialEq, Setting)]
+        pub enum EventKind {
+            $($(#[$both_doc])* $both($both_module::Settings),)*
+            $($(#[$missing_event_doc])* $missing_event(NotYet),)*
+        }
+
+        /// What a fault or an event does.
+        #[allow(missing_docs)]
+        #[derive(Clone, Copy, Debug)]
+        pub enum What<'a> {
+            $($fault(&'a $fault_module::Settings),)*
+            $($both(&'a $both_module::Settings),)*
+        }
+
+        /// A fault or an event that knows what it strikes.
+        #[allow(missing_docs)]
+        #[derive(Clone, Debug)]
+        pub enum Acting {
+            $($fault(<$fault_module::Settings as Fault>::Acting),)*
+            $($both(<$both_module::Settings as Fault>::Acting),)*
+        }
+
+        macro_rules! each_what {
+            ($found:expr, $one:ident => $result:expr) => {
                 match $found {
-                    $(FaultKind::$kind($fault) => $result,)*
-                    $(FaultKind::$missing(never) => match *never {},)*
+                    $(What::$fault($one) => $result,)*
+                    $(What::$both($one) => $result,)*
                 }
             };
         }
 
-        /// A fault that knows what it strikes.
-        #[allow(missing_docs)]
-        #[derive(Clone, Debug)]
-        pub enum Acting {
-            $($kind(<$module::Settings as Fault>::Acting),)*
+        macro_rules! each_acting {
+            ($found:expr, $one:ident => $result:expr) => {
+                match $found {
+                    $(Acting::$fault($one) => $result,)*
+                    $(Acting::$both($one) => $result,)*
+                }
+            };
         }
 
         impl FaultKind {
             /// What is offered for letting each strike by hand, in the order of the table ([`Fault::EXAMPLE`]).
             pub fn examples() -> impl Iterator<Item = &'static str> {
-                [$(<$module::Settings as Fault>::EXAMPLE),*].into_iter().flatten()
+                let faults = [$(<$fault_module::Settings as Fault>::EXAMPLE),*];
+                let both = [$(<$both_module::Settings as Fault>::EXAMPLE),*];
+                faults.into_iter().chain(both).flatten()
             }
-            /// Finds what it strikes.
-            pub fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
+            /// What it does.
+            pub fn what(&self) -> What<'_> {
                 match self {
-                    $(FaultKind::$kind(fault) => fault.resolve(scene).map(Acting::$kind),)*
-                    $(FaultKind::$missing(never) => match *never {},)*
+                    $(FaultKind::$fault(settings) => What::$fault(settings),)*
+                    $(FaultKind::$both(settings) => What::$both(settings),)*
+                    $(FaultKind::$missing_fault(never) => match *never {},)*
                 }
-            }
-            /// What it does, in words.
-            pub fn words(&self) -> String {
-                each_fault!(self, fault => fault.words())
-            }
-            /// What it strikes.
-            pub fn targets(&self) -> Vec<String> {
-                each_fault!(self, fault => fault.targets())
-            }
-            /// Who dies of it, of the replicas of those that it strikes.
-            pub fn kills(&self) -> Toll {
-                each_fault!(self, fault => fault.kills())
-            }
-            /// Whether calls that come to what it strikes wait until it ends.
-            pub fn keeps_calls_waiting(&self) -> bool {
-                each_fault!(self, fault => fault.keeps_calls_waiting())
-            }
-
-            /// Whether nobody answers for what it strikes ([`Fault::silences`]).
-            pub fn silences(&self) -> bool {
-                each_fault!(self, fault => fault.silences())
-            }
-            /// Whether it is over as soon as it has struck.
-            pub fn is_momentary(&self) -> bool {
-                each_fault!(self, fault => fault.is_momentary())
-            }
-            /// Whether what it strikes comes back by itself ([`Fault::comes_back`]).
-            pub fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
-                each_fault!(self, fault => fault.comes_back(is_replaced))
             }
         }
 
-        impl Acting {
-            /// It begins; `number` tells it from others.
-            pub fn strike(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
-                match self { $(Acting::$kind(fault) => fault.strike(cx, number, struck),)* }
+        impl EventKind {
+            /// What it does.
+            pub fn what(&self) -> What<'_> {
+                match self {
+                    $(EventKind::$both(settings) => What::$both(settings),)*
+                    $(EventKind::$missing_event(never) => match *never {},)*
+                }
             }
-            /// It ends.
-            pub fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
-                match self { $(Acting::$kind(fault) => fault.lift(cx, number, struck),)* }
-            }
-            /// Which replicas it strikes, where these show when it does.
-            pub fn whom(&self) -> Option<&Whom> {
-                match self { $(Acting::$kind(fault) => fault.whom(),)* }
-            }
-            /// What becomes of those, where it has no end of its own.
-            pub fn aftermath(&self) -> Aftermath<'_> {
-                match self { $(Acting::$kind(fault) => fault.aftermath(),)* }
-            }
-            /// Other settings are in force than when it was planned ([`Act::revise`]).
-            pub fn revise(&mut self, ends: bool, change: u32, nodes: &[NodeId]) {
-                match self { $(Acting::$kind(fault) => fault.revise(ends, change, nodes),)* }
+        }
+
+        impl What<'_> {
+            /// Finds what it strikes.
+            pub fn resolve(self, scene: &mut Scene<'_>) -> Option<Acting> {
+                match self {
+                    $(What::$fault(settings) => settings.resolve(scene).map(Acting::$fault),)*
+                    $(What::$both(settings) => settings.resolve(scene).map(Acting::$both),)*
+                }
             }
         }
     };
 }
 
-faults! {
+in_time! {
+    faults:
     /// A component works more slowly.
     Slow => slow,
     /// A share of the calls to a component fails.
@@ -143,17 +145,98 @@ faults! {
     CpuSteal => cpu_steal,
     /// More requests are sent.
     Surge => surge,
-    /// Settings change.
-    Set => set,
     /// A cache loses everything.
     Flush => flush,
-    ; not yet:
+    ; faults and events:
+    /// Settings change.
+    Set => set,
+    ; faults not yet:
     /// A replica of a database falls behind.
     ReplicaLag,
     /// Partitions change hands.
     Rebalance,
     /// The leader of a database dies.
     LeaderFailover,
+    ; events not yet:
+    /// The number of replicas changes.
+    Scale,
+    /// New settings are rolled out, replica by replica.
+    Deploy,
+    /// Messages move from one queue to another.
+    Redrive,
+    /// A queue is emptied.
+    Discard,
+    /// A cache is filled.
+    Warm,
+}
+
+impl What<'_> {
+    /// What it does, in words.
+    pub fn words(self) -> String {
+        each_what!(self, one => one.words())
+    }
+
+    /// What it strikes.
+    pub fn targets(self) -> Vec<String> {
+        each_what!(self, one => one.targets())
+    }
+
+    /// Who dies of it, of the replicas of those that it strikes.
+    pub fn kills(self) -> Toll {
+        each_what!(self, one => one.kills())
+    }
+
+    /// Whether calls that come to what it strikes wait until it ends.
+    pub fn keeps_calls_waiting(self) -> bool {
+        each_what!(self, one => one.keeps_calls_waiting())
+    }
+
+    /// Whether nobody answers for what it strikes ([`Fault::silences`]).
+    pub fn silences(self) -> bool {
+        each_what!(self, one => one.silences())
+    }
+
+    /// Whether it is over as soon as it has struck.
+    pub fn is_momentary(self) -> bool {
+        each_what!(self, one => one.is_momentary())
+    }
+
+    /// Whether it changes the system for good where it has no end ([`Fault::is_a_change`]).
+    pub fn is_a_change(self) -> bool {
+        each_what!(self, one => one.is_a_change())
+    }
+
+    /// Whether what it strikes comes back by itself ([`Fault::comes_back`]).
+    pub fn comes_back(self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
+        each_what!(self, one => one.comes_back(is_replaced))
+    }
+}
+
+impl Acting {
+    /// It begins; `number` tells it from others.
+    pub fn strike(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
+        each_acting!(self, one => one.strike(cx, number, struck));
+    }
+
+    /// It ends.
+    pub fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
+        each_acting!(self, one => one.lift(cx, number, struck));
+    }
+
+    /// Which replicas it strikes, where these show when it does.
+    pub fn whom(&self) -> Option<&Whom> {
+        each_acting!(self, one => one.whom())
+    }
+
+    /// What becomes of those, where it has no end of its own.
+    pub fn aftermath(&self) -> Aftermath<'_> {
+        each_acting!(self, one => one.aftermath())
+    }
+
+    /// Other settings are in force than when it was planned ([`Act::revise`]).
+    pub fn revise(&mut self, ends: bool, change: u32, nodes: &[NodeId]) {
+        each_acting!(self, one => one.revise(ends, change, nodes));
+    }
 }
 
 /// What goes wrong, and when.
@@ -165,9 +248,37 @@ pub struct FaultSettings {
     pub at: SignedDuration,
     /// How long it lasts; without it for ever.
     pub r#for: Option<Duration>,
+    /// Time from one strike to the next, with `times`.
+    pub every: Option<Duration>,
+    /// Number of times that it strikes, with `every`.
+    #[setting(range = "2..=1000")]
+    pub times: Option<u32>,
+    /// A remark, shown wherever the fault is listed.
+    pub note: Option<String>,
     /// What it does.
     #[setting(flatten)]
     pub what: FaultKind,
+}
+
+/// What an operator does, and when.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct EventSettings {
+    /// What it is called, for objectives and charts.
+    pub name: Option<Name>,
+    /// When it is done.
+    pub at: SignedDuration,
+    /// Time after which it is undone; without it, it stays.
+    pub r#for: Option<Duration>,
+    /// Time from one to the next, with `times`.
+    pub every: Option<Duration>,
+    /// Number of times that it is done, with `every`.
+    #[setting(range = "2..=1000")]
+    pub times: Option<u32>,
+    /// A remark, shown wherever the event is listed.
+    pub note: Option<String>,
+    /// What is done.
+    #[setting(flatten)]
+    pub what: EventKind,
 }
 
 /// Recorded of the replicas that faults of the scenario hit.

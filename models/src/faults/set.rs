@@ -60,6 +60,10 @@ impl Fault for Settings {
         targets.dedup();
         targets
     }
+
+    fn is_a_change(&self) -> bool {
+        true
+    }
 }
 
 impl Act for Acting {

@@ -24,18 +24,19 @@ use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
 
 pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mut Problems) -> Director {
     let mut planned = Vec::new();
-    for (number, fault) in scenario.faults.iter().enumerate() {
-        let at = directory.zero as i64 + fault.value.at.0;
+    for (number, timed) in scenario.timed().into_iter().enumerate() {
+        let at = (directory.zero as i64).saturating_add(timed.at);
         if at < 0 {
             let message = "this is before the warm-up begins";
-            problems.push(Problem::error("too_early", fault.span, message).path(fault.path.clone()));
+            problems.push(Problem::error("too_early", timed.span, message).path(timed.path.clone()));
             continue;
         }
-        let lasts = fault.value.r#for.map(|d| d.0);
+        let lasts = timed.lasts;
         let mut scene =
-            Scene { directory, problems, span: fault.span, path: fault.path.clone(), number: number as u32, lasts };
-        if let Some(acting) = fault.value.what.resolve(&mut scene) {
-            planned.push(Planned { at: at as Time, until: lasts.map(|l| at as Time + l), acting });
+            Scene { directory, problems, span: timed.span, path: timed.path.clone(), number: number as u32, lasts };
+        if let Some(acting) = timed.what.resolve(&mut scene) {
+            let until = lasts.map(|lasts| (at as Time).saturating_add(lasts));
+            planned.push(Planned { at: at as Time, until, acting });
         }
     }
     let mut breaking = Vec::new();

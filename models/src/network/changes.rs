@@ -9,15 +9,15 @@ use crate::change_numbers::{change_of, undo_of};
 use crate::directory::Directory;
 use crate::scenario::Scenario;
 
-/// Faults that change settings, as they strike and end.
+/// Faults and events that change settings, as they begin and end.
 pub type Changed = Vec<Changing>;
 
-/// A `set` fault strikes or ends: the whole scenario before and after, other such faults included.
+/// A `set` begins or ends: the whole scenario before and after, with the others that act then.
 #[derive(Clone, Debug)]
 pub struct Changing {
     /// When, ns; 0 is the end of the warm-up.
     pub at: i64,
-    /// The fault's number.
+    /// The number of the fault or event.
     pub fault: u32,
     /// Whether it ends.
     pub ends: bool,
@@ -61,23 +61,42 @@ pub fn concerned(Changing { before, after, .. }: &Changing, directory: &Director
 pub(super) fn prepare_changes(changed: &Changed, directory: &Directory, engine: &mut Engine<Node>) {
     for Changing { fault, ends, after, .. } in changed {
         let number = if *ends { undo_of(*fault) } else { change_of(*fault) };
-        prepare(after, directory, engine, number);
+        // Those whom it does not concern never adopt it.
+        let concerned = directory.changed_by(*fault);
+        prepare_those(after, directory, engine, number, |node| concerned.binary_search(&node).is_ok());
     }
 }
 
 /// Makes everybody ready to adopt the settings of a scenario under a number.
 pub fn prepare(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>, change: u32) {
+    prepare_those(scenario, directory, engine, change, |_| true);
+}
+
+fn prepare_those(
+    scenario: &Scenario,
+    directory: &Directory,
+    engine: &mut Engine<Node>,
+    change: u32,
+    is_meant: impl Fn(NodeId) -> bool,
+) {
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
-        if let Node::Link(link) = engine.node_mut(NodeId(place.node.0 + 1)) {
+        let link = NodeId(place.node.0 + 1);
+        if is_meant(link)
+            && let Node::Link(link) = engine.node_mut(link)
+        {
             link.prepare(change, &entry.value.call);
         }
     }
     for (index, entry) in scenario.components.iter().enumerate() {
         for (replica, node) in directory.nodes_of(index).into_iter().enumerate() {
-            engine.node_mut(node).prepare(change, &entry.value.settings);
+            if is_meant(node) {
+                engine.node_mut(node).prepare(change, &entry.value.settings);
+            }
             for (name, settings) in entry.value.settings.links() {
                 let (node, _) = directory.link_of(index, replica as u32, name);
-                if let Node::Link(link) = engine.node_mut(node) {
+                if is_meant(node)
+                    && let Node::Link(link) = engine.node_mut(node)
+                {
                     link.prepare(change, settings);
                 }
             }

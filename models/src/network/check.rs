@@ -5,6 +5,7 @@ use settings::{Path as TreePath, Problem, Problems, Span};
 use super::find::find_component;
 use crate::components::kind::Checks;
 use crate::directory::Directory;
+use crate::faults::timed;
 use crate::link::LinkSettings;
 use crate::policies::flaw::Flaw;
 use crate::scenario::Scenario;
@@ -22,6 +23,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
         let message = "`run` needs a `duration`, or `until: idle` for finite work";
         problems.push(problem_at("run", "missing_key", message));
     }
+    timed::check(&scenario.faults, &scenario.events, problems);
     for entry in &scenario.components {
         let mut at = TreePath::default();
         at.push("components");
@@ -76,6 +78,39 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     check_demand(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
     check_publishers(scenario, directory, problems);
+    check_distances(scenario, directory, problems);
+}
+
+/// Callers who are to be sent to the nearest target, where nobody can know which that is.
+fn check_distances(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    scenario.each_link(|caller, is_workload, _, link| {
+        for target in &link.to {
+            let Some(at) = find_component(directory, caller, target.to.as_str()) else { continue };
+            let place = &directory.components[at];
+            let Some(entry) = scenario.components.entry(&place.name) else { continue };
+            if !entry.value.settings.goes_by_distance() {
+                continue;
+            }
+            // A round trip that is written needs no regions.
+            let links = entry.value.settings.links();
+            let unwritten = links.iter().filter(|(_, onward)| onward.network.as_ref().is_none_or(|n| n.rtt.is_none()));
+            let targets: Vec<&str> = unwritten.flat_map(|(_, onward)| &onward.to).map(|to| to.to.as_str()).collect();
+            let found = targets.iter().filter_map(|name| find_component(directory, &place.name, name));
+            let nowhere = found.map(|to| &directory.components[to]).find(|to| to.region.is_none());
+            let (lost, section) = match (directory.region_of(caller), nowhere) {
+                _ if targets.len() < 2 => continue,
+                (None, _) => (caller, if is_workload { "workloads" } else { "components" }),
+                (Some(_), Some(to)) => (to.name.as_str(), "components"),
+                (Some(_), None) => continue,
+            };
+            let message = format!(
+                "`{lost}` has no region, so `{}` cannot know which of its targets is nearest to {caller}",
+                place.name
+            );
+            let help = format!("write `region` for {section}.{lost}, or choose another policy for {}", place.name);
+            problems.push(Problem::error("no_region", target.to.span, message).path(target.to.path.clone()).help(help));
+        }
+    });
 }
 
 /// A demand whose mean is not 1 would change how much work there is, which is what steps and operations say.
@@ -171,7 +206,7 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
                 problems.push(Problem::error("coalesced_publish", span, message).path(at).help("remove it"));
             }
             if link.batch.is_some() {
-                let message = "`batch` towards a queue is not there yet";
+                let message = "`batch` towards a queue is not supported yet";
                 let at = path_of(link).join("batch");
                 let help = "it belongs to the language, but this version cannot simulate it: remove it";
                 problems.push(Problem::error(settings::bind::NOT_YET, span, message).path(at).help(help));

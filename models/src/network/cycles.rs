@@ -5,6 +5,7 @@
 
 use settings::{Problem, Problems};
 
+use super::find::find_component;
 use crate::directory::Directory;
 use crate::scenario::Scenario;
 
@@ -15,7 +16,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
         for asked in entry.value.asked() {
             for target in &place.link.target_names {
-                if let Some(component) = directory.component(target) {
+                if let Some(component) = find_component(directory, entry.name.as_str(), target) {
                     let op = asked.op.to_string();
                     visit(scenario, directory, (component, op), &mut Vec::new(), &mut done, problems);
                 }
@@ -42,7 +43,7 @@ fn visit(
             let Some(found) = place.links.iter().find(|l| l.name == ask.link) else { continue };
             // A link with several targets may go elsewhere; with one it certainly goes there.
             let [target] = found.target_names.as_slice() else { continue };
-            let Some(target) = directory.component(target) else { continue };
+            let Some(target) = find_component(directory, &place.name, target) else { continue };
             let next = (target, ask.op.map_or(at.1.as_str(), |op| op.as_str()).to_string());
             if let Some(begin) = way.iter().position(|w| *w == next) {
                 let names: Vec<&str> =

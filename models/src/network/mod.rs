@@ -72,8 +72,8 @@ pub fn build(
         return None;
     }
     changes::prepare_changes(changed, &directory, &mut engine);
-    for fault in scenario.faults.iter().filter(|fault| fault.value.what.keeps_calls_waiting()) {
-        let targets = fault.value.what.targets();
+    for fault in scenario.faults.iter().filter(|fault| fault.value.what.what().keeps_calls_waiting()) {
+        let targets = fault.value.what.what().targets();
         let struck = targets.iter().filter_map(|target| directory.component(target));
         struck.flat_map(|component| directory.nodes_of(component)).for_each(|node| engine.may_stand_still(node));
     }

@@ -19,7 +19,7 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
         let mut targets = Vec::new();
         for target in &settings.to {
             let Some(component) = find_component(directory, caller, target.to.as_str()) else {
-                let names = directory.components.iter().map(|c| seen_from(caller, c.name.as_str()));
+                let names = directory.component_names().map(|name| seen_from(caller, name));
                 let problem = Problem::unknown_name("component", target.to.as_str(), target.to.span, names);
                 problems.push(problem.path(target.to.path.clone()));
                 continue;

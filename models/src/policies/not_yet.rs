@@ -1,7 +1,7 @@
 //! A key that the language has and this version does not: refused by name instead of as a typo.
 
 use settings::bind::{Fields, NOT_YET, Part};
-use settings::{Book, Node, Problem, Reader, Setting, Shape, Span};
+use settings::{Book, Node, Path, Problem, Reader, Setting, Shape, Span};
 
 use super::policy::{Described, Policy};
 
@@ -12,15 +12,85 @@ use super::policy::{Described, Policy};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotYet {}
 
-fn problem(span: Span) -> Problem {
-    Problem::error(NOT_YET, span, "this is not there yet")
-        .help("it belongs to the language, but this version cannot simulate it: remove it")
+/// What comes nearest to something that is missing, by the place where it would be written: a part of the path around it (none:
+/// anywhere), its word, and what there is.
+pub const NEAREST: &[(&str, &str, &str)] = &[
+    ("", "fallback", "`on_failure` of the `call` step, with the steps to take instead"),
+    ("budget", "concurrent", "`budget: {ratio: …}`"),
+    ("budget", "tokens", "`budget: {ratio: …}`"),
+    ("budget", "aws_standard", "`budget: {ratio: …}`"),
+    ("budget", "aws_adaptive", "`budget: {ratio: …}`"),
+    ("concurrency", "aimd", "`concurrency: {fixed: …}`, a limit that does not adapt"),
+    ("concurrency", "vegas", "`concurrency: {fixed: …}`, a limit that does not adapt"),
+    ("concurrency", "gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
+    ("concurrency", "gradient2", "`concurrency: {fixed: …}`, a limit that does not adapt"),
+    ("concurrency", "envoy_gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
+    ("concurrency", "envoy_thresholds", "`concurrency: {fixed: …}`, a limit that does not adapt"),
+    ("admission", "rate_limit", "`rate_limit` of the links that lead here"),
+    ("admission", "concurrency", "`concurrency` of the links that lead here"),
+    ("admission", "shed", "`queue: {discipline: priority}`"),
+    ("admission", "max_connections", "`pool` of the links that lead here"),
+    ("", "gc", "the fault `pause`, with `every` and `times`"),
+    ("", "autoscale", "a variant with other `replicas`"),
+    ("runtime", "goroutines", "`async`"),
+    ("runtime", "virtual_threads", "`async`"),
+    ("runtime", "gil_threads", "`thread_pool`"),
+    ("runtime", "processes", "`thread_pool`"),
+    ("runtime", "single", "`thread_pool: {threads: 1}`"),
+    ("event_loop", "offload_threads", "the runtime `async`, whose `block` steps have threads of their own"),
+    ("algorithm", "peak_ewma", "`least_connections` or `power_of_two`"),
+    ("algorithm", "ring_hash", "`round_robin` or `random`, which do not look at keys"),
+    ("algorithm", "maglev", "`round_robin` or `random`, which do not look at keys"),
+    ("algorithm", "locality", "a component of `kind: dns` with `policy: latency`"),
+    ("", "health_check", "`health_check: instant`"),
+    ("", "outlier_ejection", "`health_check: instant`, or `breaker` on the links"),
+    ("policy", "geo", "`policy: latency`"),
+    ("policy", "multivalue", "`policy: weighted`"),
+    ("eviction", "random", "`fifo`"),
+    ("eviction", "sieve", "`lru`"),
+    ("eviction", "s3_fifo", "`lru`"),
+    ("eviction", "tiny_lfu", "`lfu`"),
+    ("mode", "through", "`mode: aside`"),
+    ("mode", "behind", "`mode: aside`"),
+    ("", "early_expiry", "`ttl: {jitter: …}`, or `coalesce: true`"),
+    ("style", "sqs", "`style: plain`"),
+    ("style", "sqs_fifo", "`style: plain`"),
+    ("style", "kafka", "`style: plain`"),
+    ("style", "redis_stream", "`style: plain`"),
+    ("style", "rabbitmq", "`style: plain`"),
+    ("on_failure", "wait", "`on_failure: requeue`"),
+    ("on_failure", "dead_letter", "`on_failure: skip`"),
+    ("on_failure", "retry", "`on_failure: requeue`"),
+    ("key", "uniform", "a key of the workload's `requests`, which calls carry on"),
+    ("key", "zipf", "a key of the workload's `requests`, which calls carry on"),
+    ("key", "hot", "a key of the workload's `requests`, which calls carry on"),
+    ("key", "sequential", "a key of the workload's `requests`, which calls carry on"),
+    ("faults", "replica_lag", "the fault `slow`"),
+    ("faults", "rebalance", "the fault `pause`"),
+    ("faults", "leader_failover", "the fault `pause` or `kill` of the database"),
+    ("events", "scale", "`set`, where a setting such as `threads` may change during a run"),
+    ("events", "deploy", "`set` of the new settings, or the fault `restart`"),
+    ("events", "redrive", "`on_failure: requeue` of a consumer"),
+    ("events", "discard", "`capacity` of the queue with `full: drop_oldest`"),
+    ("events", "warm", "a longer `warmup` of the run"),
+];
+
+fn problem(span: Span, word: &str, path: &Path) -> Problem {
+    let is_meant = |(around, known, _): &&(&str, &str, &str)| {
+        *known == word && (around.is_empty() || path.segments().iter().any(|segment| segment == around))
+    };
+    let help = match NEAREST.iter().find(is_meant) {
+        Some((_, _, nearest)) => format!("the nearest is {nearest}"),
+        None => "it belongs to the language, but this version cannot simulate it: remove it".to_string(),
+    };
+    Problem::error(NOT_YET, span, format!("`{word}` is not supported yet")).help(help)
 }
 
 impl Setting for NotYet {
     fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
         let place = cx.introduced_at(node.span);
-        cx.refuse(problem(place))
+        let word = cx.path().segments().last().cloned().unwrap_or_default();
+        cx.refuse(problem(place, &word, cx.path()))
     }
 
     fn describe(_book: &mut Book) -> Shape {
@@ -35,7 +105,9 @@ impl Setting for NotYet {
 /// A kind of which nothing is there yet.
 impl Part for NotYet {
     fn read_part(fields: &mut Fields<'_>, cx: &mut Reader) -> Option<Self> {
-        fields.refuse_tag(cx, problem(Span::NOWHERE))
+        let word = fields.tag_word().to_string();
+        let found = problem(Span::NOWHERE, &word, cx.path());
+        fields.refuse_tag(cx, found)
     }
 
     fn write_part(&self, _entries: &mut Vec<settings::Entry>) {

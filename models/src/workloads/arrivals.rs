@@ -247,7 +247,7 @@ pub struct TraceColumns {
 }
 
 /// The latest instant of a recorded request, ns: as long as a run may be.
-const LATEST: Time = Time::MAX / 4;
+const LATEST: Time = sim_core::TIME_MAX;
 
 /// One recorded request.
 #[derive(Clone, Debug, PartialEq)]
@@ -309,7 +309,8 @@ impl Setting for TraceSettings {
         let mut requests = Vec::with_capacity(times.len());
         for (row, cell) in times.iter().enumerate() {
             let refuse = |what: &str, cell: &str| {
-                let message = format!("row {} of `{}`: `{cell}` is no {what}", row + 1, columns.file);
+                let cell = if files.quotes(&columns.file) { format!("`{cell}`") } else { "this".to_string() };
+                let message = format!("row {} of `{}`: {cell} is no {what}", row + 1, columns.file);
                 Problem::error("bad_cell", node.span, message)
             };
             let Some(at) = instant(cell, &columns.time_column) else {
@@ -320,7 +321,7 @@ impl Setting for TraceSettings {
             let key = keys.as_ref().map(|k| number(&k[row]));
             let at = at / columns.speed + 0.5;
             if at >= LATEST as f64 {
-                return cx.refuse(refuse("time within what can be simulated (146 years)", cell));
+                return cx.refuse(refuse("time within what can be simulated (18 years)", cell));
             }
             let at = at as Span;
             // What is asked for where a cell is empty, `requests` says.
@@ -328,6 +329,10 @@ impl Setting for TraceSettings {
             requests.push(Recorded { at, op, key });
         }
         requests.sort_by_key(|r| r.at);
+        if requests.is_empty() {
+            let message = format!("`{}` has no rows: this workload sends nothing", columns.file);
+            cx.report(Problem::warning("no_effect", node.span, message));
+        }
         Some(TraceSettings { columns, requests: Arc::new(requests) })
     }
 

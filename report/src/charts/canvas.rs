@@ -270,6 +270,7 @@ pub(crate) fn escaped(text: &str) -> String {
             '\'' => safe.push_str("&#39;"),
             // Control characters have no place in a document, however a scenario is called.
             character if character.is_control() && character != '\n' && character != '\t' => {}
+            character if language::diagnostics::is_no_character(character) => safe.push('\u{FFFD}'),
             character => safe.push(character),
         }
     }

@@ -259,6 +259,7 @@ struct FaultRow {
     until: f64,
     text_x: f64,
     row: usize,
+    is_event: bool,
 }
 
 /// Gives each name a row above the plot in which it meets no other.
@@ -273,22 +274,35 @@ fn fault_rows(faults: &[Band], x: &Scale, left: f64, right: f64) -> Vec<FaultRow
             let (from, until) = (at(band.from_s), band.until_s.map_or(right, at));
             let name = fitting(&band.name, (right - left) / 2.0, TICK_SIZE);
             let width = text_width(&name, TICK_SIZE);
-            let text_x = (f64::midpoint(from, until) - width / 2.0).clamp(left, (right - width).max(left));
+            // An event is marked where it begins, a fault where it acts.
+            let middle = if band.is_event { from } else { f64::midpoint(from, until) };
+            let text_x = (middle - width / 2.0).clamp(left, (right - width).max(left));
             let row = row_ends.iter().position(|end| *end + 10.0 <= text_x).unwrap_or(row_ends.len());
             if row == row_ends.len() {
                 row_ends.push(0.0);
             }
             row_ends[row] = text_x + width;
-            FaultRow { name, from, until, text_x, row }
+            FaultRow { name, from, until, text_x, row, is_event: band.is_event }
         })
         .collect()
 }
 
 fn fault_bands(canvas: &mut Canvas, plot: &Plot, rows: &[FaultRow]) {
     for fault in rows {
+        let text_y = plot.top - 8.0 - FAULT_ROW * fault.row as f64;
+        if fault.is_event {
+            let stroke = Stroke { color: palette::EVENT, width: 1.5, dash: &[5.0, 3.0] };
+            canvas.plot((plot.left, plot.top), (plot.right, plot.bottom), |canvas| {
+                for x in [fault.from, fault.until].into_iter().filter(|x| *x < plot.right) {
+                    canvas.line(&[(x, plot.top), (x, plot.bottom)], stroke);
+                }
+            });
+            let lettering = Lettering::new(TICK_SIZE, palette::EVENT, Anchor::Start);
+            canvas.group("fault-name", |canvas| canvas.text((fault.text_x, text_y), &fault.name, lettering));
+            continue;
+        }
         // A fault of an instant is a line as wide as can be seen.
         let until = fault.until.max(fault.from + 1.5);
-        let text_y = plot.top - 8.0 - FAULT_ROW * fault.row as f64;
         canvas.plot((plot.left, plot.top), (plot.right, plot.bottom), |canvas| {
             canvas.rectangle((fault.from, plot.top), (until, plot.bottom), palette::FAULT, 0.16);
             canvas.rectangle((fault.from, plot.top), (until, plot.top + 2.5), palette::FAULT, 1.0);

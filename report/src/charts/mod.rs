@@ -252,6 +252,8 @@ pub struct Band {
     pub from_s: f64,
     /// Where it ends, s; `None` at the right edge.
     pub until_s: Option<f64>,
+    /// Whether an operator did it: its beginning and its end are marked, not the time between.
+    pub is_event: bool,
 }
 
 /// What is marked on the axis of time.

@@ -20,6 +20,8 @@ pub(crate) const PAPER: Color = (0xFF, 0xFF, 0xFF);
 pub(crate) const FAULT: Color = (0xCC, 0x79, 0xA8);
 /// Names of faults: the same hue, dark enough to be read.
 pub(crate) const FAULT_INK: Color = (0x8A, 0x3A, 0x68);
+/// What operators do: a line, and its name.
+pub(crate) const EVENT: Color = (0x2F, 0x6B, 0x4F);
 /// What is unknown in a heat map.
 pub(crate) const UNKNOWN: Color = (0xE9, 0xEB, 0xEE);
 
@@ -43,7 +45,7 @@ pub(crate) const ON_DARK: Color = (0xFF, 0xFF, 0xFE);
 
 /// What a colour is for, by which a page can choose another in the dark; `None` for those that stay.
 pub(crate) fn role(color: Color) -> Option<&'static str> {
-    const ROLES: [(Color, &str); 9] = [
+    const ROLES: [(Color, &str); 10] = [
         (INK, "ink"),
         (INK_SOFT, "soft"),
         (GRID, "grid"),
@@ -51,6 +53,7 @@ pub(crate) fn role(color: Color) -> Option<&'static str> {
         (PAPER, "paper"),
         (FAULT, "fault"),
         (FAULT_INK, "fault-ink"),
+        (EVENT, "event"),
         (UNKNOWN, "unknown"),
         (SHADE, "shade"),
     ];

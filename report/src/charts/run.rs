@@ -1,6 +1,6 @@
 //! The charts of one run: what every report shows.
 
-use lab::result::{Breakdown, Latency, RunResult};
+use lab::result::{Breakdown, FaultWindow, Latency, RunResult};
 
 use super::{Axis, Band, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit};
 use crate::breakdown;
@@ -82,11 +82,14 @@ fn time_axis() -> Axis {
 }
 
 fn bands(result: &RunResult) -> Vec<Band> {
-    result
-        .faults
-        .iter()
-        .map(|fault| Band { name: over_time::fault_name(fault).to_owned(), from_s: fault.at_s, until_s: fault.until_s })
-        .collect()
+    let band = |one: &FaultWindow, is_event: bool| Band {
+        name: over_time::fault_name(one).to_owned(),
+        from_s: one.at_s,
+        until_s: one.until_s,
+        is_event,
+    };
+    let faults = result.faults.iter().map(|fault| band(fault, false));
+    faults.chain(result.events.iter().map(|event| band(event, true))).collect()
 }
 
 fn line(result: &RunResult, name: &str, values: &[Option<f64>]) -> Line {

@@ -143,7 +143,7 @@ const CALLS_MIN: f64 = 20.0;
 pub(super) fn stability(result: &RunResult) -> Option<Finding> {
     let end_s = over_time::end_s(result);
     let windows = over_time::measured(result).len();
-    if !result.faults.is_empty() || windows < 3 * WINDOWS_MIN {
+    if !result.faults.is_empty() || !result.events.is_empty() || windows < 3 * WINDOWS_MIN {
         return None;
     }
     let columns: Vec<String> = result.components.keys().map(|name| format!("components.{name}.in_flight")).collect();

@@ -1,6 +1,6 @@
 //! The page of one run.
 
-use lab::result::{LinkResult, RunResult};
+use lab::result::{FaultWindow, LinkResult, RunResult};
 
 use super::{Block, Figure, Origin, Page, Section, Table, TableCell, TableColumn, origin, page};
 use crate::charts::{ChartError, run_charts};
@@ -41,7 +41,8 @@ pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
         workloads(result),
         components(result),
         links(result),
-        faults(result),
+        in_time("Fault", "Faults", &result.faults),
+        in_time("Event", "Events: what operators did", &result.events),
         happenings_by_place(result),
         happenings_in_order(result),
     ];
@@ -262,15 +263,16 @@ fn links(result: &RunResult) -> Table {
     Table { caption: "Links: what the callers of each saw".to_owned(), columns, rows }
 }
 
-fn faults(result: &RunResult) -> Table {
+fn in_time(one: &str, caption: &str, windows: &[FaultWindow]) -> Table {
     let columns = vec![
-        TableColumn::words("Fault", ""),
+        TableColumn::words(one, ""),
         TableColumn::figures("From", ""),
         TableColumn::figures("Until", ""),
         TableColumn::words("What", ""),
         TableColumn::words("Strikes", ""),
+        TableColumn::words("Note", ""),
     ];
-    let rows = result.faults.iter().map(|fault| {
+    let rows = windows.iter().map(|fault| {
         vec![
             TableCell::words(over_time::fault_name(fault)),
             TableCell::figure(fault.at_s, units::instant),
@@ -279,9 +281,10 @@ fn faults(result: &RunResult) -> Table {
                 .map_or_else(|| TableCell::words("the end"), |until_s| TableCell::figure(until_s, units::instant)),
             TableCell::words(&fault.what),
             TableCell::words(fault.targets.join(", ")),
+            TableCell::words(fault.note.as_deref().unwrap_or_default()),
         ]
     });
-    Table { caption: "Faults".to_owned(), columns, rows: rows.collect() }
+    Table { caption: caption.to_owned(), columns, rows: rows.collect() }
 }
 
 fn happenings_by_place(result: &RunResult) -> Table {

@@ -19,6 +19,8 @@ pub(crate) enum Ink {
     Bad,
     /// Faults.
     Fault,
+    /// What operators do.
+    Event,
 }
 
 impl Ink {
@@ -32,6 +34,7 @@ impl Ink {
             Ink::Warning => "33",
             Ink::Bad => "1;31",
             Ink::Fault => "35",
+            Ink::Event => "36",
         }
     }
 }
@@ -87,7 +90,8 @@ impl Page {
         }
         for (position, span) in spans[..end].iter().enumerate() {
             let text = if position + 1 == end { span.text.trim_end() } else { span.text.as_str() };
-            let text = if self.options.unicode { text.to_owned() } else { in_ascii(text) };
+            let text = language::diagnostics::shown(text);
+            let text = if self.options.unicode { text.into_owned() } else { in_ascii(&text) };
             let code = span.ink.code();
             if self.options.color && !code.is_empty() && !text.trim().is_empty() {
                 self.text.push_str(&format!("\x1b[{code}m{text}\x1b[0m"));

@@ -202,7 +202,7 @@ fn longest_queue(result: &RunResult) -> Option<(&str, u64)> {
 /// Columns of the labels left of the sparklines, and of the scale right of them.
 const LABEL: usize = 16;
 const SCALE: usize = 13;
-/// Rows of faults before the rest is summed up.
+/// Rows of faults, and of events, before the rest is summed up.
 const FAULT_ROWS: usize = 4;
 
 /// A sparkline: its label, its windows, how they are joined, how its largest value is written.
@@ -247,9 +247,11 @@ fn timeline(page: &mut Page, result: &RunResult) {
         ]);
     }
     page.line(&[Span::plain(" ".repeat(LABEL)), Span::new(axis.labels(), Ink::Dim)]);
-    for (row, marks) in axis.faults(&result.faults, FAULT_ROWS).into_iter().enumerate() {
-        let label = if row == 0 { "faults" } else { "" };
-        page.line(&[Span::new(format!("{label:<LABEL$}"), Ink::Dim), Span::new(marks, Ink::Fault)]);
+    for (what, windows, ink) in [("faults", &result.faults, Ink::Fault), ("events", &result.events, Ink::Event)] {
+        for (row, marks) in axis.faults(windows, FAULT_ROWS).into_iter().enumerate() {
+            let label = if row == 0 { what } else { "" };
+            page.line(&[Span::new(format!("{label:<LABEL$}"), Ink::Dim), Span::new(marks, ink)]);
+        }
     }
     page.gap();
 }

@@ -80,7 +80,7 @@ impl Axis {
         line.into_iter().collect::<String>().trim_end().to_owned()
     }
 
-    /// Rows in which faults are drawn where they act, `├─ slow-db ─┤`; a name that does not fit stands beside its mark.
+    /// Rows in which faults or events are drawn where they act, `├─ slow-db ─┤`; a name that does not fit stands beside its mark.
     /// A fault goes to the first row that has room for it.
     pub(crate) fn faults(&self, faults: &[FaultWindow], rows_max: usize) -> Vec<String> {
         // What never came to act has no place on the axis.

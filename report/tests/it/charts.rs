@@ -32,7 +32,7 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
     let small = line.clone();
     let pairs: Vec<(f64, f64)> = values.iter().enumerate().map(|(index, y)| (x(index), *y)).collect();
     let known: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
-    let fault = Band { name: "fault".to_owned(), from_s: 0.5, until_s: None };
+    let fault = Band { name: "fault".to_owned(), from_s: 0.5, until_s: None, is_event: false };
     let happenings: Vec<Mark> = values.iter().map(|at_s| Mark { at_s: *at_s, title: "<&>".to_owned() }).collect();
     vec![
         Kind::Line { series: vec![line.clone()] },

@@ -1,6 +1,6 @@
 //! JSON against its schema and HTML against its promises.
 
-use lab::result::{HappenedAt, Happenings, HappeningsInWindow, RunResult};
+use lab::result::{FaultWindow, HappenedAt, Happenings, HappeningsInWindow, RunResult};
 use report::html::{Origin, RunPage, Source, run_page};
 use report::json::{SCHEMA, to_json};
 use serde_json::Value;
@@ -157,6 +157,39 @@ fn the_page_lists_what_happened_and_marks_it_on_the_axis() {
 }
 
 /// The beginning of every scenario that is built in.
+/// The storm with something that an operator does about it.
+fn remedied_storm() -> RunResult {
+    let mut result = sample::storm();
+    result.events.push(FaultWindow {
+        name: Some("no-retries".to_owned()),
+        at_s: 110.0,
+        until_s: None,
+        what: "set links.api.db.retry = none".to_owned(),
+        targets: vec!["api".to_owned()],
+        note: Some("on-call <script>turns</script> them off".to_owned()),
+        for_good: true,
+    });
+    result
+}
+
+#[test]
+fn what_operators_did_stands_beside_the_faults() {
+    let result = remedied_storm();
+    let json = parsed(&result);
+    assert_eq!(problems(&json), Vec::<String>::new());
+    assert_eq!((&json["events"][0]["name"], &json["events"][0]["for_good"]), (&"no-retries".into(), &true.into()));
+    assert!(json["faults"][0].get("note").is_none(), "missing where nothing is remarked");
+    let back: RunResult = serde_json::from_value(json).expect("it reads back");
+    assert_eq!(back.events, result.events);
+    let origin = Origin { scenarios: Vec::new(), command: None, files: Vec::new() };
+    let page = run_page(&RunPage { result: &result, origin: &origin }).expect("a page");
+    assert!(page.contains("Events: what operators did") && page.contains("&lt;script&gt;turns"), "{page}");
+    assert!(page.contains(">no-retries</text>") && page.contains("stroke-dasharray"));
+    let text = report::text::run_report(&result, report::text::Options::default());
+    let row = text.lines().find(|line| line.starts_with("events")).expect("a row of events");
+    assert!(row.contains("no-retries"), "{row}");
+}
+
 #[test]
 fn results_of_every_scenario_fit_the_schema() {
     use std::sync::Arc;

@@ -248,6 +248,7 @@ pub(crate) fn storm() -> RunResult {
         until_s: Some(80.0),
         what: "slow db ×5".to_owned(),
         targets: vec!["db".to_owned()],
+        ..FaultWindow::default()
     });
     result.warnings.push("components.api.admission.queue has no max: its queue can grow without bound".to_owned());
     result
@@ -350,6 +351,7 @@ pub(crate) fn calm() -> RunResult {
         until_s: Some(80.0),
         what: "kill store ×1".to_owned(),
         targets: vec!["store".to_owned()],
+        ..FaultWindow::default()
     });
     result
 }
@@ -375,6 +377,7 @@ pub(crate) fn crowded() -> RunResult {
             until_s: (number != 7).then(|| 20.0 * f64::from(number) + 35.0),
             what: format!("partition between region-{number}/api and region-{number}/database"),
             targets: vec!["db".to_owned()],
+            ..FaultWindow::default()
         });
     }
     result.scenario.name =

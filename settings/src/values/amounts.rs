@@ -303,6 +303,9 @@ fn hundredfold(value: f64) -> String {
     if rest.is_empty() { front.to_string() } else { format!("{front}.{rest}") }
 }
 
+/// The most cores of one machine.
+const CORES_MAX: f64 = 1e6;
+
 impl Scalar for Cores {
     const SHAPE: &'static ScalarShape = &ScalarShape {
         name: "cores",
@@ -323,6 +326,9 @@ impl Scalar for Cores {
         let value = finite(number.float(0), text)?;
         if value <= 0.0 {
             return Err(ValueError::new(format!("there must be more than no cores, found `{text}`")));
+        }
+        if value > CORES_MAX {
+            return Err(ValueError::new(format!("at most {CORES_MAX} cores can be simulated, found `{text}`")));
         }
         Ok(Cores(value))
     }

@@ -64,6 +64,9 @@ impl PartialEq<&str> for Name {
     }
 }
 
+/// The longest name: it stands in tables, in paths and in names of files.
+const NAME_BYTES_MAX: usize = 120;
+
 impl Scalar for Name {
     const SHAPE: &'static ScalarShape = &ScalarShape {
         name: "name",
@@ -74,6 +77,10 @@ impl Scalar for Name {
     };
 
     fn parse(text: &str) -> Result<Self, ValueError> {
+        if text.len() > NAME_BYTES_MAX {
+            let message = format!("a name has at most {NAME_BYTES_MAX} characters, and this one has {}", text.len());
+            return Err(ValueError::new(message));
+        }
         let mut parts = text.split('/');
         let (first, second, third) = (parts.next().unwrap_or(""), parts.next(), parts.next());
         check_name(first, text)?;

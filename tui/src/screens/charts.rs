@@ -70,6 +70,8 @@ pub(crate) fn plot(app: &App, title: &str, figure: fn(f64) -> String, curves: Ve
     let bands =
         acting.map(|fault| (fault.at_s, fault.until_s.unwrap_or(snapshot.until_s).min(snapshot.at_s))).collect();
     let mut marks: Vec<(f64, char, Role)> = Vec::new();
+    let done = snapshot.operator_events.iter().filter(|event| event.at_s <= snapshot.at_s);
+    marks.extend(done.map(|event| (event.at_s, '✎', Role::Branch)));
     for change in app.view.futures.iter().flat_map(|future| &future.changes) {
         marks.push((change.at_ns as f64 / 1e9, '✎', Role::Branch));
     }

@@ -3,6 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use lab::result::FaultWindow;
+
 use crate::app::App;
 use crate::brush::Brush;
 use crate::diagram::acts;
@@ -16,17 +18,23 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let (width, height) = (i32::from(area.width), i32::from(area.height));
     let choices = app.faults_to_choose();
     let lower = (choices.len() as i32 + 2).min(height / 2).max(4);
-    brush.text(2, 0, "faults of this run", Role::Faint);
-    if snapshot.faults.is_empty() {
+    let all: Vec<(&FaultWindow, char)> = snapshot.faults.iter().map(|fault| (fault, '↯')).collect();
+    let done = snapshot.operator_events.iter().map(|event| (event, '✎'));
+    let all: Vec<(&FaultWindow, char)> = all.into_iter().chain(done).collect();
+    let title =
+        if snapshot.operator_events.is_empty() { "faults of this run" } else { "faults and events of this run" };
+    brush.text(2, 0, title, Role::Faint);
+    if all.is_empty() {
         brush.text(4, 1, "none", Role::Faint);
     }
     let rows = (height - lower - 2).max(1) as usize;
     // Where not all fit, the newest are the ones to see.
-    let first = snapshot.faults.len().saturating_sub(rows);
-    for (row, fault) in snapshot.faults.iter().skip(first).enumerate() {
+    let first = all.len().saturating_sub(rows);
+    for (row, (fault, sign)) in all.into_iter().skip(first).enumerate() {
         let y = row as i32 + 1;
+        let acting = if sign == '↯' { Role::Fault } else { Role::Branch };
         let (mark, role) = match fault {
-            _ if acts(fault, snapshot.at_s) => ('↯', Role::Fault),
+            _ if acts(fault, snapshot.at_s) => (sign, acting),
             _ if fault.at_s > snapshot.at_s => ('·', Role::Text),
             _ => ('✓', Role::Faint),
         };

@@ -1,4 +1,4 @@
-//! The run from its beginning to its end: where it stands, when faults act, what was changed.
+//! The run from its beginning to its end: where it stands, when faults act, what operators do, what was changed.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -58,6 +58,18 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         if begin > names_end {
             let role = if ahead { Role::Faint } else { Role::Fault };
             names_end = brush.text(begin, 1, &words, role);
+        }
+    }
+    for event in &app.snapshot().operator_events {
+        let ends = event.until_s.filter(|until| *until > event.at_s);
+        for at_s in [Some(event.at_s), ends].into_iter().flatten() {
+            brush.put(column_of(app, width, at_s * 1e9), 0, '✎', Role::Branch);
+        }
+        let name = format!("✎ {}", figures::shorten(event.name.as_deref().unwrap_or(&event.what), 24));
+        let begin = column_of(app, width, event.at_s * 1e9).min(last + 1 - name.chars().count() as i32);
+        if begin > names_end {
+            let role = if event.at_s > app.snapshot().at_s { Role::Faint } else { Role::Branch };
+            names_end = brush.text(begin, 1, &name, role);
         }
     }
     for future in &view.futures {

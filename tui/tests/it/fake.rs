@@ -180,6 +180,7 @@ impl Fake {
             until_s: Some(80.0),
             what: "slow orders-db ×5".into(),
             targets: vec!["orders-db".into(), "db".into()],
+            ..FaultWindow::default()
         };
         Fake {
             topology: Arc::new(topology),
@@ -424,6 +425,7 @@ impl Simulation for Fake {
             nodes: (0..self.topology.nodes.len()).map(|index| self.node(index)).collect(),
             links: links.collect(),
             faults: self.faults.clone(),
+            operator_events: Vec::new(),
             series: Series { window_s: 1.0, at_s: self.begins.clone(), columns }.into(),
             happened: self.happened(),
             happened_left_out: 0,
@@ -495,6 +497,7 @@ impl Simulation for Fake {
             until_s: Some(at_s + 20.0),
             what: "injected".into(),
             targets: vec!["orders-db".into()],
+            ..FaultWindow::default()
         };
         self.faults.push(fault);
         self.changes.push(fault_yaml.into());

@@ -13,7 +13,7 @@ pub(super) fn choosers(finder: &mut Finder<'_, '_>) {
     // By component, the first fault of which replicas die, and how many do.
     let mut dying: BTreeMap<usize, (Toll, String)> = BTreeMap::new();
     for fault in &graph.scenario.faults {
-        let what = &fault.value.what;
+        let what = fault.value.what.what();
         for component in what.targets().iter().flat_map(|target| graph.directory.struck_by(target)) {
             if what.kills() > Toll::Nobody {
                 dying.entry(component).or_insert_with(|| (what.kills(), format!("die by `{}`", what.words())));

@@ -23,6 +23,8 @@ use language::places;
 pub(super) const NO_TIMEOUT: &str = "no_timeout";
 /// Who chooses among replicas is never told that one is dead.
 pub(super) const BLIND_CHOOSER: &str = "blind_chooser";
+/// The code of the warning about what comes when the run is over.
+pub(crate) const AFTER_THE_END: &str = "after_the_end";
 
 /// Looks for one sort of trouble.
 type Rule = fn(&mut Finder<'_, '_>);

@@ -59,21 +59,21 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
     }
 }
 
-/// A fault that strikes when the run is over.
+/// A fault or an event after the run is over.
 pub(super) fn faults(finder: &mut Finder<'_, '_>) {
     let run = &finder.graph.scenario.run;
     let Some(duration) = run.duration else { return };
     let end = duration.0 as i64;
-    for (nth, fault) in finder.graph.scenario.faults.iter().enumerate() {
-        let path = Path::of(&["faults", &nth.to_string()]);
-        if fault.value.at.0 >= end {
+    for timed in finder.graph.scenario.timed().iter().filter(|timed| timed.nth == 0) {
+        let path = Path::of(&[timed.source.section(), &timed.place.to_string()]);
+        if timed.at >= end {
             let message = format!(
-                "this fault never strikes: it is set for {}, and the run ends at {}",
-                fault.value.at.format(),
+                "this {} never comes: it is set for {}, and the run ends at {}",
+                timed.source.noun(),
+                settings::SignedDuration(timed.at).format(),
                 duration.format()
             );
-            let lasts = fault.value.r#for.map_or(0, |d| d.0 as i64);
-            let longer = settings::Duration(((fault.value.at.0 + lasts) * 2) as u64).format();
+            let longer = settings::Duration(timed.until().unwrap_or(timed.at).saturating_mul(2) as u64).format();
             let change = mend(&Path::of(&["run", "duration"]), longer);
             finder.warn_mended("after_the_end", &path, message, "let it run on", change);
         }
