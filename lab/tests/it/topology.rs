@@ -79,6 +79,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         text = text.replacen("    call: {to", "    clients: 5\n    call: {to", 1);
     }
     faults(&mut c, &mut text, services, &open, front, has_cache, has_queue);
+    events(&mut c, &mut text);
     text
 }
 
@@ -534,6 +535,25 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     let _ = writeln!(text, "    operations: {{default: {io}}}");
 }
 
+/// What operators do about it, and what makes it worse.
+fn events(c: &mut Choices<'_>, text: &mut String) {
+    let count = c.below(6).saturating_sub(3);
+    if count > 0 {
+        text.push_str("events:\n");
+    }
+    for nth in 0..count {
+        let at = c.of(&["4s", "8s", "12s", "15500ms"]);
+        let lasts = c.of(&["", "for: 3s, ", "for: 1s, every: 2s, times: 3, "]);
+        let change = c.of(&[
+            "components.d0.connections: 20",
+            "components.d0.connections: 2",
+            "workloads.w0.call.timeout: 50ms",
+            "components.x0.concurrency: 2",
+        ]);
+        let _ = writeln!(text, "  - {{name: op-{nth}, at: {at}, {lasts}set: {{{change}}}}}");
+    }
+}
+
 fn faults(
     c: &mut Choices<'_>,
     text: &mut String,
@@ -550,7 +570,7 @@ fn faults(
     text.push_str("faults:\n");
     for _ in 0..count {
         let at = c.of(&["2s", "3500ms", "5s", "9700ms", "12s", "0s"]);
-        let lasts = c.of(&["3s", "500ms", "10s", "20ms"]);
+        let lasts = c.of(&["3s", "500ms", "10s", "20ms", ""]);
         let who = match c.below(7) {
             5 if has_queue => "q0".to_string(),
             6 if has_queue => "k0".to_string(),
