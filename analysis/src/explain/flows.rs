@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use models::caching::hit_ratio::{self, KeyGroup};
+use models::components::kind::Access;
 use models::policies::coalesce::SameBy;
 use models::workloads::WorkloadSettings;
 use models::workloads::arrivals::TraceSettings;
@@ -309,6 +310,12 @@ fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) 
     let mut entries: Vec<(&str, Keys, f64)> = Vec::new();
     let mut fetch = (0.0, 0.0);
     for ((at, op, data), flow) in before.arrivals.iter().filter(|((at, _, _), _)| *at == component) {
+        match settings.access(op) {
+            Access::Read => {}
+            // How often what they make it forget would have been read is not known.
+            Access::Write => return Some(None),
+            Access::Pass => continue,
+        }
         let keys = keys(graph, *data);
         let fetch_s: f64 = graph
             .links

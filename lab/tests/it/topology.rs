@@ -179,11 +179,22 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
     let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
     let eviction = c.of(&["lru", "fifo", "lfu"]);
     let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
+    // Where there are two operations it must know what each does.
+    let ops = if text.contains("op: other") {
+        c.of(&[
+            ", read_ops: [default, other]",
+            ", write_ops: [other]",
+            ", read_ops: [default]",
+            ", write_ops: [default, other]",
+        ])
+    } else {
+        ""
+    };
     let policies = link(c);
     let _ = writeln!(
         text,
         "  c0: {{kind: cache, to: {{to: d0{policies}}}, capacity: {capacity}{ttl}, eviction: {eviction}, latency: {latency}, \
-         coalesce: {coalesce}}}"
+         coalesce: {coalesce}{ops}}}"
     );
 }
 
@@ -266,12 +277,14 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", streams: 3, connect: 3ms, min_idle: 0",
             ", max_lifetime: 500ms, jitter: 50%, streams: 2",
             ", idle_timeout: 100ms, min_idle: 0, acquire_timeout: 10ms",
+            ", open: in_background, connect: 5ms, max_lifetime: 1s",
+            ", open: in_background, min_idle: 0, acquire_timeout: 100ms, streams: 2",
         ]);
         let per = if is_balancer { "" } else { c.of(&["", ", per: target", ", per: target, choose: round_robin", ""]) };
         let _ = write!(text, ", pool: {{size: {size}{more}{per}}}");
     }
     if c.once_in(5) {
-        let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op"]));
+        let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op", "key, context: leader"]));
     }
     if c.once_in(5) {
         let _ = write!(
@@ -512,6 +525,9 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     }
     if c.once_in(3) {
         text.push_str("    contention: {alpha: 0.1, beta: 0.01}\n");
+    }
+    if c.once_in(3) {
+        text.push_str("    statement_timeout: 8ms\n");
     }
     if c.once_in(3) {
         let _ = writeln!(text, "    admission: {}", queue(c, false));
