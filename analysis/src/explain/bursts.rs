@@ -23,6 +23,8 @@ pub(super) struct Bursts {
     waits: Vec<bool>,
     /// Whether calls over each link may be refused at its gates, and nobody knows how many.
     refuses: Vec<bool>,
+    /// Whether the answers of each component depend on that.
+    answers_vary: Vec<bool>,
     /// Calls of each component at the same time, at most.
     pub(super) components: Vec<f64>,
     /// Whether a call of each component may hold its worker for longer than is said of it.
@@ -55,6 +57,7 @@ impl Bursts {
             links: vec![0.0; graph.links.len()],
             waits: vec![false; graph.links.len()],
             refuses: vec![false; graph.links.len()],
+            answers_vary: vec![false; count],
             components: vec![0.0; count],
             holds_longer: vec![false; count],
             answers_later: vec![false; count],
@@ -163,7 +166,8 @@ impl Bursts {
                 !limits.frees_while_waiting && self.components[*component] > f64::from(workers)
             });
             // Who of those side by side is first is another question under load.
-            let is_refused = called.iter().any(|link| self.refuses[*link]);
+            let is_refused = called.iter().any(|link| self.link_varies(graph, *link));
+            self.answers_vary[*component] |= is_refused;
             let varies = demand.cut_short > CUT_MIN || gives_up || is_refused;
             self.does_less[*component] |= self.gets_less[*component] || varies;
             self.does_more[*component] |= self.gets_more[*component] || varies;
@@ -189,6 +193,12 @@ impl Bursts {
         self.waits[link]
             || places.is_some_and(|places| self.links[link] > places)
             || self.link_holds_longer(graph, link)
+    }
+
+    /// Whether gates on the way of the calls over a link may refuse some, and nobody knows how many.
+    pub(super) fn link_varies(&self, graph: &Graph<'_>, link: usize) -> bool {
+        self.refuses[link]
+            || graph.links[link].ways.iter().any(|way| way.share > 0.0 && self.answers_vary[way.component])
     }
 
     /// Whether calls over a link may hold their connections for longer than is said of them.

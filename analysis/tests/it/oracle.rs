@@ -176,8 +176,11 @@ impl Maker<'_> {
         if random && self.dice.one_in(8) {
             let (name, behind) = (self.name("cache"), self.component(depth - 1));
             let link = self.link(&behind);
-            writeln!(self.components, "  {name}: {{kind: cache, capacity: 300, latency: 1ms, to: {{{link}}}}}")
-                .expect("text");
+            writeln!(
+                self.components,
+                "  {name}: {{kind: cache, read_ops: [default], capacity: 300, latency: 1ms, to: {{{link}}}}}"
+            )
+            .expect("text");
             return name;
         }
         if self.dice.one_in(8) {
@@ -254,10 +257,17 @@ pub(crate) fn system(seed: u64, times: Times) -> System {
             ", requests: [{key: {uniform: {keys: 1000}}}]",
         ]),
     };
+    // Caches name what they read, of what there is.
+    let asked = ["a", "b"].into_iter().filter(|op| {
+        let called = format!("op: {op}");
+        maker.components.contains(&called) || requests.contains(&called)
+    });
+    let reads: String = asked.map(|op| format!(", {op}")).collect();
+    let components = maker.components.replace("read_ops: [default]", &format!("read_ops: [default{reads}]"));
     let text = format!(
         "version: 1\nrun: {{duration: DURATIONs, warmup: WARMUPs, window: WINDOWs}}\nworkloads:\n  w: {{arrivals: {{{arrivals}: RATE/s}}{requests}, call: \
          {root}}}\ncomponents:\n{}",
-        maker.components
+        components
     );
     System { text }
 }
@@ -409,6 +419,7 @@ fn cases(times: Times, ci: u64) {
         let _ = &mut found;
         found.extend(growth(&system, ceiling));
         if !found.is_empty() {
+            eprintln!("case {case} of seed {seed}");
             wrong.push(format!(
                 "case {case} of seed {seed}, ceiling {ceiling}:\n  {}\n{}",
                 found.join("\n  "),
