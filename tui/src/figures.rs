@@ -112,7 +112,8 @@ pub fn clock_short(at_s: f64) -> String {
 /// The round distance between labels of a time axis that is at least this long, s.
 pub fn clock_step(least_s: f64) -> f64 {
     const ROUND: [f64; 18] = [
-        0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0,
+        0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
+        21_600.0,
     ];
     let days = || 43_200.0 * (least_s / 43_200.0).ceil().max(1.0);
     ROUND.into_iter().find(|step| *step >= least_s).unwrap_or_else(days)

@@ -444,7 +444,12 @@ impl<S: Simulation> Engine<S> {
         // Going to another instant makes them stale when it is reached.
         let may_change_knobs = matches!(
             command,
-            Command::Make(_) | Command::TakeBack | Command::Branch | Command::Fork(_) | Command::KeepOnly(_) | Command::Focus(_)
+            Command::Make(_)
+                | Command::TakeBack
+                | Command::Branch
+                | Command::Fork(_)
+                | Command::KeepOnly(_)
+                | Command::Focus(_)
         );
         self.knobs_stale |= may_change_knobs;
         match command {

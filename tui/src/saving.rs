@@ -14,7 +14,11 @@ use crate::screenshot;
 /// Draws the screen once more, without its terminal, and writes it down.
 pub(crate) fn picture(app: &App, folder: &Path) -> io::Result<Vec<PathBuf>> {
     let buffer = drawn(app);
-    write_new(folder, &picture_name(app), &[("svg", screenshot::svg(&buffer, app.theme)), ("txt", screenshot::text(&buffer))])
+    write_new(
+        folder,
+        &picture_name(app),
+        &[("svg", screenshot::svg(&buffer, app.theme)), ("txt", screenshot::text(&buffer))],
+    )
 }
 
 /// What a picture is called: the scenario, the screen and what is selected on it, and the instant.
@@ -22,7 +26,9 @@ fn picture_name(app: &App) -> String {
     let screen = slug(app.screen.title());
     let screen = match app.screen {
         Screen::Component => format!("{screen}-{}", slug(app.selected_name())),
-        Screen::Topology | Screen::Charts | Screen::Requests | Screen::Events | Screen::Knobs | Screen::Faults => screen,
+        Screen::Topology | Screen::Charts | Screen::Requests | Screen::Events | Screen::Knobs | Screen::Faults => {
+            screen
+        }
     };
     let futures = if app.view.futures.len() > 1 { "-two-futures" } else { "" };
     format!("{}-{screen}{futures}-{}", slug(&app.snapshot().scenario), instant(app.snapshot().at_s))
@@ -32,7 +38,8 @@ fn picture_name(app: &App) -> String {
 fn instant(at_s: f64) -> String {
     let tenths = (at_s.abs() * 10.0).round() as u64;
     let (minutes, tenths) = (tenths / 600, tenths % 600);
-    let seconds = if tenths % 10 == 0 { format!("{:02}s", tenths / 10) } else { format!("{:02}.{}s", tenths / 10, tenths % 10) };
+    let seconds =
+        if tenths % 10 == 0 { format!("{:02}s", tenths / 10) } else { format!("{:02}.{}s", tenths / 10, tenths % 10) };
     if at_s < 0.0 { format!("warm-up-{minutes}m{seconds}-left") } else { format!("{minutes}m{seconds}") }
 }
 

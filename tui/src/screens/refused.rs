@@ -92,7 +92,11 @@ fn wrapped(line: &str, width: usize) -> Vec<String> {
     let room = width.saturating_sub(hanging).max(10);
     let pad = " ".repeat(hanging);
     let lines = lines_of(bare, room);
-    lines.iter().enumerate().map(|(nth, text)| if nth == 0 { format!("{}{text}", " ".repeat(indent)) } else { format!("{pad}{text}") }).collect()
+    lines
+        .iter()
+        .enumerate()
+        .map(|(nth, text)| if nth == 0 { format!("{}{text}", " ".repeat(indent)) } else { format!("{pad}{text}") })
+        .collect()
 }
 
 #[cfg(test)]
@@ -104,7 +108,11 @@ mod tests {
         let text = "error: components.web.kind: no component is called `servcie`\n  --> shop.yaml:12:12\n   |\n12 |   - {name: slow disk, at: 20s, for: 10s, slow: {component: db, factor: 10}}\n   |            ^^^^^^^^^ expected a name\n   = help: a name begins with a small letter and goes on with small letters, digits and dashes";
         let refusal = Refusal { text: text.into(), ..Refusal::default() };
         let lines: Vec<String> = refusal.lines(52).into_iter().map(|(line, _)| line).collect();
-        assert!(lines.contains(&"12 |   - {name: slow disk, at: 20s, for: 10s, slow: {component: db, factor: 10}}".to_string()));
+        assert!(
+            lines.contains(
+                &"12 |   - {name: slow disk, at: 20s, for: 10s, slow: {component: db, factor: 10}}".to_string()
+            )
+        );
         assert!(lines.iter().filter(|line| !line.contains('|')).all(|line| line.chars().count() <= 50), "{lines:#?}");
         let all = lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(all.contains("small letters, digits and dashes") && all.contains("no component is called `servcie`"));

@@ -470,10 +470,9 @@ impl Look<'_> {
             tail(brush, 3 + self.past_rows(), "p50", figures.latency_p50_s);
         }
         if self.detail == Detail::Large {
-            for (row, label, value) in [
-                (7, "failed", figures::rate(figures.failed)),
-                (8, "in flight", figures::count(figures.in_flight)),
-            ] {
+            for (row, label, value) in
+                [(7, "failed", figures::rate(figures.failed)), (8, "in flight", figures::count(figures.in_flight))]
+            {
                 brush.text(x, y + row, label, Role::Faint);
                 brush.text_before(x + width, y + row, &value, Role::Text);
             }

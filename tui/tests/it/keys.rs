@@ -134,7 +134,11 @@ fn the_tour_ends_with_escape() {
     let mut app = app();
     app.captions = vec![
         Caption { at_s: 0.0, text: "calm".into(), focus: None },
-        Caption { at_s: 60.0, text: "storm {components.orders-db.queue.depth}".into(), focus: Some("orders-db".into()) },
+        Caption {
+            at_s: 60.0,
+            text: "storm {components.orders-db.queue.depth}".into(),
+            focus: Some("orders-db".into()),
+        },
         Caption { at_s: 90.0, text: "later".into(), focus: None },
     ];
     let queue = app.snapshot().series.last("components.orders-db.queue.depth").expect("it is kept");
