@@ -83,7 +83,7 @@ fn a_wrong_file_is_shown_and_read_again_when_it_is_saved() {
     std::fs::write(&path, right).expect("a file");
     session.expect(&["The ceiling of a pool"]);
     std::fs::write(&path, right.replace("name:", "naame:")).expect("a file");
-    session.expect(&["shop.yaml cannot be run", "esc shows the run of before"]);
+    session.expect(&["shop.yaml cannot be run", "esc returns to the previous run"]);
     session.press("\u{1b}");
     session.expect(&["The ceiling of a pool", "‖"]);
     session.press("q");

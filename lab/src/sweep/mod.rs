@@ -23,7 +23,7 @@ use sim_core::random::{hash, replication_seed};
 
 use crate::loading::patched;
 use crate::metrics::{self, Unit};
-use crate::replicate::{self, Control, REPLICATIONS, Stopped};
+use crate::replicate::{self, Control, Kept, REPLICATIONS, Stopped};
 use crate::result::{Demand, Table};
 use crate::session::Latencies;
 use crate::statistics::{self, Interval};
@@ -408,12 +408,13 @@ impl Plan {
     fn run_unit(&self, unit: usize, recent: &Recent, control: &Control<'_>) -> Result<UnitResult, Stopped> {
         let (point, _) = self.place_of(unit);
         let scenario = &recent.of(point, || self.scenario_at(point))?;
-        let run = replicate::warmup(scenario, self.loaded.scenario.seed, control.stop)
-            .and_then(|warmup| replicate::run_until_told(scenario, self.seed_of(unit), warmup, control.stop));
+        let run = replicate::warmup(scenario, self.loaded.scenario.seed, control.stop).and_then(|warmup| {
+            replicate::run_until_told(scenario, self.seed_of(unit), warmup, Kept::Asked, control.stop)
+        });
         match run {
             Ok(session) if !session.is_finished() => Err(Stopped::Cut),
-            Ok(session) => {
-                let result = session.result();
+            Ok(mut session) => {
+                let result = session.take_result();
                 let all: BTreeMap<String, Option<f64>> =
                     metrics::all(&result).into_iter().map(|metric| (metric.name, metric.value)).collect();
                 // Those of single replicas are found, but not listed.
