@@ -340,11 +340,11 @@ impl Replicated {
         result.warnings.extend(self.not_reached.clone());
         if self.cut && result.run.finished {
             let runs = if self.results.len() == 1 {
-                "the only one".to_string()
+                "the only run".to_string()
             } else {
-                format!("the {}", self.results.len())
+                format!("the {} runs", self.results.len())
             };
-            result.warnings.push(format!("cut short: the figures are those of {runs} of the runs that had ended"));
+            result.warnings.push(format!("cut short: the figures cover {runs} that completed"));
         }
         result.run.events = self.results.iter().map(|r| r.run.events).sum();
         Some(result)
