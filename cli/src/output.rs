@@ -15,13 +15,13 @@ pub(crate) fn origin_of(loaded: &Loaded, command: String) -> Origin {
 }
 
 /// Writes files into a folder, making it and those in it where they are not there. Each is written whole or not at all.
-pub(crate) fn write(folder: &Path, files: Vec<File>) -> Result<(), Failure> {
+pub(crate) fn write(folder: &Path, files: Vec<File<'_>>) -> Result<(), Failure> {
     for file in files {
         let path = folder.join(&file.name);
         let written = path
             .parent()
             .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| report::file::write_atomically(&path, &file.bytes));
+            .and_then(|()| report::file::write_through_temporary(&path, |to| file.write(to)));
         written.map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
     }
     Ok(())

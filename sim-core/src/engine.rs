@@ -5,15 +5,16 @@
 //! until something must wait. Only a second effect of one entry goes to a ring, which is emptied before the next event.
 //!
 //! Faults act here, in what the verbs do ([`crate::conditions`]): a component sees nothing but a refused, late or lost call.
-//! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, crashes and pauses in
-//! `engine/interventions.rs`, chores and the end of finite work in `engine/housekeeping.rs`, what must hold at the end of every
-//! run in `engine/laws.rs`, records that outlive calls and calls made of them in `engine/records.rs`. Two shortcuts save calls a frame:
-//! `engine/passages.rs` and `engine/lending.rs`.
+//! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, giving up and who wants what in
+//! `engine/giving_up.rs`, crashes and pauses in `engine/interventions.rs`, chores and the end of finite work in
+//! `engine/housekeeping.rs`, what must hold at the end of every run in `engine/laws.rs`, records that outlive calls and calls
+//! made of them in `engine/records.rs`. Two shortcuts save calls a frame: `engine/passages.rs` and `engine/lending.rs`.
 
 mod accounts;
 mod ahead;
 mod carrying;
 mod delivery;
+mod giving_up;
 mod housekeeping;
 mod interventions;
 mod laws;
@@ -284,17 +285,6 @@ enum Aside {
     Settled { node: NodeId, name: u64, settled: Settled },
 }
 
-/// A call that was given up.
-#[derive(Clone, Copy, Debug)]
-struct GivenUp {
-    /// When.
-    at: Time,
-    /// The node that had waited for it, or `NONE` where that is not known …
-    by: u32,
-    /// … and the key of the call on behalf of which it did.
-    key: u64,
-}
-
 /// What a caller is to hear: how `child` ended, while the call itself goes on for nobody.
 #[derive(Clone, Copy, Debug)]
 struct Telling {
@@ -317,8 +307,9 @@ pub struct Core {
     chores: housekeeping::Chores,
     calls: Calls,
     /// When each abandoned call was given up; indexed by its frame's `parent`.
-    given_up: Vec<GivenUp>,
+    given_up: Vec<giving_up::GivenUp>,
     given_up_free: Vec<u32>,
+    wants: giving_up::Wants,
     /// The time of the open calls of sampled requests, by index of the call.
     accounts: Accounts,
     /// What happened to single requests, where that is written down.
@@ -370,58 +361,6 @@ impl Core {
         let group = self.nodes[about.0 as usize].group;
         if self.listeners.contains_key(&group) {
             self.asides.push_back(Aside::News { about, news });
-        }
-    }
-
-    /// The node that waits for `child`, on behalf of another call, gives it up.
-    fn give_up(&mut self, child: CallId) {
-        let frame = self.calls.get(child);
-        let parent = frame.and_then(|frame| self.calls.parent(frame)).map(|parent| (parent.node, parent.key));
-        self.abandon(child);
-        // Who serves it may still want to know on whose behalf it was made.
-        if let Some((by, key)) = parent
-            && let Some(frame) = self.calls.get(child).filter(|frame| frame.flags & ABANDONED != 0)
-        {
-            let slot = &mut self.given_up[frame.parent as usize];
-            (slot.by, slot.key) = (by, key);
-        }
-    }
-
-    fn abandon(&mut self, child: CallId) {
-        if !self.lost.is_empty() && self.lost.remove(&child.to_bits()).is_some() {
-            return;
-        }
-        if !self.calls.is_open(child) {
-            return;
-        }
-        if self.calls.at(child.index).flags & SAMPLED != 0 {
-            self.given_up(child.index);
-        }
-        let slot = self.given_up_free.pop().unwrap_or_else(|| {
-            self.given_up.push(GivenUp { at: 0, by: NONE, key: 0 });
-            (self.given_up.len() - 1) as u32
-        });
-        self.given_up[slot as usize] = GivenUp { at: self.now, by: NONE, key: 0 };
-        let frame = self.calls.at_mut(child.index);
-        debug_assert!(frame.flags & (ABANDONED | ROOT) == 0, "a call is abandoned once, by its caller");
-        frame.flags |= ABANDONED;
-        frame.parent = slot;
-    }
-
-    fn abandoned_since(&self, call: CallId) -> Option<Time> {
-        let mut earliest = None;
-        let mut index = call.index;
-        loop {
-            let frame = self.calls.at(index);
-            if frame.flags & ABANDONED != 0 {
-                let at = self.given_up[frame.parent as usize].at;
-                earliest = Some(earliest.map_or(at, |e: Time| e.min(at)));
-                return earliest;
-            }
-            if frame.flags & ROOT != 0 || frame.parent == NONE {
-                return earliest;
-            }
-            index = frame.parent;
         }
     }
 
@@ -480,6 +419,7 @@ impl<C: Component> Engine<C> {
                 calls: Calls::default(),
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),
+                wants: giving_up::Wants::default(),
                 accounts: Accounts::default(),
                 traces: None,
                 ring: VecDeque::new(),

@@ -1,6 +1,7 @@
 //! Whole scenarios: from text to result.
 
 mod breakdown;
+mod caching;
 mod checks;
 mod claims;
 mod clients;
@@ -10,6 +11,7 @@ mod connections;
 mod corpus;
 mod coverage;
 mod demand;
+mod differential;
 mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]
@@ -17,6 +19,7 @@ mod expect;
 mod fifo;
 mod fleets;
 mod gates;
+mod giving_up;
 mod guide;
 mod happenings;
 mod harness;

@@ -46,20 +46,18 @@ pub const PAUSE: Span = 100 * MILLISECOND;
 
 const DUPLICATES: Figure = Figure::count(
     "duplicates",
-    "Messages on which the work ended well although it had done so before: what was done for them was done in vain, or twice.",
+    "Messages processed successfully although they had been processed successfully before.",
 )
 .kept();
 const OUT_OF_ORDER: Figure = Figure::count(
     "out_of_order",
-    "Messages that were done after a later one about the same key; 0 where messages do not say what they are about.",
+    "Messages processed after a later message of the same key; 0 without data keys.",
 );
-const SKIPPED: Figure = Figure::count(
-    "skipped",
-    "Messages acknowledged without work because they were done already, with `idempotent`.",
-);
+const SKIPPED: Figure =
+    Figure::count("skipped", "Duplicates acknowledged without running the handler, with `idempotent`.");
 const HELD: Figure = Figure::gauge(
     "prefetched",
-    "Messages that consumers hold and do not work on yet, time average; 0 where a queue sends none that was not asked for.",
+    "Messages waiting in the consumers' prefetch buffers, time average; always 0 where messages are not pushed.",
 );
 
 /// What consumers report, as a part of the queue that they consume from.

@@ -20,13 +20,13 @@ pub enum AckSettings {
 /// What becomes of a message whose handler ends in another way than ok, accepted or degraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum FailureSettings {
-    /// It goes back to its place in the queue and is delivered again.
+    /// The message returns to its place in the queue and is delivered again, up to the queue's limit.
     Requeue,
-    /// It is acknowledged as if it had gone well.
+    /// The message is acknowledged as if it had succeeded.
     Skip,
-    /// It stays invisible until `visibility_timeout` is over, and is then delivered again.
+    /// The message stays invisible until its `visibility_timeout` expires and is then delivered again.
     Wait,
-    /// It moves to the `dead_letter` of its queue.
+    /// The message moves to the queue's `dead_letter`.
     DeadLetter,
     /// The consumer tries again itself.
     Retry(NotYet),
@@ -38,37 +38,36 @@ pub enum FailureSettings {
 pub struct ConsumeSettings {
     /// The queue.
     pub from: Spanned<Name>,
-    /// The handler that messages are delivered to; without it the one for the operation that was published.
+    /// Handler that receives the messages. Defaults to the one for the published operation.
     pub op: Option<Spanned<Name>>,
-    /// Messages at work at once in each replica, or receives whose messages are worked on one after the other. Defaults to the
-    /// workers of its runtime.
+    /// Messages processed concurrently by each replica; with `batch`, batches. Defaults to the workers of its runtime.
     #[setting(range = "1..=1000000")]
     pub concurrency: Option<u32>,
-    /// Unacknowledged messages that each replica holds at most, those at work included; only of a queue that sends them. Defaults
-    /// to the queue's.
+    /// Unacknowledged messages that each replica may hold, those being processed included. Defaults to the queue's `prefetch`. For
+    /// `rabbitmq` queues only.
     #[setting(range = "1..=65535")]
     pub prefetch: Option<u32>,
-    /// Messages that one receive brings at most. They are worked on one after the other in one worker, and acknowledged
-    /// together at the end. Defaults to 1.
+    /// Maximum messages per receive. They are processed one after another and acknowledged together at the end. Defaults to 1. For
+    /// `sqs` and `sqs_fifo` queues only.
     #[setting(range = "1..=10000")]
     pub batch: Option<u32>,
-    /// How long a receive waits for a message; only of a queue that is polled. Defaults to 20s.
+    /// Long-poll time of a receive. Defaults to 20s. For `sqs` and `sqs_fifo` queues only.
     #[setting(range = "1s..=20s")]
     pub wait: Option<Duration>,
     /// When a message is acknowledged.
     #[setting(default = "after")]
     pub ack: AckSettings,
-    /// Whether the time for which messages stay invisible begins anew again and again while they are at work, each time that
-    /// half of it is over. Defaults to false.
+    /// Whether the consumer extends the visibility of the messages it is processing, each time half of the timeout has passed.
+    /// Defaults to false. For `sqs` and `sqs_fifo` queues only.
     pub extend_visibility: Option<bool>,
-    /// Whether the failure of a message concerns only that one of a batch, and for a queue in order those after it about the same
-    /// key. Otherwise the batch ends there and none of it is acknowledged. Defaults to true.
+    /// Whether the messages of a batch fail individually; in FIFO queues, later messages of the same group fail with it. If false, one
+    /// failure ends the batch and none of it is acknowledged. Defaults to true.
     pub partial_failures: Option<bool>,
-    /// Whether a message that is done already, or another one made of the same call, is acknowledged without being worked on.
+    /// Whether a message whose processing has succeeded before is acknowledged without running the handler. Copies of a message, stored
+    /// by retries of the same publish, count as the same.
     #[setting(default = false)]
     pub idempotent: bool,
-    /// What becomes of a message whose handler fails. Defaults to `requeue`, and to `wait` for a queue with
-    /// `visibility_timeout`.
+    /// Handling of a message whose handler fails. Defaults to `wait` for `sqs` and `sqs_fifo` queues and to `requeue` for the others.
     pub on_failure: Option<FailureSettings>,
     /// The network between consumer and queue: receives, messages and acknowledgements cross it.
     pub network: Option<NetworkSettings>,
@@ -76,15 +75,15 @@ pub struct ConsumeSettings {
     pub group: Option<NotYet>,
     /// How often offsets are committed.
     pub commit: Option<NotYet>,
-    /// After how long without a heartbeat a consumer is given up.
+    /// Time without a heartbeat after which a consumer is considered dead.
     pub session: Option<NotYet>,
     /// How often a consumer says that it is there.
     pub heartbeat: Option<NotYet>,
-    /// Within what time the next poll must come.
+    /// Longest time between polls.
     pub poll_interval: Option<NotYet>,
     /// How partitions move between consumers.
     pub rebalance: Option<NotYet>,
-    /// Who gets which partition.
+    /// Assignment of partitions to consumers.
     pub assignor: Option<NotYet>,
     /// Whether a consumer that comes back keeps its partitions.
     pub r#static: Option<NotYet>,
@@ -137,35 +136,33 @@ impl ConsumeSettings {
             ("batch", self.batch.is_some_and(|batch| batch > 1) && manner.batch_max == 1),
         ];
         for (key, _) in of_polls.into_iter().filter(|(_, is_written)| *is_written && !polls) {
-            let message = format!("`{key}` has no effect: `{}` has the style `{style}`, which is not polled", from.as_str());
-            error("no_effect", key, message, "remove it, or consume from a queue of the style `sqs` or `sqs_fifo`");
+            let message = format!("`{key}` does not apply to `{}`, a queue of `style: {style}`", from.as_str());
+            error("no_effect", key, message, "remove it, or use a queue of `style: sqs` or `sqs_fifo`");
         }
         if polls && self.batch() > manner.batch_max {
-            let message = format!("a receive from a queue of the style `{style}` brings at most {} messages", manner.batch_max);
-            error("out_of_range", "batch", message, "write a smaller `batch`");
+            let message = format!("a receive from a queue of `style: {style}` returns at most {} messages", manner.batch_max);
+            error("out_of_range", "batch", message, "use a smaller `batch`");
         }
         if self.partial_failures.is_some() && self.batch() == 1 {
-            let message = "`partial_failures` has no effect: a receive brings one message".to_string();
-            error("no_effect", "partial_failures", message, "remove it, or write a larger `batch`");
+            let message = "`partial_failures` has no effect with batches of one message".to_string();
+            error("no_effect", "partial_failures", message, "remove it, or use a larger `batch`");
         }
         if self.prefetch.is_some() && !manner.pushes {
-            let message =
-                format!("`prefetch` has no effect: `{}` has the style `{style}`, which hands out what is asked for", from.as_str());
-            error("no_effect", "prefetch", message, "remove it, or consume from a queue of the style `rabbitmq`");
+            let message = format!("`prefetch` does not apply to `{}`, a queue of `style: {style}`", from.as_str());
+            error("no_effect", "prefetch", message, "remove it, or use a queue of `style: rabbitmq`");
         }
         if self.ack == AckSettings::Before && self.extend_visibility == Some(true) {
-            let message = "`extend_visibility` has no effect: with `ack: before` a message is done before its handler begins";
+            let message = "`extend_visibility` has no effect: with `ack: before` messages are deleted before processing";
             error("no_effect", "extend_visibility", message.to_string(), "remove it, or write `ack: after`");
         }
         match self.on_failure {
             Some(FailureSettings::Wait) if !polls => {
-                let message =
-                    format!("`wait` has no effect: in a queue of the style `{style}` no message becomes visible again by itself");
-                error("no_effect", "on_failure", message, "write `on_failure: requeue`");
+                let message = format!("`wait` does not apply: queues of `style: {style}` have no visibility timeout");
+                error("no_effect", "on_failure", message, "use `on_failure: requeue`");
             }
             Some(FailureSettings::DeadLetter) if !manner.has_dead_letter => {
-                let message = format!("`{}` has no `dead_letter` to which messages could go", from.as_str());
-                error("no_dead_letter", "on_failure", message, "write `dead_letter: NAME` in the queue");
+                let message = format!("`{}` has no `dead_letter`", from.as_str());
+                error("no_dead_letter", "on_failure", message, "add `dead_letter: NAME` to the queue");
             }
             Some(
                 FailureSettings::Wait

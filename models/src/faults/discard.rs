@@ -1,5 +1,5 @@
-//! An operator empties a queue: all messages that wait there are thrown away, those that cannot be received yet included. What
-//! consumers have is theirs, as with `PurgeQueue` of SQS and `queue.purge` of AMQP.
+//! An operator purges a queue: all waiting messages are discarded, delayed ones included. Messages in flight stay with their
+//! consumers, as with `queue.purge` of AMQP.
 
 use settings::{Name, Setting, Spanned};
 use sim_core::{Cx, NodeId, Order};
@@ -7,11 +7,11 @@ use sim_core::{Cx, NodeId, Order};
 use super::fault::{Act, Fault, Scene};
 use crate::change_numbers::FORGET;
 
-/// A queue is emptied.
+/// Purges a queue: discards its waiting messages.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "queue")]
 pub struct Settings {
-    /// Which one.
+    /// The queue.
     pub queue: Spanned<Name>,
 }
 

@@ -159,7 +159,7 @@ impl Scene<'_> {
         let found = self.component(name)?;
         let place = &self.directory.components[found];
         if !place.hands_out {
-            let message = format!("`{}` is a {} and has no messages: this needs a queue", place.name, place.kind);
+            let message = format!("`{}` is a {}, not a queue", place.name, place.kind);
             let problem = Problem::error("not_a_queue", name.span, message).path(name.path.clone());
             self.problems.push(problem);
             return None;
@@ -173,7 +173,8 @@ impl Scene<'_> {
         let place = &self.directory.components[component];
         let (there, has_replacements) = (place.replicas, place.slots > place.replicas);
         if replica.is_some() && replicas.is_some() {
-            let message = "`replica` names one and `replicas` the oldest so many: write one of the two";
+            let message =
+                "`replica` and `replicas` are mutually exclusive: `replica` selects one, `replicas` the oldest ones";
             self.error("contradiction", name.span, message);
             return None;
         }

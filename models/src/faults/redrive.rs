@@ -1,5 +1,5 @@
-//! An operator moves the messages that wait in one queue to another, as after the cause of dead letters is mended. There they
-//! count as new: they have never been received.
+//! An operator moves the waiting messages of one queue to another, typically dead letters after their cause is fixed. They are
+//! stored anew, with a receive count of 0.
 
 use settings::values::Scalar;
 use settings::{Name, Rate, Setting, Spanned};
@@ -9,14 +9,14 @@ use sim_core::{Cx, NodeId, Order, Span};
 use super::fault::{Act, Fault, Scene};
 use crate::change_numbers::move_to;
 
-/// Messages move from one queue to another.
+/// Moves the waiting messages of one queue to another, where they are stored anew.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Where they are.
+    /// Source queue.
     pub from: Spanned<Name>,
-    /// Where they go.
+    /// Destination queue.
     pub to: Spanned<Name>,
-    /// Messages a second, until none waits; without it all that wait at once.
+    /// Messages per second until the source is empty. Without it all waiting messages move at once.
     pub rate: Option<Rate>,
 }
 
@@ -37,12 +37,11 @@ impl Fault for Settings {
         let (from, to) = (scene.queue(&self.from), scene.queue(&self.to));
         let (from, to) = (from?, to?);
         if from == to {
-            scene.error("no_effect", self.to.span, "`from` and `to` are the same queue: nothing would move");
+            scene.error("no_effect", self.to.span, "`from` and `to` are the same queue");
             return None;
         }
         if self.rate.is_some_and(|rate| rate.0 <= 0.0) {
-            let message = "a `rate` of 0 moves nothing";
-            scene.error("no_effect", self.from.span, message);
+            scene.error("no_effect", self.from.span, "a `rate` of 0 moves nothing");
             return None;
         }
         let node = |queue: usize| scene.directory.components[queue].first;

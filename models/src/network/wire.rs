@@ -139,21 +139,21 @@ fn find_dead_letters(scenario: &Scenario, directory: &Directory, problems: &mut 
         };
         match (of(at), of(queue)) {
             (_, None) => {
-                let message = format!("`{}` is not a queue: no messages can be sent there", to.as_str());
-                error("not_a_queue", message, "name a component of `kind: queue`");
+                let message = format!("`{}` is not a queue", to.as_str());
+                error("not_a_queue", message, "`dead_letter` takes a component of `kind: queue`");
             }
             _ if queue == at => {
-                let message = format!("`{name}` would send its dead letters to itself");
-                error("contradiction", message, "name another queue");
+                let message = format!("`{name}` is its own `dead_letter`");
+                error("contradiction", message, "use another queue");
             }
             (Some(own), Some(other)) if own.style != other.style => {
                 let message = format!(
-                    "`{name}` has the style `{}` and `{}` the style `{}`: dead letters stay within one system",
+                    "`{name}` has `style: {}` but its dead-letter queue `{}` has `style: {}`",
                     own.style,
                     to.as_str(),
                     other.style
                 );
-                error("other_style", message, &format!("write `style: {}` in `{}`", own.style, to.as_str()));
+                error("other_style", message, &format!("use `style: {}` for `{}`, too", own.style, to.as_str()));
             }
             (_, Some(_)) => found.push((at, queue)),
         }

@@ -9,14 +9,14 @@ use sim_core::random::Key;
 use sim_core::slab::Slab;
 use sim_core::{Span, Time};
 
-/// How a client asks for the result of a request.
+/// How clients poll for the result of a request.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct PollSettings {
-    /// What it asks for.
+    /// Operation of the polls.
     pub op: Spanned<Name>,
-    /// From an answer to the next time that it asks.
+    /// Time from an answer to the next poll.
     pub every: DurationDist,
-    /// After how long, from the answer to the request, it gives up; without it never.
+    /// Time from the `accepted` answer after which the client gives up. Never without it.
     #[setting(range = ">0s")]
     pub timeout: Option<Duration>,
 }

@@ -1,7 +1,7 @@
 //! Records and calls without a caller: what outlives the call that brought it, and what begins by itself.
 //!
 //! A node stores a record of a call that it serves ([`Cx::store`]) and leases it to whoever asks for one ([`Cx::lease`]): the
-//! answer to that call says which record it is ([`Cx::hand_over`], [`Cx::leased`]), or which several they are ([`Cx::enclose`],
+//! answer to that call says which record it is ([`Cx::hand_out`], [`Cx::leased`]), or which several they are ([`Cx::enclose`],
 //! [`Cx::take_out`]), and a delivery is a call made of the record ([`Cx::deliver`]). Only the node that stores a record moves it,
 //! and no crash does, unless the node's records do not outlive it ([`Cx::set_volatile`]).
 //!
@@ -152,7 +152,7 @@ impl Cx<'_> {
 
     /// Writes into `call`, which a node has begun and which will be answered with it, a record that was leased, with the number
     /// of its lease.
-    pub fn hand_over(&mut self, call: CallId, record: RecordId, receives: u32) {
+    pub fn hand_out(&mut self, call: CallId, record: RecordId, receives: u32) {
         let frame = self.core.calls.at_mut(call.index);
         frame.memo = record.to_bits();
         frame.ticket = receives;
@@ -319,7 +319,7 @@ impl Core {
     /// if the way there is open.
     fn hang_up(&mut self, call: CallId) {
         let frame = self.calls.at_mut(call.index);
-        frame.flags &= !ROOT;
+        frame.orphan();
         let Frame { flags, path, node, .. } = *frame;
         self.drop_account(call.index);
         self.abandon(call);

@@ -258,7 +258,8 @@ impl<'a> Cx<'a> {
             return;
         }
         let frame = self.core.calls.at(child.index);
-        if self.core.ways.path(frame.path).is_cut() {
+        // Giving up is not passed on over a node that has passed the call on.
+        if frame.via != DIRECT || self.core.ways.path(frame.path).is_cut() {
             return;
         }
         let delay = self.core.ways.path(frame.path).there();
@@ -542,13 +543,6 @@ impl<'a> Cx<'a> {
         self.core.calls.parent(frame).map(|parent| NodeId(parent.node))
     }
 
-    /// The node that gave up waiting for `call`, and the key of the draws about the call on behalf of which it had waited.
-    pub fn gave_up(&self, call: CallId) -> Option<(NodeId, Key)> {
-        let frame = self.core.calls.at(call.index);
-        let given_up = (frame.flags & ABANDONED != 0).then(|| self.core.given_up[frame.parent as usize])?;
-        (given_up.by != NONE).then_some((NodeId(given_up.by), Key::from_bits(given_up.key)))
-    }
-
     /// The key of the draws about the call on behalf of which `call` was made; its own for a request, and where nobody waits
     /// for the answer.
     pub fn callers_key(&self, call: CallId) -> Key {
@@ -573,10 +567,11 @@ impl<'a> Cx<'a> {
         self.core.calls.at(call.index).flags & ABANDONED != 0
     }
 
-    /// Since when somebody above `call` has no longer been waiting for it; `None` where all still are.
+    /// Since when what is done for `call` has been done in vain, since somebody above it no longer waits and nobody else wants
+    /// it; `None` where it is wanted.
     #[inline]
     pub fn abandoned_since(&self, call: CallId) -> Option<Time> {
-        if self.core.given_up.len() == self.core.given_up_free.len() {
+        if self.core.is_all_wanted() {
             return None;
         }
         self.core.abandoned_since(call)

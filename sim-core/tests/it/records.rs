@@ -33,7 +33,7 @@ impl Part {
         while let (Some(record), false) = (cx.first_record(), self.standing.is_empty()) {
             let receive = self.standing.remove(0);
             let receives = cx.lease(record, cx.beginner(receive));
-            cx.hand_over(receive, record, receives);
+            cx.hand_out(receive, record, receives);
             cx.post(Next::reply(receive, cx.answer(Outcome::Ok)));
         }
     }

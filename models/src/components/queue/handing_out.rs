@@ -46,7 +46,7 @@ impl Queue {
             let nth = self.lease(cx, first, receive.consumer);
             if receive.batch == 1 {
                 if let Some(call) = receive.call {
-                    cx.hand_over(call, first, nth);
+                    cx.hand_out(call, first, nth);
                 }
             } else {
                 self.fill(cx, &receive, (first, nth));
@@ -77,7 +77,7 @@ impl Queue {
         }
         if let Some(call) = receive.call {
             match handed[..] {
-                [(record, nth)] => cx.hand_over(call, record, nth),
+                [(record, nth)] => cx.hand_out(call, record, nth),
                 _ => cx.enclose(call, 0, handed),
             }
         }

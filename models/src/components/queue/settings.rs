@@ -9,23 +9,23 @@ use crate::components::kind::Checks;
 use crate::consuming::Manner;
 use crate::policies::not_yet::NotYet;
 
-/// Which system it behaves as.
+/// The system whose behaviour it follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum StyleSettings {
-    /// A queue with acknowledgements and nothing else: bounded or not, first in, first out. A consumer's messages come back as
-    /// soon as its connection ends.
+    /// A plain queue: first in, first out, with acknowledgements, bounded or not. Unacknowledged messages are requeued as soon as
+    /// their consumer's connection ends.
     Plain,
-    /// Amazon SQS, a standard queue: at least once, mostly in order. A message that was received stays invisible until it is
-    /// deleted or `visibility_timeout` is over.
+    /// An Amazon SQS standard queue: at-least-once delivery, order only by best effort. A received message stays invisible until it
+    /// is deleted or its visibility timeout expires.
     Sqs,
-    /// Amazon SQS, a FIFO queue. Messages about the same key are a group: they are received in order, and none of them while
-    /// one of them is in flight.
+    /// An Amazon SQS FIFO queue. The data key of a message is its message group: groups are delivered in order, and a group is blocked
+    /// while one of its messages is in flight.
     SqsFifo,
     /// Apache Kafka.
     Kafka(NotYet),
     /// Redis streams.
     RedisStream(NotYet),
-    /// RabbitMQ, a quorum queue: messages are sent to consumers as they come, and come back when a consumer's connection ends.
+    /// A RabbitMQ quorum queue: messages are pushed to consumers up to their prefetch, and requeued when a consumer's connection ends.
     Rabbitmq,
 }
 
@@ -85,23 +85,23 @@ pub enum FullSettings {
     DropOldest,
 }
 
-/// A bound on calls a second, or none.
+/// A rate limit, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Setting)]
 #[setting(bare = "At")]
 pub enum RateSettings {
-    /// No bound.
+    /// No limit.
     None,
-    /// So many a second.
+    /// Calls per second.
     At(Rate),
 }
 
-/// A bound on a number, or none.
+/// A limit on a count, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 #[setting(bare = "Number")]
 pub enum BoundSettings {
-    /// No bound.
+    /// No limit.
     None,
-    /// So many.
+    /// The limit.
     Number(u32),
 }
 
@@ -115,62 +115,60 @@ impl BoundSettings {
     }
 }
 
-/// Asynchronous hand-over.
+/// A message queue between producers and consumers.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Which system it behaves as.
+    /// The system whose behaviour it follows.
     #[setting(default = "plain")]
     pub style: StyleSettings,
-    /// Messages that may wait; those handed out and not yet acknowledged do not count. Without it the queue is unbounded. Only
-    /// in the style `plain`.
+    /// Messages that may wait; delivered but unacknowledged ones do not count. Unbounded without it. Style `plain` only.
     #[setting(live)]
     pub capacity: Option<Count>,
-    /// What happens to a publish that finds the queue full; only with `capacity`. Defaults to `reject`.
+    /// Handling of a publish to a full queue, with `capacity`. Defaults to `reject`.
     pub full: Option<FullSettings>,
-    /// How long a publish takes until its message is stored.
+    /// Time to store a published message.
     #[setting(default = "0s", live)]
     pub publish: DurationDist,
-    /// How long it takes until a message is on its way to a receive that asks for one.
+    /// Time from a receive to the message being sent.
     #[setting(default = "0s", live)]
     pub receive: DurationDist,
-    /// Publishes a second, and receives a second, that it takes; a publish beyond that is `rate_limited`, and a receive waits.
-    /// Bursts of a second's worth pass. Defaults to `none`, and to 300/s in the style `sqs_fifo`.
+    /// Limit on publishes and, separately, on receives, with bursts of up to one second's worth. Publishes beyond it are
+    /// `rate_limited`; receives are delayed. Defaults to 300/s for `sqs_fifo` and to `none` for the other styles.
     #[setting(live)]
     pub rate: Option<RateSettings>,
-    /// Where it is.
+    /// Region.
     pub region: Option<Spanned<Name>>,
-    /// The queue to which messages go that were received too often, or that a consumer gives up (`on_failure: dead_letter`). It
-    /// must be of the same style.
+    /// Dead-letter queue: takes messages that exceed `max_receives` or `delivery_limit`, and those that a consumer rejects with
+    /// `on_failure: dead_letter`. It must have the same style.
     pub dead_letter: Option<Spanned<Name>>,
-    /// For how long a message that was received stays invisible to others. What has not been deleted by then is received
-    /// again. Defaults to 30s. Only in the styles `sqs` and `sqs_fifo`.
+    /// Time for which a received message stays invisible. If it is not deleted by then, it is received again. Defaults to 30s. Styles
+    /// `sqs` and `sqs_fifo` only.
     #[setting(range = "1ms..=12h", live)]
     pub visibility_timeout: Option<Duration>,
-    /// How often a message is received before it goes to `dead_letter`. Defaults to 10. Only in the styles `sqs` and `sqs_fifo`.
+    /// Receives of a message before it moves to `dead_letter`. Defaults to 10. Styles `sqs` and `sqs_fifo` only.
     #[setting(range = "1..=1000", live)]
     pub max_receives: Option<u32>,
-    /// Time from the publish of a message until it can be received. Defaults to 0s. Only in the styles `sqs` and `sqs_fifo`.
+    /// Time before a published message becomes visible. Defaults to 0s. Styles `sqs` and `sqs_fifo` only.
     #[setting(range = "0s..=15m")]
     pub delay: Option<Duration>,
-    /// For how long messages are kept. Defaults to 96h. Only in the styles `sqs` and `sqs_fifo`.
+    /// Time after which an unreceived message expires. Defaults to 96h. Styles `sqs` and `sqs_fifo` only.
     #[setting(range = "1m..=336h", live)]
     pub retention: Option<Duration>,
-    /// For how long a second publish of the same message is accepted and dropped: another attempt of the same call, after a
-    /// timeout or as a hedge. Defaults to 5m. Only in the style `sqs_fifo`.
+    /// Time for which further publishes of the same message – retries and hedges of the same call – are accepted but not stored.
+    /// Defaults to 5m. Style `sqs_fifo` only.
     #[setting(range = ">0s")]
     pub dedup_window: Option<Duration>,
-    /// Messages that may be received and not yet deleted; while there are as many, none is received. Defaults to 120k. Only in
-    /// the styles `sqs` and `sqs_fifo`.
+    /// Limit on messages in flight, that is received and not yet deleted. At the limit, receives return nothing. Defaults to 120k.
+    /// Styles `sqs` and `sqs_fifo` only.
     #[setting(live)]
     pub in_flight_max: Option<Count>,
-    /// Unacknowledged messages that each consumer holds at most, where it does not say so itself: `basic.qos`. Defaults to
-    /// `none`. Only in the style `rabbitmq`.
+    /// Default prefetch of consumers: the unacknowledged messages that each may hold. Defaults to `none`. Style `rabbitmq` only.
     pub prefetch: Option<BoundSettings>,
-    /// How often a message may come back before it goes to `dead_letter`, or is dropped where there is none. Defaults to 20.
-    /// Only in the style `rabbitmq`.
+    /// How often a message may be requeued. Beyond that it moves to `dead_letter`, or is dropped without one. Defaults to 20. Style
+    /// `rabbitmq` only.
     #[setting(live)]
     pub delivery_limit: Option<BoundSettings>,
-    /// Whether messages outlive a crash of the queue. Defaults to true. Only in the style `rabbitmq`.
+    /// Whether messages survive a crash of the queue. Defaults to true. Style `rabbitmq` only.
     pub durable: Option<bool>,
     /// Parts, each in order.
     pub partitions: Option<NotYet>,
@@ -178,7 +176,7 @@ pub struct Settings {
     pub brokers: Option<NotYet>,
     /// Copies of each part.
     pub replication: Option<NotYet>,
-    /// Copies that must have a message.
+    /// Copies that must store a message.
     pub min_insync: Option<NotYet>,
     /// Copies that a publish waits for.
     pub acks: Option<NotYet>,
@@ -347,7 +345,7 @@ impl Settings {
         let style = self.style.word();
         for (key, _, styles) in self.belonging().into_iter().filter(|(_, is_written, _)| *is_written) {
             if !styles.contains(&style) {
-                let message = format!("`{key}` has no effect: a queue of the style `{style}` has none");
+                let message = format!("`{key}` does not apply to `style: {style}`");
                 let styles: Vec<String> = styles.iter().map(|style| format!("`style: {style}`")).collect();
                 let help = format!("remove it, or write {}", styles.join(" or "));
                 checks.error("no_effect", at, key, &message, Some(&help));
@@ -365,31 +363,31 @@ impl Settings {
             checks.error("no_effect", at, "full", message, Some(help));
         }
         if self.style.is_sqs() && self.max_receives.is_some() && self.dead_letter.is_none() {
-            let message = "`max_receives` has no effect: there is no `dead_letter` to which messages could go";
-            let help = "write `dead_letter: NAME` for another queue, or remove it";
+            let message = "`max_receives` has no effect without `dead_letter`";
+            let help = "add `dead_letter: NAME`, or remove it";
             checks.error("no_effect", at, "max_receives", message, Some(help));
         }
         if self.prefetch == Some(BoundSettings::Number(0)) {
             let message = "`prefetch` must be at least 1";
-            let help = "AMQP's 0 is no bound: write `prefetch: none`";
+            let help = "for AMQP's 0, no limit, write `prefetch: none`";
             checks.error("out_of_range", at, "prefetch", message, Some(help));
         }
         if let Some(RateSettings::At(rate)) = self.rate
             && (rate.0 <= 0.0 || rate.0 > 1e9)
         {
-            let message = format!("`rate` must be more than 0 and at most 1G/s, and is {}", rate.format());
-            checks.error("out_of_range", at, "rate", &message, Some("write `rate: none` for no bound"));
+            let message = format!("`rate` is {}; it must be more than 0 and at most 1G/s", rate.format());
+            checks.error("out_of_range", at, "rate", &message, Some("write `rate: none` for no limit"));
         }
         if let (Some(delay), Some(retention)) = (self.delay, self.terms().retention)
             && self.style.is_sqs()
             && delay.0 >= retention
         {
             let message = format!(
-                "messages expire before they can be received: `delay` is {}, and `retention` {}",
+                "every message expires before it becomes visible: `delay` is {} and `retention` {}",
                 delay.format(),
                 Duration(retention).format()
             );
-            checks.error("contradiction", at, "delay", &message, Some("make `retention` longer than `delay`"));
+            checks.error("contradiction", at, "delay", &message, Some("`retention` must be longer than `delay`"));
         }
     }
 }

@@ -16,37 +16,36 @@ use crate::door::Door;
 use crate::policies::limiters::TokenBucket;
 
 const PUBLISHES: Figure =
-    Figure::count("published", "Messages that were stored, those that came from another queue included.").kept();
+    Figure::count("published", "Messages stored, including those moved here from another queue.").kept();
 const RECEIVES: Figure =
-    Figure::count("receives", "Messages handed out to consumers, each as often as it was handed out.").kept();
-const RECEIVES_MAX: Figure = Figure::max("receives_max", "How often the message was handed out that was most often.");
+    Figure::count("receives", "Deliveries to consumers, redeliveries included.").kept();
+const RECEIVES_MAX: Figure = Figure::max("receives_max", "Most deliveries of a single message.");
 const REDELIVERED: Figure = Figure::count(
     "redelivered",
-    "Messages handed out again: their handler had failed, it had taken longer than they stay invisible, or their consumer had died \
-     or lost its connection.",
+    "Messages delivered again because their handler failed or outlasted the visibility timeout, or because their consumer died or lost \
+     its connection.",
 )
 .kept();
-const ACKNOWLEDGED: Figure = Figure::count("acknowledged", "Messages that consumers are done with.").kept();
+const ACKNOWLEDGED: Figure = Figure::count("acknowledged", "Messages acknowledged by consumers.").kept();
 const DROPPED: Figure = Figure::count(
     "dropped",
-    "Messages thrown away: to make room for newer ones, because they came back too often where there is no `dead_letter`, or by \
-     `discard`.",
+    "Messages discarded: to make room for newer ones, beyond the delivery limit without a `dead_letter`, or by `discard`.",
 )
 .kept();
 const DEAD_LETTERS: Figure = Figure::count(
     "dead_letters",
-    "Messages moved to the queue for dead letters: they were received too often, or a consumer gave them up.",
+    "Messages moved to the dead-letter queue.",
 )
 .kept();
-const EXPIRED: Figure = Figure::count("expired", "Messages thrown away because they were older than `retention`.").kept();
-const LOST: Figure = Figure::count("lost", "Messages that went down with the queue.").kept();
+const EXPIRED: Figure = Figure::count("expired", "Messages that expired after `retention`.").kept();
+const LOST: Figure = Figure::count("lost", "Messages lost in a crash of the queue.").kept();
 const MOVED: Figure = Figure::count("redriven", "Messages moved to another queue by `redrive`.");
 const DEDUPLICATED: Figure =
-    Figure::count("deduplicated", "Publishes accepted and dropped because the same message had been published before.");
+    Figure::count("deduplicated", "Publishes accepted but not stored, as duplicates within `dedup_window`.");
 const UNACKNOWLEDGED: Figure =
-    Figure::gauge("unacknowledged", "Messages handed out and not yet acknowledged, time average.").kept();
-const DELAYED: Figure = Figure::gauge("delayed", "Messages that cannot be received yet, time average.");
-const BLOCKED: Figure = Figure::gauge("blocked", "Publishes that wait for room, with `full: block`, time average.");
+    Figure::gauge("unacknowledged", "Messages delivered and not yet acknowledged, time average.").kept();
+const DELAYED: Figure = Figure::gauge("delayed", "Messages that are not visible yet because of `delay`, time average.");
+const BLOCKED: Figure = Figure::gauge("blocked", "Publishes blocked by a full queue, with `full: block`, time average.");
 
 /// What it reports of the messages that wait, under the names that lines have.
 pub(super) const OF_DEPTH: Set = &[
@@ -75,23 +74,23 @@ pub(super) const OWN: Set = &[
 
 pub(super) static FULL: Happens = Happens {
     name: "queue_full",
-    doc: "A publish found the queue full. Recorded again only after there was room for another one.",
+    doc: "A publish found the queue full. Recorded again only after a later publish has found room.",
 };
 pub(super) static DEAD: Happens = Happens {
     name: "message_dead",
-    doc: "A message was given up: it was received too often, or a consumer gave it up. It went to `dead_letter`, or was dropped.",
+    doc: "A message exceeded its receives or was rejected: it moved to the dead-letter queue, or was dropped without one.",
 };
 pub(super) static LAPSED: Happens = Happens {
-    name: "message_lapsed",
-    doc: "A message was not deleted within `visibility_timeout`: others can receive it, whether or not somebody still works on it.",
+    name: "visibility_expired",
+    doc: "The visibility timeout of a message expired before it was deleted: it can be received again.",
 };
 pub(super) static IN_FLIGHT_FULL: Happens = Happens {
     name: "in_flight_full",
-    doc: "As many messages are in flight as `in_flight_max` lets be: none is received until some are deleted or lapse.",
+    doc: "The limit `in_flight_max` is reached: receives return nothing until messages are deleted or expire.",
 };
 pub(super) static CAME_BACK_EMPTY: Happens = Happens {
     name: "queue_came_back_empty",
-    doc: "The queue has started again without the messages that it had: it is not `durable`.",
+    doc: "The queue restarted without the messages it held, which are not `durable`.",
 };
 
 pub(super) const HAPPENS: &[&Happens] = &[&FULL, &DEAD, &LAPSED, &IN_FLIGHT_FULL, &CAME_BACK_EMPTY];
