@@ -43,6 +43,8 @@ pub struct ConsumerEntry {
     pub from: Option<usize>,
     /// Row of the path table for the way there.
     pub path: u16,
+    /// The round trip, while nothing is the matter.
+    pub rtt: Span,
 }
 
 /// Callers of a component that only says whom to call.

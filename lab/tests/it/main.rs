@@ -35,6 +35,7 @@ mod measured;
 mod menu;
 mod objectives;
 mod plain_links;
+mod queue_scenarios;
 mod queues;
 mod rabbit;
 mod requests;

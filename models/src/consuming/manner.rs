@@ -19,6 +19,8 @@ pub struct Manner {
     pub prefetch: Option<u32>,
     /// How often it hands a message out, at most.
     pub receives_max: Option<u32>,
+    /// Whether its `capacity` can be bounded.
+    pub can_be_bounded: bool,
     /// Whether messages that failed for good go to another queue.
     pub has_dead_letter: bool,
     /// Whether messages about the same data are handed out in order.

@@ -52,7 +52,10 @@ impl Consumer {
             return self.conclude(cx, place);
         }
         let key = message.key.child(hash(0, GROUP) as u32, nth);
-        let delivery = cx.deliver(self.plan.replica, message, key, self.plan.op, nth > 1);
+        let delivery = cx.deliver(self.plan.replica, (record, message), key, self.plan.op, nth > 1);
+        if nth > 1 && cx.is_done(self.plan.queue, record, message.key) == Some(true) {
+            cx.in_vain(delivery);
+        }
         if self.plan.ack == AckSettings::Before {
             cx.takes_part(delivery);
         }
@@ -69,8 +72,9 @@ impl Consumer {
         let at_work = self.at_work.get(place).expect("it was at work");
         let (record, key, about) = (at_work.record, at_work.key, at_work.about);
         let took_no_time = at_work.begun == cx.now();
+        cx.delivered(record, delivery);
         if outcome.is_good() {
-            let done = cx.done(self.plan.queue, record, key, about);
+            let done = cx.done(delivery, self.plan.queue, record, key, about);
             // What has left the queue, but for being acknowledged before, has done so because somebody else is done with it.
             let is_gone = done.is_none() && self.plan.ack == AckSettings::After;
             self.counts.duplicates += u64::from(is_gone || done.is_some_and(|done| done.again));

@@ -127,7 +127,7 @@ impl Numbers<'_> {
             self.add_op(op.as_str());
         }
         let name = format!("{component}.consumes.{}", settings.from.as_str());
-        ConsumerEntry { group: self.engine.add_group(&name), name, from: None, path: 0 }
+        ConsumerEntry { group: self.engine.add_group(&name), name, from: None, path: 0, rtt: 0 }
     }
 
     /// The first of so many nodes.

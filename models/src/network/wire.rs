@@ -45,9 +45,9 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
     for (component, to) in dead_letters {
         directory.components[component].dead_letter = Some(to);
     }
-    for (component, nth, from, path) in consumed {
+    for Consumed { component, nth, from, path, rtt } in consumed {
         let entry = &mut directory.components[component].consumes[nth];
-        (entry.from, entry.path) = (Some(from), path);
+        (entry.from, entry.path, entry.rtt) = (Some(from), path, rtt);
     }
     for (caller, is_workload, link, targets) in wired {
         let entry = if is_workload {
@@ -75,14 +75,25 @@ fn path(network: Option<&NetworkSettings>, rtt: Span) -> Path {
     }
 }
 
-/// Who consumes from whom, and the network between: component, which of what it consumes from, whom, and the path.
+/// What a component consumes from.
+struct Consumed {
+    component: usize,
+    /// Which of the queues that it names.
+    nth: usize,
+    /// That queue.
+    from: usize,
+    path: u16,
+    rtt: Span,
+}
+
+/// Who consumes from whom, and the network between.
 fn find_consumed(
     scenario: &Scenario,
     directory: &Directory,
     engine: &mut Engine<Node>,
     problems: &mut Problems,
     paths: &mut Vec<(String, String, String)>,
-) -> Vec<(usize, usize, usize, u16)> {
+) -> Vec<Consumed> {
     let mut found = Vec::new();
     for (at, entry) in scenario.components.iter().enumerate() {
         let consumer = entry.name.as_str();
@@ -108,7 +119,7 @@ fn find_consumed(
             let rtt = round_trip(scenario, directory, consumer, to, network, from, problems);
             let row = engine.add_path(path(network, rtt));
             paths.push((consumer.to_string(), directory.components[at].consumes[nth].name.clone(), to.name.clone()));
-            found.push((at, nth, queue, row));
+            found.push(Consumed { component: at, nth, from: queue, path: row, rtt });
         }
     }
     found

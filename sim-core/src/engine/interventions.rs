@@ -195,6 +195,7 @@ impl<C: Component> Engine<C> {
             }
         }
         self.core.lose_parts();
+        self.core.forget_deliveries();
         self.core.forget_shared(&is_gone);
     }
 

@@ -122,9 +122,18 @@ impl Cx<'_> {
         self.core.records.remember_done(node);
     }
 
-    /// The work on a record of `node` has ended well, which was made of a call with this key; `None` where it has left its store
-    /// and nobody knows any more. `about` is what it is about, where that is known.
-    pub fn done(&mut self, node: NodeId, record: RecordId, key: Key, about: Option<u64>) -> Option<Done> {
+    /// `delivery`, the work on a record of `node`, has ended well; the record was made of a call with this key. `None` where it has
+    /// left its store and nobody knows any more. `about` is what it is about, where that is known. What others still do for the
+    /// record is in vain.
+    pub fn done(
+        &mut self,
+        delivery: CallId,
+        node: NodeId,
+        record: RecordId,
+        key: Key,
+        about: Option<u64>,
+    ) -> Option<Done> {
+        self.core.all_but(record, delivery);
         let done = self.core.records.done(node, record, key.bits(), about);
         if self.core.records.get(record).is_some() {
             self.core.record_has_played(record, false);
@@ -284,7 +293,14 @@ impl Cx<'_> {
 
     /// Begins the delivery of a record to `to`: a call of this node's own that carries what the record was made of. `key` is
     /// the key of its draws; `op` says what is asked, where that is not what was asked of the record's node.
-    pub fn deliver(&mut self, to: NodeId, message: Message, key: Key, op: Option<u16>, is_retry: bool) -> CallId {
+    pub fn deliver(
+        &mut self,
+        to: NodeId,
+        (record, message): (RecordId, Message),
+        key: Key,
+        op: Option<u16>,
+        is_retry: bool,
+    ) -> CallId {
         let Message { mut profile, priority, baggage, .. } = message;
         if let Some(op) = op {
             let size_bytes = self.core.profiles[profile as usize].size_bytes;
@@ -292,7 +308,18 @@ impl Cx<'_> {
         }
         let call = self.request(to, key.bits(), self.core.now, profile, priority, baggage);
         self.set_retry(call, is_retry);
+        self.core.begin_delivery(record, call);
         call
+    }
+
+    /// `delivery` of a record, which this node has begun, has ended.
+    pub fn delivered(&mut self, record: RecordId, delivery: CallId) {
+        self.core.end_delivery(record, delivery);
+    }
+
+    /// `call`, which this node has just begun, does what others have done before.
+    pub fn in_vain(&mut self, call: CallId) {
+        self.core.is_in_vain(call);
     }
 
     /// What whoever has got a record knows of it, whatever becomes of the record; `None` where it has ended.

@@ -61,7 +61,7 @@ impl Component for Part {
         if cx.node() == CONSUMER && cx.server(call) == BROKER && answer.outcome() == Outcome::Ok {
             let (record, nth) = cx.leased(call);
             let message = cx.message(record).expect("it is leased");
-            return Next::call(cx.deliver(WORKER, message, message.key.child(7, nth), None, nth > 1));
+            return Next::call(cx.deliver(WORKER, (record, message), message.key.child(7, nth), None, nth > 1));
         }
         Next::WAIT
     }

@@ -313,6 +313,7 @@ impl Settings {
             batch_max: if self.style.is_sqs() { BATCH_MAX } else { 1 },
             prefetch: self.prefetch.and_then(BoundSettings::number),
             receives_max: self.receives_max(),
+            can_be_bounded: self.style.is_plain(),
             has_dead_letter: self.dead_letter.is_some(),
             is_ordered: self.style.is_fifo(),
         }
