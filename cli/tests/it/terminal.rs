@@ -40,7 +40,7 @@ fn a_session_from_the_list_to_the_end() {
     assert!(!before.contains("×2."), "{before}");
     // Branch, inject a fault into one future, and see both.
     session.press("b");
-    session.expect(&["two futures from here on", "A  unchanged", "B  unchanged"]);
+    session.expect(&["two futures from here", "A  unchanged", "B  unchanged"]);
     session.press("/db\r7");
     session.expect(&["slow", "errors"]);
     session.press("\r");
