@@ -46,7 +46,7 @@ fn a_session_from_the_list_to_the_end() {
     session.press("\r");
     session.expect(&["inject a fault now", "slow: {component: db"]);
     session.press("\r1]");
-    let both = session.expect(&["1:09.0 / 5:00", "B  fault {", "A  unchanged"]);
+    let both = session.expect(&["1:09.0 / 5:00", "B  ↯ ", "A  unchanged"]);
     assert!(both.contains("changes act on B"), "{both}");
     // A picture, and the scenario of this future.
     session.press("s");

@@ -220,7 +220,7 @@ fn a_rate_can_fall_to_nothing_and_come_back() {
     let stopped = sent("100/s", &set("0/s"));
     assert_eq!([stopped[1], stopped[2], stopped[5]], [100.0, 0.0, 0.0]);
     assert!(stopped[6..].iter().all(|rate| (rate - 100.0).abs() < 0.21), "{stopped:?}");
-    let started = sent("0/s", &set("100/s"));
+    let started = sent("0.001/s", &set("100/s"));
     assert_eq!([started[1], started[6]], [0.0, 0.0]);
     assert!(started[2..6].iter().all(|rate| (rate - 100.0).abs() < 0.21), "{started:?}");
 }
