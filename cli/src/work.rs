@@ -13,13 +13,13 @@ use crate::input::INTERRUPTED;
 /// How long work is done.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Work {
-    /// Threads; one a core if not given. The result does not depend on it.
+    /// Number of threads; one per core by default. Results do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
-    /// Show no progress.
+    /// Hide the progress bar.
     #[arg(long)]
     no_progress: bool,
-    /// Say nothing on standard error.
+    /// Print nothing on standard error.
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -52,7 +52,7 @@ impl Work {
             let template = if expected == 0 {
                 "{spinner} {pos} runs, {elapsed}"
             } else {
-                "{bar:40} {pos}/{len} runs, {elapsed} gone, {eta} left"
+                "{bar:40} {pos}/{len} runs, {elapsed} elapsed, {eta} left"
             };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);

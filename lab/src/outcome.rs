@@ -77,9 +77,19 @@ impl Session {
 
     /// What is known at this instant, as the result of a run; `run.finished` says whether it is the end.
     pub fn result(&self) -> RunResult {
+        self.result_with(self.series.to_series())
+    }
+
+    /// The same at the end of a run that is not carried on: its time series goes into the result.
+    pub fn take_result(&mut self) -> RunResult {
+        let series = std::mem::take(&mut self.series).into_series();
+        self.result_with(series)
+    }
+
+    fn result_with(&self, series: Series) -> RunResult {
         let span = self.measured_s();
         let info = &self.loaded.scenario;
-        let workloads: Table<WorkloadResult> = self.workload_results(span);
+        let workloads: Table<WorkloadResult> = self.workload_results(span, &series);
         let mut result = RunResult {
             format: 1,
             tool: Tool { name: "brownout".into(), version: env!("CARGO_PKG_VERSION").into() },
@@ -109,10 +119,10 @@ impl Session {
             components: self.component_results(span),
             links: self.link_results(span),
             hosts: self.host_results(span),
-            series: self.series.to_series(),
+            happenings: self.happenings(&series),
+            series,
             faults: self.windows_of(Source::Faults),
             events: self.windows_of(Source::Events),
-            happenings: self.happenings(),
             objectives: Vec::new(),
             verdict: None,
             times: self.times(),
@@ -125,7 +135,7 @@ impl Session {
         result
     }
 
-    fn workload_results(&self, span: f64) -> Table<WorkloadResult> {
+    fn workload_results(&self, span: f64, series: &Series) -> Table<WorkloadResult> {
         let engine = self.engine();
         let of = |(index, place): (usize, &models::directory::WorkloadPlace)| {
             let measure: &Measure = engine.group(place.link.group);
@@ -152,7 +162,7 @@ impl Session {
                 error_rate: whole.error_rate,
                 degraded_share: whole.degraded_share,
                 within_deadline: whole.within_deadline,
-                worst_window: self.worst_window(&place.name),
+                worst_window: self.worst_window(&place.name, series),
                 ops: place.ops.iter().filter_map(of_op).collect(),
                 outcomes: whole.outcomes,
                 late: counts.late,
@@ -169,13 +179,13 @@ impl Session {
     }
 
     /// The goodput of a workload in the whole window after the warm-up that had the least.
-    fn worst_window(&self, workload: &str) -> Option<f64> {
-        let column = self.series.column(&format!("workloads.{workload}.goodput"))?;
+    fn worst_window(&self, workload: &str, series: &Series) -> Option<f64> {
+        let column = series.columns.get(&format!("workloads.{workload}.goodput"))?;
         let end_s = self.now_ns() as f64 / SECOND as f64;
         let width_s = self.window_ns() as f64 / SECOND as f64;
         let is_whole = |at_s: f64| at_s >= -BORDER_S && at_s + width_s <= end_s + BORDER_S;
-        let values = self.series.begins().zip(column).filter(|(at_s, _)| is_whole(*at_s));
-        values.filter_map(|(_, value)| value).reduce(f64::min)
+        let values = series.at_s.iter().zip(column).filter(|(at_s, _)| is_whole(**at_s));
+        values.filter_map(|(_, value)| *value).reduce(f64::min)
     }
 
     /// The times of which metrics are percentiles.

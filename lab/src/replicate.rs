@@ -68,8 +68,17 @@ pub struct Control<'a> {
 
 /// One run to its end. It looks at `stop` every [`EVENTS_BETWEEN_LOOKS`].
 pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
-    let session = run_until_told(loaded, seed, warmup, stop)?;
-    if session.is_finished() { Ok(session.result()) } else { Err(Stopped::Cut) }
+    let mut session = run_until_told(loaded, seed, warmup, Kept::Everything, stop)?;
+    if session.is_finished() { Ok(session.take_result()) } else { Err(Stopped::Cut) }
+}
+
+/// How much of its time series a run keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// All of it.
+    Everything,
+    /// What objectives and the figures of the whole run need.
+    Asked,
 }
 
 /// One run to its end, or to where it was told to stop.
@@ -77,10 +86,14 @@ pub(crate) fn run_until_told(
     loaded: &Arc<Loaded>,
     seed: u64,
     warmup: Span,
+    kept: Kept,
     stop: &AtomicBool,
 ) -> Result<Session, Stopped> {
     let run = || {
         let mut session = Session::new(loaded.clone(), seed, Some(warmup));
+        if kept == Kept::Asked {
+            session.keep_only_asked();
+        }
         while !session.is_finished() && !stop.load(Ordering::Relaxed) {
             session.run_some(EVENTS_BETWEEN_LOOKS)?;
         }
@@ -108,7 +121,7 @@ pub fn warmup(loaded: &Arc<Loaded>, seed: u64, stop: &AtomicBool) -> Result<Span
                 pilot.series.at_s.len()
             ))
         })?;
-        return Ok(windows as Span * scenario.run.window.0);
+        return Ok(windows as Span * scenario.window());
     };
     Ok(span.0)
 }
@@ -225,8 +238,9 @@ impl Replicated {
         let warmup = self.warmup;
         let results = in_parallel(&numbers, control, |number| {
             let seed = replication_seed(base, number as u32);
-            let session = run_until_told(loaded, seed, warmup, control.stop)?;
-            let mut result = session.result();
+            let kept = if number > 0 { Kept::Asked } else { Kept::Everything };
+            let mut session = run_until_told(loaded, seed, warmup, kept, control.stop)?;
+            let mut result = session.take_result();
             if number > 0 {
                 result.series = Series::default();
             }
@@ -328,11 +342,11 @@ impl Replicated {
         result.warnings.extend(self.not_reached.clone());
         if self.cut && result.run.finished {
             let runs = if self.results.len() == 1 {
-                "the only one".to_string()
+                "the only run".to_string()
             } else {
-                format!("the {}", self.results.len())
+                format!("the {} runs", self.results.len())
             };
-            result.warnings.push(format!("cut short: the figures are those of {runs} of the runs that had ended"));
+            result.warnings.push(format!("cut short: the figures cover {runs} that completed"));
         }
         result.run.events = self.results.iter().map(|r| r.run.events).sum();
         Some(result)

@@ -172,7 +172,7 @@ pub struct WorkloadResult {
     /// The same by operation, where there are several.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub ops: Table<WorkloadOp>,
-    /// Requests by how they ended.
+    /// Requests by outcome.
     pub outcomes: Table<u64>,
     /// Those that ended ok or accepted, but after the deadline.
     #[serde(default)]
@@ -185,9 +185,9 @@ pub struct WorkloadResult {
     pub breakdown: Breakdown,
     /// Attempts made over requests completed.
     pub attempts_per_request: Option<f64>,
-    /// Requests under way, time average.
+    /// Requests in flight, time average.
     pub in_flight: f64,
-    /// Requests under way at the end.
+    /// Requests in flight at the end.
     pub in_flight_end: u64,
     /// Figures that workloads declare (`sessions`).
     #[serde(flatten)]
@@ -219,9 +219,9 @@ pub struct WorkloadOp {
     pub degraded_share: Option<f64>,
     /// Share that ended ok or accepted within the deadline.
     pub within_deadline: Option<f64>,
-    /// Requests by how they ended.
+    /// Requests by outcome.
     pub outcomes: Table<u64>,
-    /// Requests under way at the end.
+    /// Requests in flight at the end.
     pub in_flight_end: u64,
 }
 
@@ -234,14 +234,14 @@ pub struct ComponentOp {
     pub completed: u64,
     /// From arrival to answer, of calls answered ok, accepted or degraded.
     pub latency: Latency,
-    /// Calls by how they were answered.
+    /// Calls by outcome.
     pub outcomes: Table<u64>,
 }
 
 /// A group of hosts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostsResult {
-    /// How many there are.
+    /// Number of hosts.
     pub count: u32,
     /// Share of their cores in use, time average; `None` over no time.
     pub cpu: Option<f64>,
@@ -399,7 +399,7 @@ pub struct ComponentResult {
     /// The same by operation, where it can be asked for several.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub ops: Table<ComponentOp>,
-    /// Calls by how they were answered.
+    /// Calls by outcome.
     pub outcomes: Table<u64>,
     /// Share of the arrivals that a retry or hedge, at any layer above, brought about.
     pub retry_share: Option<f64>,
@@ -407,7 +407,7 @@ pub struct ComponentResult {
     pub amplification: Option<f64>,
     /// Share of the busy time spent on calls whose caller had already given up.
     pub wasted_work: Option<f64>,
-    /// The queues that it consumes from.
+    /// Queues to consume from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumes: Vec<String>,
     /// How evenly calls were spread, where there are several replicas and not too many to be told apart.
@@ -471,15 +471,15 @@ pub struct LinkResult {
     pub calls: u64,
     /// Attempts, retries included.
     pub attempts: u64,
-    /// Attempts by how they ended for the caller.
+    /// Attempts by outcome, as seen by the caller.
     pub outcomes: Table<u64>,
     /// Attempts that were retries.
     pub retries: u64,
-    /// Retries that the budget refused.
+    /// Retries rejected by the budget.
     pub retries_refused: u64,
     /// Attempts that were hedges.
     pub hedges: u64,
-    /// Attempts over logical calls.
+    /// Attempts per logical call.
     pub amplification: Option<f64>,
     /// Calls under way, time average; `None` where its caller makes one attempt for each call that it is asked for, so that
     /// they are the caller's own.
@@ -773,7 +773,7 @@ pub struct LinkNow {
     pub retries: f64,
     /// Attempts per second that failed.
     pub failed: f64,
-    /// Attempts over logical calls.
+    /// Attempts per logical call.
     pub amplification: Option<f64>,
     /// Figures that its policies declare.
     pub own: Own,

@@ -37,6 +37,8 @@ pub enum Failure {
     Stuck(sim_core::Stuck),
     /// A law does not hold: a bug of this program.
     Breach(sim_core::Breach),
+    /// A run without an end of its own has gone on for more windows than are kept: how many values that is.
+    TooManyWindows(u64),
     /// Nothing is left to happen, but calls are open that can never end, or messages wait that nobody takes: where, and how
     /// many.
     NeverEnds {
@@ -71,6 +73,9 @@ impl std::fmt::Display for Failure {
                 "a law does not hold at `{}` ({}: {} ≠ {}); this is a bug of brownout, please report it",
                 breach.group, breach.law, breach.left, breach.right
             ),
+            Failure::TooManyWindows(values) => {
+                write!(f, "the time series has {values} values, which is too many: write a longer `run.window`")
+            }
             Failure::NeverEnds { calls, messages } => {
                 let list = |open: &[(String, u64)]| {
                     open.iter().map(|(name, count)| format!("{count} in `{name}`")).collect::<Vec<_>>().join(", ")
@@ -137,6 +142,9 @@ pub struct Session {
     window: Span,
     next_border: Time,
     measuring: bool,
+    /// Whether the time series has only what objectives and totals need: nobody will look at the rest.
+    only_asked: bool,
+    has_closed_none: bool,
     pub(crate) finished: bool,
     pub(crate) last_activity: Time,
     /// The instant of which only some has happened, where a run without an end of its own was left amid one.
@@ -166,7 +174,7 @@ impl Session {
         let zero = warmup.unwrap_or_else(|| loaded.scenario.warmup());
         let mut network = loaded.build(seed, zero);
         let scenario = &loaded.scenario;
-        let window = scenario.run.window.0;
+        let window = scenario.window();
         let until_idle = scenario.run.until == Some(UntilSettings::Idle);
         // Finite work needs no end; what never comes to rest is stopped after a thousand years.
         let end = if until_idle { Time::MAX >> 9 } else { zero + scenario.run.duration.map_or(0, |d| d.0) };
@@ -185,6 +193,8 @@ impl Session {
             window,
             next_border,
             measuring: false,
+            only_asked: false,
+            has_closed_none: true,
             finished: false,
             last_activity: 0,
             amid: None,
@@ -208,6 +218,17 @@ impl Session {
             session.begin_measuring();
         }
         session
+    }
+
+    /// Keeps of the time series only the columns of workloads, unless an objective needs others. To be called before the run
+    /// begins.
+    pub(crate) fn keep_only_asked(&mut self) {
+        let is_of_workloads = |metric: String| metric == "goodput" || metric.starts_with("workloads.");
+        self.only_asked = windows::asked_over_time(&self.loaded.scenario).all(is_of_workloads);
+        if self.only_asked {
+            self.name_columns();
+            self.remember();
+        }
     }
 
     fn begin_measuring(&mut self) {
@@ -291,6 +312,10 @@ impl Session {
                 self.look_at_replicas();
                 // That takes time, too.
                 enough = enough.saturating_sub(EVENTS_A_WINDOW + self.network.engine.node_count() as u64 / 4);
+                let values = self.series.len() as u64 * self.series.width() as u64;
+                if self.until_idle && values > language::load::SERIES_VALUES_MAX {
+                    return Err(Failure::TooManyWindows(values));
+                }
             }
             if self.network.engine.now() == self.zero && !self.measuring {
                 self.begin_measuring();

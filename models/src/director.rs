@@ -15,7 +15,7 @@ use crate::fleet::{Fleet, Membership};
 /// A fault on the director's list.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// When it strikes.
+    /// Time of the fault.
     pub at: Time,
     /// When it ends.
     pub until: Option<Time>,
@@ -41,7 +41,7 @@ static REPLICA_REPAIRED: Happens =
     Happens { name: "replica_repaired", doc: "The replica is repaired after a random failure (`mttr`)." };
 
 static START_WAITS: Happens =
-    Happens { name: "start_waits", doc: "A replica was to start, but every place for one is taken." };
+    Happens { name: "start_waits", doc: "A replica should have started, but no slot was free." };
 
 /// Recorded of replicas that fail at random, or are to start.
 pub static HAPPENS: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED, &START_WAITS];

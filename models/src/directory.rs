@@ -59,7 +59,7 @@ pub struct Population {
 /// A component in the directory.
 #[derive(Clone, Debug)]
 pub struct ComponentPlace {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// Its kind.
     pub kind: &'static str,
@@ -75,7 +75,7 @@ pub struct ComponentPlace {
     pub links: Vec<LinkEntry>,
     /// What it consumes from: one node a replica for each, behind those of its links.
     pub consumes: Vec<ConsumerEntry>,
-    /// Where it is.
+    /// Region.
     pub region: Option<String>,
     /// Replaced after so long when killed.
     pub replace_after: Option<Span>,
@@ -101,7 +101,7 @@ impl ComponentPlace {
 /// A workload in the directory.
 #[derive(Clone, Debug)]
 pub struct WorkloadPlace {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// Its node; its link follows.
     pub node: NodeId,
@@ -109,7 +109,7 @@ pub struct WorkloadPlace {
     pub link: LinkEntry,
     /// Whether its rate is open.
     pub is_open: bool,
-    /// Where it is.
+    /// Region.
     pub region: Option<String>,
     /// The operations that its requests ask for, by number, where there are several: then they are measured one by one.
     pub ops: Vec<u16>,
@@ -118,7 +118,7 @@ pub struct WorkloadPlace {
 /// A group of machines in the directory.
 #[derive(Clone, Debug)]
 pub struct HostGroup {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// How many machines.
     pub count: u32,

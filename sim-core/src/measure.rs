@@ -21,7 +21,7 @@ pub struct Counts {
     pub arrivals: u64,
     /// Those of them that a retry or hedge, at any layer above, brought about.
     pub arrivals_by_retry: u64,
-    /// Calls by how they were answered.
+    /// Calls by outcome.
     pub outcomes: [u64; Outcome::COUNT],
     /// Those answered ok or accepted, but later than the group's deadline.
     pub late: u64,

@@ -255,7 +255,7 @@ impl<S: Source> Stage<S> {
         let Over::Refused(refusal) = &mut self.over else { return Ok(Flow::On) };
         match keys::action(key, Place::Refused) {
             Some(Action::Select(Move::Next(Way::On))) => {
-                let last = refusal.text.lines().count().saturating_sub(1);
+                let last = refusal.lines(self.size.width).len().saturating_sub(1);
                 refusal.scrolled = (refusal.scrolled + 1).min(last);
             }
             Some(Action::Select(_)) => refusal.scrolled = refusal.scrolled.saturating_sub(1),

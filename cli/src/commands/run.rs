@@ -17,15 +17,15 @@ use crate::input::{self, Failure, INTERRUPTED, Scenario};
 use crate::output;
 use crate::work::{self, Work};
 
-/// How a result is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Text for a terminal.
     #[default]
     Text,
-    /// Everything, versioned.
+    /// JSON with everything; the format is versioned.
     Json,
-    /// The time series.
+    /// The time series as CSV.
     Csv,
 }
 
@@ -34,19 +34,19 @@ pub(crate) enum Format {
 pub(crate) struct Run {
     #[command(flatten)]
     scenario: Scenario,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Run so many times under different random numbers, and say how sure the figures are.
+    /// Number of runs with different random numbers; adds confidence intervals.
     #[arg(long, value_name = "N")]
     replications: Option<u32>,
-    /// Folder for the result, tables, charts and a page to read (of several runs, those of the first, without the log of
-    /// latencies).
+    /// Folder for the result, tables, charts and an HTML report (with replications: of the first run, without the latency
+    /// log).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
     work: Work,
-    /// End with exit code 1 if an objective does not hold in every run, and say which.
+    /// Exit with code 1 if an objective does not hold in every run.
     #[arg(long)]
     check: bool,
 }
@@ -87,16 +87,16 @@ impl Run {
             session.run_some(replicate::EVENTS_BETWEEN_LOOKS).map_err(|f| Failure::Failed(f.to_string()))?;
         }
         let is_cut = !session.is_finished();
-        let mut result = session.result();
+        let mut result = session.take_result();
         let wall = began.elapsed().as_secs_f64();
         result.run.wall_s = wall;
         result.run.events_per_s = result.run.events as f64 / wall.max(1e-9);
-        input::print(&self.printed(&result))?;
+        self.print(&result)?;
         self.write_folder(session.loaded(), &result, &session.latencies())?;
         if !self.work.quiet && self.format == Format::Text {
             let _ = writeln!(
                 std::io::stderr(),
-                "{:.1} million events in {wall:.2} s: {:.1} million a second, {:.0} × real time",
+                "{:.1} million events in {wall:.2} s: {:.1} million per second, {:.0} × real time",
                 result.run.events as f64 / 1e6,
                 result.run.events_per_s / 1e6,
                 (result.run.duration_s + result.run.warmup_s) / wall.max(1e-9),
@@ -115,7 +115,7 @@ impl Run {
         let replicated = match run {
             Ok(replicated) => replicated,
             Err(Stopped::Cut) => {
-                self.work.say("cut short before anything was measured");
+                self.work.say("cut short during the warm-up: nothing was measured");
                 return Ok(ExitCode::from(INTERRUPTED));
             }
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
@@ -124,7 +124,7 @@ impl Run {
         let Some(mut result) = replicated.result() else { return Ok(ExitCode::SUCCESS) };
         result.run.wall_s = began.elapsed().as_secs_f64();
         result.run.events_per_s = result.run.events as f64 / result.run.wall_s.max(1e-9);
-        input::print(&self.printed(&result))?;
+        self.print(&result)?;
         let table = report::text::replications(&result);
         if self.format == Format::Text && !table.is_empty() {
             input::print(&format!("\n{table}"))?;
@@ -163,7 +163,7 @@ impl Run {
             .collect();
         let mut err = std::io::stderr();
         if result.objectives.is_empty() && !self.work.quiet {
-            let _ = writeln!(err, "the scenario has no objectives, so there is nothing to check");
+            let _ = writeln!(err, "the scenario has no objectives to check");
         }
         for line in &missed {
             let _ = writeln!(err, "{line}");
@@ -171,17 +171,17 @@ impl Run {
         if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 
-    fn printed(&self, result: &RunResult) -> String {
+    fn print(&self, result: &RunResult) -> Result<(), Failure> {
         match self.format {
             Format::Text => {
                 let usual = report::text::Options::default();
                 // A terminal that is narrower would break the lines of its tables; in a pipe every machine prints the same.
                 let width = tui::columns().map_or(usual.width, |columns| usual.width.min(columns.into()));
                 let color = self.scenario.changes.color.on_stdout();
-                report::text::run_report(result, report::text::Options { width, color, ..usual })
+                input::print(&report::text::run_report(result, report::text::Options { width, color, ..usual }))
             }
-            Format::Json => report::json::to_json(result),
-            Format::Csv => report::csv::to_csv(result),
+            Format::Json => input::print_with(|out| report::json::write(result, out)),
+            Format::Csv => input::print_with(|out| report::csv::write(result, out)),
         }
     }
 }

@@ -89,8 +89,8 @@ fn interrupted_replications_print_those_that_have_ended() {
     let folder = folder();
     let (code, out, err) = cut(folder.path(), &["run", "s.yaml", "--replications", "1000000", "--jobs", "1"]);
     assert_eq!(code, Some(130), "{err}");
-    assert!(out.contains("cut short: the figures are those of the "), "{out}\n{err}");
-    assert!(out.contains("Over ") && out.contains("goodput"), "{out}");
+    assert!(out.contains("cut short: the figures "), "{out}\n{err}");
+    assert!(out.contains(" runs (the report above") && out.contains("goodput"), "{out}");
     let json = ["run", "s.yaml", "--replications", "1000000", "--jobs", "1", "--format", "json"];
     let (code, out, err) = cut(folder.path(), &json);
     assert_eq!(code, Some(130), "{err}");
@@ -171,10 +171,10 @@ fn an_interrupted_comparison_and_sweep_print_what_has_ended() {
     let folder = folder();
     let (code, out, err) = cut(folder.path(), &["compare", "s.yaml", "--replications", "1000000", "--jobs", "1"]);
     assert_eq!(code, Some(130), "{err}");
-    assert!(out.contains("wide against narrow:") && out.contains("Cut short: the figures are those of the "), "{out}");
+    assert!(out.contains("Cut short: the figures cover the "), "{out}");
     let (code, out, err) = cut(folder.path(), &["sweep", "s.yaml", "--jobs", "1"]);
     assert_eq!(code, Some(130), "{err}");
-    assert!(out.contains("cut short: the figures are those of the ") && out.contains("of 100000 runs"), "{out}\n{err}");
+    assert!(out.contains("cut short: the figures cover the ") && out.contains("of 100000 runs"), "{out}\n{err}");
 }
 
 #[test]
@@ -188,10 +188,7 @@ fn an_interrupted_search_prints_its_evidence() {
     );
     assert_eq!(code, Some(130), "{err}");
     assert!(out.contains("run.duration") && out.contains("1s") && out.contains("holds"), "{out}\n{err}");
-    assert!(
-        out.ends_with("Cut short: there is no answer yet, as only one end of run.duration has been tried.\n"),
-        "{out}"
-    );
+    assert!(out.ends_with("Cut short without an answer: only one end of run.duration has been tried.\n"), "{out}");
 }
 
 #[test]
@@ -203,7 +200,7 @@ fn an_interrupted_sweep_goes_on_to_the_same_bytes() {
     let with = |out: &'static str| ["sweep", "s.yaml", "--duration", "300s", "--jobs", "1", "--out", out];
     let (code, out, err) = cut(folder.path(), &with("cut"));
     assert_eq!((code, out.as_str()), (Some(130), ""), "{err}");
-    assert!(err.contains("cut short: ") && err.contains("the same command goes on from there"), "{err}");
+    assert!(err.contains("cut short: ") && err.contains("run the same command to resume"), "{err}");
     for out in ["cut", "whole"] {
         let ended = brownout(folder.path(), &with(out)).output().expect("it runs");
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));

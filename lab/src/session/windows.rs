@@ -162,7 +162,7 @@ impl Asked {
 }
 
 /// The metrics that a scenario needs over time.
-fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = String> {
+pub(super) fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = String> {
     let objectives = scenario.objectives.iter();
     let over_time = objectives.filter(|objective| objective.during.is_some() || objective.recovers.is_some());
     over_time.map(|objective| metrics::at_gate(&metrics::canonical(&objective.metric.value)))
@@ -176,11 +176,15 @@ impl Session {
         for workload in &directory.workloads {
             columns.extend(WORKLOAD_COLUMNS.map(|metric| format!("workloads.{}.{metric}", workload.name)));
         }
-        for component in &directory.components {
+        let (components, links): (&[_], &[_]) = match self.only_asked {
+            true => (&[], &[]),
+            false => (&directory.components, &self.links),
+        };
+        for component in components {
             columns
                 .extend(COMPONENT_COLUMNS.iter().map(|(metric, _)| format!("components.{}.{metric}", component.name)));
         }
-        for link in self.links.iter() {
+        for link in links {
             columns.extend(LINK_COLUMNS.iter().map(|(metric, _)| format!("{}.{metric}", path_of(link))));
         }
         self.asked = self.columns_beside(&columns).into();
@@ -204,7 +208,7 @@ impl Session {
                     for (name, part) in figures::parts(figure) {
                         let metric = format!("{path}.{name}");
                         let column = figures::column(figure, &metric, part);
-                        let is_kept = figure.is_kept && !of_one && !is_measured;
+                        let is_kept = figure.is_kept && !of_one && !is_measured && !self.only_asked;
                         let is_there = always.contains(&column) || found.iter().any(|other| other.column == column);
                         if (is_kept || asked.contains(&metric)) && !is_there {
                             found.push(Asked { owner, figure, part, column, is_measured });
@@ -305,20 +309,26 @@ impl Session {
         self.border = border;
     }
 
+    /// How many components and links are looked at at a border: all of them, or none where nobody asks.
+    fn surveyed(&self) -> (usize, usize) {
+        if self.only_asked { (0, 0) } else { (self.network.directory.components.len(), self.links.len()) }
+    }
+
     fn survey(&self, border: &mut Border) {
         let directory = &self.network.directory;
         let engine = &self.network.engine;
         border.workloads.clear();
         border.workloads.extend(directory.workloads.iter().map(|workload| engine.group(workload.link.group).all));
         let plain = || (Counts::default(), Figures::without_times());
-        border.components.resize_with(directory.components.len(), plain);
+        let (components, links) = self.surveyed();
+        border.components.resize_with(components, plain);
         for (index, (calls, figures)) in border.components.iter_mut().enumerate() {
             *calls = engine.group(directory.components[index].group).all;
             figures.clear();
             self.report(Owner::Component(index), figures);
         }
         let plain = || OfLink { figures: Figures::without_times(), ..OfLink::default() };
-        border.links.resize_with(self.links.len(), plain);
+        border.links.resize_with(links, plain);
         for (index, of) in border.links.iter_mut().enumerate() {
             let link = &self.links[index];
             let group = engine.group(link.group);
@@ -373,6 +383,7 @@ impl Session {
                 _ => figures::in_window(asked.figure, asked.part, earlier, later, span),
             });
         }
+        self.has_closed_none = false;
         self.series.push((begun as f64 - self.zero as f64) / SECOND as f64, row);
         self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
         self.spare = Spare(before);
@@ -426,7 +437,7 @@ impl Session {
 
     fn begun(&self, at: Time) -> Time {
         // The border behind the last row.
-        if self.series.is_empty() { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
+        if self.has_closed_none { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
     }
 }
 

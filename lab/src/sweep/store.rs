@@ -68,7 +68,7 @@ impl Store {
         Ok(Store { folder: folder.to_path_buf() })
     }
 
-    /// Where it is.
+    /// Region.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -97,7 +97,7 @@ pub trait Kind: Component + Sized {
         1
     }
 
-    /// Where it is.
+    /// Region.
     fn region(settings: &Self::Settings) -> Option<&Spanned<Name>> {
         let _ = settings;
         None

@@ -37,10 +37,10 @@ use crate::law::Law;
 use crate::link::sample;
 use crate::policies::not_yet::NotYet;
 
-/// Which system it behaves as.
+/// The system whose behaviour it follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum StyleSettings {
-    /// A queue with acknowledgements and nothing else: bounded or not, first in, first out.
+    /// A plain queue: first in, first out, with acknowledgements, bounded or not.
     Plain,
     /// Amazon SQS.
     Sqs(NotYet),
@@ -65,38 +65,38 @@ pub enum FullSettings {
     DropOldest,
 }
 
-/// Asynchronous hand-over.
+/// A message queue between producers and consumers.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Which system it behaves as.
+    /// The system whose behaviour it follows.
     #[setting(default = "plain")]
     pub style: StyleSettings,
-    /// Messages that may wait; those handed out and not yet acknowledged do not count. Without it the queue is unbounded.
+    /// Messages that may wait; delivered but unacknowledged ones do not count. Unbounded without it.
     #[setting(live)]
     pub capacity: Option<Count>,
-    /// What happens to a publish that finds the queue full; only with `capacity`. Defaults to `reject`.
+    /// Handling of a publish to a full queue, with `capacity`. Defaults to `reject`.
     pub full: Option<FullSettings>,
-    /// How long a publish takes until its message is stored.
+    /// Time to store a published message.
     #[setting(default = "0s", live)]
     pub publish: DurationDist,
-    /// How long it takes until a message is on its way to a receive that asks for one.
+    /// Time from a receive to the message being sent.
     #[setting(default = "0s", live)]
     pub receive: DurationDist,
-    /// Where it is.
+    /// Region.
     pub region: Option<Spanned<Name>>,
-    /// Where messages go that fail again and again.
+    /// Destination of messages that keep failing.
     pub dead_letter: Option<NotYet>,
-    /// A bound on the rate.
+    /// Limits the call rate.
     pub rate: Option<NotYet>,
-    /// For how long a message that was received stays invisible.
+    /// Time that a received message stays invisible.
     pub visibility_timeout: Option<NotYet>,
     /// How often a message is received at most.
     pub max_receives: Option<NotYet>,
-    /// After how long a message becomes visible.
+    /// Time before a message becomes visible.
     pub delay: Option<NotYet>,
-    /// For how long messages are kept.
+    /// Time that messages are kept.
     pub retention: Option<NotYet>,
-    /// Within what time a second message with the same key is dropped.
+    /// Time within which duplicates are dropped.
     pub dedup_window: Option<NotYet>,
     /// Messages that may be received and not acknowledged.
     pub in_flight_max: Option<NotYet>,
@@ -106,7 +106,7 @@ pub struct Settings {
     pub brokers: Option<NotYet>,
     /// Copies of each part.
     pub replication: Option<NotYet>,
-    /// Copies that must have a message.
+    /// Copies that must store a message.
     pub min_insync: Option<NotYet>,
     /// Copies that a publish waits for.
     pub acks: Option<NotYet>,
@@ -118,7 +118,7 @@ pub struct Settings {
     pub prefetch: Option<NotYet>,
     /// How often a message is delivered at most.
     pub delivery_limit: Option<NotYet>,
-    /// Whether messages outlive a crash of the queue.
+    /// Whether messages survive a crash of the queue.
     pub durable: Option<NotYet>,
 }
 
@@ -160,20 +160,20 @@ const HANDED_OUT: u8 = 1;
 const PURPOSE_PUBLISH: u32 = 0x7075;
 const PURPOSE_RECEIVE: u32 = 0x7265;
 
-const PUBLISHES: Figure = Figure::count("published", "Messages that were stored.").kept();
-const RECEIVES: Figure =
-    Figure::count("receives", "Messages handed out to consumers, each as often as it was handed out.").kept();
+const PUBLISHES: Figure = Figure::count("published", "Messages published.").kept();
+const RECEIVES: Figure = Figure::count("receives", "Deliveries to consumers, redeliveries included.").kept();
 const REDELIVERED: Figure = Figure::count(
     "redelivered",
-    "Messages handed out again: their handler had failed, or their consumer had died or lost its connection.",
+    "Messages delivered again because their handler failed or their consumer died or lost its connection.",
 )
 .kept();
-const ACKNOWLEDGED: Figure = Figure::count("acknowledged", "Messages that consumers are done with.").kept();
+const ACKNOWLEDGED: Figure = Figure::count("acknowledged", "Messages acknowledged by consumers.").kept();
 const DROPPED: Figure =
-    Figure::count("dropped", "Messages lost to make room for newer ones, with `full: drop_oldest`.");
+    Figure::count("dropped", "Messages discarded to make room for newer ones, with `full: drop_oldest`.");
 const UNACKNOWLEDGED: Figure =
-    Figure::gauge("unacknowledged", "Messages handed out and not yet acknowledged, time average.").kept();
-const BLOCKED: Figure = Figure::gauge("blocked", "Publishes that wait for room, with `full: block`, time average.");
+    Figure::gauge("unacknowledged", "Messages delivered and not yet acknowledged, time average.").kept();
+const BLOCKED: Figure =
+    Figure::gauge("blocked", "Publishes blocked by a full queue, with `full: block`, time average.");
 
 /// What it reports of the messages that wait, under the names that lines have.
 const OF_DEPTH: Set = &[

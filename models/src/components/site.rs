@@ -12,7 +12,7 @@ pub struct Site<'a> {
     pub machines: Machines<'a>,
     /// Who is who.
     pub directory: &'a Directory,
-    /// Which component.
+    /// The component.
     pub component: usize,
     /// Which replica of it.
     pub replica: u32,

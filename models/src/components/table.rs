@@ -38,7 +38,7 @@ macro_rules! settings_by_kind {
             pub fn replicas(&self) -> u32 {
                 each_kind!(self, s, Part => <Part as Kind>::replicas(s))
             }
-            /// Where it is.
+            /// Region.
             pub fn region(&self) -> Option<&Spanned<Name>> {
                 each_kind!(self, s, Part => <Part as Kind>::region(s))
             }

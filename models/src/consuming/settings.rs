@@ -17,9 +17,9 @@ pub enum AckSettings {
 /// What becomes of a message whose handler ends in another way than ok, accepted or degraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum FailureSettings {
-    /// It goes back to its place in the queue and is delivered again, as often as that takes.
+    /// The message returns to its place in the queue and is delivered again, without limit.
     Requeue,
-    /// It is acknowledged as if it had gone well.
+    /// The message is acknowledged as if it had succeeded.
     Skip,
     /// It stays invisible until its time runs out.
     Wait(NotYet),
@@ -35,15 +35,15 @@ pub enum FailureSettings {
 pub struct ConsumeSettings {
     /// The queue.
     pub from: Spanned<Name>,
-    /// The handler that messages are delivered to; without it the one for the operation that was published.
+    /// Handler that receives the messages. Defaults to the one for the published operation.
     pub op: Option<Spanned<Name>>,
-    /// Messages at work at once in each replica. Defaults to the workers of its runtime.
+    /// Messages processed concurrently by each replica. Defaults to the workers of its runtime.
     #[setting(range = "1..=1000000")]
     pub concurrency: Option<u32>,
     /// When a message is acknowledged.
     #[setting(default = "after")]
     pub ack: AckSettings,
-    /// What becomes of a message whose handler fails. Defaults to `requeue`.
+    /// Handling of a message whose handler fails. Defaults to `requeue`.
     pub on_failure: Option<FailureSettings>,
     /// The network between consumer and queue: receives, messages and acknowledgements cross it.
     pub network: Option<NetworkSettings>,
@@ -53,25 +53,25 @@ pub struct ConsumeSettings {
     pub prefetch: Option<NotYet>,
     /// Messages taken at once.
     pub batch: Option<NotYet>,
-    /// How long a receive waits for a message.
+    /// Time that a receive waits for a message (long polling).
     pub wait: Option<NotYet>,
-    /// Whether visibility is extended while a message is at work.
+    /// Whether visibility is extended while a message is being processed.
     pub extend_visibility: Option<NotYet>,
     /// Whether the members of a batch fail one by one.
     pub partial_failures: Option<NotYet>,
-    /// Whether a message that is done already is acknowledged without being worked on.
+    /// Whether duplicates are acknowledged without being processed.
     pub idempotent: Option<NotYet>,
     /// How often offsets are committed.
     pub commit: Option<NotYet>,
-    /// After how long without a heartbeat a consumer is given up.
+    /// Time without a heartbeat after which a consumer is considered dead.
     pub session: Option<NotYet>,
     /// How often a consumer says that it is there.
     pub heartbeat: Option<NotYet>,
-    /// Within what time the next poll must come.
+    /// Longest time between polls.
     pub poll_interval: Option<NotYet>,
     /// How partitions move between consumers.
     pub rebalance: Option<NotYet>,
-    /// Who gets which partition.
+    /// Assignment of partitions to consumers.
     pub assignor: Option<NotYet>,
     /// Whether a consumer that comes back keeps its partitions.
     pub r#static: Option<NotYet>,

@@ -154,7 +154,8 @@ impl Scene<'_> {
         let place = &self.directory.components[component];
         let (there, has_replacements) = (place.replicas, place.slots > place.replicas);
         if replica.is_some() && replicas.is_some() {
-            let message = "`replica` names one and `replicas` the oldest so many: write one of the two";
+            let message =
+                "`replica` and `replicas` are mutually exclusive: `replica` selects one, `replicas` the oldest ones";
             self.error("contradiction", name.span, message);
             return None;
         }

@@ -33,7 +33,7 @@ macro_rules! in_time {
         ; faults not yet: $($(#[$missing_fault_doc:meta])* $missing_fault:ident,)*
         ; events not yet: $($(#[$missing_event_doc:meta])* $missing_event:ident,)*
     ) => {
-        /// What goes wrong.
+        /// Faults.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum FaultKind {
             $($(#[$fault_doc])* $fault($fault_module::Settings),)*
@@ -41,7 +41,7 @@ macro_rules! in_time {
             $($(#[$missing_fault_doc])* $missing_fault(NotYet),)*
         }
 
-        /// What operators do.
+        /// Operator actions.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum EventKind {
             $($(#[$both_doc])* $both($both_module::Settings),)*
@@ -123,32 +123,32 @@ macro_rules! in_time {
 
 in_time! {
     faults:
-    /// A component works more slowly.
+    /// A component slows down.
     Slow => slow,
     /// A share of the calls to a component fails.
     Errors => errors,
-    /// Replicas die.
+    /// Replicas are killed.
     Kill => kill,
-    /// Replicas die and come up again.
+    /// Replicas are restarted.
     Restart => restart,
-    /// A host dies, and all that runs on it.
+    /// A host fails with everything on it.
     HostDown => host_down,
-    /// All that is in a region dies.
+    /// A whole region fails.
     ZoneDown => zone_down,
-    /// Nothing gets through between two.
+    /// A network partition between two parties.
     Partition => partition,
     /// A link becomes slow or lossy.
     Network => network,
-    /// A component's work stands still.
+    /// A component stops working for a while.
     Pause => pause,
-    /// Somebody else uses a share of the cores.
+    /// Another tenant takes a share of the cores.
     CpuSteal => cpu_steal,
-    /// More requests are sent.
+    /// The load rises.
     Surge => surge,
     /// A cache loses everything.
     Flush => flush,
     ; faults and events:
-    /// Settings change.
+    /// Changes settings.
     Set => set,
     ; faults not yet:
     /// A replica of a database falls behind.
@@ -242,15 +242,15 @@ impl Acting {
 /// What goes wrong, and when.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct FaultSettings {
-    /// What it is called, for objectives and charts.
+    /// Name, for objectives and charts.
     pub name: Option<Name>,
-    /// When it strikes.
+    /// Time of the fault.
     pub at: SignedDuration,
-    /// How long it lasts; without it for ever.
+    /// Duration. Without it, it lasts to the end of the run.
     pub r#for: Option<Duration>,
-    /// Time from one strike to the next, with `times`.
+    /// Interval between repetitions, with `times`.
     pub every: Option<Duration>,
-    /// Number of times that it strikes, with `every`.
+    /// Number of repetitions, with `every`.
     #[setting(range = "2..=1000")]
     pub times: Option<u32>,
     /// A remark, shown wherever the fault is listed.
@@ -263,15 +263,15 @@ pub struct FaultSettings {
 /// What an operator does, and when.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct EventSettings {
-    /// What it is called, for objectives and charts.
+    /// Name, for objectives and charts.
     pub name: Option<Name>,
-    /// When it is done.
+    /// Time of the event.
     pub at: SignedDuration,
-    /// Time after which it is undone; without it, it stays.
+    /// Time after which it is undone. Permanent without it.
     pub r#for: Option<Duration>,
-    /// Time from one to the next, with `times`.
+    /// Interval between repetitions, with `times`.
     pub every: Option<Duration>,
-    /// Number of times that it is done, with `every`.
+    /// Number of repetitions, with `every`.
     #[setting(range = "2..=1000")]
     pub times: Option<u32>,
     /// A remark, shown wherever the event is listed.

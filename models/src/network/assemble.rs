@@ -98,6 +98,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
             batch: settings.arrivals.batch.clone(),
             clients: Clients::new(settings.clients.as_ref(), &place.name, directory.seed, directory.carried.client),
             zero: directory.zero,
+            changes: Vec::new(),
         };
         let shape = settings.shape.as_ref().map(Shape::new);
         let mut workload = Workload::new(plan, shape, directory.seed);

@@ -208,7 +208,7 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
             if link.batch.is_some() {
                 let message = "`batch` towards a queue is not supported yet";
                 let at = path_of(link).join("batch");
-                let help = "it belongs to the language, but this version cannot simulate it: remove it";
+                let help = "this version cannot simulate it; remove it";
                 problems.push(Problem::error(settings::bind::NOT_YET, span, message).path(at).help(help));
             }
         }

@@ -81,7 +81,7 @@ fn problem(span: Span, word: &str, path: &Path) -> Problem {
     };
     let help = match NEAREST.iter().find(is_meant) {
         Some((_, _, nearest)) => format!("the nearest is {nearest}"),
-        None => "it belongs to the language, but this version cannot simulate it: remove it".to_string(),
+        None => "this version cannot simulate it; remove it".to_string(),
     };
     Problem::error(NOT_YET, span, format!("`{word}` is not supported yet")).help(help)
 }

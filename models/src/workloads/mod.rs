@@ -31,23 +31,23 @@ use shape::{Shape, ShapeSettings};
 /// One sort of request of a workload.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct RequestSettings {
-    /// What is asked for.
+    /// Operation requested.
     #[setting(default = "default")]
     pub op: Spanned<Name>,
-    /// Its share, relative to the others'.
+    /// Weight relative to the others.
     #[setting(default = 1, range = "0..=1000000000")]
     pub weight: f64,
-    /// Which data it is about.
+    /// Data key.
     pub key: Option<KeyChooser>,
-    /// How important it is.
+    /// Priority.
     #[setting(default = "normal")]
     pub priority: Priority,
     /// Bytes sent.
     #[setting(default = "0B")]
     pub size: Size,
-    /// How many times the average work a request asks for: it multiplies every `cpu` step and all work of databases that is
-    /// done on its behalf, wherever that is. It is drawn once for a request, and the same for all its retries and hedges. Its
-    /// mean must be 1. Without it the work of one call says nothing of that of the next.
+    /// Work of a request relative to the average: multiplies its `cpu` steps and its work in databases, wherever they
+    /// run. Drawn once per request; retries and hedges share it. Its mean must be 1. Without it, calls of one request
+    /// are independent.
     pub demand: Option<Spanned<FactorDist>>,
 }
 
@@ -58,24 +58,24 @@ impl RequestSettings {
     }
 }
 
-/// Who sends requests.
+/// Workloads.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct WorkloadSettings {
-    /// Where they are.
+    /// Region.
     pub region: Option<Spanned<Name>>,
-    /// When they send.
+    /// Arrival process.
     pub arrivals: ArrivalsSettings,
-    /// How the rate changes over time.
+    /// Change of the rate over time.
     pub shape: Option<ShapeSettings>,
-    /// What they ask for.
+    /// Request mix.
     #[setting(default = "[{op: default}]")]
     pub requests: Vec<RequestSettings>,
-    /// How many clients the requests of an open workload come from. Without it each request comes from a client of its own; in
-    /// all other workloads each user is a client. Limits `by: client` tell them apart.
+    /// Number of distinct clients of an open workload. Without it each request comes from a client of its own; in all
+    /// other workloads each user is a client. Limits `by: client` tell them apart.
     pub clients: Option<ClientsSettings>,
-    /// Within what time an answer is of use; without it the call's `total_timeout`, else any time.
+    /// Deadline within which an answer counts as goodput. Defaults to the call's `total_timeout`, else none.
     pub deadline: Option<Duration>,
-    /// Whom they call, and how.
+    /// The link to the component that they call.
     pub call: LinkSettings,
 }
 
@@ -132,16 +132,16 @@ pub struct Sort {
     pub profile: u16,
     /// 0 is the most important.
     pub priority: u8,
-    /// Which data it is about.
+    /// Data key.
     pub keys: Option<Keys>,
     /// How many times the average work it asks for.
     pub demand: Option<Dist>,
 }
 
-/// What a workload is made of; fixed.
+/// What a workload is made of; fixed but for what a live change replaces.
 #[derive(Clone, Debug)]
 pub struct WorkloadPlan {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// The node of its link.
     pub link: NodeId,
@@ -149,7 +149,7 @@ pub struct WorkloadPlan {
     pub sorts: Vec<Sort>,
     /// Chooses among them.
     pub weights: Option<AliasTable>,
-    /// When they send.
+    /// Arrival process.
     pub process: Process,
     /// How many come at once.
     pub batch: Option<CountDist>,
@@ -157,6 +157,8 @@ pub struct WorkloadPlan {
     pub clients: Clients,
     /// The end of the warm-up: the origin of the scenario's clock.
     pub zero: Time,
+    /// Changes of the rate that can be adopted: their numbers, and how many times the base rate it then is.
+    pub changes: Vec<(u32, f64)>,
 }
 
 /// A user of a closed workload, or of a session that is going on: all that is to be known of one. It is kept with the
@@ -186,7 +188,7 @@ impl User {
     }
 }
 
-const SESSIONS: Figure = Figure::level("sessions", "Sessions going on at the end; only with `sessions`.");
+const SESSIONS: Figure = Figure::level("sessions", "Sessions active at the end; only with `sessions`.");
 
 /// What workloads report of themselves.
 pub const FIGURES: Set = &[&SESSIONS];
@@ -222,6 +224,8 @@ pub struct Workload {
     present: u32,
     /// What faults make of the rate.
     surge: f64,
+    /// How many times the base rate was asked for.
+    turned: f64,
     has_sessions: bool,
     has_users: bool,
     /// Every arrival is one request, and all requests are alike.
@@ -247,6 +251,7 @@ impl Workload {
             sessions: 0,
             present: 0,
             surge: 1.0,
+            turned: plan.process.live_rate().map_or(1.0, |rate| rate / plan.process.base_rate()),
             has_sessions: plan.process.session_length().is_some(),
             has_users: plan.process.think().is_some(),
             is_plain: plan.process.session_length().is_none()
@@ -267,16 +272,27 @@ impl Workload {
         }
     }
 
-    /// A fault multiplies the rate (or, undone, divides it again): the time to the next arrival shrinks at once.
-    pub fn multiply_rate(&mut self, cx: &mut Cx<'_>, factor: f64) {
+    /// Gets ready to adopt the rate of these settings.
+    pub fn prepare(&mut self, change: u32, settings: &WorkloadSettings) {
+        let base = self.plan.process.base_rate();
+        let rate = settings.arrivals.process.live_rate();
+        Arc::make_mut(&mut self.plan).changes.extend(rate.map(|rate| (change, rate / base)));
+    }
+
+    /// A fault multiplies the rate (or, undone, divides it again).
+    fn multiply_rate(&mut self, factor: f64) {
         self.surge *= factor;
         // The factors are 32 bits wide: what two that undo each other leave behind is rounding.
         if (self.surge - 1.0).abs() < 1e-6 {
             self.surge = 1.0;
         }
+    }
+
+    /// The rate has changed: so does the time to the next arrival, at once.
+    fn await_anew(&mut self, cx: &mut Cx<'_>) {
         let awaited = self.next_at.filter(|_| self.alarm.is_some_and(|alarm| cx.clear_alarm(alarm)));
         if let Some(source) = &mut self.source {
-            let next = source.set_surge(self.surge, cx.now(), awaited);
+            let next = source.set_surge(self.surge * self.turned, cx.now(), awaited);
             self.arm(cx, next);
         }
     }
@@ -474,7 +490,6 @@ impl Component for Workload {
         self.on_other_timer(cx, timer)
     }
 
-    /// A change of a workload is a factor of its rate, as the bits of an `f32`.
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
         if coming.is_answer() {
@@ -483,8 +498,14 @@ impl Component for Workload {
         Sight::Done
     }
 
+    /// A change is one that was prepared, or the factor by which a fault multiplies the rate, as the bits of an `f32`: as
+    /// numbers these are larger than any that is prepared.
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
-        self.multiply_rate(cx, f32::from_bits(change) as f64);
+        match self.plan.changes.iter().find(|(number, _)| *number == change) {
+            Some((_, turned)) => self.turned = *turned,
+            None => self.multiply_rate(f64::from(f32::from_bits(change))),
+        }
+        self.await_anew(cx);
         true
     }
 

@@ -364,7 +364,7 @@ fn slow(raw: &Raw, finding: &Finding, name: &str) -> Result<(), String> {
 // Places.
 
 fn queue_long(raw: &Raw, finding: &Finding, name: &str) -> Result<(), String> {
-    if !finding.text.contains("those who wait send no more") {
+    if !finding.text.contains("waiting callers send nothing more") {
         return Ok(());
     }
     // Nobody who does not wait for answers can reach it, by calls or by messages.
