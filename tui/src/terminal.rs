@@ -70,7 +70,9 @@ impl Screen {
     pub(crate) fn take_again(&mut self) -> io::Result<()> {
         restore();
         enter()?;
-        self.terminal.clear()
+        // Clearing the one that there is would ask the terminal where its cursor is, and not every one answers.
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))
     }
 
     /// Suspends the program, as Ctrl-Z does outside raw mode, with the terminal given back meanwhile. Where nobody could make it
