@@ -29,6 +29,9 @@ pub const REPLICATIONS: u32 = 10;
 /// Replications that a round adds while a figure is not known well enough.
 const ROUND: u32 = 5;
 
+/// A run looks up after so many events, to see whether it is to stop: every few hundredths of a second.
+pub const EVENTS_BETWEEN_LOOKS: u64 = 50_000;
+
 /// Why a run has no result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stopped {
@@ -63,7 +66,7 @@ pub struct Control<'a> {
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
 
-/// One run to its end. It looks at `stop` at every window.
+/// One run to its end. It looks at `stop` every [`EVENTS_BETWEEN_LOOKS`].
 pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
     let mut session = run_until_told(loaded, seed, warmup, Kept::Everything, stop)?;
     if session.is_finished() { Ok(session.take_result()) } else { Err(Stopped::Cut) }
@@ -78,7 +81,7 @@ pub(crate) enum Kept {
     Asked,
 }
 
-/// One run to its end, or to the window at which it was told to stop.
+/// One run to its end, or to where it was told to stop.
 pub(crate) fn run_until_told(
     loaded: &Arc<Loaded>,
     seed: u64,
@@ -91,9 +94,8 @@ pub(crate) fn run_until_told(
         if kept == Kept::Asked {
             session.keep_only_asked();
         }
-        let window = session.window_ns() as i64;
         while !session.is_finished() && !stop.load(Ordering::Relaxed) {
-            session.run_until(session.now_ns() + window)?;
+            session.run_some(EVENTS_BETWEEN_LOOKS)?;
         }
         Ok(session)
     };

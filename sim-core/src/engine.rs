@@ -299,7 +299,7 @@ struct Telling {
 pub struct Core {
     now: Time,
     seed: u64,
-    events: u64,
+    stretch: limits::Stretch,
     watch: limits::Watch,
     /// The node of the event that is being followed.
     last_node: u32,
@@ -411,7 +411,7 @@ impl<C: Component> Engine<C> {
             core: Core {
                 now: 0,
                 seed,
-                events: 0,
+                stretch: limits::Stretch::new(),
                 watch: limits::Watch::new(),
                 last_node: 0,
                 calendar: Calendar::new(),
@@ -562,7 +562,7 @@ impl<C: Component> Engine<C> {
 
     /// Events so far.
     pub fn events(&self) -> u64 {
-        self.core.events
+        self.core.stretch.events()
     }
 
     /// Calls that are open.
@@ -572,12 +572,22 @@ impl<C: Component> Engine<C> {
 
     /// Goes on until `until`; what falls exactly on it has not happened yet.
     pub fn run_until(&mut self, until: Time) -> Result<(), Stuck> {
-        self.run_before(until)?;
-        self.core.now = self.core.now.max(until);
-        Ok(())
+        self.run_some(until, u64::MAX).map(|_| ())
     }
 
-    fn run_before(&mut self, limit: Time) -> Result<(), Stuck> {
+    /// The same for so many events at most, one at least: whether it has got there. Where it stops in between, at an instant of which
+    /// more may be to come, changes nothing.
+    pub fn run_some(&mut self, until: Time, events: u64) -> Result<bool, Stuck> {
+        let is_there = self.run_before(until, events)?;
+        if is_there {
+            self.core.now = self.core.now.max(until);
+        }
+        Ok(is_there)
+    }
+
+    /// Whether all that was to come before `limit` has happened, or only so many events of it.
+    fn run_before(&mut self, limit: Time, events: u64) -> Result<bool, Stuck> {
+        self.core.stretch.begin(events);
         while let Some((at, event)) = self.core.calendar.pop_before(limit) {
             if at != self.core.now {
                 debug_assert!(at > self.core.now, "time goes forward");
@@ -587,16 +597,15 @@ impl<C: Component> Engine<C> {
                     self.look_at_depth()?;
                 }
             }
-            self.core.events += 1;
             if self.core.calendar.has_opened() && self.core.calls.frames() >= ahead::CALLS_FROM {
                 self.look_ahead(event);
             }
             self.happen(event);
-            if self.core.watch.patience == 0 {
-                return Err(self.stuck());
+            if self.core.stretch.is_over() {
+                return if self.core.watch.patience == 0 { Err(self.stuck()) } else { Ok(false) };
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     #[inline(always)]

@@ -280,7 +280,9 @@ impl Policy for Breaker {
                 format!("when {} of the calls of {}{slow}, at least {minimum}", failures(), span.format())
             }
         };
-        let words = format!("opens {trips}; for {}, then {} trial calls", breaker.open.format(), breaker.half_open);
+        let plural = if breaker.half_open == 1 { "" } else { "s" };
+        let open = breaker.open.format();
+        let words = format!("opens {trips}; for {open}, then {} trial call{plural}", breaker.half_open);
         Some(Described { words, has_state: true })
     }
 
