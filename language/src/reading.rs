@@ -18,7 +18,7 @@ pub fn open(path: &Path) -> Result<File, String> {
         return Err("it is a folder".to_string());
     }
     if !about.is_file() {
-        return Err("it is no regular file; what a pipe brings is read from standard input, as `-`".to_string());
+        return Err("not a regular file; use `-` to read from a pipe on standard input".to_string());
     }
     File::open(path).map_err(|e| e.to_string())
 }
@@ -32,7 +32,7 @@ pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     // One byte more tells that there is more, also of a file that grows meanwhile.
     open(path)?.take(most + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     if bytes.len() as u64 > most {
-        return Err(format!("it has more than {most} bytes"));
+        return Err(format!("larger than {most} bytes"));
     }
     Ok(bytes)
 }

@@ -14,22 +14,22 @@ const PURPOSE_AGE: u32 = 0x6167;
 pub enum DisciplineSettings {
     /// First come, first served.
     Fifo,
-    /// The newest first.
+    /// Last in, first out.
     Lifo,
-    /// The newest first while a queue persists, first come first served otherwise (*Fail at Scale*).
+    /// Last in, first out while a queue persists; first in, first out otherwise (*Fail at Scale*).
     AdaptiveLifo,
-    /// The most important first, first come first served among equals.
+    /// Highest priority first, first come first served within a priority.
     Priority {
-        /// Whether a more important call interrupts the work on a less important one, which resumes later.
+        /// Whether a more important call preempts a less important one, which resumes later.
         #[setting(default = false)]
         preempt: bool,
     },
-    /// First come, first served, dropping at dequeue while the queue is a standing one (folly's form of CoDel).
+    /// First come, first served; drops calls at dequeue while there is a standing queue (folly's variant of CoDel).
     Codel {
-        /// The wait that is acceptable in the long run.
+        /// Acceptable standing wait.
         #[setting(default = "5ms")]
         target: Duration,
-        /// How long the least wait must be above it.
+        /// Time for which the smallest wait must exceed the target.
         #[setting(default = "100ms")]
         interval: Duration,
     },
@@ -47,6 +47,12 @@ impl DisciplineSettings {
                 Discipline::Codel { target: target.0, interval: interval.0 }
             }
         }
+    }
+
+    /// Whether it goes by all calls, those included that need not wait.
+    fn heeds_all(&self) -> bool {
+        // Those that drop calls do so by how long calls wait.
+        self.sheds()
     }
 
     /// Whether it drops calls, so that a queue without a bound stays short.
@@ -72,31 +78,31 @@ impl DisciplineSettings {
     }
 }
 
-/// The queue before the workers.
+/// The queue for the workers.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct QueueSettings {
-    /// Calls that may wait; who comes beyond is answered `overload` at once. Without it the queue is unbounded.
+    /// Queue bound: calls that may wait. Further calls are rejected with `overload`. Without it the queue is unbounded.
     #[setting(live)]
     pub max: Option<u32>,
-    /// Who is served next.
+    /// Queue discipline.
     #[setting(default = "fifo")]
     pub discipline: DisciplineSettings,
     /// Calls that have waited longer than this are dropped when their turn comes.
     pub max_age: Option<DurationDist>,
 }
 
-/// Who is let in.
+/// Admission control.
 #[derive(Clone, Debug, Default, PartialEq, Setting)]
 pub struct AdmissionSettings {
-    /// The queue before the workers.
+    /// The queue for the workers.
     pub queue: Option<QueueSettings>,
-    /// A bound on the rate.
+    /// Limits the call rate.
     pub rate_limit: Option<NotYet>,
-    /// A bound on the calls under way.
+    /// Limits the calls in flight.
     pub concurrency: Option<NotYet>,
-    /// What is turned away first.
+    /// Load shedding by priority.
     pub shed: Option<NotYet>,
-    /// A bound on connections.
+    /// Limits connections.
     pub max_connections: Option<NotYet>,
 }
 
@@ -107,6 +113,12 @@ impl AdmissionSettings {
         let DurationDist(age) = self.queue.as_ref()?.max_age.as_ref()?;
         let age = age.sample_span(&mut cx.draw(call, PURPOSE_AGE));
         Some(cx.now().saturating_add(age))
+    }
+
+    /// Whether more matters to a call that arrives than whether there is room for it: how long it may wait is drawn, or its
+    /// queue goes by those who need not wait, too. Such a call goes through `Door::enter_until`.
+    pub fn heeds_more(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.max_age.is_some() || queue.discipline.heeds_all())
     }
 
     /// The line that they describe.

@@ -26,10 +26,7 @@ pub fn text(compared: &Compared) -> String {
     let mut text = aligned(&heading, &rows);
     text.push_str(&format!("\n  {}\n\n", conditions(compared)));
     if compared.cut_short {
-        text.push_str(&format!(
-            "Cut short: the figures are those of the {} runs of each that had ended.\n",
-            compared.replications
-        ));
+        text.push_str(&format!("Cut short: the figures cover the {} completed runs of each.\n", compared.replications));
     }
     for sentence in sentences(compared) {
         text.push_str(&format!("{sentence}\n"));
@@ -58,7 +55,7 @@ fn cell(metric: &ComparedMetric, variant: usize, runs: usize) -> String {
 
 fn conditions(compared: &Compared) -> String {
     format!(
-        "{} runs of each under common random numbers, seed {}; ± is half of the {} interval; * really differs from {}",
+        "{} runs of each under common random numbers, seed {}; ± is the half-width of the {} interval; * is a real difference from {}",
         compared.replications,
         compared.seed,
         figures::confidence(compared.confidence),
@@ -91,15 +88,15 @@ pub fn sentences(compared: &Compared) -> Vec<String> {
         let real: Vec<String> = real.collect();
         let open = compared.metrics.iter().filter_map(|metric| {
             let runs = metric.differences[index]?.runs_needed?;
-            Some(format!("{} (about {} runs would tell)", metric.name, units::grouped(u64::from(runs))))
+            Some(format!("{} (about {} runs would decide)", metric.name, units::grouped(u64::from(runs))))
         });
         let open: Vec<String> = open.collect();
         let open = match open.len() {
             0 => String::new(),
-            _ => format!(" The interval is wider than the difference, so these stay open: {}.", open.join("; ")),
+            _ => format!(" Undecided, the interval is wider than the difference: {}.", open.join("; ")),
         };
         match real.len() {
-            0 => format!("{name} against {base}: no difference that could not be chance.{open}"),
+            0 => format!("{name} against {base}: no real difference.{open}"),
             1 => format!("{name} against {base}: one difference is real: {}.{open}", real[0]),
             n => format!("{name} against {base}: {n} differences are real: {}.{open}", real.join("; ")),
         }
@@ -122,7 +119,7 @@ fn findings(compared: &Compared) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     if compared.cut_short {
         let runs = compared.replications;
-        let text = format!("Cut short: {runs} runs of each had ended, and the figures are those of them alone.");
+        let text = format!("Cut short: the figures cover the {runs} completed runs of each.");
         found.push(Finding::plain("compare", Severity::Warning, String::new(), text));
     }
     let note = |text: String| Finding::plain("compare", Severity::Note, String::new(), text);
@@ -155,7 +152,11 @@ pub fn html(title: &str, compared: &Compared, origin: &Origin) -> Result<String,
             Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(compared))] },
             Section {
                 heading: "Figures".to_owned(),
-                blocks: vec![Block::Table(Table { caption: "Mean ± half of the interval".to_owned(), columns, rows })],
+                blocks: vec![Block::Table(Table {
+                    caption: "Mean ± half-width of the interval".to_owned(),
+                    columns,
+                    rows,
+                })],
             },
             Section { heading: "Charts".to_owned(), blocks: charts.collect() },
             origin::section(origin, &facts, &[]),

@@ -110,6 +110,7 @@ pub mod normal;
 mod order;
 pub mod outcome;
 mod parameter;
+mod parcels;
 pub mod prefetch;
 pub mod quota;
 pub mod random;
@@ -124,6 +125,7 @@ pub mod timer;
 mod tournament;
 pub mod trace;
 pub mod turns;
+pub mod undertakings;
 mod wheel;
 pub mod ziggurat;
 
@@ -135,8 +137,8 @@ pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{
-    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Open, Order, Profile, Reach, Sight,
-    Stuck, To,
+    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Message, Next, Open, Order, Profile, Reach,
+    Sight, Stuck, To,
 };
 pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};
@@ -145,6 +147,7 @@ pub use measure::{Counts, Measure, OfOp};
 pub use news::{Hearing, News};
 pub use order::TIME_MAX;
 pub use outcome::{Answer, Outcome};
-pub use records::{Ended, Record, RecordId};
+pub use records::{Done, Ended, Record, RecordId};
 pub use time::{Span, Time};
 pub use timer::Timer;
+pub use undertakings::{Settled, UnderWay};

@@ -53,6 +53,24 @@ pub enum Doing {
     },
 }
 
+impl Doing {
+    /// The same in as few words as still say what it is.
+    pub fn short(&self) -> String {
+        let bare = |path: &str| {
+            let sections = ["components.", "workloads.", "policies."];
+            sections.iter().find_map(|section| path.strip_prefix(section)).unwrap_or(path).to_string()
+        };
+        match self {
+            Doing::Set { path, value } => format!("{} = {value}", bare(path)),
+            Doing::Inject { yaml } => {
+                let yaml = yaml.trim();
+                let inner = yaml.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(yaml);
+                format!("↯ {}", inner.trim())
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for Doing {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -142,6 +160,11 @@ impl<S: Simulation> Deck<S> {
     /// Where the second future begins, ns.
     pub fn fork_ns(&self) -> Option<i64> {
         self.fork.map(|fork| fork.at_ns)
+    }
+
+    /// How many changes the two futures share: those made before the fork; 0 without one.
+    pub fn shared_changes(&self) -> usize {
+        self.fork.map_or(0, |fork| fork.shared_changes)
     }
 
     /// The user's changes of one future, in order; those that still lie ahead included.

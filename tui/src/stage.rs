@@ -255,7 +255,7 @@ impl<S: Source> Stage<S> {
         let Over::Refused(refusal) = &mut self.over else { return Ok(Flow::On) };
         match keys::action(key, Place::Refused) {
             Some(Action::Select(Move::Next(Way::On))) => {
-                let last = refusal.text.lines().count().saturating_sub(1);
+                let last = refusal.lines(self.size.width).len().saturating_sub(1);
                 refusal.scrolled = (refusal.scrolled + 1).min(last);
             }
             Some(Action::Select(_)) => refusal.scrolled = refusal.scrolled.saturating_sub(1),
@@ -375,7 +375,13 @@ fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) ->
         }
         while event::poll(frame_ends.saturating_duration_since(Instant::now()))? {
             stale = true;
-            if stage.event(event::read()?)? == Flow::End {
+            let event = event::read()?;
+            #[cfg(unix)]
+            if keys::suspends(&event) {
+                screen.suspend(stop)?;
+                break;
+            }
+            if stage.event(event)? == Flow::End {
                 return Ok(End::Quit);
             }
             if Instant::now() >= frame_ends {
@@ -384,6 +390,10 @@ fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) ->
         }
         if stop.raised() {
             return Ok(End::Interrupted);
+        }
+        if stop.has_gone_on() {
+            screen.take_again()?;
+            stale = true;
         }
         if stage.failed() {
             return Ok(End::Failed);

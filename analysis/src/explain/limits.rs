@@ -6,6 +6,7 @@
 
 use models::demand::Demand;
 use models::law::Law;
+use models::policies::policy::Passes;
 use serde::Serialize;
 
 use super::flow::{Asked, Flows};
@@ -31,6 +32,9 @@ pub struct Limit {
     pub bound: Option<Bound>,
     /// The share that the load would take if every call made all the attempts that retries allow.
     pub utilization_with_retries: Option<f64>,
+    /// Whether it is processors.
+    #[serde(skip)]
+    pub(super) is_cpu: bool,
     /// The share of it that the load would take if nothing were waited for; in proportion to the load.
     #[serde(skip)]
     pub unwaited: f64,
@@ -143,6 +147,17 @@ pub(super) struct Load<'g> {
     pub(super) has_rates: bool,
     /// Whether something may be full whose figure is only a bound, so that not all that is said to come gets there.
     pub(super) may_be_full: bool,
+    /// Whether more may come than is said.
+    pub(super) may_be_more: bool,
+}
+
+/// Whether the gates of links are limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gated {
+    /// They are.
+    Counts,
+    /// What they refuse is of no interest.
+    No,
 }
 
 /// What is known to be at least as busy as this may be full.
@@ -162,11 +177,12 @@ impl<'g> Load<'g> {
             loaded: bare,
             has_rates: true,
             may_be_full: false,
+            may_be_more: false,
         }
     }
 
     /// All limits with what each belongs to.
-    pub(super) fn named(&self) -> Vec<(String, Limit)> {
+    pub(super) fn named(&self, gated: Gated) -> Vec<(String, Limit)> {
         let graph = self.graph;
         let of_component = |component: usize| {
             let limits = self.of_component(component).into_iter();
@@ -176,10 +192,20 @@ impl<'g> Load<'g> {
             let at = &graph.links[link];
             Some((format!("the pool of {}.{}", at.from, at.name), self.of_pool(link)?))
         };
+        let of_gates = |link: usize| {
+            let at = &graph.links[link];
+            let name = move |limit: Limit| (format!("the {} of {}.{}", limit.what, at.from, at.name), limit);
+            self.of_gates(link).into_iter().map(name)
+        };
         let of_hosts =
             self.of_hosts().into_iter().map(|(name, limit)| (format!("the {} of {name}", limit.what), limit));
         let of_components = (0..graph.components.len()).flat_map(of_component);
-        of_components.chain((0..graph.links.len()).filter_map(of_pool)).chain(of_hosts).collect()
+        let links = || 0..graph.links.len();
+        of_components
+            .chain(links().filter(|_| gated == Gated::Counts).flat_map(of_gates))
+            .chain(links().filter_map(of_pool))
+            .chain(of_hosts)
+            .collect()
     }
 
     /// How the wait for what is nearly full changes with what it is held for.
@@ -217,7 +243,7 @@ impl<'g> Load<'g> {
             let Some(held) = self.loaded.attempts_over(link, self.fresh) else { continue };
             let pools = f64::from(at.copies) * f64::from(graph.pools_of(at));
             let what = format!("the pool of {}.{}", at.from, at.name);
-            let rate = attempts_over(self.fresh, link) / pools;
+            let rate = self.fresh.attempts(link) / pools;
             add(what, pool.size.saturating_mul(pool.streams), rate, &held, &limit);
         }
         found
@@ -232,6 +258,7 @@ impl<'g> Load<'g> {
             utilization: shares.told.filter(|_| self.has_rates),
             bound: shares.bound.filter(|_| self.has_rates),
             utilization_with_retries: self.has_rates.then_some(shares.with_retries.max(shares.unwaited)),
+            is_cpu: false,
             unwaited: shares.unwaited,
             waited: shares.waited,
         }
@@ -242,7 +269,7 @@ impl<'g> Load<'g> {
         let bursts = self.bare.bursts(self.fresh);
         Doubts {
             holds_longer: bursts.holds_longer[component],
-            is_more: bursts.does_more[component],
+            is_more: self.may_be_more || bursts.does_more[component],
             is_less: self.may_be_full || bursts.does_less[component],
             shift: shift(Times::rate(component, self.fresh), Times::rate(component, self.waiting)),
             waits_max: self.waits_max(),
@@ -296,7 +323,8 @@ impl<'g> Load<'g> {
                     true => format!("{} interpreter locks", grouped(units)),
                     false => format!("{} cores", plain(units)),
                 };
-                found.push(self.limit(what, units, Some(work_s), Some(ceiling), shares));
+                let cores = self.limit(what, units, Some(work_s), Some(ceiling), shares);
+                found.push(Limit { is_cpu: true, ..cores });
             }
         }
         if let Some(quota) = limits.quota {
@@ -318,6 +346,9 @@ impl<'g> Load<'g> {
                 found.push(self.limit(what, units, Some(blocks_s), Some(units / blocks_s), shares));
             }
         }
+        if let Some(slots) = self.of_consumers(component).filter(|_| self.is_held_by_consumers(component)) {
+            found.push(slots);
+        }
         if let Some(rate_max) = limits.rate_per_s {
             let shares = self.plain(component, rate / rate_max, Times::rate(component, self.all) / rate_max);
             found.push(self.limit("its rate limit".into(), rate_max, None, Some(rate_max), shares));
@@ -330,6 +361,39 @@ impl<'g> Load<'g> {
         found
     }
 
+    /// The rate limit of a link and its bound on the attempts under way, all callers together.
+    pub(super) fn of_gates(&self, link: usize) -> Vec<Limit> {
+        let at = &self.graph.links[link];
+        let (mut fresh, mut all) = (self.fresh.tried(link), self.all.tried(link));
+        let held_s = self.bare.in_gates_s(link, self.fresh);
+        let mut found = Vec::new();
+        for (name, passes) in at.settings.passes() {
+            let copies = f64::from(at.copies);
+            let (what, units, held_s, ceiling) = match passes {
+                Passes::Rate { per_s, .. } => (name.to_string(), per_s * copies, None, per_s * copies),
+                Passes::AtOnce { places, .. } => {
+                    let units = f64::from(places) * copies;
+                    (format!("{} calls at once", grouped(units)), units, Some(held_s), units / held_s)
+                }
+                Passes::Some => continue,
+            };
+            let bursts = self.bare.bursts(self.fresh);
+            let doubts = Doubts {
+                holds_longer: held_s.is_some() && bursts.link_holds_longer(self.graph, link),
+                is_more: self.may_be_more,
+                is_less: self.may_be_full || (held_s.is_some() && bursts.link_varies(self.graph, link)),
+                shift: shift(self.fresh.tried(link), self.waiting.tried(link)),
+                waits_max: self.waits_max(),
+            };
+            let share = fresh / ceiling;
+            let waited = held_s.map_or(share, |held_s| share * shift(held_s, self.loaded.in_gates_s(link, self.fresh)));
+            let shares = Shares::new(share, share, waited, all / ceiling, doubts);
+            found.push(self.limit(what, units, held_s, Some(ceiling), shares));
+            (fresh, all) = (fresh.min(ceiling), all.min(ceiling));
+        }
+        found
+    }
+
     /// The pool of a link, all callers together.
     pub(super) fn of_pool(&self, link: usize) -> Option<Limit> {
         let at = &self.graph.links[link];
@@ -338,19 +402,21 @@ impl<'g> Load<'g> {
         let units = connections * f64::from(pool.streams);
         let held = |times: &Times<'_>| times.attempts_over(link, self.fresh).map(|held| held.mean());
         let held_s = held(self.bare).unwrap_or_else(|| self.bare.over(link, "default").attempt.mean_s());
-        let fresh = attempts_over(self.fresh, link);
+        let fresh = self.fresh.attempts(link);
         let all = self.all.links[link] * super::flows::sustained_attempts(self.graph, link, self.all.links[link]);
         let waited = held(self.loaded).unwrap_or(held_s);
         let unwaited = fresh * held_s / units;
         let doubts = Doubts {
             holds_longer: self.bare.bursts(self.fresh).link_holds_longer(self.graph, link),
-            is_more: at.ways.iter().any(|way| self.bare.bursts(self.fresh).gets_more[way.component]),
+            is_more: self.may_be_more
+                || at.ways.iter().any(|way| self.bare.bursts(self.fresh).gets_more[way.component]),
             is_less: self.may_be_full
+                || self.bare.bursts(self.fresh).link_varies(self.graph, link)
                 || match at.caller {
                     Caller::Component(caller) => self.bare.bursts(self.fresh).does_less[caller],
                     Caller::Workload(_) => false,
                 },
-            shift: shift(attempts_over(self.fresh, link), attempts_over(self.waiting, link)),
+            shift: shift(self.fresh.attempts(link), self.waiting.attempts(link)),
             waits_max: self.waits_max(),
         };
         let shares = Shares::new(unwaited, unwaited, fresh * waited / units, all * held_s / units, doubts);
@@ -375,13 +441,12 @@ impl<'g> Load<'g> {
                             .waited
                             .is_some_and(|waited| waited >= ESTIMATED_FULL && waited > WAITS_MAX * limit.unwaited))
             });
-        Load { may_be_full, ..self }
+        Load { may_be_full: self.may_be_full || may_be_full, ..self }
     }
 
     /// What is asked for over a link.
     pub(super) fn asked(&self, link: usize) -> impl Iterator<Item = (&str, &Asked)> {
-        let asked = self.fresh.asked.range((link, String::new())..(link + 1, String::new()));
-        asked.map(|((_, op), asked)| (op.as_str(), asked))
+        self.fresh.over(link)
     }
 
     /// How long an attempt over a link takes if its caller waits for ever, over all that is asked for.
@@ -436,12 +501,53 @@ impl<'g> Load<'g> {
         (low..=high).map(served).fold(0.0, f64::max)
     }
 
-    /// The operations that are asked of a component.
+    /// The operations that are requested of a component.
     pub(super) fn ops_of(&self, component: usize) -> Vec<String> {
         let mut ops: Vec<String> = self.ops(component).iter().map(|(op, ..)| op.to_string()).collect();
         ops.sort();
         ops.dedup();
         ops
+    }
+
+    /// The messages that the consumers of a queue process at once, which bound how many they process.
+    pub(super) fn of_consumers(&self, queue: usize) -> Option<Limit> {
+        let graph = self.graph;
+        let units: f64 = graph.consumers_of(queue).map(|consumer| consumer.at_once).sum();
+        let rate = Times::rate(queue, self.fresh);
+        if units <= 0.0 {
+            return None;
+        }
+        let held = |times: &Times<'_>| -> f64 {
+            let of = |(op, calls, _): &(&str, f64, f64)| -> f64 {
+                let by = |consumer: &super::graph::ConsumerAt<'_>| {
+                    let answer = times.answer(consumer.component, consumer.op.unwrap_or(op));
+                    let deliveries = consumer.deliveries(answer.failed().weight());
+                    let batch = f64::from(consumer.settings.batch());
+                    consumer.share * deliveries * (answer.mean_s() + consumer.between_s / batch)
+                };
+                calls * graph.consumers_of(queue).map(by).sum::<f64>()
+            };
+            let ops = self.ops(queue);
+            ops.iter().map(of).sum::<f64>() / ops.iter().map(|(_, calls, _)| calls).sum::<f64>()
+        };
+        let (held_s, waited_s) = (held(self.bare), held(self.loaded));
+        let unwaited = rate * held_s / units;
+        let doubts = self.doubts(queue);
+        let shares = Shares::new(unwaited, unwaited, rate * waited_s / units, unwaited, doubts);
+        let what = format!("{} consumer slots", grouped(units));
+        Some(self.limit(what, units, Some(held_s), Some(units / held_s), shares))
+    }
+
+    /// Whether these are fewer than the workers that process the messages, or are held for markedly longer.
+    fn is_held_by_consumers(&self, queue: usize) -> bool {
+        let graph = self.graph;
+        graph.consumers_of(queue).any(|consumer| {
+            let limits = graph.components[consumer.component].limits();
+            let workers = limits.workers.filter(|_| !limits.frees_while_waiting);
+            let workers = workers.map(|(_, count)| f64::from(count) * graph.replicas(consumer.component));
+            let takes_s = self.bare.latency_s(consumer.component, consumer.op.unwrap_or("default"));
+            workers.is_none_or(|workers| consumer.at_once < workers) || consumer.between_s > 0.05 * takes_s
+        })
     }
 
     /// What is asked of a component: operation, calls a second, items a call.
@@ -477,21 +583,15 @@ impl<'g> Load<'g> {
             let bursts = self.bare.bursts(self.fresh);
             let doubts = Doubts {
                 holds_longer: false,
-                is_more: there.iter().any(|component| bursts.does_more[*component]),
+                is_more: self.may_be_more || there.iter().any(|component| bursts.does_more[*component]),
                 is_less: self.may_be_full || there.iter().any(|component| bursts.does_less[*component]),
                 shift: shift(share(self.fresh), share(self.waiting)),
                 waits_max: self.waits_max(),
             };
-            (
-                name.to_string(),
-                self.limit(
-                    format!("{} cores", plain(units)),
-                    units,
-                    None,
-                    None,
-                    Shares::new(share(self.fresh), share(self.fresh), share(self.fresh), share(self.all), doubts),
-                ),
-            )
+            let busy = share(self.fresh);
+            let shares = Shares::new(busy, busy, busy, share(self.all), doubts);
+            let cores = self.limit(format!("{} cores", plain(units)), units, None, None, shares);
+            (name.to_string(), Limit { is_cpu: true, ..cores })
         });
         groups.collect()
     }
@@ -500,11 +600,6 @@ impl<'g> Load<'g> {
 /// What comes with waits, as a multiple of what comes without.
 fn shift(without: f64, with: f64) -> f64 {
     if without > 0.0 { with / without } else { 1.0 }
-}
-
-/// Attempts a second over a link.
-fn attempts_over(flows: &Flows, link: usize) -> f64 {
-    flows.asked.range((link, String::new())..(link + 1, String::new())).map(|(_, asked)| asked.attempts).sum()
 }
 
 fn of_lock(locks: &[(String, f64)], name: &str) -> f64 {

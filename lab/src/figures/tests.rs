@@ -28,7 +28,7 @@ components:
     kind: service
     replicas: 2
     runtime: {async: {workers: 20}}
-    handlers: {default: [{call: near}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: workers}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
+    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: workers}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
       near: {to: cache}
@@ -47,7 +47,7 @@ components:
   function: {kind: service, runtime: single, start_up: 100ms, handlers: {default: [{wait: 1ms}]}}
   workers: {kind: service, runtime: {processes: {workers: 4, max_requests: 100}}, handlers: {default: [{wait: 1ms}]}}
   jobs: {kind: queue, capacity: 5, full: block}
-  cache: {kind: cache, capacity: 20, coalesce: true, to: {to: db, pool: {size: 2}}}
+  cache: {kind: cache, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
   partner: {kind: external, latency: {exp: 20ms}, concurrency: 10}
   db: {kind: database, connections: 10, operations: {default: {exp: 10ms}}}

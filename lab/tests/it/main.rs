@@ -1,20 +1,25 @@
 //! Whole scenarios: from text to result.
 
 mod breakdown;
+mod caching;
 mod checks;
 mod claims;
 mod clients;
 mod common_numbers;
+mod completion;
 mod connections;
 mod corpus;
 mod coverage;
 mod demand;
+mod differential;
 mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]
 mod expect;
+mod fifo;
 mod fleets;
 mod gates;
+mod giving_up;
 mod guide;
 mod happenings;
 mod harness;
@@ -31,12 +36,15 @@ mod measured;
 mod menu;
 mod objectives;
 mod plain_links;
+mod queue_scenarios;
 mod queues;
 mod quotas;
+mod rabbit;
 mod requests;
 mod resolved;
 mod rest;
 mod runtimes;
 mod schedules;
+mod sqs;
 mod strikes;
 mod topology;

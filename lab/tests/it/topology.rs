@@ -68,9 +68,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         cache(&mut c, &mut text);
     }
     external(&mut c, &mut text);
-    if has_queue {
-        queue_and_consumer(&mut c, &mut text);
-    }
+    let style = has_queue.then(|| queue_and_consumer(&mut c, &mut text));
     if text.contains("by: client")
         && !text.contains("    clients: ")
         && !["closed", "connections", "sessions"].iter().any(|users| text.contains(&format!("arrivals: {{{users}")))
@@ -78,7 +76,8 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         // A limit by client needs clients that send more than one request.
         text = text.replacen("    call: {to", "    clients: 5\n    call: {to", 1);
     }
-    faults(&mut c, &mut text, services, &open, front, has_cache, has_queue);
+    faults(&mut c, &mut text, services, &open, front, has_cache, style);
+    events(&mut c, &mut text, has_queue);
     text
 }
 
@@ -112,6 +111,7 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
             "[{op: default, key: {uniform: {keys: 5}}}]",
             "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, size: 4KiB}]",
             "[{op: default, priority: low}, {op: other, priority: critical}, {op: default, size: 1KB}]",
+            "[{op: default, poll: {op: other, every: {exp: 100ms}, timeout: 2s}}, {op: other, poll: {op: default, every: 500ms}}]",
             "[{op: default, demand: {exp: 1}}, {op: other, demand: {lognormal: {mean: 1, cv: 2}}}]",
         ])
     };
@@ -178,11 +178,22 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
     let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
     let eviction = c.of(&["lru", "fifo", "lfu"]);
     let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
+    // Where there are two operations it must know what each does.
+    let ops = if text.contains("op: other") {
+        c.of(&[
+            ", read_ops: [default, other]",
+            ", write_ops: [other]",
+            ", read_ops: [default]",
+            ", write_ops: [default, other]",
+        ])
+    } else {
+        ""
+    };
     let policies = link(c);
     let _ = writeln!(
         text,
         "  c0: {{kind: cache, to: {{to: d0{policies}}}, capacity: {capacity}{ttl}, eviction: {eviction}, latency: {latency}, \
-         coalesce: {coalesce}}}"
+         coalesce: {coalesce}{ops}}}"
     );
 }
 
@@ -265,12 +276,14 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", streams: 3, connect: 3ms, min_idle: 0",
             ", max_lifetime: 500ms, jitter: 50%, streams: 2",
             ", idle_timeout: 100ms, min_idle: 0, acquire_timeout: 10ms",
+            ", open: in_background, connect: 5ms, max_lifetime: 1s",
+            ", open: in_background, min_idle: 0, acquire_timeout: 100ms, streams: 2",
         ]);
         let per = if is_balancer { "" } else { c.of(&["", ", per: target", ", per: target, choose: round_robin", ""]) };
         let _ = write!(text, ", pool: {{size: {size}{more}{per}}}");
     }
     if c.once_in(5) {
-        let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op"]));
+        let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op", "key, context: leader"]));
     }
     if c.once_in(5) {
         let _ = write!(
@@ -310,13 +323,58 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
 }
 
-/// A queue and a service that consumes from it, which calls a database.
-fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) {
-    let capacity =
-        c.of(&["", ", capacity: 5, full: reject", ", capacity: 3, full: block", ", capacity: 4, full: drop_oldest"]);
+/// The settings of a queue that only its style has, each with its comma before it.
+fn of_style(c: &mut Choices<'_>, style: &str) -> String {
+    let dead = if c.once_in(2) { ", dead_letter: q1" } else { "" };
+    match style {
+        "plain" => {
+            let full =
+                ["", ", capacity: 5, full: reject", ", capacity: 3, full: block", ", capacity: 4, full: drop_oldest"];
+            format!("{dead}{}", c.of(&full))
+        }
+        "rabbitmq" => {
+            let prefetch = c.of(&["", ", prefetch: 1", ", prefetch: 5"]);
+            let limit = c.of(&["", ", delivery_limit: 2", ", delivery_limit: none"]);
+            format!("{dead}{prefetch}{limit}{}", c.of(&["", ", durable: false"]))
+        }
+        _ => {
+            let visibility = c.of(&[", visibility_timeout: 50ms", ", visibility_timeout: 1s", ""]);
+            let receives = if dead.is_empty() { "" } else { c.of(&["", ", max_receives: 1", ", max_receives: 3"]) };
+            let delay = c.of(&["", ", delay: 200ms"]);
+            let in_flight = c.of(&["", ", in_flight_max: 2"]);
+            let rate = c.of(&["", ", rate: 20/s", ", rate: none"]);
+            format!("{dead}{visibility}{receives}{delay}{in_flight}{rate}")
+        }
+    }
+}
+
+/// What a consumer says of a queue of a style, each with its comma before it.
+fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
+    let op = c.of(&["", ", op: default"]);
+    let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
+    let idempotent = c.of(&["", ", idempotent: true"]);
+    let gives_up = if queue.contains("dead_letter") { ", on_failure: dead_letter" } else { ", on_failure: requeue" };
+    let ack = c.of(&["", ", ack: before", ", on_failure: skip", ", on_failure: requeue", gives_up]);
+    let network = c.of(&["", ", network: {rtt: 2ms}", ", network: {rtt: 10ms, loss: 5%}"]);
+    let own = match style {
+        "plain" => "",
+        "rabbitmq" => c.of(&["", ", prefetch: 2"]),
+        _ => {
+            let extends = if ack.contains("before") { "" } else { ", extend_visibility: true" };
+            c.of(&["", ", batch: 3", ", batch: 10, partial_failures: false", ", wait: 1s", extends])
+        }
+    };
+    format!("{op}{concurrency}{idempotent}{ack}{network}{own}")
+}
+
+/// A queue and a service that consumes from it, which calls a database; a queue for its dead letters. The queue's style.
+fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
+    let style = c.of(&["plain", "sqs", "sqs_fifo", "rabbitmq"]);
     let publish = c.of(&["", ", publish: {exp: 2ms}"]);
     let receive = c.of(&["", ", receive: 1ms", ", receive: {exp: 5ms}"]);
-    let _ = writeln!(text, "  q0: {{kind: queue{capacity}{publish}{receive}}}");
+    let own = of_style(c, style);
+    let _ = writeln!(text, "  q0: {{kind: queue, style: {style}{own}{publish}{receive}}}");
+    let _ = writeln!(text, "  q1: {{kind: queue, style: {style}}}");
     let replicas = 1 + c.below(3);
     let _ = writeln!(text, "  k0:\n    kind: service\n    replicas: {replicas}\n    cpu: 1");
     let runtime = c.of(&[
@@ -338,11 +396,10 @@ fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) {
     let policies = link(c);
     let _ =
         write!(text, "    handlers:\n      default:\n{}    calls:\n      l0: {{to: d0{policies}}}\n", lines.concat());
-    let op = c.of(&["", ", op: default"]);
-    let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
-    let ack = c.of(&["", ", ack: before", ", on_failure: skip", ", on_failure: requeue"]);
-    let network = c.of(&["", ", network: {rtt: 2ms}", ", network: {rtt: 10ms, loss: 5%}"]);
-    let _ = writeln!(text, "    consumes: [{{from: q0{op}{concurrency}{ack}{network}}}]");
+    let consuming = consuming(c, style, &own);
+    let dead = c.of(&["", ", q1"]);
+    let _ = writeln!(text, "    consumes: [{{from: q0{consuming}}}{dead}]");
+    style
 }
 
 /// What is allowed of a link on which messages are published: each call publishes one.
@@ -523,9 +580,41 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
         text.push_str("    contention: {alpha: 0.1, beta: 0.01}\n");
     }
     if c.once_in(3) {
+        text.push_str("    statement_timeout: 8ms\n");
+    }
+    if c.once_in(3) {
         let _ = writeln!(text, "    admission: {}", queue(c, false));
     }
     let _ = writeln!(text, "    operations: {{default: {io}}}");
+}
+
+/// What operators do about it, and what makes it worse.
+fn events(c: &mut Choices<'_>, text: &mut String, has_queue: bool) {
+    let count = c.below(6).saturating_sub(3);
+    if count > 0 {
+        text.push_str("events:\n");
+    }
+    for nth in 0..count {
+        let at = c.of(&["4s", "8s", "12s", "15500ms"]);
+        if has_queue && c.once_in(2) {
+            let what = c.of(&[
+                "redrive: {from: q1, to: q0}",
+                "redrive: {from: q1, to: q0, rate: 5/s}",
+                "discard: q0",
+                "discard: q1",
+            ]);
+            let _ = writeln!(text, "  - {{name: op-{nth}, at: {at}, {what}}}");
+            continue;
+        }
+        let lasts = c.of(&["", "for: 3s, ", "for: 1s, every: 2s, times: 3, "]);
+        let change = c.of(&[
+            "components.d0.connections: 20",
+            "components.d0.connections: 2",
+            "workloads.w0.call.timeout: 50ms",
+            "components.x0.concurrency: 2",
+        ]);
+        let _ = writeln!(text, "  - {{name: op-{nth}, at: {at}, {lasts}set: {{{change}}}}}");
+    }
 }
 
 fn faults(
@@ -535,8 +624,9 @@ fn faults(
     open: &[bool],
     front: &str,
     has_cache: bool,
-    has_queue: bool,
+    style: Option<&str>,
 ) {
+    let has_queue = style.is_some();
     let count = c.below(5);
     if count == 0 {
         return;
@@ -544,7 +634,7 @@ fn faults(
     text.push_str("faults:\n");
     for _ in 0..count {
         let at = c.of(&["2s", "3500ms", "5s", "9700ms", "12s", "0s"]);
-        let lasts = c.of(&["3s", "500ms", "10s", "20ms"]);
+        let lasts = c.of(&["3s", "500ms", "10s", "20ms", ""]);
         let who = match c.below(7) {
             5 if has_queue => "q0".to_string(),
             6 if has_queue => "k0".to_string(),
@@ -582,7 +672,12 @@ fn faults(
                     "components.d0.admission.queue.max: 1",
                     if has_cache { "components.c0.capacity: 2" } else { "components.d0.connections: 5" },
                     "components.x0.concurrency: 1",
-                    if has_queue { "components.q0.capacity: 2" } else { "components.x0.concurrency: 2" },
+                    match style {
+                        None => "components.x0.concurrency: 2",
+                        Some("plain") => "components.q0.capacity: 2",
+                        Some("rabbitmq") => "components.q0.delivery_limit: 1",
+                        Some(_) => "components.q0.visibility_timeout: 20ms",
+                    },
                 ]);
                 (lasts, format!("set: {{{change}}}"))
             }

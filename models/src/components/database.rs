@@ -5,13 +5,17 @@
 //! every operation longer the more are at work at once, by the universal scalability law: with N at work,
 //! s(N) = s(1)·(1 + α(N−1) + βN(N−1)), so that throughput peaks at N = √((1−α)/β) (Gunther, *Guerrilla Capacity
 //! Planning*).
+//!
+//! A query that is cancelled, or has taken longer than `statement_timeout`, stops and frees its connection at once.
 
 use std::sync::Arc;
 
-use settings::{Cores, DurationDist, Map, Setting};
+use settings::{Cores, Duration, DurationDist, Map, Setting};
+use sim_core::calendar::TimerId;
 use sim_core::figures::Set;
 use sim_core::slots::{self, Admission};
-use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Time, Timer};
+use sim_core::table::reach;
+use sim_core::{CallId, Class, Component, CpuId, CpuJob, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
 use super::kind::{Answers, Checks, Kind};
 use super::site::Site;
@@ -26,24 +30,24 @@ use crate::policies::not_yet::NotYet;
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "io")]
 pub struct OperationSettings {
-    /// Time on disks and the like.
+    /// I/O time.
     #[setting(default = "0s")]
     pub io: DurationDist,
-    /// Work on the database's cores.
+    /// CPU time on the database's cores.
     pub cpu: Option<DurationDist>,
-    /// More io for each item of a batch, the first included.
+    /// Additional I/O time for each item of a batch, the first included.
     pub per_item: Option<DurationDist>,
-    /// A lock that is held meanwhile.
+    /// A lock held meanwhile.
     pub lock: Option<NotYet>,
 }
 
 /// How queries hinder each other (universal scalability law).
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct ContentionSettings {
-    /// Share of the work that only one can do at a time.
+    /// Serial fraction of the work (contention).
     #[setting(default = 0.03, range = "0..=1")]
     pub alpha: f64,
-    /// What keeping each other informed costs, for each pair.
+    /// Coherency cost per pair.
     #[setting(default = 0.000172, range = "0..=1")]
     pub beta: f64,
 }
@@ -55,22 +59,26 @@ impl ContentionSettings {
     }
 }
 
-/// A stateful store.
+/// A database or any other store with connections.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Queries that it serves at once; those beyond wait. PostgreSQL's `max_connections` is 100.
+    /// Queries served concurrently; further queries wait. PostgreSQL's `max_connections` is 100.
     #[setting(default = 100, range = "1..=10000000", live)]
     pub connections: u32,
-    /// Cores that its queries share.
+    /// Cores shared by its queries.
     pub cores: Option<Cores>,
-    /// How queries hinder each other; without it they do not.
+    /// How concurrent queries slow each other down. Without it they do not.
     pub contention: Option<ContentionSettings>,
-    /// What each operation takes; `default` for those not named.
+    /// Service time of each operation; `default` covers the rest.
     pub operations: Map<OperationSettings>,
-    /// Who is let in.
+    /// Admission control.
     #[setting(default = "{}", live)]
     pub admission: AdmissionSettings,
-    /// Where it is.
+    /// Maximum time of a query once it has its connection; a query that takes longer is stopped and answered `error`. Without
+    /// it there is no maximum, as in PostgreSQL.
+    #[setting(live)]
+    pub statement_timeout: Option<Duration>,
+    /// Region.
     pub region: Option<settings::Spanned<settings::Name>>,
     /// Replicas and how they follow.
     pub replication: Option<NotYet>,
@@ -80,7 +88,7 @@ pub struct Settings {
     pub consistency: Option<NotYet>,
     /// Parts of the data on machines of their own.
     pub partitions: Option<NotYet>,
-    /// What happens when the leader dies.
+    /// Failover of the leader.
     pub failover: Option<NotYet>,
 }
 
@@ -105,6 +113,13 @@ struct Plan {
 
 const IO: u8 = 0;
 const CPU: u8 = 1;
+const STATEMENT: u8 = 2;
+
+// Tickets: 0 for a query that waits for a connection.
+/// Marks those of queries whose io goes on; the rest is the place of its end in the calendar.
+const READS: u32 = 1 << 31;
+/// The ticket of queries that a core works for.
+const COMPUTES: u32 = 1;
 
 const PURPOSE_IO: u32 = 0x696f;
 const PURPOSE_CPU: u32 = 0x6370;
@@ -116,6 +131,12 @@ pub struct Database {
     cpu: Option<CpuId>,
     /// Before the connections.
     door: Door,
+    /// More matters to a query that arrives than whether a connection is free.
+    heeds_more: bool,
+    /// What a core does for a query, by index of the call; only of those that it works for.
+    jobs: Vec<Option<CpuJob>>,
+    /// What stops a query, by index of the call; empty where nothing does.
+    statements: Vec<Option<TimerId>>,
 }
 
 impl Kind for Database {
@@ -173,17 +194,17 @@ impl Kind for Database {
         for operation in &settings.operations {
             if operation.value.cpu.is_some() && settings.cores.is_none() {
                 let path = format!("operations.{}.cpu", operation.name);
-                let message = "`cpu` needs `cores`, and this database has none";
+                let message = "`cpu` needs `cores`, but this database has none";
                 checks.error("no_cpu", operation.name_span, &path, message, Some("write `cores: 4`"));
             }
         }
         if settings.admission.preempts() {
-            let message = "a query that has begun is not preempted";
+            let message = "a running query cannot be preempted";
             checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
         }
         let uses_cpu = settings.operations.iter().any(|o| o.value.cpu.is_some());
         if settings.cores.is_some() && !uses_cpu {
-            let help = "let an operation use `cpu`, or remove `cores`";
+            let help = "use `cpu` in an operation, or remove `cores`";
             let message = "`cores` has no effect: no operation uses `cpu`";
             checks.warning("no_effect", checks.span(), "cores", message, Some(help));
         }
@@ -196,8 +217,11 @@ impl Kind for Database {
         let scales = settings.contention.is_some() || site.carries_demand();
         Database {
             door: Door::new(Some(settings.connections), settings.admission.line()),
+            heeds_more: settings.admission.heeds_more(),
             plan: Arc::new(Plan { settings: settings.clone(), operations, scales, changes: Vec::new() }),
             cpu,
+            jobs: Vec::new(),
+            statements: Vec::new(),
         }
     }
 
@@ -210,11 +234,16 @@ impl Database {
     /// A query that has its connection begins.
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.door.note(cx, call);
+        if let Some(timeout) = self.plan.settings.statement_timeout {
+            let timer = cx.after_constant(timeout.0, Class::GivingUp, Timer::of(STATEMENT, call));
+            note(&mut self.statements, call, Some(timer));
+        }
         let io = self.io(cx, call);
         if io == 0 {
             return self.compute(cx, call);
         }
-        cx.work(io, Timer::of(IO, call));
+        let timer = cx.work(io, Timer::of(IO, call));
+        cx.set_ticket(call, READS | timer.place());
         Next::WAIT
     }
 
@@ -253,17 +282,37 @@ impl Database {
         if let (Some(DurationDist(dist)), Some(cpu)) = (&settings.cpu, self.cpu) {
             let work = self.scaled(sample(dist, cx, call, PURPOSE_CPU), cx, call);
             if work > 0 {
-                cx.cpu(cpu, work, Timer::of(CPU, call));
+                let job = cx.cpu(cpu, work, Timer::of(CPU, call));
+                note(&mut self.jobs, call, Some(job));
+                cx.set_ticket(call, COMPUTES);
                 return Next::WAIT;
             }
         }
-        self.done(cx, call)
+        self.done(cx, call, Outcome::Ok)
     }
 
-    fn done(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+    /// A query is over, and its connection free.
+    fn done(&mut self, cx: &mut Cx<'_>, call: CallId, outcome: Outcome) -> Next {
+        if let Some(timer) = self.statements.get_mut(call.index() as usize).and_then(Option::take) {
+            cx.cancel(timer);
+        }
         self.door.leave(cx, call);
         self.next(cx);
-        Next::reply(call, cx.answer(Outcome::Ok))
+        Next::reply(call, cx.answer(outcome))
+    }
+
+    /// Stops what is going on for a query.
+    fn stop(&mut self, cx: &mut Cx<'_>, call: CallId) {
+        let ticket = cx.ticket(call);
+        if ticket & READS != 0 {
+            cx.cancel_work(ticket & !READS, Timer::of(IO, call));
+            return;
+        }
+        debug_assert!(ticket == COMPUTES, "a query that has begun does one or the other");
+        let job = self.jobs.get_mut(call.index() as usize).and_then(Option::take);
+        if let (Some(cpu), Some(job)) = (self.cpu, job) {
+            cx.cpu_take_back(cpu, job);
+        }
     }
 
     fn next(&mut self, cx: &mut Cx<'_>) {
@@ -279,10 +328,25 @@ impl Database {
     }
 }
 
+/// Notes something of a call in a table that grows when it is needed.
+fn note<T: Copy>(table: &mut Vec<Option<T>>, call: CallId, what: Option<T>) {
+    reach(table, call.index() as usize, None);
+    table[call.index() as usize] = what;
+}
+
 impl Component for Database {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let until = self.plan.settings.admission.until(cx, call);
-        match self.door.enter_until(cx, call, cx.priority(call), until) {
+        if cx.is_expired(call) {
+            return Next::reply(call, cx.answer(Outcome::Timeout));
+        }
+        let priority = cx.priority(call);
+        let admission = if self.heeds_more {
+            let until = self.plan.settings.admission.until(cx, call);
+            self.door.enter_until(cx, call, priority, until)
+        } else {
+            self.door.enter(cx, call, priority)
+        };
+        match admission {
             Admission::Granted => self.begin(cx, call),
             Admission::Queued => Next::WAIT,
             Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
@@ -290,7 +354,7 @@ impl Component for Database {
     }
 
     fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: sim_core::Answer) -> Next {
-        unreachable!("a database calls nobody")
+        unreachable!("a database makes no calls")
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
@@ -298,19 +362,30 @@ impl Component for Database {
         if !cx.is_open(call) {
             return Next::WAIT;
         }
-        if timer.what == IO { self.compute(cx, call) } else { self.done(cx, call) }
+        match timer.what {
+            IO => self.compute(cx, call),
+            CPU => self.done(cx, call, Outcome::Ok),
+            _ => {
+                self.statements[call.index() as usize] = None;
+                self.stop(cx, call);
+                self.done(cx, call, Outcome::Error)
+            }
+        }
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        // A query that runs is not interrupted; one that waits leaves.
-        if self.door.leave_line(cx.now(), call) {
+        if cx.ticket(call) == 0 {
+            self.door.leave_line(cx.now(), call);
             return Next::reply(call, cx.answer(Outcome::Cancelled));
         }
-        Next::WAIT
+        self.stop(cx, call);
+        self.done(cx, call, Outcome::Cancelled)
     }
 
     fn rebuild(&mut self, now: Time) {
         self.door.clear(now);
+        self.jobs.clear();
+        self.statements.clear();
     }
 
     fn begin_measuring(&mut self, now: Time) {

@@ -8,7 +8,7 @@ use sim_core::{Attempts, Component, Happens, Span};
 use super::site::Site;
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
-use crate::consuming::ConsumeSettings;
+use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{CallsMade, Demand, Limits, Outcomes, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
@@ -41,6 +41,17 @@ pub struct Ask<'a> {
     pub size_bytes: Option<u64>,
 }
 
+/// What an operation does to what a component remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It reads, and may be answered from memory.
+    Read,
+    /// It writes: what is remembered of its data is no longer right.
+    Write,
+    /// Neither: it passes through.
+    Pass,
+}
+
 impl<'a> Ask<'a> {
     /// Whatever is asked is asked of everybody whom a link calls.
     pub fn same(link: &'a str, settings: &'a LinkSettings) -> Vec<Ask<'a>> {
@@ -61,8 +72,6 @@ pub trait Kind: Component + Sized {
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
-    /// Whether it keeps messages and hands them out to its consumers; a call to it only publishes one.
-    const HANDS_OUT: bool = false;
     /// The happenings it records with [`sim_core::Cx::happened`].
     const HAPPENS: &'static [&'static Happens] = &[];
     /// What the scenario says of it.
@@ -72,6 +81,23 @@ pub trait Kind: Component + Sized {
     fn links(settings: &Self::Settings) -> Links<'_> {
         let _ = settings;
         Vec::new()
+    }
+
+    /// How it hands out messages to those who consume from it, where it keeps any; a call to it then only publishes one.
+    fn hands_out(settings: &Self::Settings) -> Option<Manner> {
+        let _ = settings;
+        None
+    }
+
+    /// Whether work that it is asked for may go on after it has answered, and nobody waits for that.
+    fn goes_on_after_answers(settings: &Self::Settings) -> bool {
+        Self::hands_out(settings).is_some()
+    }
+
+    /// Where it sends messages that failed for good.
+    fn dead_letter(settings: &Self::Settings) -> Option<&Spanned<Name>> {
+        let _ = settings;
+        None
     }
 
     /// What its replicas consume from.
@@ -86,7 +112,7 @@ pub trait Kind: Component + Sized {
         1
     }
 
-    /// Where it is.
+    /// Region.
     fn region(settings: &Self::Settings) -> Option<&Spanned<Name>> {
         let _ = settings;
         None
@@ -216,7 +242,19 @@ pub trait Kind: Component + Sized {
         in_proportion(targets.iter().map(|(weight, _, _)| *weight))
     }
 
-    /// How often it answers by itself what is asked for at these rates, where it can at all and that is known; a call to
+    /// What an operation does to what it remembers.
+    fn access(settings: &Self::Settings, op: &str) -> Access {
+        let _ = (settings, op);
+        Access::Read
+    }
+
+    /// The operations by name that it was told to treat in different ways; `None` where it treats all alike whatever it is told.
+    fn tells_apart(settings: &Self::Settings) -> Option<Vec<&Spanned<Name>>> {
+        let _ = settings;
+        None
+    }
+
+    /// How often it answers by itself what is read at these rates, where it can at all and that is known; a call to
     /// what is behind it takes `fetch_s`.
     fn hits(settings: &Self::Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
         let _ = (settings, groups, fetch_s);

@@ -38,7 +38,7 @@ macro_rules! settings_by_kind {
             pub fn replicas(&self) -> u32 {
                 each_kind!(self, s, Part => <Part as Kind>::replicas(s))
             }
-            /// Where it is.
+            /// Region.
             pub fn region(&self) -> Option<&Spanned<Name>> {
                 each_kind!(self, s, Part => <Part as Kind>::region(s))
             }
@@ -86,9 +86,17 @@ macro_rules! settings_by_kind {
             pub fn directs(&self) -> bool {
                 each_kind!(self, _s, Part => <Part as Kind>::DIRECTS)
             }
-            /// Whether it hands out messages to those who consume from it.
-            pub fn hands_out(&self) -> bool {
-                each_kind!(self, _s, Part => <Part as Kind>::HANDS_OUT)
+            /// How it hands out messages to those who consume from it, where it keeps any.
+            pub fn hands_out(&self) -> Option<Manner> {
+                each_kind!(self, s, Part => <Part as Kind>::hands_out(s))
+            }
+            /// Whether work that it is asked for may go on after it has answered.
+            pub fn goes_on_after_answers(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::goes_on_after_answers(s))
+            }
+            /// Where it sends messages that failed for good.
+            pub fn dead_letter(&self) -> Option<&Spanned<Name>> {
+                each_kind!(self, s, Part => <Part as Kind>::dead_letter(s))
             }
             /// What its replicas consume from.
             pub fn consumes(&self) -> &[ConsumeSettings] {
@@ -125,6 +133,14 @@ macro_rules! settings_by_kind {
             /// Which share of its calls each target of its link gets.
             pub fn shares(&self, targets: &[(f64, u32, Span)]) -> Vec<f64> {
                 each_kind!(self, s, Part => <Part as Kind>::shares(s, targets))
+            }
+            /// What an operation does to what it remembers.
+            pub fn access(&self, op: &str) -> Access {
+                each_kind!(self, s, Part => <Part as Kind>::access(s, op))
+            }
+            /// The operations by name that it was told to treat in different ways.
+            pub fn tells_apart(&self) -> Option<Vec<&Spanned<Name>>> {
+                each_kind!(self, s, Part => <Part as Kind>::tells_apart(s))
             }
             /// How often it answers by itself, where it can and that is known.
             pub fn hits(&self, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {

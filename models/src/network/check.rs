@@ -83,6 +83,13 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             let message = "`requests` needs at least one with a weight above 0";
             problems.push(Problem::error("no_weight", entry.name_span, message).path(path("requests")));
         }
+        for (nth, request) in workload.requests.iter().enumerate() {
+            if request.poll.as_ref().is_some_and(|poll| poll.every.0.mean() <= 0.0) {
+                let message = "`every` must be longer than 0s";
+                let at = path("requests").join(&nth.to_string()).join("poll").join("every");
+                problems.push(Problem::error("out_of_range", entry.name_span, message).path(at));
+            }
+        }
         if let Process::Mmpp { states } = &workload.arrivals.process
             && (states.is_empty() || states.iter().all(|s| s.rate.0 == 0.0))
         {
@@ -206,7 +213,7 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
         let name = &directory.components[component].name;
         scenario.components.get(name).map(|entry| &entry.settings)
     };
-    let hands_out = |component: usize| settings_of(component).is_some_and(|settings| settings.hands_out());
+    let hands_out = |component: usize| directory.components[component].hands_out;
     scenario.each_link(|caller, is_workload, _, link| {
         let from = if is_workload { None } else { directory.component(caller).and_then(settings_of) };
         for target in &link.to {
@@ -228,19 +235,46 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
             if link.batch.is_some() {
                 let message = "`batch` towards a queue is not supported yet";
                 let at = path_of(link).join("batch");
-                let help = "it belongs to the language, but this version cannot simulate it: remove it";
+                let help = "this version cannot simulate it; remove it";
                 problems.push(Problem::error(settings::bind::NOT_YET, span, message).path(at).help(help));
             }
         }
     });
     for (queue, place) in directory.components.iter().enumerate().filter(|(queue, _)| hands_out(*queue)) {
-        let is_consumed = directory.components.iter().flat_map(|c| &c.consumes).any(|c| c.from == Some(queue));
         let Some(entry) = scenario.components.entry(&place.name) else { continue };
-        if !is_consumed {
+        // Dead letters are there to be looked at.
+        if !directory.is_consumed(queue) && !directory.is_final(queue) {
             let message = format!("nothing consumes from `{}`: its messages wait for ever", place.name);
             let problem = Problem::warning("no_consumer", entry.name_span, message);
             let help = format!("write `consumes: [{}]` in a service", place.name);
             problems.push(problem.path(TreePath::of(&["components", &place.name])).help(help));
+        }
+    }
+}
+
+/// Components to which operations mean different things must know which of those that arrive mean what.
+pub(super) fn accesses(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    for (number, place) in directory.components.iter().enumerate() {
+        let Some(entry) = scenario.components.entry(&place.name) else { continue };
+        let Some(told) = entry.value.settings.tells_apart() else { continue };
+        let arrive: Vec<&str> =
+            directory.asked[number].iter().map(|op| directory.ops[usize::from(*op)].as_str()).collect();
+        for op in told.iter().filter(|op| !arrive.contains(&op.as_str())) {
+            let is_known = directory.ops.iter().any(|known| known == op.as_str());
+            let problem = if is_known {
+                let message = format!("no call for `{}` arrives here", op.as_str());
+                Problem::warning("no_effect", op.span, message)
+            } else {
+                Problem::unknown_name("operation", op.as_str(), op.span, directory.ops.iter().map(String::as_str))
+            };
+            problems.push(problem.path(op.path.clone()));
+        }
+        if told.is_empty() && arrive.len() > 1 {
+            let list: Vec<String> = arrive.iter().map(|op| format!("`{op}`")).collect();
+            let message = format!("calls for {} arrive here: which of them read, and which write?", list.join(", "));
+            let help = format!("write `read_ops: [{}]`, or `write_ops`; what is in neither passes through", arrive[0]);
+            let problem = Problem::error("which_reads", entry.name_span, message).help(help);
+            problems.push(problem.path(TreePath::of(&["components", &place.name])));
         }
     }
 }

@@ -19,7 +19,7 @@ use super::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use super::hedge::Hedge;
 use super::network::Network;
 use super::not_yet::NotYet;
-use super::policy::{Beside, Described, Policy, Way};
+use super::policy::{Beside, Described, Passes, Policy, Way};
 use super::pool::{Choose, Per, Pool};
 use super::rate_limit::{RateLimit, RateLimitSettings};
 use super::retry::Retry;
@@ -30,9 +30,9 @@ use super::timeout::{Timeout, TotalTimeout};
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "to")]
 pub struct TargetSettings {
-    /// The component that is called.
+    /// The component to call.
     pub to: Spanned<Name>,
-    /// Its share, relative to the others'.
+    /// Weight relative to the others.
     #[setting(default = 1, range = "0..=1000000")]
     pub weight: f64,
 }
@@ -65,17 +65,17 @@ pub struct Written {
 /// policy; behind `=>`, for one that is a [gate](super::gate), the name of its kind of gate.
 macro_rules! policies {
     ($($(#[$meta:meta])* $name:ident: $policy:ty $(=> $gate:ident)?,)*) => {
-        /// How one component (or a workload) calls another.
+        /// A link: how a component or workload calls another.
         #[derive(Clone, Debug, PartialEq, Setting)]
         #[setting(shorthand = "to")]
         pub struct LinkSettings {
-            /// Who is called: a name, a list of names, or a list of `{to, weight}`.
+            /// Targets: a name, a list of names, or a list of `{to, weight}`.
             pub to: OneOrMany<TargetSettings>,
             $($(#[$meta])* pub $name: Option<<$policy as Policy>::Settings>,)*
-            /// What travels along.
+            /// What is propagated to the callee: cancellation, deadline.
             #[setting(default = "[]")]
             pub propagate: Vec<Propagated>,
-            /// How the caller finds out which replicas are well; without it, it calls the dead as it does the others.
+            /// How the caller detects unhealthy replicas. Without it, dead replicas are still called.
             pub health_check: Option<HealthCheckSettings>,
         }
 
@@ -169,6 +169,24 @@ macro_rules! policies {
                 all
             }
 
+            /// What bounds the attempts of one caller, outermost first, each policy with its name.
+            pub fn passes(&self) -> Vec<(&'static str, Passes)> {
+                let mut all = Vec::new();
+                $(if let Some(settings) = &self.$name {
+                    all.extend(<$policy>::passes(settings).map(|passes| (stringify!($name), passes)));
+                })*
+                all
+            }
+
+            /// What is wrong with its policies, by their names, where a caller makes so many attempts a second.
+            pub fn flaws_at(&self, per_s: f64) -> Vec<(&'static str, Flaw)> {
+                let mut all = Vec::new();
+                $(if let Some(settings) = &self.$name {
+                    all.extend(<$policy>::flaws_at(settings, per_s).into_iter().map(|flaw| (stringify!($name), flaw)));
+                })*
+                all
+            }
+
             /// The shortest way that calls can take: what the settings allow that are written.
             pub fn way(&self) -> Way {
                 // Without `..`: a setting that is not considered here does not compile.
@@ -184,35 +202,35 @@ macro_rules! policies {
 }
 
 policies! {
-    /// What answers instead.
+    /// Fallback answer.
     fallback: NotYet,
-    /// Bounds everything: waits, attempts and back-offs together.
+    /// Timeout for the whole call: waits, attempts and back-offs together.
     #[setting(live)]
     total_timeout: TotalTimeout,
-    /// Identical calls under way share one.
+    /// Identical calls in flight share one call.
     coalesce: Coalescing,
-    /// Many calls become one.
+    /// Combines calls into batches.
     batch: Batch,
-    /// Whether and how a failed attempt is made again.
+    /// Retries of failed attempts.
     #[setting(live)]
     retry: Retry,
-    /// A second copy after a delay.
+    /// Sends a second copy after a delay.
     #[setting(live)]
     hedge: Hedge,
-    /// Refuses calls in proportion to how many the callee has rejected of late.
+    /// Rejects calls in proportion to recent rejections by the callee.
     throttle: Throttle => Throttle,
-    /// Stops calling what keeps failing.
+    /// A circuit breaker.
     breaker: Breaker => Breaker,
-    /// A bound on the rate.
+    /// Limits the call rate.
     rate_limit: RateLimit => RateLimit,
-    /// A bound on the calls under way.
+    /// Limits the calls in flight.
     concurrency: Bulkhead => Concurrency,
-    /// The connections that calls over this link share.
+    /// Connection pool of the link.
     pool: Pool,
-    /// How long the caller waits for one attempt.
+    /// Timeout of one attempt.
     #[setting(live)]
     timeout: Timeout,
-    /// What lies between.
+    /// The network between caller and callee.
     network: Network,
 }
 

@@ -89,7 +89,7 @@ impl<T: Presets> Setting for OrPreset<T> {
                 FieldShape { required: false, default: default.or_else(|| field.default.clone()), ..field.clone() }
             });
             let content = Content::Fields(FieldsShape { fields: fields.collect(), shorthand: None });
-            VariantShape { word: preset.word, doc: preset.doc, content, alone: true }
+            VariantShape { word: preset.word, doc: preset.doc, live: false, content, alone: true }
         });
         let variants = variants.collect();
         let of = name.strip_suffix("Settings").unwrap_or(name);

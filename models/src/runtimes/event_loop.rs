@@ -52,7 +52,7 @@ pub enum PollerSettings {
 /// An event loop, or several.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// How many loops, each on a core of its own where there are enough.
+    /// Number of loops, each on its own core if there are enough.
     #[setting(default = 1, range = "1..=100000")]
     pub loops: u32,
     /// Threads that `offload` steps run on; steps beyond wait in line. The default is libuv's (`UV_THREADPOOL_SIZE`).

@@ -42,7 +42,7 @@ pub struct Chart {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// What is drawn.
+    /// What to draw.
     pub kind: Kind,
     /// Width and height in pixels at 96 an inch; bars, panels and topologies choose their own height.
     pub size: Size,
@@ -108,7 +108,7 @@ pub enum Unit {
     Other(String),
 }
 
-/// What is drawn.
+/// What to draw.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// A value against a variable; the band is a confidence interval.
@@ -246,7 +246,7 @@ pub struct Contour {
 /// A span of time that is marked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// Where it begins, s.
     pub from_s: f64,
@@ -284,7 +284,7 @@ pub struct Panel {
 /// A workload or a component in a picture of the topology.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyBox {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// What it is: `service ×3`.
     pub note: String,

@@ -47,7 +47,7 @@ pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
             result,
             "wasted-work",
             "Wasted work over time",
-            "share of busy time for callers who gave up",
+            "share of busy time on abandoned calls",
             "wasted_work",
             Unit::Share,
         ),
@@ -94,13 +94,10 @@ fn bands(result: &RunResult) -> Vec<Band> {
 
 fn line(result: &RunResult, name: &str, values: &[Option<f64>]) -> Line {
     let half = result.series.window_s / 2.0;
-    let points = result
-        .series
-        .at_s
-        .iter()
-        .zip(values)
-        .map(|(at_s, y)| Point { x: at_s + half, y: *y, interval: None })
-        .collect();
+    let at_s = &result.series.at_s;
+    let windows = over_time::shown(at_s.len().min(values.len()), |window| values[window]);
+    let point = |window: usize| Point { x: at_s[window] + half, y: values[window], interval: None };
+    let points = windows.into_iter().map(point).collect();
     Line { name: name.to_owned(), points }
 }
 
@@ -185,7 +182,7 @@ fn percentiles(result: &RunResult) -> NamedChart {
     let chart = Chart {
         title: "Latency by percentile".to_owned(),
         subtitle: subtitle(result),
-        x: Axis::linear("share of requests at least as fast", Unit::Other(String::new())),
+        x: Axis::linear("percentile of requests", Unit::Other(String::new())),
         y: Axis::log("latency", Unit::Seconds),
         kind: Kind::Percentiles { series },
         size: Size::default(),
@@ -199,14 +196,14 @@ fn breakdown(result: &RunResult) -> NamedChart {
     let mut chart = Chart {
         title: String::new(),
         subtitle: subtitle(result),
-        x: Axis::linear("share of requests at least as fast", Unit::Other(String::new())),
+        x: Axis::linear("percentile of requests", Unit::Other(String::new())),
         y: Axis::linear("mean time", Unit::Seconds),
         kind: Kind::StackedPercentiles { at: Vec::new(), layers: Vec::new() },
         size: Size::default(),
     };
     if let Some((name, workload)) = known.max_by_key(|(_, workload)| workload.sent) {
         let found = &workload.breakdown;
-        chart.title = format!("Where requests of {name} spend their time, by percentile of their latency");
+        chart.title = format!("Where requests of {name} spend their time, by latency percentile");
         let at = found.bands.iter().map(|band| f64::midpoint(band.from, band.to)).collect();
         chart.kind = Kind::StackedPercentiles { at, layers: layers(found, LAYERS_MAX) };
     }
@@ -294,7 +291,7 @@ fn topology(result: &RunResult) -> NamedChart {
         }
     }
     let chart = Chart {
-        title: "Who calls whom, and how busy each is".to_owned(),
+        title: "Call graph and load".to_owned(),
         subtitle: subtitle(result),
         x: Axis::linear("", Unit::Other(String::new())),
         y: Axis::linear("", Unit::Other(String::new())),
@@ -317,7 +314,7 @@ fn hysteresis(result: &RunResult) -> NamedChart {
         .collect();
     let (rising, falling) = loop_of(&known).unwrap_or_default();
     let chart = Chart {
-        title: "Goodput against offered load, while it rises and while it falls".to_owned(),
+        title: "Goodput against offered load, rising and falling".to_owned(),
         subtitle: subtitle(result),
         x: Axis::linear("offered load", Unit::PerSecond),
         y: Axis::linear("goodput", Unit::PerSecond),
@@ -387,19 +384,19 @@ fn retries(result: &RunResult) -> NamedChart {
         .flat_map(|(from, links)| links.iter().map(move |(link, figures)| (from, link, figures.retries)))
         .filter(|(_, _, retries)| *retries > 0)
         .max_by_key(|(_, _, retries)| *retries);
-    let mut layers = Vec::new();
+    let (mut layers, mut at_s) = (Vec::new(), Vec::new());
     let mut title = String::new();
     if let Some((from, link, _)) = stormy {
         let column = |metric: &str| over_time::column(result, &format!("links.{from}.{link}.{metric}"));
         if let (Some(attempts), Some(retries)) = (column("attempts"), column("retries")) {
-            let first = attempts
-                .iter()
-                .zip(retries)
-                .map(|(attempts, retries)| Some((attempts.as_ref()? - retries.unwrap_or(0.0)).max(0.0)))
-                .collect();
+            let windows = over_time::shown(attempts.len().min(retries.len()), |window| attempts[window]);
+            at_s = windows.iter().map(|window| result.series.at_s[*window]).collect();
+            let first = |window: &usize| Some((attempts[*window]? - retries[*window].unwrap_or(0.0)).max(0.0));
+            let first = windows.iter().map(first).collect();
+            let retries = windows.iter().map(|window| retries[*window]).collect();
             title = format!("Attempts on {from}.{link} over time");
             layers.push(Layer { name: "first attempts".to_owned(), values: first });
-            layers.push(Layer { name: "retries".to_owned(), values: retries.to_vec() });
+            layers.push(Layer { name: "retries".to_owned(), values: retries });
         }
     }
     let chart = Chart {
@@ -407,12 +404,7 @@ fn retries(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: time_axis(),
         y: Axis::linear("attempts", Unit::PerSecond),
-        kind: Kind::StackedAreas {
-            at_s: result.series.at_s.clone(),
-            layers,
-            faults: bands(result),
-            happenings: happenings::marks(result),
-        },
+        kind: Kind::StackedAreas { at_s, layers, faults: bands(result), happenings: happenings::marks(result) },
         size: Size::default(),
     };
     NamedChart { name: "attempts".to_owned(), chart }

@@ -48,6 +48,13 @@ pub(super) enum Recovery {
         /// That share.
         share: f64,
     },
+    /// The faults acted to the end of the run, but operators did something, after which goodput came back and held.
+    Remedied {
+        /// The last that they did before it was back: its place in the list of events.
+        event: usize,
+        /// When it was back, s.
+        at_s: f64,
+    },
     /// The faults acted to the end of the run.
     StillActing {
         /// From when on others no longer acted beside them, s.
@@ -156,12 +163,14 @@ impl<'r> Story<'r> {
 
     /// What became of goodput.
     fn told(&self) -> Recovery {
-        let end_s = over_time::end_s(self.result);
         let Some(until_s) = self.until_s else {
             // While others acted beside them, what they did cannot be told apart.
             let others = lab::recovery::episodes(&self.result.faults);
             let beside = others.iter().filter(|other| other.at_s <= self.at_s).filter_map(|other| other.until_s);
             let from_s = beside.fold(self.at_s, f64::max);
+            if let Some(remedied) = self.remedied(from_s) {
+                return remedied;
+            }
             let share = self.share(from_s, self.watched_until_s);
             return share.map_or(Recovery::Unknown, |share| Recovery::StillActing { from_s, share });
         };
@@ -170,9 +179,7 @@ impl<'r> Story<'r> {
             return Recovery::Unharmed { lowest };
         }
         let watched_s = self.watched_until_s - until_s;
-        let good = |window: usize| self.share_at(window, end_s).is_some_and(|share| share >= self.threshold);
-        let back_s = back_at(&self.result.series, until_s, self.hold_s, self.reach_s(), good);
-        if let Some(at_s) = back_s.filter(|at_s| at_s + self.hold_s <= self.watched_until_s + 1e-9) {
+        if let Some(at_s) = self.back_s(until_s) {
             let afterwards = self.share(at_s, self.watched_until_s).unwrap_or(1.0);
             return Recovery::Recovered { at_s, afterwards };
         }
@@ -192,16 +199,56 @@ impl<'r> Story<'r> {
         }
     }
 
-    /// How deep goodput fell, for how long it was low, and how many requests were lost until an instant: ` goodput had fallen to
-    /// 30 % of before, was below 95 % for 40s, and 28,000 requests were lost`.
+    /// From when on it is back for as long as it must be, before anything else struck.
+    fn back_s(&self, from_s: f64) -> Option<f64> {
+        let end_s = over_time::end_s(self.result);
+        let good = |window: usize| self.share_at(window, end_s).is_some_and(|share| share >= self.threshold);
+        let back_s = back_at(&self.result.series, from_s, self.hold_s, self.reach_s(), good);
+        back_s.filter(|at_s| at_s + self.hold_s <= self.watched_until_s + 1e-9)
+    }
+
+    /// Faults without end that harmed goodput until operators did something. `from_s` is since when the faults act alone.
+    fn remedied(&self, from_s: f64) -> Option<Recovery> {
+        let first = self.events(from_s, self.watched_until_s).next()?;
+        let harmed = |lowest: f64| lowest < self.threshold;
+        self.lowest(self.at_s, self.result.events[first].at_s).filter(|lowest| harmed(*lowest))?;
+        let at_s = self.back_s(from_s)?;
+        // Back for good: not only for as long as it must be.
+        self.share(at_s, self.watched_until_s).filter(|afterwards| *afterwards >= self.threshold)?;
+        self.events(from_s, at_s).last().map(|event| Recovery::Remedied { event, at_s })
+    }
+
+    /// What operators did from an instant to another, in the order of time.
+    fn events(&self, from_s: f64, until_s: f64) -> impl DoubleEndedIterator<Item = usize> {
+        let events = &self.result.events;
+        let within = |event: &usize| (from_s..=until_s).contains(&events[*event].at_s);
+        let mut found: Vec<usize> = (0..events.len()).filter(within).collect();
+        found.sort_by(|one, other| events[*one].at_s.total_cmp(&events[*other].at_s));
+        found.into_iter()
+    }
+
+    /// How long before an instant an event was: `20s after rate-limit (event)`.
+    fn since(&self, draft: &mut Draft, event: usize, at_s: f64) -> String {
+        let event = &self.result.events[event];
+        let name = over_time::fault_name(event);
+        match at_s - event.at_s {
+            after_s if after_s > 0.0 => {
+                format!("{} after {name} (event)", draft.rule("after_event", Unit::Instant, after_s))
+            }
+            _ => format!("as soon as {name} (event) was done"),
+        }
+    }
+
+    /// How deep goodput fell, for how long it was low, and how many requests were lost until an instant: ` goodput fell to
+    /// 30 % of its level before, was below 95 % for 40s, and 28,000 requests were lost`.
     fn harm(&self, draft: &mut Draft, until_s: f64, depth: Depth) -> String {
         let series = &self.result.series;
-        let of = if self.less_load(self.at_s, until_s).is_some() { "what the load lets expect" } else { "before" };
+        let of = if self.less_load(self.at_s, until_s).is_some() { "what the load allows" } else { "its level before" };
         let mut said = Vec::new();
         match depth {
             Depth::Told => {
                 let lowest = draft.rule("lowest", Unit::Share, self.depth(until_s));
-                said.push(format!("goodput had fallen to {lowest} of {of}"));
+                said.push(format!("goodput fell to {lowest} of {of}"));
             }
             Depth::Known => said.push("it".to_owned()),
         }
@@ -367,6 +414,7 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
                 found.push(did_not_come_back(&story, episode, &name, share, sent_share, tail_s));
             }
             Recovery::CutOff { share } => found.push(cut_off(&story, episode, &name, share)),
+            Recovery::Remedied { event, at_s } => found.push(remedied(&story, episode, &name, event, at_s)),
             Recovery::StillActing { from_s, share } => found.push(still_acts(&story, episode, &name, from_s, share)),
         }
     }
@@ -379,14 +427,14 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
         let mut draft = Draft::new("recovered_too", "faults");
         let names: Vec<&str> = others.iter().map(|(_, name, _)| name.as_str()).collect();
         let worst = draft.rule("lowest", Unit::Share, *lowest);
-        let text =
-            format!("Recovered from {} as well; goodput had fallen to {worst} at worst.", over_time::joined(&names));
+        let text = format!("Also recovered from {}; goodput fell to {worst} at worst.", over_time::joined(&names));
         found.push(draft.say(Severity::Good, text));
     }
     if let Some(lowest) = unharmed.iter().map(|(_, lowest)| *lowest).reduce(f64::min) {
         let mut draft = Draft::new("unharmed", "faults");
         let names: Vec<&str> = unharmed.iter().map(|(name, _)| name.as_str()).collect();
-        let below = (lowest < 1.0).then(|| format!(" below {} of before", draft.rule("lowest", Unit::Share, lowest)));
+        let below =
+            (lowest < 1.0).then(|| format!(" below {} of its level before", draft.rule("lowest", Unit::Share, lowest)));
         let text = format!("{} did not lower goodput{}.", over_time::joined(&names), below.unwrap_or_default());
         found.push(draft.say(Severity::Good, text));
     }
@@ -403,11 +451,13 @@ fn came_back(story: &Story<'_>, episode: &Episode, name: &str, at_s: f64, afterw
     story.state_before(&mut draft);
     let it = pronoun(episode);
     let after_s = at_s - episode.settled_s();
+    let event = story.events(episode.at_s, at_s).last().filter(|_| after_s > 0.0);
+    let event = event.map(|event| format!("{}, ", story.since(&mut draft, event, at_s))).unwrap_or_default();
     let when = if after_s <= 0.0 {
         format!("as soon as {it} ended")
     } else {
         let after = draft.rule("after", Unit::Instant, after_s);
-        format!("{after} after {it} ended (at {})", draft.rule("at", Unit::Instant, at_s))
+        format!("{event}{after} after {it} ended (at {})", draft.rule("at", Unit::Instant, at_s))
     };
     draft.rule("ended", Unit::Instant, episode.settled_s());
     let harm = story.harm(&mut draft, at_s.max(episode.settled_s()), Depth::Told);
@@ -416,7 +466,19 @@ fn came_back(story: &Story<'_>, episode: &Episode, name: &str, at_s: f64, afterw
         return draft.say(Severity::Good, format!("{text}."));
     }
     let averaged = draft.rule("afterwards", Unit::Share, afterwards);
-    draft.say(Severity::Warning, format!("{text}. From then on it averaged only {averaged} of what it was."))
+    draft.say(Severity::Warning, format!("{text}. Since then it has averaged only {averaged} of its level before."))
+}
+
+/// The end of goodput's fall under faults that never end, by what operators did.
+fn remedied(story: &Story<'_>, episode: &Episode, name: &str, event: usize, at_s: f64) -> Finding {
+    let mut draft = Draft::new("remedied", "faults");
+    story.state_before(&mut draft);
+    let acts = if episode.faults.len() == 1 { "acts" } else { "act" };
+    let event = story.since(&mut draft, event, at_s);
+    let at = draft.rule("at", Unit::Instant, at_s);
+    let harm = story.harm(&mut draft, at_s, Depth::Told);
+    let text = format!("Recovered {event} (at {at}), although {name} {acts} to the end of the run; {harm}.");
+    draft.say(Severity::Good, text)
 }
 
 fn did_not_come_back(
@@ -436,12 +498,12 @@ fn did_not_come_back(
     draft.windows(story.result, ("tail", Unit::Rate), columns, How::Mean, tail_s);
     let is = draft.rule("share", Unit::Share, share);
     let load = sent_share.filter(|sent_share| *sent_share < RECOVERED_SHARE).map_or_else(String::new, |sent_share| {
-        format!(" (load {} of before)", draft.rule("load", Unit::Share, sent_share))
+        format!(" (load {} of its level before)", draft.rule("load", Unit::Share, sent_share))
     });
     let bound = if story.by_objective {
         let to = draft.rule("threshold", Unit::Bound, story.threshold);
         let hold = draft.rule("hold", Unit::Instant, story.hold_s);
-        format!(", and no {hold} have passed with every window at {to}")
+        format!(", and it never stayed at {to} for {hold}")
     } else {
         String::new()
     };
@@ -450,12 +512,12 @@ fn did_not_come_back(
     let why = why::kept_down(&mut draft, story.result, tail_s.0, tail_s.1);
     let text = if story.followed {
         format!(
-            "Had not recovered from {name} when the next fault struck, {watched} after {it} ended: goodput was {is} of \
-             before{load}{bound}{harm}.{why}"
+            "Had not recovered from {name} when the next fault struck, {watched} after {it} ended: goodput was {is} of its \
+             level before{load}{bound}{harm}.{why}"
         )
     } else {
         format!(
-            "Did not recover from {name}: {watched} after {it} ended, goodput is {is} of before{load}{bound}{harm}.{why}"
+            "Did not recover from {name}: {watched} after {it} ended, goodput is {is} of its level before{load}{bound}{harm}.{why}"
         )
     };
     draft.say(Severity::Critical, text)
@@ -466,13 +528,13 @@ fn cut_off(story: &Story<'_>, episode: &Episode, name: &str, share: f64) -> Find
     story.state_before(&mut draft);
     draft.rule("ended", Unit::Instant, episode.settled_s());
     let left = draft.rule("left", Unit::Instant, story.watched_until_s - episode.settled_s());
-    let then = if story.followed { "the next fault struck" } else { "the run was over" };
+    let then = if story.followed { "The next fault struck" } else { "The run ended" };
     let is = draft.rule("share", Unit::Share, share);
     let it = pronoun(episode);
     let harm = story.harm(&mut draft, story.watched_until_s, Depth::Told);
     let text = format!(
-        "{left} after {name} ended, {then}: whether goodput recovers cannot be seen, it was {is} of before in that time; \
-         while {it} lasted, {harm}."
+        "{then} {left} after {name} ended, too soon to see whether goodput recovers: it was {is} of its level before in that \
+         time; while {it} lasted, {harm}."
     );
     let severity = if share < story.threshold { Severity::Critical } else { Severity::Warning };
     draft.say(severity, text)
@@ -492,12 +554,13 @@ fn still_acts(story: &Story<'_>, episode: &Episode, name: &str, from_s: f64, sha
     if share >= RECOVERED_SHARE {
         let does = if one { "does" } else { "do" };
         draft.span(from_s, until_s);
-        let text =
-            format!("{name} {acts} to the end of the run and {does} not lower goodput{then}: it is {is} of before.");
-        let text = if less.is_some() { text.replace("of before", "of what the load lets expect") } else { text };
+        let text = format!(
+            "{name} {acts} to the end of the run and {does} not lower goodput{then}: it is {is} of its level before."
+        );
+        let text = if less.is_some() { text.replace("of its level before", "of what the load allows") } else { text };
         return draft.say(Severity::Good, text);
     }
-    let of = if less.is_some() { "what the load lets expect" } else { "before" };
+    let of = if less.is_some() { "what the load allows" } else { "its level before" };
     let under = if one { "it" } else { "them" };
     draft.span(from_s, until_s);
     let text = format!("{name} {acts} to the end of the run; goodput under {under}{then} is {is} of {of}.");
@@ -544,7 +607,7 @@ mod tests {
         assert_eq!(
             texts(&recoveries(&result)),
             [
-                "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 30 % of before, and was \
+                "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 30 % of its level before, and was \
                  below 95 % for 37s."
             ]
         );
@@ -557,7 +620,7 @@ mod tests {
         assert_eq!(found[0].severity, Severity::Critical);
         assert_eq!(
             found[0].text,
-            "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of before; it was below 95 % for 2m20s."
+            "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of its level before; it was below 95 % for 2m20s."
         );
     }
 
@@ -631,10 +694,8 @@ mod tests {
         let harmed = under_load(load, |at_s| if (60.0..100.0).contains(&at_s) { load(at_s) / 2.0 } else { load(at_s) });
         assert_eq!(
             texts(&recoveries(&harmed)),
-            [
-                "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 50 % of what the load lets \
-                 expect, was below 95 % for 40s, and 13,640 requests were lost."
-            ]
+            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 50 % of what the load lets \
+                 expect, was below 95 % for 40s, and 13,640 requests were lost."]
         );
         // Users who wait for their answers send less because the system is down: that excuses nothing.
         let mut waiting = under_load(load, load);
@@ -653,7 +714,7 @@ mod tests {
         assert_eq!(
             texts(&found),
             [
-                "Recovered from cut as soon as it ended; goodput had fallen to 0 % of before, and was below 95 % for 10s.",
+                "Recovered from cut as soon as it ended; goodput fell to 0 % of its level before, and was below 95 % for 10s.",
                 "kill store ×1 acts to the end of the run and does not lower goodput up to the next fault: it is 100 % of \
                  before."
             ]
@@ -678,7 +739,7 @@ mod tests {
         result.faults = (0..8).map(fault).collect();
         let recovered = |name: &str, share: u32| {
             format!(
-                "Recovered from {name} as soon as it ended; goodput had fallen to {share} % of before, and was below 95 % \
+                "Recovered from {name} as soon as it ended; goodput fell to {share} % of its level before, and was below 95 % \
                  for 8s."
             )
         };
@@ -688,7 +749,7 @@ mod tests {
                 recovered("f7", 20).as_str(),
                 &recovered("f5", 40),
                 &recovered("f3", 60),
-                "Recovered from f1 as well; goodput had fallen to 80 % at worst.",
+                "Recovered from f1 as well; goodput fell to 80 % at worst.",
                 "f0, f2, f4 and f6 did not lower goodput."
             ]
         );
@@ -714,6 +775,33 @@ mod tests {
         assert_eq!(only(&result), Recovery::Recovered { at_s: 95.0, afterwards: 1.0 });
         let text = &recoveries(&result)[0].text;
         assert!(text.starts_with("Recovered from deploy and kill store ×1 15s after they ended (at 1m35s);"), "{text}");
+    }
+
+    fn event(name: &str, at_s: f64) -> FaultWindow {
+        FaultWindow { name: Some(name.to_owned()), at_s, ..FaultWindow::default() }
+    }
+
+    #[test]
+    fn what_operators_did_before_goodput_was_back_is_told() {
+        let mut result = run(|at_s| if (60.0..120.0).contains(&at_s) { 300.0 } else { 1000.0 });
+        result.events = vec![event("earlier", 20.0), event("rate-limit", 90.0), event("later", 125.0)];
+        assert_eq!(
+            texts(&recoveries(&result)),
+            ["Recovered from kill store ×1 30s after rate-limit (event), 40s after it ended (at 2m); goodput fell to \
+                 30 % of its level before, and was below 95 % for 1m."]
+        );
+        // The fault never ends, and something was done about it.
+        result.faults[0].until_s = None;
+        assert_eq!(
+            texts(&recoveries(&result)),
+            [
+                "Recovered 30s after rate-limit (event) (at 2m), although kill store ×1 acts to the end of the run; goodput \
+                 fell to 30 % of its level before, and was below 95 % for 1m."
+            ]
+        );
+        // Nothing was done before it was back.
+        result.events.remove(1);
+        assert!(matches!(only(&result), Recovery::StillActing { .. }));
     }
 
     #[test]

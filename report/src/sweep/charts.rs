@@ -158,8 +158,8 @@ impl Drawing<'_> {
     fn subtitle(&self, points: &[&SweptPoint]) -> String {
         let swept = self.swept;
         let mut text = match swept.replications {
-            1 => format!("{}; one run a point", swept.name),
-            runs => format!("{}; {runs} runs a point, 95 % intervals", swept.name),
+            1 => format!("{}; one run per point", swept.name),
+            runs => format!("{}; {runs} runs per point, 95 % intervals", swept.name),
         };
         let failed = points.iter().filter(|point| point.error().is_some()).count();
         if failed > 0 {

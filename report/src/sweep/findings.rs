@@ -72,7 +72,7 @@ fn objective(swept: &Swept, bound: &Bound) -> Option<Finding> {
     let held = known.iter().filter(|(_, holds)| *holds).count();
     let (severity, text) = match held {
         _ if known.is_empty() => return None,
-        0 => (Severity::Critical, format!("The objective \"{}\" is missed at every point.", bound.name)),
+        0 => (Severity::Critical, format!("The objective \"{}\" fails at every point.", bound.name)),
         all if all == known.len() => {
             (Severity::Good, format!("The objective \"{}\" holds at every point, by the mean.", bound.name))
         }
@@ -102,9 +102,9 @@ fn border(swept: &Swept, known: &[(&SweptPoint, bool)]) -> Option<String> {
     let (before, after) = (&sorted[at - 1], &sorted[*at]);
     let name = words::setting(&swept.axes[0]);
     Some(if before.2 {
-        format!(": up to {name} {}, and no longer at {}", before.1, after.1)
+        format!(": up to {name} {}, but not at {}", before.1, after.1)
     } else {
-        format!(": from {name} {} on, and not yet at {}", after.1, before.1)
+        format!(": from {name} {}, but not at {}", after.1, before.1)
     })
 }
 
@@ -177,7 +177,7 @@ fn extremes(swept: &Swept, metric: usize, name: &str) -> Option<String> {
         format!("{name} is {} at every point.", figures::figure(most.1, unit))
     } else {
         format!(
-            "{name} is least, {}, at {}, and most, {}, at {}.",
+            "{name} is lowest, {}, at {} and highest, {}, at {}.",
             figures::figure(least.1, unit),
             settings(swept, least.0),
             figures::figure(most.1, unit),
@@ -259,7 +259,7 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
 fn trust(swept: &Swept) -> Vec<Finding> {
     let mut found = Vec::new();
     if swept.replications == 1 {
-        let text = "There is one run of each point, so nothing is known of how much chance there is in the figures.";
+        let text = "One run per point: no confidence intervals. Use `--replications 10`.";
         found.push(Finding::plain("sweep", Severity::Note, String::new(), text.to_owned()));
     }
     for (metric, path) in swept.metrics.iter().enumerate().filter(|(_, path)| !lab::metrics::is_event(path)) {
@@ -270,7 +270,7 @@ fn trust(swept: &Swept) -> Vec<Finding> {
         let wide = wide.count();
         if wide > 0 {
             let text = format!(
-                "The interval of {} is wider than ± {} % of its mean at {wide} of {} points; more runs would narrow it.",
+                "The interval of {} is wider than ± {} % of its mean at {wide} of {} points; use more replications.",
                 words::metric(path),
                 (WIDE * 100.0).round(),
                 swept.points.len()

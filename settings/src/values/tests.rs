@@ -216,7 +216,7 @@ fn names_follow_their_rule() {
         assert!(Name::parse(&format!("us/{text}")).is_err(), "{text}");
     }
     for (text, said) in [
-        ("no", "`no` cannot be a name; some YAML readers would take it for true, false or nothing"),
+        ("no", "`no` cannot be a name; some YAML readers take it for true, false or null"),
         (
             "Orders DB",
             "`Orders DB` is not a name; a name begins with a small letter and goes on with small letters, digits, `_` \

@@ -111,7 +111,7 @@ fn each_sort_of_mistake_says_what_was_expected() {
         ("{size: 1, max_waiters: [1]}", vec!["23:26: max_waiters: expected a count, found a list"]),
         (
             "{size: 1, max_waiters: }",
-            vec!["10:21: max_waiters: there is no value here; write a value, or remove the key"],
+            vec!["10:21: max_waiters: the value is missing; write a value, or remove the key"],
         ),
         ("{size: {a: 1}}", vec!["7:13: size: expected a count, found a map"]),
         (
@@ -244,7 +244,7 @@ fn map_keys_must_be_names() {
     assert_eq!(
         problems::<Map<Count>>("{a: 1, no: 2, c: x}"),
         [
-            "7:9: no: `no` cannot be a name; some YAML readers would take it for true, false or nothing",
+            "7:9: no: `no` cannot be a name; some YAML readers take it for true, false or null",
             "17:18: c: expected a whole number such as `20` or `10k`, found `x`",
         ]
     );

@@ -29,7 +29,7 @@ impl App {
 
     /// A text was pasted; line breaks become blanks, so that a fault may be pasted as it stands in a scenario.
     pub fn paste(&mut self, text: &str) -> Vec<Effect> {
-        if self.place() == Place::Typing {
+        if matches!(self.place(), Place::Typing | Place::Finding) {
             for letter in text.trim().chars() {
                 let letter = if letter.is_control() { ' ' } else { letter };
                 self.type_key(KeyEvent::new(
@@ -151,6 +151,7 @@ impl App {
                 Vec::new()
             }
             Action::Accept => self.accept(),
+            Action::Fork => self.fork_with(),
         }
     }
 
@@ -218,6 +219,17 @@ impl App {
         }
     }
 
+    /// Begins a second future with what is being typed; where a name is looked for, nothing.
+    fn fork_with(&mut self) -> Vec<Effect> {
+        let doing = match &self.open {
+            Open::Knob(path, line) => Doing::Set { path: path.clone(), value: line.text() },
+            Open::Fault(line) => Doing::Inject { yaml: line.text() },
+            Open::Find(..) | Open::Nothing | Open::Help(_) | Open::Keep => return Vec::new(),
+        };
+        self.open = Open::Nothing;
+        vec![Effect::Ask(Command::Fork(doing))]
+    }
+
     fn enter(&mut self) -> Vec<Effect> {
         match self.screen {
             Screen::Topology => {
@@ -251,14 +263,11 @@ impl App {
                 }
             }
             Screen::Requests => {
-                let lines =
-                    self.view.focused().requests.as_ref().map(|all| all.slowest_first(screens::requests::from_s(self)));
-                let chosen =
-                    lines.as_ref().and_then(|lines| lines.get(self.cursors.request.min(lines.len().max(1) - 1)));
-                return chosen
-                    .map(|line| Effect::Ask(Command::Seek((line.at_s * 1e9).round() as i64)))
-                    .into_iter()
-                    .collect();
+                let (listed, cursor) = screens::requests::Listed::of(self);
+                let at_s = listed.lines.get(cursor).map(|line| line.at_s);
+                let selected = listed.waterfall(cursor);
+                self.request = selected;
+                return at_s.map(|at_s| Effect::Ask(Command::Seek((at_s * 1e9).round() as i64))).into_iter().collect();
             }
             Screen::Charts | Screen::Component => {}
         }
@@ -315,8 +324,9 @@ impl App {
                 self.selected = stepped(self.selected, by, way, last(self.topology().nodes.len()));
             }
             Screen::Requests => {
-                let count = self.view.focused().requests.as_ref().map_or(0, |all| screens::requests::count(all, self));
-                self.cursors.request = stepped(self.cursors.request, by, way, last(count));
+                let (listed, cursor) = screens::requests::Listed::of(self);
+                let selected = listed.waterfall(stepped(cursor, by, way, last(listed.lines.len())));
+                self.request = selected;
             }
             Screen::Events => {
                 let count = crate::events::of(self.view.focused()).len();

@@ -50,7 +50,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
             for (row, future) in app.view.futures.iter().enumerate() {
                 let all = super::callers(&future.snapshot);
                 let x = brush.text(1, row as i32, future.side.letter(), super::side_role(future)) + 2;
-                let newest = future.changes.last().map_or("unchanged".into(), |change| change.doing.to_string());
+                let newest = future.changes.last().map_or("unchanged".into(), |change| change.doing.short());
                 let words = format!(
                     "good {:<9} p99 {:<9} {newest}",
                     figures::rate(all.good),
@@ -140,7 +140,7 @@ fn help(buffer: &mut Buffer, body: Rect, app: &App, scrolled: usize) {
             Place::Anywhere => "on every screen",
             Place::On(screen) => screen.title(),
             Place::Typing => "while typing",
-            Place::Reading | Place::Asking | Place::Choosing | Place::Refused => "",
+            Place::Finding | Place::Reading | Place::Asking | Place::Choosing | Place::Refused => "",
         };
         if keys.peek().is_some() {
             rows.push(("", title));

@@ -53,7 +53,7 @@ impl Source for Files {
             return Err(wrong.into());
         }
         let simulation = Fake::new(if choice == 3 { three() } else { checkout() });
-        let tour = [Caption { at_s: -20.0, text: "All is well.".into() }];
+        let tour = [Caption { at_s: -20.0, text: "All is well.".into(), focus: None }];
         Ok(Opened { simulation, pace: Pace::FlatOut, captions: if choice == 1 { tour.into() } else { Vec::new() } })
     }
 
@@ -154,7 +154,7 @@ fn a_wrong_file_is_shown_and_a_save_reads_it_again() {
     assert!(text(&mut stage, (80, 24)).contains("╭ shoppers"));
     files.save(3, Some(WRONG));
     (0..2).for_each(|_| drop(stage.look()));
-    assert!(text(&mut stage, (80, 24)).contains("esc shows the run of before"));
+    assert!(text(&mut stage, (80, 24)).contains("esc returns to the previous run"));
     assert_eq!(press(&mut stage, KeyCode::Esc), Flow::On);
     assert!(text(&mut stage, (80, 24)).contains("╭ shoppers"));
 }

@@ -7,7 +7,9 @@
 mod blind;
 mod cores;
 mod load;
+mod messages;
 mod queues;
+mod reserves;
 mod retries;
 mod timeouts;
 mod unused;
@@ -38,6 +40,9 @@ const RULES: &[Rule] = &[
     load::cold_cache,
     load::leaks,
     load::hosts,
+    reserves::spare,
+    reserves::busy_cores,
+    reserves::starved,
     queues::unbounded,
     queues::outlives_callers,
     queues::blocked_loops,
@@ -45,6 +50,8 @@ const RULES: &[Rule] = &[
     cores::quotas,
     cores::pinned,
     cores::long_code,
+    messages::visibility,
+    messages::dead_letter,
     timeouts::missing,
     timeouts::inversion,
     timeouts::too_short,

@@ -1,5 +1,7 @@
 //! What all replicas of a service share: its handlers as programs, and the settings that matter while it runs.
 
+use std::sync::Arc;
+
 use settings::Map;
 use sim_core::dist::Dist;
 use sim_core::{CallId, Cx, Span};
@@ -42,11 +44,28 @@ pub(super) struct Plan {
     pub(super) can_leak: bool,
     /// Whether any handler has an `offload`.
     pub(super) offloads: bool,
-    /// How long an instance takes to start, where they are started for calls.
-    pub(super) start_up: Dist,
     /// Cores of each instance, in millionths, where work shares them with nothing else; 0 for a whole one.
     cores: u64,
-    pub(super) changes: Vec<(u32, Terms)>,
+    /// What handlers are compiled with.
+    names: Arc<Compiled>,
+    pub(super) changes: Vec<(u32, Change)>,
+}
+
+/// What compiling handlers needs to know of the rest of the system.
+#[derive(Clone, Debug)]
+struct Compiled {
+    links: Vec<String>,
+    ops: Vec<String>,
+    cpu: Work,
+}
+
+/// What a live change replaces: the terms, and how long steps take. The steps themselves stay.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    terms: Terms,
+    program: Program,
+    singles: Vec<Option<Single>>,
+    only: Option<Single>,
 }
 
 impl Plan {
@@ -84,10 +103,10 @@ impl Plan {
         let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
         let first = of_handled.next().cloned().flatten();
         let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
-        let start_up = cpu.start_up;
         let cores = cpu.alone.map_or(0, |cores| (cores.min(1.0) * 1e6).round() as u64);
-        let changes = Vec::new();
-        Plan { terms, program, handlers, singles, only, locks, can_leak, offloads, start_up, cores, changes }
+        let links = links.iter().map(|link| link.to_string()).collect();
+        let names = Arc::new(Compiled { links, ops: ops.to_vec(), cpu });
+        Plan { terms, program, handlers, singles, only, locks, can_leak, offloads, cores, names, changes: Vec::new() }
     }
 
     /// How long work takes that shares its cores with nothing else.
@@ -96,6 +115,27 @@ impl Plan {
             0 | 1_000_000 => work,
             cores => (u128::from(work) * 1_000_000).div_ceil(u128::from(cores)).min(u128::from(Span::MAX)) as Span,
         }
+    }
+
+    /// How long an instance takes to start, where they are started for calls.
+    pub(super) fn start_up(&self) -> &Dist {
+        &self.names.cpu.start_up
+    }
+
+    /// Gets ready for other terms and durations.
+    pub(super) fn prepare(&mut self, change: u32, terms: Terms, handlers: &Map<Vec<Step>>) {
+        let Compiled { links, ops, cpu } = &*self.names;
+        let links: Vec<&str> = links.iter().map(String::as_str).collect();
+        let Plan { terms, program, singles, only, .. } = Plan::new(terms, handlers, &links, ops, cpu.clone());
+        debug_assert_eq!(program.code.len(), self.program.code.len(), "only durations differ");
+        self.changes.push((change, Change { terms, program, singles, only }));
+    }
+
+    /// The same with a change that was prepared; `None` where there is none of that number.
+    pub(super) fn changed(&self, change: u32) -> Option<Plan> {
+        let (_, change) = self.changes.iter().find(|(number, _)| *number == change)?;
+        let Change { terms, program, singles, only } = change.clone();
+        Some(Plan { terms, program, singles, only, ..self.clone() })
     }
 }
 

@@ -264,7 +264,8 @@ impl Service {
         self.goes_on_freely = !facts.takes_turns() && facts.switch == 0;
         self.preempts = terms.admission.preempts();
         self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
-        self.admits_specially = self.frees_while_waiting || self.preempts || self.ages || self.instances.is_some();
+        self.admits_specially =
+            self.frees_while_waiting || self.preempts || terms.admission.heeds_more() || self.instances.is_some();
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 

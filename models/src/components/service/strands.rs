@@ -22,7 +22,7 @@ impl Service {
     pub(super) fn begin_cold(&mut self, cx: &mut Cx<'_>, call: CallId, op: usize) -> Next {
         let index = self.new_task(cx, call, op);
         let plan = self.plan.clone();
-        let takes = sample(&plan.start_up, cx, call, PURPOSE_START);
+        let takes = sample(plan.start_up(), cx, call, PURPOSE_START);
         if takes == 0 {
             return self.run(cx, index);
         }
@@ -120,7 +120,7 @@ impl Service {
         cx.spent_last(call, Spent::Throttled, cx.cpu_stood(cpu).saturating_sub(before));
     }
 
-    /// Ends what a strand is in the middle of.
+    /// Ends what a strand is in the middle of. Its call is told to stop, which goes on over links that propagate it.
     pub(super) fn stop(&mut self, cx: &mut Cx<'_>, index: u32) {
         let strand = self.strand(index);
         match strand.doing {
@@ -140,9 +140,7 @@ impl Service {
             }
             Doing::Calls(child) => {
                 cx.abandon(child);
-                if self.strand(index).cancelled {
-                    cx.cancel_call(child);
-                }
+                cx.cancel_call(child);
             }
             Doing::Ready => self.ready.remove(cx.now(), index),
             Doing::WaitsForLock(lock) => {
