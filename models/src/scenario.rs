@@ -98,27 +98,25 @@ pub struct RegionSettings {
     pub rtt: Map<Duration>,
 }
 
-/// Cores that tasks have in turns.
+/// Round-robin scheduling of a host's cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub struct SchedulerSettings {
-    /// How long a task has a core while others wait for it. The default is about Linux' (EEVDF's base slice is 2.8 ms on eight
-    /// cores or more).
+    /// Time a task keeps a core while others wait. Default: about Linux' (EEVDF's base slice is 2.8 ms with 8 cores or more).
     #[setting(default = "3ms")]
     pub slice: Duration,
-    /// What changing to another task takes of the core: 1 to 10 µs, with the caches that it finds cold.
+    /// Cost of a context switch, typically 1 to 10 µs.
     #[setting(default = "2us")]
     pub switch: Duration,
 }
 
-/// Core time that is earned, saved up and spent.
+/// CPU credits: core time that is earned, saved and spent.
 #[derive(Clone, Copy, Debug, PartialEq, Setting)]
 pub struct CreditSettings {
-    /// Cores of each host that may be in use for ever: so much core time is earned. Once what was saved up is spent, no more are
-    /// used.
+    /// Baseline cores of each host. Using fewer earns credits; once the credits are spent, no more cores are used.
     pub rate: Cores,
-    /// The most core time that is saved up.
+    /// Maximum credits, in core time.
     pub max: Duration,
-    /// What is saved up at the start; without it, `max`.
+    /// Credits at the start. Default: `max`.
     pub start: Option<Duration>,
 }
 
@@ -140,10 +138,9 @@ pub struct HostSettings {
     pub file_descriptors: Option<NotYet>,
     /// Outgoing connections of each host.
     pub ephemeral_ports: Option<NotYet>,
-    /// How its cores change from one task to the next. Without it all tasks run at the same time, each as fast as its share
-    /// allows, and changing between them costs nothing.
+    /// Time slices and context switches. Without it cores are shared fluidly and switching is free.
     pub scheduler: Option<SchedulerSettings>,
-    /// Core time that it saves up while it uses less than it may, as burstable instances do.
+    /// CPU credits, as on burstable instances.
     pub credits: Option<CreditSettings>,
     /// Its disks.
     pub io: Option<NotYet>,

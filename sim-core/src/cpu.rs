@@ -30,15 +30,14 @@ pub struct CpuId {
 /// Periods of a quota in which it was spent.
 const THROTTLED: Figure = Figure::share(
     "throttled",
-    "Share of the periods of 100 ms, of those in which it ran, in which the quota of its cores was spent and it stood still for \
-     the rest. Only with `cpu.limit`.",
+    "Share of the active 100 ms periods in which the CPU quota ran out and the replica was throttled. Only with `cpu.limit`.",
 )
 .kept();
 
 /// How long it stood still.
 const THROTTLED_TIME: Figure = Figure::share(
     "throttled_time",
-    "Share of the time for which it stood still since the quota of its cores was spent. Only with `cpu.limit`.",
+    "Share of the time during which the replica was throttled. Only with `cpu.limit`.",
 );
 
 /// What is reported of quotas.
@@ -46,18 +45,18 @@ pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME];
 
 /// Tasks that want a core.
 const RUNNABLE: Figure =
-    Figure::gauge("runnable", "Tasks that run or wait for a core of the hosts, time average.").kept();
+    Figure::gauge("runnable", "Tasks that run on or wait for a core of the hosts, time average.").kept();
 /// Changes from one task to the next.
 const SWITCHES: Figure = Figure::count(
     "switches",
-    "Times that a core of the hosts changed from one task to another. Only with `scheduler`.",
+    "Context switches on the hosts. Only with `scheduler`.",
 );
 /// What they take.
 const SWITCH_CPU: Figure =
-    Figure::gauge("switch_cpu", "Cores of the hosts that switching keeps busy, time average. Only with `scheduler`.");
+    Figure::gauge("switch_cpu", "Cores that context switches keep busy, time average. Only with `scheduler`.");
 /// What is saved up.
 const CREDITS: Figure =
-    Figure::level("credits", "Core time that the hosts have saved up, at the end. Only with `credits`.")
+    Figure::level("credits", "CPU credits of the hosts at the end. Only with `credits`.")
         .in_seconds()
         .sampled();
 

@@ -178,27 +178,27 @@ const LONGEST_TURN: Figure = Figure::max(
 
 const TASKS: Figure = Figure::gauge(
     "tasks",
-    "Tasks that have begun and not ended, those that never end included, time average. Only where tasks give their workers back \
-     while they wait.",
+    "Tasks that have started and not ended, leaked tasks included, time average. Only where tasks release their worker while they \
+     wait.",
 )
 .kept();
 
 const RUNNABLE: Figure = Figure::gauge(
     "runnable",
-    "Tasks that have begun, can go on, and wait for their turn, time average. Only where code runs in turns: on loops, workers, \
-     processors and carriers, and under an interpreter lock.",
+    "Started tasks that are ready to run and wait for a loop, worker, processor or carrier, or for the interpreter lock, time \
+     average. Only on runtimes that have one of these.",
 )
 .kept();
 
 const BLOCKED_WORKERS: Figure = Figure::gauge(
     "blocked",
-    "Loops, workers or carriers that are held by tasks which wait, by `block` steps or since a lock pins them, time average. \
-     Only where tasks give their workers back while they wait.",
+    "Loops, workers or carriers held by tasks that wait in a `block` step or are pinned by a lock, time average. Only where \
+     tasks release their worker while they wait.",
 );
 
 const EVENT_LOOP_LAG: Figure = Figure::times(
     "event_loop_lag",
-    "By how much a timer of 100 ms that sets itself again comes late, as loops are usually watched. Only with `event_loop` and `async`.",
+    "Delay of a repeating 100 ms timer, the usual measure of loop lag. Only with `event_loop` and `async`.",
 );
 
 const WAITING_FOR_LOCKS: Figure =
@@ -366,7 +366,7 @@ impl Kind for Service {
         check::consumes(Self::consumes(settings), &facts, checks);
         if (facts.switch > 0 || facts.poll.is_some()) && cpu.is_none() && hosts.is_none() {
             let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
-            let message = "going on with a task takes something of a core, and this service has none";
+            let message = "switching and polling use CPU, and this service has no cores";
             checks.error("no_cpu", checks.span(), "runtime", message, Some(help));
         }
         if let Some(span) = check::uses_cpu(handlers)

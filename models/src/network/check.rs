@@ -50,14 +50,14 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(Problem::error(code, entry.name_span, message).path(at).help(help.to_string()));
         };
         if entry.value.scheduler.is_some_and(|scheduler| scheduler.slice.0 < 1_000) {
-            let message = "a slice is no shorter than 1us: cores would do nothing but change from one task to the next";
+            let message = "a slice must be at least 1us";
             error("scheduler.slice", "out_of_range", message.into(), "write `slice: 3ms`");
         }
         if let Some(credits) = entry.value.credits
             && credits.rate.0 >= entry.value.cores.0
         {
             let message = format!(
-                "{} of {} cores may always be in use: nothing is ever spent",
+                "the baseline of {} cores covers all {} cores: credits are never spent",
                 credits.rate.0, entry.value.cores.0
             );
             error("credits.rate", "no_effect", message, "write a smaller rate, or remove `credits`");

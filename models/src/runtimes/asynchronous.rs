@@ -25,7 +25,7 @@ pub struct Settings {
     /// code that blocks without `spawn_blocking`. The default is tokio's (`max_blocking_threads`).
     #[setting(default = 512, range = "0..=1000000")]
     pub blocking_threads: u32,
-    /// What it takes of a core to go on with a task that has waited: a time, or `async` (100 ns).
+    /// CPU cost of resuming a task that has waited: a duration, or `async` (100 ns).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }

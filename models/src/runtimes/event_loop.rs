@@ -17,33 +17,33 @@ const CALLBACK: TaskMemory = TaskMemory { reserved_bytes: 1_000, touched_bytes: 
 /// Which callbacks go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum OrderSettings {
-    /// Those that have been ready for longest.
+    /// First come, first served, as asyncio does.
     Fifo,
-    /// Timers before everything else; replies and new calls in batches between them.
+    /// All due timers first, then replies and new calls in batches, as libuv does.
     TimersFirst,
 }
 
-/// What looking for what is ready takes of the loop's core.
+/// CPU cost of polling for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum PollerSettings {
-    /// In proportion to what is ready.
+    /// Cost grows with the ready connections.
     Epoll {
-        /// Each time that it looks.
+        /// Fixed cost of a wake-up.
         #[setting(default = "1us")]
         wake: Duration,
-        /// For each that is ready.
+        /// Cost per ready connection.
         #[setting(default = "100ns")]
         each: Duration,
     },
-    /// In proportion to all that is watched.
+    /// Cost grows with all watched connections.
     Select {
-        /// Each time that it looks.
+        /// Fixed cost of a wake-up.
         #[setting(default = "1us")]
         wake: Duration,
-        /// For each that is watched.
+        /// Cost per watched connection.
         #[setting(default = "100ns")]
         each: Duration,
-        /// Connections that are watched.
+        /// Watched connections.
         #[setting(range = "1..=100000000")]
         watched: u32,
     },
@@ -55,18 +55,18 @@ pub struct Settings {
     /// Number of loops, each on its own core if there are enough.
     #[setting(default = 1, range = "1..=100000")]
     pub loops: u32,
-    /// Threads that `offload` steps run on; steps beyond wait in line. The default is libuv's (`UV_THREADPOOL_SIZE`).
+    /// Threads for `offload` steps; further steps queue. Default: libuv's (`UV_THREADPOOL_SIZE`).
     #[setting(default = 4, range = "1..=1024")]
     pub offload_threads: u32,
-    /// Which callbacks go first.
+    /// Order in which ready callbacks run.
     #[setting(default = "fifo")]
     pub order: OrderSettings,
-    /// Granularity of timers: `wait` steps begin and end at multiples of it, and last no less than one. 0 for none.
+    /// Timer granularity: `wait` steps start and end at multiples of it and last at least one. 0s means exact timers.
     #[setting(default = "0s")]
     pub timer: Duration,
-    /// What looking for what is ready takes of the loop's core; without it, nothing.
+    /// CPU cost of polling for events. Without it polling is free.
     pub poller: Option<PollerSettings>,
-    /// What it takes of a core to go on with a task that has waited: a time, or `callback` (50 ns).
+    /// CPU cost of resuming a task that has waited: a duration, or `callback` (50 ns).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }
@@ -112,8 +112,8 @@ impl Runtime for Settings {
         Some(Flaw {
             code: "not_alone",
             key: key.into(),
-            message: format!("{what} is that of one loop, and there are {}", self.loops),
-            help: "write `loops: 1`, and `replicas` for more of them".into(),
+            message: format!("{what} needs a single loop, and there are {}", self.loops),
+            help: "write `loops: 1` and use `replicas` for more loops".into(),
         })
     }
 }

@@ -19,16 +19,16 @@ const INTERVAL: u64 = 5_000_000;
 /// Threads under an interpreter lock.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// How many threads; each serves one call at a time. Without it as many as `ThreadPoolExecutor` has: four more than the
-    /// service has cores, and no more than 32.
+    /// Threads; each serves one call at a time. Default: that of `ThreadPoolExecutor`, the cores of the service plus 4, at most
+    /// 32.
     #[setting(range = "1..=10000000", live)]
     pub threads: Option<u32>,
-    /// After how long a thread that waits for the lock asks for it. The default is CPython's (`sys.setswitchinterval`).
+    /// Time after which a thread that waits for the lock requests it. Default: 5 ms, CPython's (`sys.setswitchinterval`).
     pub switch_interval: Option<Duration>,
-    /// Whether there is no such lock, as in free-threaded builds (PEP 703): threads then share the cores that there are.
+    /// No interpreter lock, as in free-threaded builds (PEP 703): threads share all cores.
     #[setting(default = false)]
     pub free_threaded: bool,
-    /// What it takes of a core to go on with a thread that has waited: a time, or `thread` (2 µs).
+    /// CPU cost of resuming a thread that has waited: a duration, or `thread` (2 µs).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }
@@ -52,13 +52,13 @@ impl Runtime for Settings {
         let (key, message, help) = match self.switch_interval {
             Some(_) if self.free_threaded => (
                 "gil_threads.switch_interval",
-                "`switch_interval` has no effect: free-threaded builds have no lock to ask for",
+                "`switch_interval` has no effect: free-threaded builds have no interpreter lock",
                 "remove it, or `free_threaded: true`",
             ),
             Some(Duration(0)) => (
                 "gil_threads.switch_interval",
-                "threads that ask for the lock at once take it from each other without end",
-                "write a time, such as `switch_interval: 5ms`",
+                "with a switch interval of 0s threads would take the lock from each other forever",
+                "write `switch_interval: 5ms`",
             ),
             _ => return workers_unknown(self.threads, cores, "gil_threads", "threads"),
         };

@@ -20,15 +20,15 @@ const THREADS_MAX: u32 = 10_000;
 /// Goroutines on processors.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Processors: goroutines whose code runs at the same time (`GOMAXPROCS`). Without it as many as the service has cores
-    /// (`cpu.limit` on hosts), rounded up, as Go does from 1.25 on.
+    /// Processors, the goroutines that run at the same time (`GOMAXPROCS`). Default: the cores of the service (`cpu.limit` on
+    /// hosts), rounded up, as in Go 1.25.
     #[setting(range = "1..=100000")]
     pub procs: Option<u32>,
-    /// How long code may run before it makes way for others that are ready. The default is Go's (`forcePreemptNS`, from 1.14
-    /// on).
+    /// Time slice after which running code is preempted if other goroutines are ready. Default: Go's (`forcePreemptNS`, since
+    /// 1.14).
     #[setting(default = "10ms")]
     pub slice: Duration,
-    /// What it takes of a core to go on with a goroutine that has waited: a time, or `goroutine` (200 ns).
+    /// CPU cost of resuming a goroutine that has waited: a duration, or `goroutine` (200 ns).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }
@@ -50,8 +50,8 @@ impl Runtime for Settings {
             return Some(Flaw {
                 code: "out_of_range",
                 key: "goroutines.slice".into(),
-                message: "code that may run for no time never gets anywhere".into(),
-                help: "write `slice: 10ms`, or a longer time than any code takes to let it run to its end".into(),
+                message: "a slice of 0s never lets any code run".into(),
+                help: "write `slice: 10ms`".into(),
             });
         }
         workers_unknown(self.procs, cores, "goroutines", "procs")

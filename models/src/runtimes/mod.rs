@@ -293,14 +293,14 @@ runtimes! {
     Unlimited => unlimited,
     /// Tasks on worker threads that are held only while code runs; blocking work has its own threads.
     Async(settings) => asynchronous,
-    /// Goroutines: they hold a processor only while their code runs, 10 ms at a time; what blocks keeps a thread instead.
+    /// Goroutines: each holds a processor only while its code runs, for 10 ms at a time; blocking work moves to its own thread.
     Goroutines(settings) => goroutines,
-    /// Virtual threads: they hold a carrier only while their code runs, or where they are pinned to it.
+    /// Virtual threads: each holds a carrier only while its code runs or while it is pinned.
     VirtualThreads(settings) => virtual_threads,
-    /// Threads of which one at a time runs code, under a global interpreter lock.
+    /// Threads under a global interpreter lock: one runs code at a time.
     GilThreads(settings) => gil_threads,
     /// Worker processes; each serves one call at a time.
     Processes(settings or preset) => processes,
-    /// One call per instance, which is started for it if none is idle.
+    /// One call per instance; a new instance starts if none is idle.
     Single(settings) => single,
 }

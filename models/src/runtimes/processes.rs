@@ -17,21 +17,21 @@ const PROCESS: TaskMemory = TaskMemory { reserved_bytes: 100_000_000, touched_by
 /// Worker processes.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// How many. Without it as many as the service has cores (`cpu.limit` on hosts), rounded up.
+    /// Worker processes. Default: the cores of the service (`cpu.limit` on hosts), rounded up.
     #[setting(range = "1..=1000000")]
     pub workers: Option<u32>,
-    /// What making a process takes when one is replaced.
+    /// Time to fork a replacement.
     #[setting(default = "0s")]
     pub fork: Duration,
-    /// Calls that a worker serves before it is replaced; without it, any number.
+    /// Calls after which a worker is replaced. Without it workers are never replaced for their age.
     #[setting(range = "1..=1000000000")]
     pub max_requests: Option<u32>,
-    /// Up to so many more, a number drawn for each worker, so that not all are replaced at once.
+    /// Maximum random addition to `max_requests`, drawn per worker, so that they are not all replaced at once.
     #[setting(default = 0, range = "0..=1000000000")]
     pub jitter: u32,
-    /// A worker that has served one call for so long is killed and replaced, and the call is reset; without it, never.
+    /// Time after which a worker that is still busy with the same call is killed and replaced. The call ends with `reset`.
     pub timeout: Option<Duration>,
-    /// What it takes of a core to go on with a process that has waited: a time, or `thread` (2 µs).
+    /// CPU cost of resuming a process that has waited: a duration, or `thread` (2 µs).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }
@@ -69,7 +69,7 @@ impl Runtime for Settings {
             return Some(Flaw {
                 code: "no_effect",
                 key: "processes.jitter".into(),
-                message: "`jitter` has no effect: without `max_requests` no worker is replaced for its age".into(),
+                message: "`jitter` has no effect without `max_requests`".into(),
                 help: "remove it, or write `max_requests: 1000`".into(),
             });
         }
@@ -77,8 +77,8 @@ impl Runtime for Settings {
             return Some(Flaw {
                 code: "out_of_range",
                 key: "processes.timeout".into(),
-                message: "with `timeout: 0s` no worker could serve a call".into(),
-                help: "leave it out for workers that are never killed".into(),
+                message: "a timeout of 0s kills every worker before it serves a call".into(),
+                help: "remove it if workers are never killed".into(),
             });
         }
         workers_unknown(self.workers, cores, "processes", "workers")

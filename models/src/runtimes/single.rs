@@ -12,17 +12,17 @@ use super::{Facts, Holds, Instances, Runtime};
 /// One call per instance.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// How long an instance is kept after its last call.
+    /// Time an idle instance is kept after its last call.
     #[setting(default = "10m")]
     pub keep: Duration,
-    /// Instances that may be started at once, before `per_10s` counts; without it as many as `per_10s`.
+    /// Instances that may start at once before `per_10s` applies. Default: `per_10s`.
     #[setting(range = "1..=10000000")]
     pub burst: Option<u32>,
-    /// Instances that may be started in 10 s from then on.
+    /// Instances that may start per 10 s after the burst.
     #[setting(default = 1000, range = "1..=10000000")]
     pub per_10s: u32,
-    /// Instances that there may be at once; calls beyond are refused. On AWS it is shared by all functions of an account, here
-    /// it is this one's.
+    /// Maximum instances; further calls are `rate_limited`. On AWS the limit is shared by all functions of an account, here it
+    /// belongs to this service.
     #[setting(default = 1000, range = "1..=10000000")]
     pub account: u32,
 }

@@ -3,19 +3,19 @@
 use settings::{Duration, Setting};
 use sim_core::Span;
 
-/// What it takes of a core to switch to a task that has waited: a time, or what is usual for one sort of task.
+/// CPU cost of switching to a task that has waited: a duration, or the usual value for a kind of task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 #[setting(bare = "For")]
 pub enum SwitchSettings {
-    /// A thread of the operating system: 2 µs. Measured are 1 to 10 µs, the caches that it finds cold included.
+    /// An operating system thread: 2 µs. Measurements range from 1 to 10 µs, cold caches included.
     Thread,
     /// A goroutine: 200 ns.
     Goroutine,
-    /// A task of `async` code: 100 ns.
+    /// An async task: 100 ns.
     Async,
     /// A callback on an event loop: 50 ns.
     Callback,
-    /// So long.
+    /// A duration.
     For(Duration),
 }
 

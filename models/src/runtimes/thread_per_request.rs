@@ -20,7 +20,7 @@ pub struct Settings {
     pub close: Duration,
     /// Memory of a thread's stack.
     pub stack: Option<NotYet>,
-    /// What it takes of a core to go on with a thread that has waited: a time, or `thread` (2 µs).
+    /// CPU cost of resuming a thread that has waited: a duration, or `thread` (2 µs).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }

@@ -15,7 +15,7 @@ pub struct Settings {
     /// How many.
     #[setting(range = "1..=10000000", live)]
     pub threads: u32,
-    /// What it takes of a core to go on with a thread that has waited: a time, or `thread` (2 µs).
+    /// CPU cost of resuming a thread that has waited: a duration, or `thread` (2 µs).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }

@@ -17,15 +17,15 @@ const VIRTUAL_THREAD: TaskMemory = TaskMemory { reserved_bytes: 1_000, touched_b
 /// Virtual threads on carriers.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Threads that run the code of virtual ones. Without it as many as the service has cores (`cpu.limit` on hosts), rounded
-    /// up, as Java does (`jdk.virtualThreadScheduler.parallelism`).
+    /// Carrier threads. Default: the cores of the service (`cpu.limit` on hosts), rounded up, as in Java
+    /// (`jdk.virtualThreadScheduler.parallelism`).
     #[setting(range = "1..=100000")]
     pub carriers: Option<u32>,
-    /// Whether a thread that holds a `lock`, or waits for one, keeps its carrier while it waits, as with `synchronized` before
-    /// JDK 24.
+    /// Whether a thread that holds or waits for a `lock` stays pinned to its carrier while it waits, as with `synchronized`
+    /// before JDK 24.
     #[setting(default = false)]
     pub pinned_by_locks: bool,
-    /// What it takes of a core to go on with a thread that has waited: a time, or a word such as `goroutine`.
+    /// CPU cost of resuming a thread that has waited: a duration, or a preset such as `goroutine` (200 ns).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
 }

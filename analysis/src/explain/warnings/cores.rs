@@ -31,14 +31,14 @@ pub(super) fn quotas(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let path = finder.component_path(component).join("cpu").join("limit");
         let message = format!(
-            "up to {} threads of {name} compute at once and spend the quota of {} cores in {} of each 100 ms; all of them \
-             then stand still for the rest, although the load takes only {} of the quota",
+            "up to {} tasks of {name} run at once and use up the quota of {} cores in {} of each 100 ms; {name} is then \
+             throttled until the next period, although the load uses only {} of the quota",
             plain(at_once),
             plain(quota),
             time(PERIOD_S * quota / at_once),
             percent(share),
         );
-        let help = "let no more of them run at once than the quota has cores, or raise or remove the limit".to_string();
+        let help = "run no more tasks at once than the quota has cores, or raise or remove the limit".to_string();
         finder.warn("quota_below_threads", &path, message, help);
     }
 }
@@ -57,12 +57,12 @@ pub(super) fn pinned(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let path = finder.component_path(component).join("handlers");
         let message = format!(
-            "a call waits under a lock for {} on average and keeps its carrier: while {} of them do, {name} runs nothing else",
+            "a call waits under a lock for {} on average and pins its carrier; once {} calls do, {name} runs nothing else",
             time(waits_s),
             grouped(f64::from(workers)),
         );
         let help =
-            format!("wait outside of the lock, or let locks not pin the {noun} (`pinned_by_locks: false`, JDK 24)");
+            format!("wait outside the lock, or use locks that do not pin the {noun} (`pinned_by_locks: false`, JDK 24)");
         finder.warn("pinned_carrier", &path, message, help);
     }
 }
@@ -83,12 +83,12 @@ pub(super) fn long_code(finder: &mut Finder<'_, '_>) {
         let (name, one) = (graph.name(component), noun.trim_end_matches('s'));
         let path = finder.component_path(component).join("handlers");
         let message = format!(
-            "code of `{op}` holds a {one} of {name} for {} without a pause, and the other calls on that {one} wait ({workers} \
-             {noun} in all)",
+            "`{op}` runs on a {one} of {name} for {} without yielding, and all other calls on that {one} wait ({workers} {noun} \
+             in total)",
             time(piece_s),
         );
         let help =
-            "run it beside the loop (`offload`), in pieces with `wait: 0s` between them, or in a service of its own";
+            "move it off the loop (`offload`), split it with `wait: 0s` between the pieces, or give it a service of its own";
         finder.warn("long_code", &path, message, help.into());
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
     }
     if admission.preempts() && (facts.takes_turns() || facts.recycle.is_some()) {
         let message = format!(
-            "who runs on the {} of this runtime is not decided by priorities: nothing can be preempted",
+            "the {} of this runtime ignore priorities: nothing can be preempted",
             facts.noun
         );
         checks.error("no_effect", checks.span(), "admission.queue.discipline", &message, None);
@@ -91,7 +91,7 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
 pub(super) fn cpu(settings: &Settings, checks: &mut Checks<'_>) {
     let Some(cpu) = &settings.cpu else { return };
     if cpu.request.is_none() && cpu.limit.is_none() {
-        let message = "`cpu` says neither what is requested nor what it is limited to";
+        let message = "`cpu` needs a `request` or a `limit`";
         checks.error(
             "missing_key",
             checks.span(),
@@ -101,15 +101,15 @@ pub(super) fn cpu(settings: &Settings, checks: &mut Checks<'_>) {
         );
     }
     if cpu.limit.is_some() && settings.hosts.is_none() {
-        let message = "`cpu.limit` is a quota of a host's cores, and this service has cores of its own";
-        let help = "write `hosts: NAME`, or `cpu: 2` for as many cores as it may use";
+        let message = "`cpu.limit` is a quota on the cores of a host, and this service has its own cores";
+        let help = "write `hosts: NAME`, or `cpu: 2`";
         checks.error("no_effect", checks.span(), "cpu.limit", message, Some(help));
     }
     if let (Some(request), Some(limit)) = (cpu.request, cpu.limit)
         && request.0 > limit.0
     {
-        let message = format!("it requests {} cores and may use {}", request.0, limit.0);
-        checks.error("out_of_range", checks.span(), "cpu.limit", &message, Some("a limit is no less than the request"));
+        let message = format!("the request of {} cores is above the limit of {}", request.0, limit.0);
+        checks.error("out_of_range", checks.span(), "cpu.limit", &message, Some("raise the limit or lower the request"));
     }
 }
 
@@ -134,8 +134,8 @@ pub(super) fn offloaded(handlers: &Map<Vec<Step>>, facts: &Facts, checks: &mut C
             other |= !steps.iter().all(runs_there);
         });
         if any && facts.offload.is_none_or(|threads| threads == 0) {
-            let message = format!("`offload` has nowhere to go: this runtime has no threads beside its {}", facts.noun);
-            let help = "write its steps without `offload`, or choose `event_loop` or `async`";
+            let message = format!("`offload` has no effect: this runtime has no threads beside its {}", facts.noun);
+            let help = "remove `offload` and keep its steps, or use `event_loop` or `async`";
             checks.error("no_effect", handler.name_span, &path, &message, Some(help));
         }
         if other {
@@ -153,15 +153,15 @@ pub(super) fn instances(settings: &Settings, checks: &mut Checks<'_>) {
     };
     if settings.replicas != 1 {
         let message =
-            "`replicas` has no meaning with `single`: an instance is started for each call that finds none idle";
-        no_effect("replicas", message, "remove it; `account` bounds how many there are");
+            "`replicas` has no effect with `single`: instances start as calls need them";
+        no_effect("replicas", message, "remove it; `account` limits the instances");
     }
     if settings.hosts.is_some() {
-        let message = "instances of `single` run on machines of the platform, not on `hosts`";
-        no_effect("hosts", message, "remove it; `cpu` says how many cores each instance has");
+        let message = "`hosts` has no effect with `single`: instances run on the platform's machines";
+        no_effect("hosts", message, "remove it; `cpu` sets the cores of each instance");
     }
     if settings.admission.queue.is_some() {
-        let message = "`admission.queue` has no effect: with `single` nobody waits in a line";
+        let message = "`admission.queue` has no effect with `single`: calls never queue";
         no_effect("admission.queue", message, "remove it");
     }
     if !settings.consumes.iter().flatten().all(|consume| consume.concurrency.is_some()) {

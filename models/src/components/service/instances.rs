@@ -10,17 +10,17 @@ use crate::runtimes;
 
 /// Instances over time.
 const INSTANCES: Figure =
-    Figure::gauge("instances", "Instances that there are, idle ones included, time average. Only with `single`.");
+    Figure::gauge("instances", "Instances, idle ones included, time average. Only with `single`.");
 /// The most of them.
 const INSTANCES_MAX: Figure =
-    Figure::peak("instances_max", "The most instances that there were at any time. Only with `single`.");
+    Figure::peak("instances_max", "Maximum instances at any time. Only with `single`.");
 /// Calls that had to wait for a new one.
 const COLD_STARTS: Figure =
-    Figure::count("cold_starts", "Calls for which an instance was started. Only with `single`.").kept();
+    Figure::count("cold_starts", "Calls that started a new instance. Only with `single`.").kept();
 /// The share of them.
 const COLD_SHARE: Figure = Figure::share(
     "cold_start_share",
-    "Share of the calls that were served for which an instance was started. Only with `single`.",
+    "Share of the served calls that started a new instance. Only with `single`.",
 );
 
 /// What instances report.

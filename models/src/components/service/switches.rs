@@ -6,15 +6,13 @@ use sim_core::{Figure, Figures, Span};
 /// How often a task went on that had waited.
 const SWITCHES: Figure = Figure::count(
     "switches",
-    "Times that code of a task began to run after the task had waited, or had been cut short. Only where going on with a task \
-     takes something of a core, or code can be cut short.",
+    "Times that a task resumed after waiting or being preempted. Only where switching costs CPU or code can be preempted.",
 )
 .kept();
 /// What that takes of the cores.
 const SWITCH_CPU: Figure = Figure::gauge(
     "switch_cpu",
-    "Cores that switching between tasks keeps busy, time average. Only where going on with a task takes something of a core, \
-     or code can be cut short.",
+    "Cores that switching between tasks keeps busy, time average. Only where switching costs CPU or code can be preempted.",
 );
 
 /// What is reported of switching.

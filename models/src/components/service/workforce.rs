@@ -10,7 +10,7 @@ use crate::runtimes::Recycle;
 /// Workers that were replaced.
 const REPLACED: Figure = Figure::count(
     "workers_replaced",
-    "Workers that were replaced, for their age or because a call took too long. Only with `processes` that are replaced.",
+    "Workers replaced after `max_requests` or `timeout`. Only with `processes` that have one of these.",
 );
 
 /// What they report.
