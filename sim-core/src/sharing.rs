@@ -17,15 +17,12 @@
 
 mod shares;
 
-use crate::slab::Key;
 use crate::time::{Span, Time};
 
 use shares::{CORE, Shares, USE_SHIFT, Weight, millionths};
 
+pub use shares::JobId;
 pub(crate) use shares::{CORES_MAX, SPEED, billionths};
-
-/// The name of a job, for taking it back. A job that is complete or gone is not found by it.
-pub type JobId = Key;
 
 /// Cores shared by jobs with weights.
 ///

@@ -357,7 +357,9 @@ impl Kind for Service {
         check::handlers(handlers, &facts, checks);
         check::links(handlers, calls, checks);
         check::runtime(runtime, settings.cores_to_count(), checks);
-        check::cpu(settings, checks);
+        if let Some(CpuSettings { request, limit }) = cpu {
+            check::cpu(request.map(|cores| cores.0), limit.map(|cores| cores.0), hosts.is_some(), checks);
+        }
         check::admission(admission, &facts, checks);
         check::offloaded(handlers, &facts, checks);
         if facts.instances.is_some() {

@@ -6,7 +6,8 @@ use crate::heap::Heap;
 use crate::slab::{Key, KeyedSlab};
 use crate::time::{Span, Time};
 
-use super::JobId;
+/// The name of a job, for taking it back. A job that is complete or gone is not found by it.
+pub type JobId = Key;
 
 /// A core, in the unit in which cores are counted here.
 pub(super) const CORE: u64 = 1_000_000;

@@ -2,8 +2,8 @@
 
 use settings::{Map, Span};
 
-use super::Settings;
 use crate::admission::AdmissionSettings;
+use super::Settings;
 use crate::components::kind::Checks;
 use crate::consuming::{AckSettings, ConsumeSettings};
 use crate::link::LinkSettings;
@@ -87,29 +87,23 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
     }
 }
 
-/// What is wrong with the cores.
-pub(super) fn cpu(settings: &Settings, checks: &mut Checks<'_>) {
-    let Some(cpu) = &settings.cpu else { return };
-    if cpu.request.is_none() && cpu.limit.is_none() {
-        let message = "`cpu` needs a `request` or a `limit`";
-        checks.error(
-            "missing_key",
-            checks.span(),
-            "cpu",
-            message,
-            Some("write `cpu: 2`, or `cpu: {limit: 2}` on `hosts`"),
-        );
+/// What is wrong with the cores of a service: what it requests, what it is limited to, and whether they are a host's.
+pub(super) fn cpu(request: Option<f64>, limit: Option<f64>, is_on_hosts: bool, checks: &mut Checks<'_>) {
+    if request.is_none() && limit.is_none() {
+        let help = "write `cpu: 2`, or `cpu: {limit: 2}` on `hosts`";
+        checks.error("missing_key", checks.span(), "cpu", "`cpu` needs a `request` or a `limit`", Some(help));
     }
-    if cpu.limit.is_some() && settings.hosts.is_none() {
+    if limit.is_some() && !is_on_hosts {
         let message = "`cpu.limit` is a quota on the cores of a host, and this service has its own cores";
         let help = "write `hosts: NAME`, or `cpu: 2`";
         checks.error("no_effect", checks.span(), "cpu.limit", message, Some(help));
     }
-    if let (Some(request), Some(limit)) = (cpu.request, cpu.limit)
-        && request.0 > limit.0
+    if let (Some(request), Some(limit)) = (request, limit)
+        && request > limit
     {
-        let message = format!("the request of {} cores is above the limit of {}", request.0, limit.0);
-        checks.error("out_of_range", checks.span(), "cpu.limit", &message, Some("raise the limit or lower the request"));
+        let message = format!("the request of {request} cores is above the limit of {limit}");
+        let help = "raise the limit or lower the request";
+        checks.error("out_of_range", checks.span(), "cpu.limit", &message, Some(help));
     }
 }
 
