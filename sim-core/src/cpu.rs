@@ -35,10 +35,8 @@ const THROTTLED: Figure = Figure::share(
 .kept();
 
 /// How long it stood still.
-const THROTTLED_TIME: Figure = Figure::share(
-    "throttled_time",
-    "Share of the time during which the replica was throttled. Only with `cpu.limit`.",
-);
+const THROTTLED_TIME: Figure =
+    Figure::share("throttled_time", "Share of the time during which the replica was throttled. Only with `cpu.limit`.");
 
 /// What is reported of quotas.
 pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME];
@@ -47,18 +45,13 @@ pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME];
 const RUNNABLE: Figure =
     Figure::gauge("runnable", "Tasks that run on or wait for a core of the hosts, time average.").kept();
 /// Changes from one task to the next.
-const SWITCHES: Figure = Figure::count(
-    "switches",
-    "Context switches on the hosts. Only with `scheduler`.",
-);
+const SWITCHES: Figure = Figure::count("switches", "Context switches on the hosts. Only with `scheduler`.");
 /// What they take.
 const SWITCH_CPU: Figure =
     Figure::gauge("switch_cpu", "Cores that context switches keep busy, time average. Only with `scheduler`.");
 /// What is saved up.
 const CREDITS: Figure =
-    Figure::level("credits", "CPU credits of the hosts at the end. Only with `credits`.")
-        .in_seconds()
-        .sampled();
+    Figure::level("credits", "CPU credits of the hosts at the end. Only with `credits`.").in_seconds().sampled();
 
 /// What machines report.
 pub const FIGURES_OF_MACHINES: Set = &[&RUNNABLE, &SWITCHES, &SWITCH_CPU, &CREDITS];

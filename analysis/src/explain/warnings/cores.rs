@@ -61,8 +61,9 @@ pub(super) fn pinned(finder: &mut Finder<'_, '_>) {
             time(waits_s),
             grouped(f64::from(workers)),
         );
-        let help =
-            format!("wait outside the lock, or use locks that do not pin the {noun} (`pinned_by_locks: false`, JDK 24)");
+        let help = format!(
+            "wait outside the lock, or use locks that do not pin the {noun} (`pinned_by_locks: false`, JDK 24)"
+        );
         finder.warn("pinned_carrier", &path, message, help);
     }
 }
@@ -87,8 +88,7 @@ pub(super) fn long_code(finder: &mut Finder<'_, '_>) {
              in total)",
             time(piece_s),
         );
-        let help =
-            "move it off the loop (`offload`), split it with `wait: 0s` between the pieces, or give it a service of its own";
+        let help = "move it off the loop (`offload`), split it with `wait: 0s` between the pieces, or give it a service of its own";
         finder.warn("long_code", &path, message, help.into());
     }
 }

@@ -2,8 +2,8 @@
 
 use settings::{Map, Span};
 
-use crate::admission::AdmissionSettings;
 use super::Settings;
+use crate::admission::AdmissionSettings;
 use crate::components::kind::Checks;
 use crate::consuming::{AckSettings, ConsumeSettings};
 use crate::link::LinkSettings;
@@ -79,10 +79,7 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
         checks.error("no_effect", checks.span(), "admission.queue", message, Some(help));
     }
     if admission.preempts() && (facts.takes_turns() || facts.recycle.is_some()) {
-        let message = format!(
-            "the {} of this runtime ignore priorities: nothing can be preempted",
-            facts.noun
-        );
+        let message = format!("the {} of this runtime ignore priorities: nothing can be preempted", facts.noun);
         checks.error("no_effect", checks.span(), "admission.queue.discipline", &message, None);
     }
 }
@@ -146,8 +143,7 @@ pub(super) fn instances(settings: &Settings, checks: &mut Checks<'_>) {
         checks.error("no_effect", checks.span(), key, message, Some(help));
     };
     if settings.replicas != 1 {
-        let message =
-            "`replicas` has no effect with `single`: instances start as calls need them";
+        let message = "`replicas` has no effect with `single`: instances start as calls need them";
         no_effect("replicas", message, "remove it; `account` limits the instances");
     }
     if settings.hosts.is_some() {

@@ -12,16 +12,13 @@ use crate::runtimes;
 const INSTANCES: Figure =
     Figure::gauge("instances", "Instances, idle ones included, time average. Only with `single`.");
 /// The most of them.
-const INSTANCES_MAX: Figure =
-    Figure::peak("instances_max", "Maximum instances at any time. Only with `single`.");
+const INSTANCES_MAX: Figure = Figure::peak("instances_max", "Maximum instances at any time. Only with `single`.");
 /// Calls that had to wait for a new one.
 const COLD_STARTS: Figure =
     Figure::count("cold_starts", "Calls that started a new instance. Only with `single`.").kept();
 /// The share of them.
-const COLD_SHARE: Figure = Figure::share(
-    "cold_start_share",
-    "Share of the served calls that started a new instance. Only with `single`.",
-);
+const COLD_SHARE: Figure =
+    Figure::share("cold_start_share", "Share of the served calls that started a new instance. Only with `single`.");
 
 /// What instances report.
 pub(super) const FIGURES: Set = &[&INSTANCES, &INSTANCES_MAX, &COLD_STARTS, &COLD_SHARE];
