@@ -61,7 +61,7 @@ fn a_cache_must_know_what_reads_and_what_writes() {
     assert_eq!(of(", read_ops: [read, write], write_ops: [write]", &both), ["`write` cannot both read and write"]);
     for missing in ["update", "keep"] {
         let messages = of(&format!(", write_ops: [write], on_write: {missing}"), &both);
-        assert_eq!(messages, ["`update` is not supported yet"]);
+        assert_eq!(messages, [format!("`{missing}` is not supported yet")]);
     }
 }
 
