@@ -253,7 +253,7 @@ fn explore() {
     let text = |bytes: &[u8]| Text { name: path.clone(), bytes: bytes.to_vec(), folder: None };
     let plain =
         lab::load(&text(&bytes), &Options::default()).unwrap_or_else(|refused| panic!("{:#?}", refused.problems));
-    for variant in plain.scenario.variants.names() {
+    for variant in plain.variants.iter() {
         let options = Options { variant: Some(variant.to_string()), ..Options::default() };
         let loaded = lab::load(&text(&bytes), &options).unwrap_or_else(|refused| panic!("{:#?}", refused.problems));
         let result = run_loaded(&Arc::new(loaded), 1);
