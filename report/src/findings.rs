@@ -11,7 +11,7 @@ mod causes;
 pub mod evidence;
 mod places;
 mod queues;
-mod recovery;
+pub(crate) mod recovery;
 mod why;
 
 use lab::result::RunResult;

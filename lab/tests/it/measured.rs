@@ -307,7 +307,7 @@ fn hosts_and_replicas_have_metrics_of_their_own() {
     );
     assert!(
         refused(&format!("{HOSTS}objectives: [{{metric: hosts.web.memory, below: 1GiB}}]\n"))[0]
-            .contains("not there yet")
+            .contains("not supported yet")
     );
 }
 
