@@ -12,7 +12,7 @@ pub mod evidence;
 mod messages;
 mod places;
 mod queues;
-mod recovery;
+pub(crate) mod recovery;
 mod why;
 
 use lab::result::RunResult;

@@ -272,16 +272,7 @@ impl Records {
         let place = &mut self.places[index as usize];
         self.free = place.next;
         let generation = place.generation.wrapping_add(1);
-        *place = Place {
-            key,
-            stored: now,
-            number,
-            generation,
-            node: node.0,
-            profile,
-            priority,
-            ..Place::BLANK
-        };
+        *place = Place { key, stored: now, number, generation, node: node.0, profile, priority, ..Place::BLANK };
         self.columns.pack(index, baggage);
         self.settled += 1;
         let last = store.waiting.last;

@@ -92,8 +92,7 @@ impl Undertakings {
         let place = &mut self.places[index as usize];
         self.free = place.row;
         let generation = place.generation.wrapping_add(1);
-        *place =
-            Undertaking { generation, row: row as u32, began: [began as u32, (began >> 32) as u32], parts: 1 };
+        *place = Undertaking { generation, row: row as u32, began: [began as u32, (began >> 32) as u32], parts: 1 };
         u64::from(generation) << 32 | u64::from(index)
     }
 

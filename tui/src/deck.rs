@@ -118,12 +118,17 @@ pub struct Deck<S> {
 impl<S: Simulation> Deck<S> {
     /// A deck at the start of a run, keeping at most so many checkpoints and so many bytes of them.
     pub fn new(simulation: S, checkpoints_max: usize, bytes_max: u64) -> Self {
+        Deck::with_changes(simulation, Vec::new(), checkpoints_max, bytes_max)
+    }
+
+    /// The same with changes that are to be made on the way.
+    pub fn with_changes(simulation: S, changes: Vec<Change>, checkpoints_max: usize, bytes_max: u64) -> Self {
         let world = World { original: simulation, branch: None, made: [0, 0] };
         let first = checkpoint_of(&world);
         Deck {
             world,
             checkpoints: Checkpoints::new(first, checkpoints_max, bytes_max),
-            journals: [Vec::new(), Vec::new()],
+            journals: [changes, Vec::new()],
             fork: None,
             focus: Side::Original,
         }

@@ -486,7 +486,10 @@ fn mistakes_are_refused() {
     let pool = "runtime: {thread_pool: {threads: 1}}";
     for (yaml, expected) in [
         (with("q", ", style: kafka", pool, "q", ""), "is not supported yet"),
-        (with("q", ", visibility_timeout: 30s", pool, "q", ""), "`visibility_timeout` does not apply to `style: plain`"),
+        (
+            with("q", ", visibility_timeout: 30s", pool, "q", ""),
+            "`visibility_timeout` does not apply to `style: plain`",
+        ),
         (with("q", ", style: sqs, capacity: 5", pool, "q", ""), "`capacity` does not apply to `style: sqs`"),
         (with("q", ", style: sqs, max_receives: 5", pool, "q", ""), "`max_receives` has no effect without"),
         (with("q", ", style: sqs, delay: 2m, retention: 1m", pool, "q", ""), "expires before it becomes visible"),
@@ -494,7 +497,10 @@ fn mistakes_are_refused() {
         (with("q", ", style: rabbitmq, prefetch: 0", pool, "q", ""), "`prefetch` must be at least 1"),
         (with("q", ", dead_letter: q", pool, "q", ""), "is its own `dead_letter`"),
         (with("q", ", dead_letter: app", pool, "q", ""), "`app` is not a queue"),
-        (with("q", ", dead_letter: d", pool, "q", "  d: {kind: queue, style: sqs}\n"), "but its dead-letter queue `d` has"),
+        (
+            with("q", ", dead_letter: d", pool, "q", "  d: {kind: queue, style: sqs}\n"),
+            "but its dead-letter queue `d` has",
+        ),
         (with("q", ", dead_letter: nowhere", pool, "q", ""), "no queue is called `nowhere`"),
         (with("q", "", pool, "{from: q, on_failure: dead_letter}", ""), "`q` has no `dead_letter`"),
         (with("q", "", pool, "{from: q, on_failure: wait}", ""), "`wait` does not apply"),
@@ -502,7 +508,10 @@ fn mistakes_are_refused() {
         (with("q", "", pool, "{from: q, prefetch: 5}", ""), "`prefetch` does not apply"),
         (with("q", ", style: sqs", pool, "{from: q, batch: 11}", ""), "returns at most 10 messages"),
         (with("q", ", style: sqs", pool, "{from: q, partial_failures: true}", ""), "`partial_failures` has no effect"),
-        (with("q", ", style: sqs", pool, "{from: q, ack: before, extend_visibility: true}", ""), "`extend_visibility` has"),
+        (
+            with("q", ", style: sqs", pool, "{from: q, ack: before, extend_visibility: true}", ""),
+            "`extend_visibility` has",
+        ),
         (with("q", "", pool, "q", "events: [{at: 0s, redrive: {from: q, to: q}}]\n"), "are the same queue"),
         (with("q", "", pool, "q", "events: [{at: 0s, discard: app}]\n"), "`app` is a service, not a queue"),
         (with("q", ", full: block", pool, "q", ""), "without `capacity` the queue is never full"),

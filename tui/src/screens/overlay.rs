@@ -23,7 +23,8 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
         Open::Knob(path, line) => {
             let knob = app.view.knobs.iter().find(|knob| &knob.path == path);
             let range = knob.map_or("", |knob| knob.range.as_str());
-            let range = format!("{range}; ↑ ↓ turn the number");
+            let when = if knob.is_some_and(|knob| knob.live) { "" } else { "runs again from the start; " };
+            let range = format!("{when}{range}; ↑ ↓ turn the number");
             let area = panel(buffer, body, app, 2, path);
             typed(buffer, area, app, line);
             Brush::new(buffer, area, app.theme).text(

@@ -17,8 +17,7 @@ use crate::policies::limiters::TokenBucket;
 
 const PUBLISHES: Figure =
     Figure::count("published", "Messages stored, including those moved here from another queue.").kept();
-const RECEIVES: Figure =
-    Figure::count("receives", "Deliveries to consumers, redeliveries included.").kept();
+const RECEIVES: Figure = Figure::count("receives", "Deliveries to consumers, redeliveries included.").kept();
 const RECEIVES_MAX: Figure = Figure::max("receives_max", "Most deliveries of a single message.");
 const REDELIVERED: Figure = Figure::count(
     "redelivered",
@@ -32,11 +31,7 @@ const DROPPED: Figure = Figure::count(
     "Messages discarded: to make room for newer ones, beyond the delivery limit without a `dead_letter`, or by `discard`.",
 )
 .kept();
-const DEAD_LETTERS: Figure = Figure::count(
-    "dead_letters",
-    "Messages moved to the dead-letter queue.",
-)
-.kept();
+const DEAD_LETTERS: Figure = Figure::count("dead_letters", "Messages moved to the dead-letter queue.").kept();
 const EXPIRED: Figure = Figure::count("expired", "Messages that expired after `retention`.").kept();
 const LOST: Figure = Figure::count("lost", "Messages lost in a crash of the queue.").kept();
 const MOVED: Figure = Figure::count("redriven", "Messages moved to another queue by `redrive`.");
@@ -45,7 +40,8 @@ const DEDUPLICATED: Figure =
 const UNACKNOWLEDGED: Figure =
     Figure::gauge("unacknowledged", "Messages delivered and not yet acknowledged, time average.").kept();
 const DELAYED: Figure = Figure::gauge("delayed", "Messages that are not visible yet because of `delay`, time average.");
-const BLOCKED: Figure = Figure::gauge("blocked", "Publishes blocked by a full queue, with `full: block`, time average.");
+const BLOCKED: Figure =
+    Figure::gauge("blocked", "Publishes blocked by a full queue, with `full: block`, time average.");
 
 /// What it reports of the messages that wait, under the names that lines have.
 pub(super) const OF_DEPTH: Set = &[
