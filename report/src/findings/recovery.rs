@@ -597,7 +597,7 @@ pub(crate) fn outages(result: &RunResult) -> Vec<Outage> {
         let (back_s, tail_s) = match story.told() {
             Recovery::Unknown | Recovery::Unharmed { .. } => return None,
             Recovery::StillActing { share, .. } if share >= RECOVERED_SHARE => return None,
-            Recovery::Recovered { at_s, .. } => (Some(at_s), None),
+            Recovery::Recovered { at_s, .. } | Recovery::Remedied { at_s, .. } => (Some(at_s), None),
             Recovery::Lost { tail_s, .. } => (None, Some(tail_s)),
             Recovery::CutOff { .. } | Recovery::StillActing { .. } => (None, None),
         };
