@@ -13,16 +13,21 @@ fn main() {
         .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
         .collect();
     files.sort();
-    let mut code = String::from(
-        "/// The scenarios that are built in: name and text, by name.\npub const SCENARIOS: &[(&str, &str)] = &[\n",
-    );
+    let (mut scenarios, mut tours) = (String::new(), String::new());
     for file in files {
         println!("cargo:rerun-if-changed={}", file.display());
-        let name = file.file_stem().and_then(|s| s.to_str()).expect("a name in UTF-8");
+        let stem = file.file_stem().and_then(|s| s.to_str()).expect("a name in UTF-8");
         let path = file.canonicalize().expect("an existing file");
-        writeln!(code, "    ({name:?}, include_str!({:?})),", path.display().to_string()).expect("a string takes all");
+        let (list, name) = match stem.strip_suffix(".tour") {
+            Some(name) => (&mut tours, name),
+            None => (&mut scenarios, stem),
+        };
+        writeln!(list, "    ({name:?}, include_str!({:?})),", path.display().to_string()).expect("a string takes all");
     }
-    code.push_str("];\n");
+    let code = format!(
+        "/// The scenarios that are built in: name and text, by name.\npub const SCENARIOS: &[(&str, &str)] = &[\n{scenarios}];\n\
+         /// Their tours: the name of the scenario and the text of the tour.\npub const TOURS: &[(&str, &str)] = &[\n{tours}];\n"
+    );
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("scenarios.rs");
     fs::write(out, code).expect("the build folder can be written");
 }

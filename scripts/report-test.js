@@ -275,7 +275,7 @@ const zooming = async (page) => {
 const promises = async (page) => {
   const found = [];
   const headings = await page.locator('h2').allInnerTexts();
-  for (const heading of ['Findings', 'Charts', 'How to repeat it']) {
+  for (const heading of ['Findings', 'Charts', 'How to reproduce it']) {
     if (!headings.includes(heading)) found.push(`no section "${heading}" among ${headings}`);
   }
   if ((await page.locator('.findings li').count()) === 0) found.push('no findings');

@@ -10,6 +10,9 @@ use language::diagnostics::{self, Style};
 use language::document::BYTES_MAX;
 use language::reading;
 
+/// The exit code of what was interrupted, as shells report it: 128 plus the number of SIGINT.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
@@ -53,16 +56,16 @@ pub(crate) struct Scenario {
 /// How a scenario is changed.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Changes {
-    /// Take this seed instead of the file's.
+    /// Random seed, instead of the file's.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// Replace the value at a path; may be repeated.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Apply a variant of the file.
+    /// Variant of the file to apply.
     #[arg(long)]
     pub(crate) variant: Option<String>,
-    /// Simulate so long after the warm-up.
+    /// Simulated time after the warm-up, instead of the file's.
     #[arg(long)]
     pub(crate) duration: Option<String>,
     /// When to use colours.
@@ -142,7 +145,7 @@ pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     }
     let path = Path::new(file);
     let bytes = reading::regular(path, BYTES_MAX as u64)
-        .map_err(|why| Failure::Usage(format!("`{}` cannot be read: {why}", settings::shown::shown(file))))?;
+        .map_err(|why| Failure::Usage(format!("cannot read `{}`: {why}", settings::shown::shown(file))))?;
     let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".").into() } else { p.to_path_buf() });
     Ok(Text { name: file.into(), bytes, folder })
 }
@@ -158,8 +161,13 @@ pub(crate) fn load(scenario: &Scenario) -> Result<Loaded, Failure> {
 
 /// Writes to standard output; a reader that has gone away is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    print_with(|out| out.write_all(text.as_bytes()))
+}
+
+/// The same of what is made while it is written.
+pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|e| Failure::Failed(format!("standard output: {e}"))),
     }

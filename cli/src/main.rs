@@ -17,7 +17,7 @@ use clap::Parser;
 use commands::Command;
 use input::Failure;
 
-/// Simulates the architecture in a scenario file: latency, goodput, retries, cascades.
+/// Simulates request-serving systems from a scenario file: latency, goodput, retries, outages.
 #[derive(Parser, Debug)]
 #[command(name = "brownout", version, about, arg_required_else_help = false)]
 pub(crate) struct Arguments {

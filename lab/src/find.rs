@@ -22,7 +22,7 @@ use language::document::Override;
 use language::quantity::{Kind, Quantity};
 use language::{Loaded, Refused};
 
-/// What must hold.
+/// Objectives.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Objective {
     /// The metric.
@@ -107,7 +107,7 @@ pub struct Found {
     pub format: u32,
     /// What was varied.
     pub path: String,
-    /// What must hold.
+    /// Objectives.
     pub objective: Objective,
     /// The last value that holds; `None` where none of those tried does.
     pub holds_at: Option<String>,
@@ -137,7 +137,7 @@ pub struct Search {
     pub from: Quantity,
     /// … and the other.
     pub to: Quantity,
-    /// What must hold.
+    /// Objectives.
     pub objective: Objective,
     /// Replications at least.
     pub replications: u32,

@@ -4,7 +4,7 @@ use sim_core::happening::{Happening, Told};
 use sim_core::time::SECOND;
 use sim_core::{About, GroupId, NodeId, Time};
 
-use crate::result::{Happened, HappenedAt, Happenings, HappeningsInWindow};
+use crate::result::{Happened, HappenedAt, Happenings, HappeningsInWindow, Series};
 use crate::session::Session;
 
 /// A snapshot has at most this many happenings: the first half of them the oldest, the second half the newest.
@@ -108,11 +108,8 @@ impl Session {
     }
 
     /// Everything that happened, by place and kind.
-    pub(crate) fn happenings(&self) -> Vec<Happenings> {
-        let windows: Vec<f64> = match self.engine().happenings().is_empty() {
-            true => Vec::new(),
-            false => self.series.begins().collect(),
-        };
+    pub(crate) fn happenings(&self, series: &Series) -> Vec<Happenings> {
+        let windows = &series.at_s;
         let of_kind = |(place, told): (GroupId, &Told)| {
             debug_assert!(models::happenings::meaning(told.what.name).is_some(), "{} is not declared", told.what.name);
             // A window that is not closed yet begins where the last one ends.

@@ -81,6 +81,20 @@ impl History {
         self.column(name)?.next_back().flatten()
     }
 
+    /// Gives the windows away column by column, as results have them. Chunk by chunk, so that they are held only once.
+    pub fn into_series(self) -> Series {
+        let (width, windows) = (self.names.len(), self.len());
+        let mut at_s = Vec::with_capacity(windows);
+        let mut columns: Vec<Vec<Option<f64>>> = (0..width).map(|_| Vec::with_capacity(windows)).collect();
+        for chunk in self.chunks {
+            at_s.extend(&chunk.at_s);
+            for row in chunk.values.chunks_exact(width.max(1)) {
+                columns.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
+            }
+        }
+        Series { window_s: self.window_s, at_s, columns: self.names.iter().cloned().zip(columns).collect() }
+    }
+
     /// The same, column by column, as results have it.
     pub fn to_series(&self) -> Series {
         let column = |name: &String| (name.clone(), self.column(name).into_iter().flatten().collect());
@@ -162,6 +176,7 @@ mod tests {
             }
             for (history, twin) in histories.iter().zip(&twins) {
                 prop_assert_eq!(&history.to_series(), twin);
+                prop_assert_eq!(&history.clone().into_series(), twin);
                 prop_assert_eq!(history.len(), twin.at_s.len());
                 prop_assert_eq!(history.last("b"), twin.columns["b"].last().copied().flatten());
                 prop_assert!(history.column("d").is_none());

@@ -15,7 +15,7 @@ use crate::breakdown::of_sample;
 use crate::figures::{Own, average, latency, most, ratio, time_average};
 use crate::metrics;
 use crate::result::*;
-use crate::session::{Requests, Session, Together, amplification, outcomes};
+use crate::session::{After, Requests, Session, Together, amplification, outcomes};
 
 fn seconds(ns: f64) -> f64 {
     ns / SECOND as f64
@@ -60,6 +60,8 @@ fn of_requests(requests: &Requests<'_>, span: f64) -> WorkloadOp {
         latency: latency(&requests.latency),
         latency_failed: latency(requests.latency_failed),
         latency_all: requests.sent().summary(),
+        completion: None,
+        result: None,
         success: share(counts.answered_well()),
         error_rate: share(completed - counts.answered_well()),
         degraded_share: share(counts.degraded()),
@@ -77,9 +79,19 @@ impl Session {
 
     /// What is known at this instant, as the result of a run; `run.finished` says whether it is the end.
     pub fn result(&self) -> RunResult {
+        self.result_with(self.series.to_series())
+    }
+
+    /// The same at the end of a run that is not carried on: its time series goes into the result.
+    pub fn take_result(&mut self) -> RunResult {
+        let series = std::mem::take(&mut self.series).into_series();
+        self.result_with(series)
+    }
+
+    fn result_with(&self, series: Series) -> RunResult {
         let span = self.measured_s();
         let info = &self.loaded.scenario;
-        let workloads: Table<WorkloadResult> = self.workload_results(span);
+        let workloads: Table<WorkloadResult> = self.workload_results(span, &series);
         let mut result = RunResult {
             format: 1,
             tool: Tool { name: "brownout".into(), version: env!("CARGO_PKG_VERSION").into() },
@@ -109,10 +121,10 @@ impl Session {
             components: self.component_results(span),
             links: self.link_results(span),
             hosts: self.host_results(span),
-            series: self.series.to_series(),
+            happenings: self.happenings(&series),
+            series,
             faults: self.windows_of(Source::Faults),
             events: self.windows_of(Source::Events),
-            happenings: self.happenings(),
             objectives: Vec::new(),
             verdict: None,
             times: self.times(),
@@ -125,7 +137,7 @@ impl Session {
         result
     }
 
-    fn workload_results(&self, span: f64) -> Table<WorkloadResult> {
+    fn workload_results(&self, span: f64, series: &Series) -> Table<WorkloadResult> {
         let engine = self.engine();
         let of = |(index, place): (usize, &models::directory::WorkloadPlace)| {
             let measure: &Measure = engine.group(place.link.group);
@@ -138,7 +150,13 @@ impl Session {
             self.report_of([place.node], &mut figures);
             let settings = self.loaded.scenario.workloads.get(&place.name);
             let name = |op: &u16| self.network.directory.ops[usize::from(*op)].clone();
-            let of_op = |op: &u16| Some((name(op), of_requests(&self.requests_of_op(index, *op)?, span)));
+            let afterwards = |what: After, op: Option<u16>| self.after(index, what, op).map(|after| after.summary());
+            let of_op = |op: &u16| {
+                let seen = of_requests(&self.requests_of_op(index, *op)?, span);
+                let (completion, result) =
+                    (afterwards(After::Completion, Some(*op)), afterwards(After::Result, Some(*op)));
+                Some((name(op), WorkloadOp { completion, result, ..seen }))
+            };
             WorkloadResult {
                 sent: whole.sent,
                 completed: whole.completed,
@@ -148,11 +166,13 @@ impl Session {
                 latency: whole.latency,
                 latency_failed: whole.latency_failed,
                 latency_all: whole.latency_all,
+                completion: afterwards(After::Completion, None),
+                result: afterwards(After::Result, None),
                 success: whole.success,
                 error_rate: whole.error_rate,
                 degraded_share: whole.degraded_share,
                 within_deadline: whole.within_deadline,
-                worst_window: self.worst_window(&place.name),
+                worst_window: self.worst_window(&place.name, series),
                 ops: place.ops.iter().filter_map(of_op).collect(),
                 outcomes: whole.outcomes,
                 late: counts.late,
@@ -169,13 +189,13 @@ impl Session {
     }
 
     /// The goodput of a workload in the whole window after the warm-up that had the least.
-    fn worst_window(&self, workload: &str) -> Option<f64> {
-        let column = self.series.column(&format!("workloads.{workload}.goodput"))?;
+    fn worst_window(&self, workload: &str, series: &Series) -> Option<f64> {
+        let column = series.columns.get(&format!("workloads.{workload}.goodput"))?;
         let end_s = self.now_ns() as f64 / SECOND as f64;
         let width_s = self.window_ns() as f64 / SECOND as f64;
         let is_whole = |at_s: f64| at_s >= -BORDER_S && at_s + width_s <= end_s + BORDER_S;
-        let values = self.series.begins().zip(column).filter(|(at_s, _)| is_whole(*at_s));
-        values.filter_map(|(_, value)| value).reduce(f64::min)
+        let values = series.at_s.iter().zip(column).filter(|(at_s, _)| is_whole(**at_s));
+        values.filter_map(|(_, value)| *value).reduce(f64::min)
     }
 
     /// The times of which metrics are percentiles.
@@ -192,6 +212,17 @@ impl Session {
             for (path, requests) in std::iter::once((path.clone(), self.requests_of(index))).chain(of_ops) {
                 add(format!("{path}.{}", of_workloads::LATENCY.name), requests.latency.clone().into_owned());
                 add(format!("{path}.{}", of_workloads::LATENCY_ALL.name), requests.ended());
+            }
+            for what in After::ALL {
+                let of_op = |op: &u16| {
+                    let op_path = format!("{path}.{}.{}", metrics::OPS, directory.ops[usize::from(*op)]);
+                    Some((op_path, self.after(index, what, Some(*op))?))
+                };
+                let whole = self.after(index, what, None).map(|after| (path.clone(), after));
+                for (path, after) in whole.into_iter().chain(workload.ops.iter().filter_map(of_op)) {
+                    add(format!("{path}.{}", what.latency().name), after.took.clone());
+                    add(format!("{path}.{}", what.latency_all().name), after.ended());
+                }
             }
         }
         for component in &directory.components {

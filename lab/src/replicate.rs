@@ -29,6 +29,9 @@ pub const REPLICATIONS: u32 = 10;
 /// Replications that a round adds while a figure is not known well enough.
 const ROUND: u32 = 5;
 
+/// A run looks up after so many events, to see whether it is to stop: every few hundredths of a second.
+pub const EVENTS_BETWEEN_LOOKS: u64 = 50_000;
+
 /// Why a run has no result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stopped {
@@ -63,24 +66,47 @@ pub struct Control<'a> {
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
 
-/// One run to its end. It looks at `stop` at every window.
+/// One run to its end. It looks at `stop` every [`EVENTS_BETWEEN_LOOKS`].
 pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
-    let session = run_until_told(loaded, seed, warmup, stop)?;
-    if session.is_finished() { Ok(session.result()) } else { Err(Stopped::Cut) }
+    run_keeping(loaded, seed, warmup, Kept::Everything, stop)
 }
 
-/// One run to its end, or to the window at which it was told to stop.
+/// The same with as much of its time series as is asked for.
+pub(crate) fn run_keeping(
+    loaded: &Arc<Loaded>,
+    seed: u64,
+    warmup: Span,
+    kept: Kept,
+    stop: &AtomicBool,
+) -> Result<RunResult, Stopped> {
+    let mut session = run_until_told(loaded, seed, warmup, kept, stop)?;
+    if session.is_finished() { Ok(session.take_result()) } else { Err(Stopped::Cut) }
+}
+
+/// How much of its time series a run keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// All of it.
+    Everything,
+    /// What objectives and the figures of the whole run need.
+    Asked,
+}
+
+/// One run to its end, or to where it was told to stop.
 pub(crate) fn run_until_told(
     loaded: &Arc<Loaded>,
     seed: u64,
     warmup: Span,
+    kept: Kept,
     stop: &AtomicBool,
 ) -> Result<Session, Stopped> {
     let run = || {
         let mut session = Session::new(loaded.clone(), seed, Some(warmup));
-        let window = session.window_ns() as i64;
+        if kept == Kept::Asked {
+            session.keep_only_asked();
+        }
         while !session.is_finished() && !stop.load(Ordering::Relaxed) {
-            session.run_until(session.now_ns() + window)?;
+            session.run_some(EVENTS_BETWEEN_LOOKS)?;
         }
         Ok(session)
     };
@@ -106,7 +132,7 @@ pub fn warmup(loaded: &Arc<Loaded>, seed: u64, stop: &AtomicBool) -> Result<Span
                 pilot.series.at_s.len()
             ))
         })?;
-        return Ok(windows as Span * scenario.run.window.0);
+        return Ok(windows as Span * scenario.window());
     };
     Ok(span.0)
 }
@@ -223,8 +249,9 @@ impl Replicated {
         let warmup = self.warmup;
         let results = in_parallel(&numbers, control, |number| {
             let seed = replication_seed(base, number as u32);
-            let session = run_until_told(loaded, seed, warmup, control.stop)?;
-            let mut result = session.result();
+            let kept = if number > 0 { Kept::Asked } else { Kept::Everything };
+            let mut session = run_until_told(loaded, seed, warmup, kept, control.stop)?;
+            let mut result = session.take_result();
             if number > 0 {
                 result.series = Series::default();
             }
@@ -326,11 +353,11 @@ impl Replicated {
         result.warnings.extend(self.not_reached.clone());
         if self.cut && result.run.finished {
             let runs = if self.results.len() == 1 {
-                "the only one".to_string()
+                "the only run".to_string()
             } else {
-                format!("the {}", self.results.len())
+                format!("the {} runs", self.results.len())
             };
-            result.warnings.push(format!("cut short: the figures are those of {runs} of the runs that had ended"));
+            result.warnings.push(format!("cut short: the figures cover {runs} that completed"));
         }
         result.run.events = self.results.iter().map(|r| r.run.events).sum();
         Some(result)

@@ -154,6 +154,12 @@ pub struct WorkloadResult {
     /// The same of all that were sent: what objectives hold against a bound.
     #[serde(default)]
     pub latency_all: LatencyAll,
+    /// When all was done that requests had set off; `None` where that ends with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion: Option<Afterwards>,
+    /// When clients who ask for the result got it; `None` where none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Afterwards>,
     /// Share of those that have ended that ended ok, accepted or degraded; `None` where none has.
     #[serde(default)]
     pub success: Option<f64>,
@@ -172,7 +178,7 @@ pub struct WorkloadResult {
     /// The same by operation, where there are several.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub ops: Table<WorkloadOp>,
-    /// Requests by how they ended.
+    /// Requests by outcome.
     pub outcomes: Table<u64>,
     /// Those that ended ok or accepted, but after the deadline.
     #[serde(default)]
@@ -185,13 +191,26 @@ pub struct WorkloadResult {
     pub breakdown: Breakdown,
     /// Attempts made over requests completed.
     pub attempts_per_request: Option<f64>,
-    /// Requests under way, time average.
+    /// Requests in flight, time average.
     pub in_flight: f64,
-    /// Requests under way at the end.
+    /// Requests in flight at the end.
     pub in_flight_end: u64,
     /// Figures that workloads declare (`sessions`).
     #[serde(flatten)]
     pub own: Own,
+}
+
+/// What was over some time after requests had been answered, counted from when they should have been sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Afterwards {
+    /// Of those of which it went well.
+    pub latency: Latency,
+    /// Of all of them.
+    pub latency_all: LatencyAll,
+    /// Those of which it did not.
+    pub failed: u64,
+    /// Those of which it is not over at the end.
+    pub pending: u64,
 }
 
 /// What the callers of one operation saw; figures as those of the workload.
@@ -211,6 +230,12 @@ pub struct WorkloadOp {
     pub latency_failed: Latency,
     /// Of all.
     pub latency_all: LatencyAll,
+    /// When all was done that requests had set off; `None` where that ends with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion: Option<Afterwards>,
+    /// When clients who ask for the result got it; `None` where none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Afterwards>,
     /// Share that ended ok, accepted or degraded.
     pub success: Option<f64>,
     /// Share that did not.
@@ -219,9 +244,9 @@ pub struct WorkloadOp {
     pub degraded_share: Option<f64>,
     /// Share that ended ok or accepted within the deadline.
     pub within_deadline: Option<f64>,
-    /// Requests by how they ended.
+    /// Requests by outcome.
     pub outcomes: Table<u64>,
-    /// Requests under way at the end.
+    /// Requests in flight at the end.
     pub in_flight_end: u64,
 }
 
@@ -234,14 +259,14 @@ pub struct ComponentOp {
     pub completed: u64,
     /// From arrival to answer, of calls answered ok, accepted or degraded.
     pub latency: Latency,
-    /// Calls by how they were answered.
+    /// Calls by outcome.
     pub outcomes: Table<u64>,
 }
 
 /// A group of hosts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostsResult {
-    /// How many there are.
+    /// Number of hosts.
     pub count: u32,
     /// Share of their cores in use, time average; `None` over no time.
     pub cpu: Option<f64>,
@@ -399,7 +424,7 @@ pub struct ComponentResult {
     /// The same by operation, where it can be asked for several.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub ops: Table<ComponentOp>,
-    /// Calls by how they were answered.
+    /// Calls by outcome.
     pub outcomes: Table<u64>,
     /// Share of the arrivals that a retry or hedge, at any layer above, brought about.
     pub retry_share: Option<f64>,
@@ -407,7 +432,7 @@ pub struct ComponentResult {
     pub amplification: Option<f64>,
     /// Share of the busy time spent on calls whose caller had already given up.
     pub wasted_work: Option<f64>,
-    /// The queues that it consumes from.
+    /// Queues to consume from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumes: Vec<String>,
     /// How evenly calls were spread, where there are several replicas and not too many to be told apart.
@@ -471,15 +496,15 @@ pub struct LinkResult {
     pub calls: u64,
     /// Attempts, retries included.
     pub attempts: u64,
-    /// Attempts by how they ended for the caller.
+    /// Attempts by outcome, as seen by the caller.
     pub outcomes: Table<u64>,
     /// Attempts that were retries.
     pub retries: u64,
-    /// Retries that the budget refused.
+    /// Retries rejected by the budget.
     pub retries_refused: u64,
     /// Attempts that were hedges.
     pub hedges: u64,
-    /// Attempts over logical calls.
+    /// Attempts per logical call.
     pub amplification: Option<f64>,
     /// Calls under way, time average; `None` where its caller makes one attempt for each call that it is asked for, so that
     /// they are the caller's own.
@@ -773,7 +798,7 @@ pub struct LinkNow {
     pub retries: f64,
     /// Attempts per second that failed.
     pub failed: f64,
-    /// Attempts over logical calls.
+    /// Attempts per logical call.
     pub amplification: Option<f64>,
     /// Figures that its policies declare.
     pub own: Own,

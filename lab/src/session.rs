@@ -3,6 +3,7 @@
 //! A session goes from window to window; at each border it reads the counters and appends a row to the series, between
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
+mod afterwards;
 mod interventions;
 mod measured;
 mod spread;
@@ -24,6 +25,7 @@ use sim_core::{AttemptCounts, Attempts, Engine, Figures, GroupId, NodeId, Outcom
 use crate::history::History;
 use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
+pub(crate) use afterwards::After;
 use language::Loaded;
 use language::document::Override;
 pub(crate) use measured::Requests;
@@ -37,6 +39,8 @@ pub enum Failure {
     Stuck(sim_core::Stuck),
     /// A law does not hold: a bug of this program.
     Breach(sim_core::Breach),
+    /// A run without an end of its own has gone on for more windows than are kept: how many values that is.
+    TooManyWindows(u64),
     /// Nothing is left to happen, but calls are open that can never end, or messages wait that nobody takes: where, and how
     /// many.
     NeverEnds {
@@ -71,6 +75,9 @@ impl std::fmt::Display for Failure {
                 "a law does not hold at `{}` ({}: {} ≠ {}); this is a bug of brownout, please report it",
                 breach.group, breach.law, breach.left, breach.right
             ),
+            Failure::TooManyWindows(values) => {
+                write!(f, "the time series has {values} values, which is too many: write a longer `run.window`")
+            }
             Failure::NeverEnds { calls, messages } => {
                 let list = |open: &[(String, u64)]| {
                     open.iter().map(|(name, count)| format!("{count} in `{name}`")).collect::<Vec<_>>().join(", ")
@@ -119,6 +126,9 @@ pub(crate) struct LinkPlace {
     pub(crate) policies: Vec<String>,
 }
 
+/// Closing a window takes about as long as so many events, beside what the nodes take.
+const EVENTS_A_WINDOW: u64 = 100;
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -134,8 +144,13 @@ pub struct Session {
     window: Span,
     next_border: Time,
     measuring: bool,
+    /// Whether the time series has only what objectives and totals need: nobody will look at the rest.
+    only_asked: bool,
+    has_closed_none: bool,
     pub(crate) finished: bool,
     pub(crate) last_activity: Time,
+    /// The instant of which only some has happened, where a run without an end of its own was left amid one.
+    amid: Option<Time>,
     /// What stood where at the last border.
     border: Border,
     spare: Spare,
@@ -161,7 +176,7 @@ impl Session {
         let zero = warmup.unwrap_or_else(|| loaded.scenario.warmup());
         let mut network = loaded.build(seed, zero);
         let scenario = &loaded.scenario;
-        let window = scenario.run.window.0;
+        let window = scenario.window();
         let until_idle = scenario.run.until == Some(UntilSettings::Idle);
         // Finite work needs no end; what never comes to rest is stopped after a thousand years.
         let end = if until_idle { Time::MAX >> 9 } else { zero + scenario.run.duration.map_or(0, |d| d.0) };
@@ -180,8 +195,11 @@ impl Session {
             window,
             next_border,
             measuring: false,
+            only_asked: false,
+            has_closed_none: true,
             finished: false,
             last_activity: 0,
+            amid: None,
             border: Border::default(),
             spare: Spare::default(),
             spreads: vec![Looks::default(); network.directory.components.len()],
@@ -202,6 +220,17 @@ impl Session {
             session.begin_measuring();
         }
         session
+    }
+
+    /// Keeps of the time series only the columns of workloads, unless an objective needs others. To be called before the run
+    /// begins.
+    pub(crate) fn keep_only_asked(&mut self) {
+        let is_of_workloads = |metric: String| metric == "goodput" || metric.starts_with("workloads.");
+        self.only_asked = windows::asked_over_time(&self.loaded.scenario).all(is_of_workloads);
+        if self.only_asked {
+            self.name_columns();
+            self.remember();
+        }
     }
 
     fn begin_measuring(&mut self) {
@@ -253,32 +282,42 @@ impl Session {
     /// Carries the run on to an instant (ns on the scenario's clock): everything strictly before it has happened.
     pub fn run_until(&mut self, at_ns: i64) -> Result<(), Failure> {
         let until = ((at_ns + self.zero as i64).max(0) as Time).min(self.end);
+        self.advance(until, u64::MAX)
+    }
+
+    /// Carries the run on to its end.
+    pub fn run_to_end(&mut self) -> Result<(), Failure> {
+        self.advance(self.end, u64::MAX)
+    }
+
+    /// Carries the run on by about so many events, or to its end, so that whoever runs it can look up in between, however much
+    /// happens in a window. Where it stops changes nothing.
+    pub fn run_some(&mut self, events: u64) -> Result<(), Failure> {
+        self.advance(self.end, events)
+    }
+
+    fn advance(&mut self, until: Time, events: u64) -> Result<(), Failure> {
+        let mut enough = self.events().saturating_add(events);
         while self.network.engine.now() < until && !self.finished {
+            let left = enough.saturating_sub(self.events());
+            if left == 0 {
+                return Ok(());
+            }
             let stop = until.min(self.next_border);
-            if self.until_idle {
-                match self.network.engine.next_event() {
-                    None => {
-                        self.finish_idle()?;
-                        return Ok(());
-                    }
-                    Some(at) if at >= self.next_border => {
-                        // Empty windows in between are closed one after the other.
-                        self.network.engine.run_until(stop).map_err(Failure::Stuck)?;
-                    }
-                    Some(at) => {
-                        let before = self.network.engine.progress();
-                        self.network.engine.run_until((at + 1).min(stop)).map_err(Failure::Stuck)?;
-                        if self.network.engine.progress() != before {
-                            self.last_activity = at;
-                        }
-                    }
-                }
-            } else {
-                self.network.engine.run_until(stop).map_err(Failure::Stuck)?;
+            if !self.until_idle {
+                self.network.engine.run_some(stop, left).map_err(Failure::Stuck)?;
+            } else if !self.step(stop, left)? {
+                return self.finish_idle();
             }
             if self.network.engine.now() == self.next_border {
                 self.close_window(self.next_border);
                 self.look_at_replicas();
+                // That takes time, too.
+                enough = enough.saturating_sub(EVENTS_A_WINDOW + self.network.engine.node_count() as u64 / 4);
+                let values = self.series.len() as u64 * self.series.width() as u64;
+                if self.until_idle && values > language::load::SERIES_VALUES_MAX {
+                    return Err(Failure::TooManyWindows(values));
+                }
             }
             if self.network.engine.now() == self.zero && !self.measuring {
                 self.begin_measuring();
@@ -292,9 +331,23 @@ impl Session {
         Ok(())
     }
 
-    /// Carries the run on to its end.
-    pub fn run_to_end(&mut self) -> Result<(), Failure> {
-        self.run_until((self.end - self.zero) as i64)
+    /// One instant, or the next so many events of it, of a run that ends when nothing is left to do: whether anything is.
+    fn step(&mut self, stop: Time, events: u64) -> Result<bool, Failure> {
+        let engine = &mut self.network.engine;
+        // Chores go round from one look at the next event to another, so there is one look an instant.
+        let Some(at) = self.amid.or_else(|| engine.next_event()) else { return Ok(false) };
+        if at >= self.next_border {
+            // Empty windows in between are closed one after the other.
+            engine.run_until(stop).map_err(Failure::Stuck)?;
+            return Ok(true);
+        }
+        let before = engine.progress();
+        let is_done = engine.run_some((at + 1).min(stop), events).map_err(Failure::Stuck)?;
+        self.amid = (!is_done).then_some(at);
+        if engine.progress() != before {
+            self.last_activity = at;
+        }
+        Ok(true)
     }
 
     fn finish_idle(&mut self) -> Result<(), Failure> {
@@ -335,7 +388,9 @@ impl Session {
     /// What all replicas of a component say of themselves, added to `figures`.
     pub(crate) fn together(&self, component: usize, figures: Figures) -> Together {
         let used: Vec<NodeId> = self.fleet(component).used().into_iter().map(|(_, node)| node).collect();
-        self.together_at(component, &used, figures)
+        let mut together = self.together_at(component, &used, figures);
+        self.report_of(self.network.directory.consumers_of(component), &mut together.figures);
+        together
     }
 
     /// The same of some of its nodes.

@@ -18,14 +18,22 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// A number with commas: `3,035`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    parts.join(",")
+}
+
 /// What is said of every single run that chance plays a part in.
-const ONE_RUN: &str = "this is one run: how far its figures scatter is not known; `--replications 10` tells";
+const ONE_RUN: &str = "Single run: no confidence intervals. Use `--replications 10`.";
 
 /// All that is to be known.
 pub(crate) fn warnings(result: &RunResult, scenario: &Scenario) -> Vec<String> {
     let mut found = Vec::new();
     if !result.run.finished {
-        found.push(format!("cut short at {} s: what follows is not known", result.run.duration_s));
+        found.push(format!("Cut short at {} s: all figures cover the time up to then.", result.run.duration_s));
     }
     under_way(result, &mut found);
     timed_out(result, &mut found);
@@ -57,7 +65,9 @@ pub(crate) fn several_runs(result: &mut RunResult) {
     }
     if !wide.is_empty() {
         let n = replications.n;
-        result.warnings.push(format!("after {n} runs these are hardly known: {}; run more or longer", wide.join(", ")));
+        result
+            .warnings
+            .push(format!("Wide confidence intervals after {n} runs: {}. Use more or longer runs.", wide.join(", ")));
     }
 }
 
@@ -73,7 +83,7 @@ fn under_way(result: &RunResult, found: &mut Vec<String>) {
         let share = workload.in_flight_end as f64 / workload.sent.max(1) as f64;
         if let Some(from) = reached(share) {
             found.push(format!(
-                "{} of the requests of {name} are still under way at the end: from {from} up, percentiles are lower bounds",
+                "{} of the requests of {name} are still in flight at the end: {from} and above are lower bounds.",
                 percent(share)
             ));
         }
@@ -87,8 +97,8 @@ fn timed_out(result: &RunResult, found: &mut Vec<String>) {
         let share = timeouts as f64 / workload.completed.max(1) as f64;
         if let Some(from) = reached(share).filter(|_| workload.latency.count > 0) {
             found.push(format!(
-                "{} of the requests of {name} timed out and are not among the latencies: of all that were sent, the percentiles \
-                 from {from} up are at least the timeout",
+                "{} of the requests of {name} timed out and are not in the latencies: over all requests sent, {from} and above are \
+                 at least the timeout.",
                 percent(share)
             ));
         }
@@ -112,9 +122,10 @@ fn samples(result: &RunResult, scenario: &Scenario, found: &mut Vec<String>) {
             .map(|(_, name)| name)
             .collect();
         if let (Some(first), true) = (names.first(), count > 0) {
-            let and_up = if names.len() > 1 { " and up" } else { "" };
+            let are = if names.len() > 1 { "and above are" } else { "is" };
             found.push(format!(
-                "too few latencies of {name} for {first}{and_up}: of {count}, fewer than {BEYOND_MIN} lie beyond it"
+                "{name}: {first} {are} unreliable, fewer than {BEYOND_MIN} of {} samples lie beyond.",
+                grouped(count)
             ));
         }
     }
@@ -132,8 +143,8 @@ fn growing(result: &RunResult, found: &mut Vec<String>) {
             && result.series.columns.get(&format!("components.{name}.queue.depth")).is_some_and(grows)
         {
             found.push(format!(
-                "the queue of {name} is still growing at the end ({} wait): it is unstable at this load",
-                queue.depth_end
+                "The queue of {name} is still growing at the end ({} waiting): it is unstable at this load.",
+                grouped(queue.depth_end)
             ));
         }
     }
@@ -174,11 +185,11 @@ fn warmup(result: &RunResult) -> Option<String> {
     let until = windows as f64 * series.window_s;
     Some(match cut {
         Some(_) => format!(
-            "the warm-up is too short: the first {until} s are unlike the rest ({first:.1} calls under way instead of \
-             {later:.1}; MSER-5); write `run.warmup: {}s`",
+            "Warm-up too short: the first {until} s differ from the rest ({first:.1} calls in flight instead of {later:.1}; \
+             MSER-5). Use `run.warmup: {}s`.",
             (result.run.warmup_s + until).ceil()
         ),
-        None => "no steady state is reached (MSER-5): the means depend on how long the run is".to_string(),
+        None => "No steady state (MSER-5): the means depend on the length of the run.".to_string(),
     })
 }
 
@@ -242,9 +253,9 @@ mod tests {
     #[test]
     fn percentiles_need_a_hundred_values_beyond_them() {
         let short = run(&station(100, "{duration: 50s}", ""), 1);
-        assert!(about(&short, "for p99 and up: of").len() == 1, "{short:?}");
+        assert!(about(&short, "p99 and above are unreliable").len() == 1, "{short:?}");
         let longer = run(&station(500, "{duration: 50s}", ""), 1);
-        assert!(about(&longer, "for p999: of").len() == 1, "{longer:?}");
+        assert!(about(&longer, "p999 is unreliable").len() == 1, "{longer:?}");
         let finite = run(&station(500, "{until: idle}", "").replace("poisson: 500/s", "once: {count: 5}"), 1);
         assert!(finite.is_empty(), "{finite:?}");
     }
@@ -253,7 +264,7 @@ mod tests {
     fn timeouts_cut_percentiles_off() {
         let cut = run(&station(200, "{duration: 50s}", ", timeout: 30ms"), 1);
         // P(service > 30 ms) = 5 %: from p95 on, or p99 where chance made it a little less.
-        let found = about(&cut, "timed out and are not among");
+        let found = about(&cut, "timed out and are not in");
         assert!(found.len() == 1 && (found[0].contains("p95") || found[0].contains("p99")), "{cut:?}");
         let patient = run(&station(200, "{duration: 50s}", ", timeout: 1s"), 1);
         assert!(about(&patient, "timed out").is_empty(), "{patient:?}");
@@ -261,10 +272,10 @@ mod tests {
 
     #[test]
     fn one_run_says_so_where_chance_plays_a_part() {
-        assert_eq!(about(&run(&station(100, "{duration: 5s}", ""), 1), "one run").len(), 1);
+        assert_eq!(about(&run(&station(100, "{duration: 5s}", ""), 1), "Single run").len(), 1);
         let even = station(100, "{duration: 5s}", "").replace("poisson: 100/s", "constant: 100/s");
-        assert_eq!(about(&run(&even, 1), "one run").len(), 1, "its times are drawn");
-        assert!(about(&run(&even.replace("{exp: 10ms}", "5ms"), 1), "one run").is_empty());
+        assert_eq!(about(&run(&even, 1), "Single run").len(), 1, "its times are drawn");
+        assert!(about(&run(&even.replace("{exp: 10ms}", "5ms"), 1), "Single run").is_empty());
     }
 
     /// Filling takes 20 s: a cache of ten thousand entries, a database that is slow. With a warm-up nothing is said.
@@ -280,11 +291,7 @@ components:
 ";
         for seed in 1..=5 {
             let cold = run(filling, seed);
-            assert_eq!(
-                about(&cold, "warm-up is too short").len() + about(&cold, "no steady state").len(),
-                1,
-                "{cold:?}"
-            );
+            assert_eq!(about(&cold, "Warm-up too short").len() + about(&cold, "No steady state").len(), 1, "{cold:?}");
         }
     }
 
@@ -296,7 +303,7 @@ components:
             let yaml = station(rate, "{duration: 60s, warmup: 5s}", "");
             let alarms = (1..=40).filter(|seed| {
                 let found = run(&yaml, *seed);
-                !about(&found, "warm-up").is_empty() || !about(&found, "steady state").is_empty()
+                !about(&found, "Warm-up").is_empty() || !about(&found, "steady state").is_empty()
             });
             let alarms = alarms.count();
             assert!(alarms <= 1, "{alarms} false alarms in 40 runs at {rate}/s");

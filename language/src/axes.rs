@@ -21,7 +21,7 @@ pub fn axes(settings: &SweepSettings, document: &Node, problems: &mut Problems) 
     let at = Path::of(&["sweep", "vary"]);
     if settings.vary.iter().next().is_none() {
         let span = document.entry("sweep").map_or(Span::NOWHERE, |e| e.key_span);
-        problems.push(Problem::error("nothing_to_vary", span, "`vary` names nothing to vary").path(at));
+        problems.push(Problem::error("nothing_to_vary", span, "`vary` is empty").path(at));
         return Vec::new();
     }
     let mut axes = Vec::new();
@@ -75,13 +75,13 @@ fn values_of(node: &Node, at: &Path, design: DesignSettings, problems: &mut Prob
     };
     let (from, to) = (range.from.as_text()?, range.to.as_text()?);
     let Some((from, to)) = Quantity::parse_both(from, to) else {
-        let message = format!("`{from}` and `{to}` are not two quantities of one unit");
+        let message = format!("`{from}` and `{to}` have different units");
         let problem = Problem::error("bad_range", node.span, message).path(at.clone());
         problems.push(problem.help("write a list where values are not numbers"));
         return None;
     };
     if range.log && (from.value <= 0.0 || to.value <= 0.0) {
-        let problem = Problem::error("bad_range", node.span, "equal ratios need two values above zero");
+        let problem = Problem::error("bad_range", node.span, "equal ratios need two positive values");
         problems.push(problem.path(at.clone()));
         return None;
     }

@@ -7,6 +7,11 @@ pub fn text(name: &str) -> Option<&'static str> {
     SCENARIOS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
 }
 
+/// The text of the tour of a built-in scenario.
+pub fn tour(name: &str) -> Option<&'static str> {
+    TOURS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
 /// What a scenario shows, in a sentence: its first comment.
 pub fn purpose(text: &str) -> String {
     let comment = text.lines().take_while(|l| l.starts_with('#')).map(|l| l.trim_start_matches('#').trim());

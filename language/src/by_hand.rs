@@ -33,7 +33,7 @@ pub fn fault(
         return Err(first_message(&reader.problems));
     };
     if fault.what.what().is_a_change() {
-        return Err("a setting is changed by itself, not by a fault that is let strike".to_string());
+        return Err("change a setting under Knobs, not by injecting a fault".to_string());
     }
     let mut problems = Problems::new();
     let faults = [Spanned::nowhere(fault)];

@@ -91,7 +91,7 @@ fn live_changes(set: &Node, place: &str, path: &Path, problems: &mut Problems) -
         if let Live::No | Live::Unknown = book.live(shape, &change.path) {
             let message = format!("`{}` cannot change during a run", change.path);
             let problem = Problem::error("not_live", change.path_span, message).path(path.clone());
-            problems.push(problem.help("the reference page of its kind (`kinds NAME`) marks what can"));
+            problems.push(problem.help("the reference (`kinds NAME`) marks settings that can"));
             is_live = false;
         }
     }

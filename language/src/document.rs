@@ -299,7 +299,7 @@ impl<'t> Builder<'t> {
             match event {
                 Event::StreamEnd => return Ok(root.unwrap_or_else(Node::null)),
                 Event::DocumentStart(_) if root.is_some() => {
-                    let problem = Problem::error("two_documents", self.span(span), "a second document begins here")
+                    let problem = Problem::error("two_documents", self.span(span), "a second document starts here")
                         .help("a scenario is one document: remove the `---`, or make two files");
                     return Err(Stop(problem));
                 }
@@ -406,8 +406,8 @@ impl<'t> Builder<'t> {
                 let place = if style == ScalarStyle::Plain { place } else { self.trimmed(place) };
                 match &*text {
                     "<<" if style == ScalarStyle::Plain => {
-                        Problem::error("merge_key", place, "merge keys (`<<`) are not used in scenarios")
-                            .help("write the keys out, or name them once under `policies` and take them with `use`")
+                        Problem::error("merge_key", place, "merge keys (`<<`) are not supported")
+                            .help("write the keys out, or name them once under `policies` and apply them with `use`")
                     }
                     "" | "~" if style == ScalarStyle::Plain => {
                         Problem::error("bad_key", place, "there is no key before the `:`")
@@ -431,7 +431,7 @@ impl<'t> Builder<'t> {
 
     fn alias(&mut self, anchor: usize, place: Span, depth: usize) -> Result<Built, Stop> {
         let Some(&Anchor { size, bytes, height, .. }) = self.anchors.get(&anchor) else {
-            let message = format!("`{}` stands inside what it refers to", self.slice(place));
+            let message = format!("`{}` refers to something that contains it", self.slice(place));
             return Err(Stop(Problem::error("self_alias", place, message)));
         };
         if depth + height > DEPTH_MAX {
@@ -479,7 +479,7 @@ impl<'t> Builder<'t> {
             // The parser gives a collection's span without its properties.
             None => (Span { end: written.start, ..written }, tag.to_string()),
         };
-        let problem = Problem::error("tag", place, format!("tags such as `{word}` are not used in scenarios"));
+        let problem = Problem::error("tag", place, format!("tags such as `{word}` are not supported"));
         self.problems.push(problem.help("remove it: the setting decides what a value is"));
     }
 
@@ -498,8 +498,8 @@ impl<'t> Builder<'t> {
 
     fn refuse_duplicate(&mut self, key: &str, place: Span, first: Span) {
         let line = self.text[..first.start as usize].bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let problem = Problem::error("duplicate_key", place, format!("the key `{key}` is there twice"))
-            .help(format!("the first one is in line {line}: keep one of them"));
+        let problem = Problem::error("duplicate_key", place, format!("duplicate key `{key}`"))
+            .help(format!("the first one is in line {line}; keep one of them"));
         self.problems.push(problem);
     }
 
@@ -556,12 +556,12 @@ impl<'t> Builder<'t> {
 const EXPLANATIONS: &[(&str, &str, &str)] = &[
     (
         "mapping values are not allowed",
-        "there is a `: ` where no key can stand",
-        "indent keys of one map alike; put text that contains `: ` into quotes",
+        "unexpected `: `: no key is possible here",
+        "indent the keys of a map equally; put text that contains `: ` into quotes",
     ),
     (
         "unknown anchor",
-        "no anchor of this name stands before this alias",
+        "no anchor with this name precedes this alias",
         "an anchor is written `&name`, before the value",
     ),
     (
@@ -575,11 +575,11 @@ const EXPLANATIONS: &[(&str, &str, &str)] = &[
         "a value is missing here",
         "close every bracket and quote, and write a value after every `:` in `{}`",
     ),
-    ("illegal placement of ':'", "there is a `:` where no key can stand", "perhaps a bracket above is not closed"),
-    ("misplaced bracket", "this bracket closes nothing that is open", ""),
-    ("block mapping, did not find", "a key is expected here", "indent keys of one map alike"),
+    ("illegal placement of ':'", "unexpected `:`: no key is possible here", "a bracket above may not be closed"),
+    ("misplaced bracket", "this bracket has no matching opening bracket", ""),
+    ("block mapping, did not find", "a key is expected here", "indent the keys of a map equally"),
     ("simple key expect", "a `:` is missing after the key", "a key is followed by `:` and a blank"),
-    ("did not find expected '-' indicator", "a `-` is expected here", "indent members of one list alike"),
+    ("did not find expected '-' indicator", "a `-` is expected here", "indent the members of a list equally"),
     ("unexpected end of stream", "the text ends within quotes", "write the closing quote"),
     ("tab", "a tab cannot be indentation", "indent with spaces"),
     (
@@ -588,8 +588,8 @@ const EXPLANATIONS: &[(&str, &str, &str)] = &[
         "within double quotes, write a backslash as `\\\\`; within single quotes it needs nothing",
     ),
     ("recursion limit", "maps and lists are nested too deeply here", ""),
-    ("indentation", "this line is indented in a way that fits nothing above it", ""),
-    ("unexpected character", "no value can begin with this character", "put the text into quotes"),
+    ("indentation", "the indentation of this line matches nothing above it", ""),
+    ("unexpected character", "a value cannot start with this character", "put the text in quotes"),
 ];
 
 /// The offset of the first tab that indents a line.

@@ -143,7 +143,7 @@ fn use_policies(document: &mut Node, problems: &mut Problems) {
             problems.push(
                 Problem::warning("unused_policies", entry.key_span, message)
                     .path(path_of(&format!("policies.{}", entry.key)))
-                    .help("take it with `use`, or remove it"),
+                    .help("apply it with `use`, or remove it"),
             );
         }
     }
@@ -223,7 +223,7 @@ fn template_of(cluster: &Entry, templates: Option<&Node>, wrong: &mut Vec<Proble
         }
     }
     let Some(from) = cluster.value.entry("from") else {
-        let message = "`from` is missing: the template to stamp out";
+        let message = "`from` is missing: the template to instantiate";
         wrong.push(Problem::error("missing_key", cluster.key_span, message));
         return None;
     };

@@ -20,6 +20,7 @@ pub mod reading;
 pub mod reference;
 mod repair;
 pub mod table;
+pub mod tour;
 mod unused;
 
 pub use load::{Loaded, Options, Refused, Text, load};

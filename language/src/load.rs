@@ -21,6 +21,12 @@ use crate::expand::{expand, fold_clusters, variant_names};
 use crate::repair::{self, Repair};
 use crate::{axes, places, reading, table, unused};
 
+/// Windows of a run.
+const WINDOWS_MAX: u64 = 10_000_000;
+
+/// Values of the time series of a run: windows × columns.
+pub const SERIES_VALUES_MAX: u64 = 50_000_000;
+
 /// A text that may be a scenario, and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Text {
@@ -228,6 +234,8 @@ fn load_tree(
         if let Some(seed) = options.seed {
             scenario.seed = seed;
         }
+        // What depends on other settings is filled in as the other defaults are.
+        scenario.run.window = Some(settings::Duration(scenario.window()));
         let changed = changed_by(&scenario, &plain, &[], new_reader, &mut found);
         network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut found);
         check_run(&scenario, &mut found);
@@ -331,30 +339,38 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
         let path = settings::Path::of(&["run", key]);
         Problem::error(code, settings::Span::NOWHERE, message).path(path)
     };
-    if scenario.run.window.0 == 0 {
-        problems.push(run("window", "a window must be longer than nothing", "out_of_range"));
+    if scenario.window() == 0 {
+        problems.push(run("window", "the window must be longer than 0", "out_of_range"));
     }
     if scenario.run.duration.is_some_and(|d| d.0 == 0) {
-        problems.push(run("duration", "a run must be longer than nothing", "out_of_range"));
+        problems.push(run("duration", "the duration must be longer than 0", "out_of_range"));
     }
     if scenario.run.duration.is_some() && scenario.run.until.is_some() {
-        problems.push(run("until", "`duration` and `until` exclude each other", "several_choices"));
+        problems.push(run("until", "`duration` and `until` are mutually exclusive", "several_choices"));
     }
     let length = scenario.run.duration.map_or(0, |d| d.0);
-    if scenario.run.window.0 > TIME_MAX {
-        problems.push(run("window", "that is longer than can be simulated (18 years)", "out_of_range"));
+    if scenario.window() > TIME_MAX {
+        problems.push(run("window", "this is longer than can be simulated (18 years)", "out_of_range"));
     }
     if length.saturating_add(scenario.warmup()) > TIME_MAX {
-        problems.push(run("duration", "that is longer than can be simulated (18 years)", "out_of_range"));
-    } else if scenario.run.window.0 > 0 && length.saturating_add(scenario.warmup()) / scenario.run.window.0 > 10_000_000
-    {
-        problems.push(run("window", "that makes more than ten million windows; widen it", "out_of_range"));
+        problems.push(run("duration", "this is longer than can be simulated (18 years)", "out_of_range"));
+    } else if length.saturating_add(scenario.warmup()).checked_div(scenario.window()).is_some_and(|n| n > WINDOWS_MAX) {
+        problems.push(run("window", "this makes more than ten million windows; use a longer window", "out_of_range"));
+    } else if let Some(windows) = length.saturating_add(scenario.warmup()).checked_div(scenario.window()) {
+        let columns = scenario.columns();
+        if windows.saturating_mul(columns) > SERIES_VALUES_MAX {
+            let message = format!(
+                "{windows} windows of {columns} time series are more than the {SERIES_VALUES_MAX} values that are kept; use a \
+                 longer window"
+            );
+            problems.push(run("window", &message, "out_of_range"));
+        }
     }
     if scenario.run.until.is_some() {
         for workload in &scenario.workloads {
             let process = &workload.value.arrivals.process;
             if process.is_open() || process.think().is_some() {
-                let message = "`until: idle` needs finite work, and this workload never ends";
+                let message = "`until: idle` needs finite work, but this workload never ends";
                 let path = settings::Path::of(&["workloads", workload.name.as_str(), "arrivals"]);
                 problems.push(Problem::error("never_idle", workload.name_span, message).path(path));
             }
@@ -363,7 +379,7 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
     if matches!(scenario.run.warmup, WarmupSettings::Auto) {
         let shaped = scenario.workloads.iter().any(|w| w.value.shape.is_some());
         if shaped || !scenario.faults.is_empty() || !scenario.events.is_empty() {
-            let message = "`warmup: auto` needs a steady state, and faults, events or shapes leave none";
+            let message = "`warmup: auto` needs a steady state, which faults, events and shapes prevent";
             problems.push(run("warmup", message, "no_steady_state"));
         }
     }

@@ -116,7 +116,7 @@ pub(crate) fn check_names(document: &Node, problems: &mut Problems) {
         if components.iter().any(|component| component.key == workload.key) {
             let message = format!("`{}` is the name of a component too", workload.key);
             let path = Path::of(&["workloads", workload.key.as_str()]);
-            let help = "a name stands for one thing: faults and metrics could not tell them apart";
+            let help = "names must be unique, so that faults and metrics can tell them apart";
             problems.push(Problem::error("duplicate_name", workload.key_span, message).path(path).help(help));
         }
     }

@@ -18,7 +18,7 @@ pub fn open(path: &Path) -> Result<File, String> {
         return Err("it is a folder".to_string());
     }
     if !about.is_file() {
-        return Err("it is no regular file; what a pipe brings is read from standard input, as `-`".to_string());
+        return Err("not a regular file; use `-` to read from a pipe on standard input".to_string());
     }
     File::open(path).map_err(|e| e.to_string())
 }
@@ -32,7 +32,7 @@ pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     // One byte more tells that there is more, also of a file that grows meanwhile.
     open(path)?.take(most + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     if bytes.len() as u64 > most {
-        return Err(format!("it has more than {most} bytes"));
+        return Err(format!("larger than {most} bytes"));
     }
     Ok(bytes)
 }
@@ -51,11 +51,11 @@ mod tests {
 
     #[test]
     fn what_has_no_end_is_refused_at_once() {
-        assert!(open(Path::new("/dev/zero")).is_err_and(|why| why.contains("no regular file")));
+        assert!(open(Path::new("/dev/zero")).is_err_and(|why| why.contains("not a regular file")));
         assert!(open(Path::new(".")).is_err_and(|why| why == "it is a folder"));
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         assert!(regular(&own, 1 << 20).is_ok_and(|bytes| !bytes.is_empty()));
-        assert!(regular(&own, 10).is_err_and(|why| why == "it has more than 10 bytes"));
+        assert!(regular(&own, 10).is_err_and(|why| why == "larger than 10 bytes"));
         assert!(is_inside(Path::new(env!("CARGO_MANIFEST_DIR")), &own));
         assert!(!is_inside(&own, Path::new("/etc/passwd")));
     }

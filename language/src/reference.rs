@@ -62,12 +62,16 @@ fn add_worked_in(book: &mut Book, scenario: &Shape) {
     let policies = link.into_iter().filter(|field| field.key != "to").collect();
     let set = book.define(
         "language::PolicySettings",
-        "A named set of link settings: a link takes it with `use`, and its own keys win.",
+        "A named set of link settings, applied with `use`; the link's own keys override it.",
         |_| Body::Fields(FieldsShape { fields: policies, shorthand: None }),
     );
     book.add_field(
         &link_name,
-        field("use", "Named sets of `policies`; later ones win over earlier, own keys over all.", uses),
+        field(
+            "use",
+            "Named sets of `policies`. Later sets override earlier ones; the link's own keys override all.",
+            uses,
+        ),
     );
     let Shape::Named(root) = scenario else { return };
     let shape_of = |book: &Book, key: &str| match book.definition(root).map(|definition| &definition.body) {
@@ -77,30 +81,29 @@ fn add_worked_in(book: &mut Book, scenario: &Shape) {
         _ => Shape::Anything,
     };
     let parts = vec![
-        field("hosts", "Groups of machines, one of each for every cluster.", shape_of(book, "hosts")),
-        field("components", "What handles requests; names mean the own cluster's first.", shape_of(book, "components")),
+        field("hosts", "Host groups; each cluster gets its own.", shape_of(book, "hosts")),
+        field("components", "The components; names resolve within the cluster first.", shape_of(book, "components")),
     ];
-    let template =
-        book.define("language::TemplateSettings", "A part of a topology that is stamped out several times.", |_| {
-            Body::Fields(FieldsShape { fields: parts, shorthand: None })
-        });
+    let template = book.define("language::TemplateSettings", "A reusable part of a topology.", |_| {
+        Body::Fields(FieldsShape { fields: parts, shorthand: None })
+    });
     let mut from = field("from", "The template.", name());
     from.required = true;
     let cluster = vec![
         from,
-        field("region", "Where all of it is.", name()),
-        field("set", "What is different here: path below `components` to value.", changes.clone()),
+        field("region", "Region of the cluster.", name()),
+        field("set", "Changes in this cluster: path below `components` to value.", changes.clone()),
     ];
-    let cluster = book.define("language::ClusterSettings", "A template stamped out under a name.", |_| {
+    let cluster = book.define("language::ClusterSettings", "An instance of a template.", |_| {
         Body::Fields(FieldsShape { fields: cluster, shorthand: None })
     });
     for added in [
         field("policies", "Named sets of link settings.", map_of(set)),
-        field("templates", "Parts of a topology, to be stamped out.", map_of(template)),
-        field("clusters", "Templates stamped out; `us/api` is `api` of the cluster `us`.", map_of(cluster)),
+        field("templates", "Reusable parts of a topology.", map_of(template)),
+        field("clusters", "Instances of templates; `us/api` is `api` of the cluster `us`.", map_of(cluster)),
         field(
             "variants",
-            "Alternatives to compare: path to value. A value replaces what is there whole, `null` removes it.",
+            "Alternatives to compare, as paths and values. A value replaces the whole setting; `null` removes it.",
             map_of(Shape::NullOr(Box::new(changes))),
         ),
     ] {
@@ -257,7 +260,7 @@ impl Topic {
             }
             About::Setting(field) => {
                 let content = Content::Value(field.shape.clone());
-                let as_word = VariantShape { word: field.key, doc: field.doc, content, alone: false };
+                let as_word = VariantShape { word: field.key, doc: field.doc, live: false, content, alone: false };
                 reference::word(book, &as_word, style, Extent::Whole, pages, &measured)
             }
         };

@@ -27,7 +27,7 @@ pub(crate) fn check_policies(document: &Node, reader: &mut Reader, problems: &mu
         for key in ["to", "use"] {
             if let Some(place) = entries.iter().position(|entry| entry.key == key) {
                 let stray = entries.remove(place);
-                let message = format!("a set of policies has no `{key}`: it says how links call, not whom");
+                let message = format!("a set of policies cannot have `{key}`: it says how links call, not whom");
                 problems.push(at_set(Problem::error("unknown_key", stray.key_span, message), set));
             }
         }
@@ -51,7 +51,7 @@ pub(crate) fn check_templates(document: &Node, sources: &Sources, reader: &mut R
     let from = |cluster: &Entry| cluster.value.entry("from").and_then(|from| from.value.as_text().map(str::to_string));
     let used: Vec<String> = clusters.iter().filter_map(from).collect();
     for template in entries_at(document, "templates").iter().filter(|template| !used.contains(&template.key)) {
-        let message = format!("no cluster is made from the template `{}`", template.key);
+        let message = format!("no cluster uses the template `{}`", template.key);
         let path = Path::of(&["templates", template.key.as_str()]);
         problems.push(Problem::warning("unused_template", template.key_span, message).path(path));
         within(document, sources, template, reader).for_each(|problem| problems.push(problem));

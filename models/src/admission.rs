@@ -14,22 +14,22 @@ const PURPOSE_AGE: u32 = 0x6167;
 pub enum DisciplineSettings {
     /// First come, first served.
     Fifo,
-    /// The newest first.
+    /// Last in, first out.
     Lifo,
-    /// The newest first while a queue persists, first come first served otherwise (*Fail at Scale*).
+    /// Last in, first out while a queue persists; first in, first out otherwise (*Fail at Scale*).
     AdaptiveLifo,
-    /// The most important first, first come first served among equals.
+    /// Highest priority first, first come first served within a priority.
     Priority {
-        /// Whether a more important call interrupts the work on a less important one, which resumes later.
+        /// Whether a more important call preempts a less important one, which resumes later.
         #[setting(default = false)]
         preempt: bool,
     },
-    /// First come, first served, dropping at dequeue while the queue is a standing one (folly's form of CoDel).
+    /// First come, first served; drops calls at dequeue while there is a standing queue (folly's variant of CoDel).
     Codel {
-        /// The wait that is acceptable in the long run.
+        /// Acceptable standing wait.
         #[setting(default = "5ms")]
         target: Duration,
-        /// How long the least wait must be above it.
+        /// Time for which the smallest wait must exceed the target.
         #[setting(default = "100ms")]
         interval: Duration,
     },
@@ -78,31 +78,31 @@ impl DisciplineSettings {
     }
 }
 
-/// The queue before the workers.
+/// The queue for the workers.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct QueueSettings {
-    /// Calls that may wait; who comes beyond is answered `overload` at once. Without it the queue is unbounded.
+    /// Queue bound: calls that may wait. Further calls are rejected with `overload`. Without it the queue is unbounded.
     #[setting(live)]
     pub max: Option<u32>,
-    /// Who is served next.
+    /// Queue discipline.
     #[setting(default = "fifo")]
     pub discipline: DisciplineSettings,
     /// Calls that have waited longer than this are dropped when their turn comes.
     pub max_age: Option<DurationDist>,
 }
 
-/// Who is let in.
+/// Admission control.
 #[derive(Clone, Debug, Default, PartialEq, Setting)]
 pub struct AdmissionSettings {
-    /// The queue before the workers.
+    /// The queue for the workers.
     pub queue: Option<QueueSettings>,
-    /// A bound on the rate.
+    /// Limits the call rate.
     pub rate_limit: Option<NotYet>,
-    /// A bound on the calls under way.
+    /// Limits the calls in flight.
     pub concurrency: Option<NotYet>,
-    /// What is turned away first.
+    /// Load shedding by priority.
     pub shed: Option<NotYet>,
-    /// A bound on connections.
+    /// Limits connections.
     pub max_connections: Option<NotYet>,
 }
 

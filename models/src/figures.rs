@@ -63,32 +63,65 @@ pub mod of_workloads {
         "The same of all requests that were sent: those that did not end well are infinitely slow, those under way count once \
          they are older than the percentile. What objectives hold against a bound.",
     );
+    /// Until all was done that was set off.
+    pub const COMPLETION_LATENCY: Figure = Figure::times(
+        "completion.latency",
+        "From the intended instant to the end of all work that the request set off: steps after the answer, `send` calls, messages and \
+         their processing. Of requests that ended ok or accepted and lost none of it.",
+    );
+    /// The same of all.
+    pub const COMPLETION_LATENCY_ALL: Figure = Figure::times(
+        "completion.latency_all",
+        "The same with lost work counted as infinitely slow and pending work once it is older than the percentile. Objectives use \
+         this one.",
+    );
+    /// Where that failed.
+    pub const COMPLETION_FAILED: Figure = Figure::count(
+        "completion.failed",
+        "Requests that ended ok or accepted and lost work they had set off: a message was dead-lettered, skipped, dropped, expired or \
+         lost, or a replica died.",
+    );
+    /// Where that goes on.
+    pub const COMPLETION_PENDING: Figure =
+        Figure::level("completion.pending", "Requests that ended ok or accepted and have work pending at the end.");
+    /// Until the result was there.
+    pub const RESULT_LATENCY: Figure = Figure::times(
+        "result.latency",
+        "From the intended instant to the poll answer that delivered the result, with `poll`.",
+    );
+    /// The same of all.
+    pub const RESULT_LATENCY_ALL: Figure = Figure::times(
+        "result.latency_all",
+        "The same with failures counted as infinitely slow and pending polls once they are older than the percentile. Objectives use \
+         this one.",
+    );
+    /// Where there was none.
+    pub const RESULT_FAILED: Figure =
+        Figure::count("result.failed", "Requests whose client gave up polling, or whose work was lost.");
+    /// Where that goes on.
+    pub const RESULT_PENDING: Figure =
+        Figure::level("result.pending", "Requests whose clients are still polling at the end.");
     /// Those that ended well.
     pub const SUCCESS: Figure =
-        Figure::share("success", "Share of the requests that have ended that ended ok, accepted or degraded.");
+        Figure::share("success", "Share of the completed requests that ended ok, accepted or degraded.");
     /// The others.
-    pub const ERROR_RATE: Figure =
-        Figure::share("error_rate", "Share of the requests that have ended in any other way.");
+    pub const ERROR_RATE: Figure = Figure::share("error_rate", "Share of the completed requests that failed.");
     /// Those that a fallback answered.
     pub const DEGRADED_SHARE: Figure =
-        Figure::share("degraded_share", "Share of the requests that have ended that a fallback answered.");
+        Figure::share("degraded_share", "Share of the completed requests answered by a fallback.");
     /// Good ones.
     pub const WITHIN_DEADLINE: Figure = Figure::share(
         "within_deadline",
-        "Share of the requests that have ended that ended ok or accepted within the deadline.",
+        "Share of the completed requests that ended ok or accepted within the deadline.",
     );
     /// The window with the fewest good ones.
-    pub const WORST_WINDOW: Figure = Figure::mean(
-        "worst_window",
-        "Requests per second that ended ok or accepted within the deadline, in the window that had the fewest.",
-    )
-    .per_second();
+    pub const WORST_WINDOW: Figure = Figure::mean("worst_window", "Goodput of the worst window.").per_second();
     /// Requests by outcome.
-    pub const OUTCOMES: Figure = Figure::count("outcomes", "Requests by how they ended.").by(Dimension::Outcome);
+    pub const OUTCOMES: Figure = Figure::count("outcomes", "Requests by outcome.").by(Dimension::Outcome);
     /// Good answers that were late.
     pub const LATE: Figure = Figure::count("late", "Requests that ended ok or accepted, but after the deadline.");
     /// The sample of the breakdown.
-    pub const SAMPLED: Figure = Figure::count("breakdown.sampled", "Requests whose time was broken down into parts.");
+    pub const SAMPLED: Figure = Figure::count("breakdown.sampled", "Requests sampled for the latency breakdown.");
     /// Its median.
     pub const BREAKDOWN_P50: Figure =
         Figure::mean("breakdown.p50", "Mean latency of the sampled requests around the median.").in_seconds();
@@ -96,11 +129,11 @@ pub mod of_workloads {
     pub const BREAKDOWN_P99: Figure =
         Figure::mean("breakdown.p99", "Mean latency of the sampled requests around the 99th percentile.").in_seconds();
     /// Attempts for each request.
-    pub const ATTEMPTS_PER_REQUEST: Figure = Figure::mean("attempts_per_request", "Attempts made over requests sent.");
+    pub const ATTEMPTS_PER_REQUEST: Figure = Figure::mean("attempts_per_request", "Attempts per request sent.");
     /// Requests under way.
-    pub const IN_FLIGHT: Figure = Figure::gauge("in_flight", "Requests under way, time average.");
-    /// Requests under way at the end.
-    pub const IN_FLIGHT_END: Figure = Figure::level("in_flight_end", "Requests under way at the end.");
+    pub const IN_FLIGHT: Figure = Figure::gauge("in_flight", "Requests in flight, time average.");
+    /// Requests in flight at the end.
+    pub const IN_FLIGHT_END: Figure = Figure::level("in_flight_end", "Requests in flight at the end.");
 
     /// All of them.
     pub const FIGURES: Set = &[
@@ -111,6 +144,14 @@ pub mod of_workloads {
         &LATENCY,
         &LATENCY_FAILED,
         &LATENCY_ALL,
+        &COMPLETION_LATENCY,
+        &COMPLETION_LATENCY_ALL,
+        &COMPLETION_FAILED,
+        &COMPLETION_PENDING,
+        &RESULT_LATENCY,
+        &RESULT_LATENCY_ALL,
+        &RESULT_FAILED,
+        &RESULT_PENDING,
         &SUCCESS,
         &ERROR_RATE,
         &DEGRADED_SHARE,
@@ -139,28 +180,27 @@ pub mod of_components {
     pub const COMPLETED: Figure =
         Figure::count("completed", "Calls that arrived after the warm-up and have been answered.").kept();
     /// Cores in use.
-    pub const CPU: Figure =
-        Figure::share("cpu", "Share of the cores that is in use, time average; unknown without cores.");
+    pub const CPU: Figure = Figure::share("cpu", "Share of the cores in use, time average; unknown without cores.");
     /// Calls under way.
-    pub const IN_FLIGHT: Figure = Figure::gauge("in_flight", "Calls under way, time average.").kept().sampled();
-    /// Calls under way at the end.
-    pub const IN_FLIGHT_END: Figure = Figure::level("in_flight_end", "Calls under way at the end.");
+    pub const IN_FLIGHT: Figure = Figure::gauge("in_flight", "Calls in flight, time average.").kept().sampled();
+    /// Calls in flight at the end.
+    pub const IN_FLIGHT_END: Figure = Figure::level("in_flight_end", "Calls in flight at the end.");
     /// How long calls wait.
     pub const QUEUE_WAIT: Figure = Figure::times(
         "queue.wait",
-        "How long calls waited for a worker or connection, of those that got one, or messages in a queue for a consumer.",
+        "Queueing time of calls that got a worker or connection, or of messages in a queue.",
     );
     /// How long calls take.
     pub const LATENCY: Figure =
         Figure::times("latency", "From arrival to answer, of calls answered ok, accepted or degraded.");
     /// Calls by outcome.
-    pub const OUTCOMES: Figure = Figure::count("outcomes", "Calls by how they were answered.").by(Dimension::Outcome);
+    pub const OUTCOMES: Figure = Figure::count("outcomes", "Calls by outcome.").by(Dimension::Outcome);
     /// Retries among the calls.
     pub const RETRY_SHARE: Figure =
-        Figure::share("retry_share", "Share of the arrivals that a retry or hedge at any layer above brought about.");
+        Figure::share("retry_share", "Share of the arrivals caused by a retry or hedge at any layer above.");
     /// What retries make of the load.
     pub const AMPLIFICATION: Figure =
-        Figure::mean("amplification", "How often retries multiply the load: 1 / (1 − `retry_share`).").kept();
+        Figure::mean("amplification", "Factor by which retries multiply the load: 1 / (1 − `retry_share`).").kept();
 
     /// All of them, with what those report that have workers, connections or a queue.
     pub const FIGURES: Set = &[
@@ -189,9 +229,9 @@ pub mod of_hosts {
     use super::*;
 
     /// Hosts.
-    pub const COUNT: Figure = Figure::level("count", "Hosts of the group.");
+    pub const COUNT: Figure = Figure::level("count", "Number of hosts.");
     /// Cores in use.
-    pub const CPU: Figure = Figure::share("cpu", "Share of the hosts' cores that is in use, time average.");
+    pub const CPU: Figure = Figure::share("cpu", "Share of the hosts' cores in use, time average.");
 
     /// All of them.
     pub const FIGURES: Set = &[&COUNT, &CPU];
@@ -207,19 +247,19 @@ pub mod of_links {
     pub const ATTEMPTS: Figure = Figure::count("attempts", "Attempts, retries and hedges included.").kept();
     /// Attempts by outcome.
     pub const OUTCOMES: Figure =
-        Figure::count("outcomes", "Attempts by how they ended for the caller.").by(Dimension::Outcome);
+        Figure::count("outcomes", "Attempts by outcome, as seen by the caller.").by(Dimension::Outcome);
     /// Retries.
     pub const RETRIES: Figure = Figure::count("retries", "Attempts that were retries.").kept();
     /// Retries that were not made.
-    pub const RETRIES_REFUSED: Figure = Figure::count("retries_refused", "Retries that the budget refused.");
+    pub const RETRIES_REFUSED: Figure = Figure::count("retries_refused", "Retries rejected by the budget.");
     /// Hedges.
     pub const HEDGES: Figure = Figure::count("hedges", "Attempts that were hedges.");
     /// Attempts for each call.
-    pub const AMPLIFICATION: Figure = Figure::mean("amplification", "Attempts over logical calls.").kept();
+    pub const AMPLIFICATION: Figure = Figure::mean("amplification", "Attempts per logical call.").kept();
     /// Calls under way.
     pub const IN_FLIGHT: Figure = Figure::gauge(
         "in_flight",
-        "Calls whose caller waits for the answer, or for its turn to call, time average; not known of a cache or balancer.",
+        "Calls whose caller waits for the answer or for its turn, time average; unknown for a cache or balancer.",
     )
     .kept();
 

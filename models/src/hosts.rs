@@ -26,9 +26,9 @@ impl Placement {
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "on")]
 pub struct HostsSettings {
-    /// The group of hosts.
+    /// The host group.
     pub on: Spanned<Name>,
-    /// How they are placed.
+    /// Placement of replicas on hosts.
     #[setting(default = "spread")]
     pub placement: Placement,
 }

@@ -173,7 +173,7 @@ pub struct Link {
     // Measures.
     /// Its attempts.
     pub attempts: Attempts,
-    /// How long callers waited for a connection.
+    /// Time that callers waited for a connection.
     pool_wait: Histogram,
     batches: u64,
     batched: u64,

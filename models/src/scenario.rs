@@ -6,6 +6,7 @@ use settings::book::{Body, FieldShape, FieldsShape};
 use settings::{
     Book, Cores, Duration, DurationDist, Fraction, Map, Name, Node, Reader, Setting, Shape, Spanned, Value,
 };
+use sim_core::time::SECOND;
 use sim_core::{Carried, Span};
 
 use crate::components::ComponentSettings;
@@ -28,7 +29,7 @@ pub enum UntilSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 #[setting(bare = "For")]
 pub enum WarmupSettings {
-    /// A pilot replication chooses it.
+    /// Chosen from a pilot run.
     Auto,
     /// So long.
     For(Duration),
@@ -39,10 +40,10 @@ pub enum WarmupSettings {
 pub struct PrecisionSettings {
     /// Which one.
     pub metric: Spanned<String>,
-    /// Half the width of its interval, relative to it.
+    /// Relative half-width of its confidence interval.
     #[setting(default = "5%")]
     pub relative: Fraction,
-    /// How sure the interval is.
+    /// Confidence level of the interval.
     #[setting(default = "95%")]
     pub confidence: Fraction,
     /// Replications at most.
@@ -59,23 +60,40 @@ pub struct RunSettings {
     /// keep it going, unless calls that are open wait for them. Calls that can never end and messages that
     /// nobody takes are then listed, and the exit code is 3.
     pub until: Option<UntilSettings>,
-    /// Simulated time before anything counts.
+    /// Simulated time before measurement begins.
     #[setting(default = "0s")]
     pub warmup: WarmupSettings,
-    /// Width of a window of the time series.
-    #[setting(default = "1s")]
-    pub window: Duration,
-    /// Independent runs; without it one for `run`, ten for `compare`, `sweep` and `find`.
+    /// Window length of the time series. Defaults to the smallest of 1 s, 2 s, 5 s, 10 s, 20 s, 50 s, … that gives at most
+    /// 2,000 windows.
+    pub window: Option<Duration>,
+    /// Number of independent runs. Defaults to one for `run` and ten for `compare`, `sweep` and `find`.
     #[setting(range = "1..=1000000")]
     pub replications: Option<u32>,
-    /// Goes on until a figure is known well enough. A sweep makes a fixed number of runs instead.
+    /// Adds replications until a figure is known precisely enough. A sweep uses a fixed number instead.
     pub precision: Option<PrecisionSettings>,
+}
+
+/// Windows that the time series of a run has at most, unless the scenario sets their length.
+const WINDOWS: u64 = 2_000;
+
+/// The smallest of 1, 2, 5, 10, 20, 50, … s that divides a run of this length into at most [`WINDOWS`] windows, ns.
+fn default_window(length: Span) -> Span {
+    let mut decade = SECOND;
+    loop {
+        for step in [1, 2, 5] {
+            let window = step * decade;
+            if length.div_ceil(window) <= WINDOWS {
+                return window;
+            }
+        }
+        decade *= 10;
+    }
 }
 
 /// A region and how far it is from others.
 #[derive(Clone, Debug, Default, PartialEq, Setting)]
 pub struct RegionSettings {
-    /// Round-trip times to other regions; the same both ways.
+    /// Round-trip times to other regions, in both directions.
     #[setting(default = "{}")]
     pub rtt: Map<Duration>,
 }
@@ -86,17 +104,17 @@ pub struct HostSettings {
     /// How many.
     #[setting(default = 1, range = "1..=100000")]
     pub count: u32,
-    /// Cores of each.
+    /// Cores of each host.
     pub cores: Cores,
-    /// Where they are.
+    /// Region.
     pub region: Option<Spanned<Name>>,
-    /// What each costs.
+    /// Cost of each.
     pub cost: Option<NotYet>,
     /// Memory of each.
     pub memory: Option<NotYet>,
-    /// Open files of each.
+    /// Open files of each host.
     pub file_descriptors: Option<NotYet>,
-    /// Outgoing connections of each.
+    /// Outgoing connections of each host.
     pub ephemeral_ports: Option<NotYet>,
     /// How its cores switch between tasks.
     pub scheduler: Option<NotYet>,
@@ -107,9 +125,9 @@ pub struct HostSettings {
 /// A component breaks and is repaired for ever.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct RandomFailures {
-    /// How long a replica works until it breaks.
+    /// Time to failure of a replica.
     pub mtbf: DurationDist,
-    /// How long repairing it takes.
+    /// Time to repair.
     pub mttr: DurationDist,
 }
 
@@ -118,7 +136,7 @@ pub struct RandomFailures {
 pub struct ComponentEntry {
     /// The kind's settings.
     pub settings: Arc<ComponentSettings>,
-    /// It breaks and is repaired for ever.
+    /// Fails and is repaired at random, again and again.
     pub random: Option<RandomFailures>,
 }
 
@@ -157,8 +175,8 @@ impl Setting for ComponentEntry {
             let random = RandomFailures::describe(book);
             let kinds = ComponentSettings::describe(book);
             let fields = vec![
-                field("random", "It breaks and is repaired for ever.", random, false, false),
-                field("settings", "Its kind, and what that kind can be told.", kinds, true, true),
+                field("random", "Fails and is repaired at random, again and again.", random, false, false),
+                field("settings", "Its kind and the settings of that kind.", kinds, true, true),
             ];
             Body::Fields(FieldsShape { fields, shorthand: None })
         })
@@ -173,21 +191,21 @@ impl Setting for ComponentEntry {
     }
 }
 
-/// What must hold.
+/// Objectives.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct ObjectiveSettings {
-    /// Its name.
+    /// Name.
     pub name: Option<Name>,
     /// The figure.
     pub metric: Spanned<String>,
-    /// It must be at most this, in the metric's own unit: `300ms`, `1200/s`, `5%`, `10k`.
+    /// Upper bound, in the unit of the metric: `300ms`, `1200/s`, `5%`, `10k`.
     pub below: Option<Spanned<String>>,
-    /// It must be at least this.
+    /// Lower bound.
     pub above: Option<Spanned<String>>,
-    /// Only between these instants: rates and averages are taken over the windows within, a percentile must keep the
-    /// bound in every one of them.
+    /// Restricts it to a time span: rates and averages are taken over the windows within it; a percentile must hold in
+    /// each of them.
     pub during: Option<(settings::SignedDuration, settings::SignedDuration)>,
-    /// It must come back after a fault or an event.
+    /// The metric must recover after a fault or event.
     pub recovers: Option<RecoversSettings>,
 }
 
@@ -203,17 +221,17 @@ pub enum AfterSettings {
 /// How a figure must come back after a fault or an event.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct RecoversSettings {
-    /// The name of the fault or event. Where several have it, or one is repeated, each of them counts.
+    /// Name of the fault or event. If several share it or it repeats, each of them counts.
     pub from: Spanned<Name>,
-    /// Time to recover.
+    /// Recovery time.
     pub within: Duration,
-    /// Whether that time counts from its start or its end.
+    /// Whether the time counts from its start or its end.
     #[setting(default = "end")]
     pub after: AfterSettings,
-    /// Share of the mean before the fault that must be reached again; of an event, before the fault that it follows.
+    /// Share of the mean before the fault that must be reached again; for an event, before the fault that it follows.
     #[setting(default = "95%")]
     pub to: Fraction,
-    /// How long it must hold.
+    /// Time for which it must hold.
     #[setting(default = "10s")]
     pub hold: Duration,
 }
@@ -224,50 +242,50 @@ pub struct Scenario {
     /// Version of the language; always 1.
     #[setting(range = "1..=1")]
     pub version: u32,
-    /// What it is called.
+    /// Name.
     pub name: Option<String>,
-    /// What it shows.
+    /// Description.
     pub description: Option<String>,
-    /// Where all chance begins.
+    /// Random seed.
     #[setting(default = 1)]
     pub seed: u64,
-    /// How long to look.
+    /// Length of the run and how it is measured.
     pub run: RunSettings,
     /// Regions and how far they are from each other.
     #[setting(default = "{}")]
     pub regions: Map<RegionSettings>,
-    /// Groups of machines.
+    /// Host groups.
     #[setting(default = "{}")]
     pub hosts: Map<HostSettings>,
-    /// Who sends requests.
+    /// Workloads.
     pub workloads: Map<WorkloadSettings>,
-    /// What handles them.
+    /// The components.
     #[setting(default = "{}")]
     pub components: Map<ComponentEntry>,
-    /// What goes wrong.
+    /// Faults.
     #[setting(default = "[]")]
     pub faults: Vec<Spanned<FaultSettings>>,
-    /// What operators do.
+    /// Operator actions.
     #[setting(default = "[]")]
     pub events: Vec<Spanned<EventSettings>>,
-    /// What must hold.
+    /// Objectives.
     #[setting(default = "[]")]
     pub objectives: Vec<ObjectiveSettings>,
-    /// What to vary.
+    /// Parameters to vary.
     pub sweep: Option<SweepSettings>,
 }
 
 /// How points are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum DesignSettings {
-    /// Every combination.
+    /// Every combination of values.
     Grid,
-    /// The n-th values of all together.
+    /// The n-th values of all axes together.
     Zip,
-    /// Each alone, the others as written.
+    /// One at a time, the others as in the scenario.
     #[setting(rename = "one_at_a_time")]
     OneAtATime,
-    /// So many points, each value of each axis about equally often.
+    /// A Latin hypercube: this many points that cover each axis evenly.
     LatinHypercube {
         /// How many.
         points: u32,
@@ -279,7 +297,7 @@ pub enum DesignSettings {
 pub struct ChartSettings {
     /// The path along the horizontal axis.
     pub x: Spanned<String>,
-    /// The metric that is drawn.
+    /// Metric to draw.
     pub value: Spanned<String>,
     /// The path that tells lines apart, or the vertical axis of a heat map.
     pub group: Option<Spanned<String>>,
@@ -314,7 +332,7 @@ pub struct RangeSettings {
     pub log: bool,
 }
 
-/// What to vary.
+/// Parameters to vary.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct SweepSettings {
     /// Path to values: a list, or `{from, to, steps}`; in a Latin hypercube `{from, to}` is enough.
@@ -322,15 +340,15 @@ pub struct SweepSettings {
     /// How points are chosen.
     #[setting(default = "grid")]
     pub design: DesignSettings,
-    /// Independent runs of each point; without it those of `run`, else ten.
+    /// Replications of each point. Defaults to those of `run`, or ten.
     #[setting(range = "1..=1000000")]
     pub replications: Option<u32>,
-    /// Which figures are kept; `objectives.NAME` is the share of runs in which an objective holds.
+    /// Metrics to record; `objectives.NAME` is the share of runs in which an objective holds.
     #[setting(default = "[]")]
     pub measure: Vec<Spanned<String>>,
-    /// Which charts are drawn; sensible ones if not written.
+    /// Charts to draw. Chosen automatically by default.
     pub charts: Option<Vec<ChartSettings>>,
-    /// Every point under random numbers of its own, instead of common ones.
+    /// Independent random numbers for each point, instead of common ones.
     #[setting(default = false)]
     pub independent: bool,
 }
@@ -380,6 +398,7 @@ impl Scenario {
             carried.client |= link.goes_by_client();
             carried.deadline |= link.propagate.contains(&Propagated::Deadline);
         });
+        carried.undertaking = self.components.iter().any(|c| c.value.settings.goes_on_after_answers());
         carried.connection = self.components.iter().any(|c| c.value.settings.follows_connections());
         carried
     }
@@ -389,11 +408,37 @@ impl Scenario {
         timed(&self.faults, &self.events)
     }
 
+    /// Columns that the time series has at least, by which what it takes is estimated.
+    pub fn columns(&self) -> u64 {
+        let links = self.components.iter().map(|entry| entry.value.settings.links().len() as u64).sum::<u64>();
+        let (workloads, components) = (self.workloads.len() as u64, self.components.len() as u64);
+        5 * workloads + 8 * components + 7 * (workloads + links)
+    }
+
+    /// Window length of the time series, ns.
+    pub fn window(&self) -> Span {
+        let length = self.run.duration.map_or(0, |duration| duration.0).saturating_add(self.warmup());
+        self.run.window.map_or_else(|| default_window(length), |window| window.0)
+    }
+
     /// The warm-up in nanoseconds; 0 where it is yet to be found.
     pub fn warmup(&self) -> Span {
         match self.run.warmup {
             WarmupSettings::For(span) => span.0,
             WarmupSettings::Auto => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_runs_have_at_most_two_thousand_windows_of_round_length() {
+        let window_s = |length_s: u64| default_window(length_s * SECOND) / SECOND;
+        assert_eq!([0, 1, 1_999, 2_000, 2_001, 4_001].map(window_s), [1, 1, 1, 1, 2, 5]);
+        assert_eq!([10_001, 86_400, 2_000_000, 2_000_001].map(window_s), [10, 50, 1_000, 2_000]);
+        assert!(default_window(sim_core::TIME_MAX) >= sim_core::TIME_MAX / WINDOWS, "the longest run ends too");
     }
 }

@@ -1,5 +1,7 @@
 //! The time series as CSV: one row a window, one column a metric, named by its path; unknown values are empty.
 
+use std::io::{self, Write};
+
 use lab::result::RunResult;
 
 /// The series of a result, header first. `at_s` is where the window begins, in seconds after the end of the warm-up.
@@ -8,16 +10,24 @@ use lab::result::RunResult;
 /// Never: writing to memory cannot fail.
 #[must_use]
 pub fn to_csv(result: &RunResult) -> String {
+    let mut bytes = Vec::new();
+    write(result, &mut bytes).expect("memory takes every write");
+    String::from_utf8(bytes).expect("names and numbers are UTF-8")
+}
+
+/// Writes the same row by row.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(result: &RunResult, to: &mut dyn Write) -> io::Result<()> {
     let series = &result.series;
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
-    let header = std::iter::once("at_s").chain(series.columns.keys().map(String::as_str));
-    writer.write_record(header).expect("memory takes every write");
+    let mut writer = ::csv::Writer::from_writer(to);
+    writer.write_record(std::iter::once("at_s").chain(series.columns.keys().map(String::as_str)))?;
     for (row, at_s) in series.at_s.iter().enumerate() {
         let values = series.columns.values().map(|column| number(column.get(row).copied().flatten()));
-        writer.write_record(std::iter::once(number(Some(*at_s))).chain(values)).expect("memory takes every write");
+        writer.write_record(std::iter::once(number(Some(*at_s))).chain(values))?;
     }
-    let bytes = writer.into_inner().expect("memory takes every write");
-    String::from_utf8(bytes).expect("names and numbers are UTF-8")
+    writer.flush()
 }
 
 /// The shortest digits that read back as the same number; nothing where there is none.

@@ -1,6 +1,8 @@
 //! What is known of a scenario without running it, as text and as JSON.
 
-use analysis::explain::{Bound, Branch, Capacity, Component, Explained, Limit, Link, Sensitivity, ThreadMemory};
+use analysis::explain::{
+    Bound, Branch, Capacity, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
+};
 use language::diagnostics::{self, Style};
 
 use crate::text::aligned;
@@ -15,14 +17,14 @@ pub fn text(explained: &Explained, style: Style) -> String {
             text.push_str(&format!("\n{heading}\n{body}"));
         }
     };
-    section("Who calls whom", topology(explained));
-    section("Links, their policies outermost first", links(&explained.links));
-    section("What each part bears", limits(explained));
-    section("What else is known", facts(explained));
+    section("Call graph", topology(explained));
+    section("Links, with policies from the outermost inwards", links(&explained.links));
+    section("Capacity", limits(explained));
+    section("Notes", facts(explained));
     if explained.warnings.is_empty() {
-        text.push_str("\nNothing speaks against it.\n");
+        text.push_str("\nNo warnings.\n");
     } else {
-        text.push_str("\nWhat speaks against it\n\n");
+        text.push_str("\nWarnings\n\n");
         text.push_str(&diagnostics::render(&explained.warnings, &explained.sources, style));
     }
     text
@@ -44,11 +46,11 @@ fn topology(explained: &Explained) -> String {
             let rate = match (workload.rate_per_s, workload.is_open) {
                 (None, _) => format!("sends {}", workload.arrivals),
                 (Some(rate), true) => format!("sends {}", units::rate(rate)),
-                (Some(rate), false) => format!("send at most {}", units::rate(rate)),
+                (Some(rate), false) => format!("sends at most {}", units::rate(rate)),
             };
             let peak =
-                workload.peak_per_s.map_or_else(String::new, |peak| format!(", at the peak {}", units::rate(peak)));
-            format!(": {rate}{peak}; a request takes {} without waiting", units::time(workload.latency_s))
+                workload.peak_per_s.map_or_else(String::new, |peak| format!(", {} at the peak", units::rate(peak)));
+            format!(": {rate}{peak}; a request takes {} without queueing", units::time(workload.latency_s))
         });
         text.push_str(&format!("  {}{sends}\n", root.name));
         branches(&root.calls, explained, "  ", &mut text);
@@ -81,7 +83,7 @@ fn about(branch: &Branch, explained: &Explained) -> String {
     let Some(component) = explained.components.get(&branch.name) else { return String::new() };
     let mut said: Vec<String> = component.limits.iter().map(|limit| limit.what.clone()).collect();
     if let Some(most) = component.queue_most {
-        said.push(format!("{} may wait", units::grouped(most)));
+        said.push(format!("queue of {}", units::grouped(most)));
     }
     if let Some(hits) = component.hit_ratio {
         said.push(format!("hits {}", units::share(hits)));
@@ -104,17 +106,17 @@ fn links(links: &[Link]) -> String {
         if let [first, rest @ ..] = own.as_slice() {
             let names = if rest.is_empty() { (*first).to_owned() } else { own.join(", ") };
             notes.push(match link.states {
-                1 => format!("{names}: kept in one place for all of {}", link.from),
-                n => format!("{names}: each of the {n} replicas of {} has its own", link.from),
+                1 => format!("{names}: shared by all of {}", link.from),
+                n => format!("{names}: one for each of the {n} replicas of {}", link.from),
             });
         }
         if let (Some(connections), true) = (link.connections, link.states > 1) {
-            notes.push(format!("{} connections together", units::grouped(connections)));
+            notes.push(format!("{} connections in total", units::grouped(connections)));
         }
         match link.lasts_most_s {
-            Some(lasts_s) => notes.push(format!("a caller waits {} at most", units::instant(lasts_s))),
-            None if link.passes_on => notes.push("calls are passed on: the wait is their callers'".to_owned()),
-            None => notes.push("nothing bounds the wait".to_owned()),
+            Some(lasts_s) => notes.push(format!("a caller waits at most {}", units::instant(lasts_s))),
+            None if link.passes_on => notes.push("passes calls on: its callers bound the wait".to_owned()),
+            None => notes.push("the wait is unbounded".to_owned()),
         }
         text.push_str(&format!("    {}\n", notes.join("; ")));
     }
@@ -163,7 +165,8 @@ fn limits(explained: &Explained) -> String {
     for (name, limit) in &explained.hosts {
         row(format!("hosts {name}"), (None, None), Some(limit));
     }
-    let mut heading: Vec<String> = ["", "calls", "limit", "held", "ceiling", "utilisation"].map(str::to_owned).to_vec();
+    let mut heading: Vec<String> =
+        ["", "calls", "limit", "hold time", "ceiling", "utilisation"].map(str::to_owned).to_vec();
     if with_retries {
         heading.extend(["all retried", "utilisation"].map(str::to_owned));
     }
@@ -181,21 +184,25 @@ fn facts(explained: &Explained) -> String {
         lines.push(capacity_sentence(capacity));
     }
     lines.extend(explained.sensitivities.iter().map(sensitivity_sentence));
+    for (name, queue) in &explained.queues {
+        lines.push(backlog_sentence(name, queue));
+        lines.extend(queue.consumers.iter().map(|consumer| consumer_sentence(name, consumer)));
+    }
     for (name, component) in &explained.components {
         lines.extend(attempts_sentence(name, component));
     }
     for (name, component) in &explained.components {
         if let Some(connections) = component.connections_to.filter(|connections| *connections > 0) {
             lines.push(format!(
-                "The pools of its callers open {} connections to {name} at most.",
+                "Its callers' pools open at most {} connections to {name}.",
                 units::grouped(connections)
             ));
         }
     }
     if let Some(ThreadMemory { threads, reserved_low_bytes, reserved_high_bytes }) = explained.thread_memory {
         lines.push(format!(
-            "The stacks of {} threads reserve {} to {} (1 MB or 8 MB each, the defaults of the JVM and of Linux); what they \
-             touch is less.",
+            "The stacks of {} threads reserve {} to {} of address space (1 MB or 8 MB each, the defaults of the JVM and of \
+             Linux); resident memory is less.",
             units::grouped(threads),
             bytes(reserved_low_bytes),
             bytes(reserved_high_bytes)
@@ -234,13 +241,13 @@ pub fn capacity_sentence(capacity: &Capacity) -> String {
         (true, true) => "everything is retried and all caches are empty",
     };
     let meaning = match *state {
-        "overloaded" => "it is more than is served even while nothing fails",
-        "vulnerable" => "whoever trips it over can keep it down",
-        _ => "it heals after any trigger",
+        "overloaded" => "overloaded, even without failures",
+        "vulnerable" => "metastable: a short overload can keep it down",
+        _ => "stable: it recovers after any trigger",
     };
     format!(
-        "The load is {}. While nothing fails {} is served (limited by {advertised_by}), and while {trouble} {} \
-         (limited by {hidden_by}): {state}, {meaning}.",
+        "The load is {}. Capacity is {} without failures (limited by {advertised_by}) and {} while {trouble} (limited by \
+         {hidden_by}): {meaning}.",
         units::rate(*load_per_s),
         units::rate(*advertised_per_s),
         units::rate(*hidden_per_s),
@@ -250,11 +257,11 @@ pub fn capacity_sentence(capacity: &Capacity) -> String {
 /// How much a little more or less of what holds it changes the wait for something that is nearly full.
 fn sensitivity_sentence(sensitivity: &Sensitivity) -> String {
     let more = match sensitivity.more_held_s {
-        Some(more_s) => format!("{} if it held it 1 % longer", units::time(more_s)),
-        None => "without end if it held it 1 % longer".to_owned(),
+        Some(more_s) => format!("{} at 1 % more", units::time(more_s)),
+        None => "unbounded at 1 % more".to_owned(),
     };
     format!(
-        "At {} the wait for {} is sensitive: about {} (p99) while a call holds it {}, {} if it held it 1 % shorter, {more}.",
+        "At {} utilisation the wait for {} is sensitive to the hold time: about {} (p99) at {} per call, {} at 1 % less, {more}.",
         units::share(sensitivity.utilization),
         sensitivity.what,
         units::time(sensitivity.p99_wait_s),
@@ -263,20 +270,72 @@ fn sensitivity_sentence(sensitivity: &Sensitivity) -> String {
     )
 }
 
+/// What a queue's consumers can process, and the backlog that the load builds up.
+fn backlog_sentence(name: &str, queue: &Queue) -> String {
+    let messages = |count: f64| units::grouped(count.round() as u64);
+    let mut text = format!(
+        "{name} gets {} messages; its consumers process {} at most (limited by {}).",
+        units::rate(queue.published_per_s),
+        units::rate(queue.consumed_per_s),
+        queue.consumed_by,
+    );
+    match (queue.backlog_max > 0.0, queue.drained_at_s) {
+        (false, _) => {}
+        (true, Some(drained_s)) => text.push_str(&format!(
+            " Its backlog peaks at {} messages at {} and is drained at {}.",
+            messages(queue.backlog_max),
+            units::instant(queue.backlog_max_at_s),
+            units::instant(drained_s),
+        )),
+        (true, None) if queue.backlog_end >= queue.backlog_max => text.push_str(&format!(
+            " Its backlog grows to {} messages by the end of the run.",
+            messages(queue.backlog_end)
+        )),
+        (true, None) => text.push_str(&format!(
+            " Its backlog peaks at {} messages at {} and is {} at the end of the run.",
+            messages(queue.backlog_max),
+            units::instant(queue.backlog_max_at_s),
+            messages(queue.backlog_end),
+        )),
+    }
+    text
+}
+
+/// How a service consumes from a queue.
+fn consumer_sentence(queue: &str, consumer: &Consumer) -> String {
+    let Consumer { name, at_once, batch, takes_s, takes_p99_s, visibility_s, wait_s, .. } = consumer;
+    let slots = units::grouped(*at_once as u64);
+    let what =
+        if *batch > 1 { format!("{slots} receives of up to {batch} messages") } else { format!("{slots} messages") };
+    let mut text = format!(
+        "{name} processes {what} of {queue} at once; that takes {} each, {} at p99.",
+        units::time(*takes_s),
+        units::time(*takes_p99_s)
+    );
+    if let (Some(visibility_s), Some(wait_s)) = (visibility_s, wait_s) {
+        text.push_str(&format!(
+            " It polls for {} at a time, and messages stay invisible for {}.",
+            units::instant(*wait_s),
+            units::instant(*visibility_s)
+        ));
+    }
+    text
+}
+
 fn attempts_sentence(name: &str, component: &Component) -> Option<String> {
     match (component.attempts_most, component.calls_per_request_most) {
         (Some(attempts), Some(calls)) if attempts > 1.0 => {
             let fan_out = if calls > attempts {
-                format!("; with loops and fan-out {} calls", units::grouped(calls as u64))
+                format!(", {} calls with loops and fan-out", units::grouped(calls as u64))
             } else {
                 String::new()
             };
             Some(format!(
-                "Retries of all layers ask {name} up to {} times for one request{fan_out}.",
+                "With retries at every layer, one request makes up to {} attempts at {name}{fan_out}.",
                 units::grouped(attempts as u64)
             ))
         }
-        (None, _) => Some(format!("Nothing bounds how often one request can ask {name}: calls can go round.")),
+        (None, _) => Some(format!("One request can call {name} any number of times: calls can form a loop.")),
         _ => None,
     }
 }

@@ -71,9 +71,9 @@ pub fn cheapest_sentence(found: &Cheapest) -> String {
             )
         }
         None if found.cut_short => {
-            format!("Cut short: there is no answer yet, as {} holds at none of these.", found.objective.text)
+            format!("Cut short without an answer: {} holds at none of these.", found.objective.text)
         }
-        None => format!("{} holds at none of the combinations; look beyond them.", found.objective.text),
+        None => format!("{} holds at none of the combinations; widen the range.", found.objective.text),
     }
 }
 
@@ -92,20 +92,20 @@ pub fn sentence(found: &Found) -> String {
     match (&found.holds_at, &found.fails_at) {
         (Some(holds), Some(fails)) if found.cut_short => {
             format!(
-                "Cut short: {} holds at {path} {holds} and not at {fails}; the answer lies between.",
+                "Cut short: {} holds at {path} {holds} and not at {fails}; the answer lies in between.",
                 objective.text
             )
         }
         _ if found.cut_short => {
-            format!("Cut short: there is no answer yet, as only one end of {path} has been tried.")
+            format!("Cut short without an answer: only one end of {path} has been tried.")
         }
         _ if found.undecided_at.is_some() => undecided(found),
         (Some(holds), Some(fails)) => {
             let which = if found.largest { "largest" } else { "smallest" };
             format!("{holds} is the {which} {path} at which {} holds; at {fails} it does not.", objective.text)
         }
-        (Some(_), None) => format!("{} holds at both ends of {path}; look beyond them.", objective.text),
-        _ => format!("{} holds at neither end of {path}; look beyond them.", objective.text),
+        (Some(_), None) => format!("{} holds at both ends of {path}; widen the range.", objective.text),
+        _ => format!("{} holds at neither end of {path}; widen the range.", objective.text),
     }
 }
 
@@ -116,11 +116,11 @@ fn undecided(found: &Found) -> String {
     let runs = found.evidence.iter().find(|tried| tried.value == at).map_or(0, |tried| tried.replications);
     let which = if found.largest { "largest" } else { "smallest" };
     let surely = match &found.holds_at {
-        Some(holds) => format!("{holds} is the {which} {path} that was tried at which {} surely holds", objective.text),
-        None => format!("{} surely holds at neither end of {path}", objective.text),
+        Some(holds) => format!("{holds} is the {which} {path} tried at which {} certainly holds", objective.text),
+        None => format!("{} certainly holds at neither end of {path}", objective.text),
     };
     let fails = found.fails_at.as_ref().map_or_else(String::new, |fails| format!(", and at {fails} it does not"));
-    format!("{surely}; at {at}, {runs} runs could not decide{fails}. More `--max-replications` may.")
+    format!("{surely}; at {at}, {runs} runs could not decide{fails}. Try more `--max-replications`.")
 }
 
 /// The answer and its evidence as JSON.

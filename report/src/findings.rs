@@ -9,9 +9,10 @@ mod answers;
 mod callers;
 mod causes;
 pub mod evidence;
+mod messages;
 mod places;
 mod queues;
-mod recovery;
+pub(crate) mod recovery;
 mod why;
 
 use lab::result::RunResult;
@@ -150,6 +151,9 @@ const OF_CALLERS: &[Rule] =
 /// … and those that say where. Within one severity findings appear in the order of rules.
 const OF_PLACES: &[Rule] = &[
     queues::queues,
+    messages::unprocessed,
+    messages::repeated,
+    messages::behind_answers,
     places::wasted_work,
     places::amplification,
     places::pools,
@@ -220,7 +224,7 @@ fn shortened(mut of_rule: Vec<Finding>) -> Vec<Finding> {
         let like = of_rule.iter().rfind(|finding| finding.rule == same[0].rule && finding.severity == same[0].severity);
         match like {
             Some(_) if same.len() > 1 => {
-                let text = format!("The same holds of {}.", over_time::joined(&names));
+                let text = format!("The same is true of {}.", over_time::joined(&names));
                 let about = same.iter().map(|finding| finding.about.as_str()).collect::<Vec<_>>().join(", ");
                 let evidence = same.iter().flat_map(|finding| finding.evidence.clone()).collect();
                 let merged = Finding { evidence, ..Finding::plain("the_same", same[0].severity, about, text) };
@@ -244,10 +248,7 @@ fn cut_short(result: &RunResult) -> Vec<Finding> {
     let mut draft = Draft::new("cut_short", "run");
     let at = draft.rule("at", Unit::Instant, result.run.duration_s);
     debug_assert_eq!(at, units::instant(result.run.duration_s));
-    vec![
-        draft
-            .say(Severity::Warning, format!("The run was cut short at {at}: all figures are of the time up to there.")),
-    ]
+    vec![draft.say(Severity::Warning, format!("The run was cut short at {at}; all figures cover the time up to then."))]
 }
 
 #[cfg(test)]
@@ -266,7 +267,7 @@ mod tests {
             texts(&queues::queues(&sample::storm())),
             [
                 "The queue of api grew from 22.0 k to 135 k between 1m24s and 5m and holds 143,040 at the end: more arrives \
-                 than leaves.",
+                 than is served.",
                 "The queue of db held up to 77, and the longest wait in it was 36.9 ms."
             ]
         );
@@ -308,9 +309,9 @@ mod tests {
         assert_eq!(
             texts(&places::wasted_work(&storm)),
             [
-                "87 % of api's work was for callers who had given up, 77 % of all that it can do. Let callers who give up say \
-                 so: `workloads.shoppers.call.propagate`.",
-                "22 % of db's work was for callers who had given up, 20 % of all that it can do."
+                "api spent 87 % of its work on calls whose callers had given up, 77 % of its capacity. Propagate cancellation: \
+                 `workloads.shoppers.call.propagate`.",
+                "db spent 22 % of its work on calls whose callers had given up, 20 % of its capacity."
             ]
         );
         let found = places::amplification(&storm);
@@ -326,10 +327,11 @@ mod tests {
             result.components.insert(format!("cell{number}/api"), api.clone());
         }
         let found = findings(&result);
-        let waste = found.iter().filter(|finding| finding.text.contains("'s work was for callers")).count();
+        let waste = found.iter().filter(|finding| finding.text.contains("of its work on calls whose callers")).count();
         // Of those to which it matters most, and of the one to which it matters less.
         assert_eq!(waste, PER_RULE_MAX + 1);
-        let others = |finding: &Finding| finding.text.starts_with("The same holds of cell2/api, cell3/api, cell4/api");
+        let others =
+            |finding: &Finding| finding.text.starts_with("The same is true of cell2/api, cell3/api, cell4/api");
         assert!(found.iter().any(others), "{:#?}", texts(&found));
     }
 
@@ -343,7 +345,7 @@ mod tests {
         let mut swelled = store.queue.expect("it has a queue");
         (swelled.depth_max, swelled.depth_end, swelled.wait.max_s) = (1_486, 0, Some(9.5));
         store.queue = Some(swelled);
-        let of_all = "The queues of the 3 replicas of store held up to 1,486 (the most of each, added up), and the longest wait \
+        let of_all = "The queues of the 3 replicas of store held up to 1,486 (the sum of their maxima), and the longest wait \
                       in them was 9.50 s.";
         assert_eq!(texts(&queues(&calm)), [of_all]);
         calm.components["store"].replicas = 1;

@@ -28,17 +28,38 @@ use crate::charts::{ChartError, NamedChart, png, run_charts, svg};
 use crate::html::{Origin, RunPage, run_page};
 
 /// A file of the folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
+#[derive(Clone, Debug, PartialEq)]
+pub struct File<'r> {
     /// Its name, with `/` between folders.
     pub name: String,
     /// What is in it.
-    pub bytes: Vec<u8>,
+    content: Content<'r>,
 }
 
-impl File {
-    fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> File {
-        File { name: name.into(), bytes: bytes.into() }
+/// What is in a file.
+#[derive(Clone, Debug, PartialEq)]
+enum Content<'r> {
+    Bytes(Vec<u8>),
+    /// A result as JSON, and its time series as CSV: they are made while they are written.
+    Json(&'r RunResult),
+    Csv(&'r RunResult),
+}
+
+impl<'r> File<'r> {
+    fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> File<'r> {
+        File { name: name.into(), content: Content::Bytes(bytes.into()) }
+    }
+
+    /// Writes what is in it.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
+        match &self.content {
+            Content::Bytes(bytes) => to.write_all(bytes),
+            Content::Json(result) => crate::json::write(result, to),
+            Content::Csv(result) => crate::csv::write(result, to),
+        }
     }
 }
 
@@ -70,19 +91,19 @@ impl From<ChartError> for FolderError {
 
 /// What the files of a folder are, by the beginning of their names.
 const ROLES: [(&str, &str); 13] = [
-    ("result.json", "everything, for programs"),
-    ("series.csv", "the figures over time"),
-    ("compare.json", "everything, for programs"),
-    ("points.csv", "a row for each run of each point"),
-    ("points.jsonl", "the same, a JSON object a line"),
-    ("summary.csv", "a row for each point: means and half-widths of 95 % intervals"),
+    ("result.json", "the full result as JSON"),
+    ("series.csv", "the time series"),
+    ("compare.json", "the full result as JSON"),
+    ("points.csv", "one row per run and point"),
+    ("points.jsonl", "the same as JSON lines"),
+    ("summary.csv", "one row per point: means and half-widths of 95 % intervals"),
     ("charts/", "the charts, as SVG and PNG"),
     ("latency.hlog", "latencies as an HDR histogram log"),
     ("scenario.yaml", "the scenario with every default filled in"),
-    ("scenarios/", "what was compared, with every default filled in"),
-    ("units/", "the results of single runs, from which a sweep goes on"),
-    ("sweep.lock", "what was swept"),
-    ("meta.json", "what made this folder"),
+    ("scenarios/", "the compared scenarios, with every default filled in"),
+    ("units/", "results of single runs, used to resume the sweep"),
+    ("sweep.lock", "the plan of the sweep"),
+    ("meta.json", "how this folder was made"),
 ];
 
 /// An origin that knows the files beside the page.
@@ -92,7 +113,7 @@ fn with_files(origin: &Origin, names: &[&str]) -> Origin {
     Origin { files, ..origin.clone() }
 }
 
-fn meta(scenario: serde_json::Value, origin: &Origin, names: &[&str]) -> File {
+fn meta(scenario: serde_json::Value, origin: &Origin, names: &[&str]) -> File<'static> {
     let meta = json!({
         "format": 1,
         "tool": { "name": "brownout", "version": env!("CARGO_PKG_VERSION") },
@@ -103,7 +124,7 @@ fn meta(scenario: serde_json::Value, origin: &Origin, names: &[&str]) -> File {
     File::new("meta.json", serde_json::to_string_pretty(&meta).unwrap_or_default() + "\n")
 }
 
-fn push_charts(files: &mut Vec<File>, charts: &[NamedChart]) -> Result<(), FolderError> {
+fn push_charts(files: &mut Vec<File<'_>>, charts: &[NamedChart]) -> Result<(), FolderError> {
     for named in charts {
         files.push(File::new(format!("charts/{}.svg", named.name), svg(&named.chart)?));
         files.push(File::new(format!("charts/{}.png", named.name), png(&named.chart, 2.0)?));
@@ -115,14 +136,18 @@ fn push_charts(files: &mut Vec<File>, charts: &[NamedChart]) -> Result<(), Folde
 ///
 /// # Errors
 /// If a chart cannot be drawn or a latency is beyond what an HDR histogram holds.
-pub fn run_files(result: &RunResult, origin: &Origin, latencies: &[Latencies]) -> Result<Vec<File>, FolderError> {
+pub fn run_files<'r>(
+    result: &'r RunResult,
+    origin: &Origin,
+    latencies: &[Latencies],
+) -> Result<Vec<File<'r>>, FolderError> {
     let mut roles = vec!["result.json", "series.csv", "charts/"];
     roles.extend((!latencies.is_empty()).then_some("latency.hlog"));
     roles.extend(["scenario.yaml", "meta.json"]);
     let page = RunPage { result, origin: &with_files(origin, &roles) };
     let mut files = vec![
-        File::new("result.json", crate::json::to_json(result)),
-        File::new("series.csv", crate::csv::to_csv(result)),
+        File { name: "result.json".to_owned(), content: Content::Json(result) },
+        File { name: "series.csv".to_owned(), content: Content::Csv(result) },
         File::new("report.html", run_page(&page)?),
     ];
     push_charts(&mut files, &run_charts(result))?;
@@ -156,7 +181,7 @@ pub fn run_files(result: &RunResult, origin: &Origin, latencies: &[Latencies]) -
 ///
 /// # Errors
 /// If a chart cannot be drawn.
-pub fn compare_files(title: &str, compared: &Compared, origin: &Origin) -> Result<Vec<File>, FolderError> {
+pub fn compare_files(title: &str, compared: &Compared, origin: &Origin) -> Result<Vec<File<'static>>, FolderError> {
     let named = with_files(origin, &["compare.json", "charts/", "scenarios/", "meta.json"]);
     let mut files = vec![
         File::new("report.html", crate::compare::html(title, compared, &named)?),
@@ -184,7 +209,7 @@ pub fn scenario_name(number: usize, name: &str) -> String {
 ///
 /// # Errors
 /// If a chart cannot be drawn.
-pub fn sweep_files(swept: &Swept, origin: &Origin) -> Result<Vec<File>, FolderError> {
+pub fn sweep_files(swept: &Swept, origin: &Origin) -> Result<Vec<File<'static>>, FolderError> {
     let roles = [
         "points.csv",
         "points.jsonl",

@@ -1,5 +1,7 @@
 //! The result as JSON: the stable format `1`, described by `report/schema/result.schema.json`.
 
+use std::io::{self, Write};
+
 use lab::result::RunResult;
 
 /// The JSON Schema (draft-07) of what [`to_json`] writes.
@@ -12,7 +14,16 @@ pub const SCHEMA: &str = include_str!("../schema/result.schema.json");
 /// Never: a result has only texts as keys, and writing to memory cannot fail.
 #[must_use]
 pub fn to_json(result: &RunResult) -> String {
-    let mut text = serde_json::to_string_pretty(result).expect("keys are texts and memory takes every write");
-    text.push('\n');
-    text
+    let mut text = Vec::new();
+    write(result, &mut text).expect("memory takes every write");
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
+/// Writes the same piece by piece: the time series of a long run is not held a second time.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(result: &RunResult, to: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *to, result)?;
+    to.write_all(b"\n")
 }

@@ -93,7 +93,7 @@ pub fn fault_name(fault: &FaultWindow) -> &str {
 /// Windows next to each other that have something in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
-    /// How many there are.
+    /// Number of windows.
     pub windows: usize,
     /// Where the first begins, s.
     pub from_s: f64,
@@ -144,6 +144,33 @@ pub(crate) fn joined(names: &[&str]) -> String {
     }
 }
 
+/// Windows that a chart shows at most; a page is a few hundred pixels wide.
+pub(crate) const SHOWN_MAX: usize = 2_000;
+
+/// The windows that a chart shows where there are more than [`SHOWN_MAX`]: of every stretch of them the lowest and the
+/// highest, so that no peak and no dip is lost, and an unknown one where nothing else is.
+pub(crate) fn shown(windows: usize, height: impl Fn(usize) -> Option<f64>) -> Vec<usize> {
+    if windows <= SHOWN_MAX {
+        return (0..windows).collect();
+    }
+    let stretches = SHOWN_MAX / 2;
+    let mut kept = Vec::with_capacity(SHOWN_MAX);
+    for stretch in 0..stretches {
+        let stretch = stretch * windows / stretches..(stretch + 1) * windows / stretches;
+        let known = || stretch.clone().filter_map(|window| Some((window, height(window)?)));
+        let lowest = known().min_by(|one, other| one.1.total_cmp(&other.1));
+        let highest = known().max_by(|one, other| one.1.total_cmp(&other.1));
+        let mut both: Vec<usize> = [lowest, highest].into_iter().flatten().map(|(window, _)| window).collect();
+        if both.is_empty() {
+            both.push(stretch.start);
+        }
+        both.sort_unstable();
+        both.dedup();
+        kept.extend(both);
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +196,23 @@ mod tests {
         assert_eq!(found, [stretch(2, 0.0, 2.0), stretch(1, 5.0, 6.0), stretch(1, 8.0, 9.0)]);
         assert_eq!(longest(&found), Some(stretch(2, 0.0, 2.0)));
         assert_eq!(longest(&[]), None);
+    }
+
+    #[test]
+    fn a_long_series_is_thinned_and_keeps_its_extremes() {
+        let values: Vec<Option<f64>> = (0..86_400)
+            .map(|n| match n {
+                40_000 => Some(9.0),
+                41_000 => Some(-9.0),
+                50_000..60_000 => None,
+                n => Some(f64::from(n % 7)),
+            })
+            .collect();
+        let kept = shown(values.len(), |window| values[window]);
+        assert!(kept.len() <= SHOWN_MAX && kept.is_sorted_by(|one, other| one < other), "{}", kept.len());
+        assert!(kept.contains(&40_000) && kept.contains(&41_000), "the peak and the dip");
+        let unknown = kept.iter().filter(|window| values[**window].is_none()).count();
+        assert!((100..130).contains(&unknown), "the gap is still one: {unknown}");
+        assert_eq!(shown(3, |_| None), [0, 1, 2]);
     }
 }

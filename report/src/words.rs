@@ -33,7 +33,7 @@ fn measured(rest: &[&str]) -> String {
         ["utilization"] => "utilisation".to_owned(),
         ["cpu"] => "share of cores in use".to_owned(),
         ["amplification"] => "retry amplification".to_owned(),
-        ["in_flight"] => "requests under way".to_owned(),
+        ["in_flight"] => "requests in flight".to_owned(),
         ["attempts_per_request"] => "attempts per request".to_owned(),
         rest => plain(&rest.join(" ")),
     }

@@ -300,7 +300,7 @@ fn write_variant(variant: &Variant) -> (TokenStream, TokenStream) {
 
 /// The expression of a variant's shape.
 fn describe_variant(variant: &Variant) -> TokenStream {
-    let Variant { word, doc, .. } = variant;
+    let Variant { word, doc, live, .. } = variant;
     let content = match &variant.content {
         Content::Nothing => quote!(::settings::book::Content::Nothing),
         Content::Value(kind) => quote! {
@@ -314,7 +314,7 @@ fn describe_variant(variant: &Variant) -> TokenStream {
     };
     quote! {{
         let content = #content;
-        ::settings::bind::describe_variant::<Self>(#word, #doc, content)
+        ::settings::bind::describe_variant::<Self>(#word, #doc, #live, content)
     }}
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Variant {
     pub(crate) name: Ident,
     pub(crate) word: String,
     pub(crate) doc: String,
+    pub(crate) live: bool,
     pub(crate) content: Content,
 }
 
@@ -109,12 +110,16 @@ fn bare_variant(name: &LitStr, variants: &[Variant]) -> Result<Ident> {
 impl Variant {
     fn parse(variant: &syn::Variant) -> Result<Variant> {
         let mut word = snake_case(&variant.ident.to_string());
+        let mut live = false;
         for_each_setting(&variant.attrs, |meta| {
             if meta.path.is_ident("rename") {
                 word = meta.value()?.parse::<LitStr>()?.value();
-                return Ok(());
+            } else if meta.path.is_ident("live") {
+                live = true;
+            } else {
+                return Err(meta.error("a variant knows only `rename` and `live`"));
             }
-            Err(meta.error("a variant knows only `rename`"))
+            Ok(())
         })?;
         let content = match &variant.fields {
             Fields::Unit => Content::Nothing,
@@ -126,7 +131,7 @@ impl Variant {
             }
             Fields::Named(_) => Content::Fields(parse_fields(&variant.fields)?),
         };
-        Ok(Variant { name: variant.ident.clone(), word, doc: doc(&variant.attrs), content })
+        Ok(Variant { name: variant.ident.clone(), word, doc: doc(&variant.attrs), live, content })
     }
 }
 

@@ -149,7 +149,7 @@ impl<'a> Fields<'a> {
                             true => "write `{}` for all defaults, or remove the key",
                             false => "write a value, or remove the key",
                         };
-                        let problem = Problem::error("empty_value", place, "there is no value here")
+                        let problem = Problem::error("empty_value", place, "the value is missing")
                             .expected(format!("expected {expected}"))
                             .help(help);
                         return cx.refuse(problem);
@@ -245,7 +245,7 @@ impl<'a> Fields<'a> {
                 None => chosen = Some((word, place)),
                 Some((_, first)) => {
                     let first = &self.entries[first].key;
-                    let message = format!("`{first}` and `{}` exclude each other", entry.key);
+                    let message = format!("`{first}` and `{}` are mutually exclusive", entry.key);
                     let problem = Problem::error("several_choices", entry.key_span, message);
                     let problem = problem.help(format!("keep one of {}", one_of(words)));
                     cx.report(problem);
@@ -359,10 +359,10 @@ pub fn first_sentence(doc: &str) -> &str {
 }
 
 fn unknown_key(entry: &Entry, known: &[&'static str]) -> Problem {
-    let problem = Problem::error("unknown_key", entry.key_span, format!("there is no setting `{}` here", entry.key));
+    let problem = Problem::error("unknown_key", entry.key_span, format!("unknown setting `{}`", entry.key));
     match did_you_mean(&entry.key, known.iter().copied()) {
         Some(help) => problem.help(help),
-        None if known.is_empty() => problem.help("nothing can be set here"),
+        None if known.is_empty() => problem.help("no settings are allowed here"),
         None => problem.help(format!("known here: {}", crate::problem::all_of(known))),
     }
 }
@@ -500,7 +500,7 @@ pub fn choose(node: &Node, cx: &mut Reader, words: &[&'static str], bare: bool) 
                 let problem = match stray {
                     Some(stray) => unknown_choice(stray, words, bare),
                     None => {
-                        let message = format!("`{}` and `{}` exclude each other", first.key, second.key);
+                        let message = format!("`{}` and `{}` are mutually exclusive", first.key, second.key);
                         Problem::error("several_choices", second.key_span, message)
                             .help(format!("keep one of {}", one_of(words)))
                     }
@@ -518,7 +518,7 @@ fn unknown_choice(entry: &Entry, words: &[&'static str], bare: bool) -> Problem 
     let mut help = did_you_mean(&entry.key, words.iter().copied());
     // Where a value needs no word, what is always the same is written without one.
     if bare && nearest(&entry.key, ["constant"]).is_some() {
-        help = Some("a constant is the value alone".to_string());
+        help = Some("write a constant as the value alone".to_string());
     }
     Problem::error("unknown_word", entry.key_span, message).help_if(help)
 }
@@ -622,9 +622,14 @@ pub fn describe_field<T: Setting>(book: &mut Book, rule: &FieldRule, default: Op
 }
 
 /// Describes a variant; whether its word may stand alone is found by trying.
-pub fn describe_variant<T: Setting>(word: &'static str, doc: &'static str, content: Content) -> VariantShape {
+pub fn describe_variant<T: Setting>(
+    word: &'static str,
+    doc: &'static str,
+    live: bool,
+    content: Content,
+) -> VariantShape {
     let alone = matches!(content, Content::Nothing) || Reader::new().read_quietly::<T>(&Node::scalar(word)).is_some();
-    VariantShape { word, doc, content, alone }
+    VariantShape { word, doc, live, content, alone }
 }
 
 /// Describes a struct as a definition of the book.

@@ -146,6 +146,8 @@ pub struct VariantShape {
     pub word: &'static str,
     /// What it is.
     pub doc: &'static str,
+    /// Whether what stands behind it may change during a run.
+    pub live: bool,
     /// What stands behind the word.
     pub content: Content,
     /// Whether the word alone may be written.
@@ -207,7 +209,8 @@ impl Book {
         tag: &'static str,
         rows: impl IntoIterator<Item = (&'static str, &'static str, Shape)>,
     ) -> Shape {
-        let variant = |(word, doc, shape)| VariantShape { word, doc, content: Content::Value(shape), alone: false };
+        let variant =
+            |(word, doc, shape)| VariantShape { word, doc, live: false, content: Content::Value(shape), alone: false };
         let variants = rows.into_iter().map(variant).collect();
         self.define(name, doc, |_| Body::Choice(ChoiceShape { variants, bare: None, tag: Some(tag) }))
     }
@@ -288,7 +291,7 @@ impl Book {
 
     /// Whether the value at a path below a shape may change during a run.
     ///
-    /// A field that is live makes everything below it live.
+    /// A field or variant that is live makes everything below it live.
     pub fn live(&self, shape: &Shape, path: &Path) -> Live {
         self.live_below(shape, path.segments(), false)
     }
@@ -335,16 +338,13 @@ impl Book {
 
     fn live_in_choice(&self, shape: &ChoiceShape, segment: &str, path: &[String], live: bool) -> Live {
         let content = |variant: &VariantShape, path: &[String]| match (&variant.content, path.split_first()) {
-            (_, None) => {
-                if live {
-                    Live::Yes
-                } else {
-                    Live::No
-                }
-            }
+            (_, None) if live || variant.live => Live::Yes,
+            (_, None) => Live::No,
             (Content::Nothing, Some(_)) => Live::Unknown,
-            (Content::Value(shape), Some(_)) => self.live_below(shape, path, live),
-            (Content::Fields(fields), Some((segment, _))) => self.live_in_fields(fields, segment, path, live),
+            (Content::Value(shape), Some(_)) => self.live_below(shape, path, live || variant.live),
+            (Content::Fields(fields), Some((segment, _))) => {
+                self.live_in_fields(fields, segment, path, live || variant.live)
+            }
         };
         if shape.tag == Some(segment) && path.len() == 1 {
             return Live::No;

@@ -316,7 +316,7 @@ impl MapKey for String {
 /// One named value of a [`Map`].
 #[derive(Clone, Debug)]
 pub struct MapEntry<T, K = Name> {
-    /// Its name.
+    /// Name.
     pub name: K,
     /// Where the name was written.
     pub name_span: Span,

@@ -65,7 +65,7 @@ impl Parameter for Duration {
                 return if number.is_finite() && number >= 0.0 {
                     Ok(Duration::of_number(number))
                 } else {
-                    Err(format!("`{cell}` is no duration"))
+                    Err(format!("`{cell}` is not a duration"))
                 };
             }
             (Ok(_), None) => {
@@ -169,10 +169,10 @@ macro_rules! distribution {
                 min: $parameter,
                 /// The exponent of the tail; at 2 and below the variance is infinite, at 1 and below the mean too.
                 shape: f64,
-                /// Where the tail is cut off.
+                /// Upper cut-off of the tail.
                 max: Option<$parameter>,
             },
-            /// Two exponential phases of balanced means, one of them drawn.
+            /// Hyperexponential with two balanced phases.
             Hyperexp {
                 /// The mean.
                 mean: $parameter,
@@ -182,9 +182,9 @@ macro_rules! distribution {
             },
             /// One of several distributions, drawn by weight.
             Mixture(Vec<$part>),
-            /// A distribution moved to the right.
+            /// A distribution shifted by a constant.
             Shift {
-                /// How far.
+                /// Round-trip time.
                 by: $parameter,
                 /// What is moved.
                 of: $wrapper,
@@ -193,9 +193,9 @@ macro_rules! distribution {
             Empirical {
                 /// The values.
                 values: Option<Vec<$parameter>>,
-                /// Their weights; equal ones if absent.
+                /// Weights of the values. Equal by default.
                 weights: Option<Vec<f64>>,
-                /// A table that has them instead, found relative to the scenario.
+                /// A table with the values, relative to the scenario file.
                 file: Option<String>,
                 /// The column of the table.
                 column: Option<String>,
@@ -206,9 +206,9 @@ macro_rules! distribution {
         /// One distribution of a mixture.
         #[derive(Clone, Debug, PartialEq, Setting)]
         struct $part {
-            /// Its weight, relative to the others.
+            /// Weight relative to the others.
             weight: f64,
-            /// What is drawn.
+            /// What to draw.
             of: $wrapper,
         }
 
@@ -360,7 +360,7 @@ fn read_column<P: Parameter>(file: &str, column: &str, node: &Node, cx: &mut Rea
         None
     };
     let Some(files) = cx.files() else {
-        return refuse(cx, "file", "this scenario may not name files: it does not come from a file itself".to_string());
+        return refuse(cx, "file", "this scenario cannot refer to files: it was not read from a file".to_string());
     };
     let cells = match files.column(file, column) {
         Ok(cells) => cells,
@@ -422,35 +422,35 @@ fn report_below(cx: &mut Reader, below: &[String], problem: Problem) {
 /// How the key of a request is chosen.
 #[derive(Clone, Debug, PartialEq, Setting)]
 enum KeyChoice {
-    /// Every key equally often.
+    /// All keys equally often.
     Uniform {
-        /// How many keys there are.
+        /// Number of keys.
         #[setting(range = "1..")]
         keys: u64,
     },
     /// The k-th most popular key in proportion to 1 / k^s.
     Zipf {
-        /// How many keys there are.
+        /// Number of keys.
         #[setting(range = "1..")]
         keys: u64,
         /// The exponent; the usual benchmarks take 0.99.
         #[setting(default = "0.99", range = "0..")]
         s: f64,
     },
-    /// A few keys get a large share, all others the rest.
+    /// A few keys get a large share of the requests; the others share the rest.
     Hot {
-        /// How many keys there are.
+        /// Number of keys.
         #[setting(range = "1..")]
         keys: u64,
-        /// How many of them are hot.
+        /// Number of hot keys.
         #[setting(default = "1", range = "1..")]
         hot_keys: u64,
-        /// The share of the requests that goes to the hot ones.
+        /// Share of the requests that goes to the hot keys.
         hot_share: Fraction,
     },
-    /// One after the other, then again from the first.
+    /// All keys in sequence, then again from the first.
     Sequential {
-        /// How many keys there are.
+        /// Number of keys.
         #[setting(range = "1..")]
         keys: u64,
     },
@@ -631,7 +631,7 @@ mod tests {
         );
         assert_eq!(
             said::<DurationDist>(none, Reader::new()),
-            ["empirical.file|x.csv|this scenario may not name files: it does not come from a file itself"]
+            ["empirical.file|x.csv|this scenario cannot refer to files: it was not read from a file"]
         );
     }
 }

@@ -16,7 +16,7 @@ pub fn parse(text: &str, source: SourceId) -> Result<Node, Problem> {
     let node = scan.node(&[])?;
     scan.skip_blanks();
     if scan.place < text.len() {
-        return Err(scan.problem("there is more behind the end of the value"));
+        return Err(scan.problem("unexpected text after the value"));
     }
     Ok(node)
 }
@@ -66,7 +66,7 @@ impl Scan<'_> {
     fn nested(&mut self, read: fn(&mut Self) -> Result<Value, Problem>) -> Result<Value, Problem> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.problem("this is nested too deeply"));
+            return Err(self.problem("too deeply nested"));
         }
         let value = read(self);
         self.depth -= 1;
@@ -134,7 +134,7 @@ impl Scan<'_> {
                     Some('n') => text.push('\n'),
                     Some('t') => text.push('\t'),
                     Some(c @ ('"' | '\\')) => text.push(c),
-                    _ => return Err(self.problem("an escape is not understood")),
+                    _ => return Err(self.problem("unknown escape")),
                 },
                 Some(c) => text.push(c),
                 None => return Err(self.problem("the closing quote is missing")),

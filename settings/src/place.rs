@@ -58,7 +58,7 @@ impl Path {
     /// Reads a path written with dots; an empty segment is refused.
     pub fn parse(text: &str) -> Result<Path, String> {
         if text.is_empty() {
-            return Err("a path cannot be empty: write one such as `components.web.replicas`".to_string());
+            return Err("a path cannot be empty; write one such as `components.web.replicas`".to_string());
         }
         let segments: Vec<String> = text.split('.').map(|segment| segment.trim().to_string()).collect();
         if segments.iter().any(String::is_empty) {

@@ -74,7 +74,7 @@ impl Problem {
         let candidates: Vec<&str> = candidates.into_iter().collect();
         let mut problem = Problem::error("unknown_name", span, format!("no {what} is called `{name}`"));
         problem.help = did_you_mean(name, candidates.iter().copied()).or_else(|| match candidates.as_slice() {
-            [] => Some(format!("the scenario has no {what} at all")),
+            [] => Some(format!("the scenario has no {what}")),
             names => Some(format!("there {}", is_or_are(names))),
         });
         problem

@@ -148,7 +148,7 @@ impl Reader {
     /// Refuses a node of the wrong sort.
     pub fn refuse_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
         let problem = match &node.value {
-            Value::Null => Problem::error("empty_value", self.introduced_at(node.span), "there is no value here")
+            Value::Null => Problem::error("empty_value", self.introduced_at(node.span), "the value is missing")
                 .expected(format!("expected {expected}"))
                 .help("write a value, or remove the key"),
             _ => Problem::error("wrong_type", node.span, format!("expected {expected}, found {}", node.found()))

@@ -109,7 +109,7 @@ pub fn word(
 ) -> String {
     let mut page = Page { book, pages, format: style.format(), text: String::new() };
     page.heading(variant.word, 1);
-    page.paragraph(variant.doc);
+    page.paragraph(&with_live(variant.doc, variant.live));
     let mut inner = Vec::new();
     match &variant.content {
         Content::Nothing => page.paragraph("It takes no settings."),
@@ -136,6 +136,11 @@ pub fn word(
         page.inner(inner);
     }
     page.finish()
+}
+
+/// A doc comment, with whether the setting may change during a run.
+fn with_live(doc: &str, live: bool) -> String {
+    if live { format!("{doc} May change during a run.") } else { doc.to_string() }
 }
 
 fn with_reachable(book: &Book, names: Vec<String>, pages: &Pages) -> Vec<String> {
@@ -271,7 +276,7 @@ impl Page<'_> {
                 key: String::new(),
                 value: self.shape(bare),
                 default: String::new(),
-                doc: "Without a word.".to_string(),
+                doc: "Shorthand.".to_string(),
             });
         }
         for variant in &choice.variants {
@@ -286,7 +291,7 @@ impl Page<'_> {
                 key: variant.word.to_string(),
                 value,
                 default: String::new(),
-                doc: variant.doc.to_string(),
+                doc: with_live(variant.doc, variant.live),
             });
             if let Some(fields) = inner {
                 let mut inner_rows = Vec::new();

@@ -310,7 +310,8 @@ fn variant_schema(book: &Book, variant: &VariantShape) -> Json {
             other => other,
         },
     };
-    describe(&mut schema, variant.doc);
+    let live = if variant.live { "\n\nMay change during a run." } else { "" };
+    describe(&mut schema, &format!("{}{live}", variant.doc));
     schema
 }
 

@@ -230,7 +230,7 @@ impl Node {
                 None if removes => {
                     let keys = entries.iter().map(|entry| entry.key.as_str());
                     return Err(PatchProblem {
-                        message: format!("`{path}` is not there, so it cannot be removed"),
+                        message: format!("`{path}` does not exist, so it cannot be removed"),
                         help: did_you_mean(last, keys),
                     });
                 }
@@ -240,7 +240,7 @@ impl Node {
                 let place = list_place(members.len(), last, &parent)?;
                 match (removes, place == members.len()) {
                     (true, true) => {
-                        return Err(PatchProblem::new(format!("`{path}` is not there, so it cannot be removed")));
+                        return Err(PatchProblem::new(format!("`{path}` does not exist, so it cannot be removed")));
                     }
                     (true, false) => {
                         members.remove(place);
@@ -261,7 +261,7 @@ fn list_place(length: usize, segment: &str, list: &Path) -> Result<usize, PatchP
     match segment.parse::<usize>() {
         Ok(place) if place <= length => Ok(place),
         Ok(place) => Err(PatchProblem::new(format!(
-            "`{list}` has {length} members, so there is no place {place} (they count from 0)"
+            "`{list}` has {length} members, so there is no member {place} (counted from 0)"
         ))),
         Err(_) => Err(PatchProblem {
             message: format!("`{list}` is a list, so `{segment}` should be a number"),
@@ -299,13 +299,13 @@ impl PatchProblem {
     fn scalar(at: &Path, text: &str, segment: &str) -> PatchProblem {
         if at.is_root() {
             return PatchProblem::new(format!(
-                "the whole is the single value `{}`, so it has no `{segment}`",
+                "the document is the single value `{}`, so it has no `{segment}`",
                 shortened(text)
             ));
         }
         PatchProblem {
             message: format!("`{at}` is the single value `{}`, so it has no `{segment}`", shortened(text)),
-            help: Some(format!("replace `{at}` whole, or write it as a map in the scenario")),
+            help: Some(format!("replace all of `{at}`, or write it as a map in the scenario")),
         }
     }
 }
@@ -351,14 +351,14 @@ mod tests {
     #[test]
     fn patches_that_have_no_place_say_why() {
         let message = |text, path, value| patched(text, path, value).unwrap_err().message;
-        assert_eq!(message("{f: [a]}", "f.3", "b"), "`f` has 1 members, so there is no place 3 (they count from 0)");
+        assert_eq!(message("{f: [a]}", "f.3", "b"), "`f` has 1 members, so there is no member 3 (counted from 0)");
         assert_eq!(message("{f: [a]}", "f.x", "b"), "`f` is a list, so `x` should be a number");
         assert_eq!(
             message("{call: edge}", "call.timeout", "1s"),
             "`call` is the single value `edge`, so it has no `timeout`"
         );
         let removal = patched("{a: {timeout: 1s}}", "a.timeuot", "null").unwrap_err();
-        assert_eq!(removal.message, "`a.timeuot` is not there, so it cannot be removed");
+        assert_eq!(removal.message, "`a.timeuot` does not exist, so it cannot be removed");
         assert_eq!(removal.help.as_deref(), Some("did you mean `timeout`?"));
     }
 

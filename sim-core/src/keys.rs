@@ -108,7 +108,7 @@ enum Form {
 /// The parameters of [`Keys`] as they were given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum GivenKeys {
-    /// Every key equally often.
+    /// All keys equally often.
     Uniform {
         /// Number of keys, at least 1.
         keys: u64,

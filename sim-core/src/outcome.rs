@@ -36,7 +36,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// How many there are.
+    /// Number of outcomes.
     pub const COUNT: usize = 13;
     /// All of them, in the order in which reports list them.
     pub const ALL: [Outcome; Self::COUNT] = [

@@ -256,11 +256,9 @@ pub const CAPACITY: Figure =
 /// How many may wait.
 pub const QUEUE_BOUND: Figure = Figure::level("queue.bound", "Calls or messages that may wait.").for_screens();
 /// Places held, of those there are.
-pub const UTILIZATION: Figure = Figure::share(
-    "utilization",
-    "Share of the workers or connections that is in use, time average; unknown where nothing limits them.",
-)
-.kept();
+pub const UTILIZATION: Figure =
+    Figure::share("utilization", "Share of the workers or connections in use, time average; unknown if unlimited.")
+        .kept();
 /// Places held in vain, of those held.
 pub const WASTED_WORK: Figure =
     Figure::share("wasted_work", "Share of the busy time spent on calls whose caller had already given up.").kept();
@@ -270,7 +268,7 @@ pub const QUEUE_DEPTH: Figure =
 /// The most that waited.
 pub const QUEUE_DEPTH_MAX: Figure = Figure::level(
     "queue.depth_max",
-    "The most calls, or messages in a queue, that waited at once after the warm-up; of several replicas, each one's most, added up.",
+    "Largest number of waiting calls or messages after the warm-up; with several replicas, the sum of their maxima.",
 );
 /// How many wait at the end.
 pub const QUEUE_DEPTH_END: Figure =
@@ -278,7 +276,7 @@ pub const QUEUE_DEPTH_END: Figure =
 /// For how long the first of them has waited.
 pub const QUEUE_OLDEST_AGE: Figure = Figure::peak(
     "queue.oldest_age",
-    "The greatest age of the oldest waiting call or message at any time; over time, its age at the end of each window.",
+    "Greatest age of the oldest waiting call or message; as a time series, its age at the end of each window.",
 )
 .in_seconds();
 

@@ -17,7 +17,7 @@ fn main() -> std::io::Result<()> {
     };
     let mut simulation = fake::Fake::new(topology);
     simulation.panics_at_ns = has("fail").then_some(0);
-    let caption = |at_s: f64, text: &str| Caption { at_s, text: text.into() };
+    let caption = |at_s: f64, text: &str| Caption { at_s, text: text.into(), focus: None };
     let captions = match has("tour") {
         true => vec![
             caption(0.0, "All is well: 1200 requests per second, every one of them answered in time."),

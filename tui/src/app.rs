@@ -5,11 +5,14 @@ mod input;
 
 use std::sync::Arc;
 
+use lab::requests::Waterfall;
 use lab::result::{Snapshot, Topology};
 use language::menu::FaultChoice;
+use language::tour::{self, Piece};
 use ratatui::layout::Rect;
 
 use crate::diagram::{Diagram, Drawings, Folding};
+use crate::figures;
 use crate::keys::{Place, Screen};
 use crate::line::Line;
 use crate::player::{Command, View};
@@ -24,8 +27,10 @@ const NOTICE_FRAMES: u32 = 150;
 pub struct Caption {
     /// From when it is shown, s.
     pub at_s: f64,
-    /// What it says.
+    /// What it says; `{METRIC}` stands for what the screen shows of a column of the series.
     pub text: String,
+    /// What is selected there.
+    pub focus: Option<String>,
 }
 
 /// What boxes are coloured by.
@@ -75,8 +80,6 @@ pub struct Cursors {
     pub fault: usize,
     /// Among the events, counted from the newest.
     pub event: usize,
-    /// Among the requests.
-    pub request: usize,
 }
 
 /// Something that only the loop around can do.
@@ -86,6 +89,13 @@ pub enum Effect {
     Ask(Command),
     /// Save a picture of the screen.
     Screenshot,
+    /// Run again from the start with another value of a setting, and go on at this instant.
+    Restart {
+        /// The document's path.
+        path: String,
+        /// The value, as the scenario would write it.
+        value: String,
+    },
     /// Write the scenario with the changes.
     Export,
     /// Show the list of scenarios.
@@ -115,6 +125,8 @@ pub struct App {
     pub folding: Folding,
     /// Cursors of lists.
     pub cursors: Cursors,
+    /// The selected request, as it stood when it was selected; `None` for the slowest.
+    pub request: Option<Waterfall>,
     /// Narrows the list of knobs.
     pub knob_filter: String,
     /// Moves what flows; counts frames in which the run went on.
@@ -146,6 +158,7 @@ impl App {
             zoom: Zoom::Whole,
             folding: Folding::new(),
             cursors: Cursors::default(),
+            request: None,
             knob_filter: String::new(),
             phase: 0,
             captions,
@@ -181,7 +194,14 @@ impl App {
         if view.now_ns != self.view.now_ns {
             self.phase = self.phase.wrapping_add(1);
         }
+        let before = self.stop();
         self.view = view;
+        let stop = self.stop();
+        if stop != before {
+            let focus = stop.and_then(|stop| self.captions[stop].focus.as_ref());
+            let place = focus.and_then(|focus| self.topology().nodes.iter().position(|node| node.name == *focus));
+            self.selected = place.unwrap_or(self.selected);
+        }
         self.selected = self.selected.min(self.topology().nodes.len().saturating_sub(1));
         true
     }
@@ -222,11 +242,19 @@ impl App {
         self.topology().nodes.get(self.selected).map_or("", |node| &node.name)
     }
 
-    /// The caption to be shown now.
-    pub fn caption(&self) -> Option<&str> {
+    /// Which caption is to be shown now.
+    fn stop(&self) -> Option<usize> {
         let at_s = self.snapshot().at_s;
-        let shown = self.captions.iter().rev().find(|caption| caption.at_s <= at_s + 1e-9);
-        shown.map(|caption| caption.text.as_str())
+        self.captions.iter().rposition(|caption| caption.at_s <= at_s + 1e-9)
+    }
+
+    /// The caption to be shown now, with the figures of this instant.
+    pub fn caption(&self) -> Option<String> {
+        let figure = |piece| match piece {
+            Piece::Words(words) => words.to_string(),
+            Piece::Figure(name) => figures::of_column(self.snapshot(), name),
+        };
+        Some(tour::pieces(&self.captions[self.stop()?].text).into_iter().map(figure).collect())
     }
 
     /// Screens that there is something for.
@@ -240,14 +268,18 @@ impl App {
         match &self.open {
             Open::Nothing => Place::On(self.screen),
             Open::Help(_) => Place::Reading,
-            Open::Find(..) | Open::Knob(..) | Open::Fault(_) => Place::Typing,
+            Open::Find(..) => Place::Finding,
+            Open::Knob(..) | Open::Fault(_) => Place::Typing,
             Open::Keep => Place::Asking,
         }
     }
 
-    /// The knobs that the filter leaves.
+    /// The knobs that the filter leaves, those that can change first.
     pub fn knobs(&self) -> Vec<&Knob> {
-        self.view.knobs.iter().filter(|knob| knob.path.contains(&self.knob_filter)).collect()
+        let mut knobs: Vec<&Knob> =
+            self.view.knobs.iter().filter(|knob| knob.path.contains(&self.knob_filter)).collect();
+        knobs.sort_by_key(|knob| !knob.live);
+        knobs
     }
 
     /// The faults that can strike what is selected, its links, or what is no part of the topology (hosts, regions).

@@ -3,7 +3,8 @@
 //! Checkpoints lie densest by work around the instant that is being watched, and at most five times as far apart elsewhere:
 //! whenever there are too many, the one goes whose absence costs least in proportion to its distance, to which a quarter
 //! of all the work so far is added. So going back to any instant costs at most a small share of the whole run
-//! (`N` checkpoints: about `4 / N`). The first is never given up, so that every instant can be reached.
+//! (`N` checkpoints: about `4 / N`). Where memory is short, the cost is weighed against the bytes that it frees: states with
+//! long queues go first. The first is never given up, so that every instant can be reached.
 
 /// A bounded collection of earlier states, ordered by instant.
 #[derive(Clone, Debug)]
@@ -52,11 +53,17 @@ impl<T> Checkpoints<T> {
         let watched = checkpoint.events;
         let place = self.kept.partition_point(|kept| kept.at_ns <= checkpoint.at_ns);
         self.kept.insert(place.max(1), checkpoint);
-        while self.kept.len() > 3 && self.too_many() {
-            let cheapest = (1..self.kept.len() - 1)
-                .min_by(|&left, &right| self.loss(left, watched).total_cmp(&self.loss(right, watched)))
-                .unwrap_or(1);
-            self.kept.remove(cheapest);
+        while self.kept.len() > 3 {
+            let is_too_large = self.bytes() > self.bytes_max;
+            if !is_too_large && self.kept.len() <= self.count_max {
+                break;
+            }
+            let price = |index: usize| {
+                let freed = if is_too_large { self.kept[index].bytes.max(1) as f64 } else { 1.0 };
+                self.loss(index, watched) / freed
+            };
+            let cheapest = (1..self.kept.len() - 1).min_by(|&left, &right| price(left).total_cmp(&price(right)));
+            self.kept.remove(cheapest.unwrap_or(1));
         }
     }
 
@@ -76,9 +83,9 @@ impl<T> Checkpoints<T> {
         self.kept.iter().map(|kept| kept.at_ns).collect()
     }
 
-    fn too_many(&self) -> bool {
-        let bytes: u64 = self.kept.iter().map(|kept| kept.bytes).fold(0, u64::saturating_add);
-        self.kept.len() > self.count_max || bytes > self.bytes_max
+    /// What the states take together.
+    fn bytes(&self) -> u64 {
+        self.kept.iter().map(|kept| kept.bytes).fold(0, u64::saturating_add)
     }
 
     /// The gap that giving one up would leave, in proportion to how far it lies from what is being watched.
@@ -137,6 +144,19 @@ mod tests {
         checkpoints.bytes_max = 4;
         checkpoints.keep(Checkpoint { at_ns: 2000, events: 20_000, bytes: 1, state: 0 });
         assert_eq!(checkpoints.instants().len(), 4);
+    }
+
+    #[test]
+    fn where_memory_is_short_small_states_stay() {
+        let mut checkpoints = filled(10, 100);
+        checkpoints.bytes_max = 64;
+        for number in 11..=20 {
+            let (at_ns, events) = (number as i64 * 10, number * 1000);
+            checkpoints.keep(Checkpoint { at_ns, events, bytes: 20, state: number });
+        }
+        let instants = checkpoints.instants();
+        assert!((0..=10).all(|number| instants.contains(&(number * 10))), "{instants:?}");
+        assert!(checkpoints.bytes() <= 64 && instants.last() == Some(&200), "{instants:?}");
     }
 
     #[test]

@@ -53,6 +53,24 @@ pub enum Doing {
     },
 }
 
+impl Doing {
+    /// The same in as few words as still say what it is.
+    pub fn short(&self) -> String {
+        let bare = |path: &str| {
+            let sections = ["components.", "workloads.", "policies."];
+            sections.iter().find_map(|section| path.strip_prefix(section)).unwrap_or(path).to_string()
+        };
+        match self {
+            Doing::Set { path, value } => format!("{} = {value}", bare(path)),
+            Doing::Inject { yaml } => {
+                let yaml = yaml.trim();
+                let inner = yaml.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(yaml);
+                format!("↯ {}", inner.trim())
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for Doing {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -100,12 +118,17 @@ pub struct Deck<S> {
 impl<S: Simulation> Deck<S> {
     /// A deck at the start of a run, keeping at most so many checkpoints and so many bytes of them.
     pub fn new(simulation: S, checkpoints_max: usize, bytes_max: u64) -> Self {
+        Deck::with_changes(simulation, Vec::new(), checkpoints_max, bytes_max)
+    }
+
+    /// The same with changes that are to be made on the way.
+    pub fn with_changes(simulation: S, changes: Vec<Change>, checkpoints_max: usize, bytes_max: u64) -> Self {
         let world = World { original: simulation, branch: None, made: [0, 0] };
         let first = checkpoint_of(&world);
         Deck {
             world,
             checkpoints: Checkpoints::new(first, checkpoints_max, bytes_max),
-            journals: [Vec::new(), Vec::new()],
+            journals: [changes, Vec::new()],
             fork: None,
             focus: Side::Original,
         }
@@ -142,6 +165,11 @@ impl<S: Simulation> Deck<S> {
     /// Where the second future begins, ns.
     pub fn fork_ns(&self) -> Option<i64> {
         self.fork.map(|fork| fork.at_ns)
+    }
+
+    /// How many changes the two futures share: those made before the fork; 0 without one.
+    pub fn shared_changes(&self) -> usize {
+        self.fork.map_or(0, |fork| fork.shared_changes)
     }
 
     /// The user's changes of one future, in order; those that still lie ahead included.

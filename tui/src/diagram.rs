@@ -25,6 +25,8 @@ pub enum Detail {
     Normal,
     /// A frame around five lines, with a curve.
     Full,
+    /// A frame around nine lines, with a curve three lines high.
+    Large,
 }
 
 impl Detail {
@@ -37,6 +39,7 @@ impl Detail {
             Detail::Narrow => ((name + 4).clamp(11, 18), 4),
             Detail::Normal => ((name + 6).clamp(18, 26), 5),
             Detail::Full => ((name + 6).clamp(18, 32), 7),
+            Detail::Large => ((name + 10).clamp(28, 40), 11),
         }
     }
 }
@@ -124,7 +127,7 @@ impl Diagram {
         let clustered = topology.nodes.iter().any(|node| cluster_of(&node.name).is_some());
         let open = gather(topology, |cluster| folding.get(cluster).copied().unwrap_or(false));
         let folded = gather(topology, |cluster| folding.get(cluster).copied().unwrap_or(true));
-        let framed = [Detail::Full, Detail::Normal, Detail::Narrow, Detail::Compact];
+        let framed = [Detail::Large, Detail::Full, Detail::Normal, Detail::Narrow, Detail::Compact];
         let mut choices: Vec<(&Gathered, Detail)> = framed.map(|detail| (&open, detail)).to_vec();
         if clustered {
             choices.extend(framed.map(|detail| (&folded, detail)));
@@ -317,6 +320,11 @@ impl BoxFigures {
         }
         all.queue_max = all.queue_max.filter(|_| bounded);
         all
+    }
+
+    /// Good answers as a share of what is sent; `None` while nothing is.
+    pub fn good_share(&self) -> Option<f64> {
+        (self.arrivals > 0.0).then(|| (self.good / self.arrivals).min(1.0))
     }
 
     /// Share of the answers that failed.

@@ -1,5 +1,7 @@
 //! Figures as a reader of a dashboard expects them: three significant digits, a unit, never wider than needed.
 
+use lab::result::Snapshot;
+
 /// A number with k, M or G: `0`, `7`, `432`, `1.23k`, `45.6k`, `1.2M`.
 pub fn number(value: f64) -> String {
     let size = value.abs();
@@ -107,6 +109,34 @@ pub fn clock_short(at_s: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_string)
 }
 
+/// The round distance between labels of a time axis that is at least this long, s.
+pub fn clock_step(least_s: f64) -> f64 {
+    const ROUND: [f64; 18] = [
+        0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
+        21_600.0,
+    ];
+    let days = || 43_200.0 * (least_s / 43_200.0).ceil().max(1.0);
+    ROUND.into_iter().find(|step| *step >= least_s).unwrap_or_else(days)
+}
+
+/// The newest value of a column of the series as the screen writes it; times may be named without their unit.
+pub fn of_column(snapshot: &Snapshot, name: &str) -> String {
+    let series = &snapshot.series;
+    let in_seconds = format!("{name}_s");
+    let (name, value) = match series.last(name) {
+        Some(value) => (name, Some(value)),
+        None => (in_seconds.as_str(), series.last(&in_seconds)),
+    };
+    let Some(value) = value else { return "–".into() };
+    match name.rsplit('.').next().unwrap_or_default() {
+        metric if metric.ends_with("_s") => seconds(value),
+        "sent" | "goodput" | "failed" | "arrivals" | "completed" | "attempts" | "retries" => rate(value),
+        "utilization" | "wasted_work" | "hit_ratio" => share(value),
+        "amplification" => factor(value),
+        _ => number(value.round()),
+    }
+}
+
 /// A factor: `×3.2`, `×41`.
 pub fn factor(value: f64) -> String {
     match value {
@@ -191,6 +221,12 @@ mod tests {
         let by = |step_ns| clock_of_steps(72.345_678_9, step_ns);
         assert_eq!([by(1_000_000_000), by(500_000_000), by(10_000_000)], ["1:12.3", "1:12.3", "1:12.35"]);
         assert_eq!([by(25_000_000), by(1_000), by(1)], ["1:12.346", "1:12.345679", "1:12.345678900"]);
+    }
+
+    #[test]
+    fn labels_of_a_time_axis_stand_at_round_instants() {
+        let steps = [0.01, 0.3, 7.0, 31.0, 61.0, 4000.0, 30_000.0, 100_000.0].map(clock_step);
+        assert_eq!(steps, [0.1, 0.5, 10.0, 60.0, 120.0, 7200.0, 43_200.0, 129_600.0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every key, in one table: what is pressed, what it does, and how it is explained. The footer and the help page are made
 //! from it, so they cannot say something else than what happens.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// A part of the program that fills the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,6 +141,8 @@ pub enum Action {
     Turned(Way),
     /// Takes what was typed.
     Accept,
+    /// Begins a second future that has what was typed.
+    Fork,
 }
 
 /// Where a key means what it says.
@@ -152,8 +154,10 @@ pub enum Place {
     On(Screen),
     /// While the help page is open.
     Reading,
-    /// While a line is typed.
+    /// While a setting or a fault is typed.
     Typing,
+    /// While a name is looked for.
+    Finding,
     /// While it is asked which future to keep.
     Asking,
     /// While a scenario is being chosen.
@@ -196,7 +200,7 @@ const fn binding(
 
 use Action as Do;
 use KeyCode::Char;
-use Place::{Anywhere, Asking, Choosing, On, Reading, Refused, Typing};
+use Place::{Anywhere, Asking, Choosing, Finding, On, Reading, Refused, Typing};
 
 /// The table. A key that is named for one screen goes before the same key anywhere.
 #[rustfmt::skip]
@@ -218,9 +222,15 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Refused, "leave", ""),
     binding(&[(Char('q'), NO)], "q", Do::Quit, Refused, "quit", ""),
 
-    binding(&[(KeyCode::Enter, NO)], "enter", Do::Accept, Typing, "take it", "takes what was typed"),
-    binding(&[(KeyCode::Up, NO)], "↑", Do::Turned(Way::Back), Typing, "", "larger number, or the entry above"),
-    binding(&[(KeyCode::Down, NO)], "↓", Do::Turned(Way::On), Typing, "", "smaller number, or the entry below"),
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Accept, Finding, "select", ""),
+    binding(&[(KeyCode::Up, NO)], "↑", Do::Turned(Way::Back), Finding, "", ""),
+    binding(&[(KeyCode::Down, NO)], "↓", Do::Turned(Way::On), Finding, "next", ""),
+    binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Finding, "leave", ""),
+
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Accept, Typing, "apply", "applies what was typed"),
+    binding(&[(KeyCode::Tab, NO)], "tab", Do::Fork, Typing, "fork here with it", "forks here: only B gets it"),
+    binding(&[(KeyCode::Up, NO)], "↑", Do::Turned(Way::Back), Typing, "", "larger number"),
+    binding(&[(KeyCode::Down, NO)], "↓", Do::Turned(Way::On), Typing, "", "smaller number"),
     binding(&[(KeyCode::Esc, NO)], "esc", Do::Close, Typing, "leave", "leaves without a change"),
 
     binding(&[(KeyCode::Esc, NO), (Char('?'), NO), (Char('q'), NO), (KeyCode::Enter, NO)], "esc", Do::Close, Reading, "close help", ""),
@@ -296,6 +306,12 @@ pub fn action(event: KeyEvent, place: Place) -> Option<Action> {
     in_place.chain(anywhere).find(|binding| pressed(binding, event)).map(|binding| binding.action)
 }
 
+/// Whether it is Ctrl-Z, which suspends the program everywhere.
+pub fn suspends(event: &Event) -> bool {
+    matches!(event, Event::Key(KeyEvent { code: Char('z'), modifiers, kind, .. })
+        if modifiers.contains(CONTROL) && *kind != KeyEventKind::Release)
+}
+
 /// What the footer says in a place, the most useful first.
 pub fn footer(place: Place) -> Vec<(&'static str, &'static str)> {
     let fits = |binding: &&Binding| binding.place == place || (matches!(place, On(_)) && binding.place == Anywhere);
@@ -348,7 +364,7 @@ mod tests {
 
     #[test]
     fn control_c_quits_everywhere_and_other_control_keys_do_nothing() {
-        for place in [Typing, Asking, Reading, On(Screen::Knobs)] {
+        for place in [Typing, Finding, Asking, Reading, On(Screen::Knobs)] {
             assert_eq!(action(press(Char('c'), CONTROL), place), Some(Action::Quit));
         }
         assert_eq!(action(press(Char('b'), CONTROL), On(Screen::Charts)), None);

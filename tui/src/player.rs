@@ -1,8 +1,9 @@
 //! The thread that carries the simulation on, and what it publishes.
 //!
-//! The thread owns a [`Deck`], takes commands from a channel, runs in stretches of about ten milliseconds of real time
-//! and publishes the newest [`View`]; the screen takes one per frame. Pace, pauses and looking choose only where a
-//! stretch ends, so they cannot change a result.
+//! The thread owns a [`Deck`], takes commands from a channel, runs in stretches of at most about ten milliseconds of real
+//! time and publishes the newest [`View`]; the screen takes one per frame. At a pace it runs once per frame to the instant
+//! that is due, publishes and sleeps until the next frame; flat out it never sleeps. Pace, pauses and looking choose only
+//! where a stretch ends, so they cannot change a result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -21,7 +22,7 @@ use crate::simulation::{Happening, Knob, Simulation};
 const STRETCH: Duration = Duration::from_millis(10);
 /// How much work lies between two checkpoints: what going back costs at most near the instant being watched.
 const CHECKPOINT_WORK: Duration = Duration::from_millis(250);
-/// How often a new view is published while the run goes on.
+/// How often a new view is published while the run goes on; at a pace, also how often the thread wakes.
 const FRAME: Duration = Duration::from_millis(33);
 
 /// How fast simulated time passes.
@@ -67,7 +68,7 @@ pub enum Command {
     Pace(Pace),
     /// Pauses and goes so many nanoseconds on, or back.
     Step(i64),
-    /// Goes to an instant, ns, and then plays on if it was playing.
+    /// Goes to an instant, ns, and then plays on if it was playing, except from the end of the run.
     Seek(i64),
     /// Goes so many nanoseconds on, or back, from the instant that is being sought; asking twice goes twice as far.
     SeekBy(i64),
@@ -77,6 +78,8 @@ pub enum Command {
     TakeBack,
     /// Begins a second future.
     Branch,
+    /// Begins a second future with this change, which the first does not get.
+    Fork(Doing),
     /// Ends the branch, keeping one of the futures.
     KeepOnly(Side),
     /// Lets commands act on this future.
@@ -96,6 +99,8 @@ pub struct PlayerOptions {
     pub pace: Pace,
     /// Instants at which playing pauses by itself, ns.
     pub stops_ns: Vec<i64>,
+    /// Changes that are made on the way, in the order of time.
+    pub changes: Vec<Change>,
     /// How many checkpoints are kept at most.
     pub checkpoints_max: usize,
     /// How much memory they may take where it is known, bytes.
@@ -108,8 +113,9 @@ impl Default for PlayerOptions {
             playing: true,
             pace: Pace::Times(1.0),
             stops_ns: Vec::new(),
+            changes: Vec::new(),
             checkpoints_max: 64,
-            checkpoint_bytes_max: 1 << 30,
+            checkpoint_bytes_max: 64 << 20,
         }
     }
 }
@@ -165,6 +171,8 @@ pub struct View {
     pub window_ns: i64,
     /// Where the second future begins, ns.
     pub fork_ns: Option<i64>,
+    /// How many of the changes both futures share.
+    pub shared_changes: usize,
     /// Settings of the future in focus.
     pub knobs: Arc<Vec<Knob>>,
     /// Faults to choose from.
@@ -192,6 +200,7 @@ impl View {
             end_ns: end,
             window_ns: window,
             fork_ns: None,
+            shared_changes: 0,
             knobs: Arc::default(),
             faults: Arc::default(),
             notice: Notice::default(),
@@ -279,6 +288,17 @@ impl Drop for RaiseOnDrop {
     }
 }
 
+/// What the thread does next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// Runs towards an instant, ns.
+    Run(i64),
+    /// Sleeps until the next frame begins, or a command comes.
+    SleepUntil(Instant),
+    /// Has nothing to do until a command comes.
+    Wait,
+}
+
 /// What the thread keeps.
 struct Engine<S> {
     deck: Deck<S>,
@@ -287,6 +307,8 @@ struct Engine<S> {
     goal: Option<i64>,
     stops: Vec<i64>,
     anchor: (Instant, i64),
+    /// The instant that the current frame runs to, ns, and when the next frame begins. Only used at a pace.
+    frame: (i64, Instant),
     meter: Meter,
     notice: Notice,
     knobs: Arc<Vec<Knob>>,
@@ -297,7 +319,8 @@ struct Engine<S> {
 impl<S: Simulation> Engine<S> {
     fn new(simulation: S, options: PlayerOptions) -> Self {
         let faults = Arc::new(simulation.faults_to_choose());
-        let deck = Deck::new(simulation, options.checkpoints_max, options.checkpoint_bytes_max);
+        let deck =
+            Deck::with_changes(simulation, options.changes, options.checkpoints_max, options.checkpoint_bytes_max);
         let now = deck.now_ns();
         Engine {
             deck,
@@ -306,6 +329,7 @@ impl<S: Simulation> Engine<S> {
             goal: None,
             stops: options.stops_ns,
             anchor: (Instant::now(), now),
+            frame: (now, Instant::now()),
             meter: Meter::new(now),
             notice: Notice::default(),
             knobs: Arc::default(),
@@ -321,18 +345,19 @@ impl<S: Simulation> Engine<S> {
         // What was asked for is answered at once, and not only with the next frame.
         let mut is_asked = false;
         loop {
-            let target = self.target();
-            let idle = target.is_none_or(|target| target <= self.deck.now_ns());
-            if stale && (is_asked || idle && target.is_none() || published.elapsed() >= FRAME) {
+            self.arrive();
+            let next = self.next();
+            let rests = !matches!(next, Next::Run(_));
+            if stale && (is_asked || rests || published.elapsed() >= FRAME) {
                 *shared.lock() = Arc::new(self.view());
                 published = Instant::now();
                 stale = false;
                 is_asked = false;
             }
-            let received = match (target, idle) {
-                (None, _) => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                (Some(_), true) => inbox.recv_timeout(Duration::from_millis(4)),
-                (Some(_), false) => inbox.try_recv().map_err(|error| match error {
+            let received = match next {
+                Next::Wait => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Next::SleepUntil(wake) => inbox.recv_timeout(wake.saturating_duration_since(Instant::now())),
+                Next::Run(_) => inbox.try_recv().map_err(|error| match error {
                     mpsc::TryRecvError::Empty => RecvTimeoutError::Timeout,
                     mpsc::TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
                 }),
@@ -347,37 +372,38 @@ impl<S: Simulation> Engine<S> {
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if let Some(target) = target.filter(|_| !idle) {
+            if let Next::Run(target) = next {
                 self.stretch(target);
                 stale = true;
             }
-            self.arrive();
         }
     }
 
-    /// Where to run to now; `None` while there is nothing to do.
-    fn target(&mut self) -> Option<i64> {
+    /// What to do now.
+    fn next(&mut self) -> Next {
         let now = self.deck.now_ns();
         if let Some(goal) = self.goal {
-            return Some(goal);
+            return Next::Run(goal);
         }
         let end = self.deck.focused().end_ns();
         if !self.playing || now >= end {
-            return None;
+            return Next::Wait;
         }
-        let until = match self.pace {
-            Pace::FlatOut => end,
-            Pace::Times(times) => {
-                let due = self.anchor.1 + (self.anchor.0.elapsed().as_nanos() as f64 * times) as i64;
-                // What could not be kept up with is let go, or a slow stretch would be followed by a rush.
-                if due - now > (times * 0.1 * 1e9) as i64 {
-                    self.anchor = (Instant::now(), now);
-                }
-                due.min(end)
+        let stop = self.stops.iter().copied().filter(|&stop| stop > now).min().unwrap_or(end).min(end);
+        let Pace::Times(times) = self.pace else { return Next::Run(stop) };
+        let real = Instant::now();
+        if self.frame.0 <= now && self.frame.1 <= real {
+            let due = self.anchor.1 + (real.duration_since(self.anchor.0).as_nanos() as f64 * times) as i64;
+            // What could not be kept up with is let go, or a slow stretch would be followed by a rush.
+            if due - now > (times * 0.1 * 1e9) as i64 {
+                self.anchor = (real, now);
             }
-        };
-        let stop = self.stops.iter().copied().filter(|&stop| stop > now).min();
-        Some(stop.map_or(until, |stop| stop.min(until)))
+            self.frame = (due, real + FRAME);
+        }
+        match self.frame.0.min(stop) {
+            due if due > now => Next::Run(due),
+            _ => Next::SleepUntil(self.frame.1),
+        }
     }
 
     /// Runs for about [`STRETCH`] of real time, at most to `target`.
@@ -412,15 +438,22 @@ impl<S: Simulation> Engine<S> {
 
     /// Begins to measure real time from here.
     fn rest(&mut self) {
-        self.anchor = (Instant::now(), self.deck.now_ns());
-        self.meter.restart(self.deck.now_ns());
+        let (real, now) = (Instant::now(), self.deck.now_ns());
+        self.anchor = (real, now);
+        self.frame = (now, real);
+        self.meter.restart(now);
     }
 
     fn obey(&mut self, command: Command) {
         // Going to another instant makes them stale when it is reached.
         let may_change_knobs = matches!(
             command,
-            Command::Make(_) | Command::TakeBack | Command::Branch | Command::KeepOnly(_) | Command::Focus(_)
+            Command::Make(_)
+                | Command::TakeBack
+                | Command::Branch
+                | Command::Fork(_)
+                | Command::KeepOnly(_)
+                | Command::Focus(_)
         );
         self.knobs_stale |= may_change_knobs;
         match command {
@@ -445,9 +478,10 @@ impl<S: Simulation> Engine<S> {
                 }
             }
             Command::Branch => match self.deck.branch() {
-                Ok(()) => self.tell("two futures from here on: change B, compare with A".into(), false),
+                Ok(()) => self.tell("two futures from here: changes go to B; A stays as it is".into(), false),
                 Err(problem) => self.tell(problem, true),
             },
+            Command::Fork(doing) => self.fork(doing),
             Command::KeepOnly(side) => match self.deck.keep_only(side) {
                 Ok(()) => self.tell(format!("kept {}", side.letter()), false),
                 Err(problem) => self.tell(problem, true),
@@ -464,6 +498,8 @@ impl<S: Simulation> Engine<S> {
     fn seek(&mut self, at_ns: i64) {
         let (start, end) = (self.deck.focused().start_ns(), self.deck.focused().end_ns());
         let goal = at_ns.clamp(start, end.max(start));
+        // Going back from the end is to look at something: it does not run off again.
+        self.playing &= self.deck.now_ns() < end || goal >= end;
         self.deck.rewind_towards(goal);
         self.goal = Some(goal);
     }
@@ -476,6 +512,23 @@ impl<S: Simulation> Engine<S> {
         match self.deck.make(doing) {
             Ok(0) => self.tell(words, false),
             Ok(dropped) => self.tell(format!("{words}; {dropped} later change(s) of this future dropped"), false),
+            Err(problem) => self.tell(problem, true),
+        }
+    }
+
+    fn fork(&mut self, doing: Doing) {
+        if self.goal.is_some() {
+            return self.tell("wait until the instant is reached".into(), true);
+        }
+        let words = doing.short();
+        let forked = self.deck.branch().and_then(|()| {
+            // A change that is refused must not leave a branch behind.
+            self.deck.make(doing).inspect_err(|_| {
+                let _ = self.deck.keep_only(Side::Original);
+            })
+        });
+        match forked {
+            Ok(_) => self.tell(format!("B forks here with {words}"), false),
             Err(problem) => self.tell(problem, true),
         }
     }
@@ -511,6 +564,7 @@ impl<S: Simulation> Engine<S> {
             end_ns: focused.end_ns(),
             window_ns: i64::try_from(focused.window_ns()).unwrap_or(i64::MAX).max(1),
             fork_ns: self.deck.fork_ns(),
+            shared_changes: self.deck.shared_changes(),
             knobs: Arc::clone(&self.knobs),
             faults: Arc::clone(&self.faults),
             notice: self.notice.clone(),
@@ -524,6 +578,8 @@ struct Meter {
     span_ns: i64,
     /// Events in a second of work, smoothed.
     events_per_s: f64,
+    /// Events and seconds of work since that was last updated.
+    unmeasured: (u64, f64),
     /// What taking a checkpoint costs, s.
     clone_s: f64,
     since: (Instant, i64),
@@ -532,7 +588,14 @@ struct Meter {
 
 impl Meter {
     fn new(now_ns: i64) -> Self {
-        Meter { span_ns: 1_000_000, events_per_s: 1e6, clone_s: 0.0, since: (Instant::now(), now_ns), speed: None }
+        Meter {
+            span_ns: 1_000_000,
+            events_per_s: 1e6,
+            unmeasured: (0, 0.0),
+            clone_s: 0.0,
+            since: (Instant::now(), now_ns),
+            speed: None,
+        }
     }
 
     fn ran(&mut self, span_ns: i64, events: u64, took: Duration) {
@@ -542,7 +605,10 @@ impl Meter {
         if took >= STRETCH / 2 || span_ns >= self.span_ns {
             self.span_ns = fitting.clamp(1e3, 1e15) as i64;
         }
-        if took_s > 1e-3 {
+        // A single short stretch says little: the thread may have had to wait for a core.
+        self.unmeasured = (self.unmeasured.0 + events, self.unmeasured.1 + took_s);
+        if self.unmeasured.1 > CHECKPOINT_WORK.as_secs_f64() / 4.0 {
+            let (events, took_s) = std::mem::take(&mut self.unmeasured);
             self.events_per_s += 0.2 * (events as f64 / took_s - self.events_per_s);
         }
     }

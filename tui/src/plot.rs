@@ -100,16 +100,25 @@ impl Plot {
         for curve in self.curves.iter().filter(|curve| curve.shape != Shape::Area) {
             self.line(brush, curve, (left, first, columns, rows), level);
         }
+        let bottom = first + rows;
         for &(from, until) in &self.bands {
             let (from, until) = (self.column(from, columns), self.column(until, columns));
             for column in from.max(0)..=until.min(columns - 1) {
-                brush.put(left + column, first + rows, '▒', Role::Fault);
+                brush.put(left + column, bottom, '▒', Role::Fault);
             }
         }
         for &(at_s, mark, role) in &self.marks {
             let column = self.column(at_s, columns);
             if (0..columns - 1).contains(&column) {
-                brush.put(left + column, first + rows, mark, role);
+                brush.put(left + column, bottom, mark, role);
+            }
+        }
+        // Labels come last: a mark is drawn around them and never over them.
+        self.clocks(brush, (left, bottom, columns));
+        for &(at_s, _, role) in &self.marks {
+            let column = self.column(at_s, columns);
+            if (0..columns - 1).contains(&column) {
+                brush.restyle(left + column, bottom, 1, role);
             }
         }
     }
@@ -178,17 +187,25 @@ impl Plot {
                 brush.text_before(left - 1, first + rows / 2, &(self.figure)(middle), Role::Faint);
             }
         }
+    }
+
+    /// Round instants below the axis, as far apart as their labels need.
+    fn clocks(&self, brush: &mut Brush, (left, y, columns): (i32, i32, i32)) {
         let (from, until) = self.span;
-        for (share, at_end) in [(0.0, false), (0.5, false), (1.0, true)] {
-            let words = figures::clock_short((from + (until - from) * share).round());
-            let column = left + (share * f64::from(columns - 1)).round() as i32;
+        let step = figures::clock_step((until - from) / f64::from(columns.max(1)) * 14.0);
+        let mut end = -2;
+        let first = (from / step - 1e-9).ceil() as i64;
+        for number in first..=first + i64::from(columns) {
+            let at_s = number as f64 * step;
+            if at_s > until + 1e-9 {
+                break;
+            }
+            let words = figures::clock_short(at_s);
             let length = words.chars().count() as i32;
-            let begin = match (share == 0.0, at_end) {
-                (true, _) => column,
-                (_, true) => column + 1 - length,
-                _ => column - length / 2,
-            };
-            brush.text(begin, first + rows, &words, Role::Faint);
+            let begin = (self.column(at_s, columns) - length / 2).clamp(0, (columns - length).max(0));
+            if begin > end + 1 && begin + length <= columns {
+                end = brush.text(left + begin, y, &words, Role::Faint) - left;
+            }
         }
     }
 

@@ -7,15 +7,40 @@ use ratatui::Terminal;
 use ratatui::buffer::Buffer;
 
 use crate::app::App;
+use crate::keys::Screen;
 use crate::screens;
 use crate::screenshot;
 
 /// Draws the screen once more, without its terminal, and writes it down.
 pub(crate) fn picture(app: &App, folder: &Path) -> io::Result<Vec<PathBuf>> {
     let buffer = drawn(app);
-    let name =
-        format!("{}-{}", slug(&app.snapshot().scenario), crate::figures::clock(app.snapshot().at_s).replace(':', "."));
-    write_new(folder, &name, &[("svg", screenshot::svg(&buffer, app.theme)), ("txt", screenshot::text(&buffer))])
+    write_new(
+        folder,
+        &picture_name(app),
+        &[("svg", screenshot::svg(&buffer, app.theme)), ("txt", screenshot::text(&buffer))],
+    )
+}
+
+/// What a picture is called: the scenario, the screen and what is selected on it, and the instant.
+fn picture_name(app: &App) -> String {
+    let screen = slug(app.screen.title());
+    let screen = match app.screen {
+        Screen::Component => format!("{screen}-{}", slug(app.selected_name())),
+        Screen::Topology | Screen::Charts | Screen::Requests | Screen::Events | Screen::Knobs | Screen::Faults => {
+            screen
+        }
+    };
+    let futures = if app.view.futures.len() > 1 { "-two-futures" } else { "" };
+    format!("{}-{screen}{futures}-{}", slug(&app.snapshot().scenario), instant(app.snapshot().at_s))
+}
+
+/// An instant as a part of a file name: `1m12.3s`, `warm-up-22.9s-left`.
+fn instant(at_s: f64) -> String {
+    let tenths = (at_s.abs() * 10.0).round() as u64;
+    let (minutes, tenths) = (tenths / 600, tenths % 600);
+    let seconds =
+        if tenths % 10 == 0 { format!("{:02}s", tenths / 10) } else { format!("{:02}.{}s", tenths / 10, tenths % 10) };
+    if at_s < 0.0 { format!("warm-up-{minutes}m{seconds}-left") } else { format!("{minutes}m{seconds}") }
 }
 
 /// Writes the scenario with what was changed.
@@ -71,6 +96,12 @@ mod tests {
     fn names_become_file_names() {
         assert_eq!(slug("Checkout under a slow DB!"), "checkout-under-a-slow-db");
         assert_eq!(slug("../…/"), "scenario");
+    }
+
+    #[test]
+    fn instants_become_parts_of_file_names() {
+        assert_eq!([instant(72.34), instant(0.0), instant(3600.0)], ["1m12.3s", "0m00s", "60m00s"]);
+        assert_eq!(instant(-22.9), "warm-up-0m22.9s-left");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Policy {
 pub struct Link {
     /// The workload or component that calls.
     pub from: String,
-    /// Its name.
+    /// Name.
     pub name: String,
     /// Whom it calls.
     pub to: Vec<String>,

@@ -8,20 +8,20 @@ use language::diagnostics::{self, Style};
 
 use crate::input::{self, Changes, Failure};
 
-/// How problems are printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// Text for a terminal.
     #[default]
     Text,
-    /// For editors.
+    /// JSON, for editors.
     Json,
 }
 
-/// Reads and checks scenarios: every problem at once, with its place. All variants are checked too.
+/// Checks scenarios and all their variants; prints every problem with its place.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    /// Scenario files, `-` for standard input, or `@name`.
+    /// Scenario files, `-` for standard input, or `@name` for built-in ones.
     #[arg(required = true)]
     files: Vec<String>,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct Check {
     /// Print the scenario with every default filled in.
     #[arg(long)]
     resolved: bool,
-    /// How problems are printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

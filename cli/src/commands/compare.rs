@@ -9,21 +9,21 @@ use lab::compare::Contestant;
 use lab::replicate::{REPLICATIONS, Stopped};
 use report::html::{Origin, Source};
 
-use crate::input::{self, Changes, Failure};
+use crate::input::{self, Changes, Failure, INTERRUPTED};
 use crate::output;
 use crate::work::Work;
 
-/// How a comparison is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// Text for a terminal.
     #[default]
     Text,
-    /// Everything.
+    /// JSON with everything.
     Json,
 }
 
-/// Runs all variants of a file, or several files, under the same random numbers, and says which differences are real.
+/// Compares variants of a file, or several files, under common random numbers, and tells which differences are real.
 #[derive(Args, Debug)]
 pub(crate) struct Compare {
     /// One scenario with variants, or several scenarios.
@@ -31,16 +31,16 @@ pub(crate) struct Compare {
     files: Vec<String>,
     #[command(flatten)]
     changes: Changes,
-    /// Runs of each; at least 10 where not said otherwise.
+    /// Replications of each; the default is the larger of 10 and what the file sets.
     #[arg(long, value_name = "N")]
     replications: Option<u32>,
-    /// Compare this metric; may be repeated.
+    /// Metric to compare; may be repeated.
     #[arg(long = "metric", value_name = "PATH")]
     metrics: Vec<String>,
-    /// How the comparison is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Folder for a page to read, the result, charts and the scenarios.
+    /// Folder for the HTML report, the result, charts and the scenarios.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -54,7 +54,7 @@ impl Compare {
         // What is enough for one report is not for differences.
         let replications = self.replications.unwrap_or(first.run.replications.unwrap_or(0).max(REPLICATIONS));
         if replications < 2 {
-            return Err(Failure::Usage("one run each shows no difference that could not be chance; take 10".into()));
+            return Err(Failure::Usage("a comparison needs at least two replications; use 10".into()));
         }
         let title = first.name.clone().unwrap_or_else(|| contestants[0].loaded.source.clone());
         let compared = self.work.run(contestants.len() * replications as usize, |control| {
@@ -63,8 +63,8 @@ impl Compare {
         let compared = match compared {
             Ok(compared) => compared,
             Err(Stopped::Cut) => {
-                self.work.say("cut short before two runs of each had ended: there is nothing to compare");
-                return Ok(ExitCode::from(130));
+                self.work.say("cut short before two runs of each completed: nothing to compare");
+                return Ok(ExitCode::from(INTERRUPTED));
             }
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
@@ -77,7 +77,7 @@ impl Compare {
             output::write(folder, files.map_err(|e| Failure::Failed(e.to_string()))?)?;
             self.work.say(&format!("wrote {}", folder.join("report.html").display()));
         }
-        Ok(if compared.cut_short { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if compared.cut_short { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
 
     /// What was compared, and the command that compares it again.
@@ -101,7 +101,7 @@ impl Compare {
         if let [file] = self.files.as_slice() {
             let loaded = lab::load(&input::text(file)?, &options).map_err(refuse)?;
             if loaded.variants.is_empty() || options.variant.is_some() {
-                let message = format!("`{file}` has no variants to compare; give it some, or name several files");
+                let message = format!("`{file}` has no variants to compare; add some, or name several files");
                 return Err(Failure::Usage(message));
             }
             let variant = |name: &String| {

@@ -7,10 +7,10 @@ use clap_complete::Shell;
 
 use crate::input::{self, Failure};
 
-/// Prints the completions for a shell.
+/// Prints a completion script for a shell.
 #[derive(Args, Debug)]
 pub(crate) struct Completions {
-    /// Which shell.
+    /// The shell.
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -7,22 +7,22 @@ use language::diagnostics::Style;
 
 use crate::input::{self, Failure, Scenario};
 
-/// How an explanation is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// Text for a terminal.
     #[default]
     Text,
-    /// Everything.
+    /// JSON with everything.
     Json,
 }
 
-/// Says what will be simulated, what each part bears, and what cannot hold, without running it.
+/// Explains a scenario without running it: call graph, policies, capacity, and what cannot hold.
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
     #[command(flatten)]
     scenario: Scenario,
-    /// How the explanation is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -9,10 +9,10 @@ use settings::reference::Style;
 
 use crate::input::{self, Failure};
 
-/// Lists what scenarios are made of, or shows the reference page of one: a component, a policy, a fault, a step, …
+/// Shows the reference: a list of all topics, or the page of a component kind, policy, fault, step, …
 #[derive(Args, Debug)]
 pub(crate) struct Kinds {
-    /// What to show; without it all are listed. Where two share a name, write `GROUP/NAME`.
+    /// Topic to show; lists all without it. `GROUP/NAME` where two topics share a name.
     name: Option<String>,
 }
 
@@ -56,7 +56,7 @@ fn pages(topics: &[Topic], name: &str) -> Result<String, Failure> {
     if found.is_empty() {
         let names = topics.iter().map(|topic| topic.name);
         let help = settings::problem::did_you_mean(bare, names).unwrap_or_else(|| "see `brownout kinds`".into());
-        return Err(Failure::Usage(format!("nothing is called `{name}`; {help}")));
+        return Err(Failure::Usage(format!("no topic is called `{name}`; {help}")));
     }
     let pages: Vec<String> = found.iter().map(|topic| topic.page(Style::Text)).collect();
     Ok(pages.join("\n"))

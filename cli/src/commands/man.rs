@@ -6,7 +6,7 @@ use clap::{Args, Command, CommandFactory};
 
 use crate::input::{self, Failure};
 
-/// Prints the manual page, all commands included.
+/// Prints the manual page of all commands.
 #[derive(Args, Debug)]
 pub(crate) struct Man {}
 

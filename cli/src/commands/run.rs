@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -13,19 +13,19 @@ use lab::result::RunResult;
 use lab::{Latencies, Loaded, Session};
 use models::scenario::WarmupSettings;
 
-use crate::input::{self, Failure, Scenario};
+use crate::input::{self, Failure, INTERRUPTED, Scenario};
 use crate::output;
-use crate::work::Work;
+use crate::work::{self, Work};
 
-/// How a result is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Text for a terminal.
     #[default]
     Text,
-    /// Everything, versioned.
+    /// JSON with everything; the format is versioned.
     Json,
-    /// The time series.
+    /// The time series as CSV.
     Csv,
 }
 
@@ -34,19 +34,19 @@ pub(crate) enum Format {
 pub(crate) struct Run {
     #[command(flatten)]
     scenario: Scenario,
-    /// How the result is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Run so many times under different random numbers, and say how sure the figures are.
+    /// Number of runs with different random numbers; adds confidence intervals.
     #[arg(long, value_name = "N")]
     replications: Option<u32>,
-    /// Folder for the result, tables, charts and a page to read (of several runs, those of the first, without the log of
-    /// latencies).
+    /// Folder for the result, tables, charts and an HTML report (with replications: of the first run, without the latency
+    /// log).
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
     work: Work,
-    /// End with exit code 1 if an objective does not hold in every run, and say which.
+    /// Exit with code 1 if an objective does not hold in every run.
     #[arg(long)]
     check: bool,
 }
@@ -78,37 +78,34 @@ impl Run {
         if replications > 1 || run.precision.is_some() || run.warmup == WarmupSettings::Auto {
             return self.replicated(&Arc::new(loaded), replications);
         }
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = interrupted.clone();
-        // A second handler cannot be set; then Ctrl-C ends the program as usual.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
         let began = Instant::now();
         let seed = loaded.scenario.seed;
         let mut session = Session::new(Arc::new(loaded), seed, None);
-        let window = session.window_ns() as i64;
-        while !session.is_finished() && !interrupted.load(Ordering::Relaxed) {
-            let to = session.now_ns() + window;
-            session.run_until(to).map_err(|f| Failure::Failed(f.to_string()))?;
+        // Before there is something to print, Ctrl-C ends the program as usual.
+        let stop = work::stop_on_control_c();
+        while !session.is_finished() && !stop.load(Ordering::Relaxed) {
+            session.run_some(replicate::EVENTS_BETWEEN_LOOKS).map_err(|f| Failure::Failed(f.to_string()))?;
         }
-        let mut result = session.result();
+        let is_cut = !session.is_finished();
+        let mut result = session.take_result();
         let wall = began.elapsed().as_secs_f64();
         result.run.wall_s = wall;
         result.run.events_per_s = result.run.events as f64 / wall.max(1e-9);
-        input::print(&self.printed(&result))?;
+        self.print(&result)?;
         self.write_folder(session.loaded(), &result, &session.latencies())?;
         if !self.work.quiet && self.format == Format::Text {
             let _ = writeln!(
                 std::io::stderr(),
-                "{:.1} million events in {wall:.2} s: {:.1} million a second, {:.0} × real time",
+                "{:.1} million events in {wall:.2} s: {:.1} million per second, {:.0} × real time",
                 result.run.events as f64 / 1e6,
                 result.run.events_per_s / 1e6,
                 (result.run.duration_s + result.run.warmup_s) / wall.max(1e-9),
             );
         }
-        if self.check && !interrupted.load(Ordering::Relaxed) {
-            return Ok(self.judged(&result));
+        if is_cut {
+            return Ok(ExitCode::from(INTERRUPTED));
         }
-        Ok(if interrupted.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if self.check { self.judged(&result) } else { ExitCode::SUCCESS })
     }
 
     /// Several runs, or one whose warm-up must be found first.
@@ -118,8 +115,8 @@ impl Run {
         let replicated = match run {
             Ok(replicated) => replicated,
             Err(Stopped::Cut) => {
-                self.work.say("cut short before anything was measured");
-                return Ok(ExitCode::from(130));
+                self.work.say("cut short during the warm-up: nothing was measured");
+                return Ok(ExitCode::from(INTERRUPTED));
             }
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
@@ -127,14 +124,14 @@ impl Run {
         let Some(mut result) = replicated.result() else { return Ok(ExitCode::SUCCESS) };
         result.run.wall_s = began.elapsed().as_secs_f64();
         result.run.events_per_s = result.run.events as f64 / result.run.wall_s.max(1e-9);
-        input::print(&self.printed(&result))?;
+        self.print(&result)?;
         let table = report::text::replications(&result);
         if self.format == Format::Text && !table.is_empty() {
             input::print(&format!("\n{table}"))?;
         }
         self.write_folder(loaded, &result, &[])?;
         if cut {
-            return Ok(ExitCode::from(130));
+            return Ok(ExitCode::from(INTERRUPTED));
         }
         if self.check {
             return Ok(self.judged(&result));
@@ -166,7 +163,7 @@ impl Run {
             .collect();
         let mut err = std::io::stderr();
         if result.objectives.is_empty() && !self.work.quiet {
-            let _ = writeln!(err, "the scenario has no objectives, so there is nothing to check");
+            let _ = writeln!(err, "the scenario has no objectives to check");
         }
         for line in &missed {
             let _ = writeln!(err, "{line}");
@@ -174,17 +171,17 @@ impl Run {
         if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 
-    fn printed(&self, result: &RunResult) -> String {
+    fn print(&self, result: &RunResult) -> Result<(), Failure> {
         match self.format {
             Format::Text => {
                 let usual = report::text::Options::default();
                 // A terminal that is narrower would break the lines of its tables; in a pipe every machine prints the same.
                 let width = tui::columns().map_or(usual.width, |columns| usual.width.min(columns.into()));
                 let color = self.scenario.changes.color.on_stdout();
-                report::text::run_report(result, report::text::Options { width, color, ..usual })
+                input::print(&report::text::run_report(result, report::text::Options { width, color, ..usual }))
             }
-            Format::Json => report::json::to_json(result),
-            Format::Csv => report::csv::to_csv(result),
+            Format::Json => input::print_with(|out| report::json::write(result, out)),
+            Format::Csv => input::print_with(|out| report::csv::write(result, out)),
         }
     }
 }

@@ -7,24 +7,24 @@ use clap::{Args, Subcommand};
 
 use crate::input::{self, Failure};
 
-/// Lists, shows or copies the scenarios that are built in.
+/// Lists, prints or copies the built-in scenarios.
 #[derive(Args, Debug)]
 pub(crate) struct Scenarios {
     #[command(subcommand)]
     what: Option<What>,
 }
 
-/// What to do with them.
+/// Action; lists them without one.
 #[derive(Subcommand, Debug)]
 enum What {
-    /// Lists them with a sentence each.
+    /// Lists them with a one-line description.
     List,
-    /// Prints one.
+    /// Prints a scenario.
     Show {
         /// Its name.
         name: String,
     },
-    /// Writes one as a file into this folder.
+    /// Copies a scenario into the current folder.
     Copy {
         /// Its name.
         name: String,
@@ -50,7 +50,7 @@ impl Scenarios {
                 let text = input::text(&format!("@{name}"))?;
                 let file = format!("{name}.yaml");
                 if Path::new(&file).exists() {
-                    return Err(Failure::Usage(format!("`{file}` is already there")));
+                    return Err(Failure::Usage(format!("`{file}` already exists")));
                 }
                 std::fs::write(&file, text.bytes)?;
                 eprintln!("wrote {file}");

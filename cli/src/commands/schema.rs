@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::input::{self, Failure};
 
-/// Prints the JSON Schema of scenario files, for editors with a YAML language server.
+/// Prints the JSON Schema of scenario files for editors with a YAML language server.
 #[derive(Args, Debug)]
 pub(crate) struct Schema {}
 

@@ -10,11 +10,11 @@ use lab::replicate::Stopped;
 use lab::sweep::store::Store;
 use lab::sweep::{Plan, PlanOptions, Swept, plan};
 
-use crate::input::{self, Failure, Scenario};
+use crate::input::{self, Failure, INTERRUPTED, Scenario};
 use crate::output;
 use crate::work::Work;
 
-/// Runs the sweep of a scenario in parallel and writes its tables and charts; run again, it goes on where it was cut off.
+/// Runs a sweep in parallel and writes tables and charts. An interrupted sweep resumes when run again.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Sweep {
@@ -24,27 +24,27 @@ pub(crate) struct Sweep {
     what: What,
 }
 
-/// The same sweep in parts, for any scheduler.
+/// Subcommands that run a sweep in shards, for any scheduler.
 #[derive(Subcommand, Debug)]
 enum Part {
-    /// Prints the points without running them.
+    /// Lists the points without running them.
     Plan {
         #[command(flatten)]
         what: What,
     },
-    /// Runs the K-th of N equal parts; parts may run anywhere, in any order, more than once.
+    /// Runs shard K of N. Shards may run anywhere, in any order, and more than once.
     RunShard {
         /// Which part of how many: 1/4 to 4/4.
         shard: String,
         #[command(flatten)]
         what: What,
     },
-    /// Says how much has been done.
+    /// Shows progress.
     Status {
         #[command(flatten)]
         what: What,
     },
-    /// Makes the tables and charts of what the parts have left.
+    /// Merges the results of the shards into tables and charts.
     Merge {
         #[command(flatten)]
         what: What,
@@ -62,7 +62,7 @@ struct What {
     /// Folder for tables, charts and the state of the sweep; without it, only the table is printed.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Runs of each point instead of the file's.
+    /// Replications of each point, instead of the file's.
     #[arg(long, value_name = "N")]
     replications: Option<u32>,
     #[command(flatten)]
@@ -81,7 +81,7 @@ impl What {
 
     fn store(&self) -> Result<Store, Failure> {
         let Some(folder) = &self.out else {
-            return Err(Failure::Usage("`--out DIR` is needed: where the results are kept".into()));
+            return Err(Failure::Usage("`--out DIR` is required to keep the results".into()));
         };
         Store::open(folder).map_err(|e| Failure::Failed(format!("`{}`: {e}", folder.display())))
     }
@@ -92,7 +92,7 @@ impl What {
         let count = units.len();
         let missing = units.iter().filter(|unit| store.get(plan.key_of(**unit)).is_none()).count();
         if missing < count {
-            self.work.say(&format!("{} of {count} runs are there already", count - missing));
+            self.work.say(&format!("{} of {count} runs are done already", count - missing));
         }
         let run = self.work.run(missing, |control| plan.run(units.iter().copied(), store, control));
         match run {
@@ -100,8 +100,7 @@ impl What {
             Err(Stopped::Cut) => {
                 let left = units.iter().filter(|unit| store.get(plan.key_of(**unit)).is_none()).count();
                 let done = count - left;
-                self.work
-                    .say(&format!("cut short: {done} of {count} runs are done; the same command goes on from there"));
+                self.work.say(&format!("cut short: {done} of {count} runs are done; run the same command to resume"));
                 Ok(false)
             }
             Err(Stopped::Failed(why)) => Err(Failure::Failed(why)),
@@ -135,14 +134,14 @@ impl Sweep {
                 let (plan, store) = (what.plan()?, what.store()?);
                 let units: Vec<usize> = (0..plan.unit_count()).filter(|unit| unit % parts == part).collect();
                 let done = what.run(&plan, &units, &store)?;
-                Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(130) })
+                Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) })
             }
             Some(Part::Status { what }) => {
                 let (plan, store) = (what.plan()?, what.store()?);
                 let (all, missing) = (plan.unit_count(), plan.missing(&store));
                 let plan_of = store.lock().map(|lock| lock.plan);
                 let same = plan_of.as_ref().is_none_or(|digest| *digest == plan.digest());
-                let note = if same { "" } else { "; the folder was last used for another plan" };
+                let note = if same { "" } else { "; the folder was last used for a different plan" };
                 input::print(&format!("{} of {all} runs are done{note}\n", all - missing))?;
                 Ok(if missing == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
             }
@@ -173,8 +172,8 @@ fn whole(what: &What) -> Result<ExitCode, Failure> {
             Ok(swept) => {
                 input::print(&report::sweep::text(&swept))?;
                 if swept.points.iter().any(|point| point.runs.iter().any(Option::is_none)) {
-                    what.work.say("with `--out DIR` what is done would have been kept");
-                    return Ok(ExitCode::from(130));
+                    what.work.say("use `--out DIR` to keep partial results");
+                    return Ok(ExitCode::from(INTERRUPTED));
                 }
                 Ok(ended(&swept))
             }
@@ -184,7 +183,7 @@ fn whole(what: &What) -> Result<ExitCode, Failure> {
     let store = what.store()?;
     let units: Vec<usize> = (0..plan.unit_count()).collect();
     if !what.run(&plan, &units, &store)? {
-        return Ok(ExitCode::from(130));
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     finish(what, &plan, &store)
 }
@@ -218,7 +217,7 @@ fn write_latencies(path: &Path, plan: &Plan, store: &Store) -> std::io::Result<(
         plan.latencies(point, store).into_iter().map(tag)
     });
     report::file::write_through_temporary(path, |file| {
-        report::folder::write_histogram_log(file, tagged, "one interval a point and workload", seconds)
+        report::folder::write_histogram_log(file, tagged, "one interval per point and workload", seconds)
             .map_err(std::io::Error::other)
     })
 }
@@ -228,6 +227,6 @@ fn shard_of(text: &str) -> Result<(usize, usize), Failure> {
     let both = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match both {
         Some((part, parts)) if (1..=parts).contains(&part) => Ok((part - 1, parts)),
-        _ => Err(Failure::Usage(format!("`{text}` is no part; write K/N with K from 1 to N, as in 2/8"))),
+        _ => Err(Failure::Usage(format!("`{text}` is not a shard; write K/N with K from 1 to N, as in 2/8"))),
     }
 }

@@ -5,32 +5,32 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use lab::replicate::Stopped;
 
-use crate::input::{self, Failure};
+use crate::input::{self, Failure, INTERRUPTED};
 use crate::work::Work;
 
 /// How many times as long the long form runs.
 const LONG: u64 = 5;
 
-/// How the table is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// Text for a terminal.
     #[default]
     Text,
-    /// Everything.
+    /// JSON with everything.
     Json,
 }
 
-/// Simulates systems whose figures queueing theory knows, and says whether they come out: exit code 1 if one does not.
+/// Simulates systems with known closed-form results and compares the figures; exit code 1 if one differs.
 #[derive(Args, Debug)]
 pub(crate) struct Validate {
-    /// Simulate five times as much of each, for narrower intervals.
+    /// Simulate five times longer, for narrower intervals.
     #[arg(long)]
     long: bool,
-    /// Seed of the first run of each; the others' are made from it.
+    /// Seed of the first replication; the others are derived from it.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// How the table is printed.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -44,7 +44,7 @@ impl Validate {
         let validated = self.work.run(runs, |control| analysis::theory::validate(length, self.seed, control));
         let validation = match validated {
             Ok(validation) => validation,
-            Err(Stopped::Cut) => return Ok(ExitCode::from(130)),
+            Err(Stopped::Cut) => return Ok(ExitCode::from(INTERRUPTED)),
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
         match self.format {

@@ -4,7 +4,7 @@
 //! [`crate::watched`].
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -14,24 +14,23 @@ use lab::Session;
 use language::diagnostics::Style;
 use tui::{Caption, Choice, Opened, Pace, Simulation, Source, Stamp};
 
-use crate::input::{self, Changes, Failure};
+use crate::input::{self, Changes, Failure, INTERRUPTED};
 use crate::watched::Watched;
 
-/// Watches a scenario in the terminal: pause, rewind, branch, change knobs, inject faults.
+/// Watches a scenario in a terminal UI: pause, rewind, branch, change settings, inject faults.
 #[derive(Args, Debug)]
 pub(crate) struct Watch {
-    /// A scenario file, read again whenever it is saved, or `@name` for a built-in one; without it they are listed.
+    /// A scenario file, reloaded whenever it is saved, or `@name` for a built-in one. Without it, a list to choose from.
     file: Option<String>,
     #[command(flatten)]
     changes: Changes,
-    /// Simulated seconds in a second of real time, 0 for as fast as it goes; such that it takes about a minute if not
-    /// given.
+    /// Simulated seconds per second of real time; 0 for as fast as possible. The default makes a run last about a minute.
     #[arg(long)]
     speed: Option<f64>,
-    /// Begin paused.
+    /// Start paused.
     #[arg(long)]
     paused: bool,
-    /// Without the guided tour.
+    /// Skip the guided tour: that of the built-in retry storm, or `NAME.tour.yaml` beside the file.
     #[arg(long)]
     no_tour: bool,
 }
@@ -52,7 +51,7 @@ impl Watch {
         for path in &ending.written {
             eprintln!("wrote {}", path.display());
         }
-        Ok(if ending.interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if ending.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
 
     /// What no save of the file can mend ends the program before the screen is taken: a file that is not there, and options
@@ -74,6 +73,9 @@ struct Entry {
     is_changed: bool,
     has_tour: bool,
 }
+
+/// A tour is a few lines: what is longer is not one.
+const TOUR_BYTES_MAX: u64 = 1 << 20;
 
 /// What can be watched: the file of the command line, the tour, and everything that is built in.
 struct Scenarios {
@@ -97,11 +99,12 @@ impl Scenarios {
         };
         let mut entries = Vec::new();
         if let Some(file) = watch.file.as_ref().filter(|file| !file.starts_with('@')) {
-            entries.push(entry(file.clone(), "the file of the command line".into(), file.clone()));
+            let given = entry(file.clone(), "the file given on the command line".into(), file.clone());
+            entries.push(Entry { has_tour: is_plain && !watch.no_tour, ..given });
         }
         if is_plain && !watch.no_tour {
-            let about = "A guided tour of a retry storm: six stops, from a healthy shop to an outage that outlives its cause. \
-                         Space goes on, esc leaves the tour.";
+            let about = "A guided tour of a retry storm: seven stops, from a healthy shop to an outage that outlives its cause. \
+                         Space continues, esc leaves the tour.";
             entries.push(Entry { has_tour: true, ..entry("a tour".into(), about.into(), TOURED.into()) });
         }
         entries.extend(language::builtin::SCENARIOS.iter().map(|(name, text)| {
@@ -135,43 +138,68 @@ impl Source for Scenarios {
     }
 
     fn open(&mut self, choice: usize) -> Result<Opened<Watched>, String> {
+        self.reopen(choice, &[])
+    }
+
+    fn reopen(&mut self, choice: usize, settings: &[(String, String)]) -> Result<Opened<Watched>, String> {
         let Some(entry) = self.entries.get(choice) else { return Err("there is no such entry".into()) };
-        let options = if entry.is_changed { self.options.clone() } else { lab::Options::default() };
+        let mut options = if entry.is_changed { self.options.clone() } else { lab::Options::default() };
+        options.overrides.extend(settings.iter().map(|(path, value)| format!("{path}={value}")));
         let text = input::text(&entry.file).map_err(|failure| failure.text(Style::Plain))?;
         let loaded = lab::load(&text, &options)
             .map_err(|refused| language::diagnostics::render(&refused.problems, &refused.sources, Style::Plain))?;
         let seed = loaded.scenario.seed;
         let simulation = Watched::new(Session::new(Arc::new(loaded), seed, None));
         let pace = self.pace(&simulation);
-        Ok(Opened { simulation, pace, captions: if entry.has_tour { retry_storm_tour() } else { Vec::new() } })
+        let captions = match tour_of(&entry.file).filter(|_| entry.has_tour) {
+            Some((name, text)) => captions(&name, &text?, &simulation)?,
+            None => Vec::new(),
+        };
+        Ok(Opened { simulation, pace, captions })
     }
 
     fn stamp(&self, choice: usize) -> Option<Stamp> {
         let file = &self.entries.get(choice)?.file;
-        let metadata = std::fs::metadata(Path::new(file)).ok().filter(|_| !file.starts_with('@'))?;
-        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        Some((changed.as_nanos(), metadata.len()))
+        let stamp = stamp_of(Path::new(file)).filter(|_| !file.starts_with('@'))?;
+        // A tour is part of what is watched: saving it is noticed too.
+        let tour = stamp_of(&beside(file)).unwrap_or_default();
+        Some((stamp.0.max(tour.0), stamp.1 + tour.1))
     }
 }
 
-/// What to look at, and when.
-fn retry_storm_tour() -> Vec<Caption> {
-    let caption = |at_s: f64, text: &str| Caption { at_s, text: text.to_string() };
-    vec![
-        caption(
-            -29.0,
-            "600 requests a second; the database can serve 1000. All is well: watch the boxes and their queues.",
-        ),
-        caption(60.0, "The database becomes five times slower for twenty seconds. It can now serve 200 a second."),
-        caption(63.0, "Clients give up after a second and try again: see ×2, then ×2.6 on the edge to the API."),
-        caption(80.0, "The database is healthy again. The storm should be over now ..."),
-        caption(
-            110.0,
-            "... but it is not: the API works through requests whose clients left long ago. Its work is wasted.",
-        ),
-        caption(
-            200.0,
-            "The database's own queue is nearly empty. The storm lives in the API's queue. Rewind with ← and branch with b.",
-        ),
-    ]
+fn stamp_of(file: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(file).ok()?;
+    let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some((changed.as_nanos(), metadata.len()))
+}
+
+/// Where the tour of a scenario file is looked for: `shop.tour.yaml` beside `shop.yaml`.
+fn beside(file: &str) -> PathBuf {
+    Path::new(file).with_extension("tour.yaml")
+}
+
+/// The tour of a scenario, where it has one: its name and its text, or why it cannot be read.
+fn tour_of(file: &str) -> Option<(String, Result<Vec<u8>, String>)> {
+    if let Some(name) = file.strip_prefix('@') {
+        return language::builtin::tour(name).map(|text| (format!("@{name} (tour)"), Ok(text.into())));
+    }
+    let path = beside(file);
+    let name = path.display().to_string();
+    let text = path.is_file().then(|| language::reading::regular(&path, TOUR_BYTES_MAX))?;
+    Some((name.clone(), text.map_err(|why| format!("error: cannot read {name}: {why}"))))
+}
+
+/// The stops of a tour of this run.
+fn captions(name: &str, text: &[u8], run: &Watched) -> Result<Vec<Caption>, String> {
+    let snapshot = run.snapshot();
+    let is_figure = |name: &str| [name, &format!("{name}_s")].iter().any(|name| snapshot.series.column(name).is_some());
+    let is_node = |name: &str| snapshot.topology.nodes.iter().any(|node| node.name == name);
+    let stops = language::tour::read(name, text, is_figure, is_node)
+        .map_err(|(problems, sources)| language::diagnostics::render(&problems, &sources, Style::Plain))?;
+    let caption = |stop: language::tour::StopSettings| Caption {
+        at_s: stop.at.0 as f64 / 1e9,
+        text: stop.text.value,
+        focus: stop.focus.map(|focus| focus.value),
+    };
+    Ok(stops.into_iter().map(caption).collect())
 }

@@ -53,7 +53,7 @@ pub struct Cheapest {
     pub paths: Vec<String>,
     /// What one more of each costs.
     pub costs: Vec<f64>,
-    /// What must hold.
+    /// Objectives.
     pub objective: Objective,
     /// The cheapest that holds, as its number among the evidence; `None` where none does.
     pub best: Option<usize>,

@@ -10,7 +10,7 @@ use sim_core::measure::Counts;
 use sim_core::time::SECOND;
 use sim_core::{AttemptCounts, Figure, Figures, GroupId, NodeId, Span, Time, slots};
 
-use super::{LinkPlace, Session, amplification};
+use super::{After, LinkPlace, Session, amplification};
 use crate::figures::{self, Part};
 use crate::history::History;
 use crate::latency_all::{Of, Sent};
@@ -162,7 +162,7 @@ impl Asked {
 }
 
 /// The metrics that a scenario needs over time.
-fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = String> {
+pub(super) fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = String> {
     let objectives = scenario.objectives.iter();
     let over_time = objectives.filter(|objective| objective.during.is_some() || objective.recovers.is_some());
     over_time.map(|objective| metrics::at_gate(&metrics::canonical(&objective.metric.value)))
@@ -176,11 +176,15 @@ impl Session {
         for workload in &directory.workloads {
             columns.extend(WORKLOAD_COLUMNS.map(|metric| format!("workloads.{}.{metric}", workload.name)));
         }
-        for component in &directory.components {
+        let (components, links): (&[_], &[_]) = match self.only_asked {
+            true => (&[], &[]),
+            false => (&directory.components, &self.links),
+        };
+        for component in components {
             columns
                 .extend(COMPONENT_COLUMNS.iter().map(|(metric, _)| format!("components.{}.{metric}", component.name)));
         }
-        for link in self.links.iter() {
+        for link in links {
             columns.extend(LINK_COLUMNS.iter().map(|(metric, _)| format!("{}.{metric}", path_of(link))));
         }
         self.asked = self.columns_beside(&columns).into();
@@ -204,7 +208,7 @@ impl Session {
                     for (name, part) in figures::parts(figure) {
                         let metric = format!("{path}.{name}");
                         let column = figures::column(figure, &metric, part);
-                        let is_kept = figure.is_kept && !of_one && !is_measured;
+                        let is_kept = figure.is_kept && !of_one && !is_measured && !self.only_asked;
                         let is_there = always.contains(&column) || found.iter().any(|other| other.column == column);
                         if (is_kept || asked.contains(&metric)) && !is_there {
                             found.push(Asked { owner, figure, part, column, is_measured });
@@ -257,7 +261,10 @@ impl Session {
 
     fn report(&self, owner: Owner, into: &mut Figures) {
         match owner {
-            Owner::Component(index) => self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into),
+            Owner::Component(index) => {
+                self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into);
+                self.report_of(self.network.directory.consumers_of(index), into);
+            }
             Owner::Replica(index, nth) => {
                 let found = self.fleet(index).used().into_iter().find(|(number, _)| *number as usize == nth);
                 self.report_of(found.map(|(_, node)| node), into);
@@ -305,20 +312,26 @@ impl Session {
         self.border = border;
     }
 
+    /// How many components and links are looked at at a border: all of them, or none where nobody asks.
+    fn surveyed(&self) -> (usize, usize) {
+        if self.only_asked { (0, 0) } else { (self.network.directory.components.len(), self.links.len()) }
+    }
+
     fn survey(&self, border: &mut Border) {
         let directory = &self.network.directory;
         let engine = &self.network.engine;
         border.workloads.clear();
         border.workloads.extend(directory.workloads.iter().map(|workload| engine.group(workload.link.group).all));
         let plain = || (Counts::default(), Figures::without_times());
-        border.components.resize_with(directory.components.len(), plain);
+        let (components, links) = self.surveyed();
+        border.components.resize_with(components, plain);
         for (index, (calls, figures)) in border.components.iter_mut().enumerate() {
             *calls = engine.group(directory.components[index].group).all;
             figures.clear();
             self.report(Owner::Component(index), figures);
         }
         let plain = || OfLink { figures: Figures::without_times(), ..OfLink::default() };
-        border.links.resize_with(self.links.len(), plain);
+        border.links.resize_with(links, plain);
         for (index, of) in border.links.iter_mut().enumerate() {
             let link = &self.links[index];
             let group = engine.group(link.group);
@@ -367,36 +380,45 @@ impl Session {
         for (nth, asked) in self.asked.iter().enumerate() {
             let (earlier, later) = (before.figures_of(nth, asked), now.figures_of(nth, asked));
             row.push(match asked.owner {
-                Owner::Workload(index, op) if asked.figure.name == of_workloads::LATENCY_ALL.name => {
-                    self.latency_all_in_window(index, op, asked.part, earlier, later)
+                Owner::Workload(index, op) if self.ages_beside(index, op, asked.figure).is_some() => {
+                    self.latency_all_in_window((index, op), asked, earlier, later)
                 }
                 _ => figures::in_window(asked.figure, asked.part, earlier, later, span),
             });
         }
+        self.has_closed_none = false;
         self.series.push((begun as f64 - self.zero as f64) / SECOND as f64, row);
         self.next_border = at - (at + self.window - self.zero % self.window) % self.window + self.window;
         self.spare = Spare(before);
     }
 
+    /// Of a figure of which what is under way is a part: how old that is, ns.
+    fn ages_beside(&self, workload: usize, op: Option<u16>, figure: &Figure) -> Option<Vec<u64>> {
+        if figure.name == of_workloads::LATENCY_ALL.name {
+            return match op {
+                None => Some(self.requests_of(workload).ages),
+                Some(op) => self.requests_of_op(workload, op).map(|requests| requests.ages),
+            };
+        }
+        let what = After::ALL.into_iter().find(|what| what.latency_all().name == figure.name)?;
+        self.after(workload, what, op).map(|after| after.ages)
+    }
+
     /// The latency of all requests of a workload that ended in a window or are under way at its end.
     fn latency_all_in_window(
         &self,
-        workload: usize,
-        op: Option<u16>,
-        part: Part,
+        (workload, op): (usize, Option<u16>),
+        asked: &Asked,
         before: &Figures,
         now: &Figures,
     ) -> Option<f64> {
-        let of = |figures: &Figures| match figures.get(&of_workloads::LATENCY_ALL) {
+        let of = |figures: &Figures| match figures.get(asked.figure) {
             Some(Value::Times(times)) => (**times).clone(),
             _ => Histogram::new(),
         };
-        let ages = match op {
-            None => self.requests_of(workload).ages,
-            Some(op) => self.requests_of_op(workload, op)?.ages,
-        };
+        let ages = self.ages_beside(workload, op, asked.figure)?;
         let ended = of(now).since(&of(before));
-        match part {
+        match asked.part {
             Part::Mean => Sent::new(ended, ages).value(Of::Mean),
             Part::Quantile(p) => Sent::new(ended, ages).value(Of::Quantile(p)),
             Part::Longest => Sent::new(ended, ages).value(Of::Longest),
@@ -426,7 +448,7 @@ impl Session {
 
     fn begun(&self, at: Time) -> Time {
         // The border behind the last row.
-        if self.series.is_empty() { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
+        if self.has_closed_none { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
     }
 }
 

@@ -170,7 +170,7 @@ fn what_has_no_effect_is_refused_by_name() {
         let messages = of(dns);
         assert!(messages.iter().any(|m| m.contains(words)), "{messages:?}");
     };
-    says("to: {to: a, timeout: 1s}", "DNS only says whom to call");
+    says("to: {to: a, timeout: 1s}", "DNS only returns whom to call");
     says("to: [{to: a, weight: 2}], policy: latency", "only with the policy `weighted`");
     says("to: a, policy: {geo: {}}", "not supported yet");
     says("to: a, health_check: {interval: 0s}", "above 0");

@@ -28,7 +28,7 @@ fn blocks(markdown: &str) -> Vec<(usize, String)> {
 fn every_example_of_the_guide_runs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let mut count = 0;
-    for file in ["guide.md", "not-modelled.md", "versions.md"] {
+    for file in ["guide.md", "measuring.md", "not-modelled.md", "versions.md"] {
         let markdown = fs::read_to_string(folder.join(file)).unwrap_or_else(|e| panic!("docs/{file}: {e}"));
         for (line, block) in blocks(&markdown) {
             let place = format!("docs/{file}, line {line}");

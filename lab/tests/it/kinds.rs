@@ -264,7 +264,7 @@ components:
             let messages = of(balancer);
             assert!(messages.iter().any(|m| m.contains(words)), "{messages:?}");
         };
-        says("to: [{to: a, weight: 2}]", "no attention to weights");
+        says("to: [{to: a, weight: 2}]", "ignores weights");
         says("to: a, algorithm: {ring_hash: {}}", "not supported yet");
         says("to: a, health_check: {interval: 1s}", "not supported yet");
         says("to: b", "no component is called `b`");
@@ -329,7 +329,7 @@ workloads: {w: {arrivals: {constant: 1/s}, call: x}}
 components: {x: {kind: external, latency: 1ms, rate_limit: {leaky_bucket: {rate: 5/s, queue: 5}, by: key}}}
 ",
         );
-        assert!(messages.iter().any(|m| m.contains("`leaky_bucket` makes calls wait")), "{messages:?}");
+        assert!(messages.iter().any(|m| m.contains("`leaky_bucket` delays calls")), "{messages:?}");
         assert!(messages.iter().any(|m| m.contains("`by` is not supported here yet")), "{messages:?}");
     }
 
@@ -459,7 +459,7 @@ components:
         let messages = refused(
             "version: 1\nrun: {duration: 1s}\nworkloads: {w: {arrivals: {constant: 1/s}, call: db}}\ncomponents: {db: {kind: database, operations: {default: 1ms}}}\nfaults: [{at: 0s, flush: db}]\n",
         );
-        assert!(messages[0].contains("remembers nothing"), "{messages:?}");
+        assert!(messages[0].contains("nothing to flush"), "{messages:?}");
     }
 
     #[test]

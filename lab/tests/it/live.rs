@@ -172,5 +172,93 @@ fn what_is_exported_does_what_was_watched_whatever_was_changed_when() {
 #[test]
 fn a_set_fault_is_not_let_strike_by_hand() {
     let why = saturated("").inject(&format!("{{set: {{{THREADS}: 2}}}}")).expect_err("it is a change by hand");
-    assert!(why.contains("changed by itself"), "{why}");
+    assert!(why.contains("change a setting under Knobs"), "{why}");
+}
+
+fn result_of(yaml: &str) -> lab::result::RunResult {
+    let mut session = Session::new(crate::harness::load(yaml), 1, None);
+    session.run_to_end().expect("it runs");
+    session.result()
+}
+
+/// A workload of some arrivals, with a fault.
+fn sending(arrivals: &str, fault: &str) -> lab::result::RunResult {
+    result_of(&format!(
+        "version: 1
+run: {{duration: 40s, window: 5s}}
+workloads: {{w: {{arrivals: {arrivals}, call: x}}}}
+components: {{x: {{kind: external, latency: {{exp: 5ms}}}}}}
+faults: [{fault}]
+"
+    ))
+}
+
+/// The oracle is a surge by the same factor: exactly the same requests.
+#[test]
+fn a_rate_that_is_changed_sends_what_a_surge_sends() {
+    for (arrivals, path) in [
+        ("{poisson: 100/s}", "poisson"),
+        ("{constant: 100/s}", "constant"),
+        ("{sessions: {rate: 100/s, requests: 3, think: {exp: 1s}}}", "sessions.rate"),
+        ("{poisson: 100/s, batch: 2}", "poisson"),
+    ] {
+        for (factor, rate) in [("4", "400/s"), ("0.5", "50/s")] {
+            let set = format!("{{at: 10s, for: 12s, set: {{workloads.w.arrivals.{path}: {rate}}}}}");
+            let surge = format!("{{at: 10s, for: 12s, surge: {{workload: w, x: {factor}}}}}");
+            assert_eq!(sending(arrivals, &set).series, sending(arrivals, &surge).series, "{arrivals} ×{factor}");
+        }
+    }
+}
+
+#[test]
+fn a_rate_can_fall_to_nothing_and_come_back() {
+    let sent = |rate: &str, fault: &str| -> Vec<f64> {
+        let result = sending(&format!("{{constant: {rate}}}"), fault);
+        result.series.columns["workloads.w.sent"].iter().flatten().copied().collect()
+    };
+    let set = |rate: &str| format!("{{at: 10s, for: 20s, set: {{workloads.w.arrivals.constant: {rate}}}}}");
+    let stopped = sent("100/s", &set("0/s"));
+    assert_eq!([stopped[1], stopped[2], stopped[5]], [100.0, 0.0, 0.0]);
+    assert!(stopped[6..].iter().all(|rate| (rate - 100.0).abs() < 0.21), "{stopped:?}");
+    let started = sent("0.001/s", &set("100/s"));
+    assert_eq!([started[1], started[6]], [0.0, 0.0]);
+    assert!(started[2..6].iter().all(|rate| (rate - 100.0).abs() <= 0.3), "{started:?}");
+}
+
+/// With durations that are certain, the latency before and after a change is known.
+#[test]
+fn the_duration_of_a_step_can_be_changed() {
+    let run = |handler: &str, set: &str| {
+        result_of(&format!(
+            "version: 1
+run: {{duration: 20s, window: 1s}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: app}}}}
+components: {{app: {{kind: service, cpu: 4, runtime: {{thread_pool: {{threads: 50}}}}, handlers: {{default: {handler}}}}}}}
+faults: [{{at: 5s, for: 8s, set: {{{set}}}}}]
+"
+        ))
+    };
+    let steps = "components.app.handlers.default";
+    for (handler, path, before_s, then_s) in [
+        ("[{wait: 10ms}]", "0.wait", 0.01, 0.04),
+        ("[{block: 10ms}]", "0.block", 0.01, 0.04),
+        ("[{cpu: 10ms}]", "0.cpu", 0.01, 0.04),
+        ("[{cpu: 5ms}, {wait: 10ms}, {cpu: 5ms}]", "1.wait", 0.02, 0.05),
+        ("[{repeat: {times: 3, steps: [{wait: 10ms}]}}]", "0.repeat.steps.0.wait", 0.03, 0.12),
+    ] {
+        let result = run(handler, &format!("{steps}.{path}: 40ms"));
+        let p50: Vec<f64> = result.series.columns["workloads.w.latency.p50_s"].iter().flatten().copied().collect();
+        let near = |window: usize, latency_s: f64| (p50[window] / latency_s - 1.0).abs() < 0.01;
+        assert!(near(3, before_s) && near(7, then_s) && near(16, before_s), "{handler}: {p50:?}");
+    }
+}
+
+#[test]
+fn what_a_handler_does_is_fixed_while_it_runs() {
+    let mut session = saturated("");
+    session.run_until(1_000_000_000).expect("it runs");
+    for path in ["components.app.handlers.default.0", "components.app.handlers.default", "components.app.handlers"] {
+        let why = session.set(path, "[{wait: 1ms}]").expect_err(path);
+        assert!(why.contains("cannot change during a run"), "{path}: {why}");
+    }
 }

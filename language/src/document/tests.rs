@@ -89,29 +89,26 @@ fn every_refusal_names_its_place() {
     for (text, said) in [
         (
             "a: 1\nb: 2\na: 3\n",
-            "3:1 duplicate_key `a`: the key `a` is there twice; the first one is in line 1: keep one of them",
+            "3:1 duplicate_key `a`: duplicate key `a`; the first one is in line 1; keep one of them",
         ),
-        (
-            "{x: 1, x: 2}",
-            "1:8 duplicate_key `x`: the key `x` is there twice; the first one is in line 1: keep one of them",
-        ),
+        ("{x: 1, x: 2}", "1:8 duplicate_key `x`: duplicate key `x`; the first one is in line 1; keep one of them"),
         (
             "a: &b {c: 1}\nd:\n  <<: *b\n",
-            "3:3 merge_key `<<`: merge keys (`<<`) are not used in scenarios; write the keys out, or name them once under \
-             `policies` and take them with `use`",
+            "3:3 merge_key `<<`: merge keys (`<<`) are not supported; write the keys out, or name them once under \
+             `policies` and apply them with `use`",
         ),
         (
             "a: !!str 5\n",
-            "1:4 tag `!!str`: tags such as `!!str` are not used in scenarios; remove it: the setting decides what a value is",
+            "1:4 tag `!!str`: tags such as `!!str` are not supported; remove it: the setting decides what a value is",
         ),
         (
             "a: &p !x [5]\n",
-            "1:7 tag `!x`: tags such as `!x` are not used in scenarios; remove it: the setting decides what a value is",
+            "1:7 tag `!x`: tags such as `!x` are not supported; remove it: the setting decides what a value is",
         ),
-        ("a: &x [*x]\n", "1:8 self_alias `*x`: `*x` stands inside what it refers to"),
+        ("a: &x [*x]\n", "1:8 self_alias `*x`: `*x` refers to something that contains it"),
         (
             "a: *x\n",
-            "1:4 not_yaml `*`: no anchor of this name stands before this alias; an anchor is written `&name`, before the value",
+            "1:4 not_yaml `*`: no anchor with this name precedes this alias; an anchor is written `&name`, before the value",
         ),
         ("? [a, b]\n: 1\n", "1:3 bad_key `[a, b]`: a key must be one word, found a list"),
         ("a: 1\n: 2\n", "2:1 bad_key ``: there is no key before the `:`"),
@@ -127,19 +124,19 @@ fn every_refusal_names_its_place() {
         ),
         (
             "a: 1\n---\nb: 2\n",
-            "2:1 two_documents `---`: a second document begins here; a scenario is one document: remove the `---`, or make two files",
+            "2:1 two_documents `---`: a second document starts here; a scenario is one document: remove the `---`, or make two files",
         ),
         (
             "a: b: c\n",
-            "1:5 not_yaml `:`: there is a `: ` where no key can stand; indent keys of one map alike; put text that contains `: ` into quotes",
+            "1:5 not_yaml `:`: unexpected `: `: no key is possible here; indent the keys of a map equally; put text that contains `: ` into quotes",
         ),
         (
             "a: 1\n b: 2\n",
-            "2:3 not_yaml `:`: there is a `: ` where no key can stand; indent keys of one map alike; put text that contains `: ` into quotes",
+            "2:3 not_yaml `:`: unexpected `: `: no key is possible here; indent the keys of a map equally; put text that contains `: ` into quotes",
         ),
         (
             "a: [1, 2\nb: 3\n",
-            "2:2 not_yaml `:`: there is a `:` where no key can stand; perhaps a bracket above is not closed",
+            "2:2 not_yaml `:`: unexpected `:`: no key is possible here; a bracket above may not be closed",
         ),
         (
             "a: {b: 1\n",
@@ -147,7 +144,7 @@ fn every_refusal_names_its_place() {
              bracket stands in quotes: `{\"a[2].b\": 1}`",
         ),
         ("a: \"x\n", "1:4 not_yaml `\"`: the text ends within quotes; write the closing quote"),
-        ("a: @x\n", "1:4 not_yaml `@`: no value can begin with this character; put the text into quotes"),
+        ("a: @x\n", "1:4 not_yaml `@`: a value cannot start with this character; put the text in quotes"),
         ("a\u{0}b: 1\n", "1:2 not_text `\u{0}`: byte 1 is the control character U+0000: this is not a text file"),
         ("a: \u{1b}[31m\n", "1:4 not_text `\u{1b}`: byte 3 is the control character U+001B: this is not a text file"),
     ] {
@@ -226,11 +223,11 @@ fn overrides_carry_their_own_places() {
 fn overrides_that_make_no_sense_are_refused() {
     for (text, said) in [
         ("components.api", "there is no `=`"),
-        ("=5", "a path cannot be empty: write one such as `components.web.replicas`"),
+        ("=5", "a path cannot be empty; write one such as `components.web.replicas`"),
         ("a..b=5", "the path `a..b` has an empty part"),
         ("a.b=", "there is no value for `a.b`"),
         ("a.b={", "a value is missing here"),
-        ("a=x: y: z", "there is a `: ` where no key can stand"),
+        ("a=x: y: z", "unexpected `: `: no key is possible here"),
     ] {
         let problems = read_override(&mut Sources::new(), "--set", text).expect_err(text);
         let messages: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();

@@ -25,20 +25,19 @@ use smooth::Smooth;
 /// How a target is chosen for each call.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum AlgorithmSettings {
-    /// One after the other, in order.
+    /// Round robin, in order.
     RoundRobin,
-    /// One after the other, each as often as its weight says, spread evenly (nginx's smooth form: weights 5, 1, 1 give
-    /// a a b a c a a).
+    /// Round robin by weight, spread evenly (nginx's smooth form: weights 5, 1, 1 give a a b a c a a).
     WeightedRoundRobin,
-    /// At random, each with a probability in proportion to its weight.
+    /// A random replica, in proportion to its weight.
     Random,
-    /// The one with the fewest calls under way; the first of equals. With weights, the one with the largest weight ÷
+    /// The one with the fewest calls in flight; the first if equal. With weights, the one with the largest weight ÷
     /// (calls + 1), as Envoy's weighted least request.
     LeastConnections,
-    /// Of some drawn at random, the one with the fewest calls under way; the first drawn of equals (Mitzenmacher, *The
-    /// Power of Two Choices*).
+    /// Draws some at random and takes the one with the fewest calls in flight; the first drawn if equal (Mitzenmacher,
+    /// *The Power of Two Choices*).
     PowerOfTwo {
-        /// How many are drawn; Envoy's default is 2.
+        /// Number of candidates drawn. Envoy's default is 2.
         #[setting(default = 2, range = "2..=64")]
         choices: u32,
     },

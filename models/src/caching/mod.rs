@@ -17,17 +17,17 @@ pub use table::{Data, Table};
 /// What is forgotten first when the cache is full.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum EvictionSettings {
-    /// What has not been used for the longest time.
+    /// Least recently used.
     Lru,
-    /// What has been used least often since it came; of equals what has not been used for the longest time.
+    /// Least frequently used; the least recently used among equals.
     Lfu,
-    /// What came first, however often it was used.
+    /// First in, first out.
     Fifo,
     /// Anything.
     Random(NotYet),
     /// First in, first out, with a hand that spares what was used.
     Sieve(NotYet),
-    /// Three queues.
+    /// S3-FIFO: three queues.
     S3Fifo(NotYet),
     /// By an estimate of how often each was asked for.
     TinyLfu(NotYet),

@@ -36,22 +36,22 @@ use crate::policies::outcomes::{from_behind, passed_on_from_behind};
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "time")]
 pub struct TtlSettings {
-    /// From writing to expiry.
+    /// Time from write to expiry.
     pub time: Duration,
-    /// By how much of it at most it is shortened at random, so that what was written together does not expire
-    /// together: TTL × uniform(1 − jitter, 1).
+    /// Largest share by which the TTL is shortened at random, so that entries written together do not expire together:
+    /// TTL × uniform(1 − jitter, 1).
     #[setting(default = "0%")]
     pub jitter: Fraction,
 }
 
-/// Where it stands.
+/// Region.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum ModeSettings {
-    /// Beside what it fronts: callers write back what they missed.
+    /// Cache-aside: callers fetch what they miss and write it back.
     Aside,
-    /// In front: the cache itself reads and writes.
+    /// Read-through: the cache itself reads and writes.
     Through(NotYet),
-    /// In front: what is written goes on later.
+    /// Write-behind: writes are passed on later.
     Behind(NotYet),
 }
 
@@ -98,44 +98,44 @@ impl OnWriteSettings {
     }
 }
 
-/// Memory in front of something.
+/// A cache in front of another component.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// What is called on a miss, and by writes.
+    /// Component called on a miss, and by writes.
     pub to: LinkSettings,
     /// Operations that read; all but `write_ops` if not written. Where calls for several operations arrive, this or `write_ops`
     /// must be.
     pub read_ops: Option<Vec<Spanned<Name>>>,
     /// Operations that write: they go on to `to`. What is in neither list passes through.
     pub write_ops: Option<Vec<Spanned<Name>>>,
-    /// How many entries there is room for.
+    /// Capacity in entries.
     #[setting(live)]
     pub capacity: Count,
-    /// How long entries are good; without it for ever.
+    /// Time to live of entries. Without it they never expire.
     #[setting(live)]
     pub ttl: Option<TtlSettings>,
-    /// What is forgotten first. Redis and memcached evict by recency.
+    /// Eviction policy. Redis and memcached evict by recency.
     #[setting(default = "lru")]
     pub eviction: EvictionSettings,
-    /// How long a look-up takes, hit or miss.
+    /// Lookup time, for hits and misses.
     #[setting(default = "0s", live)]
     pub latency: DurationDist,
-    /// Whether misses of the same entry under way share one call.
+    /// Whether concurrent misses of the same entry share one call.
     #[setting(default = false)]
     pub coalesce: bool,
-    /// Where it stands.
+    /// Region.
     #[setting(default = "aside")]
     pub mode: ModeSettings,
-    /// Where it is.
+    /// Region.
     pub region: Option<Spanned<Name>>,
     /// What a write does to the entries of its key.
     #[setting(default = "invalidate")]
     pub on_write: OnWriteSettings,
-    /// Answering with what has expired while it is fetched anew.
+    /// Serves expired entries while they are refreshed.
     pub stale_while_revalidate: Option<NotYet>,
-    /// Fetching anew before expiry, by chance.
+    /// Probabilistic refresh before expiry.
     pub early_expiry: Option<NotYet>,
-    /// How many there are side by side.
+    /// Number of instances.
     pub instances: Option<NotYet>,
     /// Whether it survives a crash.
     pub durable: Option<NotYet>,
@@ -159,7 +159,7 @@ const WRITES: Figure =
 const ENTRIES: Figure = Figure::level("entries", "Entries held at the end, expired ones included.");
 const EVICTIONS: Figure = Figure::count("evictions", "Entries evicted to make room.");
 const COALESCED: Figure =
-    Figure::count("coalesced", "Misses that shared the call of another miss under way; only with `coalesce`.");
+    Figure::count("coalesced", "Misses that shared the call of another miss in flight; only with `coalesce`.");
 
 const LINK: &str = "to";
 

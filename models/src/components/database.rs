@@ -30,24 +30,24 @@ use crate::policies::not_yet::NotYet;
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "io")]
 pub struct OperationSettings {
-    /// Time on disks and the like.
+    /// I/O time.
     #[setting(default = "0s")]
     pub io: DurationDist,
-    /// Work on the database's cores.
+    /// CPU time on the database's cores.
     pub cpu: Option<DurationDist>,
-    /// More io for each item of a batch, the first included.
+    /// Additional I/O time for each item of a batch, the first included.
     pub per_item: Option<DurationDist>,
-    /// A lock that is held meanwhile.
+    /// A lock held meanwhile.
     pub lock: Option<NotYet>,
 }
 
 /// How queries hinder each other (universal scalability law).
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct ContentionSettings {
-    /// Share of the work that only one can do at a time.
+    /// Serial fraction of the work (contention).
     #[setting(default = 0.03, range = "0..=1")]
     pub alpha: f64,
-    /// What keeping each other informed costs, for each pair.
+    /// Coherency cost per pair.
     #[setting(default = 0.000172, range = "0..=1")]
     pub beta: f64,
 }
@@ -59,26 +59,26 @@ impl ContentionSettings {
     }
 }
 
-/// A stateful store.
+/// A database or any other store with connections.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Queries that it serves at once; those beyond wait. PostgreSQL's `max_connections` is 100.
+    /// Queries served concurrently; further queries wait. PostgreSQL's `max_connections` is 100.
     #[setting(default = 100, range = "1..=10000000", live)]
     pub connections: u32,
-    /// Cores that its queries share.
+    /// Cores shared by its queries.
     pub cores: Option<Cores>,
-    /// How queries hinder each other; without it they do not.
+    /// How concurrent queries slow each other down. Without it they do not.
     pub contention: Option<ContentionSettings>,
-    /// What each operation takes; `default` for those not named.
+    /// Service time of each operation; `default` covers the rest.
     pub operations: Map<OperationSettings>,
-    /// Who is let in.
+    /// Admission control.
     #[setting(default = "{}", live)]
     pub admission: AdmissionSettings,
-    /// How long a query may take once it has its connection; one that takes longer is stopped and answered `error`. Without
-    /// it any time, as in PostgreSQL.
+    /// Maximum time of a query once it has its connection; a query that takes longer is stopped and answered `error`. Without
+    /// it there is no maximum, as in PostgreSQL.
     #[setting(live)]
     pub statement_timeout: Option<Duration>,
-    /// Where it is.
+    /// Region.
     pub region: Option<settings::Spanned<settings::Name>>,
     /// Replicas and how they follow.
     pub replication: Option<NotYet>,
@@ -88,7 +88,7 @@ pub struct Settings {
     pub consistency: Option<NotYet>,
     /// Parts of the data on machines of their own.
     pub partitions: Option<NotYet>,
-    /// What happens when the leader dies.
+    /// Failover of the leader.
     pub failover: Option<NotYet>,
 }
 
@@ -194,17 +194,17 @@ impl Kind for Database {
         for operation in &settings.operations {
             if operation.value.cpu.is_some() && settings.cores.is_none() {
                 let path = format!("operations.{}.cpu", operation.name);
-                let message = "`cpu` needs `cores`, and this database has none";
+                let message = "`cpu` needs `cores`, but this database has none";
                 checks.error("no_cpu", operation.name_span, &path, message, Some("write `cores: 4`"));
             }
         }
         if settings.admission.preempts() {
-            let message = "a query that has begun is not preempted";
+            let message = "a running query cannot be preempted";
             checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
         }
         let uses_cpu = settings.operations.iter().any(|o| o.value.cpu.is_some());
         if settings.cores.is_some() && !uses_cpu {
-            let help = "let an operation use `cpu`, or remove `cores`";
+            let help = "use `cpu` in an operation, or remove `cores`";
             let message = "`cores` has no effect: no operation uses `cpu`";
             checks.warning("no_effect", checks.span(), "cores", message, Some(help));
         }
@@ -354,7 +354,7 @@ impl Component for Database {
     }
 
     fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: sim_core::Answer) -> Next {
-        unreachable!("a database calls nobody")
+        unreachable!("a database makes no calls")
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {

@@ -29,16 +29,16 @@ use crate::balancing::health_check::OrInstant;
 use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 
-/// Whom a resolver is sent to.
+/// Routing policy of the DNS answers.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum PolicySettings {
-    /// Any healthy target, each with a probability in proportion to its weight.
+    /// A random healthy target, in proportion to its weight.
     Weighted,
     /// The healthy target with the shortest round trip from the population's region; the first of equals.
     Latency,
     /// The first healthy target.
     Failover,
-    /// By where the population is.
+    /// By region of the population.
     Geo(NotYet),
     /// Several answers at once.
     Multivalue(NotYet),
@@ -47,32 +47,32 @@ pub enum PolicySettings {
 /// How it finds out which targets are well.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct HealthCheckSettings {
-    /// From one look at a target to the next. Route 53's is 30 s, or 10 s at a price.
+    /// Interval between probes of a target. Route 53 uses 30 s, or 10 s at extra cost.
     #[setting(default = "30s")]
     pub interval: Duration,
-    /// So many findings in a row that it is down make a target unhealthy.
+    /// Consecutive failed probes before a target is marked unhealthy.
     #[setting(default = 3, range = "1..=100")]
     pub failures: u32,
-    /// So many findings in a row that it is up make it healthy again.
+    /// Consecutive successful probes before a target is marked healthy again.
     #[setting(default = 3, range = "1..=100")]
     pub successes: u32,
 }
 
-/// Sends callers to clusters.
+/// DNS: directs callers to targets.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
     /// The targets: a name, a list of names, or a list of `{to, weight}`.
     pub to: LinkSettings,
-    /// Whom a resolver is sent to.
+    /// Routing policy of the DNS answers.
     #[setting(default = "weighted")]
     pub policy: PolicySettings,
-    /// How long a resolver keeps an answer. 60 s is what is advised for failover.
+    /// Time that a resolver caches an answer. 60 s is the usual advice for failover.
     #[setting(default = "60s")]
     pub ttl: Duration,
-    /// Resolvers that each population of callers shares.
+    /// Resolvers shared by each population of callers.
     #[setting(default = 100, range = "1..=1000000")]
     pub resolvers: u32,
-    /// How it finds out which targets are well; without it they are always taken to be.
+    /// How it detects unhealthy targets. Without it, all targets count as healthy.
     pub health_check: Option<OrInstant<HealthCheckSettings>>,
 }
 
@@ -84,8 +84,8 @@ ttl: 30s
 health_check: {interval: 10s, failures: 3}
 ";
 
-const HEALTHY_TARGETS: Figure = Figure::level("healthy_targets", "Targets taken to be healthy at the end.");
-const RESOLUTIONS: Figure = Figure::count("resolutions", "Questions of resolvers whose answer had expired.");
+const HEALTHY_TARGETS: Figure = Figure::level("healthy_targets", "Targets marked healthy at the end.");
+const RESOLUTIONS: Figure = Figure::count("resolutions", "DNS lookups by resolvers whose cached answer had expired.");
 
 const LINK: &str = "to";
 
@@ -98,7 +98,7 @@ static TARGET_HEALTHY: Happens = Happens {
     doc: "A target passed enough health checks in a row to be marked healthy again.",
 };
 static NO_TARGET_HEALTHY: Happens =
-    Happens { name: "no_target_healthy", doc: "No target is healthy any more, so all of them are used." };
+    Happens { name: "no_target_healthy", doc: "No target is healthy, so all of them are used." };
 static FAILED_OVER: Happens = Happens { name: "failed_over", doc: "New lookups return another target." };
 
 const PURPOSE_RESOLVER: u32 = 0x7265;
@@ -186,8 +186,8 @@ impl Kind for Dns {
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
         for policy in settings.to.policies() {
-            let message = format!("`{policy}` has no effect here: DNS only says whom to call");
-            let help = "write it where the name is called";
+            let message = format!("`{policy}` has no effect here: DNS only returns whom to call");
+            let help = "set it on the links that call this name";
             checks.error("no_effect", checks.span(), &format!("to.{policy}"), &message, Some(help));
         }
         let callers = [
@@ -195,8 +195,8 @@ impl Kind for Dns {
             ("propagate", !settings.to.propagate.is_empty()),
         ];
         for (key, _) in callers.into_iter().filter(|(_, is_written)| *is_written) {
-            let message = format!("`{key}` has no effect here: the connection is the caller's own");
-            let help = "write it where the name is called";
+            let message = format!("`{key}` has no effect here: the connection belongs to the caller");
+            let help = "set it on the links that call this name";
             checks.error("no_effect", checks.span(), &format!("to.{key}"), &message, Some(help));
         }
         let weighted = settings.to.to.iter().any(|t| t.weight != 1.0);
@@ -206,7 +206,7 @@ impl Kind for Dns {
             checks.error("no_effect", at, "to", message, Some("remove them, or choose `weighted`"));
         }
         if settings.to.health_check.is_some() {
-            let message = "DNS chooses, so `health_check` belongs to it";
+            let message = "DNS chooses the target, so set `health_check` on the DNS component";
             checks.error("no_effect", checks.span(), "to.health_check", message, Some("write it beside `to`"));
         }
         if probes(&settings.health_check).is_some_and(|h| h.interval.0 == 0) {

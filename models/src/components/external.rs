@@ -27,7 +27,7 @@ use crate::policies::rate_limit::RateLimitSettings;
 pub struct ErrorsSettings {
     /// Share of the calls.
     pub fraction: Fraction,
-    /// What is answered instead of `ok`, after the same latency.
+    /// Outcome returned instead of `ok`, after the same latency.
     #[setting(default = "error")]
     pub outcome: OutcomeName,
 }
@@ -38,7 +38,7 @@ pub struct ErrorsSettings {
 pub enum ConcurrencySettings {
     /// Always as many.
     Number(u32),
-    /// Always as many: at least 1, at most 10000000.
+    /// A fixed limit, from 1 to 10000000.
     Fixed(u32),
     /// More while it goes well, fewer when it does not.
     Aimd(NotYet),
@@ -66,21 +66,21 @@ impl ConcurrencySettings {
     }
 }
 
-/// Someone else's service.
+/// A third-party service, given by its latency.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
     /// From the arrival of a call to its answer.
     #[setting(live)]
     pub latency: DurationDist,
-    /// How often it answers with an error; without it never.
+    /// Share of calls answered with an error. Defaults to none.
     #[setting(live)]
     pub errors: Option<ErrorsSettings>,
-    /// The bound on the rate at which it lets callers call, all together.
+    /// Rate limit over all callers.
     pub rate_limit: Option<RateLimitSettings>,
-    /// Calls that it serves at once; without it as many as come.
+    /// Calls served concurrently. Unlimited without it.
     #[setting(live)]
     pub concurrency: Option<ConcurrencySettings>,
-    /// Where it is.
+    /// Region.
     pub region: Option<Spanned<Name>>,
 }
 

@@ -40,28 +40,28 @@ pub enum Per {
 /// Spreads calls over the replicas of what it calls.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// What it calls: a name, a list of names, or a list of `{to, weight}`. A weight is that of each replica.
+    /// Targets: a name, a list of names, or a list of `{to, weight}`. The weight applies to each replica.
     pub to: LinkSettings,
     /// How a replica is chosen for each call. Envoy's and nginx's default is round robin.
     #[setting(default = "round_robin")]
     pub algorithm: AlgorithmSettings,
-    /// What a replica is chosen for.
+    /// Whether a replica is chosen per request or per connection.
     #[setting(default = "request")]
     pub per: Per,
-    /// How many balancers there are side by side.
+    /// Number of balancer instances.
     #[setting(default = 1, range = "1..=10000")]
     pub instances: u32,
-    /// Where it is.
+    /// Region.
     pub region: Option<Spanned<Name>>,
-    /// How it finds out which replicas are well; without it, it calls the dead as it does the others.
+    /// How it detects unhealthy replicas. Without it, dead replicas are still called.
     pub health_check: Option<HealthCheckSettings>,
-    /// Passing over replicas that answer badly.
+    /// Ejects replicas that answer badly.
     pub outlier_ejection: Option<NotYet>,
-    /// Below which share of healthy replicas all are called.
+    /// Share of healthy replicas below which all are called.
     pub panic_threshold: Option<NotYet>,
-    /// A bound on connections.
+    /// Limits connections.
     pub max_connections: Option<NotYet>,
-    /// What it costs.
+    /// Cost of each.
     pub cost: Option<NotYet>,
 }
 
@@ -141,12 +141,12 @@ impl Kind for LoadBalancer {
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
         if settings.per == Per::Connection && asks_link(settings) {
-            let message = "a balancer that is `per: connection` passes on what comes and makes no calls of its own";
-            let help = "write the policies where the balancer is called, or choose `per: request`";
+            let message = "a balancer with `per: connection` forwards connections and makes no calls of its own";
+            let help = "set the policies on the links that call the balancer, or use `per: request`";
             checks.error("no_effect", checks.span(), "to", message, Some(help));
         }
         if settings.to.health_check.is_some() {
-            let message = "the balancer chooses, so `health_check` belongs to it";
+            let message = "the balancer chooses the target, so set `health_check` on the balancer";
             checks.error("no_effect", checks.span(), "to.health_check", message, Some("write it beside `to`"));
         }
         if let Some(pool) = &settings.to.pool {
@@ -161,7 +161,7 @@ impl Kind for LoadBalancer {
         if weighted && !settings.algorithm.uses_weights() {
             let help = "choose `weighted_round_robin`, `random` or `least_connections`, or remove the weights";
             let at = settings.to.to.values.first().map_or(checks.span(), |t| t.to.span);
-            checks.error("no_effect", at, "to", "this algorithm pays no attention to weights", Some(help));
+            checks.error("no_effect", at, "to", "this algorithm ignores weights", Some(help));
         }
     }
 

@@ -12,7 +12,7 @@ use sim_core::{Happens, Span};
 
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
-use crate::consuming::ConsumeSettings;
+use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
 use kind::{Access, Answers, Ask, Checks, Kind, Links};
@@ -35,19 +35,19 @@ pub mod service;
 macro_rules! components {
     ($make:ident) => {
         $make! {
-            /// Application code, in replicas.
+            /// An application service with replicas.
             Service => service,
-            /// A stateful store.
+            /// A database or any other store with connections.
             Database => database,
-            /// Spreads calls over replicas.
+            /// A load balancer.
             LoadBalancer => load_balancer,
-            /// Someone else's service.
+            /// A third-party service, given by its latency.
             External => external,
-            /// Memory in front of something.
+            /// A cache in front of another component.
             Cache => cache,
-            /// Sends callers to clusters.
+            /// DNS: directs callers to targets.
             Dns => dns,
-            /// Asynchronous hand-over.
+            /// A message queue between producers and consumers.
             Queue => queue,
             ; not yet:
         }

@@ -61,39 +61,39 @@ pub use replica::Service;
 pub struct CpuSettings {
     /// Cores. On `hosts`, the replica's weight when the host's cores are short.
     pub request: Cores,
-    /// The most cores that it may use.
+    /// Maximum cores.
     pub limit: Option<NotYet>,
 }
 
-/// Application code, in replicas.
+/// An application service with replicas.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// How many replicas run.
+    /// Number of replicas.
     #[setting(default = 1, range = "1..=100000")]
     pub replicas: u32,
-    /// The hosts that they run on; without it each replica has its `cpu` for itself.
+    /// Host group that the replicas run on. Without it each replica has its own `cpu`.
     pub hosts: Option<HostsSettings>,
-    /// Where they are.
+    /// Region.
     pub region: Option<Spanned<Name>>,
     /// Cores of each replica.
     pub cpu: Option<CpuSettings>,
-    /// What handlers run on.
+    /// Runtime of the handlers.
     #[setting(live)]
     pub runtime: RuntimeSettings,
-    /// Who is let in.
+    /// Admission control.
     #[setting(default = "{}", live)]
     pub admission: AdmissionSettings,
-    /// What is done for each operation; `default` for those without a handler of their own.
+    /// Steps for each operation; `default` covers the rest.
     pub handlers: Map<Vec<Step>>,
-    /// The links to others.
+    /// Links to other components.
     #[setting(default = "{}")]
     pub calls: Map<LinkSettings>,
-    /// The queues that it consumes from.
+    /// Queues to consume from.
     pub consumes: Option<Vec<ConsumeSettings>>,
-    /// How long a replica takes to come up after a restart.
+    /// Start-up time after a restart.
     #[setting(default = "0s")]
     pub start_up: DurationDist,
-    /// After how long a replica that was killed is replaced; without it never.
+    /// Time until a killed replica is replaced. Without it, killed replicas are not replaced.
     pub replace_after: Option<Duration>,
     /// Memory of each replica.
     pub memory: Option<NotYet>,
@@ -143,7 +143,7 @@ const TASKS_LEAKED: Figure = Figure::count(
 
 const LONGEST_TURN: Figure = Figure::max(
     "longest_turn",
-    "The longest that code held a loop or worker without a pause, while everything else on it waited. Only where tasks give their workers back while they wait.",
+    "Longest time that code held a loop or worker without yielding. Only where tasks yield their workers while waiting.",
 )
 .in_seconds();
 
@@ -163,6 +163,14 @@ impl Kind for Service {
 
     fn consumes(settings: &Settings) -> &[ConsumeSettings] {
         settings.consumes.as_deref().unwrap_or_default()
+    }
+
+    fn goes_on_after_answers(settings: &Settings) -> bool {
+        let mut goes_on = false;
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| goes_on |= matches!(step, Step::Send(_) | Step::Reply(_)));
+        }
+        goes_on
     }
 
     fn replicas(settings: &Settings) -> u32 {
@@ -273,8 +281,8 @@ impl Kind for Service {
             && cpu.is_none()
             && hosts.is_none()
         {
-            let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
-            checks.error("no_cpu", span, "handlers", "a `cpu` step needs cores, and this service has none", Some(help));
+            let help = "write `cpu: 4` for its own cores, or `hosts: NAME` for those of a host";
+            checks.error("no_cpu", span, "handlers", "a `cpu` step needs cores, but this service has none", Some(help));
         }
     }
 
@@ -288,7 +296,7 @@ impl Kind for Service {
     }
 
     fn prepare(&mut self, change: u32, settings: &Settings) {
-        Arc::make_mut(&mut self.plan).changes.push((change, settings.terms()));
+        Arc::make_mut(&mut self.plan).prepare(change, settings.terms(), &settings.handlers);
     }
 }
 
@@ -502,11 +510,7 @@ impl Component for Service {
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
-        let Some((_, terms)) = self.plan.changes.iter().find(|(number, _)| *number == change) else {
-            return false;
-        };
-        let mut plan = (*self.plan).clone();
-        plan.terms = terms.clone();
+        let Some(plan) = self.plan.changed(change) else { return false };
         self.plan = Arc::new(plan);
         let terms = &self.plan.terms;
         self.door.adopt(cx.now(), terms.facts.workers, terms.admission.max());

@@ -12,7 +12,7 @@ pub struct Site<'a> {
     pub machines: Machines<'a>,
     /// Who is who.
     pub directory: &'a Directory,
-    /// Which component.
+    /// The component.
     pub component: usize,
     /// Which replica of it.
     pub replica: u32,
@@ -60,6 +60,17 @@ impl Site<'_> {
                 Some(self.machines.place(self.node, machine, 1, None))
             }
         }
+    }
+
+    /// The node to which this component sends messages that failed for good.
+    pub fn dead_letter(&self) -> Option<NodeId> {
+        let to = self.directory.components[self.component].dead_letter?;
+        Some(self.directory.components[to].first)
+    }
+
+    /// Whether messages may wait here for ever, since nothing consumes what others have given up.
+    pub fn is_final(&self) -> bool {
+        self.directory.is_final(self.component)
     }
 
     /// The seed of the run.

@@ -6,12 +6,12 @@ use sim_core::{Cx, NodeId};
 
 use super::fault::{Act, Fault, Scene};
 
-/// Somebody else uses a share of the cores.
+/// Another tenant takes a share of the cores.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// The group of hosts, or the component with cores of its own.
+    /// The host group, or a component with its own cores.
     pub from: Spanned<Name>,
-    /// The share of the cores that is gone.
+    /// Share of the cores that is lost.
     #[setting(range = "0..1")]
     pub share: Fraction,
 }

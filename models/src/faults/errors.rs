@@ -10,15 +10,15 @@ use crate::policies::outcomes::OutcomeName;
 /// A share of the calls to a component fails.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Which component.
+    /// The component.
     pub component: Spanned<Name>,
-    /// Which share.
+    /// The share.
     #[setting(default = "100%")]
     pub fraction: Fraction,
-    /// How they fail.
+    /// Outcome of the failing calls.
     #[setting(default = "error")]
     pub outcome: OutcomeName,
-    /// Only the first so many replicas.
+    /// Only this many replicas, the oldest first.
     pub replicas: Option<u32>,
     /// Only this replica, counted from 0.
     pub replica: Option<u32>,

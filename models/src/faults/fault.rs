@@ -97,6 +97,12 @@ pub trait Act: Clone {
     /// It ends, for those that it struck.
     fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]);
 
+    /// It goes on, bit by bit, from its beginning: after so long there is more to do, unless it is over.
+    fn go_on(&self, cx: &mut Cx<'_>) -> Option<Span> {
+        let _ = cx;
+        None
+    }
+
     /// Which replicas it strikes, where these show when it does.
     fn whom(&self) -> Option<&Whom> {
         None
@@ -148,13 +154,27 @@ impl Scene<'_> {
         found
     }
 
+    /// A component that keeps messages.
+    pub fn queue(&mut self, name: &Spanned<Name>) -> Option<usize> {
+        let found = self.component(name)?;
+        let place = &self.directory.components[found];
+        if !place.hands_out {
+            let message = format!("`{}` is a {}, not a queue", place.name, place.kind);
+            let problem = Problem::error("not_a_queue", name.span, message).path(name.path.clone());
+            self.problems.push(problem);
+            return None;
+        }
+        Some(found)
+    }
+
     /// Some replicas of a component.
     pub fn whom(&mut self, name: &Spanned<Name>, replicas: Option<u32>, replica: Option<u32>) -> Option<Whom> {
         let component = self.component(name)?;
         let place = &self.directory.components[component];
         let (there, has_replacements) = (place.replicas, place.slots > place.replicas);
         if replica.is_some() && replicas.is_some() {
-            let message = "`replica` names one and `replicas` the oldest so many: write one of the two";
+            let message =
+                "`replica` and `replicas` are mutually exclusive: `replica` selects one, `replicas` the oldest ones";
             self.error("contradiction", name.span, message);
             return None;
         }

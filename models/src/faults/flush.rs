@@ -28,7 +28,7 @@ impl Fault for Settings {
         let component = scene.component(&self.component)?;
         let place = &scene.directory.components[component];
         if !place.forgets {
-            let message = format!("`{}` is a {}: it remembers nothing that could be flushed", place.name, place.kind);
+            let message = format!("`{}` is a {}: it has nothing to flush", place.name, place.kind);
             scene.error("no_effect", self.component.span, &message);
             return None;
         }

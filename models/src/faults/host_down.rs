@@ -9,9 +9,9 @@ use super::kill::{self, Dying, Then};
 /// A host dies.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Of which group.
+    /// The host group.
     pub hosts: Spanned<Name>,
-    /// Which one, counted from 0; all of them if not written.
+    /// Index, from 0. Defaults to all of them.
     pub host: Option<u32>,
 }
 

@@ -6,12 +6,12 @@ use sim_core::{Cx, Death, Happens, NodeId, Order, Span};
 
 use super::fault::{Act, Aftermath, Fault, Scene, Toll, Whom};
 
-/// Replicas die.
+/// Replicas are killed.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Of which component.
+    /// The component.
     pub component: Spanned<Name>,
-    /// Only the first so many.
+    /// Only this many, the first ones.
     pub replicas: Option<u32>,
     /// Only this one, counted from 0.
     pub replica: Option<u32>,

@@ -5,12 +5,13 @@
 //! conditions that the engine's verbs consult. No component knows of any.
 
 use settings::{Duration, Name, Setting, SignedDuration};
-use sim_core::{Cx, Happens, NodeId};
+use sim_core::{Cx, Happens, NodeId, Span};
 
 use crate::policies::not_yet::NotYet;
 use fault::{Act, Aftermath, Fault, Scene, Toll, Whom};
 
 pub mod cpu_steal;
+pub mod discard;
 pub mod errors;
 pub mod fault;
 pub mod flush;
@@ -19,6 +20,7 @@ pub mod kill;
 pub mod network;
 pub mod partition;
 pub mod pause;
+pub mod redrive;
 pub mod restart;
 pub mod set;
 pub mod slow;
@@ -30,10 +32,11 @@ macro_rules! in_time {
     (
         faults: $($(#[$fault_doc:meta])* $fault:ident => $fault_module:ident,)*
         ; faults and events: $($(#[$both_doc:meta])* $both:ident => $both_module:ident,)*
+        ; events: $($(#[$event_doc:meta])* $event:ident => $event_module:ident,)*
         ; faults not yet: $($(#[$missing_fault_doc:meta])* $missing_fault:ident,)*
         ; events not yet: $($(#[$missing_event_doc:meta])* $missing_event:ident,)*
     ) => {
-        /// What goes wrong.
+        /// Faults.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum FaultKind {
             $($(#[$fault_doc])* $fault($fault_module::Settings),)*
@@ -41,10 +44,11 @@ macro_rules! in_time {
             $($(#[$missing_fault_doc])* $missing_fault(NotYet),)*
         }
 
-        /// What operators do.
+        /// Operator actions.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum EventKind {
             $($(#[$both_doc])* $both($both_module::Settings),)*
+            $($(#[$event_doc])* $event($event_module::Settings),)*
             $($(#[$missing_event_doc])* $missing_event(NotYet),)*
         }
 
@@ -54,6 +58,7 @@ macro_rules! in_time {
         pub enum What<'a> {
             $($fault(&'a $fault_module::Settings),)*
             $($both(&'a $both_module::Settings),)*
+            $($event(&'a $event_module::Settings),)*
         }
 
         /// A fault or an event that knows what it strikes.
@@ -62,6 +67,7 @@ macro_rules! in_time {
         pub enum Acting {
             $($fault(<$fault_module::Settings as Fault>::Acting),)*
             $($both(<$both_module::Settings as Fault>::Acting),)*
+            $($event(<$event_module::Settings as Fault>::Acting),)*
         }
 
         macro_rules! each_what {
@@ -69,6 +75,7 @@ macro_rules! in_time {
                 match $found {
                     $(What::$fault($one) => $result,)*
                     $(What::$both($one) => $result,)*
+                    $(What::$event($one) => $result,)*
                 }
             };
         }
@@ -78,6 +85,7 @@ macro_rules! in_time {
                 match $found {
                     $(Acting::$fault($one) => $result,)*
                     $(Acting::$both($one) => $result,)*
+                    $(Acting::$event($one) => $result,)*
                 }
             };
         }
@@ -104,6 +112,7 @@ macro_rules! in_time {
             pub fn what(&self) -> What<'_> {
                 match self {
                     $(EventKind::$both(settings) => What::$both(settings),)*
+                    $(EventKind::$event(settings) => What::$event(settings),)*
                     $(EventKind::$missing_event(never) => match *never {},)*
                 }
             }
@@ -115,6 +124,7 @@ macro_rules! in_time {
                 match self {
                     $(What::$fault(settings) => settings.resolve(scene).map(Acting::$fault),)*
                     $(What::$both(settings) => settings.resolve(scene).map(Acting::$both),)*
+                    $(What::$event(settings) => settings.resolve(scene).map(Acting::$event),)*
                 }
             }
         }
@@ -123,33 +133,38 @@ macro_rules! in_time {
 
 in_time! {
     faults:
-    /// A component works more slowly.
+    /// A component slows down.
     Slow => slow,
     /// A share of the calls to a component fails.
     Errors => errors,
-    /// Replicas die.
+    /// Replicas are killed.
     Kill => kill,
-    /// Replicas die and come up again.
+    /// Replicas are restarted.
     Restart => restart,
-    /// A host dies, and all that runs on it.
+    /// A host fails with everything on it.
     HostDown => host_down,
-    /// All that is in a region dies.
+    /// A whole region fails.
     ZoneDown => zone_down,
-    /// Nothing gets through between two.
+    /// A network partition between two parties.
     Partition => partition,
     /// A link becomes slow or lossy.
     Network => network,
-    /// A component's work stands still.
+    /// A component stops working for a while.
     Pause => pause,
-    /// Somebody else uses a share of the cores.
+    /// Another tenant takes a share of the cores.
     CpuSteal => cpu_steal,
-    /// More requests are sent.
+    /// The load rises.
     Surge => surge,
     /// A cache loses everything.
     Flush => flush,
     ; faults and events:
-    /// Settings change.
+    /// Changes settings.
     Set => set,
+    ; events:
+    /// Moves messages from one queue to another.
+    Redrive => redrive,
+    /// Purges a queue.
+    Discard => discard,
     ; faults not yet:
     /// A replica of a database falls behind.
     ReplicaLag,
@@ -162,10 +177,6 @@ in_time! {
     Scale,
     /// New settings are rolled out, replica by replica.
     Deploy,
-    /// Messages move from one queue to another.
-    Redrive,
-    /// A queue is emptied.
-    Discard,
     /// A cache is filled.
     Warm,
 }
@@ -223,6 +234,11 @@ impl Acting {
         each_acting!(self, one => one.lift(cx, number, struck));
     }
 
+    /// It goes on ([`Act::go_on`]).
+    pub fn go_on(&self, cx: &mut Cx<'_>) -> Option<Span> {
+        each_acting!(self, one => one.go_on(cx))
+    }
+
     /// Which replicas it strikes, where these show when it does.
     pub fn whom(&self) -> Option<&Whom> {
         each_acting!(self, one => one.whom())
@@ -242,15 +258,15 @@ impl Acting {
 /// What goes wrong, and when.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct FaultSettings {
-    /// What it is called, for objectives and charts.
+    /// Name, for objectives and charts.
     pub name: Option<Name>,
-    /// When it strikes.
+    /// Time of the fault.
     pub at: SignedDuration,
-    /// How long it lasts; without it for ever.
+    /// Duration. Without it, it lasts to the end of the run.
     pub r#for: Option<Duration>,
-    /// Time from one strike to the next, with `times`.
+    /// Interval between repetitions, with `times`.
     pub every: Option<Duration>,
-    /// Number of times that it strikes, with `every`.
+    /// Number of repetitions, with `every`.
     #[setting(range = "2..=1000")]
     pub times: Option<u32>,
     /// A remark, shown wherever the fault is listed.
@@ -263,15 +279,15 @@ pub struct FaultSettings {
 /// What an operator does, and when.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct EventSettings {
-    /// What it is called, for objectives and charts.
+    /// Name, for objectives and charts.
     pub name: Option<Name>,
-    /// When it is done.
+    /// Time of the event.
     pub at: SignedDuration,
-    /// Time after which it is undone; without it, it stays.
+    /// Time after which it is undone. Permanent without it.
     pub r#for: Option<Duration>,
-    /// Time from one to the next, with `times`.
+    /// Interval between repetitions, with `times`.
     pub every: Option<Duration>,
-    /// Number of times that it is done, with `every`.
+    /// Number of repetitions, with `every`.
     #[setting(range = "2..=1000")]
     pub times: Option<u32>,
     /// A remark, shown wherever the event is listed.

@@ -9,12 +9,12 @@ use super::fault::{Act, Fault, Scene};
 /// A link becomes slow or lossy.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Which link: `CALLER.LINK`, `WORKLOAD.call`.
+    /// The link: `CALLER.LINK` or `WORKLOAD.call`.
     pub link: Spanned<String>,
     /// Added to each direction.
     #[setting(default = "0s")]
     pub add: Duration,
-    /// Share of the packets lost, each way.
+    /// Share of the packets lost in each direction.
     #[setting(default = "0%")]
     pub loss: Fraction,
 }

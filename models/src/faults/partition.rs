@@ -5,11 +5,11 @@ use sim_core::{Cx, NodeId};
 
 use super::fault::{Act, Fault, Scene};
 
-/// Nothing gets through between two.
+/// A network partition between two parties.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "between")]
 pub struct Settings {
-    /// The two: components, workloads or regions.
+    /// The two parties: components, workloads or regions.
     pub between: Vec<Spanned<Name>>,
 }
 
@@ -25,7 +25,7 @@ impl Fault for Settings {
 
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let [a, b] = self.between.as_slice() else {
-            let (span, message) = (scene.span, "a partition is between two");
+            let (span, message) = (scene.span, "a partition has two sides");
             scene.error("not_two", span, message);
             return None;
         };

@@ -5,22 +5,24 @@ use sim_core::{Cx, Happens, NodeId, Order};
 
 use super::fault::{Act, Fault, Scene, Whom};
 
-/// A component's work stands still.
+/// A component stops working for a while.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "component")]
 pub struct Settings {
-    /// Which component.
+    /// The component.
     pub component: Spanned<Name>,
-    /// Only the first so many replicas.
+    /// Only this many replicas, the oldest first.
     pub replicas: Option<u32>,
     /// Only this replica, counted from 0.
     pub replica: Option<u32>,
 }
 
-pub(super) static REPLICA_PAUSED: Happens =
-    Happens { name: "replica_paused", doc: "The replica stopped working: a long collection, a frozen machine." };
+pub(super) static REPLICA_PAUSED: Happens = Happens {
+    name: "replica_paused",
+    doc: "The replica stopped working (a long garbage collection, a frozen machine).",
+};
 pub(super) static REPLICA_RESUMED: Happens =
-    Happens { name: "replica_resumed", doc: "The replica works again after a pause." };
+    Happens { name: "replica_resumed", doc: "The replica resumed after a pause." };
 
 /// It, with what it strikes.
 #[derive(Clone, Debug)]

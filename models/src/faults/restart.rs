@@ -6,12 +6,12 @@ use sim_core::{Death, Happens};
 use super::fault::{Fault, Scene, Toll};
 use super::kill::{self, Dying, Then};
 
-/// Replicas die and come up again.
+/// Replicas are restarted.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Of which component.
+    /// The component.
     pub component: Spanned<Name>,
-    /// Only the first so many.
+    /// Only this many, the first ones.
     pub replicas: Option<u32>,
     /// Only this one, counted from 0.
     pub replica: Option<u32>,

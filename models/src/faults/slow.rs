@@ -7,17 +7,17 @@ use sim_core::{Cx, NodeId, Span};
 
 use super::fault::{Act, Fault, Scene, Whom};
 
-/// A component works more slowly.
+/// A component slows down.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Which component.
+    /// The component.
     pub component: Spanned<Name>,
-    /// By what its working times are multiplied.
+    /// Factor applied to its service times.
     #[setting(range = "0.001..=1000000")]
     pub factor: Option<f64>,
-    /// What is added to each.
+    /// Time added to each.
     pub add: Option<Duration>,
-    /// Only the first so many replicas.
+    /// Only this many replicas, the oldest first.
     pub replicas: Option<u32>,
     /// Only this replica, counted from 0.
     pub replica: Option<u32>,

@@ -5,12 +5,12 @@ use sim_core::{Cx, NodeId, Order};
 
 use super::fault::{Act, Fault, Scene};
 
-/// More requests are sent.
+/// The load rises.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// By which workload.
+    /// The workload.
     pub workload: Spanned<Name>,
-    /// By what its rate is multiplied.
+    /// Factor applied to its rate.
     #[setting(range = "0.001..=1000000")]
     pub x: f64,
 }
@@ -35,7 +35,7 @@ impl Fault for Settings {
             return None;
         };
         if !workload.is_open {
-            let message = "only an open rate can be multiplied; users wait for their answers";
+            let message = "only open workloads can surge; closed-loop users wait for their answers";
             scene.error("no_effect", self.workload.span, message);
             return None;
         }

@@ -42,7 +42,7 @@ pub struct Timed<'a> {
     pub place: usize,
     /// Which of its times this is, from 0.
     pub nth: u32,
-    /// Its name.
+    /// Name.
     pub name: Option<&'a Name>,
     /// When it begins, ns on the scenario's clock.
     pub at: i64,

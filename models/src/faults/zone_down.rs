@@ -6,11 +6,11 @@ use sim_core::{Death, Happens};
 use super::fault::{Fault, Scene, Toll};
 use super::kill::{self, Dying, Then};
 
-/// All that is in a region dies.
+/// A whole region fails.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "region")]
 pub struct Settings {
-    /// Which region.
+    /// The region.
     pub region: Spanned<Name>,
 }
 

@@ -51,7 +51,11 @@ pub fn concerned(Changing { before, after, .. }: &Changing, directory: &Director
         }
     }
     for (entry, place) in before.workloads.iter().zip(&directory.workloads) {
-        if after.workloads.get(entry.name.as_str()).is_some_and(|then| then.call != entry.value.call) {
+        let Some(then) = after.workloads.get(entry.name.as_str()) else { continue };
+        if then.arrivals != entry.value.arrivals {
+            nodes.push(place.node);
+        }
+        if then.call != entry.value.call {
             nodes.push(NodeId(place.node.0 + 1));
         }
     }
@@ -80,6 +84,11 @@ fn prepare_those(
     is_meant: impl Fn(NodeId) -> bool,
 ) {
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
+        if is_meant(place.node)
+            && let Node::Workload(workload) = engine.node_mut(place.node)
+        {
+            workload.prepare(change, &entry.value);
+        }
         let link = NodeId(place.node.0 + 1);
         if is_meant(link)
             && let Node::Link(link) = engine.node_mut(link)

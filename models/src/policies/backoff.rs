@@ -13,24 +13,24 @@ use crate::law::Law;
 /// How the wait grows from one failure to the next.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum BackoffGrowth {
-    /// No wait: try again at once.
+    /// Retries immediately.
     None,
-    /// The same wait each time.
+    /// A constant wait.
     Fixed(Duration),
-    /// One base more each time.
+    /// The wait grows by the base each time.
     Linear {
         /// The first wait, and what is added each time.
         base: Duration,
         /// The longest wait.
         max: Option<Duration>,
     },
-    /// A multiple each time.
+    /// The wait grows by a factor each time.
     Exponential {
         /// The first wait.
         base: Duration,
         /// The longest wait.
         max: Option<Duration>,
-        /// By what the wait is multiplied each time.
+        /// Factor applied to the wait each time.
         #[setting(default = 2, range = "1..=100")]
         factor: f64,
     },
@@ -52,10 +52,10 @@ pub enum Jitter {
 /// How long a caller waits before it tries again.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct BackoffSettings {
-    /// How the wait grows.
+    /// Growth of the wait.
     #[setting(flatten)]
     pub growth: BackoffGrowth,
-    /// How chance spreads it.
+    /// Random variation of the wait.
     #[setting(default = "none")]
     pub jitter: Jitter,
 }

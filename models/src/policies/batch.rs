@@ -10,13 +10,13 @@ use sim_core::{Figure, Figures};
 
 use super::policy::{Described, Policy};
 
-/// Many calls become one.
+/// Combines calls into batches.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct BatchSettings {
-    /// Items at which it goes at once.
+    /// Items at which a batch is sent immediately.
     #[setting(range = "1..=100000", live)]
     pub max: u32,
-    /// How long the first item waits for others at most.
+    /// Longest time that the first item waits for others.
     #[setting(live)]
     pub wait: Duration,
 }

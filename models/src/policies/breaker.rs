@@ -57,24 +57,24 @@ pub enum TripSettings {
         /// Calls in the window. The default is resilience4j's (`slidingWindowSize`).
         #[setting(default = 100, range = "1..=1000000", live)]
         size: u32,
-        /// Calls that must be in the window before the breaker can open. The default is resilience4j's
+        /// Minimum number of calls in the window before the breaker can open. The default is resilience4j's
         /// (`minimumNumberOfCalls`).
         #[setting(default = 100, range = "1..=1000000", live)]
         minimum: u32,
     },
-    /// The calls that ended in the last while.
+    /// The calls that ended within a time span.
     TimeWindow {
         /// Length of the window. The default is resilience4j's (`slidingWindowSize`, in seconds).
         #[setting(default = "100s", range = ">0s", live)]
         span: Duration,
-        /// Calls that must be in the window before the breaker can open. The default is resilience4j's
+        /// Minimum number of calls in the window before the breaker can open. The default is resilience4j's
         /// (`minimumNumberOfCalls`).
         #[setting(default = 100, range = "1..=1000000", live)]
         minimum: u32,
-        /// Width of the buckets in which the window slides. resilience4j's are 1 s, Hystrix's 500 ms.
+        /// Bucket length of the sliding window. resilience4j's are 1 s, Hystrix's 500 ms.
         #[setting(default = "1s", range = ">0s", live)]
         bucket: Duration,
-        /// When the window is compared with the thresholds.
+        /// When the window is evaluated.
         #[setting(default = "each_call", live)]
         decide: Decide,
     },
@@ -96,26 +96,27 @@ pub struct SlowSettings {
 /// A circuit breaker.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct BreakerSettings {
-    /// Which calls it judges by.
+    /// Window of calls that the breaker evaluates.
     #[setting(flatten)]
     pub trip: TripSettings,
-    /// Share of failures in the window at which it opens. Without effect, and therefore refused, with `consecutive`. The
-    /// default is resilience4j's (`failureRateThreshold`).
+    /// Failure rate in the window at which the breaker opens. Not allowed with `consecutive`. The default is
+    /// resilience4j's (`failureRateThreshold`).
     #[setting(default = "50%", range = ">0..=1", live)]
     pub failure_rate: Fraction,
-    /// Slow calls, which can open it too; `none` ignores how long calls take. Without effect, and therefore refused, with
-    /// `consecutive`. The default is resilience4j's.
+    /// Threshold for slow calls, which open the breaker too; `none` ignores duration. Not allowed with `consecutive`.
+    /// The default is resilience4j's.
     #[setting(default = "{over: 60s, rate: 100%}", live)]
     pub slow: OrNone<SlowSettings>,
-    /// How long it refuses all calls once it has opened. The default is resilience4j's (`waitDurationInOpenState`).
+    /// Time that the breaker stays open and rejects all calls. The default is resilience4j's
+    /// (`waitDurationInOpenState`).
     #[setting(default = "60s", range = ">0s", live)]
     pub open: Duration,
-    /// Trial calls that a half-open breaker lets through; it refuses all others with `breaker_open`. The default is
-    /// resilience4j's (`permittedNumberOfCallsInHalfOpenState`).
+    /// Trial calls allowed while half-open; others are rejected with `breaker_open`. The default is resilience4j's
+    /// (`permittedNumberOfCallsInHalfOpenState`).
     #[setting(default = 10, range = "1..=1000000", live)]
     pub half_open: u32,
-    /// Outcomes that count as failures. All others count as successes, except what this link refuses by itself and what
-    /// is cancelled: unless listed, those count as neither.
+    /// Outcomes that count as failures. All others count as successes, except cancelled calls and those that this link
+    /// rejects itself: unless listed, they count as neither.
     #[setting(default = "[error, timeout, reset, unavailable]", live)]
     pub counts: Vec<OutcomeName>,
 }
@@ -200,7 +201,12 @@ impl BreakerSettings {
         }
         for name in self.counts.iter().filter(|name| never_counts(**name)) {
             let message = format!("`{}` cannot count as a failure", name.outcome().name());
-            flaw("impossible_outcome", "counts", message, "remove it: it is a success, or says nothing of the callee");
+            flaw(
+                "impossible_outcome",
+                "counts",
+                message,
+                "remove it: it is a success, or does not depend on the callee",
+            );
         }
         flaws
     }
@@ -243,8 +249,8 @@ const STATE: Figure = Figure::states(
     &["closed", "open", "half_open"],
     "Share of the time that breakers spent in each state.",
 );
-const TRIPS: Figure = Figure::count("breaker.trips", "How often breakers opened.");
-const REFUSED: Figure = Figure::count("breaker.refused", "Attempts refused by a breaker that was open or half-open.");
+const TRIPS: Figure = Figure::count("breaker.trips", "Number of times breakers opened.");
+const REFUSED: Figure = Figure::count("breaker.refused", "Attempts rejected by an open or half-open breaker.");
 
 impl Policy for Breaker {
     const FIGURES: Set = &[&STATE, &TRIPS, &REFUSED];
@@ -274,7 +280,9 @@ impl Policy for Breaker {
                 format!("when {} of the calls of {}{slow}, at least {minimum}", failures(), span.format())
             }
         };
-        let words = format!("opens {trips}; for {}, then {} trial calls", breaker.open.format(), breaker.half_open);
+        let plural = if breaker.half_open == 1 { "" } else { "s" };
+        let open = breaker.open.format();
+        let words = format!("opens {trips}; for {open}, then {} trial call{plural}", breaker.half_open);
         Some(Described { words, has_state: true })
     }
 

@@ -12,7 +12,7 @@ use sim_core::{Figure, Figures};
 
 use super::policy::{Described, Policy};
 
-/// What makes two calls the same.
+/// When two calls count as identical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum SameBy {
     /// The same operation on the same data key.
@@ -31,10 +31,10 @@ pub enum Context {
     Leader,
 }
 
-/// Identical calls under way share one.
+/// Identical calls in flight share one call.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct CoalesceSettings {
-    /// What makes two calls the same.
+    /// When two calls count as identical.
     #[setting(default = "key")]
     pub by: SameBy,
     /// Whose giving up ends a shared call.
@@ -42,10 +42,10 @@ pub struct CoalesceSettings {
     pub context: Context,
 }
 
-const COALESCED: Figure = Figure::count("coalesced", "Calls that joined an identical one under way.");
+const COALESCED: Figure = Figure::count("coalesced", "Calls that joined an identical call in flight.");
 const SHARED_ANSWER_AGE: Figure = Figure::mean(
     "shared_answer_age",
-    "Mean time from sending a shared call to its answer, weighted by the callers who joined it: how old their data may be.",
+    "Mean time from sending a shared call to its answer, weighted by the calls that joined it: how stale their data may be.",
 )
 .in_seconds();
 

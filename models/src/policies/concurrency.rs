@@ -16,10 +16,10 @@ use super::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use super::not_yet::NotYet;
 use super::policy::{Described, Passes, Policy};
 
-/// How the bound is found.
+/// How the limit is set.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum LimitSettings {
-    /// It is given: at least 1, at most 10000000.
+    /// A fixed number, from 1 to 10000000.
     Fixed(u32),
     /// More while it goes well, fewer when it does not.
     Aimd(NotYet),
@@ -38,10 +38,10 @@ pub enum LimitSettings {
 /// A bound on the attempts under way.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct ConcurrencySettings {
-    /// How the bound is found.
+    /// How the limit is set.
     #[setting(flatten)]
     pub limit: LimitSettings,
-    /// How long an attempt waits for a place. resilience4j's default is not at all.
+    /// Time that an attempt waits for a slot. The default is resilience4j's: it does not wait.
     #[setting(default = "0s", live)]
     pub wait: Duration,
 }
@@ -66,10 +66,10 @@ fn refusal() -> Refusal {
     Refusal { outcome: Outcome::Overload, retry_after: 0 }
 }
 
-const LIMIT: Figure = Figure::level("limit", "Attempts that may be under way at once, over all callers.");
-const ACTIVE: Figure = Figure::gauge("concurrency.active", "Attempts under way, time average.").sampled();
-const WAITING: Figure = Figure::gauge("concurrency.waiting", "Attempts waiting for a place, time average.").sampled();
-const REFUSED: Figure = Figure::count("concurrency.refused", "Attempts refused because too many were under way.");
+const LIMIT: Figure = Figure::level("limit", "Attempts that may be in flight at once, over all callers.");
+const ACTIVE: Figure = Figure::gauge("concurrency.active", "Attempts in flight, time average.").sampled();
+const WAITING: Figure = Figure::gauge("concurrency.waiting", "Attempts waiting for a slot, time average.").sampled();
+const REFUSED: Figure = Figure::count("concurrency.refused", "Attempts rejected because too many were in flight.");
 
 impl Policy for Bulkhead {
     const FIGURES: Set = &[&LIMIT, &ACTIVE, &WAITING, &REFUSED];

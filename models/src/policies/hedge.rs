@@ -15,11 +15,11 @@ use super::policy::{Described, Policy};
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "delay")]
 pub struct HedgeSettings {
-    /// How long an attempt may take before the next copy is sent, counted from when the attempt, or the copy before,
-    /// began. A high percentile of the latency is usual: at p95, one request in twenty is sent twice.
+    /// Time without an answer before the next copy is sent, counted from the start of the attempt or of the previous
+    /// copy. A high percentile of the latency is usual: at p95, one request in twenty is sent twice.
     #[setting(live)]
     pub delay: Duration,
-    /// Copies of an attempt, beyond the first.
+    /// Additional copies of an attempt.
     #[setting(default = 1, range = "1..=100", live)]
     pub max: u32,
 }

@@ -30,9 +30,9 @@ use super::timeout::{Timeout, TotalTimeout};
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "to")]
 pub struct TargetSettings {
-    /// The component that is called.
+    /// The component to call.
     pub to: Spanned<Name>,
-    /// Its share, relative to the others'.
+    /// Weight relative to the others.
     #[setting(default = 1, range = "0..=1000000")]
     pub weight: f64,
 }
@@ -65,17 +65,17 @@ pub struct Written {
 /// policy; behind `=>`, for one that is a [gate](super::gate), the name of its kind of gate.
 macro_rules! policies {
     ($($(#[$meta:meta])* $name:ident: $policy:ty $(=> $gate:ident)?,)*) => {
-        /// How one component (or a workload) calls another.
+        /// A link: how a component or workload calls another.
         #[derive(Clone, Debug, PartialEq, Setting)]
         #[setting(shorthand = "to")]
         pub struct LinkSettings {
-            /// Who is called: a name, a list of names, or a list of `{to, weight}`.
+            /// Targets: a name, a list of names, or a list of `{to, weight}`.
             pub to: OneOrMany<TargetSettings>,
             $($(#[$meta])* pub $name: Option<<$policy as Policy>::Settings>,)*
-            /// What travels along.
+            /// What is propagated to the callee: cancellation, deadline.
             #[setting(default = "[]")]
             pub propagate: Vec<Propagated>,
-            /// How the caller finds out which replicas are well; without it, it calls the dead as it does the others.
+            /// How the caller detects unhealthy replicas. Without it, dead replicas are still called.
             pub health_check: Option<HealthCheckSettings>,
         }
 
@@ -202,35 +202,35 @@ macro_rules! policies {
 }
 
 policies! {
-    /// What answers instead.
+    /// Fallback answer.
     fallback: NotYet,
-    /// Bounds everything: waits, attempts and back-offs together.
+    /// Timeout for the whole call: waits, attempts and back-offs together.
     #[setting(live)]
     total_timeout: TotalTimeout,
-    /// Identical calls under way share one.
+    /// Identical calls in flight share one call.
     coalesce: Coalescing,
-    /// Many calls become one.
+    /// Combines calls into batches.
     batch: Batch,
-    /// Whether and how a failed attempt is made again.
+    /// Retries of failed attempts.
     #[setting(live)]
     retry: Retry,
-    /// A second copy after a delay.
+    /// Sends a second copy after a delay.
     #[setting(live)]
     hedge: Hedge,
-    /// Refuses calls in proportion to how many the callee has rejected of late.
+    /// Rejects calls in proportion to recent rejections by the callee.
     throttle: Throttle => Throttle,
-    /// Stops calling what keeps failing.
+    /// A circuit breaker.
     breaker: Breaker => Breaker,
-    /// A bound on the rate.
+    /// Limits the call rate.
     rate_limit: RateLimit => RateLimit,
-    /// A bound on the calls under way.
+    /// Limits the calls in flight.
     concurrency: Bulkhead => Concurrency,
-    /// The connections that calls over this link share.
+    /// Connection pool of the link.
     pool: Pool,
-    /// How long the caller waits for one attempt.
+    /// Timeout of one attempt.
     #[setting(live)]
     timeout: Timeout,
-    /// What lies between.
+    /// The network between caller and callee.
     network: Network,
 }
 

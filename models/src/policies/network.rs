@@ -15,10 +15,10 @@ use super::policy::{Beside, Described, Policy, Way};
 pub struct NetworkSettings {
     /// Round-trip time, half each way. Without it: 0 within a region, the table of `regions` between two.
     pub rtt: Option<Duration>,
-    /// Share of the packets that are lost, each way.
+    /// Share of the packets lost in each direction.
     #[setting(default = "0%")]
     pub loss: Fraction,
-    /// How fast the call's bytes are sent; without it they take no time.
+    /// Bandwidth for the call's bytes. Without it, transfer takes no time.
     pub bandwidth: Option<Bandwidth>,
     /// Whether connections stay open between attempts.
     #[setting(default = true)]

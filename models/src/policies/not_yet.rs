@@ -53,13 +53,8 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("mode", "through", "`mode: aside`"),
     ("mode", "behind", "`mode: aside`"),
     ("", "early_expiry", "`ttl: {jitter: …}`, or `coalesce: true`"),
-    ("style", "sqs", "`style: plain`"),
-    ("style", "sqs_fifo", "`style: plain`"),
-    ("style", "kafka", "`style: plain`"),
-    ("style", "redis_stream", "`style: plain`"),
-    ("style", "rabbitmq", "`style: plain`"),
-    ("on_failure", "wait", "`on_failure: requeue`"),
-    ("on_failure", "dead_letter", "`on_failure: skip`"),
+    ("style", "kafka", "`style: sqs_fifo`, which is in order by key"),
+    ("style", "redis_stream", "`style: rabbitmq`"),
     ("on_failure", "retry", "`on_failure: requeue`"),
     ("key", "uniform", "a key of the workload's `requests`, which calls carry on"),
     ("key", "zipf", "a key of the workload's `requests`, which calls carry on"),
@@ -70,8 +65,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("faults", "leader_failover", "the fault `pause` or `kill` of the database"),
     ("events", "scale", "`set`, where a setting such as `threads` may change during a run"),
     ("events", "deploy", "`set` of the new settings, or the fault `restart`"),
-    ("events", "redrive", "`on_failure: requeue` of a consumer"),
-    ("events", "discard", "`capacity` of the queue with `full: drop_oldest`"),
     ("events", "warm", "a longer `warmup` of the run"),
 ];
 
@@ -81,7 +74,7 @@ fn problem(span: Span, word: &str, path: &Path) -> Problem {
     };
     let help = match NEAREST.iter().find(is_meant) {
         Some((_, _, nearest)) => format!("the nearest is {nearest}"),
-        None => "it belongs to the language, but this version cannot simulate it: remove it".to_string(),
+        None => "this version cannot simulate it; remove it".to_string(),
     };
     Problem::error(NOT_YET, span, format!("`{word}` is not supported yet")).help(help)
 }

@@ -65,33 +65,35 @@ pub struct PoolSettings {
     /// Connections that may be open at once.
     #[setting(range = "1..=1000000", live)]
     pub size: u32,
-    /// What `size` counts: `component`, or on a balancer `target`, if not written.
+    /// Scope of `size`: connections to the whole component or to each target. Defaults to `component`; on a balancer to
+    /// `target`.
     pub per: Option<Per>,
-    /// Which replica a call takes; with `per: target` only. Any of them if not written.
+    /// How a call chooses a replica, with `per: target`. Any replica by default.
     pub choose: Option<Choose>,
     /// Calls that share a connection, as HTTP/2 and gRPC do.
     #[setting(default = 1, range = "1..=1000000")]
     pub streams: u32,
-    /// Connections that are kept open and are open at the start; `size` if not written, and 0 where `idle_timeout` is.
+    /// Connections kept open, and open at the start. Defaults to `size`, or to 0 with `idle_timeout`.
     pub min_idle: Option<u32>,
-    /// How long a caller waits for a connection.
+    /// Time that a caller waits for a connection.
     #[setting(default = "30s", live)]
     pub acquire_timeout: Duration,
-    /// After how long a connection is closed, as soon as nobody uses it.
+    /// Maximum lifetime of a connection; it is closed once it is idle.
     pub max_lifetime: Option<Duration>,
-    /// By up to which share of it the life of a connection is shorter, so that not all end at once.
+    /// Largest share by which a connection's lifetime is shortened at random, so that connections do not all expire at
+    /// once.
     #[setting(default = "0%")]
     pub jitter: Fraction,
-    /// After how long an idle connection beyond `min_idle` is closed.
+    /// Idle time after which connections above `min_idle` are closed.
     pub idle_timeout: Option<Duration>,
-    /// How long opening a connection takes; one round trip if not written.
+    /// Time to open a connection. Defaults to one round trip.
     pub connect: Option<DurationDist>,
     /// Who opens connections that callers need.
     #[setting(default = "on_demand")]
     pub open: Opening,
-    /// Callers that may wait for a connection; further callers are refused at once.
+    /// Callers that may wait for a connection; further callers are rejected.
     pub max_waiters: Option<u32>,
-    /// Who of the waiting gets the next connection.
+    /// Order in which waiting callers get connections.
     #[setting(default = "fifo")]
     pub order: PoolOrder,
 }
@@ -131,11 +133,11 @@ impl Presets for PoolSettings {
 
 const SIZE: Figure = Figure::level(
     "pool.size",
-    "Calls that the connections of all callers' pools can carry at once: as many as connections, unless calls share them.",
+    "Calls that all callers' pools can carry at once: the number of connections, unless calls share them.",
 );
 /// Calls that use a connection.
-pub const ACTIVE: Figure = Figure::gauge("pool.active", "Calls that use a connection, time average.").kept().sampled();
-const WAIT: Figure = Figure::times("pool.wait", "How long callers waited for a connection.");
+pub const ACTIVE: Figure = Figure::gauge("pool.active", "Calls using a connection, time average.").kept().sampled();
+const WAIT: Figure = Figure::times("pool.wait", "Time that callers waited for a connection.");
 /// Callers who wait.
 pub const WAITING: Figure =
     Figure::gauge("pool.waiting", "Callers waiting for a connection, time average.").kept().sampled();

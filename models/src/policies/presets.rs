@@ -89,7 +89,7 @@ impl<T: Presets> Setting for OrPreset<T> {
                 FieldShape { required: false, default: default.or_else(|| field.default.clone()), ..field.clone() }
             });
             let content = Content::Fields(FieldsShape { fields: fields.collect(), shorthand: None });
-            VariantShape { word: preset.word, doc: preset.doc, content, alone: true }
+            VariantShape { word: preset.word, doc: preset.doc, live: false, content, alone: true }
         });
         let variants = variants.collect();
         let of = name.strip_suffix("Settings").unwrap_or(name);
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(said("hikary"), ["0||expected one of `hikari`, `pgbouncer` or `grpc`, found `hikary`"]);
         assert_eq!(said("{hikari: 5}"), ["9|hikari|expected a map of settings, found `5`"]);
         assert_eq!(said("{hikari: {sizes: 5}}").len(), 1);
-        assert!(said("{hikari: {sizes: 5}}")[0].starts_with("10|hikari.sizes|there is no setting `sizes` here"));
+        assert!(said("{hikari: {sizes: 5}}")[0].starts_with("10|hikari.sizes|unknown setting `sizes`"));
         assert_eq!(said("{size: 5, hikari: {}}"), ["1||expected one of `hikari`, `pgbouncer` or `grpc`, found `size`"]);
     }
 }

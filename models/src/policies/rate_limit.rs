@@ -20,13 +20,13 @@ use crate::policies::policy::{Described, Passes, Policy};
 /// How calls beyond the rate are detected, and what happens to them.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum LimiterSettings {
-    /// Each call takes a token and is refused if there is none. Tokens come at a constant rate and are kept up to a
-    /// number, so that bursts pass.
+    /// Each call takes a token and is rejected if there is none. Tokens arrive at a constant rate and accumulate up to
+    /// the burst size.
     TokenBucket {
         /// Tokens per second.
         #[setting(live)]
         rate: Rate,
-        /// Tokens that are kept: calls that can pass at once after a quiet time.
+        /// Burst size: calls that can pass at once after a quiet period.
         #[setting(default = 1, range = "1..=1000000000", live)]
         burst: u32,
     },
@@ -36,14 +36,14 @@ pub enum LimiterSettings {
         /// Calls per second.
         #[setting(live)]
         rate: Rate,
-        /// Calls that may wait; a call beyond that is refused. The default is that of nginx's `burst`: none waits.
+        /// Calls that may wait; further calls are rejected. The default is that of nginx's `burst`: none waits.
         #[setting(default = 0, range = "0..=1000000000", live)]
         queue: u32,
     },
     /// A number of calls in each window; windows begin at whole multiples of their length. Across the edge of two windows
     /// twice that number can pass.
     FixedWindow {
-        /// Calls that pass in a window.
+        /// Calls allowed per window.
         #[setting(range = "1..=1000000000", live)]
         limit: u32,
         /// Length of a window.
@@ -52,7 +52,7 @@ pub enum LimiterSettings {
     },
     /// A number of calls in any window that ends now, exactly: the time of every call is remembered.
     SlidingLog {
-        /// Calls that pass in any window.
+        /// Calls allowed in any window.
         #[setting(range = "1..=1000000", live)]
         limit: u32,
         /// Length of a window.
@@ -62,7 +62,7 @@ pub enum LimiterSettings {
     /// A number of calls in any window that ends now, estimated as Cloudflare does: the calls of the current fixed
     /// window, and a share of the one before it.
     SlidingCounter {
-        /// Calls that pass in any window, as estimated.
+        /// Calls allowed in any window, as estimated.
         #[setting(range = "1..=1000000000", live)]
         limit: u32,
         /// Length of a window.
@@ -143,7 +143,7 @@ pub struct RateLimitSettings {
     /// The algorithm.
     #[setting(flatten)]
     pub limit: LimiterSettings,
-    /// Which calls share a limiter; without it, all calls do.
+    /// What calls are limited by. Without it all calls share one limiter.
     pub by: Option<LimitBy>,
 }
 
@@ -174,7 +174,7 @@ impl RateLimitSettings {
             flaws.push(Flaw {
                 code: NOT_YET,
                 key: "leaky_bucket".to_string(),
-                message: "`leaky_bucket` makes calls wait, and here calls can only be refused".to_string(),
+                message: "`leaky_bucket` delays calls, but here calls can only be rejected".to_string(),
                 help: "use `token_bucket`, or put the `leaky_bucket` on the links that call it".to_string(),
             });
         }
@@ -190,15 +190,13 @@ impl RateLimitSettings {
     }
 }
 
-const REFUSED: Figure = Figure::count("rate_limit.refused", "Attempts refused because they came too fast.");
+const REFUSED: Figure = Figure::count("rate_limit.refused", "Attempts rejected by the rate limit.");
 const DELAYED: Figure =
-    Figure::count("rate_limit.delayed", "Attempts that waited for their turn and passed; only with `leaky_bucket`.");
+    Figure::count("rate_limit.delayed", "Attempts that were delayed and then passed; only with `leaky_bucket`.");
 const WAIT: Figure =
     Figure::mean("rate_limit.wait", "Mean wait of the attempts that waited; only with `leaky_bucket`.").in_seconds();
-const LIMITERS: Figure = Figure::level(
-    "rate_limit.limiters",
-    "Operations, keys or clients of which a limiter remembers something; only with `by`.",
-);
+const LIMITERS: Figure =
+    Figure::level("rate_limit.limiters", "Operations, keys or clients that limiters track; only with `by`.");
 
 impl Policy for RateLimit {
     const FIGURES: Set = &[&REFUSED, &DELAYED, &WAIT, &LIMITERS];

@@ -11,16 +11,16 @@ use super::policy::{Beside, Described, Policy, Way};
 /// When a call that failed is tried again, and how often.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct RetrySettings {
-    /// Attempts in all, the first included.
+    /// Maximum number of attempts, the first included.
     #[setting(range = "1..=1000", live)]
     pub max_attempts: u32,
-    /// Which failures are tried again. `client_error` never is; `rate_limited` only with a Retry-After.
+    /// Outcomes that are retried. `client_error` never is; `rate_limited` only with a Retry-After.
     #[setting(default = "[timeout, unavailable, overload, reset, error]")]
     pub when: Vec<OutcomeName>,
-    /// How long to wait before the next attempt.
+    /// Wait before the next attempt.
     #[setting(default = "none", live)]
     pub backoff: BackoffSettings,
-    /// What bounds the number of retries; without it nothing does.
+    /// Retry budget. Without it retries are unlimited.
     #[setting(live)]
     pub budget: Option<BudgetSettings>,
 }
@@ -51,9 +51,9 @@ impl Policy for Retry {
     fn flaws(retry: &RetrySettings, _: &Beside<'_>) -> Vec<Flaw> {
         let flaw = |(nth, outcome): (usize, &OutcomeName)| {
             let message = match outcome {
-                OutcomeName::ClientError => "`client_error` is never tried again".to_string(),
+                OutcomeName::ClientError => "`client_error` is never retried".to_string(),
                 OutcomeName::Ok | OutcomeName::Accepted | OutcomeName::Degraded => {
-                    format!("`{}` is no failure, and is never tried again", outcome.outcome().name())
+                    format!("`{}` is not a failure and is never retried", outcome.outcome().name())
                 }
                 OutcomeName::RateLimited
                 | OutcomeName::Overload

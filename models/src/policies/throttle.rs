@@ -20,17 +20,18 @@ use crate::policies::windows::TimeWindow;
 /// A client-side throttle.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum ThrottleSettings {
-    /// Refuses calls with a probability that follows from how many of the last ones were accepted.
+    /// Rejects calls with a probability derived from the share accepted recently.
     Adaptive {
-        /// Requests that are sent for each one that the callee accepts. The default is that of *Site Reliability
-        /// Engineering*, chapter 21; less saves the callee more rejections, and the caller notices its recovery later.
+        /// Requests sent per request accepted by the callee. The default is that of *Site Reliability Engineering*,
+        /// chapter 21; a lower value rejects more at the caller and notices recovery later.
         #[setting(default = 2, range = "1..=1000", live)]
         k: f64,
-        /// How far back requests count. The default is that of *Site Reliability Engineering*, chapter 21.
+        /// Length of the window over which requests are counted. The default is that of *Site Reliability Engineering*,
+        /// chapter 21.
         #[setting(default = "2m", range = ">0s", live)]
         window: Duration,
-        /// Outcomes that count as rejected by the callee. All others count as accepted, except what this link refuses by
-        /// itself and what is cancelled: unless listed, those count as neither.
+        /// Outcomes that count as rejected by the callee. All others count as accepted, except cancelled calls and
+        /// those that this link rejects itself: unless listed, they count as neither.
         #[setting(default = "[overload, rate_limited, unavailable, reset, timeout]", live)]
         counts: Vec<OutcomeName>,
     },
@@ -43,16 +44,16 @@ impl ThrottleSettings {
         let nothing = counts.is_empty().then(|| Flaw {
             code: "never_reached",
             key: "adaptive.counts".to_string(),
-            message: "the throttle can never refuse: no outcome counts as rejected".to_string(),
+            message: "the throttle never rejects: no outcome counts as rejected".to_string(),
             help: "list the outcomes that count as rejected".to_string(),
         });
         nothing.into_iter().collect()
     }
 }
 
-const REFUSED: Figure = Figure::count("throttle.refused", "Attempts that the throttle refused.");
+const REFUSED: Figure = Figure::count("throttle.refused", "Attempts rejected by the throttle.");
 const REFUSED_SHARE: Figure =
-    Figure::share("throttle.refused_share", "Share of the attempts that the throttle refused.");
+    Figure::share("throttle.refused_share", "Share of the attempts rejected by the throttle.");
 
 impl Policy for Throttle {
     const FIGURES: Set = &[&REFUSED, &REFUSED_SHARE];

@@ -16,12 +16,12 @@ const FUTURE: TaskMemory = TaskMemory { reserved_bytes: 2_000, touched_bytes: 2_
 /// Asynchronous tasks.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Worker threads. Without it as many as the service has `cpu`, rounded up, as tokio does; a service that has no cores
-    /// of its own must say how many.
+    /// Worker threads. Defaults to the service's `cpu`, rounded up, as in tokio; required for a service without its own
+    /// cores.
     #[setting(range = "1..=100000")]
     pub workers: Option<u32>,
-    /// Threads for `block` steps, which are made as they are needed; steps beyond wait in line. With 0 a `block` step stops
-    /// the worker, like code that blocks without `spawn_blocking`. The default is tokio's (`max_blocking_threads`).
+    /// Threads for `block` steps, started on demand; further steps wait. With 0 a `block` step stops the worker, like
+    /// code that blocks without `spawn_blocking`. The default is tokio's (`max_blocking_threads`).
     #[setting(default = 512, range = "0..=1000000")]
     pub blocking_threads: u32,
 }

@@ -11,10 +11,10 @@ const CALLBACK: TaskMemory = TaskMemory { reserved_bytes: 1_000, touched_bytes: 
 /// An event loop, or several.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// How many loops, each on a core of its own where there are enough.
+    /// Number of loops, each on its own core if there are enough.
     #[setting(default = 1, range = "1..=100000")]
     pub loops: u32,
-    /// Threads for what blocks.
+    /// Threads for blocking work.
     pub offload_threads: Option<NotYet>,
 }
 

@@ -76,7 +76,7 @@ pub struct Facts {
     pub blocking: Blocking,
     /// What making a worker takes before the first step.
     pub start: Span,
-    /// What closing it takes after the last.
+    /// Time to close a thread after the last step.
     pub close: Span,
     /// What a task costs in memory; `None` where that is not known.
     pub memory: Option<TaskMemory>,
@@ -146,7 +146,7 @@ macro_rules! runtimes {
         $($(#[$doc:meta])* $kind:ident $(($settings:ident))? => $module:ident,)*
         ; not yet: $($(#[$missing_doc:meta])* $missing:ident,)*
     ) => {
-        /// What handlers run on.
+        /// Runtime of the handlers.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum RuntimeSettings {
             $($(#[$doc])* $kind $((runtimes!(@settings $module $settings)))?,)*
@@ -179,15 +179,15 @@ macro_rules! runtimes {
 }
 
 runtimes! {
-    /// A thread is made for each call and closed after it.
+    /// A new thread for each call.
     ThreadPerRequest(settings) => thread_per_request,
     /// A fixed number of threads; each serves one call at a time.
     ThreadPool(settings) => thread_pool,
-    /// Loops that run one piece of code at a time, each to its end.
+    /// Event loops: each runs one callback at a time to completion.
     EventLoop(settings) => event_loop,
-    /// Every call is served at once.
+    /// Every call is served immediately; nothing queues.
     Unlimited => unlimited,
-    /// Tasks on worker threads, which hold one only while their code runs; what blocks has threads of its own.
+    /// Tasks on worker threads that are held only while code runs; blocking work has its own threads.
     Async(settings) => asynchronous,
     ; not yet:
     /// Goroutines on processors.

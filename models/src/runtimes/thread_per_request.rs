@@ -9,17 +9,17 @@ use crate::policies::not_yet::NotYet;
 /// A thread for each call.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Threads that may exist at once; calls beyond wait.
+    /// Maximum threads; further calls wait.
     pub max: Option<u32>,
-    /// What making a thread takes before the first step.
+    /// Time to start a thread before the first step.
     #[setting(default = "0s")]
     pub start: Duration,
-    /// What closing it takes after the last.
+    /// Time to close a thread after the last step.
     #[setting(default = "0s")]
     pub close: Duration,
     /// Memory of a thread's stack.
     pub stack: Option<NotYet>,
-    /// What switching between threads takes.
+    /// Cost of a context switch.
     pub switch: Option<NotYet>,
 }
 

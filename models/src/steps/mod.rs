@@ -14,56 +14,59 @@ use crate::policies::outcomes::OutcomeName;
 /// One step of a handler.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum Step {
-    /// Uses a core for so much work.
+    /// Uses a core for this much work.
+    #[setting(live)]
     Cpu(DurationDist),
-    /// Waits without blocking: frees an event loop or an `async` worker, holds a thread.
+    /// Waits without blocking: frees an event loop or `async` worker, but holds a thread.
+    #[setting(live)]
     Wait(DurationDist),
-    /// Waits and holds whatever runs it, an event loop included; with `async`, one of its `blocking_threads`.
+    /// Blocks for a while, holding the thread, event loop or, with `async`, one of the `blocking_threads`.
+    #[setting(live)]
     Block(DurationDist),
-    /// Calls over a link and waits for the answer.
+    /// Makes a call over a link and waits for the answer.
     Call(CallStep),
-    /// Calls over a link and does not wait.
+    /// Makes a call over a link without waiting for the answer.
     Send(SendStep),
-    /// Does several things side by side.
+    /// Runs branches in parallel.
     Parallel(ParallelStep),
-    /// Divides items among tasks; each works through its own, one after the other.
+    /// Divides items among parallel tasks; each works through its share in sequence.
     Split(SplitStep),
-    /// Does something several times.
+    /// Repeats steps.
     Repeat {
         /// How often.
         times: CountDist,
         /// What.
         steps: Vec<Step>,
     },
-    /// Does one of several things, by weight.
+    /// Runs one of several branches, chosen by weight.
     Choose(Vec<ChoiceSettings>),
-    /// Does something that only one call of a replica may do at a time.
+    /// Runs steps under a lock, one call of a replica at a time.
     Lock {
-        /// Which lock.
+        /// Name of the lock.
         name: Name,
-        /// Whether the more important waits less.
+        /// Whether waiting is ordered by priority.
         #[setting(default = false)]
         priority: bool,
-        /// What is done under it.
+        /// Steps under the lock.
         steps: Vec<Step>,
     },
-    /// Answers now and goes on working.
+    /// Answers now and continues working.
     Reply(ReplyWord),
-    /// Fails, with some probability.
+    /// Fails with some probability.
     Fail {
-        /// How likely.
+        /// Probability.
         #[setting(default = "100%")]
         probability: Fraction,
-        /// How it fails.
+        /// Outcome of the failure.
         #[setting(default = "error")]
         outcome: OutcomeName,
     },
     /// Memory that must be collected later.
     Allocate(NotYet),
-    /// A task that never ends: the call is answered, its task stays for ever. It holds its thread; on an event loop
-    /// and with `async` it holds nothing but is counted. Not within a branch, and not with runtime `unlimited`.
+    /// Leaks a task: the call is answered, but its task never ends. It holds its thread; on an event loop and with
+    /// `async` it holds nothing but is counted. Not within a branch, and not with runtime `unlimited`.
     Leak {
-        /// How likely.
+        /// Probability.
         #[setting(default = "100%")]
         probability: Fraction,
     },
@@ -75,13 +78,13 @@ pub enum Step {
 pub struct CallStep {
     /// The link, one of this component's `calls`.
     pub link: Spanned<Name>,
-    /// The operation that is asked for; the same as this call's if not written.
+    /// The operation to request. Defaults to that of the current call.
     pub op: Option<Spanned<Name>>,
-    /// The data key; the same as this call's if not written.
+    /// The data key. Defaults to that of the current call.
     pub key: Option<StepKey>,
-    /// Bytes sent; the same as this call's if not written.
+    /// Bytes sent. Defaults to those of the current call.
     pub size: Option<Size>,
-    /// What to do where the call fails; without it the handler ends.
+    /// Handling of a failed call. Without it the handler ends.
     pub on_failure: Option<OnFailure>,
 }
 
@@ -89,17 +92,17 @@ pub struct CallStep {
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(bare = "Number")]
 pub enum StepKey {
-    /// Always this one.
+    /// Always the same key.
     Constant(u64),
-    /// Always this one.
+    /// Always the same key.
     Number(u64),
-    /// Every key equally often.
+    /// All keys equally often.
     Uniform(NotYet),
     /// The k-th most popular key in proportion to 1 / k^s.
     Zipf(NotYet),
-    /// A few keys get a large share, all others the rest.
+    /// A few keys get a large share of the requests; the others share the rest.
     Hot(NotYet),
-    /// One after the other, then again from the first.
+    /// All keys in sequence, then again from the first.
     Sequential(NotYet),
 }
 
@@ -121,11 +124,11 @@ impl StepKey {
 pub struct SendStep {
     /// The link, one of this component's `calls`.
     pub link: Spanned<Name>,
-    /// The operation that is asked for; the same as this call's if not written.
+    /// The operation to request. Defaults to that of the current call.
     pub op: Option<Spanned<Name>>,
-    /// The data key; the same as this call's if not written.
+    /// The data key. Defaults to that of the current call.
     pub key: Option<StepKey>,
-    /// Bytes sent; the same as this call's if not written.
+    /// Bytes sent. Defaults to those of the current call.
     pub size: Option<Size>,
 }
 
@@ -133,7 +136,7 @@ pub struct SendStep {
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(bare = "Steps")]
 pub enum OnFailure {
-    /// Go on as if it had succeeded.
+    /// Continue as if it had succeeded.
     Continue,
     /// End the handler with this answer.
     Reply(OutcomeName),
@@ -144,9 +147,9 @@ pub enum OnFailure {
 /// Answers that can be given before the work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum ReplyWord {
-    /// As wished.
+    /// Success.
     Ok,
-    /// Accepted; the work goes on.
+    /// Accepted; the work continues.
     Accepted,
 }
 
@@ -186,16 +189,16 @@ pub enum CostOn {
 pub struct ParallelStep {
     /// The branches, each a list of steps.
     pub branches: Vec<Vec<Step>>,
-    /// How many must succeed before the handler goes on; the others are then given up.
+    /// Number of branches that must succeed before the handler continues; the others are then abandoned.
     #[setting(default = "all")]
     pub need: Need,
-    /// What starting and closing a task takes.
+    /// Overhead of starting and closing a task.
     #[setting(default = "0s")]
     pub task_cost: Duration,
     /// When the branches begin.
     #[setting(default = "serial_upfront")]
     pub cost_model: CostModel,
-    /// What the cost uses.
+    /// Whether the overhead uses a core or only time.
     #[setting(default = "elapsed")]
     pub cost_on: CostOn,
 }
@@ -203,20 +206,20 @@ pub struct ParallelStep {
 /// Items divided among tasks.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct SplitStep {
-    /// How many items.
+    /// Number of items.
     pub items: CountDist,
-    /// How many of them a task works through.
+    /// Items per task.
     #[setting(default = 1, range = "1..=1000000000")]
     pub per_task: u64,
-    /// What is done for an item.
+    /// Steps for each item.
     pub each: Vec<Step>,
-    /// What starting and closing a task takes.
+    /// Overhead of starting and closing a task.
     #[setting(default = "0s")]
     pub task_cost: Duration,
     /// When the tasks begin.
     #[setting(default = "serial_upfront")]
     pub cost_model: CostModel,
-    /// What the cost uses.
+    /// Whether the overhead uses a core or only time.
     #[setting(default = "elapsed")]
     pub cost_on: CostOn,
 }
@@ -224,7 +227,7 @@ pub struct SplitStep {
 /// One of several things.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct ChoiceSettings {
-    /// Its share, relative to the others'.
+    /// Weight relative to the others.
     #[setting(default = 1, range = "0..=1000000")]
     pub weight: f64,
     /// What is done.

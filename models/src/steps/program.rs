@@ -68,7 +68,7 @@ pub enum Instruction {
     Call {
         /// Number of the link.
         link: u16,
-        /// What is asked for.
+        /// Operation requested.
         asks: Asks,
         /// What happens where it fails.
         failure: Failure,
@@ -77,7 +77,7 @@ pub enum Instruction {
     Send {
         /// Number of the link.
         link: u16,
-        /// What is asked for.
+        /// Operation requested.
         asks: Asks,
     },
     /// Start branches and wait for enough of them.

@@ -18,54 +18,57 @@ use super::shape::Shape;
 pub struct StateSettings {
     /// The rate in this state.
     pub rate: Rate,
-    /// How long it stays.
+    /// Time spent in this state.
     pub stays: DurationDist,
 }
 
 /// When requests are sent.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum Process {
-    /// At random, independently of each other.
+    /// A Poisson process: requests arrive independently of each other.
+    #[setting(live)]
     Poisson(Rate),
-    /// At equal distances.
+    /// At regular intervals.
+    #[setting(live)]
     Constant(Rate),
-    /// At independent distances.
+    /// A renewal process: independent gaps from a distribution.
     Renewal {
-        /// The distance from one to the next.
+        /// Time between arrivals.
         interarrival: DurationDist,
     },
-    /// At random, at a rate that changes at random; the states follow one another.
+    /// A Markov-modulated Poisson process: the rate changes at random through a cycle of states.
     Mmpp {
         /// The states, in their order.
         states: Vec<StateSettings>,
     },
-    /// By users who wait for the answer, think, and send again.
+    /// A closed loop: users wait for the answer, think, and send again.
     Closed {
         /// How many.
         users: Count,
-        /// How long they think.
+        /// Think time.
         think: DurationDist,
-        /// Over what time they come at the start.
+        /// Ramp-up time over which the users start.
         #[setting(default = "0s")]
         ramp: Duration,
     },
-    /// By visitors who come at random, send some requests one after the other, and leave.
+    /// Sessions: visitors arrive at random, send several requests in sequence, and leave.
     Sessions {
-        /// How many visitors come.
+        /// Arrival rate of visitors.
+        #[setting(live)]
         rate: Rate,
-        /// How many requests each sends.
+        /// Requests per session.
         requests: CountDist,
-        /// How long they think between two.
+        /// Think time between requests.
         think: DurationDist,
     },
-    /// By connections that stay open and send now and then.
+    /// Long-lived connections that send now and then.
     Connections {
         /// How many.
         count: Count,
-        /// How long each is silent between an answer and its next request.
+        /// Idle time of each connection between an answer and its next request.
         think: DurationDist,
     },
-    /// All at one instant.
+    /// All requests at one instant.
     Once {
         /// How many.
         count: Count,
@@ -73,7 +76,7 @@ pub enum Process {
         #[setting(default = "0s")]
         at: SignedDuration,
     },
-    /// As recorded in a table.
+    /// Replays recorded requests from a table.
     Trace(TraceSettings),
 }
 
@@ -105,6 +108,24 @@ impl Process {
             Process::Sessions { rate, requests, .. } => Some(rate.0 * requests.0.mean()),
             Process::Closed { .. } | Process::Connections { .. } | Process::Once { .. } | Process::Trace(_) => None,
         }
+    }
+
+    /// Arrivals a second, where the rate is one that may change during a run.
+    pub fn live_rate(&self) -> Option<f64> {
+        match self {
+            Process::Poisson(rate) | Process::Constant(rate) | Process::Sessions { rate, .. } => Some(rate.0),
+            Process::Renewal { .. }
+            | Process::Mmpp { .. }
+            | Process::Closed { .. }
+            | Process::Connections { .. }
+            | Process::Once { .. }
+            | Process::Trace(_) => None,
+        }
+    }
+
+    /// The rate that gaps are drawn at. What is drawn is scaled by the rate in force, which may be none at all.
+    pub fn base_rate(&self) -> f64 {
+        self.live_rate().filter(|rate| *rate > 0.0).unwrap_or(1.0)
     }
 
     /// How many requests each visitor sends, where there are visitors who come and leave.
@@ -226,7 +247,7 @@ pub struct ArrivalsSettings {
     /// The process.
     #[setting(flatten)]
     pub process: Process,
-    /// How many requests come at once; one if not written.
+    /// Requests per arrival. Defaults to one.
     pub batch: Option<CountDist>,
 }
 
@@ -241,7 +262,7 @@ pub struct TraceColumns {
     pub op_column: Option<String>,
     /// The column of the data keys.
     pub key_column: Option<String>,
-    /// How much faster than recorded.
+    /// Replay speed relative to the recording.
     #[setting(default = 1, range = "0.000001..=1000000")]
     pub speed: f64,
 }
@@ -284,8 +305,12 @@ impl Setting for TraceSettings {
     fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
         let columns = TraceColumns::read(node, cx)?;
         let Some(files) = cx.files() else {
-            let problem = Problem::error("no_files", node.span, "a scenario that is not a file can name no other file")
-                .help("save the scenario as a file beside the table");
+            let problem = Problem::error(
+                "no_files",
+                node.span,
+                "a scenario that was not read from a file cannot refer to other files",
+            )
+            .help("save the scenario in a file next to the table");
             return cx.refuse(problem);
         };
         let mut column = |key: &str, name: &str| -> Option<Vec<String>> {
@@ -461,8 +486,8 @@ impl Source {
     pub fn new(process: &Process, shape: Option<Shape>, stream: Stream, zero: Time) -> Option<Source> {
         let exponential = |rate: f64| Dist::exp(1e9 / rate).ok();
         let gaps = match process {
-            Process::Poisson(rate) | Process::Sessions { rate, .. } => Gaps::Renewal(exponential(rate.0)?),
-            Process::Constant(rate) => Gaps::Renewal(Dist::constant(1e9 / rate.0).ok()?),
+            Process::Poisson(_) | Process::Sessions { .. } => Gaps::Renewal(exponential(process.base_rate())?),
+            Process::Constant(_) => Gaps::Renewal(Dist::constant(1e9 / process.base_rate()).ok()?),
             Process::Renewal { interarrival } => Gaps::Renewal(interarrival.0.clone()),
             Process::Mmpp { states } => {
                 let states: Vec<_> = states.iter().map(|s| (s.rate.0, s.stays.0.clone())).collect();
@@ -475,7 +500,8 @@ impl Source {
             }
             Process::Closed { .. } | Process::Connections { .. } => return None,
         };
-        Some(Source { gaps, shape, stream, zero, surge: 1.0 })
+        let surge = process.live_rate().map_or(1.0, |rate| rate / process.base_rate());
+        Some(Source { gaps, shape, stream, zero, surge })
     }
 
     /// Which sort of request each recorded operation is.
@@ -485,12 +511,14 @@ impl Source {
         }
     }
 
-    /// Faults make of the rate so many times what was written, from `now` on. The arrival that is awaited at `next_at`
-    /// comes when what is left until then has passed at the new rate.
+    /// From `now` on the rate is this many times the base rate. The arrival that is awaited at `next_at` comes when what is
+    /// left until then has passed at the new rate.
     pub fn set_surge(&mut self, factor: f64, now: Time, next_at: Option<Time>) -> Option<Time> {
         let before = std::mem::replace(&mut self.surge, factor);
         let (zero, from) = (self.zero as f64, now as f64);
         match &mut self.gaps {
+            Gaps::Renewal(_) if factor == 0.0 => None,
+            Gaps::Renewal(_) if before == 0.0 => self.next(now),
             Gaps::Renewal(_) => {
                 let next_at = next_at?;
                 match &self.shape {
@@ -546,6 +574,9 @@ impl Source {
     pub fn next(&mut self, now: Time) -> Option<Time> {
         // The plainest process is short enough to be compiled into its caller.
         if let (Gaps::Renewal(dist), None) = (&self.gaps, &self.shape) {
+            if self.surge == 0.0 {
+                return None;
+            }
             let gap = dist.sample(&mut self.stream);
             let gap = nearest(if self.surge == 1.0 { gap } else { gap / self.surge });
             return Some(now.saturating_add(gap));
@@ -555,6 +586,7 @@ impl Source {
 
     fn next_of_rest(&mut self, now: Time) -> Option<Time> {
         match &mut self.gaps {
+            Gaps::Renewal(_) if self.surge == 0.0 => None,
             Gaps::Renewal(dist) => {
                 let shape = self.shape.as_ref().expect("the caller sees to a process without a shape");
                 let gap = dist.sample(&mut self.stream) / self.surge;

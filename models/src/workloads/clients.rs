@@ -9,11 +9,11 @@ use sim_core::random::{Key, Population, hash};
 
 const PURPOSE_CLIENT: u32 = 0x636c;
 
-/// How many clients the requests of an open workload come from.
+/// Number of distinct clients of an open workload.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "count")]
 pub struct ClientsSettings {
-    /// How many there are.
+    /// Number of clients.
     #[setting(range = "1..")]
     pub count: u64,
     /// The exponent of a Zipf law: the k-th most active client sends requests in proportion to 1 / k^zipf. Without it, all

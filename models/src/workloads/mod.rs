@@ -7,6 +7,8 @@
 
 pub mod arrivals;
 pub mod clients;
+pub mod completion;
+pub mod polling;
 pub mod shape;
 
 use std::collections::BTreeMap;
@@ -19,36 +21,41 @@ use sim_core::figures::Set;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::{
-    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Sight, Span, Time,
-    Timer,
+    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Settled,
+    Sight, Span, Time, Timer,
 };
 
 use crate::link::LinkSettings;
 use arrivals::{ArrivalsSettings, Process, Source};
 use clients::{Clients, ClientsSettings};
+use completion::ByOp;
+use polling::{Asking, PollPlan, PollSettings, Polls};
 use shape::{Shape, ShapeSettings};
 
 /// One sort of request of a workload.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct RequestSettings {
-    /// What is asked for.
+    /// Operation requested.
     #[setting(default = "default")]
     pub op: Spanned<Name>,
-    /// Its share, relative to the others'.
+    /// Weight relative to the others.
     #[setting(default = 1, range = "0..=1000000000")]
     pub weight: f64,
-    /// Which data it is about.
+    /// Data key.
     pub key: Option<KeyChooser>,
-    /// How important it is.
+    /// Priority.
     #[setting(default = "normal")]
     pub priority: Priority,
     /// Bytes sent.
     #[setting(default = "0B")]
     pub size: Size,
-    /// How many times the average work a request asks for: it multiplies every `cpu` step and all work of databases that is
-    /// done on its behalf, wherever that is. It is drawn once for a request, and the same for all its retries and hedges. Its
-    /// mean must be 1. Without it the work of one call says nothing of that of the next.
+    /// Work of a request relative to the average: multiplies its `cpu` steps and its work in databases, wherever they
+    /// run. Drawn once per request; retries and hedges share it. Its mean must be 1. Without it, calls of one request
+    /// are independent.
     pub demand: Option<Spanned<FactorDist>>,
+    /// Polling for the result after an `accepted` answer. Polls carry the key of the request and are counted under their own operation,
+    /// but not in goodput.
+    pub poll: Option<PollSettings>,
 }
 
 impl RequestSettings {
@@ -58,24 +65,24 @@ impl RequestSettings {
     }
 }
 
-/// Who sends requests.
+/// Workloads.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct WorkloadSettings {
-    /// Where they are.
+    /// Region.
     pub region: Option<Spanned<Name>>,
-    /// When they send.
+    /// Arrival process.
     pub arrivals: ArrivalsSettings,
-    /// How the rate changes over time.
+    /// Change of the rate over time.
     pub shape: Option<ShapeSettings>,
-    /// What they ask for.
+    /// Request mix.
     #[setting(default = "[{op: default}]")]
     pub requests: Vec<RequestSettings>,
-    /// How many clients the requests of an open workload come from. Without it each request comes from a client of its own; in
-    /// all other workloads each user is a client. Limits `by: client` tell them apart.
+    /// Number of distinct clients of an open workload. Without it each request comes from a client of its own; in all
+    /// other workloads each user is a client. Limits `by: client` tell them apart.
     pub clients: Option<ClientsSettings>,
-    /// Within what time an answer is of use; without it the call's `total_timeout`, else any time.
+    /// Deadline within which an answer counts as goodput. Defaults to the call's `total_timeout`, else none.
     pub deadline: Option<Duration>,
-    /// Whom they call, and how.
+    /// The link to the component that they call.
     pub call: LinkSettings,
 }
 
@@ -108,6 +115,16 @@ impl WorkloadSettings {
         written.chain(unwritten.into_iter().map(|(op, share)| Asked { op, sort: None, share })).collect()
     }
 
+    /// What its clients ask for to get a result: operation, place in `requests`, and the share of the requests that have one.
+    pub fn polled(&self) -> Vec<Asked<'_>> {
+        let total: f64 = self.requests.iter().map(|request| request.weight).sum();
+        let polled = self.requests.iter().enumerate().filter_map(|(nth, request)| {
+            let poll = request.poll.as_ref().filter(|_| request.weight > 0.0)?;
+            Some(Asked { op: poll.op.as_str(), sort: Some(nth), share: request.weight / total })
+        });
+        polled.collect()
+    }
+
     /// Which of `requests` a recorded operation is.
     pub fn sort_of(&self, op: &str) -> Option<usize> {
         self.requests.iter().position(|request| request.op.as_str() == op)
@@ -132,16 +149,18 @@ pub struct Sort {
     pub profile: u16,
     /// 0 is the most important.
     pub priority: u8,
-    /// Which data it is about.
+    /// Data key.
     pub keys: Option<Keys>,
     /// How many times the average work it asks for.
     pub demand: Option<Dist>,
+    /// How its result is asked for.
+    pub poll: Option<PollPlan>,
 }
 
-/// What a workload is made of; fixed.
+/// What a workload is made of; fixed but for what a live change replaces.
 #[derive(Clone, Debug)]
 pub struct WorkloadPlan {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// The node of its link.
     pub link: NodeId,
@@ -149,7 +168,7 @@ pub struct WorkloadPlan {
     pub sorts: Vec<Sort>,
     /// Chooses among them.
     pub weights: Option<AliasTable>,
-    /// When they send.
+    /// Arrival process.
     pub process: Process,
     /// How many come at once.
     pub batch: Option<CountDist>,
@@ -157,6 +176,8 @@ pub struct WorkloadPlan {
     pub clients: Clients,
     /// The end of the warm-up: the origin of the scenario's clock.
     pub zero: Time,
+    /// Changes of the rate that can be adopted: their numbers, and how many times the base rate it then is.
+    pub changes: Vec<(u32, f64)>,
 }
 
 /// A user of a closed workload, or of a session that is going on: all that is to be known of one. It is kept with the
@@ -186,13 +207,17 @@ impl User {
     }
 }
 
-const SESSIONS: Figure = Figure::level("sessions", "Sessions going on at the end; only with `sessions`.");
+const SESSIONS: Figure = Figure::level("sessions", "Sessions active at the end; only with `sessions`.");
 
 /// What workloads report of themselves.
 pub const FIGURES: Set = &[&SESSIONS];
 
 const ARRIVAL: u8 = 0;
 const USER: u8 = 1;
+const POLL: u8 = 2;
+
+/// Marks the notes of requests whose results are asked for; the rest is their number among them.
+const ASKS: u64 = 1 << 63;
 
 const PURPOSE_THINK: u32 = 0x7468;
 const PURPOSE_OP: u32 = 0x6f70;
@@ -200,6 +225,7 @@ const PURPOSE_KEY: u32 = 0x6b65;
 const PURPOSE_LENGTH: u32 = 0x6c65;
 const PURPOSE_DEMAND: u32 = 0x6465;
 const PURPOSE_RAMP: u32 = 0x7261;
+const PURPOSE_POLL: u32 = 0x706f;
 
 /// A workload.
 #[derive(Clone, Debug)]
@@ -222,8 +248,16 @@ pub struct Workload {
     present: u32,
     /// What faults make of the rate.
     surge: f64,
+    /// How many times the base rate was asked for.
+    turned: f64,
     has_sessions: bool,
     has_users: bool,
+    /// Whether it is followed what requests set off.
+    follows: bool,
+    /// When that was done, and when clients who asked for the result got it.
+    completions: ByOp,
+    results: ByOp,
+    polls: Polls,
     /// Every arrival is one request, and all requests are alike.
     is_plain: bool,
     /// Then: to whom they go, and the profile's row and the priority of each.
@@ -247,8 +281,13 @@ impl Workload {
             sessions: 0,
             present: 0,
             surge: 1.0,
+            turned: plan.process.live_rate().map_or(1.0, |rate| rate / plan.process.base_rate()),
             has_sessions: plan.process.session_length().is_some(),
             has_users: plan.process.think().is_some(),
+            follows: false,
+            completions: ByOp::default(),
+            results: ByOp::default(),
+            polls: Polls::default(),
             is_plain: plan.process.session_length().is_none()
                 && plan.process.trace().is_none()
                 && plan.batch.is_none()
@@ -267,16 +306,27 @@ impl Workload {
         }
     }
 
-    /// A fault multiplies the rate (or, undone, divides it again): the time to the next arrival shrinks at once.
-    pub fn multiply_rate(&mut self, cx: &mut Cx<'_>, factor: f64) {
+    /// Gets ready to adopt the rate of these settings.
+    pub fn prepare(&mut self, change: u32, settings: &WorkloadSettings) {
+        let base = self.plan.process.base_rate();
+        let rate = settings.arrivals.process.live_rate();
+        Arc::make_mut(&mut self.plan).changes.extend(rate.map(|rate| (change, rate / base)));
+    }
+
+    /// A fault multiplies the rate (or, undone, divides it again).
+    fn multiply_rate(&mut self, factor: f64) {
         self.surge *= factor;
         // The factors are 32 bits wide: what two that undo each other leave behind is rounding.
         if (self.surge - 1.0).abs() < 1e-6 {
             self.surge = 1.0;
         }
+    }
+
+    /// The rate has changed: so does the time to the next arrival, at once.
+    fn await_anew(&mut self, cx: &mut Cx<'_>) {
         let awaited = self.next_at.filter(|_| self.alarm.is_some_and(|alarm| cx.clear_alarm(alarm)));
         if let Some(source) = &mut self.source {
-            let next = source.set_surge(self.surge, cx.now(), awaited);
+            let next = source.set_surge(self.surge * self.turned, cx.now(), awaited);
             self.arm(cx, next);
         }
     }
@@ -307,16 +357,120 @@ impl Workload {
         };
         let key = self.population.key(number);
         let client = self.plan.clients.of(key, number);
-        Next::call(self.request(cx, sort, key, data_key, client))
+        Next::call(self.request(cx, sort, key, data_key, client, None))
     }
 
     #[inline(always)]
-    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: Key, data_key: u64, client: u64) -> CallId {
-        let sort = &self.plan.sorts[sort];
+    fn request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        nth: usize,
+        key: Key,
+        data_key: u64,
+        client: u64,
+        user: Option<User>,
+    ) -> CallId {
+        let sort = &self.plan.sorts[nth];
         let drawn = sort.demand.as_ref().map(|demand| demand.sample(&mut key.draw(PURPOSE_DEMAND, 0)));
         let demand = drawn.unwrap_or(Baggage::EMPTY.demand);
-        let baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
-        cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage)
+        let mut baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
+        if self.follows {
+            baggage.undertaking = cx.begin_undertaking(cx.op_of(sort.profile), cx.now());
+        }
+        let call = cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage);
+        if sort.poll.is_some() {
+            let asking = Asking {
+                sort: nth as u16,
+                user: user.map(User::to_bits),
+                key,
+                data_key,
+                client,
+                began: cx.now(),
+                undertaking: baggage.undertaking,
+                polls: 0,
+                until: None,
+                settled: None,
+                knows: false,
+            };
+            cx.set_note(call, ASKS | u64::from(self.polls.add(asking)));
+        } else if let Some(user) = user {
+            cx.set_note(call, user.to_bits());
+        }
+        call
+    }
+
+    /// A client asks for its result.
+    fn poll(&mut self, cx: &mut Cx<'_>, number: u32) -> Next {
+        let (plan, now) = (self.plan.clone(), cx.now());
+        let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
+        if asking.until.is_some_and(|until| now >= until) {
+            return self.has_result(cx, number, true);
+        }
+        let sort = &plan.sorts[usize::from(asking.sort)];
+        let Some(poll) = &sort.poll else { return Next::WAIT };
+        asking.polls += 1;
+        asking.knows = asking.settled.is_some();
+        let baggage = Baggage { data_key: asking.data_key, client: asking.client, ..Baggage::EMPTY };
+        let key = asking.key.child(PURPOSE_POLL, asking.polls).bits();
+        let call = cx.request(plan.link, key, now, poll.profile, sort.priority, baggage);
+        cx.set_note(call, ASKS | u64::from(number));
+        Next::call(call)
+    }
+
+    /// A request whose result is asked for, or such an asking, is answered.
+    fn asked(&mut self, cx: &mut Cx<'_>, call: CallId, number: u32, outcome: Outcome) -> Next {
+        let (plan, now) = (self.plan.clone(), cx.now());
+        let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
+        let Some(poll) = &plan.sorts[usize::from(asking.sort)].poll else { return Next::WAIT };
+        if asking.polls == 0 {
+            // It was the request itself.
+            if outcome != Outcome::Accepted {
+                let user = self.polls.remove(number).and_then(|asking| asking.user);
+                return self.user_goes_on(cx, user);
+            }
+            asking.until = poll.timeout.map(|timeout| now.saturating_add(timeout));
+        } else {
+            cx.count_aside(call, outcome);
+            if asking.knows && outcome == Outcome::Ok {
+                let failed = asking.settled == Some(true);
+                return self.has_result(cx, number, failed);
+            }
+        }
+        let mut draw = asking.key.draw(PURPOSE_POLL, asking.polls);
+        let until = asking.until.map_or(Span::MAX, |until| until.saturating_sub(now));
+        let wait = poll.every.sample_span(&mut draw).min(until);
+        cx.after(wait, Class::First, Timer { what: POLL, data: u64::from(number) });
+        Next::WAIT
+    }
+
+    /// A client has its result, or knows that there will be none.
+    fn has_result(&mut self, cx: &mut Cx<'_>, number: u32, failed: bool) -> Next {
+        let Some(asking) = self.polls.remove(number) else { return Next::WAIT };
+        let op = cx.op_of(self.plan.sorts[usize::from(asking.sort)].profile);
+        self.results.add(op, asking.began, cx.now(), failed);
+        self.user_goes_on(cx, asking.user)
+    }
+
+    fn user_goes_on(&mut self, cx: &mut Cx<'_>, user: Option<u64>) -> Next {
+        if let Some(user) = user {
+            self.goes_on(cx, User::from_bits(user));
+        }
+        Next::WAIT
+    }
+
+    /// When all was done that requests set off, by operation; `None` where that is not followed.
+    pub fn completions(&self) -> Option<&ByOp> {
+        self.follows.then_some(&self.completions)
+    }
+
+    /// When clients who ask for results got them, by operation; `None` where none do.
+    pub fn results(&self) -> Option<&ByOp> {
+        self.plan.sorts.iter().any(|sort| sort.poll.is_some()).then_some(&self.results)
+    }
+
+    /// Who has asked for a result and not got it: the profile's row of the request, and when it should have been sent.
+    pub fn waiting_for_results(&self) -> impl Iterator<Item = (u16, Time)> {
+        self.polls.waiting().map(|(sort, began)| (self.plan.sorts[usize::from(sort)].profile, began))
     }
 
     fn key_of(&self, user: User) -> Key {
@@ -337,9 +491,19 @@ impl Workload {
             None => 0,
         };
         let client = self.plan.clients.of(key, u64::from(user.number));
-        let call = self.request(cx, sort, key, data_key, client);
-        cx.set_note(call, user.to_bits());
+        let call = self.request(cx, sort, key, data_key, client, Some(user));
         Next::call(call)
+    }
+
+    /// A user is done with a request: thinks, or leaves.
+    fn goes_on(&mut self, cx: &mut Cx<'_>, user: User) {
+        if let Some(requests) = self.plan.process.session_length()
+            && u64::from(user.sent) >= self.length(requests, user)
+        {
+            self.present -= 1;
+        } else {
+            self.think(cx, user);
+        }
     }
 
     /// A user thinks, then sends.
@@ -384,6 +548,9 @@ impl Workload {
         if timer.what == USER {
             return self.send(cx, User::from_bits(timer.data));
         }
+        if timer.what == POLL {
+            return self.poll(cx, timer.data as u32);
+        }
         let count = match &self.plan.batch {
             Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
             None => 1,
@@ -416,7 +583,10 @@ impl Workload {
 
 impl Component for Workload {
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
-        if !self.has_users {
+        self.follows = cx.follows_undertakings();
+        if self.follows {
+            self.is_plain = false;
+        } else if !self.has_users {
             cx.ignore_answers();
         }
         let plan = self.plan.clone();
@@ -448,16 +618,27 @@ impl Component for Workload {
         unreachable!("nobody calls a workload")
     }
 
-    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
-        let user = User::from_bits(cx.note(call));
-        if let Some(requests) = self.plan.process.session_length()
-            && u64::from(user.sent) >= self.length(requests, user)
-        {
-            self.present -= 1;
-        } else {
-            self.think(cx, user);
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        let (note, outcome) = (cx.note(call), answer.outcome());
+        if self.follows {
+            let undertaking = cx.undertaking(call);
+            cx.undertaking_answered(undertaking, outcome <= Outcome::Accepted);
+        }
+        if note & ASKS != 0 {
+            return self.asked(cx, call, note as u32, outcome);
+        }
+        if self.has_users {
+            self.goes_on(cx, User::from_bits(note));
         }
         Next::WAIT
+    }
+
+    fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
+        let Settled { began, op, answered_well, failed } = settled;
+        self.polls.settle(name, failed);
+        if answered_well {
+            self.completions.add(op, began, now, failed);
+        }
     }
 
     #[inline(always)]
@@ -474,7 +655,6 @@ impl Component for Workload {
         self.on_other_timer(cx, timer)
     }
 
-    /// A change of a workload is a factor of its rate, as the bits of an `f32`.
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
         if coming.is_answer() {
@@ -483,14 +663,23 @@ impl Component for Workload {
         Sight::Done
     }
 
+    /// A change is one that was prepared, or the factor by which a fault multiplies the rate, as the bits of an `f32`: as
+    /// numbers these are larger than any that is prepared.
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
-        self.multiply_rate(cx, f32::from_bits(change) as f64);
+        match self.plan.changes.iter().find(|(number, _)| *number == change) {
+            Some((_, turned)) => self.turned = *turned,
+            None => self.multiply_rate(f64::from(f32::from_bits(change))),
+        }
+        self.await_anew(cx);
         true
     }
 
     fn rebuild(&mut self, _now: Time) {}
 
-    fn begin_measuring(&mut self, _now: Time) {}
+    fn begin_measuring(&mut self, now: Time) {
+        self.completions.begin_measuring(now);
+        self.results.begin_measuring(now);
+    }
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         if self.has_sessions {

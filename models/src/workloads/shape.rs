@@ -9,7 +9,7 @@ use settings::{Duration, Setting, SignedDuration};
 /// From an instant on, a factor.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct StepSettings {
-    /// From when on.
+    /// Start.
     pub at: SignedDuration,
     /// The factor.
     #[setting(range = "0..=1000000")]
@@ -19,11 +19,11 @@ pub struct StepSettings {
 /// How the rate changes over time, as a factor.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum ShapeSettings {
-    /// From each instant on, its factor; 1 before the first.
+    /// A step function: from each instant on, its factor; 1 before the first.
     Steps(Vec<StepSettings>),
-    /// A straight line from one factor to another; constant before and after.
+    /// Changes linearly from one factor to another; constant before and after.
     Ramp {
-        /// When it begins.
+        /// Start.
         #[setting(default = "0s")]
         at: SignedDuration,
         /// How long it takes.
@@ -35,9 +35,9 @@ pub enum ShapeSettings {
         #[setting(range = "0..=1000000")]
         to: f64,
     },
-    /// A wave between two factors; lowest at 0.
+    /// A daily wave between two factors, lowest at t = 0.
     Diurnal {
-        /// From one low to the next.
+        /// Length of a cycle.
         #[setting(default = "24h")]
         period: Duration,
         /// The lowest factor.
@@ -47,7 +47,7 @@ pub enum ShapeSettings {
         #[setting(range = "0..=1000000")]
         high: f64,
     },
-    /// Another factor for a while.
+    /// A different factor for a while.
     Spike {
         /// When.
         at: SignedDuration,
@@ -57,15 +57,15 @@ pub enum ShapeSettings {
         #[setting(range = "0..=1000000")]
         x: f64,
     },
-    /// A rise, a plateau, a fall.
+    /// Rises to a plateau and falls back.
     FlashCrowd {
-        /// When the rise begins.
+        /// Start of the rise.
         at: SignedDuration,
-        /// How long the rise takes.
+        /// Duration of the rise.
         rise: Duration,
-        /// How long the plateau lasts.
+        /// Duration of the plateau.
         r#for: Duration,
-        /// How long the fall takes.
+        /// Duration of the fall.
         fall: Duration,
         /// The factor of the plateau.
         #[setting(range = "0..=1000000")]

@@ -1,8 +1,10 @@
 //! The charts of one run: what every report shows.
 
-use lab::result::{Breakdown, FaultWindow, Latency, RunResult};
+use lab::result::{Breakdown, Demand, FaultWindow, Latency, RunResult};
 
-use super::{Axis, Band, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit};
+use super::{
+    Axis, Band, Bound, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit,
+};
 use crate::breakdown;
 use crate::happenings;
 use crate::over_time;
@@ -47,7 +49,7 @@ pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
             result,
             "wasted-work",
             "Wasted work over time",
-            "share of busy time for callers who gave up",
+            "share of busy time on abandoned calls",
             "wasted_work",
             Unit::Share,
         ),
@@ -65,6 +67,7 @@ fn is_empty(kind: &Kind) -> bool {
         Kind::HeatMap { x, .. } => x.is_empty(),
         Kind::Hysteresis { rising, falling } => rising.is_empty() && falling.is_empty(),
         Kind::StackedPercentiles { layers, .. } => layers.is_empty(),
+        Kind::Timeline { goodput, .. } => goodput.is_empty(),
         Kind::SmallMultiples { panels } => panels.is_empty(),
         Kind::Topology { calls, .. } => calls.is_empty(),
     }
@@ -94,13 +97,10 @@ fn bands(result: &RunResult) -> Vec<Band> {
 
 fn line(result: &RunResult, name: &str, values: &[Option<f64>]) -> Line {
     let half = result.series.window_s / 2.0;
-    let points = result
-        .series
-        .at_s
-        .iter()
-        .zip(values)
-        .map(|(at_s, y)| Point { x: at_s + half, y: *y, interval: None })
-        .collect();
+    let at_s = &result.series.at_s;
+    let windows = over_time::shown(at_s.len().min(values.len()), |window| values[window]);
+    let point = |window: usize| Point { x: at_s[window] + half, y: values[window], interval: None };
+    let points = windows.into_iter().map(point).collect();
     Line { name: name.to_owned(), points }
 }
 
@@ -109,8 +109,46 @@ fn telling_line(result: &RunResult, name: &str, values: &[Option<f64>], nothing:
     values.iter().flatten().any(|value| (value - nothing).abs() > 1e-9).then(|| line(result, name, values))
 }
 
-fn over_time_chart(result: &RunResult, name: &str, title: &str, y: Axis, series: Vec<Line>) -> NamedChart {
+/// The bounds that objectives put on these metrics.
+fn bounds(result: &RunResult, metrics: &[String]) -> Vec<Bound> {
+    let of = result.objectives.iter().filter_map(|objective| {
+        let word = match objective.demand {
+            Demand::Below => "at most",
+            Demand::Above => "at least",
+            Demand::Recovers => return None,
+        };
+        // A percentile of all requests that were sent is held against the bound; the chart shows those that were answered.
+        let metric = objective.metric.replace(".latency_all.", ".latency.");
+        metrics.contains(&metric).then(|| Bound {
+            value: objective.bound,
+            name: format!("objective {}: {word} {}", objective.name, bound_in_words(objective.bound, &objective.unit)),
+        })
+    });
+    of.collect()
+}
+
+fn bound_in_words(bound: f64, unit: &str) -> String {
+    match unit {
+        "s" => units::time(bound),
+        "/s" => units::rate(bound),
+        "B" => units::size(bound),
+        _ => units::quantity(bound),
+    }
+}
+
+/// What a chart over time is of.
+struct OverTime<'a> {
+    name: &'a str,
+    title: &'a str,
+    y: Axis,
+    /// The metrics that it shows, whose bounds are drawn.
+    metrics: Vec<String>,
+}
+
+fn over_time_chart(result: &RunResult, of: OverTime<'_>, series: Vec<Line>) -> NamedChart {
+    let OverTime { name, title, y, metrics } = of;
     let chart = Chart {
+        bounds: bounds(result, &metrics),
         title: title.to_owned(),
         subtitle: subtitle(result),
         x: time_axis(),
@@ -126,13 +164,13 @@ fn load(result: &RunResult) -> NamedChart {
         .into_iter()
         .filter_map(|(name, metric)| telling_line(result, name, &over_time::workload_total(result, metric), 0.0))
         .collect();
-    over_time_chart(
-        result,
-        "load",
-        "Offered load, goodput and failures over time",
-        Axis::linear("requests", Unit::PerSecond),
-        series,
-    )
+    let mut metrics = vec!["goodput".to_owned()];
+    if let [workload] = result.workloads.keys().collect::<Vec<_>>().as_slice() {
+        metrics.extend(["goodput", "sent"].map(|metric| format!("workloads.{workload}.{metric}")));
+    }
+    let title = "Offered load, goodput and failures over time";
+    let of = OverTime { name: "load", title, y: Axis::linear("requests", Unit::PerSecond), metrics };
+    over_time_chart(result, of, series)
 }
 
 fn latency(result: &RunResult) -> NamedChart {
@@ -145,13 +183,11 @@ fn latency(result: &RunResult) -> NamedChart {
             series.extend(over_time::column(result, &path).and_then(|values| telling_line(result, &name, values, 0.0)));
         }
     }
-    over_time_chart(
-        result,
-        "latency",
-        "Latency of answered requests over time",
-        Axis::log("latency", Unit::Seconds),
-        series,
-    )
+    let shown = result.workloads.keys().take(CURVES_MAX / 2);
+    let metrics = shown.flat_map(|name| ["p99", "p50"].map(|p| format!("workloads.{name}.latency.{p}"))).collect();
+    let title = "Latency of answered requests over time";
+    let of = OverTime { name: "latency", title, y: Axis::log("latency", Unit::Seconds), metrics };
+    over_time_chart(result, of, series)
 }
 
 fn percentile_points(latency: &Latency) -> Vec<(f64, f64)> {
@@ -185,8 +221,9 @@ fn percentiles(result: &RunResult) -> NamedChart {
     let chart = Chart {
         title: "Latency by percentile".to_owned(),
         subtitle: subtitle(result),
-        x: Axis::linear("share of requests at least as fast", Unit::Other(String::new())),
+        x: Axis::linear("percentile of requests", Unit::Other(String::new())),
         y: Axis::log("latency", Unit::Seconds),
+        bounds: Vec::new(),
         kind: Kind::Percentiles { series },
         size: Size::default(),
     };
@@ -199,14 +236,15 @@ fn breakdown(result: &RunResult) -> NamedChart {
     let mut chart = Chart {
         title: String::new(),
         subtitle: subtitle(result),
-        x: Axis::linear("share of requests at least as fast", Unit::Other(String::new())),
+        x: Axis::linear("percentile of requests", Unit::Other(String::new())),
         y: Axis::linear("mean time", Unit::Seconds),
+        bounds: Vec::new(),
         kind: Kind::StackedPercentiles { at: Vec::new(), layers: Vec::new() },
         size: Size::default(),
     };
     if let Some((name, workload)) = known.max_by_key(|(_, workload)| workload.sent) {
         let found = &workload.breakdown;
-        chart.title = format!("Where requests of {name} spend their time, by percentile of their latency");
+        chart.title = format!("Where requests of {name} spend their time, by latency percentile");
         let at = found.bands.iter().map(|band| f64::midpoint(band.from, band.to)).collect();
         chart.kind = Kind::StackedPercentiles { at, layers: layers(found, LAYERS_MAX) };
     }
@@ -294,10 +332,11 @@ fn topology(result: &RunResult) -> NamedChart {
         }
     }
     let chart = Chart {
-        title: "Who calls whom, and how busy each is".to_owned(),
+        title: "Call graph and load".to_owned(),
         subtitle: subtitle(result),
         x: Axis::linear("", Unit::Other(String::new())),
         y: Axis::linear("", Unit::Other(String::new())),
+        bounds: Vec::new(),
         kind: Kind::Topology { boxes, calls },
         size: Size::default(),
     };
@@ -317,10 +356,11 @@ fn hysteresis(result: &RunResult) -> NamedChart {
         .collect();
     let (rising, falling) = loop_of(&known).unwrap_or_default();
     let chart = Chart {
-        title: "Goodput against offered load, while it rises and while it falls".to_owned(),
+        title: "Goodput against offered load, rising and falling".to_owned(),
         subtitle: subtitle(result),
         x: Axis::linear("offered load", Unit::PerSecond),
         y: Axis::linear("goodput", Unit::PerSecond),
+        bounds: Vec::new(),
         kind: Kind::Hysteresis { rising, falling },
         size: Size::default(),
     };
@@ -387,19 +427,19 @@ fn retries(result: &RunResult) -> NamedChart {
         .flat_map(|(from, links)| links.iter().map(move |(link, figures)| (from, link, figures.retries)))
         .filter(|(_, _, retries)| *retries > 0)
         .max_by_key(|(_, _, retries)| *retries);
-    let mut layers = Vec::new();
+    let (mut layers, mut at_s) = (Vec::new(), Vec::new());
     let mut title = String::new();
     if let Some((from, link, _)) = stormy {
         let column = |metric: &str| over_time::column(result, &format!("links.{from}.{link}.{metric}"));
         if let (Some(attempts), Some(retries)) = (column("attempts"), column("retries")) {
-            let first = attempts
-                .iter()
-                .zip(retries)
-                .map(|(attempts, retries)| Some((attempts.as_ref()? - retries.unwrap_or(0.0)).max(0.0)))
-                .collect();
+            let windows = over_time::shown(attempts.len().min(retries.len()), |window| attempts[window]);
+            at_s = windows.iter().map(|window| result.series.at_s[*window]).collect();
+            let first = |window: &usize| Some((attempts[*window]? - retries[*window].unwrap_or(0.0)).max(0.0));
+            let first = windows.iter().map(first).collect();
+            let retries = windows.iter().map(|window| retries[*window]).collect();
             title = format!("Attempts on {from}.{link} over time");
             layers.push(Layer { name: "first attempts".to_owned(), values: first });
-            layers.push(Layer { name: "retries".to_owned(), values: retries.to_vec() });
+            layers.push(Layer { name: "retries".to_owned(), values: retries });
         }
     }
     let chart = Chart {
@@ -407,12 +447,8 @@ fn retries(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: time_axis(),
         y: Axis::linear("attempts", Unit::PerSecond),
-        kind: Kind::StackedAreas {
-            at_s: result.series.at_s.clone(),
-            layers,
-            faults: bands(result),
-            happenings: happenings::marks(result),
-        },
+        bounds: Vec::new(),
+        kind: Kind::StackedAreas { at_s, layers, faults: bands(result), happenings: happenings::marks(result) },
         size: Size::default(),
     };
     NamedChart { name: "attempts".to_owned(), chart }
@@ -437,8 +473,27 @@ fn components(result: &RunResult, file: &str, title: &str, label: &str, metric: 
     found.truncate(CURVES_MAX);
     found.sort_by_key(|(_, order, _)| *order);
     let title = if all > CURVES_MAX { format!("{title}: the {CURVES_MAX} largest of {all}") } else { title.to_owned() };
-    let series = found.into_iter().map(|(_, _, line)| line).collect();
-    over_time_chart(result, file, &title, Axis::linear(label, unit), series)
+    let series: Vec<Line> = found.into_iter().map(|(_, _, line)| line).collect();
+    let metrics = series.iter().map(|line| format!("components.{}.{metric}", line.name)).collect();
+    let y = Axis { label: label.to_owned(), log: spans_decades(&series, &unit), unit };
+    over_time_chart(result, OverTime { name: file, title: &title, y, metrics }, series)
+}
+
+/// From this many times the median on, a curve that is not always at its height hides everything else on a linear axis.
+const DECADES: f64 = 100.0;
+
+/// Whether queue lengths are best seen by orders of magnitude: the largest is a hundred times what is usual.
+fn spans_decades(series: &[Line], unit: &Unit) -> bool {
+    if *unit != Unit::Count {
+        return false;
+    }
+    let mut values: Vec<f64> = series.iter().flat_map(|line| &line.points).filter_map(|point| point.y).collect();
+    values.retain(|value| *value > 0.0);
+    values.sort_by(f64::total_cmp);
+    match (values.get(values.len() / 2), values.last()) {
+        (Some(usual), Some(most)) => *most >= DECADES * usual,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

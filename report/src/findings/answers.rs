@@ -50,8 +50,8 @@ pub(super) fn without_goodput(result: &RunResult) -> Vec<Finding> {
             let windows = draft.rule("windows", Unit::Count, gaps.iter().map(|gap| gap.windows as f64).sum());
             let of = draft.rule("of", Unit::Count, over_time::measured(result).len() as f64);
             format!(
-                "{name} had no goodput in {windows} of {of} windows, while {requests} {were} sent, the longest time from {from} \
-                 to {until}."
+                "{name} had no goodput in {windows} of {of} windows, while {requests} {were} sent; the longest gap is {from} to \
+                 {until}."
             )
         };
         let severity = gap_severity(result, workload, longest, within(&longest));
@@ -94,7 +94,7 @@ pub(super) fn failures(result: &RunResult) -> Vec<Finding> {
         let share = draft.rule("failed", Unit::Share, failed);
         let words = failure_words(&mut draft, &workload.outcomes);
         let causes = why::causes_in_words(&mut draft, result, workload);
-        let words = if causes.is_empty() { words } else { format!("{words}; first causes: {causes}") };
+        let words = if causes.is_empty() { words } else { format!("{words}; cause: {causes}") };
         let severity = match failed {
             failed if failed >= FAILURES_CRITICAL => Severity::Critical,
             failed if failed >= FAILURES_MIN => Severity::Warning,
@@ -212,8 +212,8 @@ pub(super) fn slow_spells(result: &RunResult) -> Vec<Finding> {
         let bound = draft.rule("bound", Unit::Time, bound_s);
         let (from, until) = (draft.rule("from", Unit::Instant, span.0), draft.rule("until", Unit::Instant, span.1));
         let text = format!(
-            "The p99 of {name} rose to {most}, against {usual} that its median usually is: it was {bound} or more in {often} of \
-             {of_words} windows, between {from} and {until}."
+            "The p99 of {name} rose to {most} (the median is usually {usual}): it was {bound} or more in {often} of {of_words} \
+             windows, between {from} and {until}."
         );
         let is_usual = windows as f64 >= USUALLY * of as f64;
         let longest = over_time::longest(&slow).map_or(0, |longest| longest.windows);
@@ -261,10 +261,8 @@ pub(super) fn refusals(result: &RunResult) -> Vec<Finding> {
         let words = draft.rule("share", Unit::Share, share);
         let kinds: Vec<&str> = away.iter().map(|(kind, _)| *kind).collect();
         let severity = if share >= FAILURES_MIN { Severity::Warning } else { Severity::Note };
-        found.push((
-            share,
-            draft.say(severity, format!("{who} turned away {words} of its calls ({}).", kinds.join(", "))),
-        ));
+        found
+            .push((share, draft.say(severity, format!("{who} rejected {words} of its calls ({}).", kinds.join(", ")))));
     };
     for (name, component) in &result.components {
         tell(format!("components.{name}"), name.clone(), &component.outcomes, &AWAY);
@@ -294,7 +292,7 @@ pub(super) fn objectives(result: &RunResult) -> Vec<Finding> {
             (Demand::Recovers, None) => Severity::Critical,
             (Demand::Below | Demand::Above | Demand::Recovers, _) => Severity::Warning,
         };
-        draft.say(severity, format!("Missed the objective {words}."))
+        draft.say(severity, format!("Objective missed: {words}."))
     };
     missed.map(say).collect()
 }

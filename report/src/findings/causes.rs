@@ -156,12 +156,12 @@ fn chain<'r>(
         if next.is_none() {
             let leads_back = to.len() == 1 && told.iter().any(|name| name == to[0]);
             end = state(result, draft, figures, &to, &format!("{from}.{link}"), spell);
-            told.extend(to.iter().filter(|_| end.ends_with("busy itself")).map(|name| (*name).to_owned()));
+            told.extend(to.iter().filter(|_| end.contains("which was itself")).map(|name| (*name).to_owned()));
             if let ([only], true) = (to.as_slice(), leads_back) {
                 end = if words.len() == 1 && *only == from {
-                    ", that is, for itself".to_owned()
+                    ", that is, itself".to_owned()
                 } else {
-                    ", which leads back to where it came from".to_owned()
+                    ", which leads back to the start".to_owned()
                 };
             }
         }
@@ -191,20 +191,20 @@ fn state(
                 let name = over_time::fault_name(fault);
                 match fault.until_s {
                     Some(until_s) => {
-                        format!("{name} acted from {from} to {}", draft.rule("ended", Unit::Instant, until_s))
+                        format!("affected by {name} from {from} to {}", draft.rule("ended", Unit::Instant, until_s))
                     }
-                    None => format!("{name} acted from {from} on"),
+                    None => format!("affected by {name} from {from} on"),
                 }
             })
             .collect();
-        said.push(format!("on which {}", over_time::joined(&acted.iter().map(String::as_str).collect::<Vec<_>>())));
+        said.push(format!("which was {}", over_time::joined(&acted.iter().map(String::as_str).collect::<Vec<_>>())));
     }
     if let [only] = to {
         let columns = vec![format!("components.{only}.utilization")];
         let span = (spell.from_s, spell.until_s);
         if let Some(busy) = super::evidence::over_windows(result, &columns, How::Mean, span.0, span.1) {
             draft.windows(result, ("busy", Unit::Share), columns, How::Mean, span);
-            said.push(format!("which was {} busy itself", Unit::Share.write(busy)));
+            said.push(format!("which was itself {} busy", Unit::Share.write(busy)));
         }
     }
     if said.is_empty() { String::new() } else { format!(", {}", said.join(" and ")) }

@@ -35,7 +35,7 @@ pub(super) fn wasted_work(result: &RunResult) -> Vec<Finding> {
         let of_all = component.utilization.map(|busy| {
             draft.metric("busy", Unit::Share, format!("components.{name}.utilization"), busy);
             let lost = share * busy;
-            (lost, format!(", {} of all that it can do", draft.rule("lost", Unit::Share, lost)))
+            (lost, format!(", {} of its capacity", draft.rule("lost", Unit::Share, lost)))
         });
         let (lost, words) = of_all.unwrap_or_default();
         let severity = match lost {
@@ -44,11 +44,11 @@ pub(super) fn wasted_work(result: &RunResult) -> Vec<Finding> {
             _ => Severity::Note,
         };
         let remedy = gave_up(result, name).map(|path| Remedy {
-            what: "Let callers who give up say so",
+            what: "Propagate cancellation",
             path: format!("{path}.propagate"),
             example: "[cancel]",
         });
-        let text = format!("{wasted} of {name}'s work was for callers who had given up{words}.");
+        let text = format!("{name} spent {wasted} of its work on calls whose callers had given up{words}.");
         found.push((lost, draft.remedy(remedy).say(severity, text)));
     }
     ranked(found)
@@ -81,7 +81,7 @@ pub(super) fn amplification(result: &RunResult) -> Vec<Finding> {
         let most = links_to(result, name).max_by_key(retries).filter(|most| retries(most) > 0);
         let path = most.and_then(|(from, (link, _))| settings_of_link(result, from, link));
         let remedy = path.map(|path| Remedy {
-            what: "Give the retries a budget",
+            what: "Add a retry budget",
             path: format!("{path}.retry.budget"),
             example: "{ratio: {ratio: 10%}}",
         });
@@ -105,7 +105,7 @@ pub(super) fn refused_retries(result: &RunResult) -> Vec<Finding> {
             let words = draft.metric("refused", Unit::Count, format!("{path}.retries_refused"), refused);
             let share = draft.rule("share", Unit::Share, refused / wanted);
             let text =
-                format!("The retry budget of {from}.{link} refused {words} retries, {share} of those asked for.");
+                format!("The retry budget of {from}.{link} rejected {words} retries, {share} of those requested.");
             found.push((refused, draft.say(Severity::Note, text)));
         }
     }
@@ -133,7 +133,7 @@ pub(super) fn pools(result: &RunResult) -> Vec<Finding> {
             let mut draft = Draft::new("pool", path.clone());
             let of_settings = settings_of_link(result, from, link);
             let remedy = of_settings.map(|settings| Remedy {
-                what: "Connections of each caller",
+                what: "Pool size of each caller",
                 path: format!("{settings}.pool.size"),
                 example: "50",
             });
@@ -143,14 +143,14 @@ pub(super) fn pools(result: &RunResult) -> Vec<Finding> {
                 draft.metric("active", Unit::Number, format!("{path}.pool.active"), active);
                 let share = draft.rule("in_use", Unit::Share, in_use);
                 let text = format!(
-                    "Callers in {from} wait up to {wait} (p99) for one of the {connections} connections of {link}: {share} \
+                    "Calls of {from} wait {wait} (p99) for a connection to {link}: {share} of the {connections} pooled connections \
                      are in use."
                 );
                 found.push((wait_s, draft.remedy(remedy).say(Severity::Warning, text)));
             } else if most_s >= POOL_WAIT_MIN_S {
                 let wait = draft.metric("most", Unit::Time, format!("{path}.pool.wait.max"), most_s);
                 let text = format!(
-                    "Callers in {from} waited up to {wait} for one of the {connections} connections of {link} at some time."
+                    "Calls of {from} waited up to {wait} for one of the {connections} pooled connections to {link}."
                 );
                 let severity = if most_s >= super::queues::WAIT_MIN_S { Severity::Warning } else { Severity::Note };
                 found.push((most_s, draft.remedy(remedy).say(severity, text)));
@@ -182,7 +182,7 @@ pub(super) fn saturation(result: &RunResult, told: &[String]) -> Vec<Finding> {
             continue;
         }
         let closed = callers::is_fed_by_those_who_wait(result, name);
-        let why = if closed { "; its callers send no more until they are answered" } else { "" };
+        let why = if closed { "; its callers send nothing more until they are answered" } else { "" };
         if mean >= SATURATED_MEAN {
             let busy = draft.metric("busy", Unit::Share, format!("components.{name}.utilization"), mean);
             let severity = if closed { Severity::Note } else { Severity::Warning };
@@ -250,8 +250,9 @@ fn unequal(result: &RunResult, name: &str, component: &ComponentResult) -> Optio
     let mut draft = Draft::new("unequal", about(name));
     let busiest = draft.metric("busiest", Unit::Share, path, most);
     let mean = draft.rule("mean", Unit::Share, mean);
-    let text =
-        format!("The replicas of {name} are unequally busy: the busiest, {number}, {busiest}, all together {mean}.");
+    let text = format!(
+        "Load is uneven over the replicas of {name}: replica {number} is {busiest} busy, the average is {mean}."
+    );
     draft.rule("number", Unit::Count, f64::from(number));
     Some((most, draft.say(Severity::Warning, text)))
 }
@@ -268,8 +269,8 @@ fn waits_beside_idle(name: &str, component: &ComponentResult) -> Option<(f64, Fi
     let looks = draft.rule("looks", Unit::Count, spread.looks as f64);
     let idle_words = draft.rule("idle", Unit::Share, idle);
     let text = format!(
-        "Calls are badly spread over the replicas of {name}: at the end of {waiting} of {looks} windows a call waited at one of \
-         them, while {idle_words} of them, on average, were free. Who calls them does not look where there is room."
+        "Calls are poorly balanced over the replicas of {name}: at the end of {waiting} of {looks} windows a call waited at one \
+         of them while {idle_words} of them, on average, had room. Its callers choose replicas without regard to load."
     );
     Some((often, draft.say(Severity::Warning, text)))
 }
@@ -294,8 +295,7 @@ pub(super) fn tasks(result: &RunResult) -> Vec<Finding> {
             let noun = &workers.noun;
             let share = leaked / (workers.count.max(1) as f64);
             let severity = if share >= 0.5 { Severity::Critical } else { Severity::Warning };
-            let text =
-                format!("{name} leaks {noun}: {tasks} tasks that never end have each kept one of its {all} {noun}.");
+            let text = format!("{name} leaks {noun}: {tasks} tasks that never end each hold one of its {all} {noun}.");
             found.push((share, draft.say(severity, text)));
         }
         if let Some(turn_s) = component.own.value("longest_turn").filter(|turn_s| *turn_s >= TURN_MIN_S) {
@@ -304,7 +304,7 @@ pub(super) fn tasks(result: &RunResult) -> Vec<Finding> {
             let noun = component.workers.as_ref().map_or("loops", |workers| workers.noun.as_str());
             let severity = if turn_s >= TURN_WARNING_S { Severity::Warning } else { Severity::Note };
             let text = format!(
-                "Code of {name} held one of its {noun} for {turn} without a pause, while everything else on it waited."
+                "A handler of {name} blocked one of its {noun} for {turn}, while everything else on it waited."
             );
             found.push((turn_s, draft.say(severity, text)));
         }
@@ -339,10 +339,10 @@ pub(super) fn stampedes(result: &RunResult) -> Vec<Finding> {
             let Some(most) = draft.windows(result, key, vec![column], How::Most, (0.0, end_s)) else { continue };
             let usual_words = draft.rule("usual", Unit::Rate, usual);
             let remedy = callers::setting_of(name, "coalesce").filter(|_| component.own.get("coalesced").is_none());
-            let remedy = remedy.map(|path| Remedy { what: "Let misses of a key share a call", path, example: "true" });
+            let remedy = remedy.map(|path| Remedy { what: "Coalesce misses of a key", path, example: "true" });
             let to = over_time::joined(&figures.to.iter().map(String::as_str).collect::<Vec<_>>());
             let text = format!(
-                "{name} let a burst of misses through to {to}: {} in its worst window, against {usual_words} in the median one",
+                "{name} passed a burst of misses on to {to}: {} in its worst window, {usual_words} in the median one",
                 Unit::Rate.write(most),
             );
             // It is a stampede where it was more than those behind the cache could take at once.

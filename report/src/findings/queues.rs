@@ -91,7 +91,7 @@ impl Place<'_> {
         let end = draft.metric("depth_end", Unit::Count, self.metric("depth_end"), self.queue.depth_end as f64);
         let text = format!(
             "The queue of {} grew from {first} to {last} between {from} and {until} and holds {end} at the end: more arrives than \
-             leaves.",
+             is served.",
             self.name
         );
         // Who has workers has a queue before them, which can be bounded.
@@ -130,7 +130,7 @@ impl Place<'_> {
         let of = draft.rule("of", Unit::Count, all as f64);
         let severity = if windows as f64 >= FULL_OFTEN * all as f64 { Severity::Warning } else { Severity::Note };
         let text = format!(
-            "The queue of {name} {is}: at least {share} of its {bound} places were taken in {often} of {of} windows."
+            "The queue of {name} {is}: at least {share} of its {bound} places were occupied in {often} of {of} windows."
         );
         Some(draft.say(severity, text))
     }
@@ -206,10 +206,10 @@ impl Place<'_> {
             // Each replica's most, added up: they need not have been at once.
             let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), *depth_max as f64);
             let replicas = draft.rule("replicas", Unit::Count, f64::from(self.component.replicas));
-            format!("The queues of the {replicas} replicas of {name} held up to {most} (the most of each, added up)")
+            format!("The queues of the {replicas} replicas of {name} held up to {most} (the sum of their maxima)")
         };
         let closed = callers::is_fed_by_those_who_wait(self.result, self.name);
-        let why = if closed { "; those who wait send no more until they are answered" } else { "" };
+        let why = if closed { "; waiting callers send nothing more until they are answered" } else { "" };
         let severity = if is_long && is_late && !closed { Severity::Warning } else { Severity::Note };
         let text = format!("{holds}{waits}{}{why}.", oldest.unwrap_or_default());
         Some(draft.say(severity, text))

@@ -239,16 +239,16 @@ impl<'r> Story<'r> {
         }
     }
 
-    /// How deep goodput fell, for how long it was low, and how many requests were lost until an instant: ` goodput had fallen to
-    /// 30 % of before, was below 95 % for 40s, and 28,000 requests were lost`.
+    /// How deep goodput fell, for how long it was low, and how many requests were lost until an instant: ` goodput fell to
+    /// 30 % of its level before, was below 95 % for 40s, and 28,000 requests were lost`.
     fn harm(&self, draft: &mut Draft, until_s: f64, depth: Depth) -> String {
         let series = &self.result.series;
-        let of = if self.less_load(self.at_s, until_s).is_some() { "what the load lets expect" } else { "before" };
+        let of = if self.less_load(self.at_s, until_s).is_some() { "what the load allows" } else { "its level before" };
         let mut said = Vec::new();
         match depth {
             Depth::Told => {
                 let lowest = draft.rule("lowest", Unit::Share, self.depth(until_s));
-                said.push(format!("goodput had fallen to {lowest} of {of}"));
+                said.push(format!("goodput fell to {lowest} of {of}"));
             }
             Depth::Known => said.push("it".to_owned()),
         }
@@ -427,14 +427,14 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
         let mut draft = Draft::new("recovered_too", "faults");
         let names: Vec<&str> = others.iter().map(|(_, name, _)| name.as_str()).collect();
         let worst = draft.rule("lowest", Unit::Share, *lowest);
-        let text =
-            format!("Recovered from {} as well; goodput had fallen to {worst} at worst.", over_time::joined(&names));
+        let text = format!("Also recovered from {}; goodput fell to {worst} at worst.", over_time::joined(&names));
         found.push(draft.say(Severity::Good, text));
     }
     if let Some(lowest) = unharmed.iter().map(|(_, lowest)| *lowest).reduce(f64::min) {
         let mut draft = Draft::new("unharmed", "faults");
         let names: Vec<&str> = unharmed.iter().map(|(name, _)| name.as_str()).collect();
-        let below = (lowest < 1.0).then(|| format!(" below {} of before", draft.rule("lowest", Unit::Share, lowest)));
+        let below =
+            (lowest < 1.0).then(|| format!(" below {} of its level before", draft.rule("lowest", Unit::Share, lowest)));
         let text = format!("{} did not lower goodput{}.", over_time::joined(&names), below.unwrap_or_default());
         found.push(draft.say(Severity::Good, text));
     }
@@ -466,7 +466,7 @@ fn came_back(story: &Story<'_>, episode: &Episode, name: &str, at_s: f64, afterw
         return draft.say(Severity::Good, format!("{text}."));
     }
     let averaged = draft.rule("afterwards", Unit::Share, afterwards);
-    draft.say(Severity::Warning, format!("{text}. From then on it averaged only {averaged} of what it was."))
+    draft.say(Severity::Warning, format!("{text}. Since then it has averaged only {averaged} of its level before."))
 }
 
 /// The end of goodput's fall under faults that never end, by what operators did.
@@ -498,12 +498,12 @@ fn did_not_come_back(
     draft.windows(story.result, ("tail", Unit::Rate), columns, How::Mean, tail_s);
     let is = draft.rule("share", Unit::Share, share);
     let load = sent_share.filter(|sent_share| *sent_share < RECOVERED_SHARE).map_or_else(String::new, |sent_share| {
-        format!(" (load {} of before)", draft.rule("load", Unit::Share, sent_share))
+        format!(" (load {} of its level before)", draft.rule("load", Unit::Share, sent_share))
     });
     let bound = if story.by_objective {
         let to = draft.rule("threshold", Unit::Bound, story.threshold);
         let hold = draft.rule("hold", Unit::Instant, story.hold_s);
-        format!(", and no {hold} have passed with every window at {to}")
+        format!(", and it never stayed at {to} for {hold}")
     } else {
         String::new()
     };
@@ -512,12 +512,12 @@ fn did_not_come_back(
     let why = why::kept_down(&mut draft, story.result, tail_s.0, tail_s.1);
     let text = if story.followed {
         format!(
-            "Had not recovered from {name} when the next fault struck, {watched} after {it} ended: goodput was {is} of \
-             before{load}{bound}{harm}.{why}"
+            "Had not recovered from {name} when the next fault struck, {watched} after {it} ended: goodput was {is} of its \
+             level before{load}{bound}{harm}.{why}"
         )
     } else {
         format!(
-            "Did not recover from {name}: {watched} after {it} ended, goodput is {is} of before{load}{bound}{harm}.{why}"
+            "Did not recover from {name}: {watched} after {it} ended, goodput is {is} of its level before{load}{bound}{harm}.{why}"
         )
     };
     draft.say(Severity::Critical, text)
@@ -528,13 +528,13 @@ fn cut_off(story: &Story<'_>, episode: &Episode, name: &str, share: f64) -> Find
     story.state_before(&mut draft);
     draft.rule("ended", Unit::Instant, episode.settled_s());
     let left = draft.rule("left", Unit::Instant, story.watched_until_s - episode.settled_s());
-    let then = if story.followed { "the next fault struck" } else { "the run was over" };
+    let then = if story.followed { "The next fault struck" } else { "The run ended" };
     let is = draft.rule("share", Unit::Share, share);
     let it = pronoun(episode);
     let harm = story.harm(&mut draft, story.watched_until_s, Depth::Told);
     let text = format!(
-        "{left} after {name} ended, {then}: whether goodput recovers cannot be seen, it was {is} of before in that time; \
-         while {it} lasted, {harm}."
+        "{then} {left} after {name} ended, too soon to see whether goodput recovers: it was {is} of its level before in that \
+         time; while {it} lasted, {harm}."
     );
     let severity = if share < story.threshold { Severity::Critical } else { Severity::Warning };
     draft.say(severity, text)
@@ -554,16 +554,75 @@ fn still_acts(story: &Story<'_>, episode: &Episode, name: &str, from_s: f64, sha
     if share >= RECOVERED_SHARE {
         let does = if one { "does" } else { "do" };
         draft.span(from_s, until_s);
-        let text =
-            format!("{name} {acts} to the end of the run and {does} not lower goodput{then}: it is {is} of before.");
-        let text = if less.is_some() { text.replace("of before", "of what the load lets expect") } else { text };
+        let text = format!(
+            "{name} {acts} to the end of the run and {does} not lower goodput{then}: it is {is} of its level before."
+        );
+        let text = if less.is_some() { text.replace("of its level before", "of what the load allows") } else { text };
         return draft.say(Severity::Good, text);
     }
-    let of = if less.is_some() { "what the load lets expect" } else { "before" };
+    let of = if less.is_some() { "what the load allows" } else { "its level before" };
     let under = if one { "it" } else { "them" };
     draft.span(from_s, until_s);
     let text = format!("{name} {acts} to the end of the run; goodput under {under}{then} is {is} of {of}.");
     draft.say(if share < 0.5 { Severity::Critical } else { Severity::Warning }, text)
+}
+
+/// A fall of goodput under faults, from where it begins to where it ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outage {
+    /// What the faults are called.
+    pub(crate) name: String,
+    /// When they struck, s, and when the last of them ended.
+    pub(crate) at_s: f64,
+    pub(crate) ended_s: Option<f64>,
+    /// When goodput was back, s; `None` where it did not come back.
+    pub(crate) back_s: Option<f64>,
+    /// Where what is seen of it ends, s.
+    pub(crate) until_s: f64,
+    /// The lowest goodput, as a share of what was to be expected.
+    pub(crate) lowest: f64,
+    /// For how long it was below 95 %, s.
+    pub(crate) low_s: f64,
+    /// Requests lost.
+    pub(crate) lost: f64,
+    /// What keeps it down, as a sentence after a blank; empty where it came back or nothing is known.
+    pub(crate) because: String,
+}
+
+/// Every fall of goodput, in the order of time.
+pub(crate) fn outages(result: &RunResult) -> Vec<Outage> {
+    let episodes = lab::recovery::episodes(&result.faults);
+    let outage = |(index, episode): (usize, &Episode)| {
+        let story = Story::new(result, &episodes, index)?;
+        let (back_s, tail_s) = match story.told() {
+            Recovery::Unknown | Recovery::Unharmed { .. } => return None,
+            Recovery::StillActing { share, .. } if share >= RECOVERED_SHARE => return None,
+            Recovery::Recovered { at_s, .. } | Recovery::Remedied { at_s, .. } => (Some(at_s), None),
+            Recovery::Lost { tail_s, .. } => (None, Some(tail_s)),
+            Recovery::CutOff { .. } | Recovery::StillActing { .. } => (None, None),
+        };
+        let until_s = back_s.map_or(story.watched_until_s, |back_s| back_s.max(episode.settled_s()));
+        let series = &result.series;
+        let low = windows_between(series, story.at_s, until_s).filter(|window| {
+            let at_s = series.at_s[*window];
+            story.share(at_s, at_s + series.window_s).is_some_and(|share| share < RECOVERED_SHARE)
+        });
+        let because = |(from_s, until_s): (f64, f64)| {
+            why::kept_down(&mut Draft::new("not_recovered", "faults"), result, from_s, until_s)
+        };
+        Some(Outage {
+            name: name(result, episode),
+            at_s: story.at_s,
+            ended_s: story.until_s,
+            back_s,
+            until_s: story.watched_until_s,
+            lowest: story.depth(until_s),
+            low_s: low.count() as f64 * series.window_s,
+            lost: story.lost().max(0.0),
+            because: tail_s.map(because).unwrap_or_default(),
+        })
+    };
+    episodes.iter().enumerate().filter_map(outage).collect()
 }
 
 #[cfg(test)]
@@ -606,7 +665,7 @@ mod tests {
         assert_eq!(
             texts(&recoveries(&result)),
             [
-                "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 30 % of before, and was \
+                "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 30 % of its level before, and was \
                  below 95 % for 37s."
             ]
         );
@@ -619,7 +678,7 @@ mod tests {
         assert_eq!(found[0].severity, Severity::Critical);
         assert_eq!(
             found[0].text,
-            "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of before; it was below 95 % for 2m20s."
+            "Did not recover from kill store ×1: 2m after it ended, goodput is 3.0 % of its level before; it was below 95 % for 2m20s."
         );
     }
 
@@ -693,10 +752,8 @@ mod tests {
         let harmed = under_load(load, |at_s| if (60.0..100.0).contains(&at_s) { load(at_s) / 2.0 } else { load(at_s) });
         assert_eq!(
             texts(&recoveries(&harmed)),
-            [
-                "Recovered from kill store ×1 20s after it ended (at 1m40s); goodput had fallen to 50 % of what the load lets \
-                 expect, was below 95 % for 40s, and 13,640 requests were lost."
-            ]
+            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 50 % of what the load lets \
+                 expect, was below 95 % for 40s, and 13,640 requests were lost."]
         );
         // Users who wait for their answers send less because the system is down: that excuses nothing.
         let mut waiting = under_load(load, load);
@@ -715,7 +772,7 @@ mod tests {
         assert_eq!(
             texts(&found),
             [
-                "Recovered from cut as soon as it ended; goodput had fallen to 0 % of before, and was below 95 % for 10s.",
+                "Recovered from cut as soon as it ended; goodput fell to 0 % of its level before, and was below 95 % for 10s.",
                 "kill store ×1 acts to the end of the run and does not lower goodput up to the next fault: it is 100 % of \
                  before."
             ]
@@ -740,7 +797,7 @@ mod tests {
         result.faults = (0..8).map(fault).collect();
         let recovered = |name: &str, share: u32| {
             format!(
-                "Recovered from {name} as soon as it ended; goodput had fallen to {share} % of before, and was below 95 % \
+                "Recovered from {name} as soon as it ended; goodput fell to {share} % of its level before, and was below 95 % \
                  for 8s."
             )
         };
@@ -750,7 +807,7 @@ mod tests {
                 recovered("f7", 20).as_str(),
                 &recovered("f5", 40),
                 &recovered("f3", 60),
-                "Recovered from f1 as well; goodput had fallen to 80 % at worst.",
+                "Recovered from f1 as well; goodput fell to 80 % at worst.",
                 "f0, f2, f4 and f6 did not lower goodput."
             ]
         );
@@ -788,10 +845,8 @@ mod tests {
         result.events = vec![event("earlier", 20.0), event("rate-limit", 90.0), event("later", 125.0)];
         assert_eq!(
             texts(&recoveries(&result)),
-            [
-                "Recovered from kill store ×1 30s after rate-limit (event), 40s after it ended (at 2m); goodput had fallen to \
-                 30 % of before, and was below 95 % for 1m."
-            ]
+            ["Recovered from kill store ×1 30s after rate-limit (event), 40s after it ended (at 2m); goodput fell to \
+                 30 % of its level before, and was below 95 % for 1m."]
         );
         // The fault never ends, and something was done about it.
         result.faults[0].until_s = None;
@@ -799,7 +854,7 @@ mod tests {
             texts(&recoveries(&result)),
             [
                 "Recovered 30s after rate-limit (event) (at 2m), although kill store ×1 acts to the end of the run; goodput \
-                 had fallen to 30 % of before, and was below 95 % for 1m."
+                 fell to 30 % of its level before, and was below 95 % for 1m."
             ]
         );
         // Nothing was done before it was back.

@@ -48,7 +48,7 @@ fn cause_in_words(result: &RunResult, cause: &FirstCause) -> String {
         ("timeout", Some((from, link))) => format!("{from} gave up waiting for {}", link.to.join(" or ")),
         ("pool_timeout", Some((from, link))) => format!("{from} got no connection to {}", link.to.join(" or ")),
         (outcome, Some((from, link))) => format!("{outcome} between {from} and {}", link.to.join(" or ")),
-        ("overload", None) => format!("{place} turned calls away (overload)"),
+        ("overload", None) => format!("{place} rejected calls (overload)"),
         (outcome, None) => format!("{outcome} at {place}"),
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn kept_down(draft: &mut Draft, result: &RunResult, from_s: f64, unti
     if let Some((name, share)) = largest(mean("wasted_work", from_s, until_s)).filter(|(_, share)| *share >= WASTED_MIN)
     {
         draft.windows(result, ("wasted", Unit::Share), column(name, "wasted_work"), How::Mean, (from_s, until_s));
-        said.push(format!("{} of the work of {name} is for callers who have given up", Unit::Share.write(share)));
+        said.push(format!("{} of the work of {name} is for callers that have given up", Unit::Share.write(share)));
     }
     let middle_s = (from_s + until_s) / 2.0;
     let before = mean("queue.depth", from_s, middle_s);
@@ -95,8 +95,8 @@ pub(super) fn kept_down(draft: &mut Draft, result: &RunResult, from_s: f64, unti
     said.extend(backlog(draft, result, from_s, until_s));
     match said.as_slice() {
         [] => String::new(),
-        [one] => format!(" What keeps it down: {one}."),
-        [rest @ .., last] => format!(" What keeps it down: {}, and {last}.", rest.join(", ")),
+        [one] => format!(" It stays down because {one}."),
+        [rest @ .., last] => format!(" It stays down because {}, and {last}.", rest.join(", ")),
     }
 }
 
@@ -124,7 +124,7 @@ fn backlog(draft: &mut Draft, result: &RunResult, from_s: f64, until_s: f64) -> 
     draft.windows(result, ("served", Unit::Rate), answers, How::Mean, span);
     let work = draft.rule("backlog", Unit::Time, depth / served);
     let timeout = draft.rule("timeout", Unit::Time, timeout_s);
-    Some(format!("the backlog of {name} is {work} of work while {from} gives up after {timeout}"))
+    Some(format!("{name} has a backlog of {work} of work while {from} gives up after {timeout}"))
 }
 
 /// The component with the largest value; the first of equals.
@@ -154,7 +154,7 @@ pub(super) fn stability(result: &RunResult) -> Option<Finding> {
     let first = third(&mut draft, "first", 0.0, end_s / 3.0)?;
     let last = third(&mut draft, "last", end_s * 2.0 / 3.0, end_s)?;
     let both = format!(
-        "{} calls were under way in the first third of the run, {} in the last",
+        "{} calls were in flight in the first third of the run, {} in the last",
         Unit::Number.write(first),
         Unit::Number.write(last)
     );
@@ -165,8 +165,8 @@ pub(super) fn stability(result: &RunResult) -> Option<Finding> {
     }
     // More than before, but no more and more: it has filled up, or gone up and down.
     let (severity, text) = match grows {
-        true => (Severity::Critical, format!("The run was not stable: {both}, and they became more and more.")),
-        false => (Severity::Note, format!("More was under way in the end: {both}.")),
+        true => (Severity::Critical, format!("The run was not stable: {both}, and the number kept growing.")),
+        false => (Severity::Note, format!("The load in flight rose: {both}.")),
     };
     Some(draft.say(severity, text))
 }
@@ -204,7 +204,7 @@ mod tests {
         };
         let first = said(&result, 200.0, 300.0);
         assert!(
-            first.starts_with(" What keeps it down: 65 % of the calls of api are retries, 93.9 % of the work"),
+            first.starts_with(" It stays down because 65 % of the calls of api are retries, 93.9 % of the work"),
             "{first}"
         );
         assert_eq!(said(&sample::calm(), 100.0, 180.0), "");

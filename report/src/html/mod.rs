@@ -87,7 +87,7 @@ pub struct Figure {
 /// A table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
-    /// What it shows.
+    /// Description.
     pub caption: String,
     /// Its columns; the first names the rows.
     pub columns: Vec<TableColumn>,

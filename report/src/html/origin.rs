@@ -38,7 +38,7 @@ pub(crate) fn section(origin: &Origin, facts: &str, overrides: &[String]) -> Sec
     }
     if !origin.files.is_empty() {
         let file = |(name, what): &(String, String)| format!("{name}: {what}");
-        blocks.push(Block::Paragraph("Files beside this page:".to_owned()));
+        blocks.push(Block::Paragraph("Files next to this page:".to_owned()));
         blocks.push(Block::List(origin.files.iter().map(file).collect()));
     }
     // Several variants stand in one file: its text is shown once.
@@ -55,5 +55,5 @@ pub(crate) fn section(origin: &Origin, facts: &str, overrides: &[String]) -> Sec
             blocks.push(Block::Details { summary, text: text.clone() });
         }
     }
-    Section { heading: "How to repeat it".to_owned(), blocks }
+    Section { heading: "How to reproduce it".to_owned(), blocks }
 }

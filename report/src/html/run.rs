@@ -25,10 +25,9 @@ pub struct RunPage<'a> {
 /// If a chart cannot be drawn.
 pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
     let result = run.result;
-    let mut sections = vec![
-        Section { heading: String::new(), blocks: vec![Block::Figures(headline(result))] },
-        Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(result))] },
-    ];
+    let mut sections = vec![Section { heading: String::new(), blocks: vec![Block::Figures(headline(result))] }];
+    sections.extend(crate::story::section(result));
+    sections.push(Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(result))] });
     if !result.warnings.is_empty() {
         let list = Block::List(result.warnings.clone());
         sections.push(Section { heading: "Warnings".to_owned(), blocks: vec![list] });
@@ -42,7 +41,7 @@ pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
         components(result),
         links(result),
         in_time("Fault", "Faults", &result.faults),
-        in_time("Event", "Events: what operators did", &result.events),
+        in_time("Event", "Events (operator actions)", &result.events),
         happenings_by_place(result),
         happenings_in_order(result),
     ];
@@ -93,7 +92,7 @@ fn headline(result: &RunResult) -> Vec<Figure> {
     // With several workloads the tails are those of the busiest; the table has the others.
     let busiest = result.workloads.iter().max_by_key(|(_, workload)| workload.sent);
     if let Some((name, workload)) = busiest {
-        let note = if result.workloads.len() > 1 { name.clone() } else { "of requests that were answered".to_owned() };
+        let note = if result.workloads.len() > 1 { name.clone() } else { "of answered requests".to_owned() };
         let success = outcome::success_share(&workload.outcomes);
         figures.push(figure(
             "Answered",
@@ -149,17 +148,17 @@ fn telling_columns(table: Table) -> Table {
 fn workloads(result: &RunResult) -> Table {
     let columns = vec![
         TableColumn::words("Workload", ""),
-        TableColumn::figures("Offered", "requests sent, per second"),
-        TableColumn::figures("Goodput", "requests that ended ok or accepted within the deadline, per second"),
-        TableColumn::figures("Answered", "share of the ended requests that were ok, accepted or degraded"),
-        TableColumn::figures("p50", "median latency of answered requests, from the instant they should have been sent"),
+        TableColumn::figures("Offered", "requests sent per second"),
+        TableColumn::figures("Goodput", "requests per second that ended ok or accepted within the deadline"),
+        TableColumn::figures("Answered", "share of completed requests that ended ok, accepted or degraded"),
+        TableColumn::figures("p50", "median latency of answered requests, from the intended send time"),
         TableColumn::figures("p90", ""),
         TableColumn::figures("p99", ""),
         TableColumn::figures("p99.9", ""),
         TableColumn::figures("Largest", ""),
-        TableColumn::figures("Attempts", "attempts made for each request"),
+        TableColumn::figures("Attempts", "attempts per request"),
         TableColumn::figures("In flight at the end", ""),
-        TableColumn::words("Failures", "share of the ended requests"),
+        TableColumn::words("Failures", "share of completed requests"),
     ];
     let rows = result.workloads.iter().map(|(name, workload)| {
         let latency = &workload.latency;
@@ -178,22 +177,22 @@ fn workloads(result: &RunResult) -> Table {
             TableCell::words(outcome::failures_in_words(&workload.outcomes, 4)),
         ]
     });
-    Table { caption: "Workloads: what the callers saw".to_owned(), columns, rows: rows.collect() }
+    Table { caption: "Workloads (as seen by callers)".to_owned(), columns, rows: rows.collect() }
 }
 
 fn components(result: &RunResult) -> Table {
     let columns = vec![
         TableColumn::words("Component", ""),
         TableColumn::words("Kind", ""),
-        TableColumn::figures("Arrivals", "calls that arrived, per second"),
-        TableColumn::figures("Busy", "share of its workers, cores or connections that was held"),
-        TableColumn::figures("Queue, mean", "calls waiting, time average"),
-        TableColumn::figures("Queue, most", "calls waiting, the most after the warm-up"),
-        TableColumn::figures("Queue, end", "calls waiting at the end"),
+        TableColumn::figures("Arrivals", "calls per second"),
+        TableColumn::figures("Busy", "share of workers, cores or connections in use"),
+        TableColumn::figures("Queue (mean)", "calls waiting, time average"),
+        TableColumn::figures("Queue (max)", "calls waiting, maximum after the warm-up"),
+        TableColumn::figures("Queue (end)", "calls waiting at the end"),
         TableColumn::figures("Wait p99", "99th percentile of the time in the queue"),
-        TableColumn::figures("Amplification", "arrivals over those that no retry or hedge brought about"),
-        TableColumn::figures("Wasted", "share of its busy time for callers who had given up"),
-        TableColumn::words("Failures", "share of its answers"),
+        TableColumn::figures("Amplification", "arrivals relative to those not caused by retries or hedges"),
+        TableColumn::figures("Wasted", "share of busy time on calls whose callers had given up"),
+        TableColumn::words("Failures", "share of answers"),
         TableColumn::words("Own figures", ""),
     ];
     let rows = result.components.iter().map(|(name, component)| {
@@ -214,22 +213,22 @@ fn components(result: &RunResult) -> Table {
             TableCell::words(crate::text::figures_in_words(&component.own)),
         ]
     });
-    Table { caption: "Components: what they did".to_owned(), columns, rows: rows.collect() }
+    Table { caption: "Components".to_owned(), columns, rows: rows.collect() }
 }
 
 fn links(result: &RunResult) -> Table {
     let columns = vec![
         TableColumn::words("Link", ""),
         TableColumn::words("To", ""),
-        TableColumn::figures("Calls", "logical calls, per second"),
-        TableColumn::figures("Attempts", "attempts, retries and hedges included, per second"),
+        TableColumn::figures("Calls", "logical calls per second"),
+        TableColumn::figures("Attempts", "attempts per second, retries and hedges included"),
         TableColumn::figures("Amplification", "attempts over calls"),
         TableColumn::figures("Retries", ""),
-        TableColumn::figures("Refused", "retries that the budget refused"),
+        TableColumn::figures("Refused", "retries rejected by the budget"),
         TableColumn::figures("Hedges", ""),
-        TableColumn::figures("Pool in use", "connections in use, time average, of how many"),
+        TableColumn::figures("Pool in use", "connections in use (time average) of the pool size"),
         TableColumn::figures("Pool wait p99", "99th percentile of the wait for a connection"),
-        TableColumn::words("Failures", "share of the attempts, as the caller saw them"),
+        TableColumn::words("Failures", "share of attempts, as seen by the caller"),
         TableColumn::words("Own figures", ""),
     ];
     let row = |from: &str, link: &str, figures: &LinkResult| {
@@ -260,7 +259,7 @@ fn links(result: &RunResult) -> Table {
         .iter()
         .flat_map(|(from, links)| links.iter().map(move |(link, figures)| row(from, link, figures)))
         .collect();
-    Table { caption: "Links: what the callers of each saw".to_owned(), columns, rows }
+    Table { caption: "Links (as seen by their callers)".to_owned(), columns, rows }
 }
 
 fn in_time(one: &str, caption: &str, windows: &[FaultWindow]) -> Table {
@@ -291,7 +290,7 @@ fn happenings_by_place(result: &RunResult) -> Table {
     let columns = vec![
         TableColumn::words("Place", "component, or link as CALLER.LINK"),
         TableColumn::words("Happening", ""),
-        TableColumn::figures("Count", "the warm-up included"),
+        TableColumn::figures("Count", "including the warm-up"),
         TableColumn::figures("First", ""),
         TableColumn::figures("Last", ""),
         TableColumn::words("Meaning", ""),

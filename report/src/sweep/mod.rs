@@ -106,7 +106,7 @@ pub fn text(swept: &Swept) -> String {
     let all = swept.points.len() * swept.replications as usize;
     let done = swept.points.iter().flat_map(|point| &point.runs).flatten().count();
     if done < all {
-        text.push_str(&format!("\ncut short: the figures are those of the {done} of {all} runs that had ended\n"));
+        text.push_str(&format!("\ncut short: the figures cover the {done} of {all} runs that completed\n"));
     }
     for point in &swept.points {
         if let Some(error) = point.error() {

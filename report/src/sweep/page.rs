@@ -51,8 +51,8 @@ fn points(swept: &Swept) -> Table {
         point.values.iter().map(value).chain((0..swept.metrics.len()).map(cell)).collect()
     });
     let caption = match swept.replications {
-        1 => "One run of each point",
-        _ => "Mean ± half of the 95 % interval, by point",
+        1 => "One run per point",
+        _ => "Mean ± half-width of the 95 % interval, by point",
     };
     Table { caption: caption.to_owned(), columns, rows: rows.collect() }
 }

@@ -19,7 +19,7 @@ pub(crate) enum Ink {
     Bad,
     /// Faults.
     Fault,
-    /// What operators do.
+    /// Operator actions.
     Event,
 }
 

@@ -19,8 +19,9 @@ pub fn replications(result: &RunResult) -> String {
         })
         .collect();
     let confidence = replications.intervals.values().next().map_or(0.95, |interval| interval.confidence);
-    let heading = ["metric".to_owned(), format!("mean ± half of the {} interval", figures::confidence(confidence))];
+    let heading =
+        ["metric".to_owned(), format!("mean ± half-width of the {} interval", figures::confidence(confidence))];
     let told = result.workloads.values().any(|workload| workload.breakdown.p50_s.is_some());
-    let but = if told { ", but for where the time goes, the mean of all" } else { "" };
-    format!("Over {} runs (the report above is that of the first{but})\n{}", replications.n, aligned(&heading, &rows))
+    let but = if told { ", except for where the time goes, which is the mean" } else { "" };
+    format!("{} runs (the report above is that of the first{but})\n{}", replications.n, aligned(&heading, &rows))
 }

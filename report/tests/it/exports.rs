@@ -183,7 +183,7 @@ fn what_operators_did_stands_beside_the_faults() {
     assert_eq!(back.events, result.events);
     let origin = Origin { scenarios: Vec::new(), command: None, files: Vec::new() };
     let page = run_page(&RunPage { result: &result, origin: &origin }).expect("a page");
-    assert!(page.contains("Events: what operators did") && page.contains("&lt;script&gt;turns"), "{page}");
+    assert!(page.contains("Events (operator actions)") && page.contains("&lt;script&gt;turns"), "{page}");
     assert!(page.contains(">no-retries</text>") && page.contains("stroke-dasharray"));
     let text = report::text::run_report(&result, report::text::Options::default());
     let row = text.lines().find(|line| line.starts_with("events")).expect("a row of events");

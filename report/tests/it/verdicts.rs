@@ -38,8 +38,7 @@ fn twenty_seconds_without_goodput_are_told() {
     is_told(&found, Severity::Critical, "u had no goodput from 20s to 40s, while 2,000 requests were sent.");
     is_told(&found, Severity::Warning, "The p99 of u rose to 19.8 s");
     // They were late, not lost.
-    let recovered =
-        "Recovered from stall as soon as it ended; goodput had fallen to 0 % of before, and was below 95 % for 20s.";
+    let recovered = "Recovered from stall as soon as it ended; goodput fell to 0 % of its level before, and was below 95 % for 20s.";
     is_told(&found, Severity::Good, recovered);
     assert!(
         texts(&found).iter().any(|text| text.starts_with("The queue of api held up to 2,000")),

@@ -279,7 +279,7 @@ impl Scalar for Fraction {
         }
         if value > 1.0 {
             let help = (rest.is_empty() && value <= 100.0).then(|| format!("did you mean `{text}%`?"));
-            return Err(ValueError { message: format!("`{text}` is more than the whole (1 or 100%)"), help });
+            return Err(ValueError { message: format!("`{text}` is more than 1 (100%)"), help });
         }
         Ok(Fraction(value.abs()))
     }
@@ -325,7 +325,7 @@ impl Scalar for Cores {
         }
         let value = finite(number.float(0), text)?;
         if value <= 0.0 {
-            return Err(ValueError::new(format!("there must be more than no cores, found `{text}`")));
+            return Err(ValueError::new(format!("the number of cores must be positive, found `{text}`")));
         }
         if value > CORES_MAX {
             return Err(ValueError::new(format!("at most {CORES_MAX} cores can be simulated, found `{text}`")));

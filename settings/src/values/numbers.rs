@@ -141,7 +141,7 @@ fn parse_count(text: &str, largest: u64) -> Result<u64, ValueError> {
     match number.whole(unit) {
         Ok(value) if value <= u128::from(largest) => Ok(value as u64),
         Err(NotWhole::Finer) => Err(ValueError::new(format!("`{text}` is not a whole number"))),
-        _ => Err(ValueError::new(format!("`{text}` is too large: the most is {largest}"))),
+        _ => Err(ValueError::new(format!("`{text}` is too large: the maximum is {largest}"))),
     }
 }
 

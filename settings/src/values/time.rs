@@ -89,7 +89,7 @@ impl Scalar for SignedDuration {
 }
 
 fn too_long(text: &str) -> ValueError {
-    ValueError::new(format!("`{text}` is too long: the most is 2^64 nanoseconds, about 584 years"))
+    ValueError::new(format!("`{text}` is too long: the maximum is 2^64 nanoseconds, about 584 years"))
 }
 
 fn parse_span(text: &str) -> Result<Span, ValueError> {

@@ -78,7 +78,7 @@ impl Scalar for Name {
 
     fn parse(text: &str) -> Result<Self, ValueError> {
         if text.len() > NAME_BYTES_MAX {
-            let message = format!("a name has at most {NAME_BYTES_MAX} characters, and this one has {}", text.len());
+            let message = format!("names have at most {NAME_BYTES_MAX} characters; this one has {}", text.len());
             return Err(ValueError::new(message));
         }
         let mut parts = text.split('/');
@@ -88,7 +88,7 @@ impl Scalar for Name {
             check_name(second, text)?;
         }
         if third.is_some() {
-            return Err(ValueError::new(format!("`{text}` has two `/`: a name has a cluster and a component at most")));
+            return Err(ValueError::new(format!("`{text}` has two `/`; a name has at most a cluster and a component")));
         }
         Ok(Name(text.to_string()))
     }
@@ -103,10 +103,10 @@ impl Scalar for Name {
 }
 
 fn check_name(part: &str, text: &str) -> Result<(), ValueError> {
-    const RULE: &str = "a name begins with a small letter and goes on with small letters, digits, `_` and `-`";
+    const RULE: &str = "a name starts with a lower-case letter, followed by lower-case letters, digits, `_` and `-`";
     if FORBIDDEN_NAMES.contains(&part) {
         let message = format!("`{text}` cannot be a name");
-        return Err(ValueError::with_help(message, "some YAML readers would take it for true, false or nothing"));
+        return Err(ValueError::with_help(message, "some YAML readers take it for true, false or null"));
     }
     let good = part.starts_with(|c: char| c.is_ascii_lowercase())
         && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));

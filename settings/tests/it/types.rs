@@ -23,7 +23,7 @@ pub(crate) struct Pool {
 pub(crate) enum Order {
     /// The oldest first.
     Fifo,
-    /// The newest first.
+    /// Last in, first out.
     Lifo,
     /// By the time spent waiting.
     Codel {
@@ -110,7 +110,7 @@ pub(crate) struct Link {
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "to")]
 pub(crate) struct Target {
-    /// Its name.
+    /// Name.
     pub(crate) to: Spanned<Name>,
     /// Its share.
     #[setting(default = "1")]
@@ -223,7 +223,7 @@ pub(crate) enum Step {
 /// A component with what all kinds have in common.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub(crate) struct Placed {
-    /// Where it is.
+    /// Region.
     pub(crate) region: Option<Name>,
     /// What it is.
     #[setting(flatten)]

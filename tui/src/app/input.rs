@@ -29,7 +29,7 @@ impl App {
 
     /// A text was pasted; line breaks become blanks, so that a fault may be pasted as it stands in a scenario.
     pub fn paste(&mut self, text: &str) -> Vec<Effect> {
-        if self.place() == Place::Typing {
+        if matches!(self.place(), Place::Typing | Place::Finding) {
             for letter in text.trim().chars() {
                 let letter = if letter.is_control() { ' ' } else { letter };
                 self.type_key(KeyEvent::new(
@@ -151,6 +151,7 @@ impl App {
                 Vec::new()
             }
             Action::Accept => self.accept(),
+            Action::Fork => self.fork_with(),
         }
     }
 
@@ -212,10 +213,32 @@ impl App {
                 }
                 Vec::new()
             }
-            Open::Knob(path, line) => make(Doing::Set { path, value: line.text() }),
+            Open::Knob(path, line) if self.is_live(&path) => make(Doing::Set { path, value: line.text() }),
+            Open::Knob(path, line) => vec![Effect::Restart { path, value: line.text() }],
             Open::Fault(line) => make(Doing::Inject { yaml: line.text() }),
             Open::Nothing | Open::Help(_) | Open::Keep => Vec::new(),
         }
+    }
+
+    /// Whether a setting may change while the run goes on.
+    fn is_live(&self, path: &str) -> bool {
+        self.view.knobs.iter().any(|knob| knob.path == path && knob.live)
+    }
+
+    /// Begins a second future with what is being typed; where a name is looked for, nothing.
+    fn fork_with(&mut self) -> Vec<Effect> {
+        let doing = match &self.open {
+            Open::Knob(path, line) if self.is_live(path) => Doing::Set { path: path.clone(), value: line.text() },
+            Open::Knob(path, _) => {
+                let words = format!("{path} changes from the start of the run, so both futures would have it");
+                self.tell(words, true);
+                return Vec::new();
+            }
+            Open::Fault(line) => Doing::Inject { yaml: line.text() },
+            Open::Find(..) | Open::Nothing | Open::Help(_) | Open::Keep => return Vec::new(),
+        };
+        self.open = Open::Nothing;
+        vec![Effect::Ask(Command::Fork(doing))]
     }
 
     fn enter(&mut self) -> Vec<Effect> {
@@ -236,12 +259,9 @@ impl App {
                     .collect();
             }
             Screen::Knobs => {
-                let chosen =
-                    self.knobs().get(self.cursors.knob).map(|knob| (knob.path.clone(), knob.value.clone(), knob.live));
-                match chosen {
-                    Some((path, value, true)) => self.open = Open::Knob(path, Line::new(&value)),
-                    Some((path, _, false)) => self.tell(format!("{path} is fixed while the run goes on"), true),
-                    None => {}
+                let chosen = self.knobs().get(self.cursors.knob).map(|knob| (knob.path.clone(), knob.value.clone()));
+                if let Some((path, value)) = chosen {
+                    self.open = Open::Knob(path, Line::new(&value));
                 }
             }
             Screen::Faults => {
@@ -251,14 +271,11 @@ impl App {
                 }
             }
             Screen::Requests => {
-                let lines =
-                    self.view.focused().requests.as_ref().map(|all| all.slowest_first(screens::requests::from_s(self)));
-                let chosen =
-                    lines.as_ref().and_then(|lines| lines.get(self.cursors.request.min(lines.len().max(1) - 1)));
-                return chosen
-                    .map(|line| Effect::Ask(Command::Seek((line.at_s * 1e9).round() as i64)))
-                    .into_iter()
-                    .collect();
+                let (listed, cursor) = screens::requests::Listed::of(self);
+                let at_s = listed.lines.get(cursor).map(|line| line.at_s);
+                let selected = listed.waterfall(cursor);
+                self.request = selected;
+                return at_s.map(|at_s| Effect::Ask(Command::Seek((at_s * 1e9).round() as i64))).into_iter().collect();
             }
             Screen::Charts | Screen::Component => {}
         }
@@ -315,8 +332,9 @@ impl App {
                 self.selected = stepped(self.selected, by, way, last(self.topology().nodes.len()));
             }
             Screen::Requests => {
-                let count = self.view.focused().requests.as_ref().map_or(0, |all| screens::requests::count(all, self));
-                self.cursors.request = stepped(self.cursors.request, by, way, last(count));
+                let (listed, cursor) = screens::requests::Listed::of(self);
+                let selected = listed.waterfall(stepped(cursor, by, way, last(listed.lines.len())));
+                self.request = selected;
             }
             Screen::Events => {
                 let count = crate::events::of(self.view.focused()).len();

@@ -54,7 +54,7 @@ pub(crate) struct Areas {
 impl Areas {
     /// The parts of a screen of that size.
     pub(crate) fn new(size: Rect, app: &App) -> Areas {
-        let caption = app.caption().map_or(0, |text| lines_of(text, caption_width(size)).len() as u16);
+        let caption = app.caption().map_or(0, |text| lines_of(&text, caption_width(size)).len() as u16);
         let headlines = app.view.futures.len() as u16;
         let layout = Layout::vertical([
             Constraint::Length(1),
@@ -268,12 +268,12 @@ fn caption(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(text) = app.caption().filter(|_| area.height > 0) else { return };
     let mut brush = Brush::new(buffer, area, app.theme);
     let width = i32::from(area.width);
-    for (row, line) in lines_of(text, caption_width(app_size(area))).into_iter().enumerate() {
+    for (row, line) in lines_of(&text, caption_width(app_size(area))).into_iter().enumerate() {
         let row = row as i32;
         brush.text(0, row, &" ".repeat(area.width as usize), Role::Caption);
         brush.text(2, row, &line, Role::Caption);
     }
-    let hint = if app.view.playing { "esc ends" } else { "space goes on" };
+    let hint = if app.view.playing { "esc ends the tour" } else { "space continues" };
     brush.text_before(width - 2, i32::from(area.height) - 1, hint, Role::Caption);
 }
 

@@ -23,7 +23,8 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
         Open::Knob(path, line) => {
             let knob = app.view.knobs.iter().find(|knob| &knob.path == path);
             let range = knob.map_or("", |knob| knob.range.as_str());
-            let range = format!("{range}; ↑ ↓ turn the number");
+            let when = if knob.is_some_and(|knob| knob.live) { "" } else { "runs again from the start; " };
+            let range = format!("{when}{range}; ↑ ↓ turn the number");
             let area = panel(buffer, body, app, 2, path);
             typed(buffer, area, app, line);
             Brush::new(buffer, area, app.theme).text(
@@ -50,7 +51,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
             for (row, future) in app.view.futures.iter().enumerate() {
                 let all = super::callers(&future.snapshot);
                 let x = brush.text(1, row as i32, future.side.letter(), super::side_role(future)) + 2;
-                let newest = future.changes.last().map_or("unchanged".into(), |change| change.doing.to_string());
+                let newest = future.changes.last().map_or("unchanged".into(), |change| change.doing.short());
                 let words = format!(
                     "good {:<9} p99 {:<9} {newest}",
                     figures::rate(all.good),
@@ -140,7 +141,7 @@ fn help(buffer: &mut Buffer, body: Rect, app: &App, scrolled: usize) {
             Place::Anywhere => "on every screen",
             Place::On(screen) => screen.title(),
             Place::Typing => "while typing",
-            Place::Reading | Place::Asking | Place::Choosing | Place::Refused => "",
+            Place::Finding | Place::Reading | Place::Asking | Place::Choosing | Place::Refused => "",
         };
         if keys.peek().is_some() {
             rows.push(("", title));

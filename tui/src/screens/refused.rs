@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::brush::Brush;
 use crate::figures;
 use crate::keys::Place;
-use crate::screens::footer_line;
+use crate::screens::{footer_line, lines_of};
 use crate::theme::{Role, Theme};
 
 /// A scenario that cannot be run.
@@ -26,6 +26,18 @@ pub(crate) struct Refusal {
     pub(crate) has_run_behind: bool,
 }
 
+impl Refusal {
+    /// What is wrong, in lines that fit into so many columns, with their looks.
+    pub(crate) fn lines(&self, width: u16) -> Vec<(String, Role)> {
+        let width = usize::from(width).saturating_sub(2).max(20);
+        let broken = |line: &str| {
+            let role = look(line);
+            wrapped(line, width).into_iter().map(move |line| (line, role)).collect::<Vec<_>>()
+        };
+        self.text.lines().flat_map(broken).collect()
+    }
+}
+
 /// Draws what is wrong over the whole screen.
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, refusal: &Refusal) {
     let mut brush = Brush::new(buffer, area, theme);
@@ -34,16 +46,16 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, refusal: &Refu
     let title = format!("{} cannot be run", refusal.name);
     brush.text(after + 2, 0, &figures::shorten(&title, (width - after - 3).max(0) as usize), Role::Problem);
     let hint = match (refusal.is_watched, refusal.has_run_behind) {
-        (true, true) => "Save it again and it is read again; esc shows the run of before.",
-        (true, false) => "Save it again and it is read again.",
-        (false, _) => "It is no file that could be changed.",
+        (true, true) => "Fix and save the file to reload it; esc returns to the previous run.",
+        (true, false) => "Fix and save the file to reload it.",
+        (false, _) => "This scenario is not a file that you can edit.",
     };
     brush.text(1, 1, hint, Role::Faint);
     let rows = (height - 4).max(0) as usize;
-    let lines: Vec<&str> = refusal.text.lines().collect();
+    let lines = refusal.lines(area.width);
     let skip = refusal.scrolled.min(lines.len().saturating_sub(rows));
-    for (row, line) in lines.iter().skip(skip).take(rows).enumerate() {
-        written(&mut brush, 3 + row as i32, line);
+    for (row, (line, role)) in lines.iter().skip(skip).take(rows).enumerate() {
+        brush.text(1, 3 + row as i32, line, *role);
     }
     if lines.len() > skip + rows {
         brush.text_before(width - 1, height - 2, " ↓ more ", Role::Key);
@@ -52,16 +64,57 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, refusal: &Refu
     footer_line(buffer, line, theme, Place::Refused, true);
 }
 
-/// A line of what the reader says; its looks follow from how it begins.
-fn written(brush: &mut Brush, y: i32, line: &str) {
+/// The look of a line of what the reader says, which follows from how it begins.
+fn look(line: &str) -> Role {
     let bare = line.trim_start();
-    let role = match bare {
+    match bare {
         _ if bare.starts_with("error") => Role::Problem,
         _ if bare.starts_with("warning") => Role::Retry,
         _ if bare.starts_with("-->") || bare.starts_with('|') && !bare.contains('^') => Role::Faint,
         _ if bare.starts_with('|') => Role::Critical,
         _ if bare.starts_with("= help") => Role::Key,
         _ => Role::Text,
-    };
-    brush.text(1, y, line, role);
+    }
+}
+
+/// A line broken between words where it is longer than the screen is wide. Lines of the scenario and the marks below them
+/// stay whole, since they belong under each other.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let bare = line.trim_start();
+    let is_source = bare.trim_start_matches(|letter: char| letter.is_ascii_digit()).trim_start().starts_with('|');
+    if is_source || bare.starts_with("-->") || line.chars().count() <= width {
+        return vec![line.to_string()];
+    }
+    // What follows stands below the first word of the message.
+    let message = bare.find(": ").map_or(0, |place| bare[..place + 2].chars().count()).min(width / 3);
+    let indent = line.chars().count() - bare.chars().count();
+    let hanging = indent + if bare.starts_with("= ") { message } else { 2 };
+    let room = width.saturating_sub(hanging).max(10);
+    let pad = " ".repeat(hanging);
+    let lines = lines_of(bare, room);
+    lines
+        .iter()
+        .enumerate()
+        .map(|(nth, text)| if nth == 0 { format!("{}{text}", " ".repeat(indent)) } else { format!("{pad}{text}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_help_is_broken_and_source_lines_stay_whole() {
+        let text = "error: components.web.kind: no component is called `servcie`\n  --> shop.yaml:12:12\n   |\n12 |   - {name: slow disk, at: 20s, for: 10s, slow: {component: db, factor: 10}}\n   |            ^^^^^^^^^ expected a name\n   = help: a name begins with a small letter and goes on with small letters, digits and dashes";
+        let refusal = Refusal { text: text.into(), ..Refusal::default() };
+        let lines: Vec<String> = refusal.lines(52).into_iter().map(|(line, _)| line).collect();
+        assert!(
+            lines.contains(
+                &"12 |   - {name: slow disk, at: 20s, for: 10s, slow: {component: db, factor: 10}}".to_string()
+            )
+        );
+        assert!(lines.iter().filter(|line| !line.contains('|')).all(|line| line.chars().count() <= 50), "{lines:#?}");
+        let all = lines.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(all.contains("small letters, digits and dashes") && all.contains("no component is called `servcie`"));
+    }
 }

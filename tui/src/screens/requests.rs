@@ -1,6 +1,6 @@
 //! Sampled requests, slowest first, and the chosen one as a waterfall: a row a call, with what its time was spent on.
 
-use lab::requests::{Requests, Waterfall, WaterfallRow};
+use lab::requests::{RequestLine, Requests, Waterfall, WaterfallRow};
 use lab::result::Spent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,29 +28,62 @@ fn look(what: Spent) -> (&'static str, char, Role) {
 }
 
 /// The instant from which requests are shown, s.
-pub(crate) fn from_s(app: &App) -> f64 {
+fn from_s(app: &App) -> f64 {
     match app.zoom {
         Zoom::Whole => f64::NEG_INFINITY,
         Zoom::Recent => app.snapshot().at_s - 60.0,
     }
 }
 
+/// The requests to choose from, slowest first, and the selected one among them even where it has not been sent yet: it was
+/// selected at a later instant.
+pub(crate) struct Listed<'a> {
+    requests: Option<&'a Requests>,
+    pub(crate) lines: Vec<RequestLine>,
+    /// The selected one, where it is not among the requests of this instant.
+    ahead: Option<&'a Waterfall>,
+}
+
+impl<'a> Listed<'a> {
+    /// The list, and the place of the selected request in it.
+    pub(crate) fn of(app: &'a App) -> (Listed<'a>, usize) {
+        let requests = app.view.focused().requests.as_ref();
+        let lines = requests.map(|requests| requests.slowest_first(from_s(app))).unwrap_or_default();
+        let mut listed = Listed { requests, lines, ahead: None };
+        let Some(selected) = &app.request else { return (listed, 0) };
+        let is_it = |line: &RequestLine| line.at_s == selected.line.at_s && line.workload == selected.line.workload;
+        if let Some(place) = listed.lines.iter().position(is_it) {
+            return (listed, place);
+        }
+        listed.ahead = Some(selected);
+        listed.lines.insert(0, selected.line.clone());
+        (listed, 0)
+    }
+
+    /// One of them, call by call.
+    pub(crate) fn waterfall(&self, place: usize) -> Option<Waterfall> {
+        match self.ahead {
+            Some(selected) if place == 0 => Some(selected.clone()),
+            _ => self.requests?.waterfall(self.lines.get(place)?.index),
+        }
+    }
+}
+
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut brush = Brush::new(buffer, area, app.theme);
-    let Some(requests) = app.view.focused().requests.as_ref() else { return };
-    let lines = requests.slowest_first(from_s(app));
+    let (listed, cursor) = Listed::of(app);
+    let lines = &listed.lines;
     let (width, height) = (i32::from(area.width), i32::from(area.height));
     let of = match app.zoom {
-        Zoom::Whole => "of the whole run; z shows the last minute",
-        Zoom::Recent => "of the last minute; z shows the whole run",
+        Zoom::Whole => "whole run; z: last minute",
+        Zoom::Recent => "last minute; z: whole run",
     };
-    let count = lines.len();
-    brush.text(1, 0, &format!("{count} requests, chosen by chance, slowest first: {of}"), Role::Faint);
+    let count = lines.len() - usize::from(listed.ahead.is_some());
+    brush.text(1, 0, &format!("{count} sampled requests, slowest first ({of})"), Role::Faint);
     if lines.is_empty() {
         return;
     }
     let rows = lines.len().min((height / 3).max(3) as usize);
-    let cursor = app.cursors.request.min(lines.len() - 1);
     let first = scrolled(cursor, rows, lines.len());
     let slowest = lines.iter().map(|line| line.took_s).fold(0.0, f64::max);
     for (row, (place, line)) in lines.iter().enumerate().skip(first).take(rows).enumerate() {
@@ -59,7 +92,8 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         brush.text_before(9, y, &figures::seconds(line.took_s), Role::Strong);
         brush.text(11, y, &figures::shorten(words, 12), role);
         brush.text(24, y, &figures::shorten(&line.workload, 16), Role::Text);
-        brush.text(41, y, &format!("sent {}", figures::clock(line.at_s)), Role::Faint);
+        let sent = if line.at_s >= app.snapshot().at_s { "due" } else { "sent" };
+        brush.text(41, y, &format!("{sent} {}", figures::clock(line.at_s)), Role::Faint);
         if line.attempts > 1 {
             brush.text(54, y, &format!("{} attempts", line.attempts), Role::Retry);
         }
@@ -73,14 +107,9 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     for column in 0..width {
         brush.put(column, top, '─', Role::Border);
     }
-    if let Some(waterfall) = requests.waterfall(lines[cursor].index) {
+    if let Some(waterfall) = listed.waterfall(cursor) {
         draw_waterfall(&mut brush, (top + 1, width, height - top - 1), &waterfall);
     }
-}
-
-/// How many requests there are to choose from.
-pub(crate) fn count(requests: &Requests, app: &App) -> usize {
-    requests.slowest_first(from_s(app)).len()
 }
 
 fn ending(outcome: Option<lab::requests::Outcome>) -> (&'static str, Role) {

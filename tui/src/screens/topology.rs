@@ -75,7 +75,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
         if split {
             let chosen = pane.side == app.view.focus;
             let role = if chosen { side_role(future) } else { Role::Border };
-            let title = pane_title(future);
+            let title = pane_title(app, future);
             let mut brush = Brush::new(buffer, pane.outer, app.theme);
             frame(&mut brush, (0, 0, i32::from(pane.outer.width), i32::from(pane.outer.height)), &title, role);
         }
@@ -91,12 +91,13 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
     }
 }
 
-fn pane_title(future: &Future) -> String {
-    let newest = future.changes.iter().rfind(|change| change.at_ns as f64 <= future.snapshot.at_s * 1e9 + 1.0);
-    match newest {
-        Some(change) => format!("{}  {}", future.side.letter(), change.doing),
-        None => format!("{}  unchanged", future.side.letter()),
-    }
+/// All that was changed in a future since the fork.
+fn pane_title(app: &App, future: &Future) -> String {
+    let shared = app.view.shared_changes.min(future.changes.len());
+    let made = future.changes[shared..].iter().filter(|change| change.at_ns as f64 <= future.snapshot.at_s * 1e9 + 1.0);
+    let words: Vec<String> = made.map(|change| change.doing.short()).collect();
+    let letter = future.side.letter();
+    if words.is_empty() { format!("{letter}  unchanged") } else { format!("{letter}  {}", words.join(" · ")) }
 }
 
 fn drawing(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapshot, diagram: &Diagram) {
@@ -251,6 +252,15 @@ pub(crate) fn multiples(brush: &mut Brush, (x, y, room): (i32, i32, i32), each: 
     brush.put(x + 1 + shown as i32, y, end, Role::Faint);
 }
 
+/// How many of a workload's requests succeed, or fail where those are more.
+fn success(figures: &BoxFigures) -> String {
+    match figures.good_share() {
+        None => "–".into(),
+        Some(good) if good >= 0.5 => format!("✓ {}", figures::share(good)),
+        Some(good) => format!("✗ {}", figures::share(1.0 - good)),
+    }
+}
+
 /// A name that fits; of one in a cluster the cluster is left out first.
 fn short_name(name: &str, room: usize) -> String {
     match name.rsplit_once('/') {
@@ -353,7 +363,7 @@ impl Look<'_> {
         if up < all {
             let words = if tight { format!("{up}/{all} ") } else { format!(" {up}/{all} up ") };
             left = brush.text(left, bottom, &words, Role::Fault);
-        } else if all > 1 && self.detail == Detail::Full && !group.is_workload && !group.folded {
+        } else if all > 1 && self.detail >= Detail::Full && !group.is_workload && !group.folded {
             left = brush.text(left, bottom, &format!(" {all} up "), Role::Faint);
         }
         if !tight {
@@ -397,23 +407,37 @@ impl Look<'_> {
         if self.detail < Detail::Full {
             return;
         }
+        let rows = self.past_rows();
         match figures.utilization {
             Some(_) => self.past(brush, (x, y + 3, width), group, "components.", ".utilization", Some(1.0)),
             None => self.past(brush, (x, y + 3, width), group, "components.", ".arrivals", None),
         }
-        match (figures.wasted_work.filter(|wasted| *wasted >= 0.01), figures.slots) {
-            (Some(wasted), _) => {
-                brush.text(x, y + 4, "wasted", Role::Faint);
-                brush.text_before(x + width, y + 4, &figures::share(wasted), Role::Strained);
-            }
-            (None, Some((held, all))) => {
-                brush.text(x, y + 4, "held", Role::Faint);
-                let words = format!("{}/{}", figures::count(held), figures::count(all));
-                brush.text_before(x + width, y + 4, &words, Role::Text);
-            }
+        let below = y + 3 + rows;
+        let wasted = figures.wasted_work.filter(|wasted| *wasted >= 0.01);
+        let tell = |brush: &mut Brush, row: i32, label: &str, value: &str, role: Role| {
+            brush.text(x, below + row, label, Role::Faint);
+            brush.text_before(x + width, below + row, value, role);
+        };
+        let held = figures.slots.map(|(held, all)| format!("{}/{}", figures::count(held), figures::count(all)));
+        let wasted = wasted.map(figures::share);
+        if self.detail == Detail::Large {
+            tell(brush, 0, "held", held.as_deref().unwrap_or("–"), Role::Text);
+            let role = if wasted.is_some() { Role::Strained } else { Role::Text };
+            tell(brush, 1, "wasted", wasted.as_deref().unwrap_or("–"), role);
+            tell(brush, 2, "in flight", &figures::count(figures.in_flight), Role::Text);
+            return;
+        }
+        match (wasted, held) {
+            (Some(wasted), _) => tell(brush, 0, "wasted", &wasted, Role::Strained),
+            (None, Some(held)) => tell(brush, 0, "held", &held, Role::Text),
             (None, None) if figures.utilization.is_some() => in_flight(brush, 4),
             (None, None) => {}
         }
+    }
+
+    /// How high the curve of the past is.
+    fn past_rows(&self) -> i32 {
+        if self.detail == Detail::Large { 3 } else { 1 }
     }
 
     /// Arrivals on the left, failures on the right.
@@ -434,16 +458,24 @@ impl Look<'_> {
         role: Role,
     ) {
         brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
-        let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
-        Self::gauge(brush, (x, y + 1, width), "good", good, &figures::share(good), role);
+        let shown = figures.good_share().map_or("–".into(), figures::share);
+        Self::gauge(brush, (x, y + 1, width), "good", figures.good_share().unwrap_or(0.0), &shown, role);
         let tail = |brush: &mut Brush, row: i32, label: &str, value: Option<f64>| {
             brush.text(x, y + row, label, Role::Faint);
             brush.text_before(x + width, y + row, &figures::seconds_or_dash(value), Role::Text);
         };
         tail(brush, 2, "p99", figures.latency_p99_s);
-        if self.detail == Detail::Full {
+        if self.detail >= Detail::Full {
             self.past(brush, (x, y + 3, width), group, "workloads.", ".goodput", None);
-            tail(brush, 4, "p50", figures.latency_p50_s);
+            tail(brush, 3 + self.past_rows(), "p50", figures.latency_p50_s);
+        }
+        if self.detail == Detail::Large {
+            for (row, label, value) in
+                [(7, "failed", figures::rate(figures.failed)), (8, "in flight", figures::count(figures.in_flight))]
+            {
+                brush.text(x, y + row, label, Role::Faint);
+                brush.text_before(x + width, y + row, &value, Role::Text);
+            }
         }
     }
 
@@ -475,10 +507,15 @@ impl Look<'_> {
         }
         let scaled = top.is_none();
         let top = top.unwrap_or_else(|| worst.iter().copied().fold(0.0, f64::max));
+        let rows = self.past_rows();
         for (place, value) in worst.iter().enumerate() {
             let level = if top > 0.0 { value / top } else { 0.0 };
             let role = if scaled { Role::Good } else { Theme::load(Some(level)) };
-            brush.put(x + width - 1 - place as i32, y, figures::block(level), role);
+            for row in 0..rows {
+                // The lowest row shows that there is something, however little it is.
+                let above = (level * f64::from(rows) - f64::from(rows - 1 - row)).clamp(0.0, 1.0);
+                brush.put(x + width - 1 - place as i32, y + row, figures::block(above), role);
+            }
         }
     }
 
@@ -493,8 +530,7 @@ impl Look<'_> {
     ) {
         if group.is_workload {
             brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
-            let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
-            brush.text(x, y + 1, &format!("✓ {}", figures::share(good)), role);
+            brush.text(x, y + 1, &success(figures), role);
             return;
         }
         match figures.utilization {
@@ -540,8 +576,7 @@ impl Look<'_> {
 
     fn compact_workload(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), figures: &BoxFigures, role: Role) {
         let after = brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
-        let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
-        let words = format!("✓ {}", figures::share(good));
+        let words = success(figures);
         if x + width - after > words.chars().count() as i32 {
             brush.text_before(x + width, y, &words, role);
         }
@@ -555,10 +590,7 @@ impl Look<'_> {
             false => brush.text(x, y, "↯", Role::Fault),
         };
         let value = match (figures.queue, figures.utilization, group.is_workload) {
-            (_, _, true) => {
-                let good = if figures.arrivals > 0.0 { (figures.good / figures.arrivals).min(1.0) } else { 0.0 };
-                format!("✓{}", figures::share(good).replace(' ', ""))
-            }
+            (_, _, true) => success(figures).replace(' ', ""),
             (0, Some(load), _) => figures::share(load).replace(' ', ""),
             (0, None, _) => figures::rate(figures.arrivals),
             (queue, ..) => format!("q{}", figures::count(queue)),

@@ -2,6 +2,7 @@
 //! thing does. It advances in ticks of ten milliseconds, so that its state does not depend on how a span is cut up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lab::figures::Own;
 use lab::metrics::Unit;
@@ -56,6 +57,8 @@ pub(crate) struct Fake {
     faults: Vec<FaultWindow>,
     changes: Vec<String>,
     pub(crate) panics_at_ns: Option<i64>,
+    /// Counts the calls of `run_until`.
+    pub(crate) runs: Option<Arc<AtomicU64>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -199,6 +202,7 @@ impl Fake {
             faults: vec![fault],
             changes: Vec::new(),
             panics_at_ns: None,
+            runs: None,
         }
     }
 
@@ -361,6 +365,9 @@ impl Fake {
 
 impl Simulation for Fake {
     fn run_until(&mut self, at_ns: i64) {
+        if let Some(runs) = &self.runs {
+            runs.fetch_add(1, Ordering::Relaxed);
+        }
         let at_ns = at_ns.min(self.end_ns());
         // Ticks lie on multiples of their length.
         while self.now_ns < at_ns {
@@ -480,6 +487,7 @@ impl Simulation for Fake {
             "workloads.shoppers.arrivals.poisson" => self.rate = number,
             "components.api.calls.db.retry.max_attempts" if number >= 1.0 => self.attempts_max = number,
             "components.orders-db.capacity" => self.capacity = number,
+            "components.orders-db.connections" if number >= 1.0 => {}
             _ => return Err(format!("{path}: cannot become {value}")),
         }
         self.changes.push(format!("{path}={value}"));

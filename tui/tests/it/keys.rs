@@ -9,7 +9,7 @@ use tui::deck::{Doing, Side};
 use tui::keys::Screen;
 use tui::player::{Command, Future, Pace, View};
 use tui::theme::Theme;
-use tui::{Caption, Simulation};
+use tui::{Caption, Simulation, screenshot};
 
 use crate::fake::{Fake, checkout, clusters};
 
@@ -70,13 +70,21 @@ fn a_knob_is_found_turned_and_set() {
 }
 
 #[test]
-fn a_fixed_knob_says_so_and_stays() {
+fn a_fixed_knob_restarts_the_run_and_cannot_be_forked() {
     let mut app = app();
     press(&mut app, KeyCode::Char('k'));
-    press(&mut app, KeyCode::Down);
+    let knobs = app.knobs();
+    assert!(knobs.iter().skip_while(|knob| knob.live).all(|knob| !knob.live), "those that can change come first");
+    let fixed = knobs.iter().position(|knob| !knob.live).expect("some are fixed");
+    let (name, given) = (knobs[fixed].path.clone(), knobs[fixed].value.clone());
+    app.cursors.knob = fixed;
     assert!(press(&mut app, KeyCode::Enter).is_empty());
-    assert_eq!(app.open, Open::Nothing);
-    assert!(app.notice.as_ref().is_some_and(|(text, bad, _)| *bad && text.contains("fixed")));
+    assert!(matches!(&app.open, Open::Knob(path, _) if *path == name));
+    let effects = press(&mut app, KeyCode::Enter);
+    assert!(matches!(&effects[..], [Effect::Restart { path, value }] if *path == name && *value == given));
+    press(&mut app, KeyCode::Enter);
+    assert!(press(&mut app, KeyCode::Tab).is_empty());
+    assert!(app.notice.as_ref().is_some_and(|(text, bad, _)| *bad && text.contains("both futures")));
 }
 
 #[test]
@@ -131,13 +139,78 @@ fn a_second_branch_asks_which_future_to_keep() {
 fn the_tour_ends_with_escape() {
     let mut app = app();
     app.captions = vec![
-        Caption { at_s: 0.0, text: "calm".into() },
-        Caption { at_s: 60.0, text: "storm".into() },
-        Caption { at_s: 90.0, text: "later".into() },
+        Caption { at_s: 0.0, text: "calm".into(), focus: None },
+        Caption {
+            at_s: 60.0,
+            text: "storm {components.orders-db.queue.depth}".into(),
+            focus: Some("orders-db".into()),
+        },
+        Caption { at_s: 90.0, text: "later".into(), focus: None },
     ];
-    assert_eq!(app.caption(), Some("storm"));
+    let queue = app.snapshot().series.last("components.orders-db.queue.depth").expect("it is kept");
+    assert_eq!(app.caption(), Some(format!("storm {}", tui::figures::number(queue.round()))));
     assert!(matches!(asked(press(&mut app, KeyCode::Esc)), Command::SkipStops));
     assert_eq!(app.caption(), None);
+}
+
+#[test]
+fn a_stop_of_a_tour_selects_what_it_is_about() {
+    let mut app = app();
+    let at = |app: &App, at_s: f64| {
+        let mut view = (*app.view).clone();
+        let mut snapshot = (*view.futures[0].snapshot).clone();
+        snapshot.at_s = at_s;
+        view.futures[0].snapshot = Arc::new(snapshot);
+        Arc::new(view)
+    };
+    app.receive(at(&app, 10.0));
+    app.captions = vec![Caption { at_s: 20.0, text: "look".into(), focus: Some("orders-db".into()) }];
+    app.receive(at(&app, 15.0));
+    assert_eq!(app.selected_name(), "edge");
+    app.receive(at(&app, 20.0));
+    assert_eq!(app.selected_name(), "orders-db");
+    press(&mut app, KeyCode::PageUp);
+    let chosen = app.selected_name().to_string();
+    app.receive(at(&app, 21.0));
+    assert_eq!(app.selected_name(), chosen, "the user may look elsewhere");
+}
+
+#[test]
+fn a_request_stays_selected_when_its_instant_is_sought() {
+    let mut fake = Fake::new(checkout());
+    fake.run_until(70_000_000_000);
+    let view = |fake: &Fake| {
+        let mut view = View::still(fake.snapshot());
+        view.futures[0].requests = fake.requests();
+        Arc::new(view)
+    };
+    let mut app = App::new(view(&fake), Theme::default(), Vec::new());
+    app.screen = Screen::Requests;
+    press(&mut app, KeyCode::Down);
+    let selected = app.request.clone().expect("one is selected");
+    let effects = press(&mut app, KeyCode::Enter);
+    let Command::Seek(at_ns) = asked(effects) else { panic!("it goes to its instant") };
+    assert_eq!(at_ns, (selected.line.at_s * 1e9).round() as i64);
+    let mut earlier = (*app.view).clone();
+    earlier.futures[0].requests = Some(lab::requests::Requests::default());
+    app.receive(Arc::new(earlier));
+    let drawn = screenshot::text(&tui::drawn(&app));
+    assert!(drawn.contains(&tui::figures::clock(selected.line.at_s)), "it is still there:\n{drawn}");
+    app.receive(view(&fake));
+    press(&mut app, KeyCode::Up);
+    assert_ne!(app.request.as_ref(), Some(&selected));
+}
+
+#[test]
+fn a_change_can_begin_a_second_future() {
+    let mut app = app();
+    app.open = Open::Fault(tui::line::Line::new("{for: 20s, kill: {component: edge}}"));
+    let Command::Fork(tui::deck::Doing::Inject { yaml }) = asked(press(&mut app, KeyCode::Tab)) else {
+        panic!("it forks")
+    };
+    assert_eq!((yaml.as_str(), &app.open), ("{for: 20s, kill: {component: edge}}", &Open::Nothing));
+    app.open = Open::Find(tui::line::Line::new("e"), 0);
+    assert!(press(&mut app, KeyCode::Tab).is_empty());
 }
 
 #[test]

@@ -251,6 +251,38 @@ fn seeking_twice_goes_twice_as_far_even_before_the_first_has_arrived() {
 }
 
 #[test]
+fn going_back_from_the_end_lands_paused() {
+    let options = PlayerOptions { pace: Pace::FlatOut, ..PlayerOptions::default() };
+    let player = Player::start(Fake::new(three()), options).unwrap();
+    let end = wait(&player, |view| view.now_ns == view.end_ns).end_ns;
+    player.send(Command::SeekBy(-10 * SECOND));
+    let view = wait(&player, |view| view.now_ns == end - 10 * SECOND && view.seeking_ns.is_none());
+    assert!(!view.playing);
+    player.send(Command::Pace(Pace::Times(0.1)));
+    player.send(Command::Play(true));
+    player.send(Command::SeekBy(-10 * SECOND));
+    let view = wait(&player, |view| view.now_ns < end - 19 * SECOND && view.seeking_ns.is_none());
+    assert!(view.playing, "anywhere else it plays on");
+}
+
+#[test]
+fn at_a_pace_the_thread_wakes_once_a_frame() {
+    let options = PlayerOptions { pace: Pace::Times(10.0), ..PlayerOptions::default() };
+    let began = Instant::now();
+    let mut fake = Fake::new(three());
+    let runs = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    fake.runs = Some(std::sync::Arc::clone(&runs));
+    let player = Player::start(fake, options).unwrap();
+    let start = player.view().start_ns;
+    wait(&player, |view| view.now_ns > start + 5 * SECOND);
+    player.send(Command::Play(false));
+    // Never more often than the clock allows, however slow this machine is; a few runs are cut by borders of stretches.
+    let frames = began.elapsed().as_millis() as u64 / 33 + 1;
+    let runs = runs.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(runs <= 4 * frames, "{runs} runs in {frames} frames");
+}
+
+#[test]
 fn playing_pauses_at_the_stops_of_a_tour() {
     let options =
         PlayerOptions { pace: Pace::FlatOut, stops_ns: vec![10 * SECOND, 60 * SECOND], ..PlayerOptions::default() };
@@ -290,6 +322,20 @@ fn an_export_has_the_changes_of_the_future_in_focus() {
     let (reply, answer) = std::sync::mpsc::channel();
     player.send(Command::Export(reply));
     assert!(!answer.recv().unwrap().contains("max_attempts=1"));
+}
+
+#[test]
+fn a_fork_with_a_change_leaves_the_original_alone_and_a_refused_one_no_branch() {
+    let player =
+        Player::start(Fake::new(three()), PlayerOptions { playing: false, ..PlayerOptions::default() }).unwrap();
+    let wrong = Doing::Set { path: "components.db.nonsense".into(), value: "7".into() };
+    player.send(Command::Fork(wrong));
+    let view = wait(&player, |view| view.notice.bad);
+    assert_eq!((view.futures.len(), view.fork_ns), (1, None));
+    player.send(Command::Fork(attempts(1)));
+    let view = wait(&player, |view| view.futures.len() == 2);
+    assert!(view.futures[0].changes.is_empty());
+    assert_eq!(view.futures[1].changes.len(), 1);
 }
 
 #[test]

@@ -180,7 +180,7 @@ fn two_futures_of_one_component_at_100x30() {
 fn a_tour_and_a_search_at_80x24() {
     let mut app = app(Fake::new(checkout()), 61, (80, 24));
     let words = "The database becomes five times slower. Watch its queue, and the hollow marks: those are retries.";
-    app.captions = vec![Caption { at_s: 60.0, text: words.into() }];
+    app.captions = vec![Caption { at_s: 60.0, text: words.into(), focus: None }];
     app.open = Open::Find(Line::new("or"), 0);
     insta::assert_snapshot!(text(&app));
 }
@@ -278,8 +278,8 @@ proptest! {
         }
         app.screen = Screen::ALL[screen];
         app.selected = selected.min(app.topology().nodes.len() - 1);
-        app.cursors = tui::app::Cursors { knob: cursor, fault: cursor, event: cursor, request: cursor };
-        app.captions = vec![Caption { at_s: 0.0, text: "words ".repeat(cursor) }];
+        app.cursors = tui::app::Cursors { knob: cursor, fault: cursor, event: cursor };
+        app.captions = vec![Caption { at_s: 0.0, text: "words ".repeat(cursor), focus: None }];
         app.open = match open {
             0 => Open::Help(cursor as u16),
             1 => Open::Find(Line::new("svc"), cursor),

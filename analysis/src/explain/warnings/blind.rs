@@ -16,13 +16,13 @@ pub(super) fn choosers(finder: &mut Finder<'_, '_>) {
         let what = fault.value.what.what();
         for component in what.targets().iter().flat_map(|target| graph.directory.struck_by(target)) {
             if what.kills() > Toll::Nobody {
-                dying.entry(component).or_insert_with(|| (what.kills(), format!("die by `{}`", what.words())));
+                dying.entry(component).or_insert_with(|| (what.kills(), format!("are killed by `{}`", what.words())));
             }
         }
     }
     for (component, entry) in graph.scenario.components.iter().enumerate() {
         if entry.value.random.is_some() {
-            dying.entry(component).or_insert_with(|| (Toll::Some, "break at random".to_string()));
+            dying.entry(component).or_insert_with(|| (Toll::Some, "fail at random".to_string()));
         }
     }
     for link in &graph.links {
@@ -53,6 +53,6 @@ pub(super) fn choosers(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let message = format!("replicas of {name} {how}, and {who} keeps calling them: it has no health check");
         let change = mend(&path.join("health_check"), "instant");
-        finder.warn_mended(BLIND_CHOOSER, &path, message, "give it one", change);
+        finder.warn_mended(BLIND_CHOOSER, &path, message, "add one", change);
     }
 }

@@ -49,8 +49,7 @@ pub(super) fn has_open_load(finder: &Finder<'_, '_>) -> bool {
 pub(super) fn overload(finder: &mut Finder<'_, '_>) {
     if !finder.load.fresh.settled {
         let path = Path::of(&["components"]);
-        let message =
-            "calls bring about ever more calls: a request makes more than one of its own kind, on average".into();
+        let message = "endless calls: a request causes more than one call of its own kind on average".into();
         finder.warn("endless_calls", &path, message, "make the call back less likely, or call something else".into());
         return;
     }
@@ -67,16 +66,22 @@ pub(super) fn overload(finder: &mut Finder<'_, '_>) {
         let (message, help) = match (limit.held_s, limit.ceiling_per_s) {
             (Some(held_s), Some(ceiling)) => (
                 format!(
-                    "{what} are held {} a call and serve {} at most; the load is {}",
+                    "{what} are held {} per call and serve at most {}; the load is {}",
                     super::time(held_s),
                     rate(ceiling),
                     rate(ceiling * share)
                 ),
-                format!("at 80 % utilisation this load needs {}; or send less", super::super::limits::grouped(needed)),
+                format!(
+                    "at 80 % utilisation this load needs {}; or reduce the load",
+                    super::super::limits::grouped(needed)
+                ),
             ),
             _ => (
-                format!("{what}: the load is {} of what is there", percent(share)),
-                format!("at 80 % this load needs {}; or send less", super::super::limits::plain(needed)),
+                format!("{what}: the load is {} of their capacity", percent(share)),
+                format!(
+                    "at 80 % utilisation this load needs {}; or reduce the load",
+                    super::super::limits::plain(needed)
+                ),
             ),
         };
         finder.warn("overload", &path, message, help);
@@ -98,11 +103,11 @@ pub(super) fn peak(finder: &mut Finder<'_, '_>) {
             continue;
         };
         let message = format!(
-            "at the peak of the load {what} would be {} busy; on average it is {}",
+            "at peak load {what} would be at {} utilisation; the average is {}",
             percent(limit.unwaited),
             percent(usual.unwaited)
         );
-        let help = "what comes beyond waits or is turned away: bound the queue, or serve more".into();
+        let help = "the excess waits or is rejected: bound the queue, or add capacity".into();
         finder.warn("overload_at_peak", &path, message, help);
     }
 }
@@ -117,20 +122,19 @@ pub(super) fn vulnerable(finder: &mut Finder<'_, '_>) {
     });
     let Some(link) = worst else { return };
     let message = format!(
-        "retries can keep the system down: it serves {} while it is healthy, but once everything is retried{} only a load \
-         below {} heals by itself, and this one is {} ({})",
+        "metastable: capacity is {} while the system is healthy, but {} ({}) once every call is retried{}; the load is {}",
         rate(capacity.advertised_per_s),
-        if capacity.caches { " and its caches are empty" } else { "" },
         rate(capacity.hidden_per_s),
+        capacity.hidden_by,
+        if capacity.caches { " and the caches are empty" } else { "" },
         rate(capacity.load_per_s),
-        capacity.hidden_by
     );
     let path = graph.links[link].path.join("retry");
     if graph.links[link].settings.retry.as_ref().is_some_and(|retry| retry.budget.is_some()) {
         finder.warn("vulnerable", &path, message, "lower `max_attempts`, the budget or the load".into());
     } else {
         let change = mend(&path.join("budget"), "{ratio: {ratio: 10%, min: 0/s}}");
-        finder.warn_mended("vulnerable", &path, message, "a budget bounds what retries add", change);
+        finder.warn_mended("vulnerable", &path, message, "a budget bounds the load that retries add", change);
     }
 }
 
@@ -156,12 +160,12 @@ pub(super) fn cold_cache(finder: &mut Finder<'_, '_>) {
             };
             let name = graph.name(component);
             let message = format!(
-                "while {name} is empty {what} would be {} busy; with what it holds in the long run it is {}",
+                "while {name} is empty {what} would be at {} utilisation; with a warm cache it is at {}",
                 percent(limit.unwaited),
                 percent(known.unwaited)
             );
-            let help = "after a flush or a restart what is behind is overloaded until the cache has filled: \
-                 let misses share a call (`coalesce`), bound the queue behind, or serve more"
+            let help = "after a flush or a restart the backend is overloaded until the cache has filled: \
+                 coalesce misses (`coalesce`), bound the queue behind the cache, or add capacity"
                 .into();
             finder.warn("cold_cache", &finder.component_path(component), message, help);
         }
@@ -181,7 +185,7 @@ pub(super) fn leaks(finder: &mut Finder<'_, '_>) {
         let units = limits.workers.map(|(noun, count)| (noun, f64::from(count) * finder.graph.replicas(component)));
         let message = match units {
             Some((noun, units)) if finder.load.has_rates && !limits.frees_while_waiting => format!(
-                "{name} leaks {} tasks: all {} {noun} are gone after {}",
+                "{name} leaks {} tasks: all {} {noun} are lost after {}",
                 rate(leaked_per_s),
                 super::super::limits::grouped(units),
                 super::time(units / leaked_per_s)
@@ -213,13 +217,13 @@ pub(super) fn hosts(finder: &mut Finder<'_, '_>) {
         }
         let path = Path::of(&["hosts", entry.name.as_str()]);
         let message = format!(
-            "the replicas on {} ask for {} cores, and there are {}",
+            "the replicas on {} request {} cores, and there are {}",
             entry.name.as_str(),
             super::super::limits::plain(asked),
             super::super::limits::plain(cores)
         );
         let count = (asked / entry.value.cores.0).ceil();
         let change = mend(&path.join("count"), super::super::limits::plain(count).replace(',', ""));
-        finder.warn_mended("hosts_overcommitted", &path, message, "more hosts", change);
+        finder.warn_mended("hosts_overcommitted", &path, message, "add hosts", change);
     }
 }

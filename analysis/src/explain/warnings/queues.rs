@@ -74,14 +74,21 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
-        if graph.components[component].hands_out() {
-            if limits.waiting == Waiting::Unbounded && graph.links_to(component).next().is_some() && !is_finite(graph) {
+        if let Some(manner) = graph.components[component].hands_out() {
+            let is_unbounded = limits.waiting == Waiting::Unbounded && manner.can_be_bounded;
+            if is_unbounded && graph.links_to(component).next().is_some() && !is_finite(graph) {
                 let (name, path) = (graph.name(component), finder.component_path(component));
                 let message = format!(
-                    "{name} has no `capacity`: while producers are faster than consumers its backlog grows without bound"
+                    "{name} has no `capacity`: while producers outpace consumers its backlog grows without bound"
                 );
                 let change = mend(&path.join("capacity"), "10k");
-                finder.warn_mended("unbounded_queue", &path, message, "reject what would wait too long", change);
+                finder.warn_mended(
+                    "unbounded_queue",
+                    &path,
+                    message,
+                    "reject messages that would wait too long",
+                    change,
+                );
             }
             continue;
         }
@@ -98,12 +105,12 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
         });
         let places = served_in.unwrap_or(f64::from(workers));
         let message = format!(
-            "the queue before the {} {noun} of {name} has no bound: under overload it grows for as long as that lasts, and \
-             who waits in it is answered late or too late",
+            "the queue for the {} {noun} of {name} is unbounded: under overload it keeps growing, and calls in it are answered \
+             late or too late",
             grouped(f64::from(workers) * graph.replicas(component)),
         );
         let change = mend(&path.join("admission").join("queue").join("max"), format!("{}", places.min(1e6)));
-        finder.warn_mended("unbounded_queue", &path, message, "turn away at once who would be served too late", change);
+        finder.warn_mended("unbounded_queue", &path, message, "reject at once what would be served too late", change);
     }
 }
 
@@ -152,7 +159,7 @@ pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let path = finder.component_path(component).join("admission").join("queue").join("max");
         let message = format!(
-            "the last of a full queue of {name} waits {}, and {}.{} gives up after {}: the queue is served for nobody",
+            "the last call in a full queue of {name} waits {}, but {}.{} gives up after {}: its work is wasted",
             time(full_s),
             graph.links[by].from,
             graph.links[by].name,
@@ -161,7 +168,13 @@ pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
         let served_in = served / graph.replicas(component) * patience_s / 2.0;
         let fewer = (served_in - f64::from(workers)).max(0.0).floor();
         let change = mend(&path, format!("{fewer}"));
-        finder.warn_mended("queue_outlives_callers", &path, message, "keep it shorter than its callers wait", change);
+        finder.warn_mended(
+            "queue_outlives_callers",
+            &path,
+            message,
+            "keep the queue shorter than its callers wait",
+            change,
+        );
     }
 }
 
@@ -182,10 +195,10 @@ pub(super) fn blocked_loops(finder: &mut Finder<'_, '_>) {
         let path = finder.component_path(component).join("handlers");
         let one = limits.workers.map_or("worker", |(noun, _)| noun.trim_end_matches('s'));
         let message = format!(
-            "a call blocks a {one} of {name} for {} on average, and meanwhile nothing else on that {one} goes on",
+            "a call blocks a {one} of {name} for {} on average; nothing else on that {one} runs meanwhile",
             time(blocks_s)
         );
-        finder.warn("blocked_loop", &path, message, "write `wait` for what need not block".into());
+        finder.warn("blocked_loop", &path, message, "use `wait` for work that need not block".into());
     }
 }
 
@@ -210,14 +223,20 @@ pub(super) fn pools(finder: &mut Finder<'_, '_>) {
         let path: Path = largest.path.join("pool").join("size");
         let one = largest.settings.pool.as_ref().map_or(0, |pool| pool.size);
         let message = format!(
-            "the pools of those who call {name} open {} connections ({} × {one} by {}), and it serves {}: the others wait \
-             in {name}, where no acquire_timeout ends it",
+            "the pools of the callers of {name} open {} connections ({} × {one} by {}), but it serves {}: the rest wait in \
+             {name}, beyond the reach of `acquire_timeout`",
             grouped(all as f64),
             largest.copies,
             largest.from,
             grouped(there as f64),
         );
         let fewer = (u64::from(one) * there / all).max(1);
-        finder.warn_mended("pool_too_large", &path, message, "share out what there is", mend(&path, fewer.to_string()));
+        finder.warn_mended(
+            "pool_too_large",
+            &path,
+            message,
+            "divide the connections among the callers",
+            mend(&path, fewer.to_string()),
+        );
     }
 }

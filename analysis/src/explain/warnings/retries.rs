@@ -21,11 +21,11 @@ pub(super) fn budget(finder: &mut Finder<'_, '_>) {
         let Some(retry) = link.settings.retry.as_ref().filter(|retry| retry.budget.is_none()) else { continue };
         let path = link.path.join("retry");
         let message = format!(
-            "{}.{} retries without a budget: while everything fails it sends {} times the load",
+            "{}.{} retries without a budget: when every call fails it sends {} times the load",
             link.from, link.name, retry.max_attempts
         );
         let change = mend(&path.join("budget"), "{ratio: {ratio: 10%}}");
-        finder.warn_mended("retry_without_budget", &path, message, "let retries be a share of the calls", change);
+        finder.warn_mended("retry_without_budget", &path, message, "limit retries to a share of the calls", change);
     }
 }
 
@@ -37,17 +37,17 @@ pub(super) fn back_off(finder: &mut Finder<'_, '_>) {
         let path = link.path.join("retry");
         if retry.backoff.growth == BackoffGrowth::None {
             let message = format!(
-                "{}.{} tries again at once: what has just failed gets the next attempt before it can recover",
+                "{}.{} retries without a back-off: a failed target gets the next attempt before it can recover",
                 link.from, link.name
             );
             let usual_s = finder.load.endless(nth).mean().max(0.001);
             let value =
                 format!("{{exponential: {{base: {}, max: {}}}, jitter: full}}", nice(usual_s), nice(usual_s * 20.0));
             let change = mend(&path.join("backoff"), value);
-            finder.warn_mended("retry_without_backoff", &path, message, "wait longer after each failure", change);
+            finder.warn_mended("retry_without_backoff", &path, message, "back off exponentially", change);
         } else if retry.backoff.jitter == Jitter::None {
             let message = format!(
-                "{}.{} backs off without jitter: calls that failed together are tried again together",
+                "{}.{} backs off without jitter: calls that failed together are retried together",
                 link.from, link.name
             );
             let change = mend(&path.join("backoff").join("jitter"), "full");
@@ -91,8 +91,8 @@ pub(super) fn layers(finder: &mut Finder<'_, '_>) {
         let path = link.path.join("retry");
         let whom: Vec<&str> = link.settings.to.iter().map(|target| target.to.as_str()).collect();
         let message = format!(
-            "retries multiply: those above call {} up to {above} times for one request, and {}.{} tries each {own} times, \
-             which makes {} calls of {}",
+            "retries multiply: the layers above call {} up to {above} times per request, and {}.{} makes {own} attempts at each, \
+             {} calls of {} in all",
             link.from,
             link.from,
             link.name,
@@ -118,19 +118,19 @@ pub(super) fn never(finder: &mut Finder<'_, '_>) {
         let path = link.path.join("retry").join("when");
         if retry.when == [OutcomeName::Timeout] && link.settings.timeout.is_none() {
             let message =
-                format!("{}.{} is tried again after a `timeout` only, and an attempt has none", link.from, link.name);
+                format!("{}.{} retries only after a `timeout`, and its attempts have none", link.from, link.name);
             let usual_s = finder.load.endless(nth).mean().max(0.001);
             let share_s =
                 link.settings.total_timeout.map(|total| total.0 as f64 / 1e9 * 0.9 / f64::from(retry.max_attempts));
             let change = mend(&link.path.join("timeout"), nice(share_s.unwrap_or(usual_s * 10.0)));
-            finder.warn_mended("retry_never", &path, message, "bound an attempt", change);
+            finder.warn_mended("retry_never", &path, message, "set a timeout for an attempt", change);
         } else if retry
             .when
             .iter()
             .all(|outcome| matches!(outcome, OutcomeName::ClientError | OutcomeName::Ok | OutcomeName::Accepted))
         {
-            let message = format!("{}.{} never tries again: none of these outcomes is retried", link.from, link.name);
-            finder.warn_mended("retry_never", &path, message, "leave out what is the default", mend(&path, "null"));
+            let message = format!("{}.{} never retries: none of these outcomes can be retried", link.from, link.name);
+            finder.warn_mended("retry_never", &path, message, "remove it to use the default", mend(&path, "null"));
         }
     }
 }

@@ -27,27 +27,25 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
         let timeout_s = outer.map_or(f64::INFINITY, |outer_s| outer_s * 0.8 / attempts).min(10.0 * usual_s);
         let timeout_s = timeout_s.max(2.0 * usual_s).max(0.001);
         let holds = match link.caller {
-            Caller::Component(_) if graph.is_only_sent(link) => "and there are ever more of them".to_string(),
+            Caller::Component(_) if graph.is_only_sent(link) => "and they pile up".to_string(),
             Caller::Component(component) => {
                 let limits = graph.components[component].limits();
                 limits.workers.filter(|_| !limits.frees_while_waiting).map_or_else(
                     || "and so do its callers".to_string(),
-                    |(noun, count)| {
-                        format!("and each call holds one of the {count} {noun} of {} for as long", link.from)
-                    },
+                    |(noun, count)| format!("and each holds one of the {count} {noun} of {}", link.from),
                 )
             }
             Caller::Workload(_) => "and nobody gives up".to_string(),
         };
         let whom: Vec<&str> = link.settings.to.iter().map(|target| target.to.as_str()).collect();
         let message = format!(
-            "{}.{} has no timeout: if {} hangs, calls wait for ever, {holds}",
+            "{}.{} has no timeout: if {} hangs, calls wait forever, {holds}",
             link.from,
             link.name,
             whom.join(" or "),
         );
         let change = mend(&link.path.join("timeout"), nice(timeout_s));
-        finder.warn_mended(NO_TIMEOUT, &link.path, message, "bound the wait", change);
+        finder.warn_mended(NO_TIMEOUT, &link.path, message, "set a timeout", change);
     }
 }
 
@@ -68,10 +66,10 @@ pub(super) fn inversion(finder: &mut Finder<'_, '_>) {
         let inner = &graph.links[at];
         let tries = match inner.settings.max_attempts() {
             1 => String::new(),
-            n => format!(" with its {n} attempts"),
+            n => format!(" in its {n} attempts"),
         };
         let message = format!(
-            "{}.{} gives up after {}, but {}.{} behind it goes on for up to {}{tries}: work for nobody",
+            "{}.{} gives up after {}, but {}.{} behind it goes on for up to {}{tries}: wasted work",
             link.from,
             link.name,
             time(own),
@@ -85,7 +83,7 @@ pub(super) fn inversion(finder: &mut Finder<'_, '_>) {
             _ => "total_timeout",
         };
         let change = mend(&inner.path.join(bound), nice(own * 0.9));
-        finder.warn_mended("timer_inversion", &link.path.join(key), message, "bound what is behind", change);
+        finder.warn_mended("timer_inversion", &link.path.join(key), message, "shorten the timeout behind it", change);
     }
 }
 
@@ -109,14 +107,14 @@ pub(super) fn too_short(finder: &mut Finder<'_, '_>) {
         let key = if link.settings.timeout.is_some() { "timeout" } else { "total_timeout" };
         let path = link.path.join(key);
         let message = format!(
-            "{}.{} gives up after {}, and {} of the calls take at least so long even when nothing is waited for",
+            "{}.{} gives up after {}, but {} of its calls take at least that long even without queueing",
             link.from,
             link.name,
             time(own_s),
             percent(late)
         );
         let change = mend(&path, nice(takes.quantile(0.99) * 1.2));
-        finder.warn_mended("timeout_too_short", &path, message, "wait as long as an answer takes", change);
+        finder.warn_mended("timeout_too_short", &path, message, "allow for the time an answer takes", change);
     }
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
         let Some(deadline) = entry.value.deadline else { continue };
@@ -128,12 +126,12 @@ pub(super) fn too_short(finder: &mut Finder<'_, '_>) {
         }
         let path = settings::Path::of(&["workloads", graph.links[nth].from, "deadline"]);
         let message = format!(
-            "the deadline is {}, and {} of the requests take longer even when nothing is waited for",
+            "the deadline is {}, but {} of the requests take longer even without queueing",
             time(own_s),
             percent(late)
         );
         let change = mend(&path, nice(takes.quantile(0.99) * 1.2));
-        finder.warn_mended("deadline_too_short", &path, message, "allow for what a request takes", change);
+        finder.warn_mended("deadline_too_short", &path, message, "allow for the time a request takes", change);
     }
 }
 
@@ -145,15 +143,14 @@ pub(super) fn pointless(finder: &mut Finder<'_, '_>) {
             continue;
         }
         let path = link.path.join("timeout");
-        let retries =
-            if link.settings.max_attempts() > 1 { ", and what has timed out is never tried again" } else { "" };
+        let retries = if link.settings.max_attempts() > 1 { ", and a timed-out attempt is never retried" } else { "" };
         let message = format!(
             "`timeout` has no effect: `total_timeout` ends everything after {}{retries}",
             time(total.0 as f64 / 1e9)
         );
         let attempts = f64::from(link.settings.max_attempts());
         let change = mend(&path, nice(total.0 as f64 / 1e9 / attempts.max(1.0) * 0.8));
-        finder.warn_mended("pointless_timeout", &path, message, "give an attempt less than the whole", change);
+        finder.warn_mended("pointless_timeout", &path, message, "make it shorter than `total_timeout`", change);
     }
 }
 
@@ -175,14 +172,13 @@ pub(super) fn acquire(finder: &mut Finder<'_, '_>) {
         let Some((outer_s, by)) = outer.filter(|(outer_s, _)| *outer_s < acquire_s) else { continue };
         let path = link.path.join("pool").join("acquire_timeout");
         let message = format!(
-            "a call waits up to {} for a connection, and {}.{} gives up after {}: connections are waited for by callers who \
-             have gone",
+            "a call waits up to {} for a connection, but {}.{} gives up after {}: abandoned calls wait for connections",
             time(acquire_s),
             by.from,
             by.name,
             time(outer_s)
         );
         let change = mend(&path, nice(outer_s / 2.0));
-        finder.warn_mended("acquire_outlives_callers", &path, message, "wait no longer than the caller does", change);
+        finder.warn_mended("acquire_outlives_callers", &path, message, "wait no longer than the caller", change);
     }
 }

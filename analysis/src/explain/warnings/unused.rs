@@ -19,7 +19,12 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
         let links = graph.links.iter().filter(|link| link.caller == caller).filter(calls);
         let called = links.flat_map(|link| &link.ways).map(|way| way.component);
         let consumers = graph.consumers.iter().filter(|consumer| caller == Caller::Component(consumer.queue));
-        for component in called.chain(consumers.map(|consumer| consumer.component)) {
+        // What fails for good goes on without a call.
+        let dead = match caller {
+            Caller::Component(component) => graph.directory.components[component].dead_letter,
+            Caller::Workload(_) => None,
+        };
+        for component in called.chain(consumers.map(|consumer| consumer.component)).chain(dead) {
             if !std::mem::replace(&mut reached[component], true) {
                 open.push(Caller::Component(component));
             }
@@ -27,16 +32,11 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
     }
     for component in (0..graph.components.len()).filter(|component| !reached[*component]) {
         let path = finder.component_path(component);
-        let message = format!("nothing calls {}: no request of a workload can come to it", graph.name(component));
+        let message = format!("nothing calls {}: no request of any workload reaches it", graph.name(component));
         if graph.name(component).contains('/') {
             finder.warn("never_called", &path, message, "call it, or leave it out of the template".into());
         } else if graph.links_to(component).next().is_some() {
-            finder.warn(
-                "never_called",
-                &path,
-                message,
-                "call over the links that lead to it, or remove them and it".into(),
-            );
+            finder.warn("never_called", &path, message, "use the links that lead to it, or remove it and them".into());
         } else {
             finder.warn_mended("never_called", &path, message, "call it, or remove it", mend(&path, "null"));
         }
@@ -51,8 +51,8 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
                 d.calls.iter().filter(|call| call.link == link.name).map(|call| call.most).sum()
             });
             if some == 0.0 && !finder.load.fresh.misses.contains_key(&caller) {
-                let message = format!("no request takes a way on which {} calls over `{}`", link.from, link.name);
-                let help = "ask for the operation that does, or remove the handler and the link".into();
+                let message = format!("no request makes {} call over `{}`", link.from, link.name);
+                let help = "request the operation that does, or remove the handler and the link".into();
                 finder.warn("never_called", &link.path, message, help);
             }
         }
@@ -68,14 +68,14 @@ pub(super) fn faults(finder: &mut Finder<'_, '_>) {
         let path = Path::of(&[timed.source.section(), &timed.place.to_string()]);
         if timed.at >= end {
             let message = format!(
-                "this {} never comes: it is set for {}, and the run ends at {}",
+                "this {} never happens: it is set for {}, and the run ends at {}",
                 timed.source.noun(),
                 settings::SignedDuration(timed.at).format(),
                 duration.format()
             );
             let longer = settings::Duration(timed.until().unwrap_or(timed.at).saturating_mul(2) as u64).format();
             let change = mend(&Path::of(&["run", "duration"]), longer);
-            finder.warn_mended("after_the_end", &path, message, "let it run on", change);
+            finder.warn_mended("after_the_end", &path, message, "lengthen the run", change);
         }
     }
     for entry in &finder.graph.scenario.workloads {
@@ -84,13 +84,13 @@ pub(super) fn faults(finder: &mut Finder<'_, '_>) {
         {
             let path = Path::of(&["workloads", entry.name.as_str(), "arrivals"]);
             let message = format!(
-                "{} never sends anything: it is set for {}, and the run ends at {}",
+                "{} never sends anything: it starts at {}, and the run ends at {}",
                 entry.name.as_str(),
                 at.format(),
                 duration.format()
             );
             let change = mend(&Path::of(&["run", "duration"]), settings::Duration((at.0 * 2) as u64).format());
-            finder.warn_mended("after_the_end", &path, message, "let it run on", change);
+            finder.warn_mended("after_the_end", &path, message, "lengthen the run", change);
         }
     }
 }
@@ -102,8 +102,14 @@ pub(super) fn pool_settings(finder: &mut Finder<'_, '_>) {
         let Some(pool) = &link.settings.pool else { continue };
         if let Some(min_idle) = pool.min_idle.filter(|min_idle| *min_idle > pool.size) {
             let path = link.path.join("pool").join("min_idle");
-            let message = format!("`min_idle` {min_idle} has no effect beyond the pool's size of {}", pool.size);
-            finder.warn_mended("no_effect", &path, message, "at most its size", mend(&path, pool.size.to_string()));
+            let message = format!("`min_idle` {min_idle} has no effect above the pool size of {}", pool.size);
+            finder.warn_mended(
+                "no_effect",
+                &path,
+                message,
+                "use at most the pool size",
+                mend(&path, pool.size.to_string()),
+            );
         }
         let Caller::Component(caller) = link.caller else { continue };
         let limits = graph.components[caller].limits();
@@ -121,10 +127,16 @@ pub(super) fn pool_settings(finder: &mut Finder<'_, '_>) {
         {
             let path = link.path.join("pool").join("size");
             let message = format!(
-                "only {workers} of the {} connections can ever be in use: {} has {workers} {noun}, and each uses one",
+                "at most {workers} of the {} connections can be in use: {} has {workers} {noun}, each using one",
                 pool.size, link.from
             );
-            finder.warn_mended("no_effect", &path, message, "as many as are used", mend(&path, workers.to_string()));
+            finder.warn_mended(
+                "no_effect",
+                &path,
+                message,
+                "match the number in use",
+                mend(&path, workers.to_string()),
+            );
         }
     }
 }

@@ -22,8 +22,8 @@ pub(super) fn handlers(handlers: &Map<Vec<Step>>, facts: &Facts, checks: &mut Ch
             error("too_deep", &format!("`repeat` can be nested {} deep", LOOPS - 1), None);
         }
         relocked(&handler.value, &mut Vec::new(), &mut |name| {
-            let message = format!("who holds the lock `{name}` waits for it here, for ever");
-            error("deadlock", &message, Some("a lock is not taken twice: remove one"));
+            let message = format!("a deadlock: the holder of lock `{name}` waits for it here");
+            error("deadlock", &message, Some("locks cannot be taken twice; remove one"));
         });
         inner_replies(&handler.value, false, &mut || {
             let message = "`reply` inside a branch: branches end with their parallel step";
@@ -78,7 +78,7 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
         checks.error("no_effect", checks.span(), "admission.queue", message, Some(help));
     }
     if admission.preempts() && facts.frees_while_waiting() {
-        let message = format!("{} run each piece of code to its end: nothing can be preempted", facts.noun);
+        let message = format!("{} run each callback to completion: nothing can be preempted", facts.noun);
         checks.error("no_effect", checks.span(), "admission.queue.discipline", &message, None);
     }
 }
@@ -92,8 +92,9 @@ pub(super) fn consumes(consumes: &[ConsumeSettings], facts: &Facts, checks: &mut
             checks.error("duplicate", from.span, &path, &message, Some("remove one, or raise `concurrency`"));
         }
         if consume.concurrency.is_none() && facts.workers.is_none() {
-            let message = "`concurrency` is missing: with this runtime any number of messages could be at work at once";
-            let help = "write how many: `concurrency: 10`";
+            let message =
+                "`concurrency` is missing: with this runtime any number of messages could be processed at once";
+            let help = "write for example `concurrency: 10`";
             checks.error("missing_key", from.span, &format!("{path}.concurrency"), message, Some(help));
         }
         let network = consume.network.as_ref();
@@ -102,11 +103,12 @@ pub(super) fn consumes(consumes: &[ConsumeSettings], facts: &Facts, checks: &mut
             checks.error("no_effect", from.span, &format!("{path}.network.keep_alive"), message, Some("remove it"));
         }
         if network.is_some_and(|network| network.bandwidth.is_some()) {
-            let message = "`bandwidth` has no effect: messages are handed out whatever their size";
+            let message = "`bandwidth` has no effect: messages are delivered whatever their size";
             checks.error("no_effect", from.span, &format!("{path}.network.bandwidth"), message, Some("remove it"));
         }
         if consume.ack == AckSettings::Before && consume.on_failure.is_some() {
-            let message = "`on_failure` has no effect: with `ack: before` a message is done before its handler begins";
+            let message =
+                "`on_failure` has no effect: with `ack: before` a message is acknowledged before its handler starts";
             let help = "remove it, or write `ack: after`";
             checks.error("no_effect", from.span, &format!("{path}.on_failure"), message, Some(help));
         }
@@ -176,7 +178,7 @@ fn leaks(steps: &[Step], facts: &Facts, found: &mut impl FnMut(&str, &str)) {
         found(message, "remove it, or choose a runtime with threads");
     }
     if in_branch {
-        found("`leak` inside a branch: it is the task of the call that never ends", "put `leak` outside of it");
+        found("`leak` inside a branch: only the task of the call itself can leak", "put `leak` outside of it");
     }
 }
 

@@ -1,5 +1,7 @@
 //! What all replicas of a service share: its handlers as programs, and the settings that matter while it runs.
 
+use std::sync::Arc;
+
 use settings::Map;
 use sim_core::dist::Dist;
 use sim_core::{CallId, Cx, Span};
@@ -34,7 +36,26 @@ pub(super) struct Plan {
     pub(super) locks: usize,
     /// Whether any handler has a `leak`.
     pub(super) can_leak: bool,
-    pub(super) changes: Vec<(u32, Terms)>,
+    /// What handlers are compiled with.
+    names: Arc<Compiled>,
+    pub(super) changes: Vec<(u32, Change)>,
+}
+
+/// What compiling handlers needs to know of the rest of the system.
+#[derive(Clone, Debug)]
+struct Compiled {
+    links: Vec<String>,
+    ops: Vec<String>,
+    cpu: Work,
+}
+
+/// What a live change replaces: the terms, and how long steps take. The steps themselves stay.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    terms: Terms,
+    program: Program,
+    singles: Vec<Option<Single>>,
+    only: Option<Single>,
 }
 
 impl Plan {
@@ -67,7 +88,25 @@ impl Plan {
         let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
         let first = of_handled.next().cloned().flatten();
         let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
-        Plan { terms, program, handlers, singles, only, locks, can_leak, changes: Vec::new() }
+        let links = links.iter().map(|link| link.to_string()).collect();
+        let names = Arc::new(Compiled { links, ops: ops.to_vec(), cpu });
+        Plan { terms, program, handlers, singles, only, locks, can_leak, names, changes: Vec::new() }
+    }
+
+    /// Gets ready for other terms and durations.
+    pub(super) fn prepare(&mut self, change: u32, terms: Terms, handlers: &Map<Vec<Step>>) {
+        let Compiled { links, ops, cpu } = &*self.names;
+        let links: Vec<&str> = links.iter().map(String::as_str).collect();
+        let Plan { terms, program, singles, only, .. } = Plan::new(terms, handlers, &links, ops, *cpu);
+        debug_assert_eq!(program.code.len(), self.program.code.len(), "only durations differ");
+        self.changes.push((change, Change { terms, program, singles, only }));
+    }
+
+    /// The same with a change that was prepared; `None` where there is none of that number.
+    pub(super) fn changed(&self, change: u32) -> Option<Plan> {
+        let (_, change) = self.changes.iter().find(|(number, _)| *number == change)?;
+        let Change { terms, program, singles, only } = change.clone();
+        Some(Plan { terms, program, singles, only, ..self.clone() })
     }
 }
 

@@ -104,10 +104,10 @@ macro_rules! budgets {
 }
 
 budgets! {
-    /// A share of the calls, as in Finagle.
+    /// Retries limited to a share of the calls, as in Finagle.
     Ratio => ratio::RatioBudget,
     ;
-    /// A share of the calls under way, as in Envoy.
+    /// Retries limited to a share of the calls in flight, as in Envoy.
     Concurrent,
     /// Tokens, as in gRPC.
     Tokens,

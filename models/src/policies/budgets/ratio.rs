@@ -10,13 +10,13 @@ use sim_core::{Span, Time};
 
 use super::RetryBudget;
 
-/// A share of the calls, as in Finagle.
+/// Retries limited to a share of the calls, as in Finagle.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct RatioSettings {
-    /// Retries for each call.
+    /// Retries allowed per call.
     #[setting(default = "20%")]
     pub ratio: Fraction,
-    /// Retries that are always allowed.
+    /// Retry rate that is always allowed.
     #[setting(default = "10/s")]
     pub min: Rate,
     /// How long a deposit counts.
