@@ -10,6 +10,9 @@ use language::diagnostics::{self, Style};
 use language::document::BYTES_MAX;
 use language::reading;
 
+/// The exit code of what was interrupted, as shells report it: 128 plus the number of SIGINT.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {

@@ -1,6 +1,7 @@
 //! What commands leave in folders.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use lab::Loaded;
 use report::folder::File;
@@ -14,8 +15,11 @@ pub(crate) fn origin_of(loaded: &Loaded, command: String) -> Origin {
     Origin { scenarios: vec![source], command: Some(command), files: Vec::new() }
 }
 
-/// Writes files into a folder, making it and those in it where they are not there. Each is written whole or not at all.
+/// Writes files into a folder, making it and those in it where they are not there. Each is written whole or not at all; what a
+/// killed run has left half written is cleared away.
 pub(crate) fn write(folder: &Path, files: Vec<File<'_>>) -> Result<(), Failure> {
+    let folders: BTreeSet<PathBuf> = files.iter().filter_map(|f| Some(folder.join(&f.name).parent()?.into())).collect();
+    folders.iter().for_each(|folder| report::file::remove_left_over(folder));
     for file in files {
         let path = folder.join(&file.name);
         let written = path

@@ -8,6 +8,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab::replicate::Control;
 
+use crate::input::INTERRUPTED;
+
 /// How long work is done.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Work {
@@ -22,18 +24,23 @@ pub(crate) struct Work {
     pub(crate) quiet: bool,
 }
 
+/// Becomes true at the first Ctrl-C, so that what has been measured can be printed; a second one ends the program at once.
+pub(crate) fn stop_on_control_c() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    // Where no handler can be set, Ctrl-C ends the program as usual.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    });
+    stop
+}
+
 impl Work {
-    /// Does the work; Ctrl-C stops it at the next window of each run, a second one at once. `expected` runs are shown as a bar, 0 as a count.
+    /// Does the work, which Ctrl-C stops. `expected` runs are shown as a bar, 0 as a count.
     pub(crate) fn run<R>(&self, expected: usize, work: impl FnOnce(&Control<'_>) -> R) -> R {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = stop.clone();
-        // A second handler cannot be set; then Ctrl-C ends the program as usual.
-        let _ = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                // Asked twice: nothing is printed any more.
-                std::process::exit(130);
-            }
-        });
+        let stop = stop_on_control_c();
         let shown = !self.no_progress && !self.quiet && io::stderr().is_terminal();
         let bar = match (shown, expected) {
             (false, _) => ProgressBar::hidden(),

@@ -1,8 +1,15 @@
 //! Writing files so that a reader sees the old one or the whole new one, never half of it.
+//!
+//! What is half written stands beside the file, under a name of its own, and is locked as long as somebody writes it: so what a
+//! killed program has left can be told from what another one is writing.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+
+/// How the name of what is half written ends.
+const PART: &str = ".part";
 
 /// Writes to a temporary name beside `path`, forces it to the disk, then renames it over `path`.
 ///
@@ -23,11 +30,7 @@ pub fn write_through_temporary(
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} names no file", path.display())));
     };
-    let mut temporary_name = std::ffi::OsString::from(".");
-    temporary_name.push(name);
-    // Two processes that write the same file must not write into each other's temporary one.
-    temporary_name.push(format!(".{}.part", std::process::id()));
-    let temporary = path.with_file_name(temporary_name);
+    let temporary = path.with_file_name(part_of(name));
     let written = write_and_sync(&temporary, write).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The first error is the one worth reporting.
@@ -36,10 +39,49 @@ pub fn write_through_temporary(
     written
 }
 
+/// The name of what is half written: two processes that write the same file must not write into each other's.
+fn part_of(name: &OsStr) -> OsString {
+    let mut part = OsString::from(".");
+    part.push(name);
+    part.push(format!(".{}{PART}", std::process::id()));
+    part
+}
+
+/// Whether a name is one of those.
+fn is_part(name: &OsStr) -> bool {
+    let Some(inner) = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(PART)) else { return false };
+    inner.rsplit_once('.').is_some_and(|(name, process)| !name.is_empty() && process.parse::<u32>().is_ok())
+}
+
 fn write_and_sync(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
-    let mut buffer = io::BufWriter::new(File::create(path)?);
+    let mut buffer = io::BufWriter::new(create_locked(path)?);
     write(&mut buffer)?;
     buffer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+fn create_locked(path: &Path) -> io::Result<File> {
+    loop {
+        let file = File::create(path)?;
+        // A file system without locks has none who respect them either.
+        let _ = file.lock();
+        // Somebody may have taken it for left over before it was locked.
+        if path.try_exists()? {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what programs that were killed have left half written in a folder. What somebody is writing stays, and so does what
+/// cannot be removed.
+pub fn remove_left_over(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| is_part(&entry.file_name())) {
+        let path = entry.path();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && let Ok(file) = File::open(&path) && file.try_lock().is_ok() {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +110,26 @@ mod tests {
         assert_eq!(failed.expect_err("the disk is full").kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&path).expect("read"), b"old");
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_program_has_left_is_removed_and_what_is_being_written_is_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str| folder.path().join(name);
+        for name in [".report.html.4711.part", ".a.part", "b.12.part", ".c.x.part", ".d.12.part.txt", "..12.part"] {
+            fs::write(file(name), "x").expect("written");
+        }
+        fs::create_dir(file(".folder.12.part")).expect("a folder");
+        write_through_temporary(&file("kept"), |out| {
+            remove_left_over(folder.path());
+            out.write_all(b"whole")
+        })
+        .expect("nobody has taken it away");
+        let names = fs::read_dir(folder.path()).expect("list").flatten().map(|entry| entry.file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, ["..12.part", ".a.part", ".c.x.part", ".d.12.part.txt", ".folder.12.part", "b.12.part", "kept"]);
+        remove_left_over(&file("no such folder"));
     }
 
     #[test]

@@ -85,33 +85,29 @@ impl Sent {
         }
         let ended = self.ended.count();
         let (least, most) = (self.ended.min().unwrap_or(0), self.ended.max().unwrap_or(0));
-        let below = |bound: u64| self.ages.partition_point(|age| *age < bound);
         // Whether `within` answers are enough where so many of those under way are younger than the bound.
         let enough = |within: u64, younger: usize| {
             let counted = ended + (self.ages.len() - younger) as u64;
             counted == 0 || within >= nearest_rank(p, counted)
         };
-        // Of the bounds between two answers, the least that leaves out enough of those under way.
-        let between = |within: u64, low: u64, high: u64| {
-            let (first, last) = (below(low), below(high));
-            let ages = &self.ages[first..last];
-            let number: Vec<usize> = (first + 1..=last).collect();
-            let at = number.partition_point(|younger| !enough(within, *younger));
-            ages.get(at).map(|age| age + 1)
-        };
-        let (mut within, mut low) = (0, 0);
+        let (mut within, mut younger) = (0, 0);
         for bucket in self.ended.iter().filter(|bucket| bucket.high != INFINITE) {
             let high = middle_of(bucket.low).clamp(least, most);
-            if let Some(bound) = between(within, low, high) {
-                return Some(bound);
+            // Of the bounds between two answers, the least that leaves out enough of those under way.
+            while let Some(age) = self.ages.get(younger).filter(|age| **age < high) {
+                younger += 1;
+                if enough(within, younger) {
+                    return Some(age + 1);
+                }
             }
             within += bucket.count;
-            if enough(within, below(high)) {
+            if enough(within, younger) {
                 return Some(high);
             }
-            low = high;
         }
-        Some(between(within, low, INFINITE).unwrap_or(INFINITE))
+        let rest = self.ages.iter().enumerate().skip(younger);
+        let bound = rest.filter(|(_, age)| **age < INFINITE).find(|(place, _)| enough(within, place + 1));
+        Some(bound.map_or(INFINITE, |(_, age)| age + 1))
     }
 
     /// All of it.

@@ -29,6 +29,9 @@ pub const REPLICATIONS: u32 = 10;
 /// Replications that a round adds while a figure is not known well enough.
 const ROUND: u32 = 5;
 
+/// A run looks up after so many events, to see whether it is to stop: every few hundredths of a second.
+pub const EVENTS_BETWEEN_LOOKS: u64 = 50_000;
+
 /// Why a run has no result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stopped {
@@ -63,7 +66,7 @@ pub struct Control<'a> {
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
 
-/// One run to its end. It looks at `stop` at every window.
+/// One run to its end. It looks at `stop` every [`EVENTS_BETWEEN_LOOKS`].
 pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
     run_keeping(loaded, seed, warmup, Kept::Everything, stop)
 }
@@ -89,7 +92,7 @@ pub(crate) enum Kept {
     Asked,
 }
 
-/// One run to its end, or to the window at which it was told to stop.
+/// One run to its end, or to where it was told to stop.
 pub(crate) fn run_until_told(
     loaded: &Arc<Loaded>,
     seed: u64,
@@ -102,9 +105,8 @@ pub(crate) fn run_until_told(
         if kept == Kept::Asked {
             session.keep_only_asked();
         }
-        let window = session.window_ns() as i64;
         while !session.is_finished() && !stop.load(Ordering::Relaxed) {
-            session.run_until(session.now_ns() + window)?;
+            session.run_some(EVENTS_BETWEEN_LOOKS)?;
         }
         Ok(session)
     };
@@ -351,11 +353,11 @@ impl Replicated {
         result.warnings.extend(self.not_reached.clone());
         if self.cut && result.run.finished {
             let runs = if self.results.len() == 1 {
-                "the only one".to_string()
+                "the only run".to_string()
             } else {
-                format!("the {}", self.results.len())
+                format!("the {} runs", self.results.len())
             };
-            result.warnings.push(format!("cut short: the figures are those of {runs} of the runs that had ended"));
+            result.warnings.push(format!("cut short: the figures cover {runs} that completed"));
         }
         result.run.events = self.results.iter().map(|r| r.run.events).sum();
         Some(result)

@@ -124,6 +124,9 @@ pub(crate) struct LinkPlace {
     pub(crate) policies: Vec<String>,
 }
 
+/// Closing a window takes about as long as so many events, beside what the nodes take.
+const EVENTS_A_WINDOW: u64 = 100;
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -144,6 +147,8 @@ pub struct Session {
     has_closed_none: bool,
     pub(crate) finished: bool,
     pub(crate) last_activity: Time,
+    /// The instant of which only some has happened, where a run without an end of its own was left amid one.
+    amid: Option<Time>,
     /// What stood where at the last border.
     border: Border,
     spare: Spare,
@@ -192,6 +197,7 @@ impl Session {
             has_closed_none: true,
             finished: false,
             last_activity: 0,
+            amid: None,
             border: Border::default(),
             spare: Spare::default(),
             spreads: vec![Looks::default(); network.directory.components.len()],
@@ -274,32 +280,38 @@ impl Session {
     /// Carries the run on to an instant (ns on the scenario's clock): everything strictly before it has happened.
     pub fn run_until(&mut self, at_ns: i64) -> Result<(), Failure> {
         let until = ((at_ns + self.zero as i64).max(0) as Time).min(self.end);
+        self.advance(until, u64::MAX)
+    }
+
+    /// Carries the run on to its end.
+    pub fn run_to_end(&mut self) -> Result<(), Failure> {
+        self.advance(self.end, u64::MAX)
+    }
+
+    /// Carries the run on by about so many events, or to its end, so that whoever runs it can look up in between, however much
+    /// happens in a window. Where it stops changes nothing.
+    pub fn run_some(&mut self, events: u64) -> Result<(), Failure> {
+        self.advance(self.end, events)
+    }
+
+    fn advance(&mut self, until: Time, events: u64) -> Result<(), Failure> {
+        let mut enough = self.events().saturating_add(events);
         while self.network.engine.now() < until && !self.finished {
+            let left = enough.saturating_sub(self.events());
+            if left == 0 {
+                return Ok(());
+            }
             let stop = until.min(self.next_border);
-            if self.until_idle {
-                match self.network.engine.next_event() {
-                    None => {
-                        self.finish_idle()?;
-                        return Ok(());
-                    }
-                    Some(at) if at >= self.next_border => {
-                        // Empty windows in between are closed one after the other.
-                        self.network.engine.run_until(stop).map_err(Failure::Stuck)?;
-                    }
-                    Some(at) => {
-                        let before = self.network.engine.progress();
-                        self.network.engine.run_until((at + 1).min(stop)).map_err(Failure::Stuck)?;
-                        if self.network.engine.progress() != before {
-                            self.last_activity = at;
-                        }
-                    }
-                }
-            } else {
-                self.network.engine.run_until(stop).map_err(Failure::Stuck)?;
+            if !self.until_idle {
+                self.network.engine.run_some(stop, left).map_err(Failure::Stuck)?;
+            } else if !self.step(stop, left)? {
+                return self.finish_idle();
             }
             if self.network.engine.now() == self.next_border {
                 self.close_window(self.next_border);
                 self.look_at_replicas();
+                // That takes time, too.
+                enough = enough.saturating_sub(EVENTS_A_WINDOW + self.network.engine.node_count() as u64 / 4);
                 let values = self.series.len() as u64 * self.series.width() as u64;
                 if self.until_idle && values > language::load::SERIES_VALUES_MAX {
                     return Err(Failure::TooManyWindows(values));
@@ -317,9 +329,23 @@ impl Session {
         Ok(())
     }
 
-    /// Carries the run on to its end.
-    pub fn run_to_end(&mut self) -> Result<(), Failure> {
-        self.run_until((self.end - self.zero) as i64)
+    /// One instant, or the next so many events of it, of a run that ends when nothing is left to do: whether anything is.
+    fn step(&mut self, stop: Time, events: u64) -> Result<bool, Failure> {
+        let engine = &mut self.network.engine;
+        // Chores go round from one look at the next event to another, so there is one look an instant.
+        let Some(at) = self.amid.or_else(|| engine.next_event()) else { return Ok(false) };
+        if at >= self.next_border {
+            // Empty windows in between are closed one after the other.
+            engine.run_until(stop).map_err(Failure::Stuck)?;
+            return Ok(true);
+        }
+        let before = engine.progress();
+        let is_done = engine.run_some((at + 1).min(stop), events).map_err(Failure::Stuck)?;
+        self.amid = (!is_done).then_some(at);
+        if engine.progress() != before {
+            self.last_activity = at;
+        }
+        Ok(true)
     }
 
     fn finish_idle(&mut self) -> Result<(), Failure> {

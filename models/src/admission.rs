@@ -49,6 +49,12 @@ impl DisciplineSettings {
         }
     }
 
+    /// Whether it goes by all calls, those included that need not wait.
+    fn heeds_all(&self) -> bool {
+        // Those that drop calls do so by how long calls wait.
+        self.sheds()
+    }
+
     /// Whether it drops calls, so that a queue without a bound stays short.
     fn sheds(&self) -> bool {
         match self {
@@ -107,6 +113,12 @@ impl AdmissionSettings {
         let DurationDist(age) = self.queue.as_ref()?.max_age.as_ref()?;
         let age = age.sample_span(&mut cx.draw(call, PURPOSE_AGE));
         Some(cx.now().saturating_add(age))
+    }
+
+    /// Whether more matters to a call that arrives than whether there is room for it: how long it may wait is drawn, or its
+    /// queue goes by those who need not wait, too. Such a call goes through `Door::enter_until`.
+    pub fn heeds_more(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.max_age.is_some() || queue.discipline.heeds_all())
     }
 
     /// The line that they describe.

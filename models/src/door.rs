@@ -85,13 +85,17 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
         admission
     }
 
-    /// The same for a call that may wait only until an instant.
+    /// The same for a call that may wait only until an instant, or where the line goes by those who need not wait, too
+    /// ([`Line::pass_by`]).
     #[inline(always)]
     pub fn enter_until(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8, until: Option<Time>) -> Admission {
         let now = cx.now();
         let admission = self.slots.ask_until(now, call.index(), priority, until);
-        if TIMES_CALLS && admission == Admission::Granted {
-            cx.measure().waited_for_nobody(now);
+        if admission == Admission::Granted {
+            self.slots.line.pass_by(now);
+            if TIMES_CALLS {
+                cx.measure().waited_for_nobody(now);
+            }
         }
         admission
     }

@@ -18,8 +18,10 @@ mod asking;
 mod attempt;
 mod chooser;
 mod company;
+mod filling;
 mod gates;
 mod places;
+mod succession;
 mod tries;
 
 use std::sync::Arc;
@@ -41,12 +43,13 @@ use crate::policies::coalesce::Coalescing;
 pub use crate::policies::link_settings::{LinkSettings, Propagated, TargetSettings};
 use crate::policies::outcomes::OutcomeSet;
 use crate::policies::policy::Way;
-use crate::policies::pool::Pool;
+use crate::policies::pool::{Opening, Pool};
 use crate::policies::retry::RetrySettings;
 
 use chooser::{Chooser, Source, draws_of_a_choice};
 pub use chooser::{Target, numbers_of};
 use company::Members;
+use filling::{ADDED, LOOK};
 use gates::GATE;
 use tries::Extra;
 
@@ -87,22 +90,25 @@ enum Phase {
 struct Logical {
     /// What runs for the present phase.
     timer: Option<TimerId>,
-    /// When the present attempt was begun.
+    /// When the present attempt was begun, or the batch; where it backs off, or waits to send another copy, when that ends.
     since: Time,
     /// The call, by its index.
     call: u32,
-    /// The attempt under way: its call, by index, or its newest try.
+    /// The attempt under way: its call, by index, or its newest try. Of one that follows, the record of its leader.
     child: u32,
     attempts: u16,
     phase: Phase,
     /// Copies of the present attempt that have been begun beside the first.
     copies: u8,
+    /// Whether the present attempt was begun by another call, which has given up.
+    is_inherited: bool,
 }
 
 impl Logical {
     fn new(call: CallId, now: Time) -> Logical {
         let (timer, phase) = (None, Phase::BacksOff);
-        Logical { timer, since: now, call: call.index(), child: 0, attempts: 0, phase, copies: 0 }
+        let (child, attempts, copies, is_inherited) = (0, 0, 0, false);
+        Logical { timer, since: now, call: call.index(), child, attempts, phase, copies, is_inherited }
     }
 }
 
@@ -143,6 +149,8 @@ pub struct Link {
     connects: bool,
     /// Calls share one: coalesced, or in batches.
     shares: bool,
+    /// The pool opens connections by itself.
+    fills: bool,
     // State.
     chooser: Chooser,
     records: Slab<Logical>,
@@ -187,6 +195,7 @@ impl Link {
             draws_of_a_choice: draws_of_a_choice(&plan),
             connects: false,
             shares: false,
+            fills: false,
             chooser: Chooser::new(&plan),
             records: Slab::new(),
             extra: None,
@@ -236,6 +245,7 @@ impl Link {
         self.deadlines = s.propagate.contains(&Propagated::Deadline);
         self.connects = s.pool.is_some() || s.network.as_ref().is_some_and(|n| !n.keep_alive);
         self.shares = s.coalesce.is_some() || s.batch.is_some();
+        self.fills = s.pool.as_ref().is_some_and(|pool| pool.open == Opening::InBackground);
         // A balancer counts what is under way, so it must hear of the end of every attempt.
         let way = if plan.balancing.is_some() { Way::InOrder } else { s.way() };
         if way == Way::InOrder {
@@ -390,12 +400,8 @@ impl Link {
             let (op, key) = self.identity(cx, call);
             let leader = self.coalescing.as_mut().and_then(|c| c.join(op, key, index));
             if let Some(leader) = leader {
-                self.record(index).phase = Phase::Follows;
-                self.members_of(leader).followers.push(index);
-                let leading = self.call_of(cx, leader);
-                if !cx.is_retry(call) {
-                    cx.set_retry(leading, false);
-                }
+                self.follow(cx, index, leader);
+                self.members_of(cx, leader).followers.push_back(index);
                 return Next::WAIT;
             }
         }
@@ -419,6 +425,9 @@ impl Link {
             self.previous_backoffs.remove(&index);
         }
         if self.shares {
+            if record.is_inherited {
+                cx.spent(call, Spent::Sharing);
+            }
             self.answer_followers(cx, index, call, answer);
         }
         Next::reply(call, answer)
@@ -461,16 +470,20 @@ impl Link {
         }
     }
 
-    /// A call ends before its answer, with whatever is going on for it.
+    /// A call ends before its answer, with whatever is going on for it alone.
     fn give_up(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) -> Next {
+        let answer = cx.answer(outcome);
+        if let Some(left) = self.succeed(cx, index) {
+            return self.finish(cx, left, answer);
+        }
         let phase = self.record(index).phase;
         self.stop(cx, index, outcome);
         match phase {
-            Phase::Follows => self.leave_company(index),
-            Phase::InBatch if self.filling == Some(index) => self.pass_on_lead(cx, index),
-            Phase::InBatch | Phase::Under | Phase::Tries | Phase::BacksOff => {}
+            Phase::Follows => self.leave_company(cx, index),
+            // It was alone in its batch.
+            Phase::InBatch => self.filling = None,
+            Phase::Under | Phase::Tries | Phase::BacksOff => {}
         }
-        let answer = cx.answer(outcome);
         self.finish(cx, index, answer)
     }
 }
@@ -543,6 +556,8 @@ impl Component for Link {
                 }
             }
             GATE => self.gate_is_due(cx, timer.data as usize),
+            ADDED => self.added(cx, timer.data as u32),
+            LOOK => self.look_at_connections(cx, timer.data as u32),
             _ => self.on_timer_of_call(cx, timer),
         }
     }
@@ -573,12 +588,6 @@ impl Component for Link {
         // Giving up goes on only over links that propagate it: what passes through a bare one runs on.
         let index = cx.ticket(call);
         if index == PASSES {
-            return Next::WAIT;
-        }
-        let phase = self.record(index).phase;
-        let shares = |m: &Members| !m.followers.is_empty() || (!m.is_empty() && phase != Phase::InBatch);
-        if self.members.get(&index).is_some_and(shares) {
-            // Others share its call: it goes on for them, and this caller's answer is dropped.
             return Next::WAIT;
         }
         self.give_up(cx, index, Outcome::Cancelled)

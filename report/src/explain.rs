@@ -153,6 +153,9 @@ fn limits(explained: &Explained) -> String {
         }
     }
     for link in &explained.links {
+        for gate in &link.gates {
+            row(format!("link {}.{}", link.from, link.name), (link.calls_per_s, None), Some(gate));
+        }
         if let Some(pool) = &link.pool {
             row(format!("pool {}.{}", link.from, link.name), (link.calls_per_s, None), Some(pool));
         }

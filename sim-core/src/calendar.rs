@@ -690,6 +690,17 @@ mod tests {
         assert!(calendar.lanes.entries() < 300 && calendar.bytes() < 64 * 1024);
     }
 
+    /// As many dead entries as are never compacted, and then as many live ones as make the lane a long one.
+    #[test]
+    fn a_lane_that_was_full_of_the_dead_is_compact_when_it_grows() {
+        let mut calendar = Calendar::new();
+        let mut set = |count: usize| Vec::from_iter((0..count).map(|_| calendar.set_after(0, 9, Class::First, 'a')));
+        let [dead, live] = [set(255), set(195)];
+        for id in dead.into_iter().chain(live) {
+            assert!(calendar.cancel(id) && calendar.lanes.is_compact(id.lane()));
+        }
+    }
+
     #[test]
     fn delays_beyond_the_lanes_keep_the_order_and_later_settings_get_lanes_again() {
         let mut calendar = Calendar::new();

@@ -114,6 +114,12 @@ impl Frame {
         priority: 0,
     };
 
+    /// Whoever began it is gone: it is nobody's request any more.
+    pub(crate) fn orphan(&mut self) {
+        self.flags &= !ROOT;
+        self.parent = NONE;
+    }
+
     /// The answer waits here, or is under way.
     pub(crate) fn keep(&mut self, answer: Answer) {
         self.key = answer.to_bits();

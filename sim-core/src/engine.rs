@@ -5,15 +5,16 @@
 //! until something must wait. Only a second effect of one entry goes to a ring, which is emptied before the next event.
 //!
 //! Faults act here, in what the verbs do ([`crate::conditions`]): a component sees nothing but a refused, late or lost call.
-//! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, crashes and pauses in
-//! `engine/interventions.rs`, chores and the end of finite work in `engine/housekeeping.rs`, what must hold at the end of every
-//! run in `engine/laws.rs`, records that outlive calls and calls made of them in `engine/records.rs`. Two shortcuts save calls a frame:
-//! `engine/passages.rs` and `engine/lending.rs`.
+//! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, giving up and who wants what in
+//! `engine/giving_up.rs`, crashes and pauses in `engine/interventions.rs`, chores and the end of finite work in
+//! `engine/housekeeping.rs`, what must hold at the end of every run in `engine/laws.rs`, records that outlive calls and calls
+//! made of them in `engine/records.rs`. Two shortcuts save calls a frame: `engine/passages.rs` and `engine/lending.rs`.
 
 mod accounts;
 mod ahead;
 mod carrying;
 mod delivery;
+mod giving_up;
 mod housekeeping;
 mod interventions;
 mod laws;
@@ -287,7 +288,7 @@ struct Telling {
 pub struct Core {
     now: Time,
     seed: u64,
-    events: u64,
+    stretch: limits::Stretch,
     watch: limits::Watch,
     /// The node of the event that is being followed.
     last_node: u32,
@@ -297,6 +298,7 @@ pub struct Core {
     /// When each abandoned call was given up; indexed by its frame's `parent`.
     given_up: Vec<Time>,
     given_up_free: Vec<u32>,
+    wants: giving_up::Wants,
     /// The time of the open calls of sampled requests, by index of the call.
     accounts: Accounts,
     /// What happened to single requests, where that is written down.
@@ -342,44 +344,6 @@ impl Core {
         let group = self.nodes[about.0 as usize].group;
         if self.listeners.contains_key(&group) {
             self.asides.push_back(Aside::News { about, news });
-        }
-    }
-
-    fn abandon(&mut self, child: CallId) {
-        if !self.lost.is_empty() && self.lost.remove(&child.to_bits()).is_some() {
-            return;
-        }
-        if !self.calls.is_open(child) {
-            return;
-        }
-        if self.calls.at(child.index).flags & SAMPLED != 0 {
-            self.given_up(child.index);
-        }
-        let slot = self.given_up_free.pop().unwrap_or_else(|| {
-            self.given_up.push(0);
-            (self.given_up.len() - 1) as u32
-        });
-        self.given_up[slot as usize] = self.now;
-        let frame = self.calls.at_mut(child.index);
-        debug_assert!(frame.flags & (ABANDONED | ROOT) == 0, "a call is abandoned once, by its caller");
-        frame.flags |= ABANDONED;
-        frame.parent = slot;
-    }
-
-    fn abandoned_since(&self, call: CallId) -> Option<Time> {
-        let mut earliest = None;
-        let mut index = call.index;
-        loop {
-            let frame = self.calls.at(index);
-            if frame.flags & ABANDONED != 0 {
-                let at = self.given_up[frame.parent as usize];
-                earliest = Some(earliest.map_or(at, |e: Time| e.min(at)));
-                return earliest;
-            }
-            if frame.flags & ROOT != 0 || frame.parent == NONE {
-                return earliest;
-            }
-            index = frame.parent;
         }
     }
 
@@ -430,7 +394,7 @@ impl<C: Component> Engine<C> {
             core: Core {
                 now: 0,
                 seed,
-                events: 0,
+                stretch: limits::Stretch::new(),
                 watch: limits::Watch::new(),
                 last_node: 0,
                 calendar: Calendar::new(),
@@ -438,6 +402,7 @@ impl<C: Component> Engine<C> {
                 calls: Calls::default(),
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),
+                wants: giving_up::Wants::default(),
                 accounts: Accounts::default(),
                 traces: None,
                 ring: VecDeque::new(),
@@ -577,7 +542,7 @@ impl<C: Component> Engine<C> {
 
     /// Events so far.
     pub fn events(&self) -> u64 {
-        self.core.events
+        self.core.stretch.events()
     }
 
     /// Calls that are open.
@@ -587,12 +552,22 @@ impl<C: Component> Engine<C> {
 
     /// Goes on until `until`; what falls exactly on it has not happened yet.
     pub fn run_until(&mut self, until: Time) -> Result<(), Stuck> {
-        self.run_before(until)?;
-        self.core.now = self.core.now.max(until);
-        Ok(())
+        self.run_some(until, u64::MAX).map(|_| ())
     }
 
-    fn run_before(&mut self, limit: Time) -> Result<(), Stuck> {
+    /// The same for so many events at most, one at least: whether it has got there. Where it stops in between, at an instant of which
+    /// more may be to come, changes nothing.
+    pub fn run_some(&mut self, until: Time, events: u64) -> Result<bool, Stuck> {
+        let is_there = self.run_before(until, events)?;
+        if is_there {
+            self.core.now = self.core.now.max(until);
+        }
+        Ok(is_there)
+    }
+
+    /// Whether all that was to come before `limit` has happened, or only so many events of it.
+    fn run_before(&mut self, limit: Time, events: u64) -> Result<bool, Stuck> {
+        self.core.stretch.begin(events);
         while let Some((at, event)) = self.core.calendar.pop_before(limit) {
             if at != self.core.now {
                 debug_assert!(at > self.core.now, "time goes forward");
@@ -602,16 +577,15 @@ impl<C: Component> Engine<C> {
                     self.look_at_depth()?;
                 }
             }
-            self.core.events += 1;
             if self.core.calendar.has_opened() && self.core.calls.frames() >= ahead::CALLS_FROM {
                 self.look_ahead(event);
             }
             self.happen(event);
-            if self.core.watch.patience == 0 {
-                return Err(self.stuck());
+            if self.core.stretch.is_over() {
+                return if self.core.watch.patience == 0 { Err(self.stuck()) } else { Ok(false) };
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     #[inline(always)]

@@ -21,7 +21,7 @@ const DIRECTORY: usize = 2 * LANES_MAX;
 const REFUSALS_BETWEEN_SEARCHES: u32 = 1024;
 /// So many entries before it is looked at, an entry's timer is asked for from memory.
 const LOOK_AHEAD: usize = 16;
-/// A compaction may leave one in so many of the dead entries.
+/// A compaction may leave one in so many of the dead entries, and one for so many live ones.
 const DEAD_LEFT: usize = 4;
 /// Entries that are not worth a compaction, however many of them are dead: 4 KiB.
 const NEVER_COMPACTED: usize = 256;
@@ -160,7 +160,7 @@ impl Lanes {
         // stands far away, and is asked for in good time.
         let lane = &mut self.lanes[number];
         let dead = lane.ring.len() - lane.live;
-        let enough = dead - dead / DEAD_LEFT;
+        let enough = dead - dead.min(lane.live) / DEAD_LEFT;
         let (mut seen, mut found) = (0, 0);
         while found < enough
             && let Some(&key) = lane.ring.get(seen)

@@ -57,7 +57,7 @@ impl Discipline {
 
 /// Controlled delay for requests, in the form of folly's `Codel`.
 ///
-/// It watches the least wait of each interval. If even that was above the target, the queue is a standing one and not
+/// It watches the least wait of each interval, of all requests, those served at once included. If even that was above the target, the queue is a standing one and not
 /// a burst, and through the next interval those who waited more than twice the target are turned away. The first
 /// request after the end of an interval closes it, opens the next, and is never turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -475,6 +475,14 @@ impl Line {
         self.len += 1;
         self.ring_for(priority).push_back(Place { since: now, call, priority, waits: true }, until);
         Ok(())
+    }
+
+    /// Somebody is served at once, without joining the line. A controlled delay takes note: it goes by the least wait of all.
+    #[inline]
+    pub fn pass_by(&mut self, now: Time) {
+        if let Discipline::Codel { .. } = self.discipline {
+            self.codel.turns_away(now, 0);
+        }
     }
 
     /// `call`, which had begun and was preempted, stands in front of its equals. Needs no room: it is a matter of

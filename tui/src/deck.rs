@@ -63,7 +63,9 @@ impl Doing {
         match self {
             Doing::Set { path, value } => format!("{} = {value}", bare(path)),
             Doing::Inject { yaml } => {
-                format!("↯ {}", yaml.trim().trim_start_matches('{').trim_end_matches('}').trim())
+                let yaml = yaml.trim();
+                let inner = yaml.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(yaml);
+                format!("↯ {}", inner.trim())
             }
         }
     }

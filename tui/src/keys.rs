@@ -1,7 +1,7 @@
 //! Every key, in one table: what is pressed, what it does, and how it is explained. The footer and the help page are made
 //! from it, so they cannot say something else than what happens.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// A part of the program that fills the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -304,6 +304,12 @@ pub fn action(event: KeyEvent, place: Place) -> Option<Action> {
     let in_place = BINDINGS.iter().filter(|binding| binding.place == place);
     let anywhere = BINDINGS.iter().filter(|binding| matches!(place, On(_)) && binding.place == Anywhere);
     in_place.chain(anywhere).find(|binding| pressed(binding, event)).map(|binding| binding.action)
+}
+
+/// Whether it is Ctrl-Z, which suspends the program everywhere.
+pub fn suspends(event: &Event) -> bool {
+    matches!(event, Event::Key(KeyEvent { code: Char('z'), modifiers, kind, .. })
+        if modifiers.contains(CONTROL) && *kind != KeyEventKind::Release)
 }
 
 /// What the footer says in a place, the most useful first.

@@ -424,7 +424,13 @@ fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) ->
         }
         while event::poll(frame_ends.saturating_duration_since(Instant::now()))? {
             stale = true;
-            if stage.event(event::read()?)? == Flow::End {
+            let event = event::read()?;
+            #[cfg(unix)]
+            if keys::suspends(&event) {
+                screen.suspend(stop)?;
+                break;
+            }
+            if stage.event(event)? == Flow::End {
                 return Ok(End::Quit);
             }
             if Instant::now() >= frame_ends {
@@ -433,6 +439,10 @@ fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) ->
         }
         if stop.raised() {
             return Ok(End::Interrupted);
+        }
+        if stop.has_gone_on() {
+            screen.take_again()?;
+            stale = true;
         }
         if stage.failed() {
             return Ok(End::Failed);

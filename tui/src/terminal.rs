@@ -1,9 +1,11 @@
 //! The terminal: raw mode, the alternate screen, signals. It is given back whatever happens: at the end, on an error, on a
-//! panic of either thread, and on SIGTERM, SIGHUP and SIGINT.
+//! panic of either thread, on signals that end the program, and while the program is suspended.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -42,11 +44,8 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn open() -> io::Result<Screen> {
         let hook = PanicHook::install();
-        terminal::enable_raw_mode()?;
-        *IS_OURS.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        IS_LEFT.store(false, Ordering::SeqCst);
         let restore = Restore;
-        execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, event::EnableBracketedPaste, cursor::Hide)?;
+        enter()?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         Ok(Screen { terminal, _hook: hook, _restore: restore })
     }
@@ -67,11 +66,44 @@ impl Screen {
         drawn.map(|()| true)
     }
 
+    /// Takes the terminal anew, after somebody else has had it, to be drawn to from the beginning.
+    pub(crate) fn take_again(&mut self) -> io::Result<()> {
+        restore();
+        enter()?;
+        // Clearing the one that there is would ask the terminal where its cursor is, and not every one answers.
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))
+    }
+
+    /// Suspends the program, as Ctrl-Z does outside raw mode, with the terminal given back meanwhile. Where nobody could make it
+    /// go on, the system does not suspend it either.
+    #[cfg(unix)]
+    pub(crate) fn suspend(&mut self, signals: &Signals) -> io::Result<()> {
+        signals.has_gone_on();
+        restore();
+        // All of the pipeline or script that it is part of.
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        // Which thread gets the signal, and when, is the system's business.
+        let begun = Instant::now();
+        while !signals.has_gone_on() && begun.elapsed() < SUSPENDED_WITHIN {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.take_again()
+    }
+
     fn frame(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
         queue!(io::stdout(), BeginSynchronizedUpdate)?;
         self.terminal.draw(draw)?;
         execute!(io::stdout(), EndSynchronizedUpdate)
     }
+}
+
+fn enter() -> io::Result<()> {
+    // From here on there is something to give back.
+    *IS_OURS.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    IS_LEFT.store(false, Ordering::SeqCst);
+    terminal::enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, event::EnableBracketedPaste, cursor::Hide)
 }
 
 /// The terminal, while it is ours.
@@ -150,34 +182,61 @@ impl Drop for PanicHook {
     }
 }
 
-/// 128 plus the number of SIGHUP, as shells report it.
+/// How long a signal to suspend may take to arrive.
 #[cfg(unix)]
-const HANGUP_STATUS: i32 = 129;
+const SUSPENDED_WITHIN: Duration = Duration::from_millis(200);
 
-/// Signals that end the watching.
+/// How long the loop may take to end by itself after a signal: it may be reading a large file, or writing to a terminal that nobody
+/// reads.
+#[cfg(unix)]
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The exit code of what a signal has ended.
+#[cfg(unix)]
+const INTERRUPTED: i32 = 130;
+
+/// Signals that end the watching, and the one by which a suspended program goes on.
 pub(crate) struct Signals {
-    raised: Arc<AtomicBool>,
+    ends: Arc<AtomicBool>,
+    continued: Arc<AtomicBool>,
     registered: Vec<signal_hook::SigId>,
+    #[cfg(unix)]
+    _bystander: Bystander,
 }
 
 impl Signals {
     pub(crate) fn new() -> io::Result<Signals> {
-        let mut signals = Signals { raised: Arc::new(AtomicBool::new(false)), registered: Vec::new() };
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-            signals.registered.push(signal_hook::flag::register(signal, Arc::clone(&signals.raised))?);
-        }
-        // The terminal has gone away: there is nothing to restore, and waiting for its input would spin for ever.
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        let (ends, continued) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let mut registered = Vec::new();
+        let mut ending = vec![SIGTERM, SIGINT];
         #[cfg(unix)]
-        signals.registered.push(signal_hook::flag::register_conditional_shutdown(
-            signal_hook::consts::SIGHUP,
-            HANGUP_STATUS,
-            Arc::new(AtomicBool::new(true)),
-        )?);
-        Ok(signals)
+        {
+            ending.extend([signal_hook::consts::SIGHUP, signal_hook::consts::SIGQUIT]);
+            registered.push(signal_hook::flag::register(signal_hook::consts::SIGCONT, Arc::clone(&continued))?);
+        }
+        #[cfg(unix)]
+        let _bystander = Bystander::new(&ending)?;
+        for signal in ending {
+            registered.push(signal_hook::flag::register(signal, Arc::clone(&ends))?);
+        }
+        Ok(Signals {
+            ends,
+            continued,
+            registered,
+            #[cfg(unix)]
+            _bystander,
+        })
     }
 
+    /// Whether a signal ends the watching.
     pub(crate) fn raised(&self) -> bool {
-        self.raised.load(Ordering::Relaxed)
+        self.ends.load(Ordering::Relaxed)
+    }
+
+    /// Whether the program has gone on, after it was suspended, since this was asked last.
+    pub(crate) fn has_gone_on(&self) -> bool {
+        self.continued.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -186,5 +245,43 @@ impl Drop for Signals {
         for id in self.registered.drain(..) {
             signal_hook::low_level::unregister(id);
         }
+    }
+}
+
+/// A thread that gives the terminal back and ends the program where the loop does not within its grace; a further signal then
+/// ends it at once.
+#[cfg(unix)]
+struct Bystander {
+    handle: signal_hook::iterator::Handle,
+    /// Closed when the loop has ended.
+    _is_over: Sender<()>,
+}
+
+#[cfg(unix)]
+impl Bystander {
+    fn new(signals: &[i32]) -> io::Result<Bystander> {
+        let is_late = Arc::new(AtomicBool::new(false));
+        for signal in signals {
+            signal_hook::flag::register_conditional_shutdown(*signal, INTERRUPTED, Arc::clone(&is_late))?;
+        }
+        let mut signals = signal_hook::iterator::Signals::new(signals)?;
+        let handle = signals.handle();
+        let (is_over, over) = mpsc::channel();
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            let has_come = signals.forever().next().is_some();
+            if has_come && over.recv_timeout(GRACE) == Err(RecvTimeoutError::Timeout) {
+                is_late.store(true, Ordering::Relaxed);
+                restore();
+                std::process::exit(INTERRUPTED);
+            }
+        })?;
+        Ok(Bystander { handle, _is_over: is_over })
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        self.handle.close();
     }
 }

@@ -6,8 +6,9 @@
 use std::rc::Rc;
 
 use models::demand::Demand;
+use models::policies::policy::Passes;
 
-use super::flow::Flows;
+use super::flow::{Data, Flows};
 use super::graph::{Caller, Graph};
 
 /// What one call of a component takes, by operation.
@@ -18,6 +19,12 @@ type Demands<'d> = &'d dyn Fn(usize, &str) -> Rc<Demand>;
 pub(super) struct Bursts {
     /// Calls over each link at the same time, at most.
     pub(super) links: Vec<f64>,
+    /// Whether calls over each link may wait at its gates.
+    waits: Vec<bool>,
+    /// Whether calls over each link may be refused at its gates, and nobody knows how many.
+    refuses: Vec<bool>,
+    /// Whether the answers of each component depend on that.
+    answers_vary: Vec<bool>,
     /// Calls of each component at the same time, at most.
     pub(super) components: Vec<f64>,
     /// Whether a call of each component may hold its worker for longer than is said of it.
@@ -35,6 +42,8 @@ pub(super) struct Bursts {
     pub(super) does_more: Vec<bool>,
 }
 
+/// Calls for each request, from which on some ask again for the same.
+const REPEATED: f64 = 1.01;
 /// What is ended less often makes no difference.
 const CUT_MIN: f64 = 0.01;
 /// More than this at once is no figure of a system.
@@ -46,6 +55,9 @@ impl Bursts {
         let count = graph.components.len();
         let mut bursts = Bursts {
             links: vec![0.0; graph.links.len()],
+            waits: vec![false; graph.links.len()],
+            refuses: vec![false; graph.links.len()],
+            answers_vary: vec![false; count],
             components: vec![0.0; count],
             holds_longer: vec![false; count],
             answers_later: vec![false; count],
@@ -64,6 +76,8 @@ impl Bursts {
         for _ in 0..=count {
             bursts.spread(graph, &ops, demand);
         }
+        bursts.mark_gates(graph, flows);
+        bursts.mark_caches(graph, flows);
         for _ in 0..=count {
             bursts.mark(graph, &ops, demand);
         }
@@ -89,6 +103,37 @@ impl Bursts {
             let over = graph.links.iter().zip(&self.links);
             let to = over.filter(|(at, _)| at.ways.iter().any(|way| way.component == component && way.share > 0.0));
             self.components[component] = to.map(|(_, burst)| burst).sum::<f64>().min(MOST);
+        }
+    }
+
+    /// Gates refuse some of what comes by chance, and some of what one request brings about at once.
+    fn mark_gates(&mut self, graph: &Graph<'_>, flows: &Flows) {
+        for (nth, through) in &flows.through {
+            let at_once = |(_, passes): (&str, Passes)| match passes {
+                Passes::Rate { at_once, .. } => at_once,
+                Passes::AtOnce { places, .. } => f64::from(places),
+                Passes::Some => 0.0,
+            };
+            let places = graph.links[*nth].settings.passes().into_iter().map(at_once).fold(f64::INFINITY, f64::min);
+            let too_many = self.links[*nth] > places;
+            self.waits[*nth] = through.waits || too_many;
+            self.refuses[*nth] = through.is_most || too_many;
+            for way in graph.links[*nth].ways.iter().filter(|_| self.refuses[*nth]) {
+                self.gets_less[way.component] = true;
+            }
+        }
+    }
+
+    /// What one request asks for more than once is found in a cache more often than what comes from anywhere.
+    fn mark_caches(&mut self, graph: &Graph<'_>, flows: &Flows) {
+        for component in flows.misses.keys() {
+            let repeated = flows.arrivals.iter().any(|((at, _, data), flow)| {
+                at == component && matches!(data, Data::Chosen(..)) && flow.calls > flows.chosen(*data) * REPEATED
+            });
+            let behind = graph.links.iter().filter(|link| link.caller == Caller::Component(*component));
+            for way in behind.filter(|_| repeated).flat_map(|link| &link.ways) {
+                self.gets_less[way.component] = true;
+            }
         }
     }
 
@@ -121,7 +166,9 @@ impl Bursts {
                 !limits.frees_while_waiting && self.components[*component] > f64::from(workers)
             });
             // Who of those side by side is first is another question under load.
-            let varies = demand.cut_short > CUT_MIN || gives_up;
+            let is_refused = called.iter().any(|link| self.link_varies(graph, *link));
+            self.answers_vary[*component] |= is_refused;
+            let varies = demand.cut_short > CUT_MIN || gives_up || is_refused;
             self.does_less[*component] |= self.gets_less[*component] || varies;
             self.does_more[*component] |= self.gets_more[*component] || varies;
             for way in called.iter().flat_map(|link| &graph.links[*link].ways) {
@@ -143,7 +190,15 @@ impl Bursts {
             .pool
             .as_ref()
             .map(|pool| f64::from(pool.size) * f64::from(pool.streams) * f64::from(graph.pools_of(at)));
-        places.is_some_and(|places| self.links[link] > places) || self.link_holds_longer(graph, link)
+        self.waits[link]
+            || places.is_some_and(|places| self.links[link] > places)
+            || self.link_holds_longer(graph, link)
+    }
+
+    /// Whether gates on the way of the calls over a link may refuse some, and nobody knows how many.
+    pub(super) fn link_varies(&self, graph: &Graph<'_>, link: usize) -> bool {
+        self.refuses[link]
+            || graph.links[link].ways.iter().any(|way| way.share > 0.0 && self.answers_vary[way.component])
     }
 
     /// Whether calls over a link may hold their connections for longer than is said of them.

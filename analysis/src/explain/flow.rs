@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::gates::Through;
+
 /// Whose data a call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Data {
@@ -29,6 +31,8 @@ pub(super) struct Asked {
     /// Calls a second.
     pub(super) calls: f64,
     /// Attempts a second, after those that share a call or go together have been merged.
+    pub(super) tried: f64,
+    /// Those of them that the link's gates let pass.
     pub(super) attempts: f64,
 }
 
@@ -43,6 +47,33 @@ pub(super) struct Flows {
     /// Share of misses, and of calls that fetch, by component that answers some calls by itself; `None` where it is not
     /// known and every call is taken to miss.
     pub(super) misses: BTreeMap<usize, Option<(f64, f64)>>,
+    /// What the gates let pass, by link that has any.
+    pub(super) through: BTreeMap<usize, Through>,
+    /// Requests a second, by sort.
+    pub(super) requests: BTreeMap<Data, f64>,
     /// False where calls bring about ever more calls.
     pub(super) settled: bool,
+}
+
+impl Flows {
+    /// Requests a second whose data is chosen so.
+    pub(super) fn chosen(&self, data: Data) -> f64 {
+        self.requests.get(&data).copied().unwrap_or(0.0)
+    }
+
+    /// Attempts a second over a link before its gates.
+    pub(super) fn tried(&self, link: usize) -> f64 {
+        self.over(link).map(|(_, asked)| asked.tried).sum()
+    }
+
+    /// Attempts a second over a link.
+    pub(super) fn attempts(&self, link: usize) -> f64 {
+        self.over(link).map(|(_, asked)| asked.attempts).sum()
+    }
+
+    /// What is asked for over a link.
+    pub(super) fn over(&self, link: usize) -> impl Iterator<Item = (&str, &Asked)> {
+        let asked = self.asked.range((link, String::new())..(link + 1, String::new()));
+        asked.map(|((_, op), asked)| (op.as_str(), asked))
+    }
 }

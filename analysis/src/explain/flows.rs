@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use models::caching::hit_ratio::{self, KeyGroup};
+use models::components::kind::Access;
 use models::policies::coalesce::SameBy;
 use models::workloads::WorkloadSettings;
 use models::workloads::arrivals::TraceSettings;
@@ -14,6 +15,7 @@ use models::workloads::shape::Shape;
 use sim_core::keys::Keys;
 
 use super::flow::{Arrival, Data, Flow, Flows};
+use super::gates::through;
 use super::graph::{Caller, Graph};
 use super::times::Times;
 use crate::theory;
@@ -157,7 +159,11 @@ fn differ(graph: &Graph<'_>, one: &Flows, other: &Flows) -> bool {
         far(one.0, other.0) || far(one.1, other.1)
     });
     let has_budget = |link: &usize| graph.links[*link].settings.retry.as_ref().is_some_and(|r| r.budget.is_some());
-    misses_differ || (0..graph.links.len()).filter(has_budget).any(|link| far(one.links[link], other.links[link]))
+    let share = |flows: &Flows, link: &usize| flows.through.get(link).map_or(1.0, |through| through.share);
+    let gates_differ = other.through.keys().any(|link| far(share(one, link), share(other, link)));
+    misses_differ
+        || gates_differ
+        || (0..graph.links.len()).filter(has_budget).any(|link| far(one.links[link], other.links[link]))
 }
 
 fn moved(before: &BTreeMap<Arrival, Flow>, after: &BTreeMap<Arrival, Flow>) -> f64 {
@@ -184,19 +190,22 @@ fn step(
             Attempts::First => times.over(link, op).attempts,
             Attempts::All => sustained_attempts(graph, link, before.links[link]),
         };
+        let passed = before.through.get(&link).map_or(1.0, |through| through.share);
         let asked = next.asked.entry((link, op.to_string())).or_default();
         asked.calls += flow.items;
-        asked.attempts += merged.calls * each;
+        asked.tried += merged.calls * each;
+        asked.attempts += merged.calls * each * passed;
         for way in &at.ways {
             let arrival = next.arrivals.entry((way.component, op.to_string(), data)).or_default();
-            arrival.calls += merged.calls * each * way.share;
-            arrival.items += merged.items * each * way.share;
+            arrival.calls += merged.calls * each * passed * way.share;
+            arrival.items += merged.items * each * passed * way.share;
         }
     };
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
         for asked in entry.value.asked() {
             let rate = rates[nth] * asked.share;
             let data = Data::Chosen(nth, asked.sort.unwrap_or(usize::MAX));
+            *next.requests.entry(data).or_insert(0.0) += rate;
             // The links of the workloads come first, in their order.
             push(nth, asked.op, data, Flow { calls: rate, items: rate }, &mut next);
         }
@@ -226,6 +235,10 @@ fn step(
             push(link, call.op.as_deref().unwrap_or(op), data, Flow { calls, items: calls }, &mut next);
         }
     }
+    next.through = (0..graph.links.len())
+        .filter(|link| !graph.links[*link].settings.passes().is_empty())
+        .map(|link| (link, through(graph, link, next.tried(link), times.in_gates_s(link, &next))))
+        .collect();
     next
 }
 
@@ -297,6 +310,12 @@ fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) 
     let mut entries: Vec<(&str, Keys, f64)> = Vec::new();
     let mut fetch = (0.0, 0.0);
     for ((at, op, data), flow) in before.arrivals.iter().filter(|((at, _, _), _)| *at == component) {
+        match settings.access(op) {
+            Access::Read => {}
+            // How often what they make it forget would have been read is not known.
+            Access::Write => return Some(None),
+            Access::Pass => continue,
+        }
         let keys = keys(graph, *data);
         let fetch_s: f64 = graph
             .links

@@ -6,6 +6,7 @@
 
 use models::demand::Demand;
 use models::law::Law;
+use models::policies::policy::Passes;
 use serde::Serialize;
 
 use super::flow::{Asked, Flows};
@@ -31,6 +32,9 @@ pub struct Limit {
     pub bound: Option<Bound>,
     /// The share that the load would take if every call made all the attempts that retries allow.
     pub utilization_with_retries: Option<f64>,
+    /// Whether it is processors.
+    #[serde(skip)]
+    pub(super) is_cpu: bool,
     /// The share of it that the load would take if nothing were waited for; in proportion to the load.
     #[serde(skip)]
     pub unwaited: f64,
@@ -143,6 +147,17 @@ pub(super) struct Load<'g> {
     pub(super) has_rates: bool,
     /// Whether something may be full whose figure is only a bound, so that not all that is said to come gets there.
     pub(super) may_be_full: bool,
+    /// Whether more may come than is said.
+    pub(super) may_be_more: bool,
+}
+
+/// Whether the gates of links are limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gated {
+    /// They are.
+    Counts,
+    /// What they refuse is of no interest.
+    No,
 }
 
 /// What is known to be at least as busy as this may be full.
@@ -162,11 +177,12 @@ impl<'g> Load<'g> {
             loaded: bare,
             has_rates: true,
             may_be_full: false,
+            may_be_more: false,
         }
     }
 
     /// All limits with what each belongs to.
-    pub(super) fn named(&self) -> Vec<(String, Limit)> {
+    pub(super) fn named(&self, gated: Gated) -> Vec<(String, Limit)> {
         let graph = self.graph;
         let of_component = |component: usize| {
             let limits = self.of_component(component).into_iter();
@@ -176,10 +192,20 @@ impl<'g> Load<'g> {
             let at = &graph.links[link];
             Some((format!("the pool of {}.{}", at.from, at.name), self.of_pool(link)?))
         };
+        let of_gates = |link: usize| {
+            let at = &graph.links[link];
+            let name = move |limit: Limit| (format!("the {} of {}.{}", limit.what, at.from, at.name), limit);
+            self.of_gates(link).into_iter().map(name)
+        };
         let of_hosts =
             self.of_hosts().into_iter().map(|(name, limit)| (format!("the {} of {name}", limit.what), limit));
         let of_components = (0..graph.components.len()).flat_map(of_component);
-        of_components.chain((0..graph.links.len()).filter_map(of_pool)).chain(of_hosts).collect()
+        let links = || 0..graph.links.len();
+        of_components
+            .chain(links().filter(|_| gated == Gated::Counts).flat_map(of_gates))
+            .chain(links().filter_map(of_pool))
+            .chain(of_hosts)
+            .collect()
     }
 
     /// How the wait for what is nearly full changes with what it is held for.
@@ -217,7 +243,7 @@ impl<'g> Load<'g> {
             let Some(held) = self.loaded.attempts_over(link, self.fresh) else { continue };
             let pools = f64::from(at.copies) * f64::from(graph.pools_of(at));
             let what = format!("the pool of {}.{}", at.from, at.name);
-            let rate = attempts_over(self.fresh, link) / pools;
+            let rate = self.fresh.attempts(link) / pools;
             add(what, pool.size.saturating_mul(pool.streams), rate, &held, &limit);
         }
         found
@@ -232,6 +258,7 @@ impl<'g> Load<'g> {
             utilization: shares.told.filter(|_| self.has_rates),
             bound: shares.bound.filter(|_| self.has_rates),
             utilization_with_retries: self.has_rates.then_some(shares.with_retries.max(shares.unwaited)),
+            is_cpu: false,
             unwaited: shares.unwaited,
             waited: shares.waited,
         }
@@ -242,7 +269,7 @@ impl<'g> Load<'g> {
         let bursts = self.bare.bursts(self.fresh);
         Doubts {
             holds_longer: bursts.holds_longer[component],
-            is_more: bursts.does_more[component],
+            is_more: self.may_be_more || bursts.does_more[component],
             is_less: self.may_be_full || bursts.does_less[component],
             shift: shift(Times::rate(component, self.fresh), Times::rate(component, self.waiting)),
             waits_max: self.waits_max(),
@@ -292,7 +319,8 @@ impl<'g> Load<'g> {
             if work_s > 0.0 {
                 let ceiling = units / work_s;
                 let shares = self.plain(component, cpu(self.fresh) / units, cpu(self.all) / units);
-                found.push(self.limit(format!("{} cores", plain(units)), units, Some(work_s), Some(ceiling), shares));
+                let cores = self.limit(format!("{} cores", plain(units)), units, Some(work_s), Some(ceiling), shares);
+                found.push(Limit { is_cpu: true, ..cores });
             }
         }
         if let Some(threads) = limits.blocking_threads {
@@ -317,6 +345,39 @@ impl<'g> Load<'g> {
         found
     }
 
+    /// The rate limit of a link and its bound on the attempts under way, all callers together.
+    pub(super) fn of_gates(&self, link: usize) -> Vec<Limit> {
+        let at = &self.graph.links[link];
+        let (mut fresh, mut all) = (self.fresh.tried(link), self.all.tried(link));
+        let held_s = self.bare.in_gates_s(link, self.fresh);
+        let mut found = Vec::new();
+        for (name, passes) in at.settings.passes() {
+            let copies = f64::from(at.copies);
+            let (what, units, held_s, ceiling) = match passes {
+                Passes::Rate { per_s, .. } => (name.to_string(), per_s * copies, None, per_s * copies),
+                Passes::AtOnce { places, .. } => {
+                    let units = f64::from(places) * copies;
+                    (format!("{} calls at once", grouped(units)), units, Some(held_s), units / held_s)
+                }
+                Passes::Some => continue,
+            };
+            let bursts = self.bare.bursts(self.fresh);
+            let doubts = Doubts {
+                holds_longer: held_s.is_some() && bursts.link_holds_longer(self.graph, link),
+                is_more: self.may_be_more,
+                is_less: self.may_be_full || (held_s.is_some() && bursts.link_varies(self.graph, link)),
+                shift: shift(self.fresh.tried(link), self.waiting.tried(link)),
+                waits_max: self.waits_max(),
+            };
+            let share = fresh / ceiling;
+            let waited = held_s.map_or(share, |held_s| share * shift(held_s, self.loaded.in_gates_s(link, self.fresh)));
+            let shares = Shares::new(share, share, waited, all / ceiling, doubts);
+            found.push(self.limit(what, units, held_s, Some(ceiling), shares));
+            (fresh, all) = (fresh.min(ceiling), all.min(ceiling));
+        }
+        found
+    }
+
     /// The pool of a link, all callers together.
     pub(super) fn of_pool(&self, link: usize) -> Option<Limit> {
         let at = &self.graph.links[link];
@@ -325,19 +386,21 @@ impl<'g> Load<'g> {
         let units = connections * f64::from(pool.streams);
         let held = |times: &Times<'_>| times.attempts_over(link, self.fresh).map(|held| held.mean());
         let held_s = held(self.bare).unwrap_or_else(|| self.bare.over(link, "default").attempt.mean_s());
-        let fresh = attempts_over(self.fresh, link);
+        let fresh = self.fresh.attempts(link);
         let all = self.all.links[link] * super::flows::sustained_attempts(self.graph, link, self.all.links[link]);
         let waited = held(self.loaded).unwrap_or(held_s);
         let unwaited = fresh * held_s / units;
         let doubts = Doubts {
             holds_longer: self.bare.bursts(self.fresh).link_holds_longer(self.graph, link),
-            is_more: at.ways.iter().any(|way| self.bare.bursts(self.fresh).gets_more[way.component]),
+            is_more: self.may_be_more
+                || at.ways.iter().any(|way| self.bare.bursts(self.fresh).gets_more[way.component]),
             is_less: self.may_be_full
+                || self.bare.bursts(self.fresh).link_varies(self.graph, link)
                 || match at.caller {
                     Caller::Component(caller) => self.bare.bursts(self.fresh).does_less[caller],
                     Caller::Workload(_) => false,
                 },
-            shift: shift(attempts_over(self.fresh, link), attempts_over(self.waiting, link)),
+            shift: shift(self.fresh.attempts(link), self.waiting.attempts(link)),
             waits_max: self.waits_max(),
         };
         let shares = Shares::new(unwaited, unwaited, fresh * waited / units, all * held_s / units, doubts);
@@ -362,13 +425,12 @@ impl<'g> Load<'g> {
                             .waited
                             .is_some_and(|waited| waited >= ESTIMATED_FULL && waited > WAITS_MAX * limit.unwaited))
             });
-        Load { may_be_full, ..self }
+        Load { may_be_full: self.may_be_full || may_be_full, ..self }
     }
 
     /// What is asked for over a link.
     pub(super) fn asked(&self, link: usize) -> impl Iterator<Item = (&str, &Asked)> {
-        let asked = self.fresh.asked.range((link, String::new())..(link + 1, String::new()));
-        asked.map(|((_, op), asked)| (op.as_str(), asked))
+        self.fresh.over(link)
     }
 
     /// How long an attempt over a link takes if its caller waits for ever, over all that is asked for.
@@ -456,21 +518,15 @@ impl<'g> Load<'g> {
             let bursts = self.bare.bursts(self.fresh);
             let doubts = Doubts {
                 holds_longer: false,
-                is_more: there.iter().any(|component| bursts.does_more[*component]),
+                is_more: self.may_be_more || there.iter().any(|component| bursts.does_more[*component]),
                 is_less: self.may_be_full || there.iter().any(|component| bursts.does_less[*component]),
                 shift: shift(share(self.fresh), share(self.waiting)),
                 waits_max: self.waits_max(),
             };
-            (
-                name.to_string(),
-                self.limit(
-                    format!("{} cores", plain(units)),
-                    units,
-                    None,
-                    None,
-                    Shares::new(share(self.fresh), share(self.fresh), share(self.fresh), share(self.all), doubts),
-                ),
-            )
+            let busy = share(self.fresh);
+            let shares = Shares::new(busy, busy, busy, share(self.all), doubts);
+            let cores = self.limit(format!("{} cores", plain(units)), units, None, None, shares);
+            (name.to_string(), Limit { is_cpu: true, ..cores })
         });
         groups.collect()
     }
@@ -479,11 +535,6 @@ impl<'g> Load<'g> {
 /// What comes with waits, as a multiple of what comes without.
 fn shift(without: f64, with: f64) -> f64 {
     if without > 0.0 { with / without } else { 1.0 }
-}
-
-/// Attempts a second over a link.
-fn attempts_over(flows: &Flows, link: usize) -> f64 {
-    flows.asked.range((link, String::new())..(link + 1, String::new())).map(|(_, asked)| asked.attempts).sum()
 }
 
 fn of_lock(locks: &[(String, f64)], name: &str) -> f64 {

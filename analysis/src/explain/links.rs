@@ -40,6 +40,8 @@ pub struct Link {
     pub lasts_most_s: Option<f64>,
     /// Connections that all callers' pools open together at most.
     pub connections: Option<u64>,
+    /// Its rate limit and its bound on the attempts under way, as limits.
+    pub gates: Vec<Limit>,
     /// The pool as a limit.
     pub pool: Option<Limit>,
     /// Calls a second, first attempts; `None` where there is no rate.
@@ -60,6 +62,7 @@ pub(super) fn links(graph: &Graph<'_>, load: &Load<'_>) -> Vec<Link> {
             attempts_most: at.settings.max_sent(),
             lasts_most_s: lasts_most_s(at.settings),
             connections: graph.connections_of(at),
+            gates: load.of_gates(nth),
             pool: load.of_pool(nth),
             calls_per_s: load.has_rates.then_some(load.fresh.links[nth]),
         }

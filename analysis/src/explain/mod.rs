@@ -11,6 +11,7 @@
 mod bursts;
 mod flow;
 mod flows;
+mod gates;
 mod graph;
 mod limits;
 mod links;
@@ -27,7 +28,7 @@ use flows::{Attempts, Caches, Moment, most_calls, open_rate, settle, solve, solv
 use graph::Graph;
 use language::Loaded;
 use language::document::Sources;
-use limits::Load;
+use limits::{Gated, Load};
 use times::Times;
 
 pub use limits::{Bound, Limit, Sensitivity};
@@ -195,6 +196,7 @@ pub fn explain(loaded: &Loaded) -> Explained {
     let bare = Times::bare(&graph, &fresh);
     let waited = Times::loaded(&bare);
     let waiting = settle(&graph, &solved, &waited);
+    let (is_less, is_more) = closed_doubts(&graph, &rates, &fresh, &waited);
     let load = Load {
         graph: &graph,
         fresh: &fresh,
@@ -203,7 +205,8 @@ pub fn explain(loaded: &Loaded) -> Explained {
         bare: &bare,
         loaded: &waited,
         has_rates,
-        may_be_full: false,
+        may_be_full: is_less,
+        may_be_more: is_more,
     }
     .aware();
     let links = links::links(&graph, &load);
@@ -280,9 +283,50 @@ fn rates(graph: &Graph<'_>, duration_s: f64, moment: Moment) -> Vec<f64> {
     rates
 }
 
+/// Waits may make users who wait for their answers send so much less than what is said, and nobody minds.
+const SLOWED_MAX: f64 = 0.03;
+/// How busy anything may be for that to be known.
+const CALM: f64 = 0.4;
+/// Where so many wait at the busiest part on average, that there are others nearly as busy makes little difference: of n jobs in
+/// a balanced network of M parts each part works for n ÷ (n + M − 1) of the time.
+const ALWAYS_WAITING: f64 = 100.0;
+
+/// What is known of the rates of users who wait for their answers: with the waits that these flows bring about, whether they send
+/// less than what is said, and whether they may send more.
+fn closed_doubts(graph: &Graph<'_>, rates: &[f64], flows: &Flows, waited: &Times<'_>) -> (bool, bool) {
+    let workloads = graph.scenario.workloads.iter().as_slice();
+    let process = |nth: usize| &workloads[nth].value.arrivals.process;
+    let closed: Vec<usize> = (0..workloads.len()).filter(|nth| process(*nth).users().is_some()).collect();
+    let Some(busiest) = busiest(graph, flows).filter(|_| !closed.is_empty()) else { return (false, false) };
+    let cycle_s = |nth: usize, times: &Times<'_>| {
+        process(nth).think().map_or(0.0, |think| think.mean() / 1e9) + request_s(graph, times, nth)
+    };
+    let users = |nth: usize| process(nth).users().unwrap_or(0) as f64;
+    let held_up = |nth: &usize| users(*nth) < rates[*nth] * (1.0 - SLOWED_MAX) * cycle_s(*nth, waited);
+    if busiest < CALM {
+        return (closed.iter().any(held_up), false);
+    }
+    // Who is turned away or gives up comes back sooner than who is served.
+    let gives_up = |link: &graph::LinkAt<'_>| {
+        let settings = link.settings;
+        settings.timeout.is_some() || settings.total_timeout.is_some() || !settings.passes().is_empty()
+    };
+    let refuses = |component: &&models::components::ComponentSettings| {
+        !matches!(component.limits().waiting, models::demand::Waiting::Unbounded)
+            || component.limits().rate_per_s.is_some()
+    };
+    if graph.links.iter().any(gives_up) || graph.components.iter().any(refuses) {
+        return (true, true);
+    }
+    // Where far more users wait than are served or think, the busiest part has always something to do.
+    let bare = Times::bare(graph, flows);
+    let waiting = |nth: usize| users(nth) - rates[nth] * cycle_s(nth, &bare);
+    (!(workloads.len() == 1 && waiting(0) >= ALWAYS_WAITING), false)
+}
+
 /// The largest share of anything that these flows take while nothing is waited for.
 fn busiest(graph: &Graph<'_>, flows: &Flows) -> Option<f64> {
-    tightest(graph, flows).map(|(share, _)| share)
+    tightest(graph, flows, Gated::Counts).map(|(share, _)| share)
 }
 
 /// How long a request of a workload takes, on average over its sorts, s.
@@ -401,7 +445,8 @@ fn capacity(load: &Load<'_>, rates: &[f64]) -> Option<Capacity> {
     }
     // Without waits: what is held is in proportion to the load.
     let worst = solve_with(graph, rates, Attempts::All, Caches::AllEmpty);
-    let (fresh, all) = (tightest(graph, load.fresh)?, tightest(graph, &worst)?);
+    // Whom a gate refuses costs what is behind it nothing.
+    let (fresh, all) = (tightest(graph, load.fresh, Gated::Counts)?, tightest(graph, &worst, Gated::No)?);
     let (advertised_per_s, hidden_per_s) = (load_per_s / fresh.0, load_per_s / all.0.max(fresh.0));
     let state = match load_per_s {
         load if load >= advertised_per_s => "overloaded",
@@ -422,9 +467,9 @@ fn capacity(load: &Load<'_>, rates: &[f64]) -> Option<Capacity> {
 }
 
 /// What these flows take the largest share of while nothing is waited for, and its name.
-fn tightest(graph: &Graph<'_>, flows: &Flows) -> Option<(f64, String)> {
+fn tightest(graph: &Graph<'_>, flows: &Flows, gated: Gated) -> Option<(f64, String)> {
     let bare = Times::bare(graph, flows);
     let load = Load::alone(graph, flows, &bare);
-    let shares = load.named().into_iter().map(|(what, limit)| (limit.unwaited, what));
+    let shares = load.named(gated).into_iter().map(|(what, limit)| (limit.unwaited, what));
     shares.filter(|(share, _)| *share > 0.0).reduce(|most, one| if one.0 > most.0 { one } else { most })
 }

@@ -78,6 +78,18 @@ fn every_flaw_is_named_where_it_is_and_nothing_else() {
     codes.sort();
     codes.dedup();
     assert!(codes.len() >= 20, "only {} sorts of flaws: {codes:?}", codes.len());
+    // The checklist of the documentation speaks of warnings that there are.
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/checklist.md");
+    let page = fs::read_to_string(page).expect("readable");
+    let rows = page.lines().skip_while(|line| !line.contains("code of the warning")).skip(2);
+    let named: Vec<&str> = rows
+        .take_while(|line| line.starts_with('|'))
+        .flat_map(|line| line.rsplit('|').nth(1).expect("a column").split(','))
+        .map(|code| code.trim().trim_matches('`'))
+        .collect();
+    assert!(named.len() >= 15, "{named:?}");
+    let unknown: Vec<&&str> = named.iter().filter(|code| !codes.iter().any(|known| known == *code)).collect();
+    assert!(unknown.is_empty(), "no flaw shows {unknown:?}");
 }
 
 #[test]
@@ -160,7 +172,10 @@ const BUNDLED: &[(&str, &[&str])] = &[
     // A quarter more load than it can carry is what it is about.
     ("bounded-queue", &["overload components.app"]),
     ("containers-on-one-host", &["unbounded_queue components.app"]),
-    ("one-crash-takes-the-process", &["no_timeout workloads.callers.call", "unbounded_queue components.app"]),
+    (
+        "one-crash-takes-the-process",
+        &["no_spare components.app", "no_timeout workloads.callers.call", "unbounded_queue components.app"],
+    ),
     ("one-slow-handler", &["no_timeout workloads.light.call", "unbounded_queue components.app"]),
     ("dns-failover", &["unbounded_queue components.eu/api", "unbounded_queue components.us/api"]),
     ("pool-ceiling", &["no_timeout components.api.calls.db", "no_timeout workloads.users.call"]),

@@ -1,5 +1,6 @@
 //! What is known without a run and what theory says, held against runs.
 
+mod advice;
 mod examples;
 mod explain;
 #[path = "../../../lab/tests/it/harness.rs"]

@@ -41,14 +41,14 @@ impl Dice {
 }
 
 /// A system, but for how much load there is.
-struct System {
+pub(crate) struct System {
     /// The file, with `RATE`, `DURATION` and `WARMUP` to be filled in.
     text: String,
 }
 
 /// What a system may be made of.
 #[derive(Clone, Copy, PartialEq)]
-enum Times {
+pub(crate) enum Times {
     /// Every time and every count is always the same, and nothing is up to chance.
     Constant,
     /// Anything.
@@ -104,6 +104,16 @@ impl Maker<'_> {
         }
         if self.times == Times::Random && self.dice.one_in(8) {
             link.push_str(", total_timeout: 300ms");
+        }
+        if self.dice.one_in(10) {
+            let (rate, burst) = (50 * (1 + self.dice.below(8)), [1, 50][self.dice.below(2) as usize]);
+            let limit = match self.dice.below(4) {
+                0 => format!("rate_limit: {{token_bucket: {{rate: {rate}/s, burst: {burst}}}}}"),
+                1 => format!("rate_limit: {{sliding_log: {{limit: {rate}, window: 1s}}}}"),
+                2 => format!("concurrency: {{fixed: {}}}", 1 + self.dice.below(20)),
+                _ => format!("concurrency: {{fixed: {}, wait: 20ms}}", 1 + self.dice.below(20)),
+            };
+            write!(link, ", {limit}").expect("text");
         }
         link
     }
@@ -166,8 +176,11 @@ impl Maker<'_> {
         if random && self.dice.one_in(8) {
             let (name, behind) = (self.name("cache"), self.component(depth - 1));
             let link = self.link(&behind);
-            writeln!(self.components, "  {name}: {{kind: cache, capacity: 300, latency: 1ms, to: {{{link}}}}}")
-                .expect("text");
+            writeln!(
+                self.components,
+                "  {name}: {{kind: cache, read_ops: [default], capacity: 300, latency: 1ms, to: {{{link}}}}}"
+            )
+            .expect("text");
             return name;
         }
         if self.dice.one_in(8) {
@@ -225,7 +238,7 @@ impl Maker<'_> {
     }
 }
 
-fn system(seed: u64, times: Times) -> System {
+pub(crate) fn system(seed: u64, times: Times) -> System {
     let mut dice = Dice(seed);
     let mut maker = Maker { dice: &mut dice, times, components: String::new(), made: 0 };
     let depth = 1 + maker.dice.below(3);
@@ -244,10 +257,17 @@ fn system(seed: u64, times: Times) -> System {
             ", requests: [{key: {uniform: {keys: 1000}}}]",
         ]),
     };
+    // Caches name what they read, of what there is.
+    let asked = ["a", "b"].into_iter().filter(|op| {
+        let called = format!("op: {op}");
+        maker.components.contains(&called) || requests.contains(&called)
+    });
+    let reads: String = asked.map(|op| format!(", {op}")).collect();
+    let components = maker.components.replace("read_ops: [default]", &format!("read_ops: [default{reads}]"));
     let text = format!(
         "version: 1\nrun: {{duration: DURATIONs, warmup: WARMUPs, window: WINDOWs}}\nworkloads:\n  w: {{arrivals: {{{arrivals}: RATE/s}}{requests}, call: \
          {root}}}\ncomponents:\n{}",
-        maker.components
+        components
     );
     System { text }
 }
@@ -256,7 +276,7 @@ fn system(seed: u64, times: Times) -> System {
 const REQUESTS: f64 = 4_000.0;
 
 impl System {
-    fn at(&self, rate: f64) -> String {
+    pub(crate) fn at(&self, rate: f64) -> String {
         let duration = (REQUESTS / rate).max(0.001);
         let text = self.text.replace("RATE", &format!("{rate:.9}"));
         let text = text.replace("WINDOW", &format!("{:.6}", duration * 0.1));
@@ -264,7 +284,7 @@ impl System {
     }
 
     /// The load at which the first of its parts is as busy as it can be.
-    fn ceiling(&self) -> Option<f64> {
+    pub(crate) fn ceiling(&self) -> Option<f64> {
         const LITTLE: f64 = 1e-3;
         let explained = explain(&load(&self.at(LITTLE)));
         let busiest = limits(&explained).into_iter().map(|(_, limit)| limit.unwaited).fold(0.0, f64::max);
@@ -284,9 +304,18 @@ fn limits(explained: &Explained) -> Vec<(String, Limit)> {
     for link in &explained.links {
         let place = format!("/links/{}/{}/pool/active", link.from, link.name);
         found.extend(link.pool.clone().map(|pool| (place, pool)));
+        // What a rate limit is busy with is no measure of a run.
+        let place = |gate: &Limit| match gate.held_s {
+            Some(_) => format!("/links/{}/{}/concurrency/active", link.from, link.name),
+            None => GATED.to_string(),
+        };
+        found.extend(link.gates.iter().map(|gate| (place(gate), gate.clone())));
     }
     found
 }
+
+/// The place of a limit that has no measure.
+const GATED: &str = "rate_limit";
 
 fn measured(result: &Value, place: &str, limit: &Limit) -> Option<f64> {
     let value = result.pointer(place)?.as_f64()?;
@@ -336,7 +365,10 @@ fn growth(system: &System, ceiling: f64) -> Vec<String> {
     let (calm, below, beyond) = (run(0.5), run(0.95), run(1.05));
     let mut faults = Vec::new();
     let limits = limits(&explain(&at(0.95)));
-    let is_known = limits.iter().all(|(_, limit)| limit.bound.is_none() && limit.utilization.is_some());
+    // Gates refuse some long before they are full.
+    let is_known = limits.iter().all(|(place, limit)| {
+        limit.bound.is_none() && limit.utilization.is_some() && !(place == GATED || place.contains("/concurrency/"))
+    });
     let may_be_less = limits.iter().any(|(_, limit)| limit.bound == Some(Bound::AtMost) || limit.utilization.is_none());
     // Twice the load has twice as many under way.
     if is_known && (left(&below) > 0.03 + 2.5 * left(&calm) || failed(&below) > failed(&calm) + 0.03) {
@@ -359,15 +391,19 @@ fn growth(system: &System, ceiling: f64) -> Vec<String> {
 }
 
 /// The share of the requests that failed.
-fn failed(result: &RunResult) -> f64 {
+pub(crate) fn failed(result: &RunResult) -> f64 {
     let workload = &result.workloads["w"];
     let all: u64 = workload.outcomes.values().sum();
     let good: u64 = ["ok", "accepted", "degraded"].iter().filter_map(|outcome| workload.outcomes.get(*outcome)).sum();
     1.0 - good as f64 / all.max(1) as f64
 }
 
+/// A number of the environment.
+pub(crate) fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
 fn cases(times: Times, ci: u64) {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let (cases, seed) = (number("ORACLE_CASES", ci), number("ORACLE_SEED", 1));
     let only = number("ORACLE_ONLY", u64::MAX);
     let (mut wrong, mut seen) = (Vec::new(), 0);
@@ -383,6 +419,7 @@ fn cases(times: Times, ci: u64) {
         let _ = &mut found;
         found.extend(growth(&system, ceiling));
         if !found.is_empty() {
+            eprintln!("case {case} of seed {seed}");
             wrong.push(format!(
                 "case {case} of seed {seed}, ceiling {ceiling}:\n  {}\n{}",
                 found.join("\n  "),
@@ -392,6 +429,28 @@ fn cases(times: Times, ci: u64) {
     }
     assert!(seen * 2 >= cases.min(2) || only != u64::MAX, "only {seen} of {cases} systems are limited by anything");
     assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Users who wait for their answers: what is said of these is right, or a bound.
+#[test]
+fn closed_loads_are_known_or_bounded() {
+    let (cases, seed) = (number("ORACLE_CASES", 30), number("ORACLE_SEED", 1));
+    let only = number("ORACLE_ONLY", u64::MAX);
+    let mut wrong = Vec::new();
+    for case in (0..cases).filter(|case| only == u64::MAX || *case == only) {
+        let draw = seed.wrapping_mul(1_000_003).wrapping_add(case);
+        let system = system(draw, Times::Random);
+        let mut dice = Dice(draw ^ 0x00C1_05ED);
+        let users = [1, 3, 10, 40, 200][dice.below(5) as usize];
+        let think = ["0ms", "{exp: 100ms}", "{exp: 1s}", "500ms"][dice.below(4) as usize];
+        let text = system.text.replace("{poisson: RATE/s}", &format!("{{closed: {{users: {users}, think: {think}}}}}"));
+        let text = System { text };
+        let found = faults(&text, 100.0, 1.0, Times::Random);
+        if !found.is_empty() {
+            wrong.push(format!("case {case} of seed {seed}:\n  {}\n{}", found.join("\n  "), text.at(100.0)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use lab::compare::Contestant;
 use lab::replicate::{REPLICATIONS, Stopped};
 use report::html::{Origin, Source};
 
-use crate::input::{self, Changes, Failure};
+use crate::input::{self, Changes, Failure, INTERRUPTED};
 use crate::output;
 use crate::work::Work;
 
@@ -64,7 +64,7 @@ impl Compare {
             Ok(compared) => compared,
             Err(Stopped::Cut) => {
                 self.work.say("cut short before two runs of each completed: nothing to compare");
-                return Ok(ExitCode::from(130));
+                return Ok(ExitCode::from(INTERRUPTED));
             }
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
@@ -77,7 +77,7 @@ impl Compare {
             output::write(folder, files.map_err(|e| Failure::Failed(e.to_string()))?)?;
             self.work.say(&format!("wrote {}", folder.join("report.html").display()));
         }
-        Ok(if compared.cut_short { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if compared.cut_short { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
 
     /// What was compared, and the command that compares it again.

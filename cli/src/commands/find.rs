@@ -10,7 +10,7 @@ use lab::find::{Search, Unanswered};
 use lab::replicate::{REPLICATIONS, Stopped};
 use language::quantity::{Kind, Quantity};
 
-use crate::input::{self, Failure, Scenario};
+use crate::input::{self, Failure, INTERRUPTED, Scenario};
 use crate::work::Work;
 
 /// Output format.
@@ -159,7 +159,7 @@ impl Find {
 /// How a search ends.
 fn code(cut_short: bool, answered: bool) -> ExitCode {
     match (cut_short, answered) {
-        (true, _) => ExitCode::from(130),
+        (true, _) => ExitCode::from(INTERRUPTED),
         (false, true) => ExitCode::SUCCESS,
         (false, false) => ExitCode::from(1),
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -13,9 +13,9 @@ use lab::result::RunResult;
 use lab::{Latencies, Loaded, Session};
 use models::scenario::WarmupSettings;
 
-use crate::input::{self, Failure, Scenario};
+use crate::input::{self, Failure, INTERRUPTED, Scenario};
 use crate::output;
-use crate::work::Work;
+use crate::work::{self, Work};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -78,18 +78,15 @@ impl Run {
         if replications > 1 || run.precision.is_some() || run.warmup == WarmupSettings::Auto {
             return self.replicated(&Arc::new(loaded), replications);
         }
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = interrupted.clone();
-        // A second handler cannot be set; then Ctrl-C ends the program as usual.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
         let began = Instant::now();
         let seed = loaded.scenario.seed;
         let mut session = Session::new(Arc::new(loaded), seed, None);
-        let window = session.window_ns() as i64;
-        while !session.is_finished() && !interrupted.load(Ordering::Relaxed) {
-            let to = session.now_ns() + window;
-            session.run_until(to).map_err(|f| Failure::Failed(f.to_string()))?;
+        // Before there is something to print, Ctrl-C ends the program as usual.
+        let stop = work::stop_on_control_c();
+        while !session.is_finished() && !stop.load(Ordering::Relaxed) {
+            session.run_some(replicate::EVENTS_BETWEEN_LOOKS).map_err(|f| Failure::Failed(f.to_string()))?;
         }
+        let is_cut = !session.is_finished();
         let mut result = session.take_result();
         let wall = began.elapsed().as_secs_f64();
         result.run.wall_s = wall;
@@ -105,10 +102,10 @@ impl Run {
                 (result.run.duration_s + result.run.warmup_s) / wall.max(1e-9),
             );
         }
-        if self.check && !interrupted.load(Ordering::Relaxed) {
-            return Ok(self.judged(&result));
+        if is_cut {
+            return Ok(ExitCode::from(INTERRUPTED));
         }
-        Ok(if interrupted.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if self.check { self.judged(&result) } else { ExitCode::SUCCESS })
     }
 
     /// Several runs, or one whose warm-up must be found first.
@@ -119,7 +116,7 @@ impl Run {
             Ok(replicated) => replicated,
             Err(Stopped::Cut) => {
                 self.work.say("cut short during the warm-up: nothing was measured");
-                return Ok(ExitCode::from(130));
+                return Ok(ExitCode::from(INTERRUPTED));
             }
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
@@ -134,7 +131,7 @@ impl Run {
         }
         self.write_folder(loaded, &result, &[])?;
         if cut {
-            return Ok(ExitCode::from(130));
+            return Ok(ExitCode::from(INTERRUPTED));
         }
         if self.check {
             return Ok(self.judged(&result));

@@ -10,7 +10,7 @@ use lab::replicate::Stopped;
 use lab::sweep::store::Store;
 use lab::sweep::{Plan, PlanOptions, Swept, plan};
 
-use crate::input::{self, Failure, Scenario};
+use crate::input::{self, Failure, INTERRUPTED, Scenario};
 use crate::output;
 use crate::work::Work;
 
@@ -134,7 +134,7 @@ impl Sweep {
                 let (plan, store) = (what.plan()?, what.store()?);
                 let units: Vec<usize> = (0..plan.unit_count()).filter(|unit| unit % parts == part).collect();
                 let done = what.run(&plan, &units, &store)?;
-                Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(130) })
+                Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) })
             }
             Some(Part::Status { what }) => {
                 let (plan, store) = (what.plan()?, what.store()?);
@@ -173,7 +173,7 @@ fn whole(what: &What) -> Result<ExitCode, Failure> {
                 input::print(&report::sweep::text(&swept))?;
                 if swept.points.iter().any(|point| point.runs.iter().any(Option::is_none)) {
                     what.work.say("use `--out DIR` to keep partial results");
-                    return Ok(ExitCode::from(130));
+                    return Ok(ExitCode::from(INTERRUPTED));
                 }
                 Ok(ended(&swept))
             }
@@ -183,7 +183,7 @@ fn whole(what: &What) -> Result<ExitCode, Failure> {
     let store = what.store()?;
     let units: Vec<usize> = (0..plan.unit_count()).collect();
     if !what.run(&plan, &units, &store)? {
-        return Ok(ExitCode::from(130));
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     finish(what, &plan, &store)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use lab::replicate::Stopped;
 
-use crate::input::{self, Failure};
+use crate::input::{self, Failure, INTERRUPTED};
 use crate::work::Work;
 
 /// How many times as long the long form runs.
@@ -44,7 +44,7 @@ impl Validate {
         let validated = self.work.run(runs, |control| analysis::theory::validate(length, self.seed, control));
         let validation = match validated {
             Ok(validation) => validation,
-            Err(Stopped::Cut) => return Ok(ExitCode::from(130)),
+            Err(Stopped::Cut) => return Ok(ExitCode::from(INTERRUPTED)),
             Err(Stopped::Failed(why)) => return Err(Failure::Failed(why)),
         };
         match self.format {

@@ -14,7 +14,7 @@ use lab::Session;
 use language::diagnostics::Style;
 use tui::{Caption, Choice, Opened, Pace, Simulation, Source, Stamp};
 
-use crate::input::{self, Changes, Failure};
+use crate::input::{self, Changes, Failure, INTERRUPTED};
 use crate::watched::Watched;
 
 /// Watches a scenario in a terminal UI: pause, rewind, branch, change settings, inject faults.
@@ -51,7 +51,7 @@ impl Watch {
         for path in &ending.written {
             eprintln!("wrote {}", path.display());
         }
-        Ok(if ending.interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if ending.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
 
     /// What no save of the file can mend ends the program before the screen is taken: a file that is not there, and options

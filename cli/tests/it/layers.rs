@@ -66,8 +66,8 @@ fn a_crate_imports_only_crates_below_it() {
 }
 
 /// What of the language screens and reports are made with: how problems are shown, how quantities are read, and which faults
-/// can be let strike. All of it is plain data.
-const WORDS: &[&str] = &["diagnostics", "menu", "quantity"];
+/// can be let strike, and the texts of tours. All of it is plain data.
+const WORDS: &[&str] = &["diagnostics", "menu", "quantity", "tour"];
 
 /// What runs, which screens and reports only see the results of.
 const RUNNING: &[&str] = &["Loaded", "Session", "check", "load", "loading", "session"];

@@ -8,13 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pty_process::blocking::{Command, Pts, Pty, open};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 /// How long anything may take before something is wrong. Nothing is said about how long it does take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The sequence with which the alternate screen is left.
 pub(crate) const LEAVE: &str = "\u{1b}[?1049l";
+
+/// The sequence with which it is entered.
+const ENTER: &str = "\u{1b}[?1049h";
 
 /// The sequence after which a frame is whole.
 const FRAME_END: &[u8] = b"\x1b[?2026l";
@@ -99,6 +102,16 @@ impl Session {
         self.expect_without("\0", words)
     }
 
+    /// Waits for something on the screen, in whatever frame or outside.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, words: &str) {
+        let begun = Instant::now();
+        while !self.screen().contains(words) {
+            assert!(begun.elapsed() < PATIENCE, "{words} never came:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The same for a frame that does not have this on it: what time brings, at whatever pace.
     #[track_caller]
     pub(crate) fn expect_without(&mut self, other: &str, words: &[&str]) -> String {
@@ -152,6 +165,35 @@ impl Session {
             assert!(begun.elapsed() < PATIENCE, "the terminal gives nothing more");
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Waits until the program has taken the terminal for the second time and drawn this anew, and checks that it has it.
+    #[track_caller]
+    pub(crate) fn is_taken_again(&mut self, words: &str) {
+        let begun = Instant::now();
+        while self.bytes().matches(ENTER).count() < 2 {
+            assert!(begun.elapsed() < PATIENCE, "it was not taken again:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.wait_for(words);
+        self.is_taken();
+    }
+
+    /// Gives the terminal the modes that it had at first.
+    pub(crate) fn reset_modes(&mut self) {
+        let mut modes = tcgetattr(self.pts.as_fd()).expect("it is a terminal");
+        modes.local_modes = self.modes_before;
+        tcsetattr(self.pts.as_fd(), OptionalActions::Now, &modes).expect("it is a terminal");
+    }
+
+    /// Checks that the program has the terminal: raw, on its own screen, without a cursor.
+    #[track_caller]
+    pub(crate) fn is_taken(&self) {
+        let modes = tcgetattr(self.pts.as_fd()).expect("it is a terminal").local_modes;
+        assert!(!modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+        let received = self.received.lock().expect("the reader does not panic");
+        let screen = received.screen.screen();
+        assert!(screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste());
     }
 
     /// Checks that the terminal is as it was: its modes, the screen, the cursor, the mouse.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use settings::{Problem, Problems, Setting, Span, Spanned, Value};
 use sim_core::random::{hash, replication_seed};
 
+use crate::intervals;
 use crate::loading::patched;
 use crate::metrics::{self, Unit};
 use crate::replicate::{self, Control, Kept, REPLICATIONS, Stopped};
@@ -161,6 +162,8 @@ pub struct SweptPoint {
     pub values: Vec<String>,
     /// Which axes are not as the scenario has them.
     pub varied: Vec<bool>,
+    /// Which metrics are percentiles, whose intervals are wider than those of means.
+    pub percentiles: Arc<[bool]>,
     /// Its runs, by replication; `None` where one has not been done.
     pub runs: Vec<Option<SweptRun>>,
 }
@@ -170,7 +173,10 @@ impl SweptPoint {
     pub fn interval(&self, metric: usize) -> Option<Interval> {
         let values: Vec<f64> =
             self.runs.iter().flatten().filter_map(|run| run.values.get(metric).copied().flatten()).collect();
-        statistics::mean_interval(&values, replicate::CONFIDENCE)
+        match self.percentiles.get(metric) {
+            Some(true) => statistics::percentile_interval(&values, None, replicate::CONFIDENCE),
+            Some(false) | None => statistics::mean_interval(&values, replicate::CONFIDENCE),
+        }
     }
 
     /// Whether there is a run that has ended and in which a metric is not known, or is infinite.
@@ -501,6 +507,7 @@ impl Plan {
 
     fn swept(&self, result: impl Fn(usize) -> Option<SweptRun>) -> Swept {
         let replications = self.replications as usize;
+        let percentiles: Arc<[bool]> = self.metrics.iter().map(|name| intervals::percentile(name).is_some()).collect();
         let point = |point: &Point| {
             let own = |axis: &Axis| self.loaded.plain.get(&axis.path).map_or_else(String::new, in_words);
             let both = self.axes.iter().zip(&point.values);
@@ -508,6 +515,7 @@ impl Plan {
                 number: point.number,
                 values: both.map(|(axis, v)| v.as_ref().map_or_else(|| own(axis), in_words)).collect(),
                 varied: point.values.iter().map(Option::is_some).collect(),
+                percentiles: percentiles.clone(),
                 runs: (0..replications).map(|r| result(point.number * replications + r)).collect(),
             }
         };

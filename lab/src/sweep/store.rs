@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sim_core::random::hash;
 
 use super::{Plan, UnitResult};
-use crate::file::write_atomically;
+use crate::file::{remove_left_over, write_atomically};
 
 /// A folder of results.
 #[derive(Clone, Debug)]
@@ -57,12 +57,14 @@ fn check(key: u64, result: &UnitResult) -> String {
 }
 
 impl Store {
-    /// Opens a folder, making it if it is not there.
+    /// Opens a folder, making it if it is not there, and clears away what a killed sweep has left half written in it.
     ///
     /// # Errors
     /// What the file system says.
     pub fn open(folder: &Path) -> io::Result<Store> {
-        fs::create_dir_all(folder.join("units"))?;
+        let units = folder.join("units");
+        fs::create_dir_all(&units)?;
+        [folder, &units].into_iter().for_each(remove_left_over);
         Ok(Store { folder: folder.to_path_buf() })
     }
 

@@ -106,3 +106,29 @@ components: {{x: {{kind: service, runtime: unlimited, handlers: {{default: [{{wa
         ["`count` must be at most 67_108_864 in a Zipf law"]
     );
 }
+
+/// Users come at random over the time of the ramp: by a third of it, a third of them have, and each thinks before it sends.
+/// The counts are binomial; one of the four is further off than 4.5 standard deviations once in 40,000 seeds.
+#[test]
+fn users_come_over_the_time_of_the_ramp() {
+    for (ramp_s, think) in [(0, "0s"), (30, "0s"), (30, "100s"), (60, "0s")] {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 100s, warmup: 10s, window: 10s}}
+workloads: {{u: {{arrivals: {{closed: {{users: 3000, think: {think}, ramp: {ramp_s}s}}}}, call: s}}}}
+components: {{s: {{kind: service, runtime: unlimited, handlers: {{default: [{{wait: 1000s}}]}}}}}}
+"
+        ));
+        // The run begins at -10 s, and each user sends one request that is never answered.
+        let expected = |until_s: f64| {
+            let thinks_s = if think == "0s" { 0.0 } else { 100.0 };
+            let share = (until_s + 10.0 - thinks_s) / f64::from(ramp_s.max(1));
+            3000.0 * share.clamp(0.0, 1.0)
+        };
+        let found = result.workloads["u"].sent as f64;
+        let (before, after) = (expected(0.0), expected(100.0));
+        let share = (after - before) / 3000.0;
+        let deviation = (3000.0 * share * (1.0 - share)).sqrt();
+        assert!((found - (after - before)).abs() <= 4.5 * deviation, "{ramp_s} {think}: {found}, {before}, {after}");
+    }
+}

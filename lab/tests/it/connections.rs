@@ -191,3 +191,88 @@ components:
     assert!(of("size: 2, jitter: 5%")[0].contains("`jitter`"));
     assert!(of("size: 2, per: component")[0].contains("`per`"));
 }
+
+/// A caller of HikariCP takes whichever connection comes free first: one that is given back, or the one that is being opened.
+#[test]
+fn a_waiter_takes_whichever_connection_comes_free_first() {
+    // Of two connections the first is closed at 500 ms, when its caller gives up, and the second is given back at 650 ms; a third
+    // caller comes at 510 ms and needs 1 ms.
+    let third_caller_ms = |connect: &str, open: &str| {
+        let result = run(&format!(
+            "version: 1
+run: {{until: idle}}
+workloads:
+  first: {{arrivals: {{once: {{count: 1}}}}, requests: [{{op: long}}], call: api}}
+  second: {{arrivals: {{once: {{count: 1, at: 200ms}}}}, requests: [{{op: second}}], call: api}}
+  third: {{arrivals: {{once: {{count: 1, at: 510ms}}}}, requests: [{{op: short}}], call: api}}
+components:
+  api:
+    kind: service
+    runtime: unlimited
+    calls: {{db: {{to: db, timeout: 500ms, pool: {{size: 2, connect: {connect}, open: {open}}}}}}}
+    handlers: {{default: [call: db]}}
+  db: {{kind: database, operations: {{long: 10s, second: 450ms, short: 1ms}}}}
+"
+        ));
+        (result.workloads["third"].latency.max_s.expect("it is answered") * 1e6).round() / 1e3
+    };
+    assert_eq!((third_caller_ms("1s", "in_background"), third_caller_ms("1s", "on_demand")), (141.0, 1001.0));
+    assert_eq!((third_caller_ms("100ms", "in_background"), third_caller_ms("100ms", "on_demand")), (91.0, 101.0));
+}
+
+#[test]
+fn a_pool_that_opens_connections_by_itself_replaces_what_is_lost() {
+    let of = |pool: &str, faults: &str, rate: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 60s}}
+workloads:
+  w: {{arrivals: {{constant: {rate}}}, call: {{to: app, timeout: 500ms, pool: {{{pool}}}, network: {{rtt: 2ms}}}}}}
+components:
+  app: {{kind: service, runtime: {{thread_pool: {{threads: 10}}}}, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{faults}]
+"
+        ))
+    };
+    let opened = |result: &RunResult| result.links["w"]["call"].own.value("pool_opened");
+    let waited = |result: &RunResult| result.links["w"]["call"].own.value("pool.wait.max");
+    // After a crash of 10 s all five are opened anew, one after the other, though one caller a second needs one at a time.
+    let crash = "{at: 20s, for: 10s, kill: {component: app}}";
+    let result = of("size: 5, open: in_background", crash, "1/s");
+    assert_eq!(opened(&result), Some(5.0));
+    // One call is sent before the news is there; those that come meanwhile wait.
+    assert_eq!((result.workloads["w"].outcomes["ok"], result.workloads["w"].outcomes["reset"]), (58, 1));
+    // On demand there is one.
+    assert_eq!(opened(&of("size: 5", crash, "1/s")), Some(1.0));
+    // Those that come to their end are replaced before anybody asks, so nobody waits; on demand somebody opens them.
+    let result = of("size: 5, max_lifetime: 9500ms, open: in_background", "", "1/s");
+    assert_eq!((opened(&result), waited(&result)), (Some(30.0), Some(0.0)));
+    assert_eq!(result.workloads["w"].latency.max_s, Some(0.003));
+    let result = of("size: 5, max_lifetime: 9500ms", "", "1/s");
+    assert_eq!(result.workloads["w"].latency.max_s, Some(0.005));
+}
+
+/// A run of finite work does not go on for connections that are opened by the way, and ends where its peer never comes back.
+#[test]
+fn no_run_goes_on_for_connections_alone() {
+    for (pool, faults, ended, at_s) in [
+        ("hikari", "", "ok", 0.1),
+        ("{hikari: {max_lifetime: 1s}}", "", "ok", 0.1),
+        ("{size: 2, connect: 1h, open: in_background}", "{at: 50ms, for: 1s, kill: {component: db}}", "reset", 0.1),
+        ("{size: 2, open: in_background}", "{at: 50ms, kill: {component: db}}", "reset", 0.1),
+    ] {
+        let result = run(&format!(
+            "version: 1
+run: {{until: idle}}
+workloads: {{w: {{arrivals: {{once: {{count: 1}}}}, call: {{to: db, pool: {pool}}}}}}}
+components: {{db: {{kind: service, runtime: unlimited, handlers: {{default: [{{wait: 100ms}}]}}}}}}
+faults: [{faults}]
+"
+        ));
+        assert_eq!(
+            (result.run.duration_s, result.workloads["w"].outcomes.get(ended)),
+            (at_s, Some(&1)),
+            "{pool}{faults}"
+        );
+    }
+}

@@ -44,6 +44,13 @@ fn check(loaded: &Arc<Loaded>, seed: u64) -> Result<(), String> {
     if whole != bytes(&stretched.result()) {
         return Err("a run in stretches differs from one in one go".into());
     }
+    let mut piecemeal = begun();
+    while !piecemeal.is_finished() {
+        piecemeal.run_some(1 + seed % 23).map_err(|f| f.to_string())?;
+    }
+    if whole != bytes(&piecemeal.result()) {
+        return Err("a run of some events at a time differs from one in one go".into());
+    }
     Ok(())
 }
 

@@ -172,7 +172,7 @@ fn what_is_exported_does_what_was_watched_whatever_was_changed_when() {
 #[test]
 fn a_set_fault_is_not_let_strike_by_hand() {
     let why = saturated("").inject(&format!("{{set: {{{THREADS}: 2}}}}")).expect_err("it is a change by hand");
-    assert!(why.contains("change a setting under Knobs"), "{why}");
+    assert!(why.contains("under Knobs"), "{why}");
 }
 
 fn result_of(yaml: &str) -> lab::result::RunResult {
@@ -219,10 +219,10 @@ fn a_rate_can_fall_to_nothing_and_come_back() {
     let set = |rate: &str| format!("{{at: 10s, for: 20s, set: {{workloads.w.arrivals.constant: {rate}}}}}");
     let stopped = sent("100/s", &set("0/s"));
     assert_eq!([stopped[1], stopped[2], stopped[5]], [100.0, 0.0, 0.0]);
-    assert!(stopped[6..].iter().all(|rate| (rate - 100.0).abs() <= 0.2), "{stopped:?}");
-    let started = sent("0/s", &set("100/s"));
+    assert!(stopped[6..].iter().all(|rate| (rate - 100.0).abs() < 0.21), "{stopped:?}");
+    let started = sent("0.001/s", &set("100/s"));
     assert_eq!([started[1], started[6]], [0.0, 0.0]);
-    assert!(started[2..6].iter().all(|rate| (rate - 100.0).abs() <= 0.3), "{started:?}");
+    assert!(started[2..6].iter().all(|rate| (rate - 100.0).abs() < 0.21), "{started:?}");
 }
 
 /// With durations that are certain, the latency before and after a change is known.

@@ -1,6 +1,7 @@
 //! Whole scenarios: from text to result.
 
 mod breakdown;
+mod caching;
 mod checks;
 mod claims;
 mod clients;
@@ -9,12 +10,14 @@ mod connections;
 mod corpus;
 mod coverage;
 mod demand;
+mod differential;
 mod digests;
 mod dns;
 #[path = "../../../language/tests/it/expect.rs"]
 mod expect;
 mod fleets;
 mod gates;
+mod giving_up;
 mod guide;
 mod happenings;
 mod harness;

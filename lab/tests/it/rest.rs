@@ -23,7 +23,7 @@ components:
     ))
 }
 
-/// Runs it in one go, from a clone of its middle and in stretches, which must come to the same.
+/// Runs it in one go, from a clone of its middle, in stretches and some events at a time, which must come to the same.
 fn rests(loaded: &Arc<Loaded>) -> RunResult {
     let whole = run_loaded(loaded, 1);
     let mut half = Session::new(loaded.clone(), 1, None);
@@ -35,6 +35,13 @@ fn rests(loaded: &Arc<Loaded>) -> RunResult {
         half.run_until(half.now_ns() + 333_000_000).expect("it runs");
     }
     assert_eq!(bytes(&half.result()), bytes(&whole));
+    for events in [1, 2, 7] {
+        let mut piecemeal = Session::new(loaded.clone(), 1, None);
+        while !piecemeal.is_finished() {
+            piecemeal.run_some(events).expect("it runs");
+        }
+        assert_eq!(bytes(&piecemeal.result()), bytes(&whole), "{events} at a time");
+    }
     whole
 }
 

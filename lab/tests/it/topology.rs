@@ -79,6 +79,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         text = text.replacen("    call: {to", "    clients: 5\n    call: {to", 1);
     }
     faults(&mut c, &mut text, services, &open, front, has_cache, has_queue);
+    events(&mut c, &mut text);
     text
 }
 
@@ -178,11 +179,22 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
     let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
     let eviction = c.of(&["lru", "fifo", "lfu"]);
     let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
+    // Where there are two operations it must know what each does.
+    let ops = if text.contains("op: other") {
+        c.of(&[
+            ", read_ops: [default, other]",
+            ", write_ops: [other]",
+            ", read_ops: [default]",
+            ", write_ops: [default, other]",
+        ])
+    } else {
+        ""
+    };
     let policies = link(c);
     let _ = writeln!(
         text,
         "  c0: {{kind: cache, to: {{to: d0{policies}}}, capacity: {capacity}{ttl}, eviction: {eviction}, latency: {latency}, \
-         coalesce: {coalesce}}}"
+         coalesce: {coalesce}{ops}}}"
     );
 }
 
@@ -265,12 +277,14 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", streams: 3, connect: 3ms, min_idle: 0",
             ", max_lifetime: 500ms, jitter: 50%, streams: 2",
             ", idle_timeout: 100ms, min_idle: 0, acquire_timeout: 10ms",
+            ", open: in_background, connect: 5ms, max_lifetime: 1s",
+            ", open: in_background, min_idle: 0, acquire_timeout: 100ms, streams: 2",
         ]);
         let per = if is_balancer { "" } else { c.of(&["", ", per: target", ", per: target, choose: round_robin", ""]) };
         let _ = write!(text, ", pool: {{size: {size}{more}{per}}}");
     }
     if c.once_in(5) {
-        let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op"]));
+        let _ = write!(text, ", coalesce: {{by: {}}}", c.of(&["key", "op", "key, context: leader"]));
     }
     if c.once_in(5) {
         let _ = write!(
@@ -513,9 +527,31 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
         text.push_str("    contention: {alpha: 0.1, beta: 0.01}\n");
     }
     if c.once_in(3) {
+        text.push_str("    statement_timeout: 8ms\n");
+    }
+    if c.once_in(3) {
         let _ = writeln!(text, "    admission: {}", queue(c, false));
     }
     let _ = writeln!(text, "    operations: {{default: {io}}}");
+}
+
+/// What operators do about it, and what makes it worse.
+fn events(c: &mut Choices<'_>, text: &mut String) {
+    let count = c.below(6).saturating_sub(3);
+    if count > 0 {
+        text.push_str("events:\n");
+    }
+    for nth in 0..count {
+        let at = c.of(&["4s", "8s", "12s", "15500ms"]);
+        let lasts = c.of(&["", "for: 3s, ", "for: 1s, every: 2s, times: 3, "]);
+        let change = c.of(&[
+            "components.d0.connections: 20",
+            "components.d0.connections: 2",
+            "workloads.w0.call.timeout: 50ms",
+            "components.x0.concurrency: 2",
+        ]);
+        let _ = writeln!(text, "  - {{name: op-{nth}, at: {at}, {lasts}set: {{{change}}}}}");
+    }
 }
 
 fn faults(
@@ -534,7 +570,7 @@ fn faults(
     text.push_str("faults:\n");
     for _ in 0..count {
         let at = c.of(&["2s", "3500ms", "5s", "9700ms", "12s", "0s"]);
-        let lasts = c.of(&["3s", "500ms", "10s", "20ms"]);
+        let lasts = c.of(&["3s", "500ms", "10s", "20ms", ""]);
         let who = match c.below(7) {
             5 if has_queue => "q0".to_string(),
             6 if has_queue => "k0".to_string(),

@@ -158,6 +158,13 @@ impl Store {
         }
     }
 
+    /// Forgets one entry, if it is there.
+    pub fn forget(&mut self, data: Data) {
+        if let Some(index) = self.table.get(data) {
+            self.remove(index);
+        }
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.entries.clear();

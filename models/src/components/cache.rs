@@ -6,9 +6,14 @@
 //! meanwhile writes nothing back. Entries are (operation, data key); expired ones take up room until they are asked for
 //! or evicted, as in memcached and Redis. A crash loses everything.
 //!
+//! What writes goes on over the link `to`, and when it is answered, all entries of its key are forgotten: unless it was
+//! certainly not carried out, since whoever had to was never asked, or said that it has failed. What neither reads nor writes
+//! passes through.
+//!
 //! ```text
-//!   call ─▶ [latency] ─▶ hit ─▶ answer
-//!                  └──▶ miss ─▶ [joins another's miss?] ─▶ to ─▶ kept, answer
+//!   call ─▶ [latency] ─▶ read ─▶ hit ─▶ answer
+//!                  │         └─▶ miss ─▶ [joins another's miss?] ─▶ to ─▶ kept, answer
+//!                  └──▶ write ─▶ to ─▶ forgotten, answer
 //! ```
 
 use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
@@ -16,15 +21,16 @@ use sim_core::figures::Set;
 use sim_core::slab::Slab;
 use sim_core::{Answer, CallId, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
 
-use super::kind::{Ask, Kind, Links};
+use super::kind::{Access, Ask, Checks, Kind, Links};
 use super::site::Site;
 use crate::caching::hit_ratio::{self, Hits, KeyGroup, Room};
 use crate::caching::{Data, EvictionSettings, Store, Table};
 use crate::change_numbers::FORGET;
 use crate::demand::{CallsMade, Demand, Outcomes, Surroundings};
 use crate::law::Law;
-use crate::link::{LinkSettings, sample};
+use crate::link::{LinkSettings, forget_deadline, sample};
 use crate::policies::not_yet::NotYet;
+use crate::policies::outcomes::{from_behind, passed_on_from_behind};
 
 /// How long entries are good.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -49,6 +55,18 @@ pub enum ModeSettings {
     Behind(NotYet),
 }
 
+impl Settings {
+    /// What an operation does.
+    fn access(&self, op: &str) -> Access {
+        let is_in = |ops: &Option<Vec<Spanned<Name>>>| ops.as_ref().map(|ops| ops.iter().any(|of| of.as_str() == op));
+        match (is_in(&self.read_ops), is_in(&self.write_ops)) {
+            (_, Some(true)) => Access::Write,
+            (Some(true), _) | (None, _) => Access::Read,
+            (Some(false), _) => Access::Pass,
+        }
+    }
+}
+
 impl ModeSettings {
     /// Whether the cache asks what is behind it only for what it has missed.
     fn is_aside(&self) -> bool {
@@ -59,11 +77,37 @@ impl ModeSettings {
     }
 }
 
+/// What a write does to the entries of its key.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub enum OnWriteSettings {
+    /// They are forgotten when it is answered.
+    Invalidate,
+    /// They become what was written.
+    Update(NotYet),
+    /// They stay as they are.
+    Keep(NotYet),
+}
+
+impl OnWriteSettings {
+    /// Whether a write makes its entries be forgotten.
+    fn invalidates(&self) -> bool {
+        match self {
+            OnWriteSettings::Invalidate => true,
+            OnWriteSettings::Update(never) | OnWriteSettings::Keep(never) => match *never {},
+        }
+    }
+}
+
 /// A cache in front of another component.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct Settings {
-    /// Component called on a miss.
+    /// Component called on a miss, and by writes.
     pub to: LinkSettings,
+    /// Operations that read; all but `write_ops` if not written. Where calls for several operations arrive, this or `write_ops`
+    /// must be.
+    pub read_ops: Option<Vec<Spanned<Name>>>,
+    /// Operations that write: they go on to `to`. What is in neither list passes through.
+    pub write_ops: Option<Vec<Spanned<Name>>>,
     /// Capacity in entries.
     #[setting(live)]
     pub capacity: Count,
@@ -84,8 +128,9 @@ pub struct Settings {
     pub mode: ModeSettings,
     /// Region.
     pub region: Option<Spanned<Name>>,
-    /// Effect of a write on the entry.
-    pub on_write: Option<NotYet>,
+    /// What a write does to the entries of its key.
+    #[setting(default = "invalidate")]
+    pub on_write: OnWriteSettings,
     /// Serves expired entries while they are refreshed.
     pub stale_while_revalidate: Option<NotYet>,
     /// Probabilistic refresh before expiry.
@@ -106,9 +151,11 @@ latency: 500us
 coalesce: true
 ";
 
-const HIT_RATIO: Figure = Figure::share("hit_ratio", "Share of the calls answered from memory.");
-const HITS: Figure = Figure::count("hits", "Calls answered from memory.");
-const MISSES: Figure = Figure::count("misses", "Calls for an entry that was missing or had expired.");
+const HIT_RATIO: Figure = Figure::share("hit_ratio", "Share of the reads answered from memory.");
+const HITS: Figure = Figure::count("hits", "Reads answered from memory.");
+const MISSES: Figure = Figure::count("misses", "Reads of an entry that was missing or had expired.");
+const WRITES: Figure =
+    Figure::count("writes", "Writes that went on to what is behind the cache; only with operations that write.");
 const ENTRIES: Figure = Figure::level("entries", "Entries held at the end, expired ones included.");
 const EVICTIONS: Figure = Figure::count("evictions", "Entries evicted to make room.");
 const COALESCED: Figure =
@@ -121,9 +168,10 @@ const LOOK_UP: u8 = 0;
 const PURPOSE_LATENCY: u32 = 0x6c61;
 const PURPOSE_JITTER: u32 = 0x6a69;
 
-/// A miss under way: who made the call, and who waits for its answer too.
+/// A miss or a write under way: who made the call, and who waits for its answer too.
 #[derive(Clone, Debug)]
-struct Miss {
+struct Fetch {
+    access: Access,
     data: Data,
     call: CallId,
     child: CallId,
@@ -136,21 +184,24 @@ pub struct Cache {
     settings: Settings,
     changes: Vec<(u32, Settings)>,
     link: (NodeId, u32),
+    /// What each operation does, by its number.
+    accesses: Vec<Access>,
     // State.
     store: Store,
-    misses_under_way: Slab<Miss>,
+    under_way: Slab<Fetch>,
     /// The miss that others of the same entry can join.
     by_data: Table,
     // Measures.
     hits: u64,
     misses: u64,
+    writes: u64,
     coalesced: u64,
 }
 
 impl Kind for Cache {
     const NAME: &'static str = "cache";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[&[&HIT_RATIO, &HITS, &MISSES, &ENTRIES, &EVICTIONS, &COALESCED]];
+    const FIGURES: &'static [Set] = &[&[&HIT_RATIO, &HITS, &MISSES, &WRITES, &ENTRIES, &EVICTIONS, &COALESCED]];
     const FORGETS: bool = true;
     type Settings = Settings;
 
@@ -170,12 +221,23 @@ impl Kind for Cache {
         true
     }
 
-    fn demand(settings: &Settings, _op: &str, around: &mut Surroundings<'_>) -> Demand {
+    fn access(settings: &Settings, op: &str) -> Access {
+        settings.access(op)
+    }
+
+    fn tells_apart(settings: &Settings) -> Option<Vec<&Spanned<Name>>> {
+        Some(settings.read_ops.iter().chain(&settings.write_ops).flatten().collect())
+    }
+
+    fn demand(settings: &Settings, op: &str, around: &mut Surroundings<'_>) -> Demand {
+        let (goes_on, mean) = match settings.access(op) {
+            Access::Read => (around.miss_ratio, around.fetch_ratio),
+            Access::Write | Access::Pass => (1.0, 1.0),
+        };
         let look_up = Law::of_durations(&settings.latency.0);
-        let fetched = (around.call)(LINK, None).map(|law| look_up.then(law).weighted(around.miss_ratio));
-        let mut answer = Outcomes::ok(look_up.weighted(1.0 - around.miss_ratio));
-        answer.add_all(&fetched);
-        let mean = around.fetch_ratio;
+        let fetched = (around.call)(LINK, None).map(|law| look_up.then(law).weighted(goes_on));
+        let mut answer = Outcomes::ok(look_up.weighted(1.0 - goes_on));
+        fetched.parts().for_each(|(outcome, law)| answer.add(from_behind(outcome), law));
         let calls = vec![CallsMade {
             link: LINK.to_string(),
             op: None,
@@ -196,17 +258,29 @@ impl Kind for Cache {
         hit_ratio::hits(groups, &room)
     }
 
+    fn check(settings: &Settings, checks: &mut Checks<'_>) {
+        for op in settings.write_ops.iter().flatten() {
+            if settings.read_ops.iter().flatten().any(|read| read.as_str() == op.as_str()) {
+                let message = format!("`{}` cannot both read and write", op.as_str());
+                checks.error("contradiction", op.span, "write_ops", &message, Some("remove it from one of the two"));
+            }
+        }
+    }
+
     fn build(settings: &Settings, site: &mut Site<'_>) -> Cache {
         debug_assert!(settings.mode.is_aside(), "the look-up below is that of a cache aside");
+        debug_assert!(settings.on_write.invalidates(), "and so is what writes do");
         Cache {
+            accesses: site.ops().iter().map(|op| settings.access(op)).collect(),
             link: site.link(LINK),
             store: Store::new(&settings.eviction, settings.capacity.0 as usize),
             settings: settings.clone(),
             changes: Vec::new(),
-            misses_under_way: Slab::new(),
+            under_way: Slab::new(),
             by_data: Table::default(),
             hits: 0,
             misses: 0,
+            writes: 0,
             coalesced: 0,
         }
     }
@@ -223,6 +297,11 @@ impl Cache {
             return Next::reply(call, cx.answer(Outcome::Timeout));
         }
         let data = Data { op: cx.profile(call).op, key: cx.data_key(call) };
+        let access = self.accesses[usize::from(data.op)];
+        if access != Access::Read {
+            self.writes += u64::from(access == Access::Write);
+            return self.fetch(cx, call, access, data);
+        }
         if self.store.look_up(data, now) {
             self.hits += 1;
             return Next::reply(call, cx.answer(Outcome::Ok));
@@ -233,26 +312,48 @@ impl Cache {
         {
             self.coalesced += 1;
             cx.set_ticket(call, index + 1);
-            self.misses_under_way[index].followers.push(call);
+            let miss = &mut self.under_way[index];
+            miss.followers.push(call);
+            cx.share(miss.call, call);
             cx.spent(call, Spent::Service);
             return Next::WAIT;
         }
+        self.fetch(cx, call, access, data)
+    }
+
+    /// A call goes on to what is behind.
+    fn fetch(&mut self, cx: &mut Cx<'_>, call: CallId, access: Access, data: Data) -> Next {
         let (node, link) = self.link;
         let child = cx.call(call, To { node, link, ordinal: 0, profile: None, path: 0, is_retry: false });
-        let index = self.misses_under_way.insert(Miss { data, call, child, followers: Vec::new() });
-        if self.settings.coalesce {
+        let index = self.under_way.insert(Fetch { access, data, call, child, followers: Vec::new() });
+        if self.settings.coalesce && access == Access::Read {
             self.by_data.insert(data, index);
+            // Further callers may join it at any time.
+            forget_deadline(cx, child);
         }
         cx.set_ticket(call, index + 1);
         Next::call(child)
     }
 
-    fn end_miss(&mut self, index: u32) -> Option<Miss> {
-        let miss = self.misses_under_way.remove(index)?;
-        if self.by_data.get(miss.data) == Some(index) {
-            self.by_data.remove(miss.data);
+    fn end_fetch(&mut self, cx: &mut Cx<'_>, index: u32) -> Option<Fetch> {
+        let fetch = self.under_way.remove(index)?;
+        if self.by_data.get(fetch.data) == Some(index) {
+            self.by_data.remove(fetch.data);
         }
-        Some(miss)
+        if self.settings.coalesce {
+            cx.end_sharing(fetch.call);
+        }
+        Some(fetch)
+    }
+
+    /// A write has been answered, or nobody waits any more for that.
+    fn written(&mut self, key: u64, outcome: Outcome) {
+        if !may_have_happened(outcome) {
+            return;
+        }
+        for (op, _) in self.accesses.iter().enumerate().filter(|(_, access)| **access == Access::Read) {
+            self.store.forget(Data { op: op as u16, key });
+        }
     }
 
     /// When an entry that is written now expires.
@@ -267,7 +368,30 @@ impl Cache {
     }
 }
 
+/// Whether something may have been done where this was answered.
+fn may_have_happened(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Ok | Outcome::Accepted | Outcome::Degraded => true,
+        // Nobody knows.
+        Outcome::Timeout | Outcome::Reset | Outcome::Unavailable | Outcome::Cancelled => true,
+        Outcome::RateLimited
+        | Outcome::Overload
+        | Outcome::Error
+        | Outcome::ClientError
+        | Outcome::BreakerOpen
+        | Outcome::PoolTimeout => false,
+    }
+}
+
 impl Component for Cache {
+    fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        // What it fetches it keeps, whether or not those above its caller still wait.
+        for (op, _) in self.accesses.iter().enumerate().filter(|(_, access)| **access == Access::Read) {
+            cx.keep_answers(op as u16);
+        }
+        Next::WAIT
+    }
+
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         cx.set_ticket(call, 0);
         let latency = sample(&self.settings.latency.0, cx, call, PURPOSE_LATENCY);
@@ -279,13 +403,20 @@ impl Component for Cache {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        let Some(miss) = self.end_miss(cx.ticket(call) - 1) else { return Next::reply(call, answer) };
-        let somebody_waits = !cx.is_abandoned(call) || miss.followers.iter().any(|f| !cx.is_abandoned(*f));
-        if answer.outcome() == Outcome::Ok && somebody_waits {
-            let expires = self.expires(cx, call);
-            self.store.insert(miss.data, expires);
+        let Some(fetch) = self.end_fetch(cx, cx.ticket(call) - 1) else { return Next::reply(call, answer) };
+        match fetch.access {
+            Access::Read => {
+                let somebody_waits = !cx.is_abandoned(call) || fetch.followers.iter().any(|f| !cx.is_abandoned(*f));
+                if answer.outcome() == Outcome::Ok && somebody_waits {
+                    let expires = self.expires(cx, call);
+                    self.store.insert(fetch.data, expires);
+                }
+            }
+            Access::Write => self.written(fetch.data.key, answer.outcome()),
+            Access::Pass => {}
         }
-        for follower in miss.followers {
+        let answer = passed_on_from_behind(answer);
+        for follower in fetch.followers {
             cx.spent(follower, Spent::Sharing);
             cx.post(Next::reply(follower, answer));
         }
@@ -306,17 +437,22 @@ impl Component for Cache {
         if ticket == 0 {
             return cancelled;
         }
-        let miss = &mut self.misses_under_way[ticket - 1];
-        if miss.call != call {
-            miss.followers.retain(|f| *f != call);
+        let fetch = &mut self.under_way[ticket - 1];
+        if fetch.call != call {
+            fetch.followers.retain(|f| *f != call);
+            let leader = fetch.call;
+            cx.stop_sharing(leader, call);
             return cancelled;
         }
-        if !miss.followers.is_empty() {
+        if !fetch.followers.is_empty() {
             // Others wait for its answer: the call goes on.
             return Next::WAIT;
         }
-        let child = miss.child;
-        self.end_miss(ticket - 1);
+        let (child, access, key) = (fetch.child, fetch.access, fetch.data.key);
+        self.end_fetch(cx, ticket - 1);
+        if access == Access::Write {
+            self.written(key, Outcome::Cancelled);
+        }
         cx.abandon(child);
         cx.cancel_call(child);
         cancelled
@@ -324,13 +460,14 @@ impl Component for Cache {
 
     fn rebuild(&mut self, _now: Time) {
         self.store.clear();
-        self.misses_under_way.clear();
+        self.under_way.clear();
         self.by_data.clear();
     }
 
     fn begin_measuring(&mut self, _now: Time) {
         self.hits = 0;
         self.misses = 0;
+        self.writes = 0;
         self.coalesced = 0;
         self.store.evictions = 0;
     }
@@ -339,6 +476,9 @@ impl Component for Cache {
         figures.ratio(&HIT_RATIO, self.hits, self.hits + self.misses);
         figures.count(&HITS, self.hits);
         figures.count(&MISSES, self.misses);
+        if self.accesses.contains(&Access::Write) {
+            figures.count(&WRITES, self.writes);
+        }
         figures.level(&ENTRIES, self.store.len() as u64);
         figures.count(&EVICTIONS, self.store.evictions);
         if self.settings.coalesce {

@@ -5,13 +5,17 @@
 //! every operation longer the more are at work at once, by the universal scalability law: with N at work,
 //! s(N) = s(1)·(1 + α(N−1) + βN(N−1)), so that throughput peaks at N = √((1−α)/β) (Gunther, *Guerrilla Capacity
 //! Planning*).
+//!
+//! A query that is cancelled, or has taken longer than `statement_timeout`, stops and frees its connection at once.
 
 use std::sync::Arc;
 
-use settings::{Cores, DurationDist, Map, Setting};
+use settings::{Cores, Duration, DurationDist, Map, Setting};
+use sim_core::calendar::TimerId;
 use sim_core::figures::Set;
 use sim_core::slots::{self, Admission};
-use sim_core::{CallId, Component, CpuId, Cx, Figures, Next, Outcome, Span, Time, Timer};
+use sim_core::table::reach;
+use sim_core::{CallId, Class, Component, CpuId, CpuJob, Cx, Figures, Next, Outcome, Span, Time, Timer};
 
 use super::kind::{Answers, Checks, Kind};
 use super::site::Site;
@@ -70,6 +74,10 @@ pub struct Settings {
     /// Admission control.
     #[setting(default = "{}", live)]
     pub admission: AdmissionSettings,
+    /// Maximum time of a query once it has its connection; a query that takes longer is stopped and answered `error`. Without
+    /// it there is no maximum, as in PostgreSQL.
+    #[setting(live)]
+    pub statement_timeout: Option<Duration>,
     /// Region.
     pub region: Option<settings::Spanned<settings::Name>>,
     /// Replicas and how they follow.
@@ -105,6 +113,13 @@ struct Plan {
 
 const IO: u8 = 0;
 const CPU: u8 = 1;
+const STATEMENT: u8 = 2;
+
+// Tickets: 0 for a query that waits for a connection.
+/// Marks those of queries whose io goes on; the rest is the place of its end in the calendar.
+const READS: u32 = 1 << 31;
+/// The ticket of queries that a core works for.
+const COMPUTES: u32 = 1;
 
 const PURPOSE_IO: u32 = 0x696f;
 const PURPOSE_CPU: u32 = 0x6370;
@@ -116,6 +131,12 @@ pub struct Database {
     cpu: Option<CpuId>,
     /// Before the connections.
     door: Door,
+    /// More matters to a query that arrives than whether a connection is free.
+    heeds_more: bool,
+    /// What a core does for a query, by index of the call; only of those that it works for.
+    jobs: Vec<Option<CpuJob>>,
+    /// What stops a query, by index of the call; empty where nothing does.
+    statements: Vec<Option<TimerId>>,
 }
 
 impl Kind for Database {
@@ -196,8 +217,11 @@ impl Kind for Database {
         let scales = settings.contention.is_some() || site.carries_demand();
         Database {
             door: Door::new(Some(settings.connections), settings.admission.line()),
+            heeds_more: settings.admission.heeds_more(),
             plan: Arc::new(Plan { settings: settings.clone(), operations, scales, changes: Vec::new() }),
             cpu,
+            jobs: Vec::new(),
+            statements: Vec::new(),
         }
     }
 
@@ -210,11 +234,16 @@ impl Database {
     /// A query that has its connection begins.
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.door.note(cx, call);
+        if let Some(timeout) = self.plan.settings.statement_timeout {
+            let timer = cx.after_constant(timeout.0, Class::GivingUp, Timer::of(STATEMENT, call));
+            note(&mut self.statements, call, Some(timer));
+        }
         let io = self.io(cx, call);
         if io == 0 {
             return self.compute(cx, call);
         }
-        cx.work(io, Timer::of(IO, call));
+        let timer = cx.work(io, Timer::of(IO, call));
+        cx.set_ticket(call, READS | timer.place());
         Next::WAIT
     }
 
@@ -253,17 +282,37 @@ impl Database {
         if let (Some(DurationDist(dist)), Some(cpu)) = (&settings.cpu, self.cpu) {
             let work = self.scaled(sample(dist, cx, call, PURPOSE_CPU), cx, call);
             if work > 0 {
-                cx.cpu(cpu, work, Timer::of(CPU, call));
+                let job = cx.cpu(cpu, work, Timer::of(CPU, call));
+                note(&mut self.jobs, call, Some(job));
+                cx.set_ticket(call, COMPUTES);
                 return Next::WAIT;
             }
         }
-        self.done(cx, call)
+        self.done(cx, call, Outcome::Ok)
     }
 
-    fn done(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+    /// A query is over, and its connection free.
+    fn done(&mut self, cx: &mut Cx<'_>, call: CallId, outcome: Outcome) -> Next {
+        if let Some(timer) = self.statements.get_mut(call.index() as usize).and_then(Option::take) {
+            cx.cancel(timer);
+        }
         self.door.leave(cx, call);
         self.next(cx);
-        Next::reply(call, cx.answer(Outcome::Ok))
+        Next::reply(call, cx.answer(outcome))
+    }
+
+    /// Stops what is going on for a query.
+    fn stop(&mut self, cx: &mut Cx<'_>, call: CallId) {
+        let ticket = cx.ticket(call);
+        if ticket & READS != 0 {
+            cx.cancel_work(ticket & !READS, Timer::of(IO, call));
+            return;
+        }
+        debug_assert!(ticket == COMPUTES, "a query that has begun does one or the other");
+        let job = self.jobs.get_mut(call.index() as usize).and_then(Option::take);
+        if let (Some(cpu), Some(job)) = (self.cpu, job) {
+            cx.cpu_take_back(cpu, job);
+        }
     }
 
     fn next(&mut self, cx: &mut Cx<'_>) {
@@ -279,10 +328,25 @@ impl Database {
     }
 }
 
+/// Notes something of a call in a table that grows when it is needed.
+fn note<T: Copy>(table: &mut Vec<Option<T>>, call: CallId, what: Option<T>) {
+    reach(table, call.index() as usize, None);
+    table[call.index() as usize] = what;
+}
+
 impl Component for Database {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let until = self.plan.settings.admission.until(cx, call);
-        match self.door.enter_until(cx, call, cx.priority(call), until) {
+        if cx.is_expired(call) {
+            return Next::reply(call, cx.answer(Outcome::Timeout));
+        }
+        let priority = cx.priority(call);
+        let admission = if self.heeds_more {
+            let until = self.plan.settings.admission.until(cx, call);
+            self.door.enter_until(cx, call, priority, until)
+        } else {
+            self.door.enter(cx, call, priority)
+        };
+        match admission {
             Admission::Granted => self.begin(cx, call),
             Admission::Queued => Next::WAIT,
             Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
@@ -298,19 +362,30 @@ impl Component for Database {
         if !cx.is_open(call) {
             return Next::WAIT;
         }
-        if timer.what == IO { self.compute(cx, call) } else { self.done(cx, call) }
+        match timer.what {
+            IO => self.compute(cx, call),
+            CPU => self.done(cx, call, Outcome::Ok),
+            _ => {
+                self.statements[call.index() as usize] = None;
+                self.stop(cx, call);
+                self.done(cx, call, Outcome::Error)
+            }
+        }
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        // A query that runs is not interrupted; one that waits leaves.
-        if self.door.leave_line(cx.now(), call) {
+        if cx.ticket(call) == 0 {
+            self.door.leave_line(cx.now(), call);
             return Next::reply(call, cx.answer(Outcome::Cancelled));
         }
-        Next::WAIT
+        self.stop(cx, call);
+        self.done(cx, call, Outcome::Cancelled)
     }
 
     fn rebuild(&mut self, now: Time) {
         self.door.clear(now);
+        self.jobs.clear();
+        self.statements.clear();
     }
 
     fn begin_measuring(&mut self, now: Time) {

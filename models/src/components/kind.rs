@@ -41,6 +41,17 @@ pub struct Ask<'a> {
     pub size_bytes: Option<u64>,
 }
 
+/// What an operation does to what a component remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It reads, and may be answered from memory.
+    Read,
+    /// It writes: what is remembered of its data is no longer right.
+    Write,
+    /// Neither: it passes through.
+    Pass,
+}
+
 impl<'a> Ask<'a> {
     /// Whatever is asked is asked of everybody whom a link calls.
     pub fn same(link: &'a str, settings: &'a LinkSettings) -> Vec<Ask<'a>> {
@@ -216,7 +227,19 @@ pub trait Kind: Component + Sized {
         in_proportion(targets.iter().map(|(weight, _, _)| *weight))
     }
 
-    /// How often it answers by itself what is asked for at these rates, where it can at all and that is known; a call to
+    /// What an operation does to what it remembers.
+    fn access(settings: &Self::Settings, op: &str) -> Access {
+        let _ = (settings, op);
+        Access::Read
+    }
+
+    /// The operations by name that it was told to treat in different ways; `None` where it treats all alike whatever it is told.
+    fn tells_apart(settings: &Self::Settings) -> Option<Vec<&Spanned<Name>>> {
+        let _ = settings;
+        None
+    }
+
+    /// How often it answers by itself what is read at these rates, where it can at all and that is known; a call to
     /// what is behind it takes `fetch_s`.
     fn hits(settings: &Self::Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
         let _ = (settings, groups, fetch_s);

@@ -24,6 +24,7 @@ use crate::balancing::health_check::HealthCheckSettings;
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::not_yet::NotYet;
+use crate::policies::outcomes::passed_on_from_behind;
 use crate::policies::pool;
 
 /// What a balancer chooses a replica for.
@@ -317,9 +318,10 @@ impl Component for LoadBalancer {
 
     #[inline]
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        self.ended(cx.ticket(call), cx.since(call), answer.outcome());
+        let ticket = cx.ticket(call);
+        self.ended(ticket, cx.since(call), answer.outcome());
         self.remember(call, None);
-        Next::reply(call, answer)
+        Next::reply(call, if ticket == ASKED { passed_on_from_behind(answer) } else { answer })
     }
 
     #[inline]

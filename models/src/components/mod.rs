@@ -15,7 +15,7 @@ use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
-use kind::{Answers, Ask, Checks, Kind, Links};
+use kind::{Access, Answers, Ask, Checks, Kind, Links};
 
 #[macro_use]
 mod table;

@@ -439,13 +439,14 @@ impl Component for Service {
         let index = ticket - 1;
         self.strand(index).cancelled = true;
         match self.strand(index).doing {
-            // What runs ends at its step's end.
-            Doing::Computes(_)
-            | Doing::Passes { blocks: true, .. }
-            | Doing::Blocks { .. }
-            | Doing::Runs
-            | Doing::Ready => Next::WAIT,
-            Doing::Passes { blocks: false, .. }
+            // What runs ends at its step's end; branches that were started before do not wait for that.
+            Doing::Computes(_) | Doing::Passes { blocks: true, .. } | Doing::Blocks { .. } | Doing::Runs => {
+                self.give_up_branches(cx, index);
+                self.dispatch(cx);
+                Next::WAIT
+            }
+            Doing::Ready
+            | Doing::Passes { blocks: false, .. }
             | Doing::WaitsToBlock { .. }
             | Doing::Calls(_)
             | Doing::WaitsForLock(_)

@@ -126,6 +126,14 @@ macro_rules! settings_by_kind {
             pub fn shares(&self, targets: &[(f64, u32, Span)]) -> Vec<f64> {
                 each_kind!(self, s, Part => <Part as Kind>::shares(s, targets))
             }
+            /// What an operation does to what it remembers.
+            pub fn access(&self, op: &str) -> Access {
+                each_kind!(self, s, Part => <Part as Kind>::access(s, op))
+            }
+            /// The operations by name that it was told to treat in different ways.
+            pub fn tells_apart(&self) -> Option<Vec<&Spanned<Name>>> {
+                each_kind!(self, s, Part => <Part as Kind>::tells_apart(s))
+            }
             /// How often it answers by itself, where it can and that is known.
             pub fn hits(&self, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
                 each_kind!(self, s, Part => <Part as Kind>::hits(s, groups, fetch_s))

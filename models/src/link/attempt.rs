@@ -108,14 +108,17 @@ impl Link {
             forget_deadline(cx, child);
             return;
         }
-        let mut deadline = cx.deadline(call);
+        let mut deadline = if self.shares { self.deadline_of_all(cx, call) } else { self.deadline_of(cx, call) };
         if let Some(timeout) = self.timeout {
             deadline = deadline.min(cx.now().saturating_add(timeout));
         }
-        if let Some(total) = self.total_timeout {
-            deadline = deadline.min(cx.since(call).saturating_add(total));
-        }
         cx.set_deadline(child, deadline);
+    }
+
+    /// The instant after which the caller of `call` does not want the answer.
+    pub(super) fn deadline_of(&self, cx: &Cx<'_>, call: CallId) -> Time {
+        let total = self.total_timeout.map_or(Time::MAX, |total| cx.since(call).saturating_add(total));
+        cx.deadline(call).min(total)
     }
 
     /// An attempt is answered.
@@ -147,7 +150,11 @@ impl Link {
     /// An attempt has failed, and with it all its copies: try again or end the call.
     pub(super) fn failed(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
         let record = self.records.get_mut(index).expect("an open call has its record");
-        let (attempts, call) = (u32::from(record.attempts), cx.open_call(record.call));
+        record.phase = Phase::BacksOff;
+        let (attempts, mut call) = (u32::from(record.attempts), cx.open_call(record.call));
+        if std::mem::replace(&mut record.is_inherited, false) {
+            cx.spent(call, Spent::Sharing);
+        }
         let tries_again = attempts < self.max_attempts
             && self.when.contains(answer.outcome())
             && answer.outcome() != Outcome::ClientError
@@ -168,10 +175,14 @@ impl Link {
         }
         wait = wait.max(answer.retry_after_us() as Span * 1000);
         // A back-off that would end too late is not slept.
-        if let Some(total) = self.total_timeout
-            && now + wait >= cx.since(call) + total
-        {
-            return self.finish(cx, index, answer);
+        if let Some(total) = self.total_timeout {
+            while now + wait > cx.since(call) + total {
+                // Those who share the call may have more time.
+                let Some(left) = self.succeed(cx, index) else { return self.finish(cx, index, answer) };
+                let then = self.finish(cx, left, answer);
+                cx.post(then);
+                call = self.call_of(cx, index);
+            }
         }
         if wait == 0 {
             return self.attempt(cx, index);
@@ -183,8 +194,7 @@ impl Link {
             cx.after_constant(wait, Class::First, Timer::of(BACKOFF, call))
         };
         let record = self.record(index);
-        record.phase = Phase::BacksOff;
-        record.timer = Some(timer);
+        (record.timer, record.since) = (Some(timer), now + wait);
         Next::WAIT
     }
 

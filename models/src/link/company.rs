@@ -1,32 +1,60 @@
 //! Calls that share one: those that were found to be identical, and those of a batch.
 
+use std::collections::VecDeque;
+
 use sim_core::calendar::Class;
-use sim_core::{Answer, CallId, Cx, Next, Spent, Timer};
+use sim_core::{Answer, CallId, Cx, Next, Spent, Time, Timer};
 
 use super::{FLUSH, Link, Phase};
 use crate::policies::batch::BatchSettings;
-use crate::policies::coalesce::SameBy;
+use crate::policies::coalesce::{Context, SameBy};
 
 /// Who shares the call of a leader.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
     /// Coalesced calls: they share the leader's answer, and travel with it for nothing.
-    pub(super) followers: Vec<u32>,
+    pub(super) followers: VecDeque<u32>,
     /// Members of the leader's batch: an item each.
-    pub(super) batch: Vec<u32>,
-}
-
-impl Members {
-    pub(super) fn is_empty(&self) -> bool {
-        self.followers.is_empty() && self.batch.is_empty()
-    }
+    pub(super) batch: VecDeque<u32>,
+    /// When the first of them came.
+    pub(super) began: Time,
 }
 
 impl Link {
     /// Who shares the call of this one, from now on if nobody has yet.
-    pub(super) fn members_of(&mut self, leader: u32) -> &mut Members {
+    pub(super) fn members_of(&mut self, cx: &Cx<'_>, leader: u32) -> &mut Members {
+        let began = cx.since(self.call_of(cx, leader));
         let spare = &mut self.spare_members;
-        self.members.entry(leader).or_insert_with(|| spare.pop().unwrap_or_default())
+        self.members.entry(leader).or_insert_with(|| Members { began, ..spare.pop().unwrap_or_default() })
+    }
+
+    /// A call waits for the answer of another.
+    pub(super) fn follow(&mut self, cx: &mut Cx<'_>, index: u32, leader: u32) {
+        let (call, leading) = (self.call_of(cx, index), self.call_of(cx, leader));
+        let record = self.record(index);
+        (record.phase, record.child) = (Phase::Follows, leader);
+        cx.share(leading, call);
+        // A merged call is fresh if any member is.
+        if !cx.is_retry(call) {
+            cx.set_retry(leading, false);
+        }
+    }
+
+    /// Whether whoever leads a coalesced call ends it for all by giving up.
+    pub(super) fn is_in_context_of_leader(&self) -> bool {
+        self.plan.settings.coalesce.as_ref().is_some_and(|coalesce| coalesce.context == Context::Leader)
+    }
+
+    /// The instant after which nobody wants the answer to a call that others may share.
+    pub(super) fn deadline_of_all(&self, cx: &Cx<'_>, call: CallId) -> Time {
+        if self.coalescing.is_some() && !self.is_in_context_of_leader() {
+            // Further callers may join it at any time.
+            return Time::MAX;
+        }
+        let batch = self.members.get(&cx.ticket(call)).map(|members| &members.batch);
+        let records = batch.into_iter().flatten().filter_map(|member| self.records.get(*member));
+        let others = records.map(|record| self.deadline_of(cx, cx.open_call(record.call)));
+        others.fold(self.deadline_of(cx, call), Time::max)
     }
 
     pub(super) fn answer_followers(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId, answer: Answer) {
@@ -35,11 +63,12 @@ impl Link {
             coalescing.answered(identity.0, identity.1, index);
         }
         if let Some(mut members) = self.members.remove(&index) {
+            cx.end_sharing(call);
             if let Some(coalescing) = &mut self.coalescing
                 && answer.outcome().is_good()
-                && cx.since(call) >= self.attempts.measured_from()
+                && members.began >= self.attempts.measured_from()
             {
-                let (count, age) = (members.followers.len() as u64, cx.now() - cx.since(call));
+                let (count, age) = (members.followers.len() as u64, cx.now() - members.began);
                 coalescing.shared.0 += count;
                 coalescing.shared.1 += u128::from(age) * u128::from(count);
             }
@@ -68,28 +97,22 @@ impl Link {
             None => {
                 self.batches += 1;
                 self.filling = Some(index);
-                self.members_of(index);
+                self.members_of(cx, index);
                 let call = self.call_of(cx, index);
                 if batch.max > 1 {
                     let timer = cx.after_constant(batch.wait.0, Class::GivingUp, Timer::of(FLUSH, call));
                     let record = self.record(index);
-                    record.phase = Phase::InBatch;
-                    record.timer = Some(timer);
+                    (record.phase, record.timer) = (Phase::InBatch, Some(timer));
+                    record.since = cx.now();
                     return Next::WAIT;
                 }
                 index
             }
             Some(leader) => {
-                let call = self.call_of(cx, index);
-                self.record(index).phase = Phase::Follows;
-                let members = self.members_of(leader);
-                members.batch.push(index);
+                self.follow(cx, index, leader);
+                let members = self.members_of(cx, leader);
+                members.batch.push_back(index);
                 let items = members.batch.len() as u32 + 1;
-                // A merged call is fresh if any member is.
-                let leading = self.call_of(cx, leader);
-                if !cx.is_retry(call) {
-                    cx.set_retry(leading, false);
-                }
                 if items < batch.max {
                     return Next::WAIT;
                 }
@@ -117,8 +140,8 @@ impl Link {
 
     /// A batch demands for each of its items what their requests demand on average.
     fn share_demand(&mut self, cx: &mut Cx<'_>, leader: u32, call: CallId) {
-        let others = self.members.get(&leader).map_or(&[][..], |members| &members.batch);
-        let of_others = others.iter().filter_map(|other| self.records.get(*other));
+        let others = self.members.get(&leader).map(|members| &members.batch);
+        let of_others = others.into_iter().flatten().filter_map(|other| self.records.get(*other));
         let (mut sum, mut items) = (cx.demand(call), 1.0);
         for record in of_others {
             sum += cx.demand(cx.open_call(record.call));
@@ -127,33 +150,14 @@ impl Link {
         cx.set_demand(call, sum / items);
     }
 
-    /// Takes a call out of the company that it shares a call with; whoever follows it goes on without it.
-    pub(super) fn leave_company(&mut self, index: u32) {
-        for members in self.members.values_mut() {
+    /// Takes a call out of the company that it shares a call with.
+    pub(super) fn leave_company(&mut self, cx: &mut Cx<'_>, index: u32) {
+        let leader = self.record(index).child;
+        if let Some(members) = self.members.get_mut(&leader) {
             members.followers.retain(|f| *f != index);
             members.batch.retain(|f| *f != index);
         }
-    }
-
-    /// The leader of a filling batch leaves it: the next member leads, with the timer that is left.
-    pub(super) fn pass_on_lead(&mut self, cx: &mut Cx<'_>, index: u32) {
-        self.filling = None;
-        let mut batch = self.members.get_mut(&index).map(|m| std::mem::take(&mut m.batch)).unwrap_or_default();
-        if batch.is_empty() {
-            return;
-        }
-        let next = batch.remove(0);
-        self.members_of(next).batch = batch;
-        self.filling = Some(next);
-        let wait = self.plan.settings.batch.as_ref().map_or(0, |b| b.wait.0);
-        let began = self.record(index).since;
-        let left = (began + wait).saturating_sub(cx.now());
-        let call = self.call_of(cx, next);
-        let timer = cx.after(left, Class::GivingUp, Timer::of(FLUSH, call));
-        let record = self.record(next);
-        record.phase = Phase::InBatch;
-        record.timer = Some(timer);
-        // The batch goes when its first member's wait is up, whoever leads it by then.
-        record.since = began;
+        let (call, leading) = (self.call_of(cx, index), self.call_of(cx, leader));
+        cx.stop_sharing(leading, call);
     }
 }

@@ -12,12 +12,12 @@ use super::{ACQUIRE, CONNECTED, Link};
 use crate::policies::gate::End;
 use crate::policies::pool::Peer;
 
-const PURPOSE_CONNECT: u32 = 0x636f;
+pub(super) const PURPOSE_CONNECT: u32 = 0x636f;
 const PURPOSE_LIFE: u32 = 0x6c69;
 
 /// Who opens a connection asks so many times more where nothing answers (Linux's `tcp_syn_retries`), after a second at first
 /// and then after twice as long each time: it gives up after 127 s.
-const SYN_RETRIES: u8 = 6;
+pub(super) const SYN_RETRIES: u8 = 6;
 
 impl Link {
     /// Whether each replica has connections of its own.
@@ -27,6 +27,13 @@ impl Link {
 
     /// Opens what is kept open from the start.
     pub(super) fn open_from_the_start(&mut self, cx: &mut Cx<'_>) {
+        self.open_those_kept(cx);
+        if self.fills {
+            self.hand_on(cx);
+        }
+    }
+
+    fn open_those_kept(&mut self, cx: &mut Cx<'_>) {
         let Some(pool) = &mut self.pool else { return };
         let (kept, now) = (pool.kept(), cx.now());
         pool.attend(now);
@@ -66,7 +73,7 @@ impl Link {
         self.pool.as_mut().map_or(0, |pool| pool.part(number, now))
     }
 
-    fn share_of_life(&self, cx: &mut Cx<'_>, source: &mut Source) -> f64 {
+    pub(super) fn share_of_life(&self, cx: &mut Cx<'_>, source: &mut Source) -> f64 {
         let draws = self.pool.as_ref().is_some_and(|pool| pool.draws_lives());
         if draws { source.draw(cx, PURPOSE_LIFE).unit() } else { 1.0 }
     }
@@ -92,8 +99,7 @@ impl Link {
         let acquire = self.plan.settings.pool.as_ref().expect("a pool has settings").acquire_timeout.0;
         let a_try = self.a_try(of);
         (a_try.target, a_try.part, a_try.limit) = (number, part, now.saturating_add(acquire));
-        let pool = self.pool.as_mut().expect("seen above");
-        match pool.slots(part).ask(now, of, cx.priority(call)) {
+        match self.ask_for_place(cx, of, part, cx.priority(call)) {
             Admission::Granted => {
                 self.a_try(of).has_place = true;
                 self.waited_for_pool(cx, call, 0);
@@ -104,12 +110,27 @@ impl Link {
                 let timer = cx.after_constant(acquire, Class::GivingUp, timer);
                 let a_try = self.a_try(of);
                 (a_try.at, a_try.since, a_try.timer) = (At::Pool, now, Some(timer));
+                if self.fills {
+                    self.hand_on(cx);
+                }
                 Next::WAIT
             }
             Admission::Full => {
                 let answer = cx.answer(Outcome::PoolTimeout);
                 self.refuse(cx, of, answer)
             }
+        }
+    }
+
+    fn ask_for_place(&mut self, cx: &Cx<'_>, of: u32, part: u32, priority: u8) -> Admission {
+        let now = cx.now();
+        let pool = self.pool.as_mut().expect("asked only where there is one");
+        if !self.fills || pool.has_free(now, part, has_closed(cx)) {
+            return pool.slots(part).ask(now, of, priority);
+        }
+        match pool.slots(part).wait(now, of, priority, None) {
+            true => Admission::Queued,
+            false => Admission::Full,
         }
     }
 
@@ -130,9 +151,7 @@ impl Link {
     fn take_connection(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let (now, part) = (cx.now(), self.a_try(of).part);
         let pool = self.pool.as_mut().expect("it has a place");
-        let taken = pool.take(now, part, |peer, line| {
-            cx.has_closed(peer.node, peer.epoch, peer.path) || cx.has_closed_behind(line, peer.path)
-        });
+        let taken = pool.take(now, part, has_closed(cx));
         while let Some(line) = pool.next_closed() {
             cx.close_connection(line);
         }
@@ -264,7 +283,7 @@ impl Link {
         if std::mem::replace(&mut self.hands_on, true) {
             return;
         }
-        while self.hand_on_connection(cx) || self.let_next_pass(cx) {}
+        while self.hand_on_connection(cx) || self.let_next_pass(cx) || (self.fills && self.fill(cx)) {}
         self.settle_gates(cx);
         self.hands_on = false;
     }
@@ -272,7 +291,7 @@ impl Link {
     /// Gives the next in line a free connection. False where there is no line or none is free.
     fn hand_on_connection(&mut self, cx: &mut Cx<'_>) -> bool {
         let now = cx.now();
-        let next = self.pool.as_mut().and_then(|pool| pool.next(now));
+        let next = self.pool.as_mut().and_then(|pool| pool.next(now, has_closed(cx)));
         let Some(next) = next else { return false };
         let of = next.call;
         let call = self.call_of_try(cx, of);
@@ -289,7 +308,12 @@ impl Link {
     }
 }
 
+/// Whether a connection is known to be closed by the other side, or by somebody on the way.
+fn has_closed<'a>(cx: &'a Cx<'_>) -> impl Fn(Peer, u32) -> bool + 'a {
+    |peer, line| cx.has_closed(peer.node, peer.epoch, peer.path) || cx.has_closed_behind(line, peer.path)
+}
+
 /// Whom a connection that is opened now leads to.
-fn peer_of(cx: &Cx<'_>, Chosen { node, path, number }: Chosen) -> Peer {
+pub(super) fn peer_of(cx: &Cx<'_>, Chosen { node, path, number }: Chosen) -> Peer {
     Peer { node, path, number, epoch: cx.epoch(node) }
 }

@@ -86,9 +86,9 @@ pub(super) struct Try {
     /// The record of its call.
     pub(super) record: u32,
     /// The call that it is, once sent.
-    child: u32,
+    pub(super) child: u32,
     /// The next copy of the same attempt.
-    sibling: u32,
+    pub(super) sibling: u32,
     stamp: u32,
     /// Which attempt and copy it is.
     ordinal: u32,
@@ -117,6 +117,16 @@ impl Try {
 
     fn is_copy(&self) -> bool {
         self.ordinal >= COPY
+    }
+
+    /// What it is waiting for, before it is sent.
+    pub(super) fn waits_for(&self) -> Option<Spent> {
+        match self.at {
+            At::Begun | At::Target => None,
+            At::Gate => Some(Spent::LimitWait),
+            At::Pool => Some(Spent::PoolWait),
+            At::Connection => Some(Spent::Connect),
+        }
     }
 }
 
@@ -184,7 +194,8 @@ impl Link {
         }
         let call = self.call_of(cx, index);
         let timer = cx.after_constant(delay, Class::First, Timer::of(HEDGE, call));
-        self.record(index).timer = Some(timer);
+        let record = self.record(index);
+        (record.timer, record.since) = (Some(timer), cx.now() + delay);
     }
 
     /// An attempt takes long: another copy of it is sent.
@@ -378,13 +389,7 @@ impl Link {
             if of == NOBODY {
                 return;
             }
-            let waited = match self.a_try(of).at {
-                At::Begun | At::Target => None,
-                At::Gate => Some(Spent::LimitWait),
-                At::Pool => Some(Spent::PoolWait),
-                At::Connection => Some(Spent::Connect),
-            };
-            if let Some(what) = waited {
+            if let Some(what) = self.a_try(of).waits_for() {
                 self.spent_by(cx, of, what);
             }
             let timed_out = outcome == Outcome::Timeout && self.a_try(of).at == At::Target;

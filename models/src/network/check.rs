@@ -225,6 +225,33 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
     }
 }
 
+/// Components to which operations mean different things must know which of those that arrive mean what.
+pub(super) fn accesses(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    for (number, place) in directory.components.iter().enumerate() {
+        let Some(entry) = scenario.components.entry(&place.name) else { continue };
+        let Some(told) = entry.value.settings.tells_apart() else { continue };
+        let arrive: Vec<&str> =
+            directory.asked[number].iter().map(|op| directory.ops[usize::from(*op)].as_str()).collect();
+        for op in told.iter().filter(|op| !arrive.contains(&op.as_str())) {
+            let is_known = directory.ops.iter().any(|known| known == op.as_str());
+            let problem = if is_known {
+                let message = format!("no call for `{}` arrives here", op.as_str());
+                Problem::warning("no_effect", op.span, message)
+            } else {
+                Problem::unknown_name("operation", op.as_str(), op.span, directory.ops.iter().map(String::as_str))
+            };
+            problems.push(problem.path(op.path.clone()));
+        }
+        if told.is_empty() && arrive.len() > 1 {
+            let list: Vec<String> = arrive.iter().map(|op| format!("`{op}`")).collect();
+            let message = format!("calls for {} arrive here: which of them read, and which write?", list.join(", "));
+            let help = format!("write `read_ops: [{}]`, or `write_ops`; what is in neither passes through", arrive[0]);
+            let problem = Problem::error("which_reads", entry.name_span, message).help(help);
+            problems.push(problem.path(TreePath::of(&["components", &place.name])));
+        }
+    }
+}
+
 /// A problem with what is missing, which has no place of its own.
 fn problem_at(path: &str, code: &'static str, message: &str) -> Problem {
     Problem::error(code, Span::NOWHERE, message).path(TreePath::of(&[path]))

@@ -49,6 +49,7 @@ pub fn build(
     wire::wire(scenario, &mut directory, &mut engine, problems);
     check::check(scenario, &directory, problems);
     directory.asked = ops::check(scenario, &directory, problems);
+    check::accesses(scenario, &directory, problems);
     cycles::check(scenario, &directory, problems);
     if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
         // What is wrong with the faults belongs to the same list.

@@ -257,6 +257,10 @@ impl Policy for Breaker {
     type Settings = OrPreset<BreakerSettings>;
     const HAPPENS: &'static [&'static Happens] = &[&BREAKER_OPENED, &BREAKER_HALF_OPEN, &BREAKER_CLOSED];
 
+    fn flaws_at(breaker: &Self::Settings, per_s: f64) -> Vec<Flaw> {
+        breaker.starves(per_s).into_iter().collect()
+    }
+
     fn brief(_: &Self::Settings) -> Option<String> {
         Some("breaker".into())
     }
@@ -276,7 +280,9 @@ impl Policy for Breaker {
                 format!("when {} of the calls of {}{slow}, at least {minimum}", failures(), span.format())
             }
         };
-        let words = format!("opens {trips}; for {}, then {} trial calls", breaker.open.format(), breaker.half_open);
+        let plural = if breaker.half_open == 1 { "" } else { "s" };
+        let open = breaker.open.format();
+        let words = format!("opens {trips}; for {open}, then {} trial call{plural}", breaker.half_open);
         Some(Described { words, has_state: true })
     }
 

@@ -1,7 +1,8 @@
 //! Coalescing (singleflight): identical calls under way share one.
 //!
 //! The first caller of a key runs; those who come before it is answered wait for and share its answer, good or bad. The
-//! entry goes with the answer. (golang.org/x/sync/singleflight.)
+//! entry goes with the answer. (golang.org/x/sync/singleflight.) Each waits as long as it wants to: if the first gives up, the
+//! call goes on for those who still wait, unless it was made in the first caller's context.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +21,25 @@ pub enum SameBy {
     Op,
 }
 
+/// Whose giving up ends a shared call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Context {
+    /// That of the last who waits: each caller is bounded by its own `total_timeout`.
+    Each,
+    /// That of the first caller: its `total_timeout`, its deadline and its cancelling end the call for all, as where a Go
+    /// program hands the first caller's context to singleflight.
+    Leader,
+}
+
 /// Identical calls in flight share one call.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct CoalesceSettings {
     /// When two calls count as identical.
     #[setting(default = "key")]
     pub by: SameBy,
+    /// Whose giving up ends a shared call.
+    #[setting(default = "each")]
+    pub context: Context,
 }
 
 const COALESCED: Figure = Figure::count("coalesced", "Calls that joined an identical call in flight.");
@@ -48,7 +62,11 @@ impl Policy for Coalescing {
             SameBy::Key => "by key",
             SameBy::Op => "by op",
         };
-        Some(Described { words: by.into(), has_state: true })
+        let words = match coalesce.context {
+            Context::Each => by.to_string(),
+            Context::Leader => format!("{by}, in the first caller's context"),
+        };
+        Some(Described { words, has_state: true })
     }
 }
 
@@ -83,6 +101,13 @@ impl Coalescing {
         let (count, age) = self.shared;
         figures.count(&COALESCED, self.coalesced);
         figures.ratio(&SHARED_ANSWER_AGE, age, count);
+    }
+
+    /// `heir` has taken the place of `record`, which led or leads nothing.
+    pub fn succeeded(&mut self, op: u16, key: u64, record: u32, heir: u32) {
+        if let Some(leader) = self.leaders.get_mut(&(op, key)).filter(|leader| **leader == record) {
+            *leader = heir;
+        }
     }
 
     /// The call of `record` is over; if it led, the next one of its key leads anew.

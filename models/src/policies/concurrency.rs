@@ -14,7 +14,7 @@ use sim_core::{Figure, Figures, Outcome, Span, Time};
 
 use super::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use super::not_yet::NotYet;
-use super::policy::{Described, Policy};
+use super::policy::{Described, Passes, Policy};
 
 /// How the limit is set.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -81,6 +81,10 @@ impl Policy for Bulkhead {
 
     fn holds_up(settings: &ConcurrencySettings) -> Span {
         settings.wait.0
+    }
+
+    fn passes(settings: &ConcurrencySettings) -> Option<Passes> {
+        Some(Passes::AtOnce { places: settings.most(), waits: settings.wait.0 > 0, otherwise: Outcome::Overload })
     }
 
     fn described(settings: &ConcurrencySettings) -> Option<Described> {

@@ -19,7 +19,7 @@ use super::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use super::hedge::Hedge;
 use super::network::Network;
 use super::not_yet::NotYet;
-use super::policy::{Beside, Described, Policy, Way};
+use super::policy::{Beside, Described, Passes, Policy, Way};
 use super::pool::{Choose, Per, Pool};
 use super::rate_limit::{RateLimit, RateLimitSettings};
 use super::retry::Retry;
@@ -165,6 +165,24 @@ macro_rules! policies {
                 let mut all: Span = 0;
                 $(if let Some(settings) = &self.$name {
                     all = all.saturating_add(<$policy>::holds_up(settings));
+                })*
+                all
+            }
+
+            /// What bounds the attempts of one caller, outermost first, each policy with its name.
+            pub fn passes(&self) -> Vec<(&'static str, Passes)> {
+                let mut all = Vec::new();
+                $(if let Some(settings) = &self.$name {
+                    all.extend(<$policy>::passes(settings).map(|passes| (stringify!($name), passes)));
+                })*
+                all
+            }
+
+            /// What is wrong with its policies, by their names, where a caller makes so many attempts a second.
+            pub fn flaws_at(&self, per_s: f64) -> Vec<(&'static str, Flaw)> {
+                let mut all = Vec::new();
+                $(if let Some(settings) = &self.$name {
+                    all.extend(<$policy>::flaws_at(settings, per_s).into_iter().map(|flaw| (stringify!($name), flaw)));
                 })*
                 all
             }

@@ -1,7 +1,7 @@
 //! Outcomes as settings: which failures a policy counts, which answer a step gives.
 
 use settings::Setting;
-use sim_core::Outcome;
+use sim_core::{Answer, Outcome};
 
 /// How a call can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -52,6 +52,30 @@ impl OutcomeName {
             OutcomeName::PoolTimeout => Outcome::PoolTimeout,
             OutcomeName::Cancelled => Outcome::Cancelled,
         }
+    }
+}
+
+/// What whoever stands in front of something answers when its own link has ended a call so. That its link has given up, or has
+/// refused the call, is no timeout, breaker or pool of its caller's: that one sees a gateway behind which nobody answers (502, 503,
+/// 504). What was answered behind the link is passed on as it is.
+pub fn passed_on_from_behind(answer: Answer) -> Answer {
+    answer.passed_on(from_behind(answer.outcome()))
+}
+
+/// The same of the outcome alone.
+pub fn from_behind(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Timeout | Outcome::BreakerOpen | Outcome::PoolTimeout => Outcome::Unavailable,
+        Outcome::Ok
+        | Outcome::Accepted
+        | Outcome::Degraded
+        | Outcome::RateLimited
+        | Outcome::Overload
+        | Outcome::Unavailable
+        | Outcome::Error
+        | Outcome::ClientError
+        | Outcome::Reset
+        | Outcome::Cancelled => outcome,
     }
 }
 

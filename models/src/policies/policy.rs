@@ -4,7 +4,7 @@
 //! a link, the order in which its policies are asked, the words of reports and the checks all come from the table.
 
 use sim_core::figures::Set;
-use sim_core::{Happens, Span};
+use sim_core::{Happens, Outcome, Span};
 
 use super::flaw::Flaw;
 
@@ -26,6 +26,33 @@ pub struct Described {
     pub words: String,
     /// Whether it remembers something from one call to the next. That memory belongs to each calling replica.
     pub has_state: bool,
+}
+
+/// How many attempts a policy lets pass, as far as that is known without running.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Passes {
+    /// So many a second, and what comes beyond ends so.
+    Rate {
+        /// Attempts a second.
+        per_s: f64,
+        /// So many that come at once pass, or wait, after a quiet time.
+        at_once: f64,
+        /// Whether an attempt that comes too early waits.
+        waits: bool,
+        /// How the others end.
+        otherwise: Outcome,
+    },
+    /// So many at the same time.
+    AtOnce {
+        /// Places.
+        places: u32,
+        /// Whether an attempt waits for one.
+        waits: bool,
+        /// How those end that get none.
+        otherwise: Outcome,
+    },
+    /// Not all, and how many depends on what they are about.
+    Some,
 }
 
 /// What a policy may know of the others that are written beside it.
@@ -71,6 +98,18 @@ pub trait Policy {
     fn holds_up(settings: &Self::Settings) -> Span {
         let _ = settings;
         0
+    }
+
+    /// How many attempts of one caller it lets pass while the callee is well; `None` for all.
+    fn passes(settings: &Self::Settings) -> Option<Passes> {
+        let _ = settings;
+        None
+    }
+
+    /// What is wrong with these settings where a caller makes so many attempts a second.
+    fn flaws_at(settings: &Self::Settings, per_s: f64) -> Vec<Flaw> {
+        let _ = (settings, per_s);
+        Vec::new()
     }
 
     /// What is wrong with these settings.

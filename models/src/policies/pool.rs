@@ -49,6 +49,16 @@ pub enum Choose {
     RoundRobin,
 }
 
+/// Who opens connections that callers need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Opening {
+    /// The caller who finds none free, and who waits for that very connection.
+    OnDemand,
+    /// The pool itself, one after the other: a caller who finds none free takes whichever comes free first, a new one or one that
+    /// is given back. Those that are lost are opened anew before anybody asks for them, up to `min_idle`.
+    InBackground,
+}
+
 /// A connection pool.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct PoolSettings {
@@ -78,6 +88,9 @@ pub struct PoolSettings {
     pub idle_timeout: Option<Duration>,
     /// Time to open a connection. Defaults to one round trip.
     pub connect: Option<DurationDist>,
+    /// Who opens connections that callers need.
+    #[setting(default = "on_demand")]
+    pub open: Opening,
     /// Callers that may wait for a connection; further callers are rejected.
     pub max_waiters: Option<u32>,
     /// Order in which waiting callers get connections.
@@ -102,8 +115,8 @@ impl Presets for PoolSettings {
     const PRESETS: &'static [Preset] = &[
         Preset {
             word: "hikari",
-            doc: "HikariCP (`HikariConfig.java`): all connections are kept open, and live up to 2.5 % shorter than `max_lifetime`.",
-            settings: "{size: 10, acquire_timeout: 30s, max_lifetime: 30m, jitter: 2.5%}",
+            doc: "HikariCP (`HikariConfig.java`, `HikariPool.java`): all connections are kept open, and live up to 2.5 % shorter than `max_lifetime`; one thread opens new ones, and callers take whichever comes free first.",
+            settings: "{size: 10, acquire_timeout: 30s, max_lifetime: 30m, jitter: 2.5%, open: in_background}",
         },
         Preset {
             word: "pgbouncer",
@@ -212,6 +225,46 @@ pub struct PoolPart {
     free: VecDeque<u32>,
     /// No connection that nobody uses comes to its end before that.
     expires_first: Time,
+    /// How many there are.
+    count: u32,
+    /// The replica to which they lead, if each has its own.
+    pub number: Option<u32>,
+    /// What the pool opens by itself.
+    pub adder: Adder,
+}
+
+/// A pool's own opening of connections, one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Adder {
+    /// What is under way.
+    pub doing: Adding,
+    /// How many it has begun to open.
+    pub begun: u32,
+    /// How many in a row it could not open.
+    pub failures: u32,
+    /// For when the next look at connections that come to their end is set.
+    pub looks_at: Option<Time>,
+}
+
+/// What is under way for a connection that the pool opens by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Adding {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It opens; `share` of the jitter its life is spared.
+    Opens {
+        /// To whom.
+        peer: Peer,
+        /// From 0 to below 1.
+        share: f64,
+    },
+    /// Nothing has answered, so many times.
+    Silent(u8),
+    /// Nobody listens there.
+    Refused,
+    /// It could not be opened: the next one is not tried at once.
+    Waits,
 }
 
 /// The pool of one calling replica.
@@ -253,6 +306,8 @@ impl Pool {
         for part in &mut self.parts {
             part.slots.clear(now);
             part.free.clear();
+            part.count = 0;
+            part.adder = Adder { begun: part.adder.begun, ..Adder::default() };
         }
     }
 
@@ -298,7 +353,14 @@ impl Pool {
         };
         let mut slots = Slots::new(None, Line::new(discipline, self.settings.max_waiters));
         slots.set_capacity(now, Some(self.settings.places()));
-        self.parts.push(PoolPart { slots, free: VecDeque::new(), expires_first: Time::MAX });
+        self.parts.push(PoolPart {
+            slots,
+            free: VecDeque::new(),
+            expires_first: Time::MAX,
+            count: 0,
+            number,
+            adder: Adder::default(),
+        });
         let part = (self.parts.len() - 1) as u32;
         self.part_of.insert(key, part);
         part
@@ -316,14 +378,83 @@ impl Pool {
     }
 
     /// The next in line for a place that has become free, who has it now.
-    pub fn next(&mut self, now: Time) -> Option<Popped> {
-        while let Some(part) = self.freed.last() {
-            if let Some(next) = self.parts[*part as usize].slots.next(now, &mut Vec::new()) {
+    pub fn next(&mut self, now: Time, is_closed: impl Fn(Peer, u32) -> bool) -> Option<Popped> {
+        while let Some(part) = self.freed.last().copied() {
+            // Where the pool opens connections by itself, one that is open must be free, too.
+            if (!self.opens_itself() || self.has_free(now, part, &is_closed))
+                && let Some(next) = self.parts[part as usize].slots.next(now, &mut Vec::new())
+            {
                 return Some(next);
             }
             self.freed.pop();
         }
         None
+    }
+
+    /// Whether it opens connections by itself.
+    pub fn opens_itself(&self) -> bool {
+        self.settings.open == Opening::InBackground
+    }
+
+    /// What is under way for connections that it opens by itself.
+    pub fn adder(&mut self, part: u32) -> &mut Adder {
+        &mut self.parts[part as usize].adder
+    }
+
+    /// How many parts it has.
+    pub fn parts(&self) -> u32 {
+        self.parts.len() as u32
+    }
+
+    /// The replica to which the connections of a part lead, if each has its own.
+    pub fn number_of(&self, part: u32) -> Option<u32> {
+        self.parts[part as usize].number
+    }
+
+    /// Whether an open connection is free; forgets those that are found closed.
+    pub fn has_free(&mut self, now: Time, part: u32, is_closed: impl Fn(Peer, u32) -> bool) -> bool {
+        self.close_idle(now, part);
+        while let Some(id) = self.parts[part as usize].free.back().copied() {
+            let connection = self.connections.get_mut(id).expect("it has room for calls");
+            if !is_closed(connection.peer, connection.line) {
+                return true;
+            }
+            connection.ends = true;
+            self.parts[part as usize].free.pop_back();
+            self.drop_unused(id);
+        }
+        false
+    }
+
+    /// Whether it is to open another connection by itself, after a look at those that have come to their end.
+    pub fn wants_another(&mut self, now: Time, part: u32) -> bool {
+        self.close_idle(now, part);
+        let min_idle = self.settings.min_idle() as usize;
+        let PoolPart { slots, free, count, adder, .. } = &self.parts[part as usize];
+        adder.doing == Adding::Nothing && *count < self.settings.size && (slots.waiting() > 0 || free.len() < min_idle)
+    }
+
+    /// After how long it tries again to open a connection: a quarter of a second, and half as long again each time, up to 10 s and
+    /// the time that a caller waits (`HikariPool.java`).
+    pub fn waits_to_add(&self, failures: u32) -> Span {
+        const FIRST: Span = 250_000_000;
+        const MOST: Span = 10_000_000_000;
+        let most = MOST.min(self.settings.acquire_timeout.0).max(FIRST);
+        (0..failures.min(32)).fold(FIRST, |wait, _| (wait + wait / 2).min(most)).min(most)
+    }
+
+    /// When the first of the free connections comes to its end, if that is to be looked at and is not yet.
+    pub fn next_look(&mut self, part: u32) -> Option<Time> {
+        let PoolPart { expires_first, adder, .. } = &mut self.parts[part as usize];
+        let is_new = *expires_first < Time::MAX && adder.looks_at.is_none_or(|at| *expires_first < at);
+        is_new.then(|| *adder.looks_at.insert(*expires_first))
+    }
+
+    /// A connection that it has opened by itself is open.
+    pub fn add(&mut self, now: Time, part: u32, peer: (Peer, u32), share: f64) {
+        self.opened += 1;
+        self.keep_open(now, part, peer, share);
+        self.freed.push(part);
     }
 
     /// Whom a connection leads to.
@@ -343,23 +474,16 @@ impl Pool {
     /// A place has been taken: with which open connection? `None` where one must be opened. `is_closed` tells whether the other
     /// side has closed one.
     pub fn take(&mut self, now: Time, part: u32, is_closed: impl Fn(Peer, u32) -> bool) -> Option<u32> {
-        self.close_idle(now, part);
-        let streams = self.settings.streams;
-        loop {
-            let id = *self.parts[part as usize].free.back()?;
-            let connection = self.connections.get_mut(id).expect("it has room for calls");
-            if is_closed(connection.peer, connection.line) {
-                connection.ends = true;
-                self.parts[part as usize].free.pop_back();
-                self.drop_unused(id);
-                continue;
-            }
-            connection.used += 1;
-            if connection.used == streams {
-                self.parts[part as usize].free.pop_back();
-            }
-            return Some(id);
+        if !self.has_free(now, part, is_closed) {
+            return None;
         }
+        let id = *self.parts[part as usize].free.back()?;
+        let connection = self.connections.get_mut(id).expect("it has room for calls");
+        connection.used += 1;
+        if connection.used == self.settings.streams {
+            self.parts[part as usize].free.pop_back();
+        }
+        Some(id)
     }
 
     /// A connection is being opened for a call that has a place, and will be open at that instant. `share`, from 0 to below 1,
@@ -389,6 +513,7 @@ impl Pool {
             .settings
             .max_lifetime
             .map_or(Span::MAX, |most| most.0 - (most.0 as f64 * self.settings.jitter.0 * (1.0 - share)) as Span);
+        self.parts[part as usize].count += 1;
         self.connections.insert(Connection { peer, line, part, opened, life, used: 0, since: now, ends: false })
     }
 
@@ -432,7 +557,8 @@ impl Pool {
     }
 
     fn drop_unused(&mut self, id: u32) {
-        if self.connections.get(id).is_some_and(|connection| connection.used == 0) {
+        if let Some(Connection { used: 0, part, .. }) = self.connections.get(id) {
+            self.parts[*part as usize].count -= 1;
             remove(&mut self.connections, &mut self.closed, id);
         }
     }
@@ -483,6 +609,7 @@ impl Pool {
                 }
                 connection.ends = true;
                 if connection.used == 0 {
+                    part.count -= 1;
                     remove(connections, closed, *id);
                 }
                 false
@@ -497,6 +624,7 @@ impl Pool {
             if connection.used > 0 {
                 at += 1;
             } else if now - connection.since >= most.0 {
+                part.count -= 1;
                 remove(connections, closed, part.free.remove(at).expect("it stands there"));
             } else {
                 break;

@@ -15,7 +15,7 @@ use sim_core::{Figure, Figures, Outcome, Span, Time};
 use crate::policies::flaw::Flaw;
 use crate::policies::gate::{Asking, Gate, Permit, Refusal, Verdict};
 use crate::policies::limiters::{Bound, LeakyBucket, Limiter, Offer};
-use crate::policies::policy::{Described, Policy};
+use crate::policies::policy::{Described, Passes, Policy};
 
 /// How calls beyond the rate are detected, and what happens to them.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -208,6 +208,18 @@ impl Policy for RateLimit {
 
     fn holds_up(settings: &RateLimitSettings) -> Span {
         settings.limit.longest_wait()
+    }
+
+    fn passes(settings: &RateLimitSettings) -> Option<Passes> {
+        let Some(per_s) = settings.rate_per_s() else { return Some(Passes::Some) };
+        let (at_once, waits) = match settings.limit {
+            LimiterSettings::TokenBucket { burst, .. } => (f64::from(burst), false),
+            LimiterSettings::LeakyBucket { queue, .. } => (f64::from(queue) + 1.0, queue > 0),
+            LimiterSettings::FixedWindow { limit, .. }
+            | LimiterSettings::SlidingLog { limit, .. }
+            | LimiterSettings::SlidingCounter { limit, .. } => (f64::from(limit), false),
+        };
+        Some(Passes::Rate { per_s, at_once, waits, otherwise: Outcome::RateLimited })
     }
 
     fn described(settings: &RateLimitSettings) -> Option<Described> {

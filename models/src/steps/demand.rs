@@ -250,8 +250,16 @@ impl<'a> Walk<'a, '_, '_> {
 
     /// When all tasks that the items are divided among have ended.
     fn split(&mut self, split: &'a SplitStep, times: f64) -> Course {
-        let each = self.steps(&split.each, times * split.items.0.mean(), false);
         let items = Law::of(&split.items.0);
+        let cuts = self.cut_tasks(split, &items);
+        let is_cut = cuts.weight() > 0.0;
+        if is_cut {
+            self.cuts.push((cuts, Law::always(0.0)));
+        }
+        let each = self.steps(&split.each, times * split.items.0.mean(), false);
+        if is_cut {
+            self.cuts.pop();
+        }
         let tasks: f64 = items.cells().iter().map(|n| n.weight * (n.at.round() / split.per_task as f64).ceil()).sum();
         let cost_s = self.cost(split.task_cost.0 as f64 / 1e9, split.cost_on, times, tasks);
         let mut course = Course::on(Law::never());
@@ -288,6 +296,22 @@ impl<'a> Walk<'a, '_, '_> {
             course.ended.add_all(&one.ended.map(|law| law.weighted(number.weight)));
         }
         course
+    }
+
+    /// When the other tasks of a split have decided what becomes of it: one of them has failed.
+    fn cut_tasks(&mut self, split: &'a SplitStep, items: &Law) -> Law {
+        let trial = self.trial(&split.each);
+        let tasks = (items.mean() / split.per_task as f64).ceil() as u64;
+        if tasks < 2 || trial.ended == Outcomes::none() {
+            return Law::never();
+        }
+        let (done, failed) = in_a_row(&trial, split.per_task.min(items.mean().ceil() as u64));
+        let others = Branch { done, failed, starts: 0.0, count: tasks - 1 };
+        let decided = decided(&[others], tasks, tasks);
+        if !matches!(split.each.as_slice(), [Step::Call(_) | Step::Wait(_)]) {
+            self.demand.cut_short = self.demand.cut_short.max(decided.weight());
+        }
+        decided
     }
 
     /// So many times one after the other, until one of them ends it.

@@ -48,6 +48,13 @@ pub(super) enum Recovery {
         /// That share.
         share: f64,
     },
+    /// The faults acted to the end of the run, but operators did something, after which goodput came back and held.
+    Remedied {
+        /// The last that they did before it was back: its place in the list of events.
+        event: usize,
+        /// When it was back, s.
+        at_s: f64,
+    },
     /// The faults acted to the end of the run.
     StillActing {
         /// From when on others no longer acted beside them, s.
@@ -156,12 +163,14 @@ impl<'r> Story<'r> {
 
     /// What became of goodput.
     fn told(&self) -> Recovery {
-        let end_s = over_time::end_s(self.result);
         let Some(until_s) = self.until_s else {
             // While others acted beside them, what they did cannot be told apart.
             let others = lab::recovery::episodes(&self.result.faults);
             let beside = others.iter().filter(|other| other.at_s <= self.at_s).filter_map(|other| other.until_s);
             let from_s = beside.fold(self.at_s, f64::max);
+            if let Some(remedied) = self.remedied(from_s) {
+                return remedied;
+            }
             let share = self.share(from_s, self.watched_until_s);
             return share.map_or(Recovery::Unknown, |share| Recovery::StillActing { from_s, share });
         };
@@ -170,9 +179,7 @@ impl<'r> Story<'r> {
             return Recovery::Unharmed { lowest };
         }
         let watched_s = self.watched_until_s - until_s;
-        let good = |window: usize| self.share_at(window, end_s).is_some_and(|share| share >= self.threshold);
-        let back_s = back_at(&self.result.series, until_s, self.hold_s, self.reach_s(), good);
-        if let Some(at_s) = back_s.filter(|at_s| at_s + self.hold_s <= self.watched_until_s + 1e-9) {
+        if let Some(at_s) = self.back_s(until_s) {
             let afterwards = self.share(at_s, self.watched_until_s).unwrap_or(1.0);
             return Recovery::Recovered { at_s, afterwards };
         }
@@ -189,6 +196,46 @@ impl<'r> Story<'r> {
                 Recovery::Lost { share: now / self.before, sent_share, tail_s: (from_s, self.watched_until_s) }
             }
             None => Recovery::Unknown,
+        }
+    }
+
+    /// From when on it is back for as long as it must be, before anything else struck.
+    fn back_s(&self, from_s: f64) -> Option<f64> {
+        let end_s = over_time::end_s(self.result);
+        let good = |window: usize| self.share_at(window, end_s).is_some_and(|share| share >= self.threshold);
+        let back_s = back_at(&self.result.series, from_s, self.hold_s, self.reach_s(), good);
+        back_s.filter(|at_s| at_s + self.hold_s <= self.watched_until_s + 1e-9)
+    }
+
+    /// Faults without end that harmed goodput until operators did something. `from_s` is since when the faults act alone.
+    fn remedied(&self, from_s: f64) -> Option<Recovery> {
+        let first = self.events(from_s, self.watched_until_s).next()?;
+        let harmed = |lowest: f64| lowest < self.threshold;
+        self.lowest(self.at_s, self.result.events[first].at_s).filter(|lowest| harmed(*lowest))?;
+        let at_s = self.back_s(from_s)?;
+        // Back for good: not only for as long as it must be.
+        self.share(at_s, self.watched_until_s).filter(|afterwards| *afterwards >= self.threshold)?;
+        self.events(from_s, at_s).last().map(|event| Recovery::Remedied { event, at_s })
+    }
+
+    /// What operators did from an instant to another, in the order of time.
+    fn events(&self, from_s: f64, until_s: f64) -> impl DoubleEndedIterator<Item = usize> {
+        let events = &self.result.events;
+        let within = |event: &usize| (from_s..=until_s).contains(&events[*event].at_s);
+        let mut found: Vec<usize> = (0..events.len()).filter(within).collect();
+        found.sort_by(|one, other| events[*one].at_s.total_cmp(&events[*other].at_s));
+        found.into_iter()
+    }
+
+    /// How long before an instant an event was: `20s after rate-limit (event)`.
+    fn since(&self, draft: &mut Draft, event: usize, at_s: f64) -> String {
+        let event = &self.result.events[event];
+        let name = over_time::fault_name(event);
+        match at_s - event.at_s {
+            after_s if after_s > 0.0 => {
+                format!("{} after {name} (event)", draft.rule("after_event", Unit::Instant, after_s))
+            }
+            _ => format!("as soon as {name} (event) was done"),
         }
     }
 
@@ -367,6 +414,7 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
                 found.push(did_not_come_back(&story, episode, &name, share, sent_share, tail_s));
             }
             Recovery::CutOff { share } => found.push(cut_off(&story, episode, &name, share)),
+            Recovery::Remedied { event, at_s } => found.push(remedied(&story, episode, &name, event, at_s)),
             Recovery::StillActing { from_s, share } => found.push(still_acts(&story, episode, &name, from_s, share)),
         }
     }
@@ -403,11 +451,13 @@ fn came_back(story: &Story<'_>, episode: &Episode, name: &str, at_s: f64, afterw
     story.state_before(&mut draft);
     let it = pronoun(episode);
     let after_s = at_s - episode.settled_s();
+    let event = story.events(episode.at_s, at_s).last().filter(|_| after_s > 0.0);
+    let event = event.map(|event| format!("{}, ", story.since(&mut draft, event, at_s))).unwrap_or_default();
     let when = if after_s <= 0.0 {
         format!("as soon as {it} ended")
     } else {
         let after = draft.rule("after", Unit::Instant, after_s);
-        format!("{after} after {it} ended (at {})", draft.rule("at", Unit::Instant, at_s))
+        format!("{event}{after} after {it} ended (at {})", draft.rule("at", Unit::Instant, at_s))
     };
     draft.rule("ended", Unit::Instant, episode.settled_s());
     let harm = story.harm(&mut draft, at_s.max(episode.settled_s()), Depth::Told);
@@ -417,6 +467,18 @@ fn came_back(story: &Story<'_>, episode: &Episode, name: &str, at_s: f64, afterw
     }
     let averaged = draft.rule("afterwards", Unit::Share, afterwards);
     draft.say(Severity::Warning, format!("{text}. Since then it has averaged only {averaged} of its level before."))
+}
+
+/// The end of goodput's fall under faults that never end, by what operators did.
+fn remedied(story: &Story<'_>, episode: &Episode, name: &str, event: usize, at_s: f64) -> Finding {
+    let mut draft = Draft::new("remedied", "faults");
+    story.state_before(&mut draft);
+    let acts = if episode.faults.len() == 1 { "acts" } else { "act" };
+    let event = story.since(&mut draft, event, at_s);
+    let at = draft.rule("at", Unit::Instant, at_s);
+    let harm = story.harm(&mut draft, at_s, Depth::Told);
+    let text = format!("Recovered {event} (at {at}), although {name} {acts} to the end of the run; {harm}.");
+    draft.say(Severity::Good, text)
 }
 
 fn did_not_come_back(
@@ -771,6 +833,33 @@ mod tests {
         assert_eq!(only(&result), Recovery::Recovered { at_s: 95.0, afterwards: 1.0 });
         let text = &recoveries(&result)[0].text;
         assert!(text.starts_with("Recovered from deploy and kill store ×1 15s after they ended (at 1m35s);"), "{text}");
+    }
+
+    fn event(name: &str, at_s: f64) -> FaultWindow {
+        FaultWindow { name: Some(name.to_owned()), at_s, ..FaultWindow::default() }
+    }
+
+    #[test]
+    fn what_operators_did_before_goodput_was_back_is_told() {
+        let mut result = run(|at_s| if (60.0..120.0).contains(&at_s) { 300.0 } else { 1000.0 });
+        result.events = vec![event("earlier", 20.0), event("rate-limit", 90.0), event("later", 125.0)];
+        assert_eq!(
+            texts(&recoveries(&result)),
+            ["Recovered from kill store ×1 30s after rate-limit (event), 40s after it ended (at 2m); goodput fell to \
+                 30 % of its level before, and was below 95 % for 1m."]
+        );
+        // The fault never ends, and something was done about it.
+        result.faults[0].until_s = None;
+        assert_eq!(
+            texts(&recoveries(&result)),
+            [
+                "Recovered 30s after rate-limit (event) (at 2m), although kill store ×1 acts to the end of the run; goodput \
+                 fell to 30 % of its level before, and was below 95 % for 1m."
+            ]
+        );
+        // Nothing was done before it was back.
+        result.events.remove(1);
+        assert!(matches!(only(&result), Recovery::StillActing { .. }));
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn unfounded(raw: &Raw, finding: &Finding) -> Vec<String> {
         .flat_map(|section| raw.names(section))
         .map(str::to_owned)
         .chain(raw.links().into_iter().map(|(_, link, _)| link.to_owned()))
-        .chain(raw.faults().into_iter().map(|(name, _, _)| name))
+        .chain(raw.faults().into_iter().chain(raw.events()).map(|(name, _, _)| name))
         .collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     for name in names.iter().filter(|name| name.contains(|c: char| c.is_ascii_digit())) {
@@ -214,6 +214,7 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
         "quiet" => Ok(()),
         "cut_short" => demand(raw.at("run.finished").and_then(|v| v.as_bool()) == Some(false), "it was cut short"),
         "recovered" => troubles::recovered(raw, finding),
+        "remedied" => troubles::remedied(raw, finding),
         "recovered_too" => troubles::recovered_too(raw, finding),
         "unharmed" => troubles::unharmed(raw, finding),
         "not_recovered" => troubles::not_recovered(raw, finding),

@@ -115,11 +115,19 @@ impl Raw {
 
     /// From when to when each fault acted, the end of time where it does for ever; those of the same instant in file order.
     pub(crate) fn faults(&self) -> Vec<(String, f64, Option<f64>)> {
-        let all = self.json["faults"].as_array().expect("a list");
-        let of = |fault: &Value| {
-            let name = fault["name"].as_str().or(fault["what"].as_str()).unwrap_or_default().to_owned();
-            (name, fault["at_s"].as_f64().expect("an instant"), fault["until_s"].as_f64())
+        self.timed("faults")
+    }
+
+    /// The same of what operators did.
+    pub(crate) fn events(&self) -> Vec<(String, f64, Option<f64>)> {
+        self.timed("events")
+    }
+
+    fn timed(&self, section: &str) -> Vec<(String, f64, Option<f64>)> {
+        let of = |one: &Value| {
+            let name = one["name"].as_str().or(one["what"].as_str()).unwrap_or_default().to_owned();
+            (name, one["at_s"].as_f64().expect("an instant"), one["until_s"].as_f64())
         };
-        all.iter().map(of).collect()
+        self.json[section].as_array().into_iter().flatten().map(of).collect()
     }
 }

@@ -18,7 +18,13 @@ fn swept(axes: &[(&str, &[&str])], runs: usize, metric: impl Fn(&[f64], usize) -
         let numbers: Vec<f64> =
             values.iter().map(|text| language::quantity::Quantity::parse(text).expect("a quantity").value).collect();
         let run = |run| Some(SweptRun { values: vec![metric(&numbers, run)], error: None });
-        SweptPoint { number, varied: vec![true; values.len()], runs: (0..runs).map(run).collect(), values }
+        SweptPoint {
+            number,
+            varied: vec![true; values.len()],
+            percentiles: std::sync::Arc::default(),
+            runs: (0..runs).map(run).collect(),
+            values,
+        }
     };
     Swept {
         name: "Made up".to_owned(),

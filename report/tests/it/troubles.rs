@@ -179,7 +179,53 @@ pub(crate) fn recovered(raw: &Raw, finding: &Finding) -> Result<(), String> {
         }
         Err(_) => demand(back_s <= after.ended_s + raw.window_s, "it was back as soon as that")?,
     }
+    if stated(finding, "at").is_ok() {
+        last_event(raw, finding, troubles[which].1, back_s)?;
+    }
     harm(raw, finding, &troubles, which)
+}
+
+/// The last thing that operators did between two instants is named, and nothing where they did nothing.
+fn last_event(raw: &Raw, finding: &Finding, from_s: f64, until_s: f64) -> Result<(), String> {
+    let within = raw.events().into_iter().filter(|(_, at_s, _)| (from_s..=until_s).contains(at_s));
+    match within.reduce(|one, other| if other.1 >= one.1 { other } else { one }) {
+        Some((_, at_s, _)) => {
+            let named = raw
+                .events()
+                .into_iter()
+                .any(|(name, other_s, _)| other_s == at_s && finding.text.contains(&format!("{name} (event)")));
+            demand(named, "the last event is named")?;
+            let ago = stated(finding, "after_event").unwrap_or(0.0);
+            expect("how long ago it was", until_s - at_s, ago)
+        }
+        None => demand(!finding.text.contains("(event)"), "operators did something"),
+    }
+}
+
+/// Goodput was low under a trouble without end before the first event and not after it was back, which was after the last.
+pub(crate) fn remedied(raw: &Raw, finding: &Finding) -> Result<(), String> {
+    let (from_s, back_s) = (finding.span_s.ok_or("it has no span")?.0, stated(finding, "at")?);
+    let troubles = troubles(raw);
+    let is_meant = |(names, at_s, ended_s): &Trouble| {
+        same(*at_s, from_s)
+            && names.iter().all(|name| finding.text.contains(name.as_str()))
+            && ended_s.is_none_or(|ended_s| ended_s >= raw.end_s - NEARLY)
+    };
+    let which = troubles.iter().position(is_meant).ok_or("no trouble without end began then")?;
+    let (mean, windows) = before(raw, &troubles, which).ok_or("nothing was before it")?;
+    expect("goodput before", mean, stated(finding, "before")?)?;
+    let first_s =
+        raw.events().into_iter().map(|(_, at_s, _)| at_s).filter(|at_s| *at_s >= from_s).fold(back_s, f64::min);
+    let low = |windows_of: Vec<usize>| {
+        windows_of.into_iter().any(|window| share(raw, (mean, &windows), &[window]).is_some_and(|share| share < 0.95))
+    };
+    demand(low(raw.between(from_s, first_s)), "it did harm before anything was done")?;
+    let next_s = troubles.iter().map(|(_, at_s, _)| *at_s).find(|at_s| *at_s > from_s + NEARLY);
+    let watched_s = next_s.unwrap_or(raw.end_s).min(raw.end_s);
+    demand(back_s + 10.0 <= watched_s + NEARLY, "it held for ten seconds")?;
+    let now = share(raw, (mean, &windows), &raw.between(back_s, watched_s)).ok_or("nothing came after")?;
+    demand(now >= 0.5, &format!("goodput is {now} of before afterwards"))?;
+    last_event(raw, finding, from_s, back_s)
 }
 
 /// Every trouble that is named did harm and was over.

@@ -41,9 +41,10 @@ impl Cx<'_> {
         self.core.calls.columns.carries_demand()
     }
 
-    /// Whether the deadline that `call` carries has come.
+    /// Whether the deadline that `call` carries has passed. An answer at that very instant is in time, as one at the
+    /// instant of a timeout is.
     #[inline]
     pub fn is_expired(&self, call: CallId) -> bool {
-        self.core.calls.columns.deadline(call.index) <= self.core.now
+        self.core.calls.columns.deadline(call.index) < self.core.now
     }
 }

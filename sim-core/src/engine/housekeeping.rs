@@ -94,7 +94,7 @@ impl Core {
 
     /// Events, and records that came or ended, but for chores that moved no call and for mere talk.
     fn progress(&self) -> u64 {
-        self.events - self.chores.without_effect + self.records.settled()
+        self.stretch.events() - self.chores.without_effect + self.records.settled()
     }
 
     /// This event may be one of a call that a node has begun by itself.
@@ -144,7 +144,9 @@ impl<C: Component> Engine<C> {
             match self.next_event() {
                 None => return Ok(true),
                 Some(at) if at >= limit => return Ok(false),
-                Some(at) => self.run_before(at.saturating_add(1))?,
+                Some(at) => {
+                    self.run_before(at.saturating_add(1), u64::MAX)?;
+                }
             }
         }
     }

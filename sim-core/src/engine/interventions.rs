@@ -64,7 +64,7 @@ impl<C: Component> Engine<C> {
             core.ended(group, &frame, answer);
             core.calls.at_mut(index).via = DIRECT;
             let caller = if frame.flags & ROOT != 0 {
-                core.calls.at_mut(index).flags &= !ROOT;
+                core.calls.at_mut(index).orphan();
                 core.drop_account(index);
                 Some((NodeId(frame.parent), child))
             } else if frame.flags & ABANDONED == 0 && frame.parent != NONE {
@@ -184,6 +184,7 @@ impl<C: Component> Engine<C> {
                 self.core.ring.push_back(Next::reply(call, answer));
             }
         }
+        self.core.forget_shared(&is_gone);
     }
 
     fn start_again(&mut self, node: NodeId, death: Death) {

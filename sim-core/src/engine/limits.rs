@@ -1,7 +1,7 @@
-//! What ends a run that would go on for ever: calls that go round without time passing, and calls inside each other
-//! without end.
+//! What ends a stretch of a run: enough events, and what would go on for ever, which is calls that go round without time
+//! passing, and calls inside each other without end.
 //!
-//! Neither is counted call by call. Activations of one instant are, and a chain of calls can only be deep where there are
+//! Neither of these is counted call by call. Activations of one instant are, and a chain of calls can only be deep where there are
 //! many frames; so both are looked at where the one or the other has grown, which costs the loop a comparison.
 
 use super::{Component, Core, Engine};
@@ -35,6 +35,48 @@ pub enum Endless {
     Round,
     /// Each inside the one before, deeper than [`CALLS_INSIDE_EACH_OTHER`].
     Inside,
+}
+
+/// How many events have happened, and how many more may before the loop is left. They are counted down, so that the loop has one
+/// number to change and to look at.
+#[derive(Clone, Debug)]
+pub(super) struct Stretch {
+    /// How many will have happened at the end.
+    total: u64,
+    /// How many of them are to come.
+    left: u64,
+}
+
+impl Stretch {
+    pub(super) fn new() -> Stretch {
+        Stretch { total: 0, left: 0 }
+    }
+
+    /// Events so far.
+    pub(super) fn events(&self) -> u64 {
+        self.total - self.left
+    }
+
+    /// Another stretch of so many events, one at least.
+    pub(super) fn begin(&mut self, events: u64) {
+        let so_far = self.events();
+        self.total = so_far.saturating_add(events.max(1));
+        self.left = self.total - so_far;
+    }
+
+    /// One more event has happened; whether it was the last.
+    #[inline(always)]
+    pub(super) fn is_over(&mut self) -> bool {
+        self.left -= 1;
+        self.left == 0
+    }
+
+    /// It ends with the event that is happening.
+    fn end(&mut self) {
+        // Where nothing is happening, it has ended already.
+        self.total -= self.left.saturating_sub(1);
+        self.left = self.left.min(1);
+    }
 }
 
 /// When to look next.
@@ -82,6 +124,7 @@ impl Core {
         self.watch.looks += 1;
         if self.watch.looks * PATIENCE >= ACTIVATIONS_AT_ONE_INSTANT || self.calls.deepest().0 > CALLS_INSIDE_EACH_OTHER
         {
+            self.stretch.end();
             return true;
         }
         self.watch.patience = PATIENCE;

@@ -173,7 +173,7 @@ impl Core {
     /// if the way there is open.
     fn hang_up(&mut self, call: CallId) {
         let frame = self.calls.at_mut(call.index);
-        frame.flags &= !ROOT;
+        frame.orphan();
         let Frame { flags, path, node, .. } = *frame;
         self.drop_account(call.index);
         self.abandon(call);

@@ -253,7 +253,8 @@ impl<'a> Cx<'a> {
             return;
         }
         let frame = self.core.calls.at(child.index);
-        if self.core.ways.path(frame.path).is_cut() {
+        // Giving up is not passed on over a node that has passed the call on.
+        if frame.via != DIRECT || self.core.ways.path(frame.path).is_cut() {
             return;
         }
         let delay = self.core.ways.path(frame.path).there();
@@ -561,10 +562,11 @@ impl<'a> Cx<'a> {
         self.core.calls.at(call.index).flags & ABANDONED != 0
     }
 
-    /// Since when somebody above `call` has no longer been waiting for it; `None` where all still are.
+    /// Since when what is done for `call` has been done in vain, since somebody above it no longer waits and nobody else wants
+    /// it; `None` where it is wanted.
     #[inline]
     pub fn abandoned_since(&self, call: CallId) -> Option<Time> {
-        if self.core.given_up.len() == self.core.given_up_free.len() {
+        if self.core.is_all_wanted() {
             return None;
         }
         self.core.abandoned_since(call)

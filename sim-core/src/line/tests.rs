@@ -198,6 +198,28 @@ fn codel_follows_the_trace_of_follys_own_test() {
     }
 }
 
+/// One who need not wait closes an interval and lowers its least wait; the other disciplines pay no attention.
+#[test]
+fn codel_takes_note_of_those_who_are_served_at_once() {
+    for (somebody_passes, turned_away) in [(false, 1), (true, 0)] {
+        let mut line = Line::new(Discipline::CODEL, None);
+        let mut dropped = Vec::new();
+        // Waits of 50 ms in the first interval, and in the second one who waits more than twice the target.
+        for (number, at) in [(0, 0), (1, 110), (2, 230), (3, 240)] {
+            let at = at * MILLISECOND;
+            if somebody_passes && number == 2 {
+                line.pass_by(at - 10 * MILLISECOND);
+            }
+            assert_eq!(line.push(at, number, 0), Ok(()));
+            line.pop(at + 50 * MILLISECOND, &mut dropped);
+        }
+        assert_eq!(dropped.len(), turned_away, "{somebody_passes}");
+    }
+    let mut line = Line::new(Discipline::Lifo, None);
+    line.pass_by(5);
+    assert!(line.is_empty() && !line.codel.is_overloaded());
+}
+
 #[test]
 fn codel_spares_a_burst_and_sheds_a_standing_queue() {
     // One server, 10 ms a request. Five every 200 ms are bursts that drain; ten every 50 ms are twice too many.

@@ -23,6 +23,8 @@ pub(in super::super) struct Over {
     pub(in super::super) held: Law,
     /// One attempt if its caller waited for ever.
     pub(in super::super) endless: Outcomes,
+    /// One attempt from when the gates let it pass, on average, s.
+    pub(in super::super) in_gates_s: f64,
     /// Attempts that a call makes, on average, hedges included.
     pub(in super::super) attempts: f64,
 }
@@ -55,7 +57,9 @@ impl Times<'_> {
         let opening = self.opening(link, &attempt);
         let held = opening.then(&attempt.all());
         let pool_wait = self.pool_wait(link, &held);
-        let first = attempt.map(|law| pool_wait.then(&opening).then(law));
+        let passed = attempt.map(|law| pool_wait.then(&opening).then(law));
+        let in_gates_s = passed.mean_s();
+        let first = self.through(link, passed);
         let (tried, copies) = match &settings.hedge {
             Some(hedge) => hedged(&first, hedge.delay.0 as f64 / 1e9, hedge.max),
             None => (first, 1.0),
@@ -69,7 +73,25 @@ impl Times<'_> {
         };
         let batch_s = self.batch_wait_s(link);
         let call = bounded(&call.map(|law| Law::always(batch_s).then(law)), settings.total_timeout);
-        Over { call, attempt, held, endless, attempts: attempts * copies }
+        Over { call, attempt, held, endless, in_gates_s, attempts: attempts * copies }
+    }
+
+    /// Attempts that come to the gates of a link, of which these pass.
+    fn through(&self, link: usize, passed: Outcomes) -> Outcomes {
+        let Some(through) = self.flows.and_then(|flows| flows.through.get(&link)) else { return passed };
+        let mut all = passed.map(|law| law.weighted(through.share));
+        through.refused.iter().for_each(|(outcome, share)| all.add(*outcome, &Law::always(0.0).weighted(*share)));
+        all
+    }
+
+    /// How long attempts over a link are under way once its gates have let them pass, on average over all that is asked
+    /// for, s.
+    pub(in super::super) fn in_gates_s(&self, link: usize, flows: &super::Flows) -> f64 {
+        let all = flows.tried(link);
+        if all <= 0.0 {
+            return self.over(link, "default").in_gates_s;
+        }
+        flows.over(link).map(|(op, asked)| asked.tried / all * self.over(link, op).in_gates_s).sum()
     }
 
     /// An attempt whose caller waits for ever.
@@ -123,8 +145,7 @@ impl Times<'_> {
         let at = &self.graph.links[link];
         let (Some(pool), Some((bare, flows))) = (&at.settings.pool, self.waited()) else { return Law::always(0.0) };
         let pools = f64::from(at.copies) * f64::from(self.graph.pools_of(at));
-        let asked = flows.asked.range((link, String::new())..(link + 1, String::new()));
-        let attempts: f64 = asked.map(|(_, asked)| asked.attempts).sum();
+        let attempts = flows.attempts(link);
         // What the other operations hold counts too.
         let held = bare.attempts_over(link, flows).unwrap_or_else(|| held.clone());
         let burst = bare.bursts(flows).links[link].max(1.0);
@@ -133,13 +154,12 @@ impl Times<'_> {
 
     /// How long attempts over a link hold a connection, over all that is asked for; `None` where nothing is.
     pub(in super::super) fn attempts_over(&self, link: usize, flows: &super::Flows) -> Option<Law> {
-        let asked = || flows.asked.range((link, String::new())..(link + 1, String::new()));
-        let all: f64 = asked().map(|(_, asked)| asked.attempts).sum();
+        let all = flows.attempts(link);
         if all <= 0.0 {
             return None;
         }
         let of = |op: &str, attempts: f64| self.over(link, op).held.weighted(attempts / all);
-        Some(asked().fold(Law::never(), |law, ((_, op), asked)| law.or(&of(op, asked.attempts))))
+        Some(flows.over(link).fold(Law::never(), |law, (op, asked)| law.or(&of(op, asked.attempts))))
     }
 
     /// How often a call may be repeated in the long run, where a budget bounds that.

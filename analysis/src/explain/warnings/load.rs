@@ -14,7 +14,7 @@ fn limits(finder: &Finder<'_, '_>) -> Vec<(Path, String, Limit)> {
 }
 
 /// The limits of a load with where they are written and what they belong to.
-fn places(graph: &Graph<'_>, load: &Load<'_>) -> Vec<(Path, String, Limit)> {
+pub(super) fn places(graph: &Graph<'_>, load: &Load<'_>) -> Vec<(Path, String, Limit)> {
     let of_component = |component: usize| {
         let name = graph.name(component);
         let named =
@@ -30,11 +30,18 @@ fn places(graph: &Graph<'_>, load: &Load<'_>) -> Vec<(Path, String, Limit)> {
         .into_iter()
         .map(|(name, limit)| (Path::of(&["hosts", &name]), format!("the {} of {name}", limit.what), limit));
     let of_components = (0..graph.components.len()).flat_map(of_component);
-    of_components.chain((0..graph.links.len()).filter_map(of_pool)).chain(of_hosts).collect()
+    let of_gates = |link: usize| {
+        let at = &graph.links[link];
+        let named =
+            move |limit: Limit| (at.path.clone(), format!("the {} of {}.{}", limit.what, at.from, at.name), limit);
+        load.of_gates(link).into_iter().map(named)
+    };
+    let links = || 0..graph.links.len();
+    of_components.chain(links().flat_map(of_gates)).chain(links().filter_map(of_pool)).chain(of_hosts).collect()
 }
 
 /// Whether some workload sends whatever the answers do; users who wait for theirs cannot overload anything for long.
-fn has_open_load(finder: &Finder<'_, '_>) -> bool {
+pub(super) fn has_open_load(finder: &Finder<'_, '_>) -> bool {
     finder.explained.workloads.values().any(|w| w.is_open && w.rate_per_s.is_some())
 }
 

@@ -7,6 +7,7 @@
 mod blind;
 mod load;
 mod queues;
+mod reserves;
 mod retries;
 mod timeouts;
 mod unused;
@@ -37,6 +38,9 @@ const RULES: &[Rule] = &[
     load::cold_cache,
     load::leaks,
     load::hosts,
+    reserves::spare,
+    reserves::busy_cores,
+    reserves::starved,
     queues::unbounded,
     queues::outlives_callers,
     queues::blocked_loops,

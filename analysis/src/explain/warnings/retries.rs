@@ -57,6 +57,28 @@ pub(super) fn back_off(finder: &mut Finder<'_, '_>) {
     }
 }
 
+/// Links that retry and lead to a component, by way of others or not.
+fn retrying_above(graph: &Graph<'_>, component: usize) -> Vec<usize> {
+    let (mut found, mut open, mut seen) = (Vec::new(), vec![component], vec![component]);
+    while let Some(at) = open.pop() {
+        for (nth, link) in graph.links.iter().enumerate() {
+            if !link.ways.iter().any(|way| way.component == at) {
+                continue;
+            }
+            if link.settings.max_attempts() > 1 && !found.contains(&nth) {
+                found.push(nth);
+            }
+            if let Caller::Component(caller) = link.caller
+                && !seen.contains(&caller)
+            {
+                seen.push(caller);
+                open.push(caller);
+            }
+        }
+    }
+    found
+}
+
 /// Retries of several layers, which multiply.
 pub(super) fn layers(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
@@ -77,7 +99,14 @@ pub(super) fn layers(finder: &mut Finder<'_, '_>) {
             above * own,
             whom.join(" or ")
         );
-        finder.warn_mended("retries_multiply", &path, message, "retry in one layer only", mend(&path, "null"));
+        // Who is nearest to what fails repeats the least; what is above need not try again.
+        match retrying_above(graph, caller).as_slice() {
+            [one] => {
+                let change = mend(&graph.links[*one].path.join("retry"), "null");
+                finder.warn_mended("retries_multiply", &path, message, "retry in one layer only", change);
+            }
+            _ => finder.warn("retries_multiply", &path, message, "retry in one layer only, the lowest".into()),
+        }
     }
 }
 

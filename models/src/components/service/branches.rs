@@ -1,6 +1,6 @@
 //! Branches of a handler side by side: starting them, what starting them costs, and waiting for enough of them.
 
-use sim_core::{Answer, Cx, Next};
+use sim_core::{Answer, Cx, Next, Outcome};
 
 use super::replica::{Doing, Service, Strand};
 use crate::steps::program::{Cost, Instruction, LOOPS, Place};
@@ -25,6 +25,10 @@ impl Service {
 
     /// The cost of one start, or of all, has passed: the strand stands at its fork with branches to start.
     pub(super) fn cost_passed(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        if self.strand(index).cancelled {
+            let answer = cx.answer(Outcome::Cancelled);
+            return self.end_task(cx, index, answer);
+        }
         let plan = self.plan.clone();
         let place = self.strand(index).place;
         let cost = match &plan.program.code[place as usize] {
@@ -161,7 +165,8 @@ impl Service {
         }
     }
 
-    /// The branches of a strand that are still going are given up, and theirs.
+    /// The branches of a strand that are still going are given up, and theirs: each stops at once, whatever it is doing, and
+    /// tells whom it has called.
     pub(super) fn give_up_branches(&mut self, cx: &mut Cx<'_>, index: u32) {
         if self.strand(index).branches == 0 {
             return;

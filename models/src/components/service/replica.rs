@@ -161,7 +161,7 @@ impl Service {
         self.frees_while_waiting = terms.facts.frees_while_waiting();
         self.preempts = terms.admission.preempts();
         self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
-        self.admits_specially = self.frees_while_waiting || self.preempts || self.ages;
+        self.admits_specially = self.frees_while_waiting || self.preempts || terms.admission.heeds_more();
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 

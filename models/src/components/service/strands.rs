@@ -51,7 +51,7 @@ impl Service {
         self.resume(cx, index)
     }
 
-    /// Ends what a strand is in the middle of.
+    /// Ends what a strand is in the middle of. Its call is told to stop, which goes on over links that propagate it.
     pub(super) fn stop(&mut self, cx: &mut Cx<'_>, index: u32) {
         let strand = self.strand(index);
         match strand.doing {
@@ -70,9 +70,7 @@ impl Service {
             }
             Doing::Calls(child) => {
                 cx.abandon(child);
-                if self.strand(index).cancelled {
-                    cx.cancel_call(child);
-                }
+                cx.cancel_call(child);
             }
             Doing::Ready => self.ready.retain(|(i, _)| *i != index),
             Doing::WaitsForLock(lock) => self.locks[lock as usize].waiting.retain(|(_, i)| *i != index),

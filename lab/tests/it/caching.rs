@@ -1,0 +1,225 @@
+//! Caches among reads and writes, and what they answer when what is behind them does not.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use sim_core::random::Stream;
+
+use crate::kinds::{refused, run};
+
+fn scenario(cache: &str, workloads: &str) -> String {
+    format!(
+        "version: 1
+run: {{duration: 20s, warmup: 2s}}
+workloads:
+{workloads}
+components:
+  c: {{kind: cache, {cache}}}
+  db: {{kind: database, connections: 100, operations: {{default: 5ms}}}}
+"
+    )
+}
+
+const READERS: &str =
+    "  r: {arrivals: {poisson: 500/s}, requests: [{op: read, key: {uniform: {keys: 50}}}], call: c}\n";
+const WRITERS: &str =
+    "  w: {arrivals: {poisson: 100/s}, requests: [{op: write, key: {uniform: {keys: 50}}}], call: c}\n";
+
+#[test]
+fn writes_arrive_and_make_what_was_remembered_be_forgotten() {
+    let both = format!("{READERS}{WRITERS}");
+    for ops in ["write_ops: [write]", "read_ops: [read], write_ops: [write]"] {
+        let result = run(&scenario(&format!("to: db, capacity: 100, ttl: 60s, {ops}"), &both));
+        let own = &result.components["c"].own;
+        let writes = result.workloads["w"].sent as f64;
+        assert_eq!(own["writes"], writes, "{ops}");
+        assert!((result.components["db"].arrivals as f64 - writes - own["misses"]).abs() < 3.0, "{ops}");
+        assert!((own["hits"] + own["misses"] - result.workloads["r"].sent as f64).abs() < 3.0, "{ops}");
+        // A read misses if the last event of its key was a write, 1 in 6, or while the key is being read anew: of a Poisson
+        // process that is a share of (w + w·r·5 ms)/(r + w), with r = 10/s and w = 2/s.
+        let expected = (2.0 + 2.0 * 10.0 * 0.005) / 12.0;
+        let missed = 1.0 - own["hit_ratio"];
+        assert!((missed - expected).abs() < 0.02, "{ops}: {missed} instead of {expected}");
+    }
+    // What is in neither list passes through, and nothing is forgotten.
+    let result = run(&scenario("to: db, capacity: 100, read_ops: [read]", &both));
+    let own = &result.components["c"].own;
+    assert!(own["misses"] < 60.0 && own.get("writes").is_none(), "{own:?}");
+    assert!(result.components["db"].arrivals >= result.workloads["w"].sent);
+    // One operation alone reads, whatever it is called.
+    let result = run(&scenario("to: db, capacity: 100", WRITERS));
+    assert!(result.components["c"].own["hit_ratio"] > 0.9);
+}
+
+#[test]
+fn a_cache_must_know_what_reads_and_what_writes() {
+    let both = format!("{READERS}{WRITERS}");
+    let of = |ops: &str, workloads: &str| refused(&scenario(&format!("to: db, capacity: 100{ops}"), workloads));
+    let [message] = of("", &both).try_into().expect("one problem");
+    assert!(message.contains("which of them read") && message.contains("`write`"), "{message}");
+    assert_eq!(of(", write_ops: [wirte]", &both), ["no operation is called `wirte`"]);
+    assert_eq!(of(", read_ops: [read, write], write_ops: [write]", &both), ["`write` cannot both read and write"]);
+    for missing in ["update", "keep"] {
+        let messages = of(&format!(", write_ops: [write], on_write: {missing}"), &both);
+        assert_eq!(messages, [format!("`{missing}` is not supported yet")]);
+    }
+}
+
+/// Single requests at instants of their own, before a database that takes 3 ms; against the obvious cache: what is remembered
+/// until when, fetches under way, and a scan of all that happens in the order of time.
+#[test]
+fn reads_and_writes_agree_with_a_scan() {
+    for seed in 0..150 {
+        let mut stream = Stream::named(seed, "reads and writes");
+        let ttl_ms = [8, 1000][stream.below(2) as usize];
+        let mut workloads = String::new();
+        let mut requests = Vec::new();
+        let mut at_us = 0;
+        for nth in 0..30 {
+            at_us += 1 + stream.below(4_000);
+            // Each of them at least once.
+            let op = ["get", "list", "put", "ping"][if nth < 4 { nth } else { stream.below(4) as usize }];
+            let key = 1 + stream.below(3);
+            // Some give up before the database answers, and then write nothing back.
+            let gives_up = stream.below(5) == 0;
+            let timeout = if gives_up { ", timeout: 1ms" } else { "" };
+            writeln!(
+                workloads,
+                "  r{nth}: {{arrivals: {{once: {{count: 1, at: {at_us}us}}}}, requests: [{{op: {op}, key: {{constant: {key}}}}}], call: {{to: c{timeout}}}}}"
+            )
+            .expect("text");
+            requests.push((at_us, op, key, gives_up));
+        }
+        let result = run(&format!(
+            "version: 1
+run: {{until: idle}}
+workloads:
+{workloads}
+components:
+  c: {{kind: cache, to: db, capacity: 100, ttl: {ttl_ms}ms, read_ops: [get, list], write_ops: [put]}}
+  db: {{kind: database, operations: {{default: 3ms}}}}
+"
+        ));
+        let ttl_us = ttl_ms * 1_000;
+        let mut kept: BTreeMap<(&str, u64), u64> = BTreeMap::new();
+        // What the database answers, in the order of the answers: when, what, and whether anybody still wants it.
+        let mut answers: Vec<(u64, &str, u64, bool)> = Vec::new();
+        let (mut hits, mut misses, mut writes) = (0, 0, 0);
+        let settle = |until: u64, answers: &mut Vec<(u64, &'static str, u64, bool)>, kept: &mut BTreeMap<_, _>| {
+            answers.retain(|(at, op, key, wanted)| {
+                if *at > until {
+                    return true;
+                }
+                match *op {
+                    "put" => kept.retain(|(_, of), _| of != key),
+                    "ping" => {}
+                    read if *wanted => drop(kept.insert((read, *key), at + ttl_us)),
+                    _ => {}
+                }
+                false
+            });
+        };
+        for (nth, (at, op, key, gives_up)) in requests.into_iter().enumerate() {
+            settle(at, &mut answers, &mut kept);
+            let is_read = matches!(op, "get" | "list");
+            let hit = is_read && kept.get(&(op, key)).is_some_and(|expires| *expires > at);
+            hits += u64::from(hit);
+            misses += u64::from(is_read && !hit);
+            writes += u64::from(op == "put");
+            if !hit {
+                answers.push((at + 3_000, op, key, !gives_up));
+            }
+            let w = &result.workloads[format!("r{nth}").as_str()];
+            let expected = if hit || !gives_up { "ok" } else { "timeout" };
+            assert_eq!(w.outcomes.get(expected), Some(&1), "seed {seed}, request {nth}");
+            let took_s = if hit {
+                0.0
+            } else if gives_up {
+                0.001
+            } else {
+                0.003
+            };
+            let latency = if expected == "ok" { &w.latency } else { &w.latency_failed };
+            assert_eq!(latency.max_s, Some(took_s), "seed {seed}, request {nth}");
+        }
+        let own = &result.components["c"].own;
+        let found = [own["hits"], own["misses"], own["writes"]].map(|count| count as u64);
+        assert_eq!(found, [hits, misses, writes], "seed {seed}");
+    }
+}
+
+/// Who stands in front of something does not pass its own policies off as its caller's: its timeout, breaker or pool is nobody
+/// else's, and the cause is told as it was.
+#[test]
+fn what_the_link_behind_does_is_not_the_callers_own() {
+    for front in ["kind: cache, capacity: 10", "kind: load_balancer"] {
+        for (policy, cause) in [
+            ("timeout: 2ms", "timeout"),
+            ("total_timeout: 2ms", "timeout"),
+            ("pool: {size: 1, acquire_timeout: 1ms}", "pool_timeout"),
+            ("timeout: 2ms, breaker: {consecutive: 1}", "breaker_open"),
+        ] {
+            let result = run(&format!(
+                "version: 1
+run: {{duration: 1s}}
+workloads:
+  w: {{arrivals: {{constant: 500/s}}, requests: [{{key: {{sequential: {{keys: 1M}}}}}}], call: {{to: front, timeout: 500ms}}}}
+components:
+  front: {{{front}, to: {{to: db, {policy}}}}}
+  db: {{kind: database, operations: {{default: 50ms}}}}
+"
+            ));
+            let w = &result.workloads["w"];
+            let failed = w.outcomes.get("unavailable").copied().unwrap_or(0);
+            assert!(
+                failed > 0 && w.outcomes.keys().all(|name| name == "ok" || name == "unavailable"),
+                "{front} {policy}"
+            );
+            let at = |first: &&lab::result::FirstCause| first.outcome == cause;
+            assert!(w.causes.iter().any(|first| at(&first)), "{front} {policy}: {:?}", w.causes);
+            assert!(result.links["front"]["to"].outcomes.contains_key(cause), "{front} {policy}");
+        }
+    }
+    // What was answered behind is passed on as it is.
+    for outcome in ["error", "overload", "client_error", "rate_limited", "timeout", "reset"] {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 1s}}
+workloads:
+  w: {{arrivals: {{constant: 50/s}}, requests: [{{key: {{constant: 1}}}}], call: front}}
+components:
+  front: {{kind: cache, capacity: 10, to: {{to: s, timeout: 500ms}}}}
+  s: {{kind: service, runtime: unlimited, handlers: {{default: [{{fail: {{outcome: {outcome}}}}}]}}}}
+"
+        ));
+        let expected = if outcome == "timeout" { "unavailable" } else { outcome };
+        assert_eq!(result.workloads["w"].outcomes.keys().collect::<Vec<_>>(), [expected]);
+    }
+}
+
+/// What a cache fetches it keeps for those who ask later: a caller who has given up above its own caller has not had that done
+/// in vain. If its own caller has, nothing is kept.
+#[test]
+fn a_fill_that_is_kept_is_not_wasted() {
+    let of = |calls: &str| {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 10s}}
+workloads:
+  first: {{arrivals: {{once: {{count: 1, at: 1s}}}}, requests: [{{key: {{constant: 1}}}}], call: {{to: api, timeout: 100ms}}}}
+  later: {{arrivals: {{once: {{count: 5, at: 3s}}}}, requests: [{{key: {{constant: 1}}}}], call: api}}
+components:
+  api: {{kind: service, runtime: unlimited, calls: {{c: {calls}}}, handlers: {{default: [call: c]}}}}
+  c: {{kind: cache, to: {{to: db, timeout: 5s}}, capacity: 10, coalesce: true}}
+  db: {{kind: database, operations: {{default: 500ms}}}}
+"
+        ));
+        (result.components["db"].wasted_work, result.components["c"].own["misses"])
+    };
+    assert_eq!(of("c"), (Some(0.0), 1.0));
+    // Given up after 200 ms by the caller of the cache: the first fetch was wanted by the request for 100 ms, the one that the
+    // five later ones share for 200 ms.
+    let (wasted, misses) = of("{to: c, timeout: 200ms}");
+    assert_eq!(misses, 6.0);
+    assert!((wasted.expect("it has worked") - (400.0 + 300.0) / 1000.0).abs() < 1e-9, "{wasted:?}");
+}
