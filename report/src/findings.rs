@@ -9,9 +9,10 @@ mod answers;
 mod callers;
 mod causes;
 pub mod evidence;
+pub(crate) mod outages;
 mod places;
 mod queues;
-pub(crate) mod recovery;
+mod recovery;
 mod why;
 
 use lab::result::RunResult;

@@ -8,7 +8,7 @@ use super::{Draft, Finding, Severity, why};
 use crate::over_time;
 
 /// Goodput counts as back at this share of what it was before the fault.
-const RECOVERED_SHARE: f64 = 0.95;
+pub(super) const RECOVERED_SHARE: f64 = 0.95;
 /// It must stay there this long, s.
 const RECOVERED_HOLD_S: f64 = 10.0;
 /// Requests that a mean should rest on: the spread of a Poisson count of 6,400 is 1.25 %, so that a shortfall of 5 % is
@@ -76,10 +76,10 @@ pub(super) struct Story<'r> {
     /// … in the time from when to when, s.
     before_s: (f64, f64),
     /// When the faults struck, s, and when the last of them ended.
-    at_s: f64,
-    until_s: Option<f64>,
+    pub(super) at_s: f64,
+    pub(super) until_s: Option<f64>,
     /// Where the next episode, or the end, cuts off what is seen of this one, s.
-    watched_until_s: f64,
+    pub(super) watched_until_s: f64,
     /// Whether that is another fault.
     followed: bool,
     /// Windows that a mean is taken over, and the share at which it counts as back, for so long, s.
@@ -94,7 +94,7 @@ impl<'r> Story<'r> {
     /// Of the episode of that number. What goodput was before is its mean over the last stretch in which no fault acted; as
     /// much is to be expected afterwards, or less where workloads that do not wait for answers send less. Where ten seconds
     /// hold too few requests to tell 95 % from chance, what counts as back is lowered accordingly.
-    fn new(result: &'r RunResult, episodes: &[Episode], index: usize) -> Option<Story<'r>> {
+    pub(super) fn new(result: &'r RunResult, episodes: &[Episode], index: usize) -> Option<Story<'r>> {
         let episode = episodes.get(index)?;
         let end_s = over_time::end_s(result);
         let series = &result.series;
@@ -143,7 +143,7 @@ impl<'r> Story<'r> {
     }
 
     /// Goodput as a share of what the load lets expect; where nothing is sent, nothing is missed.
-    fn share(&self, from_s: f64, until_s: f64) -> Option<f64> {
+    pub(super) fn share(&self, from_s: f64, until_s: f64) -> Option<f64> {
         let expected = self.before * self.less_load(from_s, until_s).unwrap_or(1.0);
         self.mean(from_s, until_s).map(|now| if expected > 0.0 { now / expected } else { 1.0 })
     }
@@ -162,7 +162,7 @@ impl<'r> Story<'r> {
     }
 
     /// What became of goodput.
-    fn told(&self) -> Recovery {
+    pub(super) fn told(&self) -> Recovery {
         let Some(until_s) = self.until_s else {
             // While others acted beside them, what they did cannot be told apart.
             let others = lab::recovery::episodes(&self.result.faults);
@@ -279,7 +279,7 @@ impl<'r> Story<'r> {
     }
 
     /// The lowest goodput until an instant, over as few windows as hold requests enough to say so.
-    fn depth(&self, until_s: f64) -> f64 {
+    pub(super) fn depth(&self, until_s: f64) -> f64 {
         let series = &self.result.series;
         let windows = (DEPTH_REQUESTS / (self.before * series.window_s)).ceil().clamp(1.0, self.windows as f64);
         let reach_s = windows * series.window_s;
@@ -293,7 +293,7 @@ impl<'r> Story<'r> {
 
     /// Requests that would have ended well from the fault to the end of what is watched, by the share of before, and did not;
     /// what was only late is not lost.
-    fn lost(&self) -> f64 {
+    pub(super) fn lost(&self) -> f64 {
         let total = |metric: &str, from_s: f64, until_s: f64| {
             let columns: Vec<String> =
                 self.result.workloads.keys().map(|name| format!("workloads.{name}.{metric}")).collect();
@@ -565,64 +565,6 @@ fn still_acts(story: &Story<'_>, episode: &Episode, name: &str, from_s: f64, sha
     draft.span(from_s, until_s);
     let text = format!("{name} {acts} to the end of the run; goodput under {under}{then} is {is} of {of}.");
     draft.say(if share < 0.5 { Severity::Critical } else { Severity::Warning }, text)
-}
-
-/// A fall of goodput under faults, from where it begins to where it ends.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Outage {
-    /// What the faults are called.
-    pub(crate) name: String,
-    /// When they struck, s, and when the last of them ended.
-    pub(crate) at_s: f64,
-    pub(crate) ended_s: Option<f64>,
-    /// When goodput was back, s; `None` where it did not come back.
-    pub(crate) back_s: Option<f64>,
-    /// Where what is seen of it ends, s.
-    pub(crate) until_s: f64,
-    /// The lowest goodput, as a share of what was to be expected.
-    pub(crate) lowest: f64,
-    /// For how long it was below 95 %, s.
-    pub(crate) low_s: f64,
-    /// Requests lost.
-    pub(crate) lost: f64,
-    /// What keeps it down, as a sentence after a blank; empty where it came back or nothing is known.
-    pub(crate) because: String,
-}
-
-/// Every fall of goodput, in the order of time.
-pub(crate) fn outages(result: &RunResult) -> Vec<Outage> {
-    let episodes = lab::recovery::episodes(&result.faults);
-    let outage = |(index, episode): (usize, &Episode)| {
-        let story = Story::new(result, &episodes, index)?;
-        let (back_s, tail_s) = match story.told() {
-            Recovery::Unknown | Recovery::Unharmed { .. } => return None,
-            Recovery::StillActing { share, .. } if share >= RECOVERED_SHARE => return None,
-            Recovery::Recovered { at_s, .. } => (Some(at_s), None),
-            Recovery::Lost { tail_s, .. } => (None, Some(tail_s)),
-            Recovery::CutOff { .. } | Recovery::StillActing { .. } => (None, None),
-        };
-        let until_s = back_s.map_or(story.watched_until_s, |back_s| back_s.max(episode.settled_s()));
-        let series = &result.series;
-        let low = windows_between(series, story.at_s, until_s).filter(|window| {
-            let at_s = series.at_s[*window];
-            story.share(at_s, at_s + series.window_s).is_some_and(|share| share < RECOVERED_SHARE)
-        });
-        let because = |(from_s, until_s): (f64, f64)| {
-            why::kept_down(&mut Draft::new("not_recovered", "faults"), result, from_s, until_s)
-        };
-        Some(Outage {
-            name: name(result, episode),
-            at_s: story.at_s,
-            ended_s: story.until_s,
-            back_s,
-            until_s: story.watched_until_s,
-            lowest: story.depth(until_s),
-            low_s: low.count() as f64 * series.window_s,
-            lost: story.lost().max(0.0),
-            because: tail_s.map(because).unwrap_or_default(),
-        })
-    };
-    episodes.iter().enumerate().filter_map(outage).collect()
 }
 
 #[cfg(test)]
