@@ -43,7 +43,6 @@ const NOT_YET: &[&str] = &[
     "memory",
     "cost",
     "stale_reads",
-    "dead_letters",
     "consumer_lag",
     "event_loop_lag",
     "tasks",
@@ -70,16 +69,12 @@ const NOT_YET: &[&str] = &[
 const NOT_YET_OF_HOSTS: &[&str] =
     &["memory", "runnable", "switches", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
 
-/// The same of workloads.
-const NOT_YET_OF_WORKLOADS: &[&str] = &["completion", "result"];
-
 /// Whether a path that no metric has is one of the language all the same.
 pub fn is_not_yet(path: &str) -> bool {
     let mut segments = path.split('.');
     let not_yet = match segments.next() {
         Some("components") => NOT_YET,
         Some("hosts") => NOT_YET_OF_HOSTS,
-        Some("workloads") => NOT_YET_OF_WORKLOADS,
         _ => return false,
     };
     segments.skip(1).any(|segment| not_yet.contains(&segment))

@@ -15,7 +15,7 @@ use crate::breakdown::of_sample;
 use crate::figures::{Own, average, latency, most, ratio, time_average};
 use crate::metrics;
 use crate::result::*;
-use crate::session::{Requests, Session, Together, amplification, outcomes};
+use crate::session::{After, Requests, Session, Together, amplification, outcomes};
 
 fn seconds(ns: f64) -> f64 {
     ns / SECOND as f64
@@ -60,6 +60,8 @@ fn of_requests(requests: &Requests<'_>, span: f64) -> WorkloadOp {
         latency: latency(&requests.latency),
         latency_failed: latency(requests.latency_failed),
         latency_all: requests.sent().summary(),
+        completion: None,
+        result: None,
         success: share(counts.answered_well()),
         error_rate: share(completed - counts.answered_well()),
         degraded_share: share(counts.degraded()),
@@ -148,7 +150,13 @@ impl Session {
             self.report_of([place.node], &mut figures);
             let settings = self.loaded.scenario.workloads.get(&place.name);
             let name = |op: &u16| self.network.directory.ops[usize::from(*op)].clone();
-            let of_op = |op: &u16| Some((name(op), of_requests(&self.requests_of_op(index, *op)?, span)));
+            let afterwards = |what: After, op: Option<u16>| self.after(index, what, op).map(|after| after.summary());
+            let of_op = |op: &u16| {
+                let seen = of_requests(&self.requests_of_op(index, *op)?, span);
+                let (completion, result) =
+                    (afterwards(After::Completion, Some(*op)), afterwards(After::Result, Some(*op)));
+                Some((name(op), WorkloadOp { completion, result, ..seen }))
+            };
             WorkloadResult {
                 sent: whole.sent,
                 completed: whole.completed,
@@ -158,6 +166,8 @@ impl Session {
                 latency: whole.latency,
                 latency_failed: whole.latency_failed,
                 latency_all: whole.latency_all,
+                completion: afterwards(After::Completion, None),
+                result: afterwards(After::Result, None),
                 success: whole.success,
                 error_rate: whole.error_rate,
                 degraded_share: whole.degraded_share,
@@ -202,6 +212,17 @@ impl Session {
             for (path, requests) in std::iter::once((path.clone(), self.requests_of(index))).chain(of_ops) {
                 add(format!("{path}.{}", of_workloads::LATENCY.name), requests.latency.clone().into_owned());
                 add(format!("{path}.{}", of_workloads::LATENCY_ALL.name), requests.ended());
+            }
+            for what in After::ALL {
+                let of_op = |op: &u16| {
+                    let op_path = format!("{path}.{}.{}", metrics::OPS, directory.ops[usize::from(*op)]);
+                    Some((op_path, self.after(index, what, Some(*op))?))
+                };
+                let whole = self.after(index, what, None).map(|after| (path.clone(), after));
+                for (path, after) in whole.into_iter().chain(workload.ops.iter().filter_map(of_op)) {
+                    add(format!("{path}.{}", what.latency().name), after.took.clone());
+                    add(format!("{path}.{}", what.latency_all().name), after.ended());
+                }
             }
         }
         for component in &directory.components {

@@ -154,6 +154,12 @@ pub struct WorkloadResult {
     /// The same of all that were sent: what objectives hold against a bound.
     #[serde(default)]
     pub latency_all: LatencyAll,
+    /// When all was done that requests had set off; `None` where that ends with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion: Option<Afterwards>,
+    /// When clients who ask for the result got it; `None` where none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Afterwards>,
     /// Share of those that have ended that ended ok, accepted or degraded; `None` where none has.
     #[serde(default)]
     pub success: Option<f64>,
@@ -194,6 +200,19 @@ pub struct WorkloadResult {
     pub own: Own,
 }
 
+/// What was over some time after requests had been answered, counted from when they should have been sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Afterwards {
+    /// Of those of which it went well.
+    pub latency: Latency,
+    /// Of all of them.
+    pub latency_all: LatencyAll,
+    /// Those of which it did not.
+    pub failed: u64,
+    /// Those of which it is not over at the end.
+    pub pending: u64,
+}
+
 /// What the callers of one operation saw; figures as those of the workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadOp {
@@ -211,6 +230,12 @@ pub struct WorkloadOp {
     pub latency_failed: Latency,
     /// Of all.
     pub latency_all: LatencyAll,
+    /// When all was done that requests had set off; `None` where that ends with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion: Option<Afterwards>,
+    /// When clients who ask for the result got it; `None` where none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Afterwards>,
     /// Share that ended ok, accepted or degraded.
     pub success: Option<f64>,
     /// Share that did not.

@@ -3,6 +3,7 @@
 //! A session goes from window to window; at each border it reads the counters and appends a row to the series, between
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
+mod afterwards;
 mod interventions;
 mod measured;
 mod spread;
@@ -24,6 +25,7 @@ use sim_core::{AttemptCounts, Attempts, Engine, Figures, GroupId, NodeId, Outcom
 use crate::history::History;
 use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
+pub(crate) use afterwards::After;
 use language::Loaded;
 use language::document::Override;
 pub(crate) use measured::Requests;
@@ -386,7 +388,9 @@ impl Session {
     /// What all replicas of a component say of themselves, added to `figures`.
     pub(crate) fn together(&self, component: usize, figures: Figures) -> Together {
         let used: Vec<NodeId> = self.fleet(component).used().into_iter().map(|(_, node)| node).collect();
-        self.together_at(component, &used, figures)
+        let mut together = self.together_at(component, &used, figures);
+        self.report_of(self.network.directory.consumers_of(component), &mut together.figures);
+        together
     }
 
     /// The same of some of its nodes.

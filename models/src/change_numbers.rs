@@ -3,8 +3,29 @@
 //! What is known before the run is prepared in every node under a number of its own: a `set` fault has two, one for its
 //! beginning and one for its end. A fault that strikes only says the number.
 
+use sim_core::NodeId;
+
 /// What a component that remembers something is told when it is to forget it; prepared changes have smaller numbers.
 pub const FORGET: u32 = u32::MAX;
+
+/// What a component that keeps messages is told when others have moved some of theirs to it.
+pub const ARRIVED: u32 = u32::MAX - 1;
+
+/// Bits of the numbers by which a component that keeps messages is told to move some to another one.
+const MOVE: u32 = 1 << 31;
+const ALL: u32 = 1 << 30;
+
+/// What a component that keeps messages is told when it is to move the first of those that wait there, or all, to another one.
+pub fn move_to(node: NodeId, all: bool) -> u32 {
+    debug_assert!(node.0 < ALL - 2, "there are fewer nodes");
+    MOVE | if all { ALL } else { 0 } | node.0
+}
+
+/// The reverse of [`move_to`].
+pub fn moved_to(change: u32) -> Option<(NodeId, bool)> {
+    let is_it = change & MOVE != 0 && change < ARRIVED;
+    is_it.then_some((NodeId(change & (ALL - 1)), change & ALL != 0))
+}
 
 /// The number under which what fault number `fault` sets is prepared.
 pub fn change_of(fault: u32) -> u32 {
@@ -14,4 +35,19 @@ pub fn change_of(fault: u32) -> u32 {
 /// The number under which what was before it is prepared.
 pub fn undo_of(fault: u32) -> u32 {
     2 * fault + 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_moved_and_where_is_understood() {
+        for (node, all) in [(0, true), (0, false), (12_345, true), (12_345, false), (ALL - 3, true)] {
+            assert_eq!(moved_to(move_to(NodeId(node), all)), Some((NodeId(node), all)));
+        }
+        for other in [FORGET, ARRIVED, change_of(0), undo_of(99_999)] {
+            assert_eq!(moved_to(other), None);
+        }
+    }
 }

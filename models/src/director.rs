@@ -53,6 +53,8 @@ const REPAIR: u8 = 3;
 // Of a fault and a node.
 const COME_BACK: u8 = 4;
 const REPLACE: u8 = 5;
+// Of a fault.
+const GO_ON: u8 = 8;
 // Of a node.
 const READY: u8 = 6;
 const LEAVE: u8 = 7;
@@ -138,6 +140,7 @@ impl Director {
             nodes.retain(|node| !self.replacing.contains_key(node));
         }
         acting.strike(cx, number, &nodes);
+        self.go_on(cx, number);
         let (after, start_up, what) = match aftermath {
             Aftermath::Stays => (0, None, None),
             Aftermath::ComesBack(start_up) => (0, start_up, Some(COME_BACK)),
@@ -154,6 +157,17 @@ impl Director {
             cx.chore_after(wait, Timer { what, data: u64::from(number) << 32 | u64::from(node.0) });
         }
         self.struck[number as usize] = Struck { nodes, comes_back };
+    }
+
+    /// What is done bit by bit goes on, until it is over or ends.
+    fn go_on(&mut self, cx: &mut Cx<'_>, number: u32) {
+        let Planned { until, acting, .. } = &self.planned[number as usize];
+        if until.is_some_and(|until| until <= cx.now()) {
+            return;
+        }
+        if let Some(after) = acting.go_on(cx) {
+            cx.chore_after(after, Timer { what: GO_ON, data: u64::from(number) });
+        }
     }
 
     /// The replicas that a fault means: of those that are there, the oldest so many, or the one of that number.
@@ -271,6 +285,7 @@ impl Component for Director {
                 self.leave(cx, dead);
                 self.start(cx, dead, Some(dead), takes);
             }
+            GO_ON => self.go_on(cx, low as u32),
             READY => self.ready(cx, NodeId(low as u32)),
             LEAVE => self.leave(cx, NodeId(low as u32)),
             BREAK => {

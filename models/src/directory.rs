@@ -43,6 +43,8 @@ pub struct ConsumerEntry {
     pub from: Option<usize>,
     /// Row of the path table for the way there.
     pub path: u16,
+    /// The round trip, while nothing is the matter.
+    pub rtt: Span,
 }
 
 /// Callers of a component that only says whom to call.
@@ -75,6 +77,10 @@ pub struct ComponentPlace {
     pub links: Vec<LinkEntry>,
     /// What it consumes from: one node a replica for each, behind those of its links.
     pub consumes: Vec<ConsumerEntry>,
+    /// The component to which it sends messages that failed for good, once that is known.
+    pub dead_letter: Option<usize>,
+    /// Whether it keeps messages and hands them out.
+    pub hands_out: bool,
     /// Region.
     pub region: Option<String>,
     /// Replaced after so long when killed.
@@ -171,6 +177,29 @@ impl Directory {
     pub fn nodes_of(&self, component: usize) -> Vec<NodeId> {
         let c = &self.components[component];
         (0..c.slots).map(|r| NodeId(c.first.0 + r * c.stride())).collect()
+    }
+
+    /// The nodes of those who consume from a component.
+    pub fn consumers_of(&self, component: usize) -> Vec<NodeId> {
+        let mut nodes = Vec::new();
+        for place in &self.components {
+            for (nth, _) in place.consumes.iter().enumerate().filter(|(_, consumer)| consumer.from == Some(component)) {
+                let behind = 1 + (place.links.len() + nth) as u32;
+                nodes.extend((0..place.slots).map(|slot| NodeId(place.first.0 + slot * place.stride() + behind)));
+            }
+        }
+        nodes
+    }
+
+    /// Whether something consumes from a component.
+    pub fn is_consumed(&self, component: usize) -> bool {
+        self.components.iter().flat_map(|place| &place.consumes).any(|consumer| consumer.from == Some(component))
+    }
+
+    /// Whether messages may stay in a component for ever: others send there what has failed for good, and nothing consumes it.
+    pub fn is_final(&self, component: usize) -> bool {
+        let takes_dead = self.components.iter().any(|place| place.dead_letter == Some(component));
+        takes_dead && !self.is_consumed(component)
     }
 
     /// The components that a fault strikes which names them, their hosts or their region.

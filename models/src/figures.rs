@@ -63,6 +63,44 @@ pub mod of_workloads {
         "The same of all requests that were sent: those that did not end well are infinitely slow, those under way count once \
          they are older than the percentile. What objectives hold against a bound.",
     );
+    /// Until all was done that was set off.
+    pub const COMPLETION_LATENCY: Figure = Figure::times(
+        "completion.latency",
+        "From the intended instant to the end of all work that the request set off: steps after the answer, `send` calls, messages and \
+         their processing. Of requests that ended ok or accepted and lost none of it.",
+    );
+    /// The same of all.
+    pub const COMPLETION_LATENCY_ALL: Figure = Figure::times(
+        "completion.latency_all",
+        "The same with lost work counted as infinitely slow and pending work once it is older than the percentile. Objectives use \
+         this one.",
+    );
+    /// Where that failed.
+    pub const COMPLETION_FAILED: Figure = Figure::count(
+        "completion.failed",
+        "Requests that ended ok or accepted and lost work they had set off: a message was dead-lettered, skipped, dropped, expired or \
+         lost, or a replica died.",
+    );
+    /// Where that goes on.
+    pub const COMPLETION_PENDING: Figure =
+        Figure::level("completion.pending", "Requests that ended ok or accepted and have work pending at the end.");
+    /// Until the result was there.
+    pub const RESULT_LATENCY: Figure = Figure::times(
+        "result.latency",
+        "From the intended instant to the poll answer that delivered the result, with `poll`.",
+    );
+    /// The same of all.
+    pub const RESULT_LATENCY_ALL: Figure = Figure::times(
+        "result.latency_all",
+        "The same with failures counted as infinitely slow and pending polls once they are older than the percentile. Objectives use \
+         this one.",
+    );
+    /// Where there was none.
+    pub const RESULT_FAILED: Figure =
+        Figure::count("result.failed", "Requests whose client gave up polling, or whose work was lost.");
+    /// Where that goes on.
+    pub const RESULT_PENDING: Figure =
+        Figure::level("result.pending", "Requests whose clients are still polling at the end.");
     /// Those that ended well.
     pub const SUCCESS: Figure =
         Figure::share("success", "Share of the completed requests that ended ok, accepted or degraded.");
@@ -106,6 +144,14 @@ pub mod of_workloads {
         &LATENCY,
         &LATENCY_FAILED,
         &LATENCY_ALL,
+        &COMPLETION_LATENCY,
+        &COMPLETION_LATENCY_ALL,
+        &COMPLETION_FAILED,
+        &COMPLETION_PENDING,
+        &RESULT_LATENCY,
+        &RESULT_LATENCY_ALL,
+        &RESULT_FAILED,
+        &RESULT_PENDING,
         &SUCCESS,
         &ERROR_RATE,
         &DEGRADED_SHARE,

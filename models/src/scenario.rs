@@ -398,6 +398,7 @@ impl Scenario {
             carried.client |= link.goes_by_client();
             carried.deadline |= link.propagate.contains(&Propagated::Deadline);
         });
+        carried.undertaking = self.components.iter().any(|c| c.value.settings.goes_on_after_answers());
         carried.connection = self.components.iter().any(|c| c.value.settings.follows_connections());
         carried
     }

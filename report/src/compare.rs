@@ -191,7 +191,8 @@ fn courses(title: &str, compared: &Compared) -> Vec<NamedChart> {
         };
         let faults = first.map(|first| [bands(&first.faults, false), bands(&first.events, true)].concat());
         let all = compared.variants.len();
-        let most = if all > COURSES_MAX { format!("; the first {COURSES_MAX} of {all} variants") } else { String::new() };
+        let most =
+            if all > COURSES_MAX { format!("; the first {COURSES_MAX} of {all} variants") } else { String::new() };
         let chart = Chart {
             title: format!("{what} over time, by variant"),
             subtitle: format!("{title}; the first run of each, seed {}{most}", compared.seed),

@@ -1,6 +1,8 @@
 //! What is known of a scenario without running it, as text and as JSON.
 
-use analysis::explain::{Bound, Branch, Capacity, Component, Explained, Limit, Link, Sensitivity, ThreadMemory};
+use analysis::explain::{
+    Bound, Branch, Capacity, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
+};
 use language::diagnostics::{self, Style};
 
 use crate::text::aligned;
@@ -182,6 +184,10 @@ fn facts(explained: &Explained) -> String {
         lines.push(capacity_sentence(capacity));
     }
     lines.extend(explained.sensitivities.iter().map(sensitivity_sentence));
+    for (name, queue) in &explained.queues {
+        lines.push(backlog_sentence(name, queue));
+        lines.extend(queue.consumers.iter().map(|consumer| consumer_sentence(name, consumer)));
+    }
     for (name, component) in &explained.components {
         lines.extend(attempts_sentence(name, component));
     }
@@ -262,6 +268,58 @@ fn sensitivity_sentence(sensitivity: &Sensitivity) -> String {
         units::time(sensitivity.held_s),
         units::time(sensitivity.less_held_s),
     )
+}
+
+/// What a queue's consumers can process, and the backlog that the load builds up.
+fn backlog_sentence(name: &str, queue: &Queue) -> String {
+    let messages = |count: f64| units::grouped(count.round() as u64);
+    let mut text = format!(
+        "{name} gets {} messages; its consumers process {} at most (limited by {}).",
+        units::rate(queue.published_per_s),
+        units::rate(queue.consumed_per_s),
+        queue.consumed_by,
+    );
+    match (queue.backlog_max > 0.0, queue.drained_at_s) {
+        (false, _) => {}
+        (true, Some(drained_s)) => text.push_str(&format!(
+            " Its backlog peaks at {} messages at {} and is drained at {}.",
+            messages(queue.backlog_max),
+            units::instant(queue.backlog_max_at_s),
+            units::instant(drained_s),
+        )),
+        (true, None) if queue.backlog_end >= queue.backlog_max => text.push_str(&format!(
+            " Its backlog grows to {} messages by the end of the run.",
+            messages(queue.backlog_end)
+        )),
+        (true, None) => text.push_str(&format!(
+            " Its backlog peaks at {} messages at {} and is {} at the end of the run.",
+            messages(queue.backlog_max),
+            units::instant(queue.backlog_max_at_s),
+            messages(queue.backlog_end),
+        )),
+    }
+    text
+}
+
+/// How a service consumes from a queue.
+fn consumer_sentence(queue: &str, consumer: &Consumer) -> String {
+    let Consumer { name, at_once, batch, takes_s, takes_p99_s, visibility_s, wait_s, .. } = consumer;
+    let slots = units::grouped(*at_once as u64);
+    let what =
+        if *batch > 1 { format!("{slots} receives of up to {batch} messages") } else { format!("{slots} messages") };
+    let mut text = format!(
+        "{name} processes {what} of {queue} at once; that takes {} each, {} at p99.",
+        units::time(*takes_s),
+        units::time(*takes_p99_s)
+    );
+    if let (Some(visibility_s), Some(wait_s)) = (visibility_s, wait_s) {
+        text.push_str(&format!(
+            " It polls for {} at a time, and messages stay invisible for {}.",
+            units::instant(*wait_s),
+            units::instant(*visibility_s)
+        ));
+    }
+    text
 }
 
 fn attempts_sentence(name: &str, component: &Component) -> Option<String> {

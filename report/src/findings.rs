@@ -9,6 +9,7 @@ mod answers;
 mod callers;
 mod causes;
 pub mod evidence;
+mod messages;
 pub(crate) mod outages;
 mod places;
 mod queues;
@@ -151,6 +152,9 @@ const OF_CALLERS: &[Rule] =
 /// … and those that say where. Within one severity findings appear in the order of rules.
 const OF_PLACES: &[Rule] = &[
     queues::queues,
+    messages::unprocessed,
+    messages::repeated,
+    messages::behind_answers,
     places::wasted_work,
     places::amplification,
     places::pools,

@@ -35,7 +35,8 @@ pub(crate) fn section(result: &RunResult) -> Option<Section> {
 }
 
 fn figures(outages: &[Outage]) -> Vec<Figure> {
-    let figure = |label: &str, value: String, note: &str| Figure { label: label.to_owned(), value, note: note.to_owned() };
+    let figure =
+        |label: &str, value: String, note: &str| Figure { label: label.to_owned(), value, note: note.to_owned() };
     let low_s: f64 = outages.iter().map(|outage| outage.low_s).sum();
     let lost: f64 = outages.iter().map(|outage| outage.lost).sum();
     let lowest = outages.iter().map(|outage| outage.lowest).fold(1.0, f64::min);
@@ -113,7 +114,8 @@ fn timeline(result: &RunResult, outages: &[Outage]) -> Chart {
     let events = result.events.iter().map(|event| {
         bar(over_time::fault_name(event), event.at_s, event.until_s.unwrap_or(event.at_s).clamp(event.at_s, end_s))
     });
-    let lane = |name: &str, role: TimelineRole, bars: Vec<TimelineBar>| TimelineLane { name: name.to_owned(), role, bars };
+    let lane =
+        |name: &str, role: TimelineRole, bars: Vec<TimelineBar>| TimelineLane { name: name.to_owned(), role, bars };
     let mut lanes = vec![
         lane("trigger", TimelineRole::Trigger, faults.collect()),
         lane("sustained", TimelineRole::Sustained, sustained.collect()),

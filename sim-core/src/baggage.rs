@@ -6,6 +6,7 @@
 
 use crate::table::push;
 use crate::time::Time;
+use crate::undertakings::NO_UNDERTAKING;
 
 /// What a call carries that comes over no connection that anybody follows.
 pub const NO_CONNECTION: u32 = u32::MAX;
@@ -25,6 +26,9 @@ macro_rules! each_column {
                 client: u64 = 0, set_client;
                 /// How many times the average work its request asks for; 1 where nobody said.
                 demand: f64 = 1.0, set_demand;
+                /// What the call is a part of ([`crate::undertakings`]); [`NO_UNDERTAKING`](crate::undertakings::NO_UNDERTAKING) where
+                /// nobody follows that.
+                undertaking: u64 = NO_UNDERTAKING, set_undertaking;
                 /// The connection over which the call comes ([`Cx::open_connection`](crate::Cx::open_connection));
                 /// [`NO_CONNECTION`](crate::NO_CONNECTION) where nobody said. It does not travel on to further calls.
                 connection: u32 = NO_CONNECTION, set_connection;
@@ -130,6 +134,12 @@ impl Columns {
         self.carried.demand
     }
 
+    /// Whether there is a column of undertakings.
+    #[inline(always)]
+    pub(crate) fn carries_undertakings(&self) -> bool {
+        self.carried.undertaking
+    }
+
     /// Whether there is a column of connections.
     #[inline(always)]
     pub(crate) fn carries_connections(&self) -> bool {
@@ -160,8 +170,9 @@ mod tests {
     }
 
     fn baggage() -> impl Strategy<Value = Baggage> {
-        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9).prop_map(
-            |(data_key, deadline, items, client, demand, connection)| Baggage {
+        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9, 1u64..9).prop_map(
+            |(data_key, deadline, items, client, demand, connection, undertaking)| Baggage {
+                undertaking,
                 connection,
                 data_key,
                 deadline,
@@ -176,7 +187,7 @@ mod tests {
         prop_oneof![
             (0..FRAMES, baggage()).prop_map(|(index, baggage)| Deed::Pack(index, baggage)),
             (0..FRAMES, 0..FRAMES).prop_map(|(from, to)| Deed::Copy(from, to)),
-            (0..FRAMES, 0u8..6, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
+            (0..FRAMES, 0u8..7, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
         ]
     }
 
@@ -193,6 +204,7 @@ mod tests {
                     2 => row.items = baggage.items,
                     3 => row.client = baggage.client,
                     4 => row.demand = baggage.demand,
+                    5 => row.undertaking = baggage.undertaking,
                     _ => row.connection = baggage.connection,
                 }
             }
@@ -209,6 +221,7 @@ mod tests {
                 2 => columns.set_items(index, baggage.items),
                 3 => columns.set_client(index, baggage.client),
                 4 => columns.set_demand(index, baggage.demand),
+                5 => columns.set_undertaking(index, baggage.undertaking),
                 _ => columns.set_connection(index, baggage.connection),
             },
         }
@@ -218,9 +231,9 @@ mod tests {
         /// A column that is used says what a table of whole rows says, whichever other columns are used; one that is not
         /// says what a call carries that was given nothing, and takes no memory.
         #[test]
-        fn columns_say_what_one_wide_table_says(used in any::<[bool; 6]>(), deeds in prop::collection::vec(deed(), 1..60)) {
-            let [data_key, deadline, items, client, demand, connection] = used;
-            let mut columns = Columns::new(Carried { data_key, deadline, items, client, demand, connection });
+        fn columns_say_what_one_wide_table_says(used in any::<[bool; 7]>(), deeds in prop::collection::vec(deed(), 1..60)) {
+            let [data_key, deadline, items, client, demand, undertaking, connection] = used;
+            let mut columns = Columns::new(Carried { data_key, deadline, items, client, demand, undertaking, connection });
             let mut rows = vec![Baggage::EMPTY; FRAMES as usize];
             (0..FRAMES).for_each(|_| columns.add());
             for deed in deeds {
@@ -234,9 +247,11 @@ mod tests {
                 prop_assert_eq!(columns.items(index), if items { row.items } else { empty.items });
                 prop_assert_eq!(columns.client(index), if client { row.client } else { empty.client });
                 prop_assert_eq!(columns.demand(index), if demand { row.demand } else { empty.demand });
+                let expected = if undertaking { row.undertaking } else { empty.undertaking };
+                prop_assert_eq!(columns.undertaking(index), expected);
                 prop_assert_eq!(columns.connection(index), if connection { row.connection } else { empty.connection });
             }
-            let widths = [8, 8, 4, 8, 8, 4];
+            let widths = [8, 8, 4, 8, 8, 8, 4];
             let least: usize = used.iter().zip(widths).filter(|(used, _)| **used).map(|(_, width)| width).sum();
             prop_assert!(columns.bytes() >= least * FRAMES as usize);
             prop_assert!((columns.bytes() == 0) != used.contains(&true));

@@ -26,6 +26,7 @@ mod passages;
 mod peers;
 mod records;
 mod telling;
+mod undertaking;
 mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -42,10 +43,12 @@ use crate::happening::Happenings;
 use crate::measure::Measure;
 use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
+use crate::parcels::Parcels;
 use crate::records::Records;
 use crate::time::Time;
 use crate::timer::Timer;
 use crate::trace::Traces;
+use crate::undertakings::{Settled, Undertakings};
 
 pub use ahead::{Ahead, Coming, Sight};
 use interventions::{Standstill, pack_event};
@@ -53,7 +56,7 @@ pub use laws::Breach;
 pub use limits::{ACTIVATIONS_AT_ONE_INSTANT, CALLS_INSIDE_EACH_OTHER, Endless, Stuck};
 pub use measuring::Open;
 pub use peers::Reach;
-pub use records::Begin;
+pub use records::{Begin, Message};
 pub use verbs::{Cx, Look, To};
 
 /// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
@@ -151,6 +154,12 @@ pub trait Component: Clone {
     fn on_hang_up(&mut self, number: u32) {
         let _ = number;
         unreachable!("who pins connections must know what their end means")
+    }
+
+    /// All that a request of this node has set off is done ([`Cx::begin_undertaking`]).
+    fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
+        let _ = (now, name, settled);
+        unreachable!("who follows what its requests set off must be told")
     }
 
     /// The node has crashed: become what the settings in force make of it.
@@ -272,6 +281,8 @@ enum Aside {
     News { about: NodeId, news: News },
     /// A caller hears how a call ended.
     Tell(Telling),
+    /// Whoever began a request hears that all is done that it set off.
+    Settled { node: NodeId, name: u64, settled: Settled },
 }
 
 /// What a caller is to hear: how `child` ended, while the call itself goes on for nobody.
@@ -296,7 +307,7 @@ pub struct Core {
     chores: housekeeping::Chores,
     calls: Calls,
     /// When each abandoned call was given up; indexed by its frame's `parent`.
-    given_up: Vec<Time>,
+    given_up: Vec<giving_up::GivenUp>,
     given_up_free: Vec<u32>,
     wants: giving_up::Wants,
     /// The time of the open calls of sampled requests, by index of the call.
@@ -328,8 +339,14 @@ pub struct Core {
     connections: Connections,
     /// When each node crashed last, of those that ever did, and what died.
     crashed: BTreeMap<NodeId, (Time, Death)>,
-    /// What nodes keep for others: no crash touches it.
+    /// What nodes keep for others.
     records: Records,
+    /// Records that travel with calls and their answers.
+    parcels: Parcels,
+    /// All that requests have set off.
+    undertakings: Undertakings,
+    /// Calls that are parts of undertakings by themselves, and of which.
+    held: BTreeMap<u64, u64>,
 }
 
 impl Core {
@@ -424,6 +441,9 @@ impl<C: Component> Engine<C> {
                 connections: Connections::default(),
                 crashed: BTreeMap::new(),
                 records: Records::new(),
+                parcels: Parcels::default(),
+                undertakings: Undertakings::default(),
+                held: BTreeMap::new(),
             },
             nodes: Vec::new(),
             reserved: false,
@@ -692,5 +712,7 @@ impl<C: Component> Engine<C> {
             + self.core.calendar.bytes()
             + self.core.chores.pending.bytes()
             + self.core.records.bytes()
+            + self.core.parcels.bytes()
+            + self.core.undertakings.bytes()
     }
 }

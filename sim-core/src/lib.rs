@@ -108,6 +108,7 @@ pub mod normal;
 mod order;
 pub mod outcome;
 mod parameter;
+mod parcels;
 pub mod prefetch;
 pub mod random;
 pub mod recorder;
@@ -120,6 +121,7 @@ pub mod time;
 pub mod timer;
 mod tournament;
 pub mod trace;
+pub mod undertakings;
 mod wheel;
 pub mod ziggurat;
 
@@ -131,8 +133,8 @@ pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{
-    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Next, Open, Order, Profile, Reach, Sight,
-    Stuck, To,
+    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Message, Next, Open, Order, Profile, Reach,
+    Sight, Stuck, To,
 };
 pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};
@@ -141,6 +143,7 @@ pub use measure::{Counts, Measure, OfOp};
 pub use news::{Hearing, News};
 pub use order::TIME_MAX;
 pub use outcome::{Answer, Outcome};
-pub use records::{Ended, Record, RecordId};
+pub use records::{Done, Ended, Record, RecordId};
 pub use time::{Span, Time};
 pub use timer::Timer;
+pub use undertakings::{Settled, UnderWay};

@@ -25,6 +25,8 @@ pub struct Counts {
     pub outcomes: [u64; Outcome::COUNT],
     /// Those answered ok or accepted, but later than the group's deadline.
     pub late: u64,
+    /// Those answered ok or accepted in time that do not count as good: they were only sent to ask for a result.
+    pub aside: u64,
 }
 
 impl Counts {
@@ -45,7 +47,7 @@ impl Counts {
 
     /// Calls answered ok or accepted within the group's deadline.
     pub fn good(&self) -> u64 {
-        self.outcomes[Outcome::Ok as usize] + self.outcomes[Outcome::Accepted as usize] - self.late
+        self.outcomes[Outcome::Ok as usize] + self.outcomes[Outcome::Accepted as usize] - self.late - self.aside
     }
 
     /// What has been added since `earlier`.
@@ -59,6 +61,7 @@ impl Counts {
             arrivals_by_retry: self.arrivals_by_retry - earlier.arrivals_by_retry,
             outcomes,
             late: self.late - earlier.late,
+            aside: self.aside - earlier.aside,
         }
     }
 }
@@ -249,6 +252,22 @@ impl Measure {
         }
         if let Some(causes) = &mut self.causes {
             *causes.entry((answer.place(), answer.cause())).or_default() += 1;
+        }
+    }
+
+    /// A call that has ended now does not count as good.
+    pub(crate) fn set_aside(&mut self, now: Time, since: Time, op: u16, outcome: Outcome) {
+        if outcome > Outcome::Accepted || now - since > self.deadline {
+            return;
+        }
+        let is_early = since < self.measured_from;
+        for counts in std::iter::once(&mut self.all).chain(is_early.then_some(&mut self.early)) {
+            counts.aside += 1;
+        }
+        if let Some(of_op) = self.by_op.as_mut().and_then(|ops| ops.get_mut(usize::from(op))) {
+            for counts in std::iter::once(&mut of_op.all).chain(is_early.then_some(&mut of_op.early)) {
+                counts.aside += 1;
+            }
         }
     }
 

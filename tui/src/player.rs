@@ -319,12 +319,8 @@ struct Engine<S> {
 impl<S: Simulation> Engine<S> {
     fn new(simulation: S, options: PlayerOptions) -> Self {
         let faults = Arc::new(simulation.faults_to_choose());
-        let deck = Deck::with_changes(
-            simulation,
-            options.changes,
-            options.checkpoints_max,
-            options.checkpoint_bytes_max,
-        );
+        let deck =
+            Deck::with_changes(simulation, options.changes, options.checkpoints_max, options.checkpoint_bytes_max);
         let now = deck.now_ns();
         Engine {
             deck,

@@ -202,7 +202,8 @@ fn step(
         }
     };
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
-        for asked in entry.value.asked() {
+        // Each result is asked for once at least.
+        for asked in entry.value.asked().into_iter().chain(entry.value.polled()) {
             let rate = rates[nth] * asked.share;
             let data = Data::Chosen(nth, asked.sort.unwrap_or(usize::MAX));
             *next.requests.entry(data).or_insert(0.0) += rate;

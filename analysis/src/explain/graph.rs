@@ -1,7 +1,7 @@
 //! Who calls whom, as far as flows need it: components, links, and where each link leads.
 
 use models::components::ComponentSettings;
-use models::consuming::{AckSettings, FailureSettings};
+use models::consuming::{AckSettings, ConsumeSettings, FailureSettings, Manner};
 use models::demand::{Demand, Outcomes, Surroundings};
 use models::directory::{Directory, LinkEntry, WORKLOAD_LINK};
 use models::law::Law;
@@ -51,17 +51,44 @@ pub(super) struct ConsumerAt<'a> {
     pub(super) component: usize,
     /// What messages are delivered as; `None` for what was published.
     pub(super) op: Option<&'a str>,
+    /// What it says of the queue.
+    pub(super) settings: &'a ConsumeSettings,
+    /// How the queue hands messages out.
+    pub(super) manner: Manner,
+    /// Messages, or batches of them, at work at once in all replicas.
+    pub(super) at_once: f64,
+    /// From an acknowledgement to the next message, where that has to be asked for, s.
+    pub(super) between_s: f64,
     /// Share of the messages: in proportion to how many can be at work.
     pub(super) share: f64,
-    /// Whether a message whose handler fails is delivered again.
+    /// Whether a message whose handler fails is delivered again …
     comes_back: bool,
+    /// … and how often it is delivered at most.
+    deliveries_max: Option<u32>,
 }
 
 impl ConsumerAt<'_> {
+    /// Whether a message that is not acknowledged comes back.
+    pub(super) fn redelivers(&self) -> bool {
+        self.comes_back
+    }
+
+    /// Whether nothing bounds how often it does.
+    pub(super) fn redelivers_without_end(&self) -> bool {
+        self.comes_back && self.deliveries_max.is_none()
+    }
+
     /// How often a message is delivered on average, if so large a share of the deliveries fail; at most a thousand times, where
     /// all of them do.
     pub(super) fn deliveries(&self, failed: f64) -> f64 {
-        if self.comes_back { 1.0 / (1.0 - failed).max(1e-3) } else { 1.0 }
+        if !self.comes_back {
+            return 1.0;
+        }
+        match self.deliveries_max {
+            Some(most) if failed < 1.0 => (1.0 - libm::pow(failed, f64::from(most))) / (1.0 - failed),
+            Some(most) => f64::from(most),
+            None => 1.0 / (1.0 - failed).max(1e-3),
+        }
     }
 }
 
@@ -159,6 +186,13 @@ impl<'a> Graph<'a> {
         ways
     }
 
+    /// The same where nothing is consumed from a queue.
+    pub(super) fn without_consumers_of(&self, queue: usize) -> Graph<'a> {
+        let consumers = self.consumers.iter().filter(|consumer| consumer.queue != queue).cloned().collect();
+        let Graph { loaded, scenario, directory, .. } = *self;
+        Graph { loaded, scenario, directory, components: self.components.clone(), links: self.links.clone(), consumers }
+    }
+
     /// Who consumes from a component.
     pub(super) fn consumers_of(&self, queue: usize) -> impl Iterator<Item = &ConsumerAt<'a>> {
         self.consumers.iter().filter(move |consumer| consumer.queue == queue)
@@ -245,9 +279,27 @@ fn consumers<'a>(directory: &Directory, components: &[&'a ComponentSettings]) ->
             let workers = settings.limits().workers.map(|(_, count)| count);
             let at_work = consume.concurrency.or(workers).unwrap_or(1);
             let op = consume.op.as_ref().map(|op| op.as_str());
-            let share = f64::from(at_work) * f64::from(place.replicas);
-            let comes_back = consume.ack == AckSettings::After && consume.failure() == FailureSettings::Requeue;
-            consumers.push(ConsumerAt { queue, component, op, share, comes_back });
+            let at_once = f64::from(at_work) * f64::from(place.replicas);
+            let Some(manner) = components[queue].hands_out() else { continue };
+            let comes_back = match consume.failure(&manner) {
+                FailureSettings::Requeue | FailureSettings::Wait => consume.ack == AckSettings::After,
+                FailureSettings::Skip | FailureSettings::DeadLetter => false,
+                FailureSettings::Retry(never) => match never {},
+            };
+            // What is sent in advance is there when there is a place for it.
+            let is_there = manner.pushes && consume.prefetch(&manner).is_none_or(|prefetch| prefetch > at_work);
+            consumers.push(ConsumerAt {
+                queue,
+                component,
+                op,
+                settings: consume,
+                at_once,
+                between_s: if is_there { 0.0 } else { entry.rtt as f64 / 1e9 },
+                share: at_once,
+                comes_back,
+                deliveries_max: manner.receives_max,
+                manner,
+            });
         }
     }
     let all: Vec<(usize, f64)> = consumers.iter().map(|consumer| (consumer.queue, consumer.share)).collect();

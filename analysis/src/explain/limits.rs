@@ -333,6 +333,9 @@ impl<'g> Load<'g> {
                 found.push(self.limit(what, units, Some(blocks_s), Some(units / blocks_s), shares));
             }
         }
+        if let Some(slots) = self.of_consumers(component).filter(|_| self.is_held_by_consumers(component)) {
+            found.push(slots);
+        }
         if let Some(rate_max) = limits.rate_per_s {
             let shares = self.plain(component, rate / rate_max, Times::rate(component, self.all) / rate_max);
             found.push(self.limit("its rate limit".into(), rate_max, None, Some(rate_max), shares));
@@ -483,6 +486,47 @@ impl<'g> Load<'g> {
             if served(a) <= served(b) { low = a } else { high = b }
         }
         (low..=high).map(served).fold(0.0, f64::max)
+    }
+
+    /// The messages that the consumers of a queue process at once, which bound how many they process.
+    pub(super) fn of_consumers(&self, queue: usize) -> Option<Limit> {
+        let graph = self.graph;
+        let units: f64 = graph.consumers_of(queue).map(|consumer| consumer.at_once).sum();
+        let rate = Times::rate(queue, self.fresh);
+        if units <= 0.0 {
+            return None;
+        }
+        let held = |times: &Times<'_>| -> f64 {
+            let of = |(op, calls, _): &(&str, f64, f64)| -> f64 {
+                let by = |consumer: &super::graph::ConsumerAt<'_>| {
+                    let answer = times.answer(consumer.component, consumer.op.unwrap_or(op));
+                    let deliveries = consumer.deliveries(answer.failed().weight());
+                    let batch = f64::from(consumer.settings.batch());
+                    consumer.share * deliveries * (answer.mean_s() + consumer.between_s / batch)
+                };
+                calls * graph.consumers_of(queue).map(by).sum::<f64>()
+            };
+            let ops = self.ops(queue);
+            ops.iter().map(of).sum::<f64>() / ops.iter().map(|(_, calls, _)| calls).sum::<f64>()
+        };
+        let (held_s, waited_s) = (held(self.bare), held(self.loaded));
+        let unwaited = rate * held_s / units;
+        let doubts = self.doubts(queue);
+        let shares = Shares::new(unwaited, unwaited, rate * waited_s / units, unwaited, doubts);
+        let what = format!("{} consumer slots", grouped(units));
+        Some(self.limit(what, units, Some(held_s), Some(units / held_s), shares))
+    }
+
+    /// Whether these are fewer than the workers that process the messages, or are held for markedly longer.
+    fn is_held_by_consumers(&self, queue: usize) -> bool {
+        let graph = self.graph;
+        graph.consumers_of(queue).any(|consumer| {
+            let limits = graph.components[consumer.component].limits();
+            let workers = limits.workers.filter(|_| !limits.frees_while_waiting);
+            let workers = workers.map(|(_, count)| f64::from(count) * graph.replicas(consumer.component));
+            let takes_s = self.bare.latency_s(consumer.component, consumer.op.unwrap_or("default"));
+            workers.is_none_or(|workers| consumer.at_once < workers) || consumer.between_s > 0.05 * takes_s
+        })
     }
 
     /// What is asked of a component: operation, calls a second, items a call.

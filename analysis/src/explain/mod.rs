@@ -8,6 +8,7 @@
 //! The result is plain data. Nothing here knows a kind of component: what a call takes and what limits a replica each kind
 //! says of itself ([`models::demand`]).
 
+mod backlog;
 mod bursts;
 mod flow;
 mod flows;
@@ -31,6 +32,7 @@ use language::document::Sources;
 use limits::{Gated, Load};
 use times::Times;
 
+pub use backlog::{Consumer, Queue};
 pub use limits::{Bound, Limit, Sensitivity};
 pub use links::{Link, Policy};
 pub use tree::Branch;
@@ -137,6 +139,9 @@ pub struct Explained {
     pub links: Vec<Link>,
     /// The components.
     pub components: Table<Component>,
+    /// Queues that something consumes from: what their consumers can process, and the backlog.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    pub queues: Table<Queue>,
     /// The cores of groups of hosts.
     pub hosts: Table<Limit>,
     /// Where there are retries or caches, and a load that does not wait for answers.
@@ -213,6 +218,7 @@ pub fn explain(loaded: &Loaded) -> Explained {
     let mut components = components(&graph, &load);
     mark_lower_bounds(&graph, &links, &mut components);
     let hosts: Table<Limit> = load.of_hosts().into_iter().collect();
+    let queues: Table<Queue> = backlog::queues(&graph, &load, &rates, duration_s).into_iter().collect();
     let capacity = capacity(&load, &rates);
     let threads: u64 = components.values().filter_map(|c| c.threads).sum();
     let mut explained = Explained {
@@ -225,6 +231,7 @@ pub fn explain(loaded: &Loaded) -> Explained {
         topology: tree::trees(&graph),
         links,
         components,
+        queues,
         hosts,
         sensitivities: load.sensitivities(),
         capacity,

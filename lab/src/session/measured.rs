@@ -6,7 +6,7 @@ use sim_core::histogram::Histogram;
 use sim_core::measure::{Counts, OfOp};
 use sim_core::{Figures, GroupId, NodeId};
 
-use super::{LinkPlace, Session};
+use super::{After, LinkPlace, Session};
 use crate::latency_all::{self, Sent};
 
 /// What is measured of requests, or of those for one operation.
@@ -115,6 +115,11 @@ impl Session {
     /// Adds what is measured of a workload, or of one of its operations.
     pub(super) fn measured_of_workload(&self, workload: usize, op: Option<u16>, into: &mut Figures) {
         let place = &self.network.directory.workloads[workload];
+        for what in After::ALL {
+            if let Some(after) = self.after(workload, what, op) {
+                after.figures(what, into);
+            }
+        }
         if let Some(op) = op {
             return self.requests_of_op(workload, op).iter().for_each(|requests| requests.figures(into));
         }

@@ -10,7 +10,7 @@ use sim_core::measure::Counts;
 use sim_core::time::SECOND;
 use sim_core::{AttemptCounts, Figure, Figures, GroupId, NodeId, Span, Time, slots};
 
-use super::{LinkPlace, Session, amplification};
+use super::{After, LinkPlace, Session, amplification};
 use crate::figures::{self, Part};
 use crate::history::History;
 use crate::latency_all::{Of, Sent};
@@ -261,7 +261,10 @@ impl Session {
 
     fn report(&self, owner: Owner, into: &mut Figures) {
         match owner {
-            Owner::Component(index) => self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into),
+            Owner::Component(index) => {
+                self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into);
+                self.report_of(self.network.directory.consumers_of(index), into);
+            }
             Owner::Replica(index, nth) => {
                 let found = self.fleet(index).used().into_iter().find(|(number, _)| *number as usize == nth);
                 self.report_of(found.map(|(_, node)| node), into);
@@ -377,8 +380,8 @@ impl Session {
         for (nth, asked) in self.asked.iter().enumerate() {
             let (earlier, later) = (before.figures_of(nth, asked), now.figures_of(nth, asked));
             row.push(match asked.owner {
-                Owner::Workload(index, op) if asked.figure.name == of_workloads::LATENCY_ALL.name => {
-                    self.latency_all_in_window(index, op, asked.part, earlier, later)
+                Owner::Workload(index, op) if self.ages_beside(index, op, asked.figure).is_some() => {
+                    self.latency_all_in_window((index, op), asked, earlier, later)
                 }
                 _ => figures::in_window(asked.figure, asked.part, earlier, later, span),
             });
@@ -389,25 +392,33 @@ impl Session {
         self.spare = Spare(before);
     }
 
+    /// Of a figure of which what is under way is a part: how old that is, ns.
+    fn ages_beside(&self, workload: usize, op: Option<u16>, figure: &Figure) -> Option<Vec<u64>> {
+        if figure.name == of_workloads::LATENCY_ALL.name {
+            return match op {
+                None => Some(self.requests_of(workload).ages),
+                Some(op) => self.requests_of_op(workload, op).map(|requests| requests.ages),
+            };
+        }
+        let what = After::ALL.into_iter().find(|what| what.latency_all().name == figure.name)?;
+        self.after(workload, what, op).map(|after| after.ages)
+    }
+
     /// The latency of all requests of a workload that ended in a window or are under way at its end.
     fn latency_all_in_window(
         &self,
-        workload: usize,
-        op: Option<u16>,
-        part: Part,
+        (workload, op): (usize, Option<u16>),
+        asked: &Asked,
         before: &Figures,
         now: &Figures,
     ) -> Option<f64> {
-        let of = |figures: &Figures| match figures.get(&of_workloads::LATENCY_ALL) {
+        let of = |figures: &Figures| match figures.get(asked.figure) {
             Some(Value::Times(times)) => (**times).clone(),
             _ => Histogram::new(),
         };
-        let ages = match op {
-            None => self.requests_of(workload).ages,
-            Some(op) => self.requests_of_op(workload, op)?.ages,
-        };
+        let ages = self.ages_beside(workload, op, asked.figure)?;
         let ended = of(now).since(&of(before));
-        match part {
+        match asked.part {
             Part::Mean => Sent::new(ended, ages).value(Of::Mean),
             Part::Quantile(p) => Sent::new(ended, ages).value(Of::Quantile(p)),
             Part::Longest => Sent::new(ended, ages).value(Of::Longest),

@@ -9,49 +9,58 @@ use rayon::prelude::*;
 use crate::harness::{bytes, load, run_loaded};
 
 /// A scenario in which messages are published at these instants, ms, to `q`, which `app` consumes from.
-struct Scene<'a> {
-    publishes_ms: &'a [u64],
+pub(crate) struct Scene<'a> {
+    pub(crate) publishes_ms: &'a [u64],
     /// How a publish is called.
-    call: &'a str,
+    pub(crate) call: &'a str,
+    /// What is published, where that is not the same each time: settings of `requests`, one for each publish.
+    pub(crate) requests: &'a [&'a str],
     /// Settings of the queue.
-    queue: &'a str,
+    pub(crate) queue: &'a str,
     /// Settings of the service that consumes.
-    service: &'a str,
+    pub(crate) service: &'a str,
     /// Settings of what it consumes from `q`.
-    consumes: &'a str,
-    faults: &'a str,
+    pub(crate) consumes: &'a str,
+    /// More components, each in a line.
+    pub(crate) more: &'a str,
+    pub(crate) faults: &'a str,
+    pub(crate) events: &'a str,
 }
 
 /// One worker, which takes 10 ms for a message.
-const SCENE: Scene<'static> = Scene {
+pub(crate) const SCENE: Scene<'static> = Scene {
     publishes_ms: &[0, 1, 2],
     call: "",
+    requests: &[],
     queue: "",
     service: "runtime: {thread_pool: {threads: 1}}, handlers: {default: [{wait: 10ms}]}",
     consumes: "",
+    more: "",
     faults: "",
+    events: "",
 };
 
 impl Scene<'_> {
-    fn yaml(&self) -> String {
-        let Scene { call, queue, service, consumes, faults, .. } = self;
+    pub(crate) fn yaml(&self) -> String {
+        let Scene { call, queue, service, consumes, more, faults, events, .. } = self;
         let workload = |(n, at): (usize, &u64)| {
-            format!("  w{n}: {{arrivals: {{once: {{count: 1, at: {at}ms}}}}, call: {{to: q{call}}}}}\n")
+            let requests = self.requests.get(n).map_or(String::new(), |request| format!("requests: [{request}], "));
+            format!("  w{n}: {{arrivals: {{once: {{count: 1, at: {at}ms}}}}, {requests}call: {{to: q{call}}}}}\n")
         };
         let workloads: String = self.publishes_ms.iter().enumerate().map(workload).collect();
         format!(
             "version: 1\nrun: {{until: idle}}\nworkloads:\n{workloads}components:\n  q: {{kind: queue{queue}}}\n  \
-             app: {{kind: service, {service}, consumes: [{{from: q{consumes}}}]}}\nfaults: [{faults}]\n"
+             app: {{kind: service, {service}, consumes: [{{from: q{consumes}}}]}}\n{more}faults: [{faults}]\nevents: [{events}]\n"
         )
     }
 
-    fn run(&self) -> RunResult {
+    pub(crate) fn run(&self) -> RunResult {
         run_loaded(&load(&self.yaml()), 1)
     }
 }
 
 /// Figures of a component, times in ms.
-fn of(result: &RunResult, component: &str, names: &[&str]) -> Vec<f64> {
+pub(crate) fn of(result: &RunResult, component: &str, names: &[&str]) -> Vec<f64> {
     let value = |name: &&str| {
         let path = format!("components.{component}.{name}");
         let metric = metrics::find(result, &path).unwrap_or_else(|_| panic!("there is no {path}"));
@@ -63,11 +72,11 @@ fn of(result: &RunResult, component: &str, names: &[&str]) -> Vec<f64> {
 }
 
 /// When the last thing happened, ms.
-fn ended_ms(result: &RunResult) -> f64 {
+pub(crate) fn ended_ms(result: &RunResult) -> f64 {
     (result.run.duration_s * 1e6).round() / 1e3
 }
 
-const COUNTS: [&str; 4] = ["published", "receives", "redelivered", "acknowledged"];
+pub(crate) const COUNTS: [&str; 4] = ["published", "receives", "redelivered", "acknowledged"];
 
 /// ```text
 ///  published   0     1     2
@@ -477,9 +486,34 @@ fn mistakes_are_refused() {
     let pool = "runtime: {thread_pool: {threads: 1}}";
     for (yaml, expected) in [
         (with("q", ", style: kafka", pool, "q", ""), "is not supported yet"),
-        (with("q", ", visibility_timeout: 30s", pool, "q", ""), "is not supported yet"),
-        (with("q", "", pool, "{from: q, on_failure: dead_letter}", ""), "is not supported yet"),
-        (with("q", "", pool, "{from: q, batch: 5}", ""), "is not supported yet"),
+        (
+            with("q", ", visibility_timeout: 30s", pool, "q", ""),
+            "`visibility_timeout` does not apply to `style: plain`",
+        ),
+        (with("q", ", style: sqs, capacity: 5", pool, "q", ""), "`capacity` does not apply to `style: sqs`"),
+        (with("q", ", style: sqs, max_receives: 5", pool, "q", ""), "`max_receives` has no effect without"),
+        (with("q", ", style: sqs, delay: 2m, retention: 1m", pool, "q", ""), "expires before it becomes visible"),
+        (with("q", ", style: sqs, rate: 0/s", pool, "q", ""), "it must be more than 0"),
+        (with("q", ", style: rabbitmq, prefetch: 0", pool, "q", ""), "`prefetch` must be at least 1"),
+        (with("q", ", dead_letter: q", pool, "q", ""), "is its own `dead_letter`"),
+        (with("q", ", dead_letter: app", pool, "q", ""), "`app` is not a queue"),
+        (
+            with("q", ", dead_letter: d", pool, "q", "  d: {kind: queue, style: sqs}\n"),
+            "but its dead-letter queue `d` has",
+        ),
+        (with("q", ", dead_letter: nowhere", pool, "q", ""), "no queue is called `nowhere`"),
+        (with("q", "", pool, "{from: q, on_failure: dead_letter}", ""), "`q` has no `dead_letter`"),
+        (with("q", "", pool, "{from: q, on_failure: wait}", ""), "`wait` does not apply"),
+        (with("q", "", pool, "{from: q, batch: 5}", ""), "`batch` does not apply"),
+        (with("q", "", pool, "{from: q, prefetch: 5}", ""), "`prefetch` does not apply"),
+        (with("q", ", style: sqs", pool, "{from: q, batch: 11}", ""), "returns at most 10 messages"),
+        (with("q", ", style: sqs", pool, "{from: q, partial_failures: true}", ""), "`partial_failures` has no effect"),
+        (
+            with("q", ", style: sqs", pool, "{from: q, ack: before, extend_visibility: true}", ""),
+            "`extend_visibility` has",
+        ),
+        (with("q", "", pool, "q", "events: [{at: 0s, redrive: {from: q, to: q}}]\n"), "are the same queue"),
+        (with("q", "", pool, "q", "events: [{at: 0s, discard: app}]\n"), "`app` is a service, not a queue"),
         (with("q", ", full: block", pool, "q", ""), "without `capacity` the queue is never full"),
         (with("q", ", capacity: 0", pool, "q", ""), "`capacity` must be at least 1"),
         (with("q", "", pool, "p", ""), "no queue is called `p`"),

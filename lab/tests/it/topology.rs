@@ -68,9 +68,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         cache(&mut c, &mut text);
     }
     external(&mut c, &mut text);
-    if has_queue {
-        queue_and_consumer(&mut c, &mut text);
-    }
+    let style = has_queue.then(|| queue_and_consumer(&mut c, &mut text));
     if text.contains("by: client")
         && !text.contains("    clients: ")
         && !["closed", "connections", "sessions"].iter().any(|users| text.contains(&format!("arrivals: {{{users}")))
@@ -78,8 +76,8 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         // A limit by client needs clients that send more than one request.
         text = text.replacen("    call: {to", "    clients: 5\n    call: {to", 1);
     }
-    faults(&mut c, &mut text, services, &open, front, has_cache, has_queue);
-    events(&mut c, &mut text);
+    faults(&mut c, &mut text, services, &open, front, has_cache, style);
+    events(&mut c, &mut text, has_queue);
     text
 }
 
@@ -113,6 +111,7 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
             "[{op: default, key: {uniform: {keys: 5}}}]",
             "[{op: default, weight: 3, key: {zipf: {keys: 20, s: 1}}}, {op: other, priority: high, size: 4KiB}]",
             "[{op: default, priority: low}, {op: other, priority: critical}, {op: default, size: 1KB}]",
+            "[{op: default, poll: {op: other, every: {exp: 100ms}, timeout: 2s}}, {op: other, poll: {op: default, every: 500ms}}]",
             "[{op: default, demand: {exp: 1}}, {op: other, demand: {lognormal: {mean: 1, cv: 2}}}]",
         ])
     };
@@ -324,13 +323,58 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
 }
 
-/// A queue and a service that consumes from it, which calls a database.
-fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) {
-    let capacity =
-        c.of(&["", ", capacity: 5, full: reject", ", capacity: 3, full: block", ", capacity: 4, full: drop_oldest"]);
+/// The settings of a queue that only its style has, each with its comma before it.
+fn of_style(c: &mut Choices<'_>, style: &str) -> String {
+    let dead = if c.once_in(2) { ", dead_letter: q1" } else { "" };
+    match style {
+        "plain" => {
+            let full =
+                ["", ", capacity: 5, full: reject", ", capacity: 3, full: block", ", capacity: 4, full: drop_oldest"];
+            format!("{dead}{}", c.of(&full))
+        }
+        "rabbitmq" => {
+            let prefetch = c.of(&["", ", prefetch: 1", ", prefetch: 5"]);
+            let limit = c.of(&["", ", delivery_limit: 2", ", delivery_limit: none"]);
+            format!("{dead}{prefetch}{limit}{}", c.of(&["", ", durable: false"]))
+        }
+        _ => {
+            let visibility = c.of(&[", visibility_timeout: 50ms", ", visibility_timeout: 1s", ""]);
+            let receives = if dead.is_empty() { "" } else { c.of(&["", ", max_receives: 1", ", max_receives: 3"]) };
+            let delay = c.of(&["", ", delay: 200ms"]);
+            let in_flight = c.of(&["", ", in_flight_max: 2"]);
+            let rate = c.of(&["", ", rate: 20/s", ", rate: none"]);
+            format!("{dead}{visibility}{receives}{delay}{in_flight}{rate}")
+        }
+    }
+}
+
+/// What a consumer says of a queue of a style, each with its comma before it.
+fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
+    let op = c.of(&["", ", op: default"]);
+    let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
+    let idempotent = c.of(&["", ", idempotent: true"]);
+    let gives_up = if queue.contains("dead_letter") { ", on_failure: dead_letter" } else { ", on_failure: requeue" };
+    let ack = c.of(&["", ", ack: before", ", on_failure: skip", ", on_failure: requeue", gives_up]);
+    let network = c.of(&["", ", network: {rtt: 2ms}", ", network: {rtt: 10ms, loss: 5%}"]);
+    let own = match style {
+        "plain" => "",
+        "rabbitmq" => c.of(&["", ", prefetch: 2"]),
+        _ => {
+            let extends = if ack.contains("before") { "" } else { ", extend_visibility: true" };
+            c.of(&["", ", batch: 3", ", batch: 10, partial_failures: false", ", wait: 1s", extends])
+        }
+    };
+    format!("{op}{concurrency}{idempotent}{ack}{network}{own}")
+}
+
+/// A queue and a service that consumes from it, which calls a database; a queue for its dead letters. The queue's style.
+fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
+    let style = c.of(&["plain", "sqs", "sqs_fifo", "rabbitmq"]);
     let publish = c.of(&["", ", publish: {exp: 2ms}"]);
     let receive = c.of(&["", ", receive: 1ms", ", receive: {exp: 5ms}"]);
-    let _ = writeln!(text, "  q0: {{kind: queue{capacity}{publish}{receive}}}");
+    let own = of_style(c, style);
+    let _ = writeln!(text, "  q0: {{kind: queue, style: {style}{own}{publish}{receive}}}");
+    let _ = writeln!(text, "  q1: {{kind: queue, style: {style}}}");
     let replicas = 1 + c.below(3);
     let _ = writeln!(text, "  k0:\n    kind: service\n    replicas: {replicas}\n    cpu: 1");
     let runtime = c.of(&[
@@ -352,11 +396,10 @@ fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) {
     let policies = link(c);
     let _ =
         write!(text, "    handlers:\n      default:\n{}    calls:\n      l0: {{to: d0{policies}}}\n", lines.concat());
-    let op = c.of(&["", ", op: default"]);
-    let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
-    let ack = c.of(&["", ", ack: before", ", on_failure: skip", ", on_failure: requeue"]);
-    let network = c.of(&["", ", network: {rtt: 2ms}", ", network: {rtt: 10ms, loss: 5%}"]);
-    let _ = writeln!(text, "    consumes: [{{from: q0{op}{concurrency}{ack}{network}}}]");
+    let consuming = consuming(c, style, &own);
+    let dead = c.of(&["", ", q1"]);
+    let _ = writeln!(text, "    consumes: [{{from: q0{consuming}}}{dead}]");
+    style
 }
 
 /// What is allowed of a link on which messages are published: each call publishes one.
@@ -536,13 +579,23 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
 }
 
 /// What operators do about it, and what makes it worse.
-fn events(c: &mut Choices<'_>, text: &mut String) {
+fn events(c: &mut Choices<'_>, text: &mut String, has_queue: bool) {
     let count = c.below(6).saturating_sub(3);
     if count > 0 {
         text.push_str("events:\n");
     }
     for nth in 0..count {
         let at = c.of(&["4s", "8s", "12s", "15500ms"]);
+        if has_queue && c.once_in(2) {
+            let what = c.of(&[
+                "redrive: {from: q1, to: q0}",
+                "redrive: {from: q1, to: q0, rate: 5/s}",
+                "discard: q0",
+                "discard: q1",
+            ]);
+            let _ = writeln!(text, "  - {{name: op-{nth}, at: {at}, {what}}}");
+            continue;
+        }
         let lasts = c.of(&["", "for: 3s, ", "for: 1s, every: 2s, times: 3, "]);
         let change = c.of(&[
             "components.d0.connections: 20",
@@ -561,8 +614,9 @@ fn faults(
     open: &[bool],
     front: &str,
     has_cache: bool,
-    has_queue: bool,
+    style: Option<&str>,
 ) {
+    let has_queue = style.is_some();
     let count = c.below(5);
     if count == 0 {
         return;
@@ -608,7 +662,12 @@ fn faults(
                     "components.d0.admission.queue.max: 1",
                     if has_cache { "components.c0.capacity: 2" } else { "components.d0.connections: 5" },
                     "components.x0.concurrency: 1",
-                    if has_queue { "components.q0.capacity: 2" } else { "components.x0.concurrency: 2" },
+                    match style {
+                        None => "components.x0.concurrency: 2",
+                        Some("plain") => "components.q0.capacity: 2",
+                        Some("rabbitmq") => "components.q0.delivery_limit: 1",
+                        Some(_) => "components.q0.visibility_timeout: 20ms",
+                    },
                 ]);
                 (lasts, format!("set: {{{change}}}"))
             }

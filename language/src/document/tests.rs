@@ -91,10 +91,7 @@ fn every_refusal_names_its_place() {
             "a: 1\nb: 2\na: 3\n",
             "3:1 duplicate_key `a`: duplicate key `a`; the first one is in line 1; keep one of them",
         ),
-        (
-            "{x: 1, x: 2}",
-            "1:8 duplicate_key `x`: duplicate key `x`; the first one is in line 1; keep one of them",
-        ),
+        ("{x: 1, x: 2}", "1:8 duplicate_key `x`: duplicate key `x`; the first one is in line 1; keep one of them"),
         (
             "a: &b {c: 1}\nd:\n  <<: *b\n",
             "3:3 merge_key `<<`: merge keys (`<<`) are not supported; write the keys out, or name them once under \

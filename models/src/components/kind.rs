@@ -8,7 +8,7 @@ use sim_core::{Attempts, Component, Happens, Span};
 use super::site::Site;
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
-use crate::consuming::ConsumeSettings;
+use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{CallsMade, Demand, Limits, Outcomes, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
@@ -72,8 +72,6 @@ pub trait Kind: Component + Sized {
     const FORGETS: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
-    /// Whether it keeps messages and hands them out to its consumers; a call to it only publishes one.
-    const HANDS_OUT: bool = false;
     /// The happenings it records with [`sim_core::Cx::happened`].
     const HAPPENS: &'static [&'static Happens] = &[];
     /// What the scenario says of it.
@@ -83,6 +81,23 @@ pub trait Kind: Component + Sized {
     fn links(settings: &Self::Settings) -> Links<'_> {
         let _ = settings;
         Vec::new()
+    }
+
+    /// How it hands out messages to those who consume from it, where it keeps any; a call to it then only publishes one.
+    fn hands_out(settings: &Self::Settings) -> Option<Manner> {
+        let _ = settings;
+        None
+    }
+
+    /// Whether work that it is asked for may go on after it has answered, and nobody waits for that.
+    fn goes_on_after_answers(settings: &Self::Settings) -> bool {
+        Self::hands_out(settings).is_some()
+    }
+
+    /// Where it sends messages that failed for good.
+    fn dead_letter(settings: &Self::Settings) -> Option<&Spanned<Name>> {
+        let _ = settings;
+        None
     }
 
     /// What its replicas consume from.

@@ -12,7 +12,7 @@ use sim_core::{Happens, Span};
 
 use crate::balancing::AlgorithmSettings;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
-use crate::consuming::ConsumeSettings;
+use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
 use kind::{Access, Answers, Ask, Checks, Kind, Links};

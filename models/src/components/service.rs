@@ -165,6 +165,14 @@ impl Kind for Service {
         settings.consumes.as_deref().unwrap_or_default()
     }
 
+    fn goes_on_after_answers(settings: &Settings) -> bool {
+        let mut goes_on = false;
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| goes_on |= matches!(step, Step::Send(_) | Step::Reply(_)));
+        }
+        goes_on
+    }
+
     fn replicas(settings: &Settings) -> u32 {
         settings.replicas
     }

@@ -62,6 +62,17 @@ impl Site<'_> {
         }
     }
 
+    /// The node to which this component sends messages that failed for good.
+    pub fn dead_letter(&self) -> Option<NodeId> {
+        let to = self.directory.components[self.component].dead_letter?;
+        Some(self.directory.components[to].first)
+    }
+
+    /// Whether messages may wait here for ever, since nothing consumes what others have given up.
+    pub fn is_final(&self) -> bool {
+        self.directory.is_final(self.component)
+    }
+
     /// The seed of the run.
     pub fn seed(&self) -> u64 {
         self.directory.seed

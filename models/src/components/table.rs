@@ -86,9 +86,17 @@ macro_rules! settings_by_kind {
             pub fn directs(&self) -> bool {
                 each_kind!(self, _s, Part => <Part as Kind>::DIRECTS)
             }
-            /// Whether it hands out messages to those who consume from it.
-            pub fn hands_out(&self) -> bool {
-                each_kind!(self, _s, Part => <Part as Kind>::HANDS_OUT)
+            /// How it hands out messages to those who consume from it, where it keeps any.
+            pub fn hands_out(&self) -> Option<Manner> {
+                each_kind!(self, s, Part => <Part as Kind>::hands_out(s))
+            }
+            /// Whether work that it is asked for may go on after it has answered.
+            pub fn goes_on_after_answers(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::goes_on_after_answers(s))
+            }
+            /// Where it sends messages that failed for good.
+            pub fn dead_letter(&self) -> Option<&Spanned<Name>> {
+                each_kind!(self, s, Part => <Part as Kind>::dead_letter(s))
             }
             /// What its replicas consume from.
             pub fn consumes(&self) -> &[ConsumeSettings] {

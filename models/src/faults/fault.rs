@@ -97,6 +97,12 @@ pub trait Act: Clone {
     /// It ends, for those that it struck.
     fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]);
 
+    /// It goes on, bit by bit, from its beginning: after so long there is more to do, unless it is over.
+    fn go_on(&self, cx: &mut Cx<'_>) -> Option<Span> {
+        let _ = cx;
+        None
+    }
+
     /// Which replicas it strikes, where these show when it does.
     fn whom(&self) -> Option<&Whom> {
         None
@@ -146,6 +152,19 @@ impl Scene<'_> {
             self.problems.push(problem.path(name.path.clone()));
         }
         found
+    }
+
+    /// A component that keeps messages.
+    pub fn queue(&mut self, name: &Spanned<Name>) -> Option<usize> {
+        let found = self.component(name)?;
+        let place = &self.directory.components[found];
+        if !place.hands_out {
+            let message = format!("`{}` is a {}, not a queue", place.name, place.kind);
+            let problem = Problem::error("not_a_queue", name.span, message).path(name.path.clone());
+            self.problems.push(problem);
+            return None;
+        }
+        Some(found)
     }
 
     /// Some replicas of a component.

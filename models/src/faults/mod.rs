@@ -5,12 +5,13 @@
 //! conditions that the engine's verbs consult. No component knows of any.
 
 use settings::{Duration, Name, Setting, SignedDuration};
-use sim_core::{Cx, Happens, NodeId};
+use sim_core::{Cx, Happens, NodeId, Span};
 
 use crate::policies::not_yet::NotYet;
 use fault::{Act, Aftermath, Fault, Scene, Toll, Whom};
 
 pub mod cpu_steal;
+pub mod discard;
 pub mod errors;
 pub mod fault;
 pub mod flush;
@@ -19,6 +20,7 @@ pub mod kill;
 pub mod network;
 pub mod partition;
 pub mod pause;
+pub mod redrive;
 pub mod restart;
 pub mod set;
 pub mod slow;
@@ -30,6 +32,7 @@ macro_rules! in_time {
     (
         faults: $($(#[$fault_doc:meta])* $fault:ident => $fault_module:ident,)*
         ; faults and events: $($(#[$both_doc:meta])* $both:ident => $both_module:ident,)*
+        ; events: $($(#[$event_doc:meta])* $event:ident => $event_module:ident,)*
         ; faults not yet: $($(#[$missing_fault_doc:meta])* $missing_fault:ident,)*
         ; events not yet: $($(#[$missing_event_doc:meta])* $missing_event:ident,)*
     ) => {
@@ -45,6 +48,7 @@ macro_rules! in_time {
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum EventKind {
             $($(#[$both_doc])* $both($both_module::Settings),)*
+            $($(#[$event_doc])* $event($event_module::Settings),)*
             $($(#[$missing_event_doc])* $missing_event(NotYet),)*
         }
 
@@ -54,6 +58,7 @@ macro_rules! in_time {
         pub enum What<'a> {
             $($fault(&'a $fault_module::Settings),)*
             $($both(&'a $both_module::Settings),)*
+            $($event(&'a $event_module::Settings),)*
         }
 
         /// A fault or an event that knows what it strikes.
@@ -62,6 +67,7 @@ macro_rules! in_time {
         pub enum Acting {
             $($fault(<$fault_module::Settings as Fault>::Acting),)*
             $($both(<$both_module::Settings as Fault>::Acting),)*
+            $($event(<$event_module::Settings as Fault>::Acting),)*
         }
 
         macro_rules! each_what {
@@ -69,6 +75,7 @@ macro_rules! in_time {
                 match $found {
                     $(What::$fault($one) => $result,)*
                     $(What::$both($one) => $result,)*
+                    $(What::$event($one) => $result,)*
                 }
             };
         }
@@ -78,6 +85,7 @@ macro_rules! in_time {
                 match $found {
                     $(Acting::$fault($one) => $result,)*
                     $(Acting::$both($one) => $result,)*
+                    $(Acting::$event($one) => $result,)*
                 }
             };
         }
@@ -104,6 +112,7 @@ macro_rules! in_time {
             pub fn what(&self) -> What<'_> {
                 match self {
                     $(EventKind::$both(settings) => What::$both(settings),)*
+                    $(EventKind::$event(settings) => What::$event(settings),)*
                     $(EventKind::$missing_event(never) => match *never {},)*
                 }
             }
@@ -115,6 +124,7 @@ macro_rules! in_time {
                 match self {
                     $(What::$fault(settings) => settings.resolve(scene).map(Acting::$fault),)*
                     $(What::$both(settings) => settings.resolve(scene).map(Acting::$both),)*
+                    $(What::$event(settings) => settings.resolve(scene).map(Acting::$event),)*
                 }
             }
         }
@@ -150,6 +160,11 @@ in_time! {
     ; faults and events:
     /// Changes settings.
     Set => set,
+    ; events:
+    /// Moves messages from one queue to another.
+    Redrive => redrive,
+    /// Purges a queue.
+    Discard => discard,
     ; faults not yet:
     /// A replica of a database falls behind.
     ReplicaLag,
@@ -162,10 +177,6 @@ in_time! {
     Scale,
     /// New settings are rolled out, replica by replica.
     Deploy,
-    /// Messages move from one queue to another.
-    Redrive,
-    /// A queue is emptied.
-    Discard,
     /// A cache is filled.
     Warm,
 }
@@ -221,6 +232,11 @@ impl Acting {
     /// It ends.
     pub fn lift(&self, cx: &mut Cx<'_>, number: u32, struck: &[NodeId]) {
         each_acting!(self, one => one.lift(cx, number, struck));
+    }
+
+    /// It goes on ([`Act::go_on`]).
+    pub fn go_on(&self, cx: &mut Cx<'_>) -> Option<Span> {
+        each_acting!(self, one => one.go_on(cx))
     }
 
     /// Which replicas it strikes, where these show when it does.

@@ -12,13 +12,14 @@ use super::node::Node;
 use crate::balancing::AlgorithmSettings;
 use crate::components::ComponentSettings;
 use crate::components::site::Site;
-use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan};
+use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
 use crate::director::{Breaking, Director, Planned};
 use crate::directory::{ConsumerEntry, Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::scenario::Scenario;
 use crate::workloads::clients::Clients;
+use crate::workloads::polling::PollPlan;
 use crate::workloads::shape::Shape;
 use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
 
@@ -68,6 +69,11 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
                 priority: r.priority.0,
                 keys: r.key.as_ref().map(|k| k.0.clone()),
                 demand: r.demand.as_ref().filter(|_| directory.carried.demand).map(|demand| demand.value.0.clone()),
+                poll: r.poll.as_ref().map(|poll| PollPlan {
+                    profile: engine.add_profile(Profile { op: number(poll.op.as_str()), size_bytes: 0 }),
+                    every: poll.every.0.clone(),
+                    timeout: poll.timeout.map(|timeout| timeout.0),
+                }),
             })
             .collect();
         let weights: Vec<f64> = settings.requests.iter().map(|r| r.weight).collect();
@@ -80,7 +86,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
                     let sort = settings.sort_of(op).unwrap_or_else(|| {
                         *unwritten.entry(op).or_insert_with(|| {
                             let profile = engine.add_profile(Profile { op: number(op), size_bytes: 0 });
-                            sorts.push(Sort { profile, priority: 2, keys: None, demand: None });
+                            sorts.push(Sort { profile, priority: 2, keys: None, demand: None, poll: None });
                             sorts.len() - 1
                         })
                     });
@@ -175,21 +181,29 @@ fn listen(entry: &LinkEntry, at_once: bool, directory: &Directory, listeners: &[
 /// The consumer of one replica.
 fn add_consumer(
     settings: &ComponentSettings,
-    consume: &ConsumeSettings,
-    entry: &ConsumerEntry,
+    (consume, entry, manner): (&ConsumeSettings, &ConsumerEntry, Manner),
     replica: NodeId,
     directory: &Directory,
     engine: &mut Engine<Node>,
 ) {
     let workers = settings.limits().workers.map(|(_, count)| count);
     let op = consume.op.as_ref().and_then(|op| directory.ops.iter().position(|known| known == op.as_str()));
+    let extends = consume.extend_visibility == Some(true);
     let plan = ConsumerPlan {
         replica,
         queue: entry.from.map_or(replica, |queue| directory.components[queue].first),
         path: entry.path,
         concurrency: consume.concurrency.or(workers).unwrap_or(1),
+        prefetch: consume.prefetch(&manner),
+        batch: consume.batch(),
+        wait: consume.wait(),
         ack: consume.ack,
-        on_failure: consume.failure(),
+        on_failure: consume.failure(&manner),
+        fails_partially: consume.fails_partially(),
+        extends_after: manner.visibility.filter(|_| extends).map(|visibility| (visibility / 2).max(1)),
+        is_idempotent: consume.idempotent,
+        has_keys: directory.carried.data_key,
+        manner,
         op: op.map(|op| op as u16),
         key: Key::root(directory.seed, hash(0, &entry.name), u64::from(replica.0)),
     };
@@ -225,7 +239,10 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
                 engine.hold_back(node);
             }
             for (consume, entry) in settings.consumes().iter().zip(directory.components[index].consumes.clone()) {
-                add_consumer(settings, consume, &entry, node, directory, engine);
+                let from = entry.from.map(|queue| &directory.components[queue].name);
+                let queue = from.and_then(|name| scenario.components.get(name));
+                let Some(manner) = queue.and_then(|queue| queue.settings.hands_out()) else { continue };
+                add_consumer(settings, (consume, &entry, manner), node, directory, engine);
             }
             if directory.components[index].hosts.is_none() {
                 machines.extend(engine.cpus_of(node).iter().map(|c| c.machine));

@@ -63,6 +63,13 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             let message = "`requests` needs at least one with a weight above 0";
             problems.push(Problem::error("no_weight", entry.name_span, message).path(path("requests")));
         }
+        for (nth, request) in workload.requests.iter().enumerate() {
+            if request.poll.as_ref().is_some_and(|poll| poll.every.0.mean() <= 0.0) {
+                let message = "`every` must be longer than 0s";
+                let at = path("requests").join(&nth.to_string()).join("poll").join("every");
+                problems.push(Problem::error("out_of_range", entry.name_span, message).path(at));
+            }
+        }
         if let Process::Mmpp { states } = &workload.arrivals.process
             && (states.is_empty() || states.iter().all(|s| s.rate.0 == 0.0))
         {
@@ -186,7 +193,7 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
         let name = &directory.components[component].name;
         scenario.components.get(name).map(|entry| &entry.settings)
     };
-    let hands_out = |component: usize| settings_of(component).is_some_and(|settings| settings.hands_out());
+    let hands_out = |component: usize| directory.components[component].hands_out;
     scenario.each_link(|caller, is_workload, _, link| {
         let from = if is_workload { None } else { directory.component(caller).and_then(settings_of) };
         for target in &link.to {
@@ -214,9 +221,9 @@ fn check_publishers(scenario: &Scenario, directory: &Directory, problems: &mut P
         }
     });
     for (queue, place) in directory.components.iter().enumerate().filter(|(queue, _)| hands_out(*queue)) {
-        let is_consumed = directory.components.iter().flat_map(|c| &c.consumes).any(|c| c.from == Some(queue));
         let Some(entry) = scenario.components.entry(&place.name) else { continue };
-        if !is_consumed {
+        // Dead letters are there to be looked at.
+        if !directory.is_consumed(queue) && !directory.is_final(queue) {
             let message = format!("nothing consumes from `{}`: its messages wait for ever", place.name);
             let problem = Problem::warning("no_consumer", entry.name_span, message);
             let help = format!("write `consumes: [{}]` in a service", place.name);

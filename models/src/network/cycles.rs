@@ -14,7 +14,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     // A node of the graph is a component with the operation that it is asked for.
     let mut done: Vec<(usize, String)> = Vec::new();
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
-        for asked in entry.value.asked() {
+        for asked in entry.value.asked().into_iter().chain(entry.value.polled()) {
             for target in &place.link.target_names {
                 if let Some(component) = find_component(directory, entry.name.as_str(), target) {
                     let op = asked.op.to_string();

@@ -1,7 +1,8 @@
 //! The nodes of a network: the director of the faults, workloads, links, consumers, and one for each kind of component.
 
 use sim_core::{
-    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, News, Next, NodeId, Outcome, Sight, Time, Timer,
+    Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, News, Next, NodeId, Outcome, Settled, Sight, Time,
+    Timer,
 };
 
 use crate::components::kind::Kind;
@@ -102,6 +103,9 @@ macro_rules! nodes {
             }
             fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
                 dispatch!(self, part => part.on_news(cx, about, news))
+            }
+            fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
+                dispatch!(self, part => part.on_settled(now, name, settled))
             }
             fn on_hang_up(&mut self, number: u32) {
                 dispatch!(self, part => part.on_hang_up(number))

@@ -55,13 +55,15 @@ impl Numbers<'_> {
     fn workload(&mut self, name: &str, settings: &WorkloadSettings) -> WorkloadPlace {
         let region = self.region(settings.region.as_ref());
         settings.requests.iter().for_each(|request| self.add_op(request.op.as_str()));
+        settings.requests.iter().filter_map(|r| r.poll.as_ref()).for_each(|poll| self.add_op(poll.op.as_str()));
         if let Some(trace) = settings.arrivals.process.trace() {
             trace.requests.iter().filter_map(|r| r.op.as_deref()).for_each(|op| self.add_op(op));
         }
         let link = self.link(name, WORKLOAD_LINK, &settings.call);
         let is_open = settings.arrivals.process.is_open();
         let number = |op: &str| self.ops.iter().position(|known| known == op).map(|at| at as u16);
-        let mut ops: Vec<u16> = settings.asked().iter().filter_map(|asked| number(asked.op)).collect();
+        let mut ops: Vec<u16> =
+            settings.asked().iter().chain(&settings.polled()).filter_map(|asked| number(asked.op)).collect();
         ops.sort_unstable();
         ops.dedup();
         if ops.len() < 2 {
@@ -96,6 +98,8 @@ impl Numbers<'_> {
             first: NodeId(0),
             replicas: settings.replicas(),
             slots: if settings.replace_after().is_some() { 2 * settings.replicas() } else { settings.replicas() },
+            dead_letter: None,
+            hands_out: settings.hands_out().is_some(),
             region: own_region.or(host_region),
             replace_after: settings.replace_after(),
             start_up: settings.start_up().cloned(),
@@ -124,7 +128,7 @@ impl Numbers<'_> {
             self.add_op(op.as_str());
         }
         let name = format!("{component}.consumes.{}", settings.from.as_str());
-        ConsumerEntry { group: self.engine.add_group(&name), name, from: None, path: 0 }
+        ConsumerEntry { group: self.engine.add_group(&name), name, from: None, path: 0, rtt: 0 }
     }
 
     /// The first of so many nodes.

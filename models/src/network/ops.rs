@@ -40,6 +40,14 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
         }
     };
     for (entry, place) in scenario.workloads.iter().zip(&directory.workloads) {
+        for asked in entry.value.polled() {
+            let Some(poll) = asked.sort.and_then(|sort| entry.value.requests[sort].poll.as_ref()) else { continue };
+            for target in &place.link.target_names {
+                if let Some(component) = find_component(directory, &place.name, target) {
+                    ask(component, asked.op, poll.op.span, &poll.op.path, &mut open, problems);
+                }
+            }
+        }
         for asked in entry.value.asked() {
             let (span, path) = match asked.sort.map(|sort| &entry.value.requests[sort].op) {
                 Some(op) if op.span.is_somewhere() => (op.span, op.path.clone()),

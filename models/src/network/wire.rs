@@ -40,10 +40,14 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
     });
     let populations = find_populations(scenario, directory, engine, problems, &mut paths);
     let consumed = find_consumed(scenario, directory, engine, problems, &mut paths);
+    let dead_letters = find_dead_letters(scenario, directory, problems);
     directory.paths = paths;
-    for (component, nth, from, path) in consumed {
+    for (component, to) in dead_letters {
+        directory.components[component].dead_letter = Some(to);
+    }
+    for Consumed { component, nth, from, path, rtt } in consumed {
         let entry = &mut directory.components[component].consumes[nth];
-        (entry.from, entry.path) = (Some(from), path);
+        (entry.from, entry.path, entry.rtt) = (Some(from), path, rtt);
     }
     for (caller, is_workload, link, targets) in wired {
         let entry = if is_workload {
@@ -71,14 +75,25 @@ fn path(network: Option<&NetworkSettings>, rtt: Span) -> Path {
     }
 }
 
-/// Who consumes from whom, and the network between: component, which of what it consumes from, whom, and the path.
+/// What a component consumes from.
+struct Consumed {
+    component: usize,
+    /// Which of the queues that it names.
+    nth: usize,
+    /// That queue.
+    from: usize,
+    path: u16,
+    rtt: Span,
+}
+
+/// Who consumes from whom, and the network between.
 fn find_consumed(
     scenario: &Scenario,
     directory: &Directory,
     engine: &mut Engine<Node>,
     problems: &mut Problems,
     paths: &mut Vec<(String, String, String)>,
-) -> Vec<(usize, usize, usize, u16)> {
+) -> Vec<Consumed> {
     let mut found = Vec::new();
     for (at, entry) in scenario.components.iter().enumerate() {
         let consumer = entry.name.as_str();
@@ -86,27 +101,72 @@ fn find_consumed(
             let from = &consume.from;
             let hands_out = |component: usize| {
                 let name = &directory.components[component].name;
-                scenario.components.get(name).is_some_and(|entry| entry.settings.hands_out())
+                scenario.components.get(name).and_then(|entry| entry.settings.hands_out())
             };
             let Some(queue) = find_component(directory, consumer, from.as_str()) else {
-                let queues = (0..directory.components.len()).filter(|component| hands_out(*component));
-                let names = queues.map(|queue| seen_from(consumer, directory.components[queue].name.as_str()));
-                let problem = Problem::unknown_name("queue", from.as_str(), from.span, names);
-                problems.push(problem.path(from.path.clone()));
+                problems.push(unknown_queue(directory, consumer, from));
                 continue;
             };
             let to = &directory.components[queue];
-            if !hands_out(queue) {
+            let Some(manner) = hands_out(queue) else {
                 let message = format!("`{}` is not a queue: nothing can be consumed from it", from.as_str());
                 let problem = Problem::error("not_a_queue", from.span, message).path(from.path.clone());
                 problems.push(problem.help("consume from a component of `kind: queue`, or call this one with `calls`"));
                 continue;
-            }
+            };
+            consume.check(&manner, problems);
             let network = consume.network.as_ref();
             let rtt = round_trip(scenario, directory, consumer, to, network, from, problems);
             let row = engine.add_path(path(network, rtt));
             paths.push((consumer.to_string(), directory.components[at].consumes[nth].name.clone(), to.name.clone()));
-            found.push((at, nth, queue, row));
+            found.push(Consumed { component: at, nth, from: queue, path: row, rtt });
+        }
+    }
+    found
+}
+
+/// A queue that nobody has.
+fn unknown_queue(directory: &Directory, by: &str, name: &Spanned<Name>) -> Problem {
+    let queues = directory.components.iter().filter(|place| place.hands_out);
+    let names = queues.map(|queue| seen_from(by, queue.name.as_str()));
+    Problem::unknown_name("queue", name.as_str(), name.span, names).path(name.path.clone())
+}
+
+/// Where queues send messages that failed for good.
+fn find_dead_letters(scenario: &Scenario, directory: &Directory, problems: &mut Problems) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (at, entry) in scenario.components.iter().enumerate() {
+        let (name, settings) = (entry.name.as_str(), &entry.value.settings);
+        let Some(to) = settings.dead_letter() else { continue };
+        let mut error = |code: &'static str, message: String, help: &str| {
+            problems.push(Problem::error(code, to.span, message).path(to.path.clone()).help(help));
+        };
+        let Some(queue) = find_component(directory, name, to.as_str()) else {
+            problems.push(unknown_queue(directory, name, to));
+            continue;
+        };
+        let of = |component: usize| {
+            scenario.components.get(&directory.components[component].name).and_then(|entry| entry.settings.hands_out())
+        };
+        match (of(at), of(queue)) {
+            (_, None) => {
+                let message = format!("`{}` is not a queue", to.as_str());
+                error("not_a_queue", message, "`dead_letter` takes a component of `kind: queue`");
+            }
+            _ if queue == at => {
+                let message = format!("`{name}` is its own `dead_letter`");
+                error("contradiction", message, "use another queue");
+            }
+            (Some(own), Some(other)) if own.style != other.style => {
+                let message = format!(
+                    "`{name}` has `style: {}` but its dead-letter queue `{}` has `style: {}`",
+                    own.style,
+                    to.as_str(),
+                    other.style
+                );
+                error("other_style", message, &format!("use `style: {}` for `{}`, too", own.style, to.as_str()));
+            }
+            (_, Some(_)) => found.push((at, queue)),
         }
     }
     found

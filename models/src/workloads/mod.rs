@@ -7,6 +7,8 @@
 
 pub mod arrivals;
 pub mod clients;
+pub mod completion;
+pub mod polling;
 pub mod shape;
 
 use std::collections::BTreeMap;
@@ -19,13 +21,15 @@ use sim_core::figures::Set;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::{
-    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Sight, Span, Time,
-    Timer,
+    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Settled,
+    Sight, Span, Time, Timer,
 };
 
 use crate::link::LinkSettings;
 use arrivals::{ArrivalsSettings, Process, Source};
 use clients::{Clients, ClientsSettings};
+use completion::ByOp;
+use polling::{Asking, PollPlan, PollSettings, Polls};
 use shape::{Shape, ShapeSettings};
 
 /// One sort of request of a workload.
@@ -49,6 +53,9 @@ pub struct RequestSettings {
     /// run. Drawn once per request; retries and hedges share it. Its mean must be 1. Without it, calls of one request
     /// are independent.
     pub demand: Option<Spanned<FactorDist>>,
+    /// Polling for the result after an `accepted` answer. Polls carry the key of the request and are counted under their own operation,
+    /// but not in goodput.
+    pub poll: Option<PollSettings>,
 }
 
 impl RequestSettings {
@@ -108,6 +115,16 @@ impl WorkloadSettings {
         written.chain(unwritten.into_iter().map(|(op, share)| Asked { op, sort: None, share })).collect()
     }
 
+    /// What its clients ask for to get a result: operation, place in `requests`, and the share of the requests that have one.
+    pub fn polled(&self) -> Vec<Asked<'_>> {
+        let total: f64 = self.requests.iter().map(|request| request.weight).sum();
+        let polled = self.requests.iter().enumerate().filter_map(|(nth, request)| {
+            let poll = request.poll.as_ref().filter(|_| request.weight > 0.0)?;
+            Some(Asked { op: poll.op.as_str(), sort: Some(nth), share: request.weight / total })
+        });
+        polled.collect()
+    }
+
     /// Which of `requests` a recorded operation is.
     pub fn sort_of(&self, op: &str) -> Option<usize> {
         self.requests.iter().position(|request| request.op.as_str() == op)
@@ -136,6 +153,8 @@ pub struct Sort {
     pub keys: Option<Keys>,
     /// How many times the average work it asks for.
     pub demand: Option<Dist>,
+    /// How its result is asked for.
+    pub poll: Option<PollPlan>,
 }
 
 /// What a workload is made of; fixed but for what a live change replaces.
@@ -195,6 +214,10 @@ pub const FIGURES: Set = &[&SESSIONS];
 
 const ARRIVAL: u8 = 0;
 const USER: u8 = 1;
+const POLL: u8 = 2;
+
+/// Marks the notes of requests whose results are asked for; the rest is their number among them.
+const ASKS: u64 = 1 << 63;
 
 const PURPOSE_THINK: u32 = 0x7468;
 const PURPOSE_OP: u32 = 0x6f70;
@@ -202,6 +225,7 @@ const PURPOSE_KEY: u32 = 0x6b65;
 const PURPOSE_LENGTH: u32 = 0x6c65;
 const PURPOSE_DEMAND: u32 = 0x6465;
 const PURPOSE_RAMP: u32 = 0x7261;
+const PURPOSE_POLL: u32 = 0x706f;
 
 /// A workload.
 #[derive(Clone, Debug)]
@@ -228,6 +252,12 @@ pub struct Workload {
     turned: f64,
     has_sessions: bool,
     has_users: bool,
+    /// Whether it is followed what requests set off.
+    follows: bool,
+    /// When that was done, and when clients who asked for the result got it.
+    completions: ByOp,
+    results: ByOp,
+    polls: Polls,
     /// Every arrival is one request, and all requests are alike.
     is_plain: bool,
     /// Then: to whom they go, and the profile's row and the priority of each.
@@ -254,6 +284,10 @@ impl Workload {
             turned: plan.process.live_rate().map_or(1.0, |rate| rate / plan.process.base_rate()),
             has_sessions: plan.process.session_length().is_some(),
             has_users: plan.process.think().is_some(),
+            follows: false,
+            completions: ByOp::default(),
+            results: ByOp::default(),
+            polls: Polls::default(),
             is_plain: plan.process.session_length().is_none()
                 && plan.process.trace().is_none()
                 && plan.batch.is_none()
@@ -323,16 +357,120 @@ impl Workload {
         };
         let key = self.population.key(number);
         let client = self.plan.clients.of(key, number);
-        Next::call(self.request(cx, sort, key, data_key, client))
+        Next::call(self.request(cx, sort, key, data_key, client, None))
     }
 
     #[inline(always)]
-    fn request(&mut self, cx: &mut Cx<'_>, sort: usize, key: Key, data_key: u64, client: u64) -> CallId {
-        let sort = &self.plan.sorts[sort];
+    fn request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        nth: usize,
+        key: Key,
+        data_key: u64,
+        client: u64,
+        user: Option<User>,
+    ) -> CallId {
+        let sort = &self.plan.sorts[nth];
         let drawn = sort.demand.as_ref().map(|demand| demand.sample(&mut key.draw(PURPOSE_DEMAND, 0)));
         let demand = drawn.unwrap_or(Baggage::EMPTY.demand);
-        let baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
-        cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage)
+        let mut baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
+        if self.follows {
+            baggage.undertaking = cx.begin_undertaking(cx.op_of(sort.profile), cx.now());
+        }
+        let call = cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage);
+        if sort.poll.is_some() {
+            let asking = Asking {
+                sort: nth as u16,
+                user: user.map(User::to_bits),
+                key,
+                data_key,
+                client,
+                began: cx.now(),
+                undertaking: baggage.undertaking,
+                polls: 0,
+                until: None,
+                settled: None,
+                knows: false,
+            };
+            cx.set_note(call, ASKS | u64::from(self.polls.add(asking)));
+        } else if let Some(user) = user {
+            cx.set_note(call, user.to_bits());
+        }
+        call
+    }
+
+    /// A client asks for its result.
+    fn poll(&mut self, cx: &mut Cx<'_>, number: u32) -> Next {
+        let (plan, now) = (self.plan.clone(), cx.now());
+        let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
+        if asking.until.is_some_and(|until| now >= until) {
+            return self.has_result(cx, number, true);
+        }
+        let sort = &plan.sorts[usize::from(asking.sort)];
+        let Some(poll) = &sort.poll else { return Next::WAIT };
+        asking.polls += 1;
+        asking.knows = asking.settled.is_some();
+        let baggage = Baggage { data_key: asking.data_key, client: asking.client, ..Baggage::EMPTY };
+        let key = asking.key.child(PURPOSE_POLL, asking.polls).bits();
+        let call = cx.request(plan.link, key, now, poll.profile, sort.priority, baggage);
+        cx.set_note(call, ASKS | u64::from(number));
+        Next::call(call)
+    }
+
+    /// A request whose result is asked for, or such an asking, is answered.
+    fn asked(&mut self, cx: &mut Cx<'_>, call: CallId, number: u32, outcome: Outcome) -> Next {
+        let (plan, now) = (self.plan.clone(), cx.now());
+        let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
+        let Some(poll) = &plan.sorts[usize::from(asking.sort)].poll else { return Next::WAIT };
+        if asking.polls == 0 {
+            // It was the request itself.
+            if outcome != Outcome::Accepted {
+                let user = self.polls.remove(number).and_then(|asking| asking.user);
+                return self.user_goes_on(cx, user);
+            }
+            asking.until = poll.timeout.map(|timeout| now.saturating_add(timeout));
+        } else {
+            cx.count_aside(call, outcome);
+            if asking.knows && outcome == Outcome::Ok {
+                let failed = asking.settled == Some(true);
+                return self.has_result(cx, number, failed);
+            }
+        }
+        let mut draw = asking.key.draw(PURPOSE_POLL, asking.polls);
+        let until = asking.until.map_or(Span::MAX, |until| until.saturating_sub(now));
+        let wait = poll.every.sample_span(&mut draw).min(until);
+        cx.after(wait, Class::First, Timer { what: POLL, data: u64::from(number) });
+        Next::WAIT
+    }
+
+    /// A client has its result, or knows that there will be none.
+    fn has_result(&mut self, cx: &mut Cx<'_>, number: u32, failed: bool) -> Next {
+        let Some(asking) = self.polls.remove(number) else { return Next::WAIT };
+        let op = cx.op_of(self.plan.sorts[usize::from(asking.sort)].profile);
+        self.results.add(op, asking.began, cx.now(), failed);
+        self.user_goes_on(cx, asking.user)
+    }
+
+    fn user_goes_on(&mut self, cx: &mut Cx<'_>, user: Option<u64>) -> Next {
+        if let Some(user) = user {
+            self.goes_on(cx, User::from_bits(user));
+        }
+        Next::WAIT
+    }
+
+    /// When all was done that requests set off, by operation; `None` where that is not followed.
+    pub fn completions(&self) -> Option<&ByOp> {
+        self.follows.then_some(&self.completions)
+    }
+
+    /// When clients who ask for results got them, by operation; `None` where none do.
+    pub fn results(&self) -> Option<&ByOp> {
+        self.plan.sorts.iter().any(|sort| sort.poll.is_some()).then_some(&self.results)
+    }
+
+    /// Who has asked for a result and not got it: the profile's row of the request, and when it should have been sent.
+    pub fn waiting_for_results(&self) -> impl Iterator<Item = (u16, Time)> {
+        self.polls.waiting().map(|(sort, began)| (self.plan.sorts[usize::from(sort)].profile, began))
     }
 
     fn key_of(&self, user: User) -> Key {
@@ -353,9 +491,19 @@ impl Workload {
             None => 0,
         };
         let client = self.plan.clients.of(key, u64::from(user.number));
-        let call = self.request(cx, sort, key, data_key, client);
-        cx.set_note(call, user.to_bits());
+        let call = self.request(cx, sort, key, data_key, client, Some(user));
         Next::call(call)
+    }
+
+    /// A user is done with a request: thinks, or leaves.
+    fn goes_on(&mut self, cx: &mut Cx<'_>, user: User) {
+        if let Some(requests) = self.plan.process.session_length()
+            && u64::from(user.sent) >= self.length(requests, user)
+        {
+            self.present -= 1;
+        } else {
+            self.think(cx, user);
+        }
     }
 
     /// A user thinks, then sends.
@@ -400,6 +548,9 @@ impl Workload {
         if timer.what == USER {
             return self.send(cx, User::from_bits(timer.data));
         }
+        if timer.what == POLL {
+            return self.poll(cx, timer.data as u32);
+        }
         let count = match &self.plan.batch {
             Some(CountDist(dist)) => dist.sample_count(&mut self.batches),
             None => 1,
@@ -432,7 +583,10 @@ impl Workload {
 
 impl Component for Workload {
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
-        if !self.has_users {
+        self.follows = cx.follows_undertakings();
+        if self.follows {
+            self.is_plain = false;
+        } else if !self.has_users {
             cx.ignore_answers();
         }
         let plan = self.plan.clone();
@@ -464,16 +618,27 @@ impl Component for Workload {
         unreachable!("nobody calls a workload")
     }
 
-    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, _answer: Answer) -> Next {
-        let user = User::from_bits(cx.note(call));
-        if let Some(requests) = self.plan.process.session_length()
-            && u64::from(user.sent) >= self.length(requests, user)
-        {
-            self.present -= 1;
-        } else {
-            self.think(cx, user);
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        let (note, outcome) = (cx.note(call), answer.outcome());
+        if self.follows {
+            let undertaking = cx.undertaking(call);
+            cx.undertaking_answered(undertaking, outcome <= Outcome::Accepted);
+        }
+        if note & ASKS != 0 {
+            return self.asked(cx, call, note as u32, outcome);
+        }
+        if self.has_users {
+            self.goes_on(cx, User::from_bits(note));
         }
         Next::WAIT
+    }
+
+    fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
+        let Settled { began, op, answered_well, failed } = settled;
+        self.polls.settle(name, failed);
+        if answered_well {
+            self.completions.add(op, began, now, failed);
+        }
     }
 
     #[inline(always)]
@@ -511,7 +676,10 @@ impl Component for Workload {
 
     fn rebuild(&mut self, _now: Time) {}
 
-    fn begin_measuring(&mut self, _now: Time) {}
+    fn begin_measuring(&mut self, now: Time) {
+        self.completions.begin_measuring(now);
+        self.results.begin_measuring(now);
+    }
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         if self.has_sessions {

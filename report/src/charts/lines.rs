@@ -67,9 +67,7 @@ fn are_wide(chart: &Chart, series: &[Line]) -> bool {
         .flat_map(|line| &line.points)
         .filter_map(|point| point.interval.map(|(low, high)| high - low))
         .collect();
-    chart.y.unit == super::Unit::Share
-        && !widths.is_empty()
-        && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
+    chart.y.unit == super::Unit::Share && !widths.is_empty() && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
 }
 
 /// The intervals as bars with ends.

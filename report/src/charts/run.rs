@@ -2,7 +2,9 @@
 
 use lab::result::{Breakdown, Demand, FaultWindow, Latency, RunResult};
 
-use super::{Axis, Band, Bound, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit};
+use super::{
+    Axis, Band, Bound, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit,
+};
 use crate::breakdown;
 use crate::happenings;
 use crate::over_time;

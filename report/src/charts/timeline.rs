@@ -35,10 +35,8 @@ pub(crate) fn draw(
     let plot = frame::surround_above(canvas, chart, around, (NAMES, below));
 
     plot.draw(canvas, |canvas| {
-        let known: Vec<Place> = goodput
-            .iter()
-            .filter_map(|(at_s, value)| plot.place(at_s + window_s / 2.0, (*value)?))
-            .collect();
+        let known: Vec<Place> =
+            goodput.iter().filter_map(|(at_s, value)| plot.place(at_s + window_s / 2.0, (*value)?)).collect();
         if let (Some(first), Some(last)) = (known.first().copied(), known.last().copied()) {
             let mut outline = vec![(first.0, plot.bottom)];
             outline.extend(&known);

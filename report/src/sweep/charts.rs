@@ -154,7 +154,8 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
 
 /// Whether positive values span so large a ratio; with a value that is not positive a logarithmic axis would hide it.
 fn spans_a_decade(values: impl Iterator<Item = f64>, ratio: f64) -> bool {
-    let (least, most) = values.fold((f64::INFINITY, 0.0f64), |(least, most), value| (least.min(value), most.max(value)));
+    let (least, most) =
+        values.fold((f64::INFINITY, 0.0f64), |(least, most), value| (least.min(value), most.max(value)));
     least > 0.0 && least.is_finite() && most / least >= ratio
 }
 

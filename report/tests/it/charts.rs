@@ -1,8 +1,8 @@
 //! Charts of every kind: that they are drawn, repeat exactly, and do not lie.
 
 use report::charts::{
-    Axis, Band, BarGroup, Bound, Chart, Contour, Kind, Layer, Line, Mark, Panel, PercentileLine, Point, Size, TimelineBar,
-    TimelineLane, TimelineRole, TopologyBox, TopologyCall, Unit, png, run_charts, svg,
+    Axis, Band, BarGroup, Bound, Chart, Contour, Kind, Layer, Line, Mark, Panel, PercentileLine, Point, Size,
+    TimelineBar, TimelineLane, TimelineRole, TopologyBox, TopologyCall, Unit, png, run_charts, svg,
 };
 
 use crate::sample;

@@ -289,6 +289,18 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
         "waits" => waits(raw, finding, name),
         "standstill" => standstill(raw, finding, name),
         "stability" => stability(finding),
+        "lost_messages" | "dead_letters" | "dropped_messages" | "expired_messages" => {
+            demand(state("lost")? > 0.0 && state("lost")? <= state("published")?, "some of them, and not more")
+        }
+        "duplicates" => {
+            demand(state("duplicates")? > 0.0, "there were some")?;
+            expect("the share", state("duplicates")? / state("receives")?, state("share")?)
+        }
+        "out_of_order" => demand(state("out_of_order")? > 0.0, "there were some"),
+        "incomplete" => demand(state("failed")? > 0.0, "there were some"),
+        "behind_answers" => {
+            demand(state("done")? >= 1.0 && state("done")? >= 10.0 * state("answered")?, "it took much longer")
+        }
         other => Err(format!("there is no predicate for `{other}`")),
     }
 }
@@ -526,6 +538,12 @@ fn anything_bad(raw: &Raw) -> Vec<String> {
         let column = format!("components.{name}.utilization");
         let full = raw.measured().into_iter().find(|window| raw.value(&column, *window).is_some_and(|b| b >= 0.95));
         bad.extend(full.map(|window| format!("{name} was saturated in window {window}")));
+        for gone in ["lost", "dead_letters", "dropped", "expired", "duplicates", "out_of_order"] {
+            let count = raw.number(&format!("components.{name}.{gone}")).unwrap_or(0.0);
+            if count > 0.0 {
+                bad.push(format!("{name} has {count} {gone}"));
+            }
+        }
         for (outcome, count) in raw.outcomes(&format!("components.{name}")) {
             if ["overload", "rate_limited"].contains(&outcome) && count > 0.0 {
                 bad.push(format!("{name} turned {count} calls away"));

@@ -352,6 +352,9 @@ impl<C: Component> Engine<C> {
             }
             self.nodes[parent as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer)
         } else {
+            if kin == 0 {
+                self.core.part_of_call_ends(call.index, false);
+            }
             Next::WAIT
         };
         self.core.free(call.index);

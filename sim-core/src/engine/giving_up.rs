@@ -4,13 +4,16 @@
 //!
 //! - Somebody above the caller may have given up before; then it has been in vain since then.
 //! - What several calls share, identical ones or those of a batch ([`Cx::share`]), is wanted as long as one of them is.
+//! - A call that a node has begun itself can turn out to be in vain ([`Cx::done`]): others have done the same before.
 //! - What a node keeps for those who ask later ([`Cx::keep_answers`]) is wanted by the node itself, as long as whoever asked
 //!   it has not given up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Core, Cx};
 use crate::calls::*;
+use crate::random::Key;
+use crate::records::RecordId;
 use crate::table::reach;
 use crate::time::Time;
 
@@ -25,6 +28,10 @@ pub(super) struct Wants {
     places: Vec<u32>,
     /// Who keeps the answers to the calls that it makes for calls of an operation.
     keepers: BTreeSet<(NodeId, u16)>,
+    /// Since when calls that nodes have begun themselves are in vain.
+    vain: BTreeMap<u64, Time>,
+    /// Calls that are work on a record, by record.
+    deliveries: BTreeSet<(u64, u64)>,
 }
 
 /// Who shares what is done for a call.
@@ -79,7 +86,32 @@ impl Wants {
     }
 }
 
+/// A call that was given up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GivenUp {
+    /// Since when nobody has wanted it.
+    since: Time,
+    /// The node that had waited for it, or `NONE` where that is not known …
+    by: u32,
+    /// … and the key of the call on behalf of which it did.
+    key: u64,
+}
+
 impl Core {
+    /// The node that waits for `child`, on behalf of another call, gives it up.
+    pub(super) fn give_up(&mut self, child: CallId) {
+        let frame = self.calls.get(child);
+        let parent = frame.and_then(|frame| self.calls.parent(frame)).map(|parent| (parent.node, parent.key));
+        self.abandon(child);
+        // Who serves it may still want to know on whose behalf it was made.
+        if let Some((by, key)) = parent
+            && let Some(frame) = self.calls.get(child).filter(|frame| frame.flags & ABANDONED != 0)
+        {
+            let slot = &mut self.given_up[frame.parent as usize];
+            (slot.by, slot.key) = (by, key);
+        }
+    }
+
     pub(super) fn abandon(&mut self, child: CallId) {
         if !self.lost.is_empty() && self.lost.remove(&child.to_bits()).is_some() {
             return;
@@ -92,10 +124,10 @@ impl Core {
         }
         let since = if self.is_all_wanted() { None } else { self.abandoned_since(child) };
         let slot = self.given_up_free.pop().unwrap_or_else(|| {
-            self.given_up.push(0);
+            self.given_up.push(GivenUp { since: 0, by: NONE, key: 0 });
             (self.given_up.len() - 1) as u32
         });
-        self.given_up[slot as usize] = since.unwrap_or(self.now);
+        self.given_up[slot as usize] = GivenUp { since: since.unwrap_or(self.now), by: NONE, key: 0 };
         let frame = self.calls.at_mut(child.index);
         debug_assert!(frame.flags & (ABANDONED | ROOT) == 0, "a call is abandoned once, by its caller");
         frame.flags |= ABANDONED;
@@ -105,7 +137,7 @@ impl Core {
     /// Whether no call that is under way has been given up.
     #[inline(always)]
     pub(super) fn is_all_wanted(&self) -> bool {
-        self.given_up.len() == self.given_up_free.len()
+        self.given_up.len() == self.given_up_free.len() && self.wants.vain.is_empty()
     }
 
     /// Since when nobody has wanted `call`.
@@ -114,9 +146,49 @@ impl Core {
         match frame.flags & (ABANDONED | ROOT) {
             0 if frame.parent == NONE => None,
             0 => self.unwanted_since(frame.parent),
-            ABANDONED => Some(self.given_up[frame.parent as usize]),
-            _ => None,
+            ABANDONED => Some(self.given_up[frame.parent as usize].since),
+            _ => self.in_vain_since(call),
         }
+    }
+
+    /// Since when a call that a node has begun itself has been in vain.
+    fn in_vain_since(&self, call: CallId) -> Option<Time> {
+        if self.wants.vain.is_empty() { None } else { self.wants.vain.get(&call.to_bits()).copied() }
+    }
+
+    /// `delivery`, a call that a node has begun itself, is work on a record.
+    pub(super) fn begin_delivery(&mut self, record: RecordId, delivery: CallId) {
+        self.wants.deliveries.insert((record.to_bits(), delivery.to_bits()));
+    }
+
+    /// It has ended.
+    pub(super) fn end_delivery(&mut self, record: RecordId, delivery: CallId) {
+        self.wants.deliveries.remove(&(record.to_bits(), delivery.to_bits()));
+        if !self.wants.vain.is_empty() {
+            self.wants.vain.remove(&delivery.to_bits());
+        }
+    }
+
+    /// From now on the work on a record is in vain, but for one delivery.
+    pub(super) fn all_but(&mut self, record: RecordId, delivery: CallId) {
+        let of = record.to_bits();
+        let others = self.wants.deliveries.range((of, 0)..=(of, u64::MAX)).map(|(_, call)| *call);
+        for other in others.filter(|other| *other != delivery.to_bits()).collect::<Vec<u64>>() {
+            self.wants.vain.entry(other).or_insert(self.now);
+        }
+    }
+
+    /// A call that a node has begun itself is in vain from now on.
+    pub(super) fn is_in_vain(&mut self, call: CallId) {
+        self.wants.vain.insert(call.to_bits(), self.now);
+    }
+
+    /// Deliveries whose consumers have crashed are nobody's any more.
+    pub(super) fn forget_deliveries(&mut self) {
+        let Core { calls, wants, .. } = self;
+        let is_there = |bits: u64| calls.get(CallId::from_bits(bits)).is_some_and(|frame| frame.flags & ROOT != 0);
+        wants.deliveries.retain(|(_, call)| is_there(*call));
+        wants.vain.retain(|call, _| is_there(*call));
     }
 
     /// Since when nobody has wanted what is done for a call.
@@ -130,9 +202,12 @@ impl Core {
                 return self.unwanted_by_all_since(index, &self.wants.shared[place], keeps);
             }
             if frame.flags & ABANDONED != 0 {
-                return Some(self.given_up[frame.parent as usize]);
+                return Some(self.given_up[frame.parent as usize].since);
             }
-            if keeps || frame.flags & ROOT != 0 || frame.parent == NONE {
+            if frame.flags & ROOT != 0 {
+                return self.in_vain_since(self.calls.id(index)).filter(|_| !keeps);
+            }
+            if keeps || frame.parent == NONE {
                 return None;
             }
             index = frame.parent;
@@ -148,7 +223,7 @@ impl Core {
         let by = |call: CallId, own: bool| {
             let frame = self.calls.at(call.index);
             if frame.flags & ABANDONED != 0 {
-                return Some(self.given_up[frame.parent as usize]);
+                return Some(self.given_up[frame.parent as usize].since);
             }
             match (keeps, own) {
                 (true, _) => None,
@@ -173,6 +248,13 @@ impl Core {
 }
 
 impl Cx<'_> {
+    /// The node that gave up waiting for `call`, and the key of the draws about the call on behalf of which it had waited.
+    pub fn gave_up(&self, call: CallId) -> Option<(NodeId, Key)> {
+        let frame = self.core.calls.at(call.index);
+        let given_up = (frame.flags & ABANDONED != 0).then(|| self.core.given_up[frame.parent as usize])?;
+        (given_up.by != NONE).then_some((NodeId(given_up.by), Key::from_bits(given_up.key)))
+    }
+
     /// From now on `other` waits for what is done for `leader`, too.
     pub fn share(&mut self, leader: CallId, other: CallId) {
         self.core.wants.of(leader).others.push(other);

@@ -11,6 +11,7 @@ use crate::figures::Figures;
 use crate::gauge::Gauge;
 use crate::news::News;
 use crate::outcome::{Answer, Outcome};
+use crate::records::Ended;
 use crate::slots;
 use crate::time::{Span, Time};
 
@@ -39,6 +40,9 @@ impl<C: Component> Engine<C> {
                 }
                 Aside::HangUp { at, number } => self.nodes[at.0 as usize].on_hang_up(number),
                 Aside::News { about, news } => self.hear(about, news),
+                Aside::Settled { node, name, settled } => {
+                    self.nodes[node.0 as usize].on_settled(self.core.now, name, settled);
+                }
                 Aside::Tell(Telling { node, parent, child, answer }) => {
                     let hears = self.core.nodes[node.0 as usize].passage != DEAF;
                     if hears && (parent == child || self.core.calls.is_open(parent)) {
@@ -123,13 +127,16 @@ impl<C: Component> Engine<C> {
             .map(|(i, _)| core.calls.id(i))
             .collect();
         for call in made {
-            core.abandon(call);
+            core.give_up(call);
         }
         core.lose_what_was_begun(&is_gone);
         self.lose_what_was_passed_on(&is_gone, death);
         let core = &mut self.core;
         for connection in core.connections.opened_by(|node| is_gone(node.0)) {
             core.close_connection(connection);
+        }
+        for record in core.records.of_volatile(node) {
+            core.end_record(record, Ended::Lost);
         }
         core.chores.pending.forget(|chore| is_gone(chore.node.0));
         core.set_bell();
@@ -173,6 +180,9 @@ impl<C: Component> Engine<C> {
                 if frame.flags & BACKGROUND == 0 {
                     let group = self.core.nodes[frame.node as usize].group;
                     self.core.ended(group, &frame, answer);
+                } else if frame.parent == NONE {
+                    // Steps after the answer, which nobody will go on with.
+                    self.core.part_of_call_ends(index, true);
                 }
                 self.core.free(index);
             } else if death == Death::Host
@@ -184,6 +194,8 @@ impl<C: Component> Engine<C> {
                 self.core.ring.push_back(Next::reply(call, answer));
             }
         }
+        self.core.lose_parts();
+        self.core.forget_deliveries();
         self.core.forget_shared(&is_gone);
     }
 

@@ -122,6 +122,7 @@ impl<'a> Cx<'a> {
     /// Makes a call whose answer nobody waits for.
     pub fn call_and_forget(&mut self, parent: CallId, to: To) -> CallId {
         let call = self.call(parent, to);
+        self.core.another_part_of(call.index);
         let frame = self.core.calls.at_mut(call.index);
         frame.parent = NONE;
         if frame.flags & SAMPLED != 0 {
@@ -184,6 +185,7 @@ impl<'a> Cx<'a> {
         (frame.memo, frame.timer) = (0, None);
         frame.via = DIRECT;
         frame.flags = (frame.flags & RETRY) | BACKGROUND | DELIVERED;
+        self.core.another_part_of(call.index);
         self.core.calls.insert_like(frame, call.index)
     }
 
@@ -216,6 +218,9 @@ impl<'a> Cx<'a> {
     /// A branch, or a call that was detached, is over. What it still waited for must have been abandoned.
     pub fn end_branch(&mut self, call: CallId) {
         debug_assert!(self.core.calls.at(call.index).flags & BACKGROUND != 0);
+        if self.core.calls.at(call.index).parent == NONE {
+            self.core.part_of_call_ends(call.index, false);
+        }
         self.core.free(call.index);
     }
 
@@ -244,7 +249,7 @@ impl<'a> Cx<'a> {
     /// The caller stops waiting for `child`, which runs on; its answer will be dropped and its work counts as wasted.
     /// Nothing happens if it has ended.
     pub fn abandon(&mut self, child: CallId) {
-        self.core.abandon(child);
+        self.core.give_up(child);
     }
 
     /// Tells the callee of `child` that its answer is no longer wanted. It must have been abandoned first.

@@ -32,7 +32,8 @@ impl Part {
     fn hand_out(&mut self, cx: &mut Cx<'_>) {
         while let (Some(record), false) = (cx.first_record(), self.standing.is_empty()) {
             let receive = self.standing.remove(0);
-            cx.lease(receive, record);
+            let receives = cx.lease(record, cx.beginner(receive));
+            cx.hand_out(receive, record, receives);
             cx.post(Next::reply(receive, cx.answer(Outcome::Ok)));
         }
     }
@@ -59,9 +60,8 @@ impl Component for Part {
         self.heard.push((cx.now(), answer.outcome()));
         if cx.node() == CONSUMER && cx.server(call) == BROKER && answer.outcome() == Outcome::Ok {
             let (record, nth) = cx.leased(call);
-            let key = Key::from_bits(cx.record(record).expect("it is leased").key).child(7, nth);
-            let delivery = cx.deliver(WORKER, record, key, None, nth > 1).expect("it is leased");
-            return Next::call(delivery);
+            let message = cx.message(record).expect("it is leased");
+            return Next::call(cx.deliver(WORKER, (record, message), message.key.child(7, nth), None, nth > 1));
         }
         Next::WAIT
     }

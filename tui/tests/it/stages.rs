@@ -191,12 +191,24 @@ fn a_fixed_setting_runs_again_from_the_start_with_the_changes_made_on_the_way() 
     "]]".chars().for_each(|letter| assert_eq!(press(&mut stage, KeyCode::Char(letter)), Flow::On));
     until(&mut stage, |stage| instant_s(stage) == 36);
     let type_over = |stage: &mut Stage<Files>, path: &str, value: &str| {
-        "k/".chars().for_each(|letter| _ = press(stage, KeyCode::Char(letter)));
-        (0..60).for_each(|_| _ = press(stage, KeyCode::Backspace));
-        path.chars().for_each(|letter| _ = press(stage, KeyCode::Char(letter)));
-        (0..2).for_each(|_| _ = press(stage, KeyCode::Enter));
-        (0..10).for_each(|_| _ = press(stage, KeyCode::Backspace));
-        value.chars().for_each(|letter| _ = press(stage, KeyCode::Char(letter)));
+        "k/".chars().for_each(|letter| {
+            let _ = press(stage, KeyCode::Char(letter));
+        });
+        (0..60).for_each(|_| {
+            let _ = press(stage, KeyCode::Backspace);
+        });
+        path.chars().for_each(|letter| {
+            let _ = press(stage, KeyCode::Char(letter));
+        });
+        (0..2).for_each(|_| {
+            let _ = press(stage, KeyCode::Enter);
+        });
+        (0..10).for_each(|_| {
+            let _ = press(stage, KeyCode::Backspace);
+        });
+        value.chars().for_each(|letter| {
+            let _ = press(stage, KeyCode::Char(letter));
+        });
         press(stage, KeyCode::Enter);
     };
     type_over(&mut stage, "max_attempts", "1");

@@ -6,6 +6,7 @@
 
 mod blind;
 mod load;
+mod messages;
 mod queues;
 mod reserves;
 mod retries;
@@ -45,6 +46,8 @@ const RULES: &[Rule] = &[
     queues::outlives_callers,
     queues::blocked_loops,
     queues::pools,
+    messages::visibility,
+    messages::dead_letter,
     timeouts::missing,
     timeouts::inversion,
     timeouts::too_short,

@@ -74,8 +74,9 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
-        if graph.components[component].hands_out() {
-            if limits.waiting == Waiting::Unbounded && graph.links_to(component).next().is_some() && !is_finite(graph) {
+        if let Some(manner) = graph.components[component].hands_out() {
+            let is_unbounded = limits.waiting == Waiting::Unbounded && manner.can_be_bounded;
+            if is_unbounded && graph.links_to(component).next().is_some() && !is_finite(graph) {
                 let (name, path) = (graph.name(component), finder.component_path(component));
                 let message = format!(
                     "{name} has no `capacity`: while producers outpace consumers its backlog grows without bound"
