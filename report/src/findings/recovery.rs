@@ -694,8 +694,8 @@ mod tests {
         let harmed = under_load(load, |at_s| if (60.0..100.0).contains(&at_s) { load(at_s) / 2.0 } else { load(at_s) });
         assert_eq!(
             texts(&recoveries(&harmed)),
-            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 50 % of what the load lets \
-                 expect, was below 95 % for 40s, and 13,640 requests were lost."]
+            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 50 % of what the load \
+                 allows, was below 95 % for 40s, and 13,640 requests were lost."]
         );
         // Users who wait for their answers send less because the system is down: that excuses nothing.
         let mut waiting = under_load(load, load);
@@ -715,8 +715,7 @@ mod tests {
             texts(&found),
             [
                 "Recovered from cut as soon as it ended; goodput fell to 0 % of its level before, and was below 95 % for 10s.",
-                "kill store ×1 acts to the end of the run and does not lower goodput up to the next fault: it is 100 % of \
-                 before."
+                "kill store ×1 acts to the end of the run and does not lower goodput up to the next fault: it is 100 % of its level before."
             ]
         );
     }
@@ -749,7 +748,7 @@ mod tests {
                 recovered("f7", 20).as_str(),
                 &recovered("f5", 40),
                 &recovered("f3", 60),
-                "Recovered from f1 as well; goodput fell to 80 % at worst.",
+                "Also recovered from f1; goodput fell to 80 % at worst.",
                 "f0, f2, f4 and f6 did not lower goodput."
             ]
         );
@@ -818,7 +817,7 @@ mod tests {
         (result.faults[0].at_s, result.faults[0].until_s) = (180.0, Some(195.0));
         let found = recoveries(&result);
         assert_eq!(found[0].severity, Severity::Critical);
-        assert!(found[0].text.starts_with("5s after kill store ×1 ended, the run was over: whether"), "{found:?}");
+        assert!(found[0].text.starts_with("The run ended 5s after kill store ×1 ended, too soon to see whether"), "{found:?}");
     }
 
     #[test]
