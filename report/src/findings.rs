@@ -10,9 +10,10 @@ mod callers;
 mod causes;
 pub mod evidence;
 mod messages;
+pub(crate) mod outages;
 mod places;
 mod queues;
-pub(crate) mod recovery;
+mod recovery;
 mod why;
 
 use lab::result::RunResult;

@@ -6,7 +6,7 @@
 use lab::result::RunResult;
 
 use crate::charts::{Axis, Chart, Kind, Size, TimelineBar, TimelineLane, TimelineRole, Unit};
-use crate::findings::recovery::{Outage, outages};
+use crate::findings::outages::{Outage, outages};
 use crate::happenings;
 use crate::html::{Block, Figure, Section};
 use crate::over_time;
@@ -73,14 +73,18 @@ fn sentences(result: &RunResult, outage: &Outage) -> String {
         (Some(back_s), Some(ended_s)) if back_s <= ended_s => said.push_str(" It was back as soon as the fault ended."),
         (Some(back_s), Some(ended_s)) => {
             let after = units::instant(back_s - ended_s);
-            said.push_str(&format!(" It was back at {}, {after} after the fault ended", units::instant(back_s)));
-            said.push_str(&remedy(result, outage, back_s).map_or_else(|| ".".to_owned(), |words| format!("{words}.")));
+            let remedy = remedy(result, outage, back_s).map_or_else(String::new, |words| format!(" and{}", &words[1..]));
+            said.push_str(&format!(" It was back at {}, {after} after the fault ended{remedy}.", units::instant(back_s)));
         }
-        (_, Some(_)) => {
+        (None, Some(_)) => {
             said.push_str(&format!(" It had not recovered by {}.", units::instant(outage.until_s)));
             said.push_str(&outage.because);
         }
-        (_, None) => {}
+        (Some(back_s), None) => {
+            let remedy = remedy(result, outage, back_s).unwrap_or_default();
+            said.push_str(&format!(" It was back at {}{remedy}, although the fault still acted.", units::instant(back_s)));
+        }
+        (None, None) => {}
     }
     if outage.lost >= 0.5 {
         said.push_str(&format!(" {} requests were lost.", units::grouped(outage.lost.round() as u64)));
@@ -93,7 +97,7 @@ fn remedy(result: &RunResult, outage: &Outage, back_s: f64) -> Option<String> {
     let before = result.events.iter().filter(|event| event.at_s > outage.at_s && event.at_s <= back_s);
     let last = before.max_by(|one, other| one.at_s.total_cmp(&other.at_s))?;
     let after = units::instant(back_s - last.at_s);
-    Some(format!(" and {after} after operators did {}", over_time::fault_name(last)))
+    Some(format!(", {after} after {} (event)", over_time::fault_name(last)))
 }
 
 fn timeline(result: &RunResult, outages: &[Outage]) -> Chart {

@@ -6,6 +6,8 @@
 
 use crate::parameter::DistError;
 use crate::random::Source;
+use rand::Rng;
+use rand_distr::Distribution;
 use std::sync::Arc;
 
 /// The most keys of a Zipf law: its table takes eight bytes a key (512 MiB), shared by all clones.
@@ -89,6 +91,13 @@ impl AliasTable {
         let coin = (product as u64 >> 32) as u32;
         let column = self.columns[index];
         if coin < column.own { index } else { column.other as usize }
+    }
+}
+
+/// The same as [`AliasTable::sample`].
+impl Distribution<usize> for AliasTable {
+    fn sample<R: Rng + ?Sized>(&self, source: &mut R) -> usize {
+        AliasTable::sample(self, source)
     }
 }
 

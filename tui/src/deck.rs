@@ -268,7 +268,7 @@ impl<S: Simulation> Deck<S> {
             return Err("nothing has been changed yet".into());
         }
         if made <= shared {
-            return Err("that change came before the branch; keep one future first".into());
+            return Err("that change was before the fork; keep one future first".into());
         }
         let change = self.journals[index][made - 1].clone();
         self.journals[index].truncate(made - 1);
@@ -286,7 +286,7 @@ impl<S: Simulation> Deck<S> {
     /// Begins a second future here, equal to the first so far, and focuses it.
     pub fn branch(&mut self) -> Result<(), String> {
         if self.fork.is_some() {
-            return Err("there are two futures already; keep one of them first".into());
+            return Err("there are already two futures; keep one of them first".into());
         }
         self.make_what_is_due();
         let at_ns = self.now_ns();

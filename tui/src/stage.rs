@@ -175,7 +175,7 @@ impl<S: Source> Stage<S> {
                 let dropped = view.focused().changes.len();
                 let words = match dropped {
                     0 => "the file has been saved: read again".to_string(),
-                    _ => format!("the file has been saved: read again, without {dropped} change(s) made here"),
+                    _ => format!("the file was saved and reloaded; {dropped} change(s) made here dropped"),
                 };
                 run.app.tell(words, false);
                 self.run = Some(run);

@@ -230,16 +230,20 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
     if let Some(knee) = knee(&known, &numbers(way)?) {
         let (at, value) = known[knee.at];
         let beyond = match knee.steeper {
-            true => format!("{} times as steep beyond it", crate::units::quantity(knee.ratio)),
-            false => "and hardly changes beyond it".to_owned(),
+            true => {
+                let ratio = crate::units::quantity(knee.ratio);
+                format!(", then to {} at {}, {ratio} times as steeply", read(last.1), last.0)
+            }
+            false if known[knee.at..].iter().all(|(_, value)| same(*value, last.1)) => {
+                format!(", and stays within {} % of its last value from there on", (SAME * 100.0).round())
+            }
+            false => format!(", then only to {} at {}", read(last.1), last.0),
         };
         return Some(format!(
-            "{name} has a knee at {axis} {at}: it {verb} from {} at {} to {} there and {} at {}, {beyond}.",
+            "{name} has a knee at {axis} {at}: it {verb} from {} at {} to {} there{beyond}.",
             read(first.1),
             first.0,
-            read(value),
-            read(last.1),
-            last.0
+            read(value)
         ));
     }
     // From where on it stays what it is at the end.

@@ -64,7 +64,7 @@ impl App {
         let ask = |command| vec![Effect::Ask(command)];
         match action {
             Action::TogglePlay if self.view.now_ns >= self.view.end_ns => {
-                self.tell("the end of the run; ← goes back".into(), false);
+                self.tell("end of the run; ← goes back".into(), false);
                 Vec::new()
             }
             Action::TogglePlay => ask(Command::Play(!self.view.playing)),
@@ -81,7 +81,7 @@ impl App {
             }
             Action::Branch => ask(Command::Branch),
             Action::SwitchFuture if self.view.futures.len() < 2 => {
-                self.tell("there is one future only; b begins another".into(), false);
+                self.tell("there is only one future; b starts another".into(), false);
                 Vec::new()
             }
             Action::SwitchFuture => ask(Command::Focus(self.view.focus.other())),
@@ -230,7 +230,7 @@ impl App {
         let doing = match &self.open {
             Open::Knob(path, line) if self.is_live(path) => Doing::Set { path: path.clone(), value: line.text() },
             Open::Knob(path, _) => {
-                let words = format!("{path} changes from the start of the run, so both futures would have it");
+                let words = format!("{path} applies from the start of the run, so both futures would get it");
                 self.tell(words, true);
                 return Vec::new();
             }
