@@ -25,9 +25,9 @@ use sim_core::{AttemptCounts, Attempts, Engine, Figures, GroupId, NodeId, Outcom
 use crate::history::History;
 use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
+pub(crate) use afterwards::After;
 use language::Loaded;
 use language::document::Override;
-pub(crate) use afterwards::After;
 pub(crate) use measured::Requests;
 use spread::Looks;
 use windows::{Asked, Border, Spare};

@@ -82,10 +82,8 @@ pub mod of_workloads {
          lost, or a replica died.",
     );
     /// Where that goes on.
-    pub const COMPLETION_PENDING: Figure = Figure::level(
-        "completion.pending",
-        "Requests that ended ok or accepted and have work pending at the end.",
-    );
+    pub const COMPLETION_PENDING: Figure =
+        Figure::level("completion.pending", "Requests that ended ok or accepted and have work pending at the end.");
     /// Until the result was there.
     pub const RESULT_LATENCY: Figure = Figure::times(
         "result.latency",
@@ -98,10 +96,8 @@ pub mod of_workloads {
          this one.",
     );
     /// Where there was none.
-    pub const RESULT_FAILED: Figure = Figure::count(
-        "result.failed",
-        "Requests whose client gave up polling, or whose work was lost.",
-    );
+    pub const RESULT_FAILED: Figure =
+        Figure::count("result.failed", "Requests whose client gave up polling, or whose work was lost.");
     /// Where that goes on.
     pub const RESULT_PENDING: Figure =
         Figure::level("result.pending", "Requests whose clients are still polling at the end.");
@@ -353,6 +349,7 @@ mod tests {
                     Merge::Times => figure.unit == Unit::Seconds,
                     Merge::States(_) => figure.unit == Unit::Fraction,
                     Merge::Count => matches!(figure.unit, Unit::Count | Unit::Bytes | Unit::PerSecond),
+                    Merge::Net => figure.unit == Unit::PerSecond,
                     Merge::Level | Merge::Gauge | Merge::Max | Merge::Peak => {
                         matches!(figure.unit, Unit::Count | Unit::Bytes | Unit::Seconds)
                     }

@@ -1,6 +1,8 @@
 //! What is known of a scenario without running it, as text and as JSON.
 
-use analysis::explain::{Bound, Branch, Capacity, Component, Consumer, Explained, Queue, Limit, Link, Sensitivity, ThreadMemory};
+use analysis::explain::{
+    Bound, Branch, Capacity, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
+};
 use language::diagnostics::{self, Style};
 
 use crate::text::aligned;
@@ -303,7 +305,8 @@ fn backlog_sentence(name: &str, queue: &Queue) -> String {
 fn consumer_sentence(queue: &str, consumer: &Consumer) -> String {
     let Consumer { name, at_once, batch, takes_s, takes_p99_s, visibility_s, wait_s, .. } = consumer;
     let slots = units::grouped(*at_once as u64);
-    let what = if *batch > 1 { format!("{slots} receives of up to {batch} messages") } else { format!("{slots} messages") };
+    let what =
+        if *batch > 1 { format!("{slots} receives of up to {batch} messages") } else { format!("{slots} messages") };
     let mut text = format!(
         "{name} processes {what} of {queue} at once; that takes {} each, {} at p99.",
         units::time(*takes_s),

@@ -133,8 +133,8 @@ pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
 pub use cpu::{CpuId, CpuJob, Machines};
 pub use engine::{
-    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Message, Next, Open, Order, Profile, Reach, Sight,
-    Stuck, To,
+    Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Message, Next, Open, Order, Profile, Reach,
+    Sight, Stuck, To,
 };
 pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};

@@ -272,16 +272,7 @@ impl Records {
         let place = &mut self.places[index as usize];
         self.free = place.next;
         let generation = place.generation.wrapping_add(1);
-        *place = Place {
-            key,
-            stored: now,
-            number,
-            generation,
-            node: node.0,
-            profile,
-            priority,
-            ..Place::BLANK
-        };
+        *place = Place { key, stored: now, number, generation, node: node.0, profile, priority, ..Place::BLANK };
         self.columns.pack(index, baggage);
         self.settled += 1;
         let last = store.waiting.last;
@@ -509,6 +500,12 @@ impl Records {
             let present = present.get(node).copied().unwrap_or(0);
             (NodeId(*node), store.stored, store.ended.iter().sum::<u64>() + present)
         })
+    }
+
+    /// The undertakings that records are parts of.
+    pub(crate) fn undertakings(&self) -> impl Iterator<Item = u64> {
+        let present = self.places.iter().zip(0..).filter(|(place, _)| place.state() != State::Free);
+        present.map(|(_, index)| self.columns.undertaking(index))
     }
 
     /// Memory held, in bytes.

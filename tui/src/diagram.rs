@@ -262,6 +262,8 @@ pub struct BoxFigures {
     pub queue: u64,
     /// The bound of the queue; `None` where there is none.
     pub queue_max: Option<u64>,
+    /// How many of those that wait are dead letters.
+    pub dead_letters: u64,
     /// Share in use of what limits it; of a cluster the largest.
     pub utilization: Option<f64>,
     /// Amplification; of a cluster the largest.
@@ -292,12 +294,15 @@ impl BoxFigures {
             _ => one.or(other),
         };
         let mut bounded = true;
-        for node in members.iter().filter_map(|&index| snapshot.nodes.get(index)) {
+        let takes_dead_letters =
+            |index: usize| snapshot.topology.nodes.get(index).is_some_and(|node| node.takes_dead_letters);
+        for (index, node) in members.iter().filter_map(|&index| Some((index, snapshot.nodes.get(index)?))) {
             all.arrivals += node.arrivals;
             all.good += node.good;
             all.failed += node.failed;
             all.in_flight += node.in_flight;
             all.queue += node.queue;
+            all.dead_letters += if takes_dead_letters(index) { node.queue } else { 0 };
             bounded &= node.queue_max.is_some();
             all.queue_max = Some(all.queue_max.unwrap_or(0) + node.queue_max.unwrap_or(0));
             all.utilization = larger(all.utilization, node.utilization);

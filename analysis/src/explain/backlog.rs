@@ -64,16 +64,12 @@ pub(super) fn queues(graph: &Graph<'_>, load: &Load<'_>, rates: &[f64], duration
         return Vec::new();
     }
     let consumed = (0..graph.components.len()).filter(|queue| graph.consumers_of(*queue).next().is_some());
-    let known = |queue: usize| Some((graph.name(queue).to_string(), of_queue(graph, load, rates, (queue, duration_s))?));
+    let known =
+        |queue: usize| Some((graph.name(queue).to_string(), of_queue(graph, load, rates, (queue, duration_s))?));
     consumed.filter_map(known).collect()
 }
 
-fn of_queue(
-    graph: &Graph<'_>,
-    load: &Load<'_>,
-    rates: &[f64],
-    (queue, duration_s): (usize, f64),
-) -> Option<Queue> {
+fn of_queue(graph: &Graph<'_>, load: &Load<'_>, rates: &[f64], (queue, duration_s): (usize, f64)) -> Option<Queue> {
     let published_per_s = Times::rate(queue, load.fresh);
     if published_per_s <= 0.0 {
         return None;
@@ -208,7 +204,9 @@ fn consumers(graph: &Graph<'_>, load: &Load<'_>, queue: usize) -> Vec<Consumer> 
             takes_p99_s: takes.quantile(0.99),
             visibility_s,
             wait_s: polls.then(|| consumer.settings.wait() as f64 / 1e9),
-            outlasts_visibility: visibility_s.filter(|_| !extends).map_or(0.0, |visibility_s| takes.beyond(visibility_s)),
+            outlasts_visibility: visibility_s
+                .filter(|_| !extends)
+                .map_or(0.0, |visibility_s| takes.beyond(visibility_s)),
         }
     };
     graph.consumers_of(queue).map(known).collect()

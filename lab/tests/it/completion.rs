@@ -71,7 +71,11 @@ fn the_first_success_counts_and_what_is_lost_fails() {
              consumes: [{{from: q{consumes}}}]}}\n"
         );
         let result = run("{call: q}", &more);
-        (of(&result, "completion.latency.max"), of(&result, "completion.failed"), of(&result, "completion.latency_all.p50"))
+        (
+            of(&result, "completion.latency.max"),
+            of(&result, "completion.failed"),
+            of(&result, "completion.latency_all.p50"),
+        )
     };
     let short = "style: sqs, visibility_timeout: 30ms, max_receives: 3, dead_letter: dead";
     // Done at 45 for the first time, and dead at 90 nevertheless.
@@ -146,7 +150,9 @@ fn objectives_on_completion_are_over_all_requests() {
          app: {{{WORKER}, handlers: {{default: [{{wait: 1ms}}, {{fail: {{probability: 20%}}}}]}}, consumes: [{{from: q, on_failure: skip}}]}}\n\
          objectives:\n  - {{metric: workloads.w.completion.latency.p50, below: 1s}}\n  - {{metric: workloads.w.completion.latency.p99, below: 1s}}\n"
     );
-    let text = yaml("{call: q}", &more).replace("{once: {count: 1}}", "{poisson: 100/s}").replace("until: idle", "duration: 20s");
+    let text = yaml("{call: q}", &more)
+        .replace("{once: {count: 1}}", "{poisson: 100/s}")
+        .replace("until: idle", "duration: 20s");
     let result = run_loaded(&load(&text), 1);
     let holds: Vec<bool> = result.objectives.iter().map(|objective| objective.holds).collect();
     assert_eq!(holds, [true, false], "{:?}", result.objectives);

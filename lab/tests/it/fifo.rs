@@ -42,7 +42,11 @@ fn a_group_is_worked_on_one_message_after_the_other() {
 fn a_failing_message_blocks_its_group() {
     let scene = Scene {
         publishes_ms: &[0, 1, 2],
-        requests: &["{op: bad, key: {constant: 1}}", "{op: good, key: {constant: 2}}", "{op: good, key: {constant: 1}}"],
+        requests: &[
+            "{op: bad, key: {constant: 1}}",
+            "{op: good, key: {constant: 2}}",
+            "{op: good, key: {constant: 1}}",
+        ],
         queue: ", style: sqs_fifo, visibility_timeout: 30ms, max_receives: 2, dead_letter: dead",
         service: "runtime: {thread_pool: {threads: 4}}, \
                   handlers: {good: [{wait: 10ms}], bad: [{wait: 10ms}, {fail: {probability: 100%}}]}",

@@ -4,7 +4,6 @@ use lab::metrics;
 use lab::result::RunResult;
 use lab::session::Failure;
 use lab::{Options, Session, Text};
-use rayon::prelude::*;
 
 use crate::harness::{bytes, load, run_loaded};
 
@@ -404,43 +403,6 @@ fn a_message_draws_the_same_in_every_variant() {
     );
 }
 
-/// c consumers behind a queue are M/M/c: the mean wait is C(c, a) / (c·µ − λ), by Erlang's C.
-///
-/// Thirty-two runs of 2000 s each, whose means are taken as normal: the half-width below is four and a half deviations of
-/// their mean, which is exceeded by chance once in 150,000 cases; there are three.
-#[test]
-fn consumers_behind_a_queue_are_servers_of_one_line() {
-    for (c, rho) in [(1_u32, 0.7), (3, 0.8), (8, 0.9)] {
-        let mu = 20.0;
-        let lambda = rho * f64::from(c) * mu;
-        let yaml = format!(
-            "version: 1\nrun: {{duration: 2000s, warmup: 100s, window: 100s}}\n\
-             workloads: {{w: {{arrivals: {{poisson: {lambda}/s}}, call: q}}}}\n\
-             components:\n  q: {{kind: queue}}\n  app:\n    kind: service\n    replicas: {c}\n    \
-             runtime: {{thread_pool: {{threads: 1}}}}\n    handlers: {{default: [{{wait: {{exp: 50ms}}}}]}}\n    \
-             consumes: [q]\n"
-        );
-        let loaded = load(&yaml);
-        let waits: Vec<f64> = (0..32_u64)
-            .into_par_iter()
-            .map(|seed| of(&run_loaded(&loaded, seed), "q", &["queue.wait.mean"])[0] / 1e3)
-            .collect();
-        let n = waits.len() as f64;
-        let mean = waits.iter().sum::<f64>() / n;
-        let deviation = (waits.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
-        let expected = erlang_c(c, rho * f64::from(c)) / (f64::from(c) * mu - lambda);
-        assert!((mean - expected).abs() < 4.5 * deviation, "c = {c}: {mean} ± {deviation}, expected {expected}");
-        assert!(4.5 * deviation < 0.15 * expected, "c = {c}: {deviation} is too wide to tell");
-    }
-}
-
-/// The probability of waiting, by Erlang's B: C = B / (1 − ρ(1 − B)).
-fn erlang_c(servers: u32, load: f64) -> f64 {
-    let b = (1..=servers).fold(1.0, |b, n| load * b / (f64::from(n) + load * b));
-    let rho = load / f64::from(servers);
-    b / (1.0 - rho * (1.0 - b))
-}
-
 /// What a spike leaves behind is worked off in backlog / (µ − λ): for 10 s twice the 100 a second that there are consumers
 /// for come instead of half of them. The backlog is 1000, and 50 a second are left to work it off: 20 s.
 #[test]
@@ -486,7 +448,10 @@ fn mistakes_are_refused() {
     let pool = "runtime: {thread_pool: {threads: 1}}";
     for (yaml, expected) in [
         (with("q", ", style: kafka", pool, "q", ""), "is not supported yet"),
-        (with("q", ", visibility_timeout: 30s", pool, "q", ""), "`visibility_timeout` does not apply to `style: plain`"),
+        (
+            with("q", ", visibility_timeout: 30s", pool, "q", ""),
+            "`visibility_timeout` does not apply to `style: plain`",
+        ),
         (with("q", ", style: sqs, capacity: 5", pool, "q", ""), "`capacity` does not apply to `style: sqs`"),
         (with("q", ", style: sqs, max_receives: 5", pool, "q", ""), "`max_receives` has no effect without"),
         (with("q", ", style: sqs, delay: 2m, retention: 1m", pool, "q", ""), "expires before it becomes visible"),
@@ -494,7 +459,10 @@ fn mistakes_are_refused() {
         (with("q", ", style: rabbitmq, prefetch: 0", pool, "q", ""), "`prefetch` must be at least 1"),
         (with("q", ", dead_letter: q", pool, "q", ""), "is its own `dead_letter`"),
         (with("q", ", dead_letter: app", pool, "q", ""), "`app` is not a queue"),
-        (with("q", ", dead_letter: d", pool, "q", "  d: {kind: queue, style: sqs}\n"), "but its dead-letter queue `d` has"),
+        (
+            with("q", ", dead_letter: d", pool, "q", "  d: {kind: queue, style: sqs}\n"),
+            "but its dead-letter queue `d` has",
+        ),
         (with("q", ", dead_letter: nowhere", pool, "q", ""), "no queue is called `nowhere`"),
         (with("q", "", pool, "{from: q, on_failure: dead_letter}", ""), "`q` has no `dead_letter`"),
         (with("q", "", pool, "{from: q, on_failure: wait}", ""), "`wait` does not apply"),
@@ -502,7 +470,10 @@ fn mistakes_are_refused() {
         (with("q", "", pool, "{from: q, prefetch: 5}", ""), "`prefetch` does not apply"),
         (with("q", ", style: sqs", pool, "{from: q, batch: 11}", ""), "returns at most 10 messages"),
         (with("q", ", style: sqs", pool, "{from: q, partial_failures: true}", ""), "`partial_failures` has no effect"),
-        (with("q", ", style: sqs", pool, "{from: q, ack: before, extend_visibility: true}", ""), "`extend_visibility` has"),
+        (
+            with("q", ", style: sqs", pool, "{from: q, ack: before, extend_visibility: true}", ""),
+            "`extend_visibility` has",
+        ),
         (with("q", "", pool, "q", "events: [{at: 0s, redrive: {from: q, to: q}}]\n"), "are the same queue"),
         (with("q", "", pool, "q", "events: [{at: 0s, discard: app}]\n"), "`app` is a service, not a queue"),
         (with("q", ", full: block", pool, "q", ""), "without `capacity` the queue is never full"),

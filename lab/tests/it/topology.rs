@@ -328,12 +328,8 @@ fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     let dead = if c.once_in(2) { ", dead_letter: q1" } else { "" };
     match style {
         "plain" => {
-            let full = [
-                "",
-                ", capacity: 5, full: reject",
-                ", capacity: 3, full: block",
-                ", capacity: 4, full: drop_oldest",
-            ];
+            let full =
+                ["", ", capacity: 5, full: reject", ", capacity: 3, full: block", ", capacity: 4, full: drop_oldest"];
             format!("{dead}{}", c.of(&full))
         }
         "rabbitmq" => {
@@ -357,8 +353,7 @@ fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
     let op = c.of(&["", ", op: default"]);
     let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
     let idempotent = c.of(&["", ", idempotent: true"]);
-    let gives_up =
-        if queue.contains("dead_letter") { ", on_failure: dead_letter" } else { ", on_failure: requeue" };
+    let gives_up = if queue.contains("dead_letter") { ", on_failure: dead_letter" } else { ", on_failure: requeue" };
     let ack = c.of(&["", ", ack: before", ", on_failure: skip", ", on_failure: requeue", gives_up]);
     let network = c.of(&["", ", network: {rtt: 2ms}", ", network: {rtt: 10ms, loss: 5%}"]);
     let own = match style {

@@ -30,8 +30,8 @@ use sim_core::random::Key;
 use sim_core::slab::Slab;
 use sim_core::time::{MILLISECOND, SECOND};
 use sim_core::{
-    Answer, Begin, CallId, ChoreId, Component, Cx, Figure, Figures, Message, Next, NodeId, Outcome, RecordId, Span, Time,
-    Timer,
+    Answer, Begin, CallId, ChoreId, Component, Cx, Figure, Figures, Message, Next, NodeId, Outcome, RecordId, Span,
+    Time, Timer,
 };
 
 pub use manner::Manner;
@@ -46,13 +46,11 @@ pub const PAUSE: Span = 100 * MILLISECOND;
 
 const DUPLICATES: Figure = Figure::count(
     "duplicates",
-    "Messages processed successfully although they had been processed successfully before.",
+    "Messages processed successfully although they had been processed successfully before or had left the queue meanwhile.",
 )
 .kept();
-const OUT_OF_ORDER: Figure = Figure::count(
-    "out_of_order",
-    "Messages processed after a later message of the same key; 0 without data keys.",
-);
+const OUT_OF_ORDER: Figure =
+    Figure::count("out_of_order", "Messages processed after a later message of the same key; 0 without data keys.");
 const SKIPPED: Figure =
     Figure::count("skipped", "Duplicates acknowledged without running the handler, with `idempotent`.");
 const HELD: Figure = Figure::gauge(
@@ -344,7 +342,8 @@ impl Component for Consumer {
         let is_its = cx.record(record).is_some_and(|found| found.holder == Some(cx.node()) && found.receives == nth);
         if is_its
             && self.connection.is_some()
-            && let Some(message) = cx.message(record) {
+            && let Some(message) = cx.message(record)
+        {
             self.held.push_back(Held { record, nth, message });
             self.held_over_time.set(cx.now(), self.held.len() as u64);
             self.go_on(cx);

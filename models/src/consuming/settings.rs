@@ -140,7 +140,8 @@ impl ConsumeSettings {
             error("no_effect", key, message, "remove it, or use a queue of `style: sqs` or `sqs_fifo`");
         }
         if polls && self.batch() > manner.batch_max {
-            let message = format!("a receive from a queue of `style: {style}` returns at most {} messages", manner.batch_max);
+            let message =
+                format!("a receive from a queue of `style: {style}` returns at most {} messages", manner.batch_max);
             error("out_of_range", "batch", message, "use a smaller `batch`");
         }
         if self.partial_failures.is_some() && self.batch() == 1 {
@@ -152,7 +153,8 @@ impl ConsumeSettings {
             error("no_effect", "prefetch", message, "remove it, or use a queue of `style: rabbitmq`");
         }
         if self.ack == AckSettings::Before && self.extend_visibility == Some(true) {
-            let message = "`extend_visibility` has no effect: with `ack: before` messages are deleted before processing";
+            let message =
+                "`extend_visibility` has no effect: with `ack: before` messages are deleted before processing";
             error("no_effect", "extend_visibility", message.to_string(), "remove it, or write `ack: after`");
         }
         match self.on_failure {

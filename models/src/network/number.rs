@@ -62,7 +62,8 @@ impl Numbers<'_> {
         let link = self.link(name, WORKLOAD_LINK, &settings.call);
         let is_open = settings.arrivals.process.is_open();
         let number = |op: &str| self.ops.iter().position(|known| known == op).map(|at| at as u16);
-        let mut ops: Vec<u16> = settings.asked().iter().chain(&settings.polled()).filter_map(|asked| number(asked.op)).collect();
+        let mut ops: Vec<u16> =
+            settings.asked().iter().chain(&settings.polled()).filter_map(|asked| number(asked.op)).collect();
         ops.sort_unstable();
         ops.dedup();
         if ops.len() < 2 {

@@ -21,8 +21,8 @@ use sim_core::figures::Set;
 use sim_core::keys::{AliasTable, Keys};
 use sim_core::random::{Key, Population, Stream, hash};
 use sim_core::{
-    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Settled, Sight,
-    Span, Time, Timer,
+    Ahead, Answer, Baggage, CallId, Class, Coming, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Settled,
+    Sight, Span, Time, Timer,
 };
 
 use crate::link::LinkSettings;

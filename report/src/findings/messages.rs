@@ -92,7 +92,11 @@ pub(super) fn behind_answers(result: &RunResult) -> Vec<Finding> {
         if completion.failed > 0 {
             let mut draft = Draft::new("incomplete", format!("workloads.{name}"));
             let many = draft.metric("failed", Unit::Count, path("completion.failed"), completion.failed as f64);
-            let were = if completion.failed == 1 { "request was answered and lost its" } else { "requests were answered and lost their" };
+            let were = if completion.failed == 1 {
+                "request was answered and lost its"
+            } else {
+                "requests were answered and lost their"
+            };
             let text = format!("{many} of {} {were} work afterwards.", possessive(name));
             found.push((completion.failed as f64, draft.say(Severity::Warning, text)));
         }

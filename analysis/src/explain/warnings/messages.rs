@@ -13,16 +13,19 @@ pub(super) fn visibility(finder: &mut Finder<'_, '_>) {
     let graph = finder.graph;
     for (name, queue) in finder.explained.queues.clone() {
         let outlasting = |consumer: &&Consumer| consumer.outlasts_visibility > OUTLASTING;
-        let Some(consumer) = queue.consumers.iter().filter(outlasting).max_by(|a, b| a.takes_p99_s.total_cmp(&b.takes_p99_s))
+        let Some(consumer) =
+            queue.consumers.iter().filter(outlasting).max_by(|a, b| a.takes_p99_s.total_cmp(&b.takes_p99_s))
         else {
             continue;
         };
-        let redelivers = graph.consumers.iter().any(|at| {
-            graph.name(at.queue) == name && graph.name(at.component) == consumer.name && at.redelivers()
-        });
+        let redelivers = graph
+            .consumers
+            .iter()
+            .any(|at| graph.name(at.queue) == name && graph.name(at.component) == consumer.name && at.redelivers());
         let Some(visibility_s) = consumer.visibility_s.filter(|_| redelivers) else { continue };
         let path = settings::Path::of(&["components", &name, "visibility_timeout"]);
-        let of_batch = if consumer.batch > 1 { format!(" with up to {} messages", consumer.batch) } else { String::new() };
+        let of_batch =
+            if consumer.batch > 1 { format!(" with up to {} messages", consumer.batch) } else { String::new() };
         let message = format!(
             "{} of the receives of {}{of_batch} take longer than the visibility timeout of {}, which is {} (p99: {}): their messages \
              are delivered again while they are still being processed",
@@ -34,7 +37,13 @@ pub(super) fn visibility(finder: &mut Finder<'_, '_>) {
         );
         let longest_s = queue.consumers.iter().map(|consumer| consumer.takes_p99_s).fold(0.0, f64::max);
         let change = mend(&path, nice((longest_s.max(visibility_s) * AMPLE).min(43_200.0)));
-        finder.warn_mended("visibility_too_short", &path, message, "use a longer timeout, or `extend_visibility`", change);
+        finder.warn_mended(
+            "visibility_too_short",
+            &path,
+            message,
+            "use a longer timeout, or `extend_visibility`",
+            change,
+        );
     }
 }
 
@@ -44,9 +53,8 @@ pub(super) fn dead_letter(finder: &mut Finder<'_, '_>) {
     for queue in 0..graph.components.len() {
         let fails = |consumer: &super::super::graph::ConsumerAt<'_>| {
             let ops = finder.load.fresh.arrivals.keys().filter(|(at, _, _)| *at == queue).map(|(_, op, _)| op.as_str());
-            let failed = |op: &str| {
-                finder.load.bare.answer(consumer.component, consumer.op.unwrap_or(op)).failed().weight()
-            };
+            let failed =
+                |op: &str| finder.load.bare.answer(consumer.component, consumer.op.unwrap_or(op)).failed().weight();
             let most = ops.map(failed).fold(0.0, f64::max);
             (consumer.redelivers_without_end() && most > 0.0).then(|| (graph.name(consumer.component), most))
         };

@@ -196,7 +196,8 @@ mod tests {
                     8 if !twin.in_flight.is_empty() => {
                         // More of a group that is in flight come with the same receive.
                         let (_, of) = twin.in_flight[stream.below(twin.in_flight.len() as u64) as usize];
-                        let next = twin.waiting.iter().find(|(_, other)| **other == of).map(|(number, _)| *number as u32);
+                        let next =
+                            twin.waiting.iter().find(|(_, other)| **other == of).map(|(number, _)| *number as u32);
                         assert_eq!(groups.first_of(of), next);
                         let Some(place) = next else { continue };
                         groups.take_first(of, true);

@@ -8,7 +8,7 @@ use sim_core::{CallId, Class, Cx, Ended, Next, NodeId, Outcome, RecordId, Timer}
 
 use super::groups::{Entry, WINDOW};
 use super::state::{FULL, Queue};
-use super::{EXPIRES, PURPOSE_PUBLISH, PUBLISHED};
+use super::{EXPIRES, PUBLISHED, PURPOSE_PUBLISH};
 use crate::link::sample;
 
 impl Queue {

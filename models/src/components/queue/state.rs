@@ -17,8 +17,7 @@ use crate::policies::limiters::TokenBucket;
 
 const PUBLISHES: Figure =
     Figure::count("published", "Messages stored, including those moved here from another queue.").kept();
-const RECEIVES: Figure =
-    Figure::count("receives", "Deliveries to consumers, redeliveries included.").kept();
+const RECEIVES: Figure = Figure::count("receives", "Deliveries to consumers, redeliveries included.").kept();
 const RECEIVES_MAX: Figure = Figure::max("receives_max", "Most deliveries of a single message.");
 const REDELIVERED: Figure = Figure::count(
     "redelivered",
@@ -32,20 +31,21 @@ const DROPPED: Figure = Figure::count(
     "Messages discarded: to make room for newer ones, beyond the delivery limit without a `dead_letter`, or by `discard`.",
 )
 .kept();
-const DEAD_LETTERS: Figure = Figure::count(
-    "dead_letters",
-    "Messages moved to the dead-letter queue.",
-)
-.kept();
+const DEAD_LETTERS: Figure = Figure::count("dead_letters", "Messages moved to the dead-letter queue.").kept();
 const EXPIRED: Figure = Figure::count("expired", "Messages that expired after `retention`.").kept();
 const LOST: Figure = Figure::count("lost", "Messages lost in a crash of the queue.").kept();
 const MOVED: Figure = Figure::count("redriven", "Messages moved to another queue by `redrive`.");
 const DEDUPLICATED: Figure =
     Figure::count("deduplicated", "Publishes accepted but not stored, as duplicates within `dedup_window`.");
+const GROWTH: Figure = Figure::growth(
+    "growth",
+    "Growth of the number of messages in the queue, waiting or in flight, per second; negative while a backlog drains.",
+);
 const UNACKNOWLEDGED: Figure =
     Figure::gauge("unacknowledged", "Messages delivered and not yet acknowledged, time average.").kept();
 const DELAYED: Figure = Figure::gauge("delayed", "Messages that are not visible yet because of `delay`, time average.");
-const BLOCKED: Figure = Figure::gauge("blocked", "Publishes blocked by a full queue, with `full: block`, time average.");
+const BLOCKED: Figure =
+    Figure::gauge("blocked", "Publishes blocked by a full queue, with `full: block`, time average.");
 
 /// What it reports of the messages that wait, under the names that lines have.
 pub(super) const OF_DEPTH: Set = &[
@@ -70,6 +70,7 @@ pub(super) const OWN: Set = &[
     &MOVED,
     &DEDUPLICATED,
     &BLOCKED,
+    &GROWTH,
 ];
 
 pub(super) static FULL: Happens = Happens {
@@ -179,6 +180,13 @@ pub(super) struct Counts {
     pub(super) deduplicated: u64,
 }
 
+impl Counts {
+    /// How many messages have left the queue, in any way.
+    fn left(&self) -> u64 {
+        self.acknowledged + self.dropped + self.dead_letters + self.expired + self.lost + self.moved
+    }
+}
+
 /// The queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
@@ -284,6 +292,7 @@ impl Queue {
         figures.count(&MOVED, counts.moved);
         figures.count(&DEDUPLICATED, counts.deduplicated);
         figures.gauge(&BLOCKED, self.door.places().waiting_over_time(), now);
+        figures.net(&GROWTH, counts.published, counts.left());
         // Its consumers add theirs.
         crate::consuming::report_none(now, figures);
     }
