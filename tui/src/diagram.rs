@@ -410,3 +410,23 @@ impl LineFigures {
 pub fn acts(fault: &FaultWindow, at_s: f64) -> bool {
     fault.at_s <= at_s && fault.until_s.is_none_or(|until| at_s < until)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lab::result::{NodeNow, Topology, TopologyNode};
+    use std::sync::Arc;
+
+    #[test]
+    fn messages_in_a_dead_letter_queue_are_told_apart() {
+        let node = |takes_dead_letters| TopologyNode { takes_dead_letters, ..TopologyNode::default() };
+        let topology = Topology { nodes: vec![node(false), node(true)], edges: Vec::new() };
+        let waiting = |queue| NodeNow { queue, ..NodeNow::default() };
+        let nodes = vec![waiting(40), waiting(2)];
+        let snapshot = Snapshot { topology: Arc::new(topology), nodes, ..Snapshot::default() };
+        for (members, expected) in [(&[0][..], (40, 0)), (&[1], (2, 2)), (&[0, 1], (42, 2))] {
+            let figures = BoxFigures::of(&snapshot, members);
+            assert_eq!((figures.queue, figures.dead_letters), expected);
+        }
+    }
+}
