@@ -73,6 +73,11 @@ fn whatever_a_request_does_allocates_nothing() {
     let before = |kind: &str| {
         format!("components:\n  app: {{{kind}}}\n  db: {{kind: database, operations: {{default: {{exp: 2ms}}}}}}\n")
     };
+    let queue = |style: &str, consumes: &str| {
+        format!(
+            "components:\n  app: {{kind: service, runtime: {{thread_pool: {{threads: 50}}}}, handlers: {{default: [{{wait: 1ms}}, {{call: jobs}}]}}, calls: {{jobs: jobs}}}}\n  jobs: {{kind: queue, style: {style}}}\n  worker: {{kind: service, runtime: {{thread_pool: {{threads: 20}}}}, handlers: {{default: [{{wait: {{exp: 5ms}}}}]}}, consumes: [{consumes}]}}\n"
+        )
+    };
     let served = |service: &str| {
         format!(
             "components: {{app: {{kind: service, cpu: 2, {service}, handlers: {{default: [{{cpu: {{exp: 300us}}}}, {{wait: 1ms}}, {{cpu: 100us}}]}}}}}}\n"
@@ -111,6 +116,10 @@ fn whatever_a_request_does_allocates_nothing() {
                 "runtime: {thread_pool: {threads: 2}}, admission: {queue: {max: 50, discipline: codel, max_age: 50ms}}",
             ),
         ),
+        ("a queue", queue("plain", "jobs")),
+        ("polls", queue("sqs", "{from: jobs, batch: 10}")),
+        ("groups", queue("sqs_fifo, rate: none", "jobs")),
+        ("pushes", queue("rabbitmq", "{from: jobs, prefetch: 20}")),
         (
             "outside",
             before(
@@ -146,4 +155,31 @@ fn a_request_in_flight_takes_so_many_bytes() {
     let (all, tables) = (found.bytes_current as f64 / in_flight, one.engine().bytes_in_flight() as f64 / in_flight);
     println!("{all:.0} bytes a request in flight, {tables:.0} of them in the engine's tables");
     assert!(all < 245.0 && tables < 160.0, "{all} and {tables} bytes a request in flight");
+}
+
+/// Ten million messages that wait take less than 1 GB, all told: with what they are about, what they are a part of, and what the queue
+/// knows of them. It grows in proportion, so that fewer say the same.
+#[test]
+fn a_message_that_waits_takes_less_than_a_hundred_bytes() {
+    // At the rate of a FIFO queue, only few of so many are within the window of deduplication.
+    let fifo = "sqs_fifo, rate: none, dedup_window: 1s";
+    for (style, consumes) in
+        [("plain", "jobs"), ("sqs", "jobs"), (fifo, "jobs"), ("rabbitmq", "{from: jobs, prefetch: 1}")]
+    {
+        let text = format!(
+            "version: 1\nrun: {{duration: 100s, window: 100s}}\nworkloads: {{w: {{arrivals: {{constant: 20000/s}}, requests: [{{key: {{uniform: {{keys: 1k}}}}}}], call: jobs}}}}\ncomponents:\n  jobs: {{kind: queue, style: {style}}}\n  worker: {{kind: service, runtime: {{thread_pool: {{threads: 1}}}}, handlers: {{default: [{{wait: 1h}}]}}, consumes: [{consumes}]}}\n"
+        );
+        let mut kept = None;
+        let found = measure(|| {
+            let mut one = session(style, &text, &[]);
+            run_until(&mut one, 10.0);
+            kept = Some(one);
+        });
+        let one = kept.expect("it ran");
+        let waiting = one.result().components["jobs"].queue.as_ref().expect("it is a queue").depth_end as f64;
+        assert!(waiting > 190_000.0, "{style}: {waiting}");
+        let (all, tables) = (found.bytes_current as f64 / waiting, one.engine().bytes_in_flight() as f64 / waiting);
+        println!("{style}: {all:.0} bytes a message, {tables:.0} of them in the engine's tables");
+        assert!(all < 100.0, "{style}: {all} and {tables} bytes a message");
+    }
 }

@@ -36,6 +36,7 @@ mod menu;
 mod objectives;
 mod plain_links;
 mod queue_scenarios;
+mod queue_theory;
 mod queues;
 mod rabbit;
 mod requests;

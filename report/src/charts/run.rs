@@ -330,6 +330,11 @@ fn topology(result: &RunResult) -> NamedChart {
             let (Some(from), Some(to)) = (index(queue), index(name)) else { continue };
             calls.push(TopologyCall { from, to, label: "consumes".to_owned(), warn: false });
         }
+        if let Some((from, to)) = component.dead_letter.as_ref().and_then(|to| Some((index(name)?, index(to)?))) {
+            let dead = component.own.value("dead_letters").unwrap_or(0.0);
+            let label = if dead > 0.0 { format!("dead: {}", units::quantity(dead)) } else { "dead letters".to_owned() };
+            calls.push(TopologyCall { from, to, label, warn: dead > 0.0 });
+        }
     }
     let chart = Chart {
         title: "Call graph and load".to_owned(),

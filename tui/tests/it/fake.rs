@@ -73,7 +73,7 @@ struct Window {
 }
 
 fn node(name: &str, kind: &str) -> TopologyNode {
-    TopologyNode { name: name.into(), kind: kind.into(), is_workload: kind == "workload" }
+    TopologyNode { name: name.into(), kind: kind.into(), is_workload: kind == "workload", takes_dead_letters: false }
 }
 
 fn edge(from: usize, to: usize, link: &str, index: usize, policies: &[&str]) -> TopologyEdge {
