@@ -1,6 +1,7 @@
 //! A comparison as text and as a page, with a sentence on what really differs.
 
 use lab::compare::{Compared, ComparedMetric};
+use language::diagnostics::shown;
 
 use crate::charts::{Axis, BarGroup, Chart, ChartError, Kind, NamedChart, Size};
 use crate::figures;
@@ -12,6 +13,8 @@ use crate::{units, words};
 /// The table for a terminal, and what it says in sentences.
 #[must_use]
 pub fn text(compared: &Compared) -> String {
+    let variants = compared.variants.iter().map(|name| shown(name).into_owned()).collect();
+    let compared = &Compared { variants, ..compared.clone() };
     let mut heading = vec!["metric".to_owned()];
     heading.extend(compared.variants.iter().cloned());
     let rows: Vec<Vec<String>> = compared

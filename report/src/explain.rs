@@ -1,7 +1,7 @@
 //! What is known of a scenario without running it, as text and as JSON.
 
 use analysis::explain::{Bound, Branch, Capacity, Component, Explained, Limit, Link, Sensitivity, ThreadMemory};
-use language::diagnostics::{self, Style};
+use language::diagnostics::{self, Style, shown};
 
 use crate::text::aligned;
 use crate::units;
@@ -30,9 +30,11 @@ pub fn text(explained: &Explained, style: Style) -> String {
 
 fn title(explained: &Explained) -> String {
     let variant = explained.variant.as_ref().map_or_else(String::new, |variant| format!(", variant {variant}"));
-    let mut text = format!("{} ({}{variant})\n", explained.name, explained.source);
+    let mut text = format!("{} ({}{variant})\n", shown(&explained.name), shown(&explained.source));
     if let Some(description) = &explained.description {
-        text.push_str(&format!("{description}\n"));
+        // Lines of its own could pass for lines of this report.
+        let words: Vec<&str> = description.split_whitespace().collect();
+        text.push_str(&format!("{}\n", shown(&words.join(" "))));
     }
     text
 }
