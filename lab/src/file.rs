@@ -78,7 +78,10 @@ pub fn remove_left_over(folder: &Path) {
     for entry in entries.filter(|entry| is_part(&entry.file_name())) {
         let path = entry.path();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && let Ok(file) = File::open(&path) && file.try_lock().is_ok() {
+        if is_file
+            && let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+        {
             let _ = fs::remove_file(&path);
         }
     }
@@ -128,7 +131,10 @@ mod tests {
         let names = fs::read_dir(folder.path()).expect("list").flatten().map(|entry| entry.file_name());
         let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
         names.sort();
-        assert_eq!(names, ["..12.part", ".a.part", ".c.x.part", ".d.12.part.txt", ".folder.12.part", "b.12.part", "kept"]);
+        assert_eq!(
+            names,
+            ["..12.part", ".a.part", ".c.x.part", ".d.12.part.txt", ".folder.12.part", "b.12.part", "kept"]
+        );
         remove_left_over(&file("no such folder"));
     }
 

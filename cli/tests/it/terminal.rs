@@ -119,7 +119,8 @@ fn another_size_is_drawn_anew() {
 #[test]
 fn the_terminal_is_given_back_after_control_c_and_signals() {
     let folder = folder();
-    let signals = [("SIGINT", Signal::INT), ("SIGTERM", Signal::TERM), ("SIGHUP", Signal::HUP), ("SIGQUIT", Signal::QUIT)];
+    let signals =
+        [("SIGINT", Signal::INT), ("SIGTERM", Signal::TERM), ("SIGHUP", Signal::HUP), ("SIGQUIT", Signal::QUIT)];
     let by_signal = signals.map(|(name, signal)| (name, Some(signal), 130));
     for (name, signal, code) in [("control-c", None, 0)].into_iter().chain(by_signal) {
         let mut session = watch(&["@retry-storm", "--no-tour"], folder.path(), (80, 24));

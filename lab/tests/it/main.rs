@@ -1,5 +1,6 @@
 //! Whole scenarios: from text to result.
 
+mod bounds;
 mod breakdown;
 mod caching;
 mod checks;

@@ -246,6 +246,12 @@ pub trait Kind: Component + Sized {
         None
     }
 
+    /// How many entries it keeps at most, of those that it has been asked for.
+    fn keeps_at_most(settings: &Self::Settings) -> u64 {
+        let _ = settings;
+        0
+    }
+
     /// What only makes sense together.
     fn check(settings: &Self::Settings, checks: &mut Checks<'_>) {
         let _ = (settings, checks);

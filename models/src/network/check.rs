@@ -141,7 +141,7 @@ fn check_clients(scenario: &Scenario, problems: &mut Problems) {
         if process.think().is_some() || process.session_length().is_some() {
             let message = "`clients` belongs to open arrivals; here each user is a client";
             problems.push(Problem::error("no_effect", entry.name_span, message).path(at));
-        } else if let Err(error) = clients.keys() {
+        } else if let Err(error) = clients.keys().check() {
             let message = format!("`count` {}", error.problem);
             problems.push(Problem::error("bad_parameter", entry.name_span, message).path(at));
         }
