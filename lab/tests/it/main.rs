@@ -17,6 +17,7 @@ mod dns;
 #[path = "../../../language/tests/it/expect.rs"]
 mod expect;
 mod fleets;
+mod fuzzing;
 mod gates;
 mod giving_up;
 mod guide;
@@ -32,6 +33,9 @@ mod limits;
 mod live;
 mod measured;
 mod menu;
+#[expect(unreachable_pub, reason = "other crates' tests see it from outside")]
+#[path = "../../../fuzz/src/mutate.rs"]
+mod mutate;
 mod objectives;
 mod plain_links;
 mod queues;
