@@ -73,12 +73,12 @@ impl Repair {
             let path = &segments[..length];
             let now = self.at(path);
             match stand_in(path, now) {
-                Some(stand_in) if now.is_none_or(|now| !now.says_the_same(&stand_in)) => {
-                    if self.put(path, stand_in) {
+                Some(stand_in) => {
+                    let differs = now.is_none_or(|now| !now.says_the_same(&stand_in));
+                    if differs && self.put(path, stand_in) {
                         return self.touch(path);
                     }
                 }
-                Some(_) => {}
                 None if now.is_some() => {
                     self.remove(path);
                     return self.touch(path);
