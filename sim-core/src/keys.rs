@@ -188,12 +188,13 @@ impl GivenKeys {
         }
     }
 
-    /// Bytes that are needed at a time to make its table.
+    /// Peak memory of building its table, bytes; 0 for a law that there is not.
     pub fn bytes(&self) -> u64 {
         match self {
             // The table, the weights twice, and the columns that are too low and too high.
-            GivenKeys::Zipf { keys, .. } => keys.saturating_mul(8 + 8 + 8 + 4 + 8),
-            GivenKeys::Uniform { .. }
+            GivenKeys::Zipf { keys, .. } if *keys <= ZIPF_KEYS_MAX => keys * (8 + 8 + 8 + 4 + 8),
+            GivenKeys::Zipf { .. }
+            | GivenKeys::Uniform { .. }
             | GivenKeys::Hot { .. }
             | GivenKeys::Sequential { .. }
             | GivenKeys::Constant { .. } => 0,

@@ -40,6 +40,11 @@ fn memory_that_is_not_allowed_is_refused_with_the_figure_and_the_greatest_part()
         (&[("{poisson: 10/s}", "{once: {count: 1000000000}}")], "workloads.u.arrivals", "about 233 GiB"),
         (&[("poisson: 10/s", "poisson: 10/s, batch: 1000000000")], "workloads.u.arrivals", "about 233 GiB"),
         (
+            &[("[{call: db}]", "[{split: {items: 1000000000, each: [{parallel: [[{call: db}], [{wait: 1ms}]]}]}}]")],
+            "components.api",
+            "about 559 GiB",
+        ),
+        (
             &[("to: db}", "to: db, pool: {size: 1000000}}"), ("replicas: 1,", "replicas: 1000,")],
             "components.api",
             "about 75 GiB",

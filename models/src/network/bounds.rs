@@ -39,6 +39,8 @@ const MACHINE: u64 = 300;
 const USER: u64 = 250;
 /// A cache entry with its share of the hash table.
 const ENTRY: u64 = 150;
+/// A task of a call that divides into several.
+const TASK: u64 = 200;
 /// A value of a time series: in the run, in its result, and in the output.
 const VALUE: u64 = 50;
 /// More values than are kept of a run.
@@ -168,8 +170,9 @@ fn add_components(scenario: &Scenario, parts: &mut Vec<Part>) {
             .fold(0u64, |sum, (_, link)| sum.saturating_add(slots.of_link(entry.name.as_str(), link, balances, count)));
         let each = REPLICA + settings.consumes().len() as u64 * CONSUMER;
         let kept = settings.keeps_at_most().min(entries).saturating_mul(ENTRY);
-        let bytes = count.saturating_mul(each).saturating_add(links).saturating_add(kept);
-        let what = format!("{count} replicas of `{}` with their links and entries", entry.name.as_str());
+        let tasks = (settings.tasks_at_once() * TASK as f64) as u64;
+        let bytes = count.saturating_mul(each).saturating_add(links).saturating_add(kept).saturating_add(tasks);
+        let what = format!("{count} replicas of `{}` with their links, entries and tasks", entry.name.as_str());
         let path = TreePath::of(&["components", entry.name.as_str()]);
         parts.push(Part { path, span: entry.name_span, what, bytes });
     }
