@@ -183,3 +183,69 @@ fn a_message_that_waits_takes_less_than_a_hundred_bytes() {
         assert!(all < 100.0, "{style}: {all} and {tables} bytes a message");
     }
 }
+
+/// What a scenario asks for is estimated before it is built: as much as is then allocated while it is, within a factor that suits a
+/// limit. Each of these has very many of one thing.
+#[test]
+fn the_memory_that_is_asked_for_is_estimated() {
+    let with = |workload: &str, components: &str| {
+        format!(
+            "version: 1\nrun: {{duration: 1s}}\nhosts: {{h: {{count: 20000, cores: 4}}}}\nworkloads: {{u: {{{workload}}}}}\ncomponents: {{{components}}}\n"
+        )
+    };
+    let service = |replicas: u32, more: &str, steps: &str| {
+        format!(
+            "api: {{kind: service, replicas: {replicas}, runtime: {{thread_pool: {{threads: 8}}}}, handlers: {{default: [{steps}]}}{more}}}"
+        )
+    };
+    let (open, db) =
+        ("arrivals: {poisson: 10/s}, call: api", "db: {kind: database, connections: 4, operations: {default: 1ms}}");
+    let calls = |replicas: u32, link: &str| {
+        format!("{}, {db}", service(replicas, &format!(", calls: {{db: {{to: db{link}}}}}"), "{call: db}"))
+    };
+    let many =
+        "t: {kind: service, replicas: 2000, runtime: {thread_pool: {threads: 8}}, handlers: {default: [{wait: 1ms}]}}";
+    let to_many = service(2000, ", calls: {t: {to: t}}", "{call: t}");
+    let balanced = |algorithm: &str| {
+        let balancer = format!("lb: {{kind: load_balancer, to: t, instances: 2000, algorithm: {algorithm}}}");
+        with("arrivals: {poisson: 10/s}, call: lb", &format!("{balancer}, {many}"))
+    };
+    for (name, text) in [
+        ("replicas", with(open, &service(10_000, "", "{wait: 1ms}"))),
+        ("replicas with cores", with(open, &service(10_000, ", cpu: 2", "{cpu: 1ms}"))),
+        ("replicas on hosts", with(open, &service(10_000, ", hosts: h", "{cpu: 1ms}"))),
+        ("links", with(open, &calls(10_000, ""))),
+        (
+            "links that retry",
+            with(open, &calls(10_000, ", timeout: 1s, retry: {max_attempts: 3, budget: {ratio: {}}}")),
+        ),
+        (
+            "links with gates",
+            with(open, &calls(10_000, ", breaker: resilience4j, rate_limit: {token_bucket: {rate: 100/s, burst: 10}}")),
+        ),
+        ("pools", with(open, &calls(5_000, ", pool: {size: 10}"))),
+        ("large pools", with(open, &calls(500, ", pool: {size: 1000}"))),
+        ("links to many", with(open, &format!("{to_many}, {many}"))),
+        ("balanced by the fewest", balanced("least_connections")),
+        ("balanced in turn", balanced("round_robin")),
+        ("users", with("arrivals: {closed: {users: 200000, think: 1s}}, call: api", &service(1, "", "{wait: 1ms}"))),
+        ("requests at once", with("arrivals: {once: {count: 200000}}, call: api", &service(1, "", "{wait: 1ms}"))),
+        (
+            "keys",
+            with(
+                "arrivals: {poisson: 10/s}, requests: [{op: default, key: {zipf: {keys: 2000000}}}], call: api",
+                &service(1, "", "{wait: 1ms}"),
+            ),
+        ),
+    ] {
+        let mut asked = None;
+        let found = measure(|| {
+            let mut one = session(name, &text, &[]);
+            run_until(&mut one, 0.9);
+            asked = Some(one.loaded().memory);
+        });
+        let ratio = asked.expect("it was loaded") as f64 / found.bytes_max as f64;
+        println!("{name}: {ratio:.2} of {} MiB", found.bytes_max >> 20);
+        assert!((0.8..4.0).contains(&ratio), "{name}: {ratio} of {found:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use lab::compare::{Compared, ComparedMetric, Course};
 use lab::result::FaultWindow;
+use language::diagnostics::shown;
 
 use crate::charts::{Axis, Band, BarGroup, Chart, ChartError, Kind, Line, NamedChart, Point, Size};
 use crate::figures;
@@ -13,6 +14,8 @@ use crate::{over_time, units, words};
 /// The table for a terminal, and what it says in sentences.
 #[must_use]
 pub fn text(compared: &Compared) -> String {
+    let variants = compared.variants.iter().map(|name| shown(name).into_owned()).collect();
+    let compared = &Compared { variants, ..compared.clone() };
     let mut heading = vec!["metric".to_owned()];
     heading.extend(compared.variants.iter().cloned());
     let rows: Vec<Vec<String>> = compared

@@ -73,8 +73,12 @@ fn sentences(result: &RunResult, outage: &Outage) -> String {
         (Some(back_s), Some(ended_s)) if back_s <= ended_s => said.push_str(" It was back as soon as the fault ended."),
         (Some(back_s), Some(ended_s)) => {
             let after = units::instant(back_s - ended_s);
-            let remedy = remedy(result, outage, back_s).map_or_else(String::new, |words| format!(" and{}", &words[1..]));
-            said.push_str(&format!(" It was back at {}, {after} after the fault ended{remedy}.", units::instant(back_s)));
+            let remedy =
+                remedy(result, outage, back_s).map_or_else(String::new, |words| format!(" and{}", &words[1..]));
+            said.push_str(&format!(
+                " It was back at {}, {after} after the fault ended{remedy}.",
+                units::instant(back_s)
+            ));
         }
         (None, Some(_)) => {
             said.push_str(&format!(" It had not recovered by {}.", units::instant(outage.until_s)));
@@ -82,7 +86,10 @@ fn sentences(result: &RunResult, outage: &Outage) -> String {
         }
         (Some(back_s), None) => {
             let remedy = remedy(result, outage, back_s).unwrap_or_default();
-            said.push_str(&format!(" It was back at {}{remedy}, although the fault still acted.", units::instant(back_s)));
+            said.push_str(&format!(
+                " It was back at {}{remedy}, although the fault still acted.",
+                units::instant(back_s)
+            ));
         }
         (None, None) => {}
     }

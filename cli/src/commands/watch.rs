@@ -49,7 +49,7 @@ impl Watch {
         let first = self.file.as_ref().map(|file| scenarios.index_of(file));
         let ending = tui::watch(scenarios, first, options)?;
         for path in &ending.written {
-            eprintln!("wrote {}", path.display());
+            input::tell(&format!("wrote {}", path.display()));
         }
         Ok(if ending.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }

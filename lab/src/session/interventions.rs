@@ -48,7 +48,8 @@ impl Session {
         let then = Scenario::read(&plain, &mut reader);
         problems.extend(reader.problems);
         if let Some(then) = &then {
-            models::network::build(then, &Vec::new(), self.seed, self.zero, &mut problems);
+            let allowed = self.loaded.options.memory_allowed();
+            models::network::build(then, &Vec::new(), (self.seed, self.zero), allowed, &mut problems);
         }
         let path = change.path.to_string();
         let mut by_hand = self.by_hand.clone();

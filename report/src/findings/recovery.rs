@@ -817,7 +817,10 @@ mod tests {
         (result.faults[0].at_s, result.faults[0].until_s) = (180.0, Some(195.0));
         let found = recoveries(&result);
         assert_eq!(found[0].severity, Severity::Critical);
-        assert!(found[0].text.starts_with("The run ended 5s after kill store ×1 ended, too soon to see whether"), "{found:?}");
+        assert!(
+            found[0].text.starts_with("The run ended 5s after kill store ×1 ended, too soon to see whether"),
+            "{found:?}"
+        );
     }
 
     #[test]

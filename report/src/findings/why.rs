@@ -214,10 +214,7 @@ mod tests {
         result.series.columns.insert("components.api.failed".to_owned(), vec![Some(0.0); rows]);
         result.links["shoppers"]["call"].timeout_s = Some(2.0);
         let second = said(&result, 200.0, 300.0);
-        assert!(
-            second.contains("api has a backlog of 113 s of work while shoppers gives up after 2.00 s"),
-            "{second}"
-        );
+        assert!(second.contains("api has a backlog of 113 s of work while shoppers gives up after 2.00 s"), "{second}");
     }
 
     #[test]

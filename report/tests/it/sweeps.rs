@@ -132,10 +132,7 @@ fn points_of_a_latin_hypercube_are_no_line_along_one_axis() {
     cube.points.retain(|point| chosen.contains(&(point.values[0].as_str(), point.values[1].as_str())));
     cube.points.sort_by_key(|point| chosen.iter().position(|(load, _)| *load == point.values[0]));
     let said = texts(&cube);
-    assert!(
-        said[0].starts_with("p99 latency of users is lowest, 2.00 ms, at "),
-        "{said:?}"
-    );
+    assert!(said[0].starts_with("p99 latency of users is lowest, 2.00 ms, at "), "{said:?}");
     assert!(said[0].contains("connections of db 5") && said[0].contains(" and highest, 20.0 ms, at "), "{said:?}");
     let chart = only(charts(&cube)).chart;
     assert_eq!(chart.subtitle, "Made up; 2 runs per point, 95 % intervals; connections of db differ too");

@@ -174,7 +174,10 @@ faults:
     let waits = found.iter().find(|finding| finding.rule == "waits").expect("it is told");
     let text = &waits.text;
     assert!(text.contains("of the 20 threads of web waited for payments, "), "{text}");
-    assert!(text.contains("of the 10 threads of payments for db, which was affected by slow-db from 20s to 40s"), "{text}");
+    assert!(
+        text.contains("of the 10 threads of payments for db, which was affected by slow-db from 20s to 40s"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -187,11 +190,7 @@ components:
   api: {kind: service, runtime: {thread_pool: {threads: 10}}, handlers: {default: [{wait: 10ms}, {leak: {probability: 1%}}]}}
 ";
     let found = told(yaml, &[]);
-    is_told(
-        &found,
-        Severity::Critical,
-        "api leaks threads: 10 tasks that never end each hold one of its 10 threads.",
-    );
+    is_told(&found, Severity::Critical, "api leaks threads: 10 tasks that never end each hold one of its 10 threads.");
     is_told(&found, Severity::Critical, "api has answered nothing since ");
 }
 

@@ -104,7 +104,12 @@ pub(super) fn busy_cores(finder: &mut Finder<'_, '_>) {
             1.0 / limit.unwaited
         );
         let needed = plain((limit.units * limit.unwaited / BUSY).ceil());
-        finder.warn("busy_cores", &path, message, format!("keeping them at {} takes {needed} for this load", percent(BUSY)));
+        finder.warn(
+            "busy_cores",
+            &path,
+            message,
+            format!("keeping them at {} takes {needed} for this load", percent(BUSY)),
+        );
     }
 }
 
