@@ -9,6 +9,7 @@ use lab::{Loaded, Options, Refused, Text};
 use language::diagnostics::{self, Style};
 use language::document::BYTES_MAX;
 use language::reading;
+use settings::Scalar;
 
 /// The exit code of what was interrupted, as shells report it: 128 plus the number of SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -68,9 +69,17 @@ pub(crate) struct Changes {
     /// Simulated time after the warm-up, instead of the file's.
     #[arg(long)]
     pub(crate) duration: Option<String>,
+    /// Memory limit of the scenario, such as 16GiB; default 8 GiB.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(crate) memory: Option<u64>,
     /// When to use colours.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) color: Color,
+}
+
+/// A size as scenarios have it.
+fn bytes(text: &str) -> Result<u64, String> {
+    settings::Size::parse(text).map(|size| size.0).map_err(|problem| problem.message)
 }
 
 impl Changes {
@@ -81,6 +90,7 @@ impl Changes {
             overrides: self.set.clone(),
             duration: self.duration.clone(),
             seed: self.seed,
+            memory: self.memory,
         }
     }
 }
@@ -107,7 +117,7 @@ impl Failure {
     pub(crate) fn show(&self) {
         let coloured = matches!(self, Failure::Refused(_, color) if color.on_stderr());
         let text = self.text(if coloured { Style::Coloured } else { Style::Plain });
-        let _ = writeln!(io::stderr(), "{}", text.trim_end());
+        tell(text.trim_end());
     }
 
     /// What went wrong, in lines.
@@ -157,6 +167,11 @@ pub(crate) fn load(scenario: &Scenario) -> Result<Loaded, Failure> {
     let loaded =
         lab::load(&text, &scenario.changes.options()).map_err(|refused| Failure::Refused(Box::new(refused), color))?;
     Ok(loaded)
+}
+
+/// Writes lines to standard error, whoever reads it.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Writes to standard output; a reader that has gone away is no failure.

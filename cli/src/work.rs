@@ -1,14 +1,15 @@
 //! Long work on several cores: how many threads, how to stop it, how it shows that it goes on.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab::replicate::Control;
+use settings::shown::shown_lines;
 
-use crate::input::INTERRUPTED;
+use crate::input::{INTERRUPTED, tell};
 
 /// How long work is done.
 #[derive(Args, Clone, Debug, Default)]
@@ -67,7 +68,7 @@ impl Work {
     /// Says something on standard error.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{text}");
+            tell(&shown_lines(text));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Overrides and metrics of any text: see `checks::paths`.
+//! Overrides and metrics of any text: see `checks::texts::paths`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::paths(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::texts::paths(bytes));

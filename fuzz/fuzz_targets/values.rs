@@ -1,4 +1,4 @@
-//! A text in the place of any value: see `checks::values`.
+//! A text in the place of any value: see `checks::texts::values`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::values(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::texts::values(bytes));

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::intervals::{self, Sample};
 use crate::metrics::{self, Unit};
-use crate::replicate::{self, CONFIDENCE, Control, Stopped};
-use crate::result::RunResult;
+use crate::replicate::{self, CONFIDENCE, Control, Kept, Stopped};
+use crate::result::{FaultWindow, RunResult};
 use crate::statistics::{self, Interval, Paired};
 use language::Loaded;
 use sim_core::random::replication_seed;
@@ -44,6 +44,52 @@ pub struct Compared {
     pub variants: Vec<String>,
     /// The figures.
     pub metrics: Vec<ComparedMetric>,
+    /// The course of the first run of each variant, to be drawn over one another.
+    #[serde(skip)]
+    pub courses: Vec<Course>,
+}
+
+/// What the callers of a variant saw over time in its first run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Course {
+    /// Width of a window, s.
+    pub window_s: f64,
+    /// Where each window begins, s.
+    pub at_s: Vec<f64>,
+    /// Goodput of all workloads, per second.
+    pub goodput: Vec<Option<f64>>,
+    /// The largest p99 latency of any workload, s.
+    pub p99_s: Vec<Option<f64>>,
+    /// The faults.
+    pub faults: Vec<FaultWindow>,
+    /// What operators did.
+    pub events: Vec<FaultWindow>,
+}
+
+impl Course {
+    fn of(result: &RunResult) -> Course {
+        let joined = |metric: &str, join: fn(f64, f64) -> f64| {
+            let mut all: Vec<Option<f64>> = vec![None; result.series.at_s.len()];
+            for name in result.workloads.keys() {
+                let column = result.series.columns.get(&format!("workloads.{name}.{metric}"));
+                for (so_far, value) in all.iter_mut().zip(column.into_iter().flatten()) {
+                    *so_far = match (*so_far, *value) {
+                        (Some(one), Some(other)) => Some(join(one, other)),
+                        (one, other) => one.or(other),
+                    };
+                }
+            }
+            all
+        };
+        Course {
+            window_s: result.series.window_s,
+            goodput: joined("goodput", |one, other| one + other),
+            p99_s: joined("latency.p99_s", f64::max),
+            at_s: result.series.at_s.clone(),
+            faults: result.faults.clone(),
+            events: result.events.clone(),
+        }
+    }
 }
 
 /// One figure of all variants.
@@ -119,17 +165,24 @@ pub fn compare(
         let (contestant, replication) = (unit % contestants.len(), unit / contestants.len());
         let contestant = &contestants[contestant];
         let seed = replication_seed(seed, replication as u32);
-        let result = replicate::run_once(&contestant.loaded, seed, warmup, control.stop).map_err(|why| match why {
+        let kept = if replication == 0 { Kept::Everything } else { Kept::Asked };
+        let run = replicate::run_keeping(&contestant.loaded, seed, warmup, kept, control.stop);
+        let result = run.map_err(|why| match why {
             Stopped::Failed(why) => Stopped::Failed(format!("{}: {why}", contestant.name)),
             cut => cut,
         })?;
-        Ok(names.iter().map(|name| Sample::of(&result, name)).collect::<Vec<Sample>>())
+        let course = (replication == 0).then(|| Course::of(&result));
+        Ok((names.iter().map(|name| Sample::of(&result, name)).collect::<Vec<Sample>>(), course))
     });
+    let mut courses = Vec::new();
     let mut ended: Vec<Vec<Sample>> = Vec::new();
     let mut rest = runs.into_iter();
     for unit in &order {
         match rest.next() {
-            Some((number, Ok(values))) if number == *unit => ended.push(values),
+            Some((number, Ok((values, course)))) if number == *unit => {
+                ended.push(values);
+                courses.extend(course);
+            }
             Some((_, Err(Stopped::Failed(why)))) => return Err(Stopped::Failed(why)),
             // Only whole replications can be compared, and only as many as follow each other from the first.
             _ => break,
@@ -199,6 +252,7 @@ pub fn compare(
         confidence: CONFIDENCE,
         variants: contestants.iter().map(|c| c.name.clone()).collect(),
         metrics: metrics.collect(),
+        courses,
     })
 }
 

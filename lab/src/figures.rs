@@ -125,6 +125,12 @@ pub(crate) fn time_average(integral: u128, span_s: f64) -> f64 {
     if span_s > 0.0 { integral as f64 / (span_s * SECOND as f64) } else { 0.0 }
 }
 
+/// How much more came than went, per second; unknown over no time.
+fn net_rate(now: (u64, u64), before: (u64, u64), span_s: f64) -> Option<f64> {
+    let (came, went) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+    (span_s > 0.0).then(|| (came as f64 - went as f64) / span_s)
+}
+
 /// The quotient of a figure that is one.
 pub(crate) fn ratio(figures: &Figures, figure: &Figure) -> Option<f64> {
     match figures.get(figure)? {
@@ -184,6 +190,9 @@ impl Own {
             // Format 1 has what a kind counts as `12.0`, and what stands in a group, as in `pool`, as `12`.
             Value::Count(count) | Value::Level(count) => {
                 number(Some(scaled(*count as f64, unit)), unit == Unit::Count && figure.name.contains('.'));
+            }
+            Value::Net { came, went } => {
+                number(span_s.and_then(|span_s| net_rate((*came, *went), (0, 0), span_s)), false);
             }
             Value::Gauge { now, integral } => {
                 let value = span_s.map_or(*now as f64, |span_s| time_average(*integral, span_s));
@@ -455,7 +464,7 @@ pub(crate) fn parts(figure: &Figure) -> Vec<(String, Part)> {
         }
         Merge::Times => times.into_iter().map(|(name, part)| (named(name), part)).collect(),
         Merge::States(states) => states.iter().enumerate().map(|(at, name)| (named(name), Part::State(at))).collect(),
-        Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max | Merge::Peak => {
+        Merge::Count | Merge::Net | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max | Merge::Peak => {
             vec![(figure.name.to_string(), Part::Whole)]
         }
     }
@@ -475,6 +484,10 @@ pub(crate) fn in_window(figure: &Figure, part: Part, before: &Figures, now: &Fig
         (Value::Count(now), before) => {
             let earlier = if let Some(Value::Count(earlier)) = before { *earlier } else { 0 };
             (span > 0).then(|| scaled(now.saturating_sub(earlier) as f64, unit) / seconds(span as f64))
+        }
+        (Value::Net { came, went }, before) => {
+            let earlier = if let Some(Value::Net { came, went }) = before { (*came, *went) } else { (0, 0) };
+            net_rate((*came, *went), earlier, seconds(span as f64))
         }
         (Value::Level(now), _) => Some(scaled(*now as f64, unit)),
         (Value::Gauge { now, .. }, _) if figure.is_sampled => Some(scaled(*now as f64, unit)),

@@ -1,6 +1,6 @@
 //! From a session to plain data: the result of a finished run, and a snapshot of one that is going on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use models::faults::timed::Source;
@@ -306,6 +306,7 @@ impl Session {
                 amplification: amplification(counts),
                 wasted_work: ratio(&figures, &slots::WASTED_WORK),
                 consumes: self.queues_of(index),
+                dead_letter: self.dead_letter_of(index).map(str::to_owned),
                 spread: self.spreads[index].in_result(),
                 own: Own::over(&figures, span),
                 each: fleet
@@ -490,11 +491,14 @@ impl Session {
             name: w.name.clone(),
             kind: "workload".into(),
             is_workload: true,
+            takes_dead_letters: false,
         });
-        let components = directory.components.iter().map(|c| TopologyNode {
+        let dead_letters: BTreeSet<usize> = directory.components.iter().filter_map(|c| c.dead_letter).collect();
+        let components = directory.components.iter().enumerate().map(|(index, c)| TopologyNode {
             name: c.name.clone(),
             kind: c.kind.into(),
             is_workload: false,
+            takes_dead_letters: dead_letters.contains(&index),
         });
         let nodes: Vec<TopologyNode> = workloads.chain(components).collect();
         let mut edges = Vec::new();
@@ -505,12 +509,23 @@ impl Session {
                 edges.push(TopologyEdge { from, to, link: link.name.clone(), index, policies: link.policies.clone() });
             }
         }
-        // Messages go from a queue to its consumers; there is no link that would count them.
+        // Messages go from a queue to its consumers, and dead ones to another queue; there is no link that would count them.
+        let without_link = |from, to, name: &str| TopologyEdge {
+            from,
+            to,
+            link: name.into(),
+            index: usize::MAX,
+            policies: Vec::new(),
+        };
         for (index, component) in directory.components.iter().enumerate() {
             let at = |name: &str| nodes.iter().position(|n| !n.is_workload && n.name == name);
             for queue in self.queues_of(index) {
                 let (Some(from), Some(to)) = (at(&queue), at(&component.name)) else { continue };
-                edges.push(TopologyEdge { from, to, link: "consumes".into(), index: usize::MAX, policies: Vec::new() });
+                edges.push(without_link(from, to, "consumes"));
+            }
+            let dead_letter = self.dead_letter_of(index).and_then(at);
+            if let (Some(from), Some(to)) = (at(&component.name), dead_letter) {
+                edges.push(without_link(from, to, "dead letters"));
             }
         }
         Topology { nodes, edges }
@@ -521,6 +536,12 @@ impl Session {
         let components = &self.network.directory.components;
         let queues = components[component].consumes.iter().filter_map(|entry| entry.from);
         queues.map(|queue| components[queue].name.clone()).collect()
+    }
+
+    /// Full name of the queue that takes a component's dead letters.
+    fn dead_letter_of(&self, component: usize) -> Option<&str> {
+        let components = &self.network.directory.components;
+        Some(components[components[component].dead_letter?].name.as_str())
     }
 
     /// Full names of what a link calls.

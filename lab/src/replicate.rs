@@ -68,7 +68,18 @@ pub struct Control<'a> {
 
 /// One run to its end. It looks at `stop` every [`EVENTS_BETWEEN_LOOKS`].
 pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
-    let mut session = run_until_told(loaded, seed, warmup, Kept::Everything, stop)?;
+    run_keeping(loaded, seed, warmup, Kept::Everything, stop)
+}
+
+/// The same with as much of its time series as is asked for.
+pub(crate) fn run_keeping(
+    loaded: &Arc<Loaded>,
+    seed: u64,
+    warmup: Span,
+    kept: Kept,
+    stop: &AtomicBool,
+) -> Result<RunResult, Stopped> {
+    let mut session = run_until_told(loaded, seed, warmup, kept, stop)?;
     if session.is_finished() { Ok(session.take_result()) } else { Err(Stopped::Cut) }
 }
 

@@ -355,7 +355,7 @@ impl Session {
         self.end = self.network.engine.now();
         self.close_last_window();
         self.network.engine.check_laws().map_err(Failure::Breach)?;
-        let Network { engine, directory } = &self.network;
+        let Network { engine, directory, .. } = &self.network;
         let calls: Vec<(String, u64)> = directory
             .components
             .iter()

@@ -219,7 +219,7 @@ fn draws(tree: &Node) -> bool {
         let of_times = DurationDist::read(tree, &mut reader).is_some_and(|dist| dist.0.is_constant().is_none());
         let of_counts = CountDist::read(tree, &mut reader).is_some_and(|dist| dist.0.is_constant().is_none());
         let of_keys = KeyChooser::read(tree, &mut reader)
-            .is_some_and(|keys| !matches!(keys.0.given(), GivenKeys::Constant { .. } | GivenKeys::Sequential { .. }));
+            .is_some_and(|keys| !matches!(keys.0, GivenKeys::Constant { .. } | GivenKeys::Sequential { .. }));
         return of_times || of_counts || of_keys || entries.iter().any(|entry| draws(&entry.value));
     }
     tree.members().is_some_and(|members| members.iter().any(draws))

@@ -73,6 +73,11 @@ fn whatever_a_request_does_allocates_nothing() {
     let before = |kind: &str| {
         format!("components:\n  app: {{{kind}}}\n  db: {{kind: database, operations: {{default: {{exp: 2ms}}}}}}\n")
     };
+    let queue = |style: &str, consumes: &str| {
+        format!(
+            "components:\n  app: {{kind: service, runtime: {{thread_pool: {{threads: 50}}}}, handlers: {{default: [{{wait: 1ms}}, {{call: jobs}}]}}, calls: {{jobs: jobs}}}}\n  jobs: {{kind: queue, style: {style}}}\n  worker: {{kind: service, runtime: {{thread_pool: {{threads: 20}}}}, handlers: {{default: [{{wait: {{exp: 5ms}}}}]}}, consumes: [{consumes}]}}\n"
+        )
+    };
     let served = |service: &str| {
         format!(
             "components: {{app: {{kind: service, cpu: 2, {service}, handlers: {{default: [{{cpu: {{exp: 300us}}}}, {{wait: 1ms}}, {{cpu: 100us}}]}}}}}}\n"
@@ -111,6 +116,10 @@ fn whatever_a_request_does_allocates_nothing() {
                 "runtime: {thread_pool: {threads: 2}}, admission: {queue: {max: 50, discipline: codel, max_age: 50ms}}",
             ),
         ),
+        ("a queue", queue("plain", "jobs")),
+        ("polls", queue("sqs", "{from: jobs, batch: 10}")),
+        ("groups", queue("sqs_fifo, rate: none", "jobs")),
+        ("pushes", queue("rabbitmq", "{from: jobs, prefetch: 20}")),
         (
             "outside",
             before(
@@ -146,4 +155,97 @@ fn a_request_in_flight_takes_so_many_bytes() {
     let (all, tables) = (found.bytes_current as f64 / in_flight, one.engine().bytes_in_flight() as f64 / in_flight);
     println!("{all:.0} bytes a request in flight, {tables:.0} of them in the engine's tables");
     assert!(all < 245.0 && tables < 160.0, "{all} and {tables} bytes a request in flight");
+}
+
+/// Ten million messages that wait take less than 1 GB, all told: with what they are about, what they are a part of, and what the queue
+/// knows of them. It grows in proportion, so that fewer say the same.
+#[test]
+fn a_message_that_waits_takes_less_than_a_hundred_bytes() {
+    // At the rate of a FIFO queue, only few of so many are within the window of deduplication.
+    let fifo = "sqs_fifo, rate: none, dedup_window: 1s";
+    for (style, consumes) in
+        [("plain", "jobs"), ("sqs", "jobs"), (fifo, "jobs"), ("rabbitmq", "{from: jobs, prefetch: 1}")]
+    {
+        let text = format!(
+            "version: 1\nrun: {{duration: 100s, window: 100s}}\nworkloads: {{w: {{arrivals: {{constant: 20000/s}}, requests: [{{key: {{uniform: {{keys: 1k}}}}}}], call: jobs}}}}\ncomponents:\n  jobs: {{kind: queue, style: {style}}}\n  worker: {{kind: service, runtime: {{thread_pool: {{threads: 1}}}}, handlers: {{default: [{{wait: 1h}}]}}, consumes: [{consumes}]}}\n"
+        );
+        let mut kept = None;
+        let found = measure(|| {
+            let mut one = session(style, &text, &[]);
+            run_until(&mut one, 10.0);
+            kept = Some(one);
+        });
+        let one = kept.expect("it ran");
+        let waiting = one.result().components["jobs"].queue.as_ref().expect("it is a queue").depth_end as f64;
+        assert!(waiting > 190_000.0, "{style}: {waiting}");
+        let (all, tables) = (found.bytes_current as f64 / waiting, one.engine().bytes_in_flight() as f64 / waiting);
+        println!("{style}: {all:.0} bytes a message, {tables:.0} of them in the engine's tables");
+        assert!(all < 100.0, "{style}: {all} and {tables} bytes a message");
+    }
+}
+
+/// What a scenario asks for is estimated before it is built: as much as is then allocated while it is, within a factor that suits a
+/// limit. Each of these has very many of one thing.
+#[test]
+fn the_memory_that_is_asked_for_is_estimated() {
+    let with = |workload: &str, components: &str| {
+        format!(
+            "version: 1\nrun: {{duration: 1s}}\nhosts: {{h: {{count: 20000, cores: 4}}}}\nworkloads: {{u: {{{workload}}}}}\ncomponents: {{{components}}}\n"
+        )
+    };
+    let service = |replicas: u32, more: &str, steps: &str| {
+        format!(
+            "api: {{kind: service, replicas: {replicas}, runtime: {{thread_pool: {{threads: 8}}}}, handlers: {{default: [{steps}]}}{more}}}"
+        )
+    };
+    let (open, db) =
+        ("arrivals: {poisson: 10/s}, call: api", "db: {kind: database, connections: 4, operations: {default: 1ms}}");
+    let calls = |replicas: u32, link: &str| {
+        format!("{}, {db}", service(replicas, &format!(", calls: {{db: {{to: db{link}}}}}"), "{call: db}"))
+    };
+    let many =
+        "t: {kind: service, replicas: 2000, runtime: {thread_pool: {threads: 8}}, handlers: {default: [{wait: 1ms}]}}";
+    let to_many = service(2000, ", calls: {t: {to: t}}", "{call: t}");
+    let balanced = |algorithm: &str| {
+        let balancer = format!("lb: {{kind: load_balancer, to: t, instances: 2000, algorithm: {algorithm}}}");
+        with("arrivals: {poisson: 10/s}, call: lb", &format!("{balancer}, {many}"))
+    };
+    for (name, text) in [
+        ("replicas", with(open, &service(10_000, "", "{wait: 1ms}"))),
+        ("replicas with cores", with(open, &service(10_000, ", cpu: 2", "{cpu: 1ms}"))),
+        ("replicas on hosts", with(open, &service(10_000, ", hosts: h", "{cpu: 1ms}"))),
+        ("links", with(open, &calls(10_000, ""))),
+        (
+            "links that retry",
+            with(open, &calls(10_000, ", timeout: 1s, retry: {max_attempts: 3, budget: {ratio: {}}}")),
+        ),
+        (
+            "links with gates",
+            with(open, &calls(10_000, ", breaker: resilience4j, rate_limit: {token_bucket: {rate: 100/s, burst: 10}}")),
+        ),
+        ("pools", with(open, &calls(5_000, ", pool: {size: 10}"))),
+        ("large pools", with(open, &calls(500, ", pool: {size: 1000}"))),
+        ("links to many", with(open, &format!("{to_many}, {many}"))),
+        ("balanced by the fewest", balanced("least_connections")),
+        ("balanced in turn", balanced("round_robin")),
+        ("users", with("arrivals: {closed: {users: 200000, think: 1s}}, call: api", &service(1, "", "{wait: 1ms}"))),
+        ("requests at once", with("arrivals: {once: {count: 200000}}, call: api", &service(1, "", "{wait: 1ms}"))),
+        (
+            "keys",
+            with(
+                "arrivals: {poisson: 10/s}, requests: [{op: default, key: {zipf: {keys: 2000000}}}], call: api",
+                &service(1, "", "{wait: 1ms}"),
+            ),
+        ),
+    ] {
+        let mut asked = None;
+        let found = measure(|| {
+            let mut one = session(name, &text, &[]);
+            run_until(&mut one, 0.9);
+            asked = Some(one.loaded().memory);
+        });
+        let ratio = asked.expect("it was loaded") as f64 / found.bytes_max as f64;
+        println!("{name}: {ratio:.2} of {} MiB", found.bytes_max >> 20);
+        assert!((0.8..4.0).contains(&ratio), "{name}: {ratio} of {found:?}");
+    }
 }

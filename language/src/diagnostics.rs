@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 use serde_json::{Value as Json, json};
-pub use settings::shown::{is_no_character, shown};
+pub use settings::shown::{is_no_character, is_unsafe, shown, shown_lines};
 use settings::{Problem, Severity, Span};
 
 use crate::document::{Source, Sources, floor_boundary};

@@ -3,12 +3,15 @@
 //! Text → document → (variant, overrides, clusters, policies worked in) → settings → checked as a whole by building it
 //! once. All problems come together, in file order.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use models::directory::STAND_IN;
+use models::network::bounds::MEMORY_MAX;
 use models::network::{self, Changed, Network};
 use models::scenario::{Scenario, WarmupSettings};
 use settings::{Files, Node, Problem, Problems, Reader, Setting};
@@ -58,9 +61,16 @@ pub struct Options {
     pub duration: Option<String>,
     /// Instead of the file's seed.
     pub seed: Option<u64>,
+    /// The memory that it may ask for, bytes, if not [`MEMORY_MAX`].
+    pub memory: Option<u64>,
 }
 
 impl Options {
+    /// The memory that may be asked for, bytes.
+    pub fn memory_allowed(&self) -> u64 {
+        self.memory.unwrap_or(MEMORY_MAX)
+    }
+
     /// Everything that replaces a value of the file, as `path=value`.
     pub fn all_overrides(&self) -> Vec<String> {
         let duration = self.duration.iter().map(|d| format!("run.duration={d}"));
@@ -95,6 +105,8 @@ pub struct Loaded {
     pub variants: Vec<String>,
     /// Digest of what is simulated.
     pub hash: String,
+    /// The memory that its network asks for, about, bytes.
+    pub memory: u64,
 }
 
 /// A scenario that cannot be run, and why.
@@ -116,22 +128,68 @@ impl Refused {
     }
 }
 
-struct Folder(PathBuf);
+/// The files of a folder. What was read once is kept, and takes from the memory that is allowed.
+struct Folder {
+    path: PathBuf,
+    allowed: u64,
+    rows_left: Cell<u64>,
+    read: RefCell<Columns>,
+}
 
-impl Files for Folder {
-    fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
-        let path = self.0.join(file);
+/// The same for one reading of a scenario: what is made of the files takes memory, too.
+struct View {
+    folder: Rc<Folder>,
+    bytes_left: Cell<u64>,
+}
+
+/// Columns of tables, by file and name.
+type Columns = BTreeMap<(String, String), Result<Rc<Vec<String>>, String>>;
+
+/// What a cell of a table takes, bytes.
+const CELL: u64 = 64;
+
+impl Folder {
+    fn column(&self, file: &str, column: &str) -> Result<Rc<Vec<String>>, String> {
+        let key = (file.to_string(), column.to_string());
+        if let Some(known) = self.read.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = self.read(file, column).map(Rc::new);
+        self.read.borrow_mut().insert(key, found.clone());
+        found
+    }
+
+    fn read(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
+        let path = self.path.join(file);
         let table = reading::open(&path).map_err(|why| format!("`{file}` cannot be read: {why}"))?;
         if table.metadata().is_ok_and(|about| about.len() > reading::TABLE_BYTES_MAX) {
             return Err(format!("`{file}` has more than {} bytes", reading::TABLE_BYTES_MAX));
         }
-        let found = table::column(table.take(reading::TABLE_BYTES_MAX), file, column);
+        let found = table::column(table.take(reading::TABLE_BYTES_MAX), file, column, self.rows_left.get());
         // What is wrong with a file elsewhere is not said in its own words.
-        found.map_err(|why| if self.quotes(file) { why } else { format!("`{file}` has no column `{column}`") })
+        let cells =
+            found.map_err(|why| if self.quotes(file) { why } else { format!("`{file}` has no column `{column}`") })?;
+        self.rows_left.set(self.rows_left.get() - cells.len() as u64);
+        Ok(cells)
     }
 
     fn quotes(&self, file: &str) -> bool {
-        reading::is_inside(&self.0, &self.0.join(file))
+        reading::is_inside(&self.path, &self.path.join(file))
+    }
+}
+
+impl Files for View {
+    fn column(&self, file: &str, column: &str) -> Result<Rc<Vec<String>>, String> {
+        self.folder.column(file, column)
+    }
+
+    fn quotes(&self, file: &str) -> bool {
+        self.folder.quotes(file)
+    }
+
+    fn takes(&self, bytes: u64) -> bool {
+        let left = self.bytes_left.get().checked_sub(bytes);
+        left.map(|left| self.bytes_left.set(left)).is_some()
     }
 }
 
@@ -140,13 +198,16 @@ pub fn digest(written: &str, scenario: &Scenario) -> u64 {
     scenario.recorded().into_iter().fold(hash(0, written), |so_far, of_table| mix(so_far ^ of_table))
 }
 
-/// The way to the files that a scenario in a folder may name.
-fn files(folder: Option<&PathBuf>) -> Option<Rc<dyn Files>> {
-    folder.cloned().map(|folder| Rc::new(Folder(folder)) as Rc<dyn Files>)
+/// The way to the files that a scenario in a folder may name, for so much memory.
+fn files(folder: Option<&PathBuf>, allowed: u64) -> Option<Rc<Folder>> {
+    let path = folder.cloned()?;
+    Some(Rc::new(Folder { path, allowed, rows_left: Cell::new(allowed / CELL), read: RefCell::default() }))
 }
 
-fn reader(files: Option<&Rc<dyn Files>>) -> Reader {
-    files.map_or_else(Reader::new, |files| Reader::with_files(files.clone()))
+fn reader(files: Option<&Rc<Folder>>) -> Reader {
+    files.map_or_else(Reader::new, |folder| {
+        Reader::with_files(Rc::new(View { folder: folder.clone(), bytes_left: Cell::new(folder.allowed) }))
+    })
 }
 
 /// The names of the variants of a text, as far as it can be read.
@@ -203,15 +264,16 @@ fn load_tree(
     }
     places::check_names(&document, &mut problems);
     let variant = options.variant.as_deref().zip(variant_asked);
-    let files = files(text.folder.as_ref());
+    let files = files(text.folder.as_ref(), options.memory_allowed());
     unused::check_policies(&document, &mut reader(files.as_ref()), &mut problems);
     let plain = expand(&document, variant, overrides, &mut problems);
     unused::check_templates(&document, &sources, &mut reader(files.as_ref()), &mut problems);
     let new_reader = || reader(files.as_ref());
-    let loaded = |scenario: Scenario, changed: Changed, plain: Node, sources: Sources| {
+    let loaded = |scenario: Scenario, changed: Changed, plain: Node, sources: Sources, memory: u64| {
         let written = to_yaml(&scenario.write()).unwrap_or_default();
         Loaded {
             hash: format!("{:016x}", digest(&written, &scenario)),
+            memory,
             variants: variant_names(&document),
             scenario: Arc::new(scenario),
             changed: Arc::new(changed),
@@ -237,21 +299,21 @@ fn load_tree(
         // What depends on other settings is filled in as the other defaults are.
         scenario.run.window = Some(settings::Duration(scenario.window()));
         let changed = changed_by(&scenario, &plain, &[], new_reader, &mut found);
-        network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut found);
+        let memory = built(&scenario, &changed, options, &mut found);
         check_run(&scenario, &mut found);
         check_sweep(&scenario, &document, &mut found);
-        fit = Some((scenario, changed)).filter(|_| !found.has_errors());
+        fit = Some((scenario, changed, memory)).filter(|_| !found.has_errors());
     }
-    if let Some((scenario, changed)) = fit.filter(|_| !problems.has_errors()) {
+    if let Some((scenario, changed, memory)) = fit.filter(|_| !problems.has_errors()) {
         problems.extend(found);
         let warnings = places::in_file_order(problems, &plain, &document, &sources);
-        return Ok(Loaded { warnings, ..loaded(scenario, changed, plain, sources) });
+        return Ok(Loaded { warnings, ..loaded(scenario, changed, plain, sources, memory) });
     }
-    let (more, mended) = semantic_problems(&plain, &document, unread, new_reader);
+    let (more, mended) = semantic_problems(&plain, &document, unread, options, new_reader);
     problems.extend(more);
     problems.extend(found);
-    let mended = mended.map(|Mended { scenario, changed, plain, touched }| {
-        Box::new((loaded(scenario, changed, plain, sources.clone()), touched))
+    let mended = mended.map(|Mended { scenario, changed, plain, touched, memory }| {
+        Box::new((loaded(scenario, changed, plain, sources.clone(), memory), touched))
     });
     let problems = places::in_file_order(problems, &plain, &document, &sources);
     Err(Refused { problems, sources, mended })
@@ -263,6 +325,7 @@ fn semantic_problems(
     plain: &Node,
     document: &Node,
     unread: Problems,
+    options: &Options,
     reader: impl Fn() -> Reader,
 ) -> (Problems, Option<Mended>) {
     let mut kept = Problems::new();
@@ -278,7 +341,7 @@ fn semantic_problems(
     for round in 0..ROUNDS_MAX {
         let mut semantic = Problems::new();
         let changed = changed_by(&scenario, &repair.tree, &[], &reader, &mut semantic);
-        network::build(&scenario, &changed, scenario.seed, scenario.warmup(), &mut semantic);
+        let memory = built(&scenario, &changed, options, &mut semantic);
         check_run(&scenario, &mut semantic);
         if round == 0 && !is_checked {
             for mut problem in semantic.iter().cloned() {
@@ -294,7 +357,7 @@ fn semantic_problems(
         }
         if !semantic.has_errors() {
             let touched = repair.touched;
-            return (kept, Some(Mended { scenario, changed, plain: repair.tree, touched }));
+            return (kept, Some(Mended { scenario, changed, plain: repair.tree, touched, memory }));
         }
         match repair.read(semantic, &mut reader()) {
             Some(then) => scenario = then,
@@ -310,6 +373,13 @@ struct Mended {
     changed: Changed,
     plain: Node,
     touched: Vec<settings::Path>,
+    memory: u64,
+}
+
+/// Builds a scenario once, which checks it as a whole; how much memory it asks for.
+fn built(scenario: &Scenario, changed: &Changed, options: &Options, problems: &mut Problems) -> u64 {
+    let begins = (scenario.seed, scenario.warmup());
+    network::build(scenario, changed, begins, options.memory_allowed(), problems).map_or(0, |built| built.memory)
 }
 
 /// Rounds of checking and mending.
@@ -389,13 +459,14 @@ impl Loaded {
     /// A network of it under a seed, ready to run.
     pub fn build(&self, seed: u64, warmup: Span) -> Network {
         let mut problems = Problems::new();
-        network::build(&self.scenario, &self.changed, seed, warmup, &mut problems)
+        let allowed = self.options.memory_allowed();
+        network::build(&self.scenario, &self.changed, (seed, warmup), allowed, &mut problems)
             .expect("what was loaded has been built once without problems")
     }
 
     /// A reader that finds the files that the scenario names.
     pub fn reader(&self) -> Reader {
-        reader(files(self.folder.as_ref()).as_ref())
+        reader(files(self.folder.as_ref(), self.options.memory_allowed()).as_ref())
     }
 
     /// The same scenario read again with more overrides that are already trees, as the points of a sweep are, and perhaps

@@ -5,8 +5,8 @@ use std::io::Read;
 /// The cells of one column, without blanks around them, from the first row on; `file` is what messages call the table.
 ///
 /// # Errors
-/// In words: what cannot be read, or that there is no such column and which there are.
-pub fn column(table: impl Read, file: &str, column: &str) -> Result<Vec<String>, String> {
+/// In words: what cannot be read, that there is no such column and which there are, or that there are more than `most` rows.
+pub fn column(table: impl Read, file: &str, column: &str, most: u64) -> Result<Vec<String>, String> {
     let mut reader = csv::Reader::from_reader(table);
     let headers = reader.headers().map_err(|e| format!("`{file}` has no header: {e}"))?.clone();
     let Some(index) = headers.iter().position(|header| header.trim() == column) else {
@@ -18,6 +18,9 @@ pub fn column(table: impl Read, file: &str, column: &str) -> Result<Vec<String>,
     let mut cells = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| format!("`{file}`: {e}"))?;
+        if cells.len() as u64 >= most {
+            return Err(format!("`{file}` has more than {most} rows, which exceeds the memory limit"));
+        }
         cells.push(record.get(index).unwrap_or_default().trim().to_string());
     }
     Ok(cells)

@@ -4,7 +4,7 @@
 //! within its text is kept.
 
 use models::link::LinkSettings;
-use models::network;
+use models::network::{self, bounds::MEMORY_MAX};
 use models::scenario::Scenario;
 use settings::{Entry, Node, Path, Problem, Problems, Reader, Setting, Value};
 
@@ -80,7 +80,8 @@ fn within<'t>(
     let scenario = Scenario::read(&plain, reader);
     found.extend(std::mem::take(&mut reader.problems));
     if let Some(scenario) = scenario {
-        network::build(&scenario, &Vec::new(), scenario.seed, scenario.warmup(), &mut found);
+        let (seed, warmup) = (scenario.seed, scenario.warmup());
+        network::build(&scenario, &Vec::new(), (seed, warmup), MEMORY_MAX, &mut found);
     }
     let span = template.value.span;
     let is_inside = move |problem: &Problem| {

@@ -147,6 +147,8 @@ pub struct Directory {
     pub workloads: Vec<WorkloadPlace>,
     /// The components.
     pub components: Vec<ComponentPlace>,
+    /// Their numbers.
+    pub(crate) by_name: BTreeMap<String, usize>,
     /// The groups of machines.
     pub hosts: Vec<HostGroup>,
     /// The regions.
@@ -165,7 +167,7 @@ pub struct Directory {
 impl Directory {
     /// The number of a component.
     pub fn component(&self, name: &str) -> Option<usize> {
-        self.components.iter().position(|c| c.name == name)
+        self.by_name.get(name).copied()
     }
 
     /// The operations of a component, by number, where there are several: then they are measured one by one.
@@ -214,7 +216,8 @@ impl Directory {
 
     /// The component that a node belongs to, as a replica or as the link of one.
     pub fn place_of(&self, node: NodeId) -> Option<&ComponentPlace> {
-        self.components.iter().find(|c| (c.first.0..c.first.0 + c.slots * c.stride()).contains(&node.0))
+        let place = self.components.partition_point(|c| c.first <= node).checked_sub(1)?;
+        Some(&self.components[place]).filter(|c| node.0 < c.first.0 + c.slots * c.stride())
     }
 
     /// A replica and the links and consumers that belong to it.
@@ -311,7 +314,7 @@ impl Directory {
     }
 
     pub(crate) fn region_of(&self, name: &str) -> Option<&str> {
-        let component = self.components.iter().find(|c| c.name == name).map(|c| &c.region);
+        let component = self.component(name).map(|at| &self.components[at].region);
         let workload = self.workloads.iter().find(|w| w.name == name).map(|w| &w.region);
         component.or(workload).and_then(|r| r.as_deref())
     }

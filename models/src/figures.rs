@@ -350,6 +350,7 @@ mod tests {
                     Merge::Times => figure.unit == Unit::Seconds,
                     Merge::States(_) => figure.unit == Unit::Fraction,
                     Merge::Count => matches!(figure.unit, Unit::Count | Unit::Bytes | Unit::PerSecond),
+                    Merge::Net => figure.unit == Unit::PerSecond,
                     Merge::Level | Merge::Gauge | Merge::Max | Merge::Peak => {
                         matches!(figure.unit, Unit::Count | Unit::Bytes | Unit::Seconds)
                     }

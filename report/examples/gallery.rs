@@ -57,6 +57,7 @@ fn others() -> Vec<NamedChart> {
             subtitle: "Made-up figures".to_owned(),
             x,
             y,
+            bounds: Vec::new(),
             kind,
             size: Size::default(),
         },

@@ -1,17 +1,21 @@
 //! A comparison as text and as a page, with a sentence on what really differs.
 
-use lab::compare::{Compared, ComparedMetric};
+use lab::compare::{Compared, ComparedMetric, Course};
+use lab::result::FaultWindow;
+use language::diagnostics::shown;
 
-use crate::charts::{Axis, BarGroup, Chart, ChartError, Kind, NamedChart, Size};
+use crate::charts::{Axis, Band, BarGroup, Chart, ChartError, Kind, Line, NamedChart, Point, Size};
 use crate::figures;
 use crate::findings::{Finding, Severity};
 use crate::html::{Block, Origin, Page, Section, Table, TableCell, TableColumn, origin, page};
 use crate::text::aligned;
-use crate::{units, words};
+use crate::{over_time, units, words};
 
 /// The table for a terminal, and what it says in sentences.
 #[must_use]
 pub fn text(compared: &Compared) -> String {
+    let variants = compared.variants.iter().map(|name| shown(name).into_owned()).collect();
+    let compared = &Compared { variants, ..compared.clone() };
     let mut heading = vec!["metric".to_owned()];
     heading.extend(compared.variants.iter().cloned());
     let rows: Vec<Vec<String>> = compared
@@ -165,7 +169,58 @@ pub fn html(title: &str, compared: &Compared, origin: &Origin) -> Result<String,
     })
 }
 
-/// A chart for each metric.
+/// Lines of one chart; more cannot be told apart.
+const COURSES_MAX: usize = 6;
+
+/// Goodput and tail latency of the first run of each variant over time, drawn over one another.
+fn courses(title: &str, compared: &Compared) -> Vec<NamedChart> {
+    let of = |name: &str, what: &str, y: Axis, values: fn(&Course) -> &Vec<Option<f64>>| {
+        let line = |(name, course): (&String, &Course)| {
+            let values = values(course);
+            let windows = over_time::shown(course.at_s.len().min(values.len()), |window| values[window]);
+            let half = course.window_s / 2.0;
+            let point = |window: usize| Point { x: course.at_s[window] + half, y: values[window], interval: None };
+            Line { name: name.clone(), points: windows.into_iter().map(point).collect() }
+        };
+        let first = compared.courses.first();
+        let bands = |one: &[FaultWindow], is_event: bool| -> Vec<Band> {
+            let band = |one: &FaultWindow| Band {
+                name: over_time::fault_name(one).to_owned(),
+                from_s: one.at_s,
+                until_s: one.until_s,
+                is_event,
+            };
+            one.iter().map(band).collect()
+        };
+        let faults = first.map(|first| [bands(&first.faults, false), bands(&first.events, true)].concat());
+        let all = compared.variants.len();
+        let most =
+            if all > COURSES_MAX { format!("; the first {COURSES_MAX} of {all} variants") } else { String::new() };
+        let chart = Chart {
+            title: format!("{what} over time, by variant"),
+            subtitle: format!("{title}; the first run of each, seed {}{most}", compared.seed),
+            x: Axis::linear("simulated time", crate::charts::Unit::Instant),
+            y,
+            bounds: Vec::new(),
+            kind: Kind::TimeSeries {
+                series: compared.variants.iter().zip(&compared.courses).take(COURSES_MAX).map(line).collect(),
+                faults: faults.unwrap_or_default(),
+                happenings: Vec::new(),
+            },
+            size: Size::default(),
+        };
+        NamedChart { name: name.to_owned(), chart }
+    };
+    if compared.courses.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        of("goodput-over-time", "Goodput", Axis::linear("goodput", crate::charts::Unit::PerSecond), |it| &it.goodput),
+        of("p99-over-time", "p99 latency", Axis::log("p99 latency", crate::charts::Unit::Seconds), |it| &it.p99_s),
+    ]
+}
+
+/// Goodput and latency over time, and a chart for each metric.
 #[must_use]
 pub fn charts(title: &str, compared: &Compared) -> Vec<NamedChart> {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
@@ -173,7 +228,7 @@ pub fn charts(title: &str, compared: &Compared) -> Vec<NamedChart> {
         name: metric.name.chars().map(plain).collect(),
         chart: chart(title, compared, metric),
     };
-    compared.metrics.iter().map(named).collect()
+    courses(title, compared).into_iter().chain(compared.metrics.iter().map(named)).collect()
 }
 
 fn chart(title: &str, compared: &Compared, metric: &ComparedMetric) -> Chart {
@@ -191,6 +246,7 @@ fn chart(title: &str, compared: &Compared, metric: &ComparedMetric) -> Chart {
         ),
         x: Axis::linear("variant", crate::charts::Unit::Other(String::new())),
         y: figures::metric_axis(&metric.name, metric.unit),
+        bounds: Vec::new(),
         kind: Kind::Bars { categories: compared.variants.clone(), groups: vec![group] },
         size: Size::default(),
     }

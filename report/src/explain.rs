@@ -3,7 +3,7 @@
 use analysis::explain::{
     Bound, Branch, Capacity, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
 };
-use language::diagnostics::{self, Style};
+use language::diagnostics::{self, Style, shown};
 
 use crate::text::aligned;
 use crate::units;
@@ -32,9 +32,11 @@ pub fn text(explained: &Explained, style: Style) -> String {
 
 fn title(explained: &Explained) -> String {
     let variant = explained.variant.as_ref().map_or_else(String::new, |variant| format!(", variant {variant}"));
-    let mut text = format!("{} ({}{variant})\n", explained.name, explained.source);
+    let mut text = format!("{} ({}{variant})\n", shown(&explained.name), shown(&explained.source));
     if let Some(description) = &explained.description {
-        text.push_str(&format!("{description}\n"));
+        // Lines of its own could pass for lines of this report.
+        let words: Vec<&str> = description.split_whitespace().collect();
+        text.push_str(&format!("{}\n", shown(&words.join(" "))));
     }
     text
 }

@@ -10,6 +10,7 @@ mod callers;
 mod causes;
 pub mod evidence;
 mod messages;
+pub(crate) mod outages;
 mod places;
 mod queues;
 mod recovery;

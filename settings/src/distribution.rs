@@ -4,7 +4,7 @@
 //! refuse is reported at the parameter.
 
 use sim_core::dist::{Dist, DistError, Given};
-use sim_core::keys::{GivenKeys, Keys};
+use sim_core::keys::GivenKeys;
 
 use crate::book::{Book, Shape};
 use crate::place::Path;
@@ -27,7 +27,7 @@ pub struct FactorDist(pub Dist);
 
 /// How the key of a request is chosen.
 #[derive(Clone, Debug, PartialEq)]
-pub struct KeyChooser(pub Keys);
+pub struct KeyChooser(pub GivenKeys);
 
 /// A parameter of a distribution, as a number of the engine's unit.
 trait Parameter: Sized {
@@ -366,6 +366,10 @@ fn read_column<P: Parameter>(file: &str, column: &str, node: &Node, cx: &mut Rea
         Ok(cells) => cells,
         Err(message) => return refuse(cx, "file", message),
     };
+    // The values, sorted, with what tells how often each is drawn.
+    if !files.takes(40 * cells.len() as u64) {
+        return refuse(cx, "file", format!("`{file}` exceeds the memory limit"));
+    }
     let mut values = Vec::with_capacity(cells.len());
     for (row, cell) in cells.iter().enumerate() {
         match P::of_cell(cell.trim(), column) {
@@ -461,14 +465,14 @@ enum KeyChoice {
 impl Setting for KeyChooser {
     fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
         let keys = match KeyChoice::read(node, cx)? {
-            KeyChoice::Uniform { keys } => Keys::uniform(keys),
-            KeyChoice::Zipf { keys, s } => Keys::zipf(keys, s),
-            KeyChoice::Hot { keys, hot_keys, hot_share } => Keys::hot(keys, hot_keys, hot_share.0),
-            KeyChoice::Sequential { keys } => Keys::sequential(keys),
-            KeyChoice::Constant(key) => Ok(Keys::constant(key)),
+            KeyChoice::Uniform { keys } => GivenKeys::Uniform { keys },
+            KeyChoice::Zipf { keys, s } => GivenKeys::Zipf { keys, s },
+            KeyChoice::Hot { keys, hot_keys, hot_share } => GivenKeys::Hot { keys, hot_keys, hot_share: hot_share.0 },
+            KeyChoice::Sequential { keys } => GivenKeys::Sequential { keys },
+            KeyChoice::Constant(key) => GivenKeys::Constant { key },
         };
-        match keys {
-            Ok(keys) => Some(KeyChooser(keys)),
+        match keys.check() {
+            Ok(()) => Some(KeyChooser(keys)),
             Err(error) => refuse_parameter(node, cx, &error),
         }
     }
@@ -478,7 +482,7 @@ impl Setting for KeyChooser {
     }
 
     fn write(&self) -> Node {
-        let choice = match self.0.given() {
+        let choice = match self.0 {
             GivenKeys::Uniform { keys } => KeyChoice::Uniform { keys },
             GivenKeys::Zipf { keys, s } => KeyChoice::Zipf { keys, s },
             GivenKeys::Hot { keys, hot_keys, hot_share } => {
@@ -601,13 +605,14 @@ mod tests {
     struct Table;
 
     impl Files for Table {
-        fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
-            match (file, column) {
-                ("t.csv", "wait_ms") => Ok(vec!["1".to_string(), "2.5".to_string()]),
-                ("t.csv", "wait") => Ok(vec!["1ms".to_string(), "2500us".to_string()]),
-                ("t.csv", "bare") => Ok(vec!["1".to_string()]),
-                _ => Err(format!("there is no file `{file}`")),
-            }
+        fn column(&self, file: &str, column: &str) -> Result<Rc<Vec<String>>, String> {
+            let cells = match (file, column) {
+                ("t.csv", "wait_ms") => vec!["1".to_string(), "2.5".to_string()],
+                ("t.csv", "wait") => vec!["1ms".to_string(), "2500us".to_string()],
+                ("t.csv", "bare") => vec!["1".to_string()],
+                _ => return Err(format!("there is no file `{file}`")),
+            };
+            Ok(Rc::new(cells))
         }
     }
 

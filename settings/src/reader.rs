@@ -47,7 +47,13 @@ pub trait Setting: Sized {
 /// Finds the files that a scenario names. Only the outermost layer touches files, so it supplies this.
 pub trait Files {
     /// The cells of one column of a table, as text, from the first row on.
-    fn column(&self, file: &str, column: &str) -> Result<Vec<String>, String>;
+    fn column(&self, file: &str, column: &str) -> Result<Rc<Vec<String>>, String>;
+
+    /// Takes so many bytes of the memory that is allowed, for what is made of a table; false where they are no longer there.
+    fn takes(&self, bytes: u64) -> bool {
+        let _ = bytes;
+        true
+    }
 
     /// Whether messages may quote what a file says: not those of files that do not belong to the scenario.
     fn quotes(&self, file: &str) -> bool {

@@ -351,14 +351,14 @@ mod tests {
     #[test]
     fn patches_that_have_no_place_say_why() {
         let message = |text, path, value| patched(text, path, value).unwrap_err().message;
-        assert_eq!(message("{f: [a]}", "f.3", "b"), "`f` has 1 members, so there is no place 3 (they count from 0)");
+        assert_eq!(message("{f: [a]}", "f.3", "b"), "`f` has 1 members, so there is no member 3 (counted from 0)");
         assert_eq!(message("{f: [a]}", "f.x", "b"), "`f` is a list, so `x` should be a number");
         assert_eq!(
             message("{call: edge}", "call.timeout", "1s"),
             "`call` is the single value `edge`, so it has no `timeout`"
         );
         let removal = patched("{a: {timeout: 1s}}", "a.timeuot", "null").unwrap_err();
-        assert_eq!(removal.message, "`a.timeuot` is not there, so it cannot be removed");
+        assert_eq!(removal.message, "`a.timeuot` does not exist, so it cannot be removed");
         assert_eq!(removal.help.as_deref(), Some("did you mean `timeout`?"));
     }
 

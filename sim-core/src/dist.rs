@@ -14,6 +14,8 @@ use crate::normal;
 use crate::random::Source;
 use crate::time::Span;
 use crate::ziggurat::{self, Ziggurat, standard_normal, unit_exponential};
+use rand::Rng;
+use rand_distr::Distribution;
 use std::fmt;
 use std::sync::Arc;
 
@@ -427,6 +429,22 @@ impl Dist {
             Form::Shift { by, of } => nearest(*by).saturating_add(of.sample_count(source)),
             _ => nearest(self.sample(source)),
         }
+    }
+}
+
+/// The same as [`Dist::sample`], for whatever is written for distributions of `rand`, such as its iterators. (The samplers of
+/// `rand_distr` itself are not used: their logarithms are those of the platform as soon as any crate of the program asks
+/// `num-traits` for the standard library.)
+impl Distribution<f64> for Dist {
+    fn sample<R: Rng + ?Sized>(&self, source: &mut R) -> f64 {
+        Dist::sample(self, source)
+    }
+}
+
+/// The same as [`Dist::sample_count`].
+impl Distribution<u64> for Dist {
+    fn sample<R: Rng + ?Sized>(&self, source: &mut R) -> u64 {
+        self.sample_count(source)
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Unit {
 pub enum Merge {
     /// Events since the end of the warm-up: added up. Over time: events per second.
     Count,
+    /// What came less what went since the end of the warm-up, per second: both are added up. Can be negative.
+    Net,
     /// A number of this instant: added up.
     Level,
     /// A number averaged over time: integrals are added up.
@@ -102,6 +104,11 @@ impl Figure {
     /// Events since the end of the warm-up.
     pub const fn count(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::Count, Merge::Count, doc)
+    }
+
+    /// How fast something grows, per second.
+    pub const fn growth(name: &'static str, doc: &'static str) -> Figure {
+        Figure::new(name, Unit::PerSecond, Merge::Net, doc)
     }
 
     /// How many there are at this instant.
@@ -185,6 +192,13 @@ impl Figure {
 pub enum Value {
     /// Events.
     Count(u64),
+    /// What has come and what has gone.
+    Net {
+        /// How many came.
+        came: u64,
+        /// How many went.
+        went: u64,
+    },
     /// What there is now.
     Level(u64),
     /// What there is now, and its integral since the end of the warm-up in nanoseconds.
@@ -231,6 +245,10 @@ impl Value {
     fn add(&mut self, other: &Value) {
         match (self, other) {
             (Value::Count(sum), Value::Count(more)) | (Value::Level(sum), Value::Level(more)) => *sum += more,
+            (Value::Net { came, went }, Value::Net { came: more, went: less }) => {
+                *came += more;
+                *went += less;
+            }
             (Value::Gauge { now, integral }, Value::Gauge { now: more, integral: area }) => {
                 *now += more;
                 *integral += area;
@@ -263,6 +281,7 @@ impl Value {
         match (self, figure.merge) {
             (Value::Outcomes(_), Merge::Count) => figure.by == Some(Dimension::Outcome),
             (Value::Count(_), Merge::Count)
+            | (Value::Net { .. }, Merge::Net)
             | (Value::Level(_), Merge::Level)
             | (Value::Gauge { .. }, Merge::Gauge)
             | (Value::Ratio { .. }, Merge::Ratio)
@@ -309,6 +328,11 @@ impl Figures {
     /// Adds events since the end of the warm-up.
     pub fn count(&mut self, figure: &'static Figure, events: u64) {
         self.add(figure, &Value::Count(events));
+    }
+
+    /// Adds what has come and gone since the end of the warm-up.
+    pub fn net(&mut self, figure: &'static Figure, came: u64, went: u64) {
+        self.add(figure, &Value::Net { came, went });
     }
 
     /// Adds what there is now.
@@ -404,6 +428,7 @@ impl Figures {
             Value::Level(now) | Value::Gauge { now, .. } => Some(*now),
             Value::Peak { now, .. } => *now,
             Value::Count(_)
+            | Value::Net { .. }
             | Value::Ratio { .. }
             | Value::Max(_)
             | Value::Outcomes(_)

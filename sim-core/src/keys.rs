@@ -6,6 +6,8 @@
 
 use crate::parameter::DistError;
 use crate::random::Source;
+use rand::Rng;
+use rand_distr::Distribution;
 use std::sync::Arc;
 
 /// The most keys of a Zipf law: its table takes eight bytes a key (512 MiB), shared by all clones.
@@ -92,6 +94,13 @@ impl AliasTable {
     }
 }
 
+/// The same as [`AliasTable::sample`].
+impl Distribution<usize> for AliasTable {
+    fn sample<R: Rng + ?Sized>(&self, source: &mut R) -> usize {
+        AliasTable::sample(self, source)
+    }
+}
+
 /// Chooses the key of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keys(Form);
@@ -141,6 +150,67 @@ pub enum GivenKeys {
     },
 }
 
+impl GivenKeys {
+    /// Whether there is such a law, without the table that it may need.
+    pub fn check(&self) -> Result<(), DistError> {
+        match *self {
+            GivenKeys::Uniform { keys } | GivenKeys::Sequential { keys } => at_least_one("keys", keys).map(|_| ()),
+            GivenKeys::Constant { .. } => Ok(()),
+            GivenKeys::Zipf { keys, s } => {
+                at_least_one("keys", keys)?;
+                if keys > ZIPF_KEYS_MAX {
+                    return Err(DistError::new("keys", "must be at most 67_108_864 in a Zipf law"));
+                }
+                if !(s.is_finite() && s >= 0.0) {
+                    return Err(DistError::new("s", "must be at least 0"));
+                }
+                Ok(())
+            }
+            GivenKeys::Hot { keys, hot_keys, hot_share } => {
+                at_least_one("keys", keys)?;
+                at_least_one("hot_keys", hot_keys)?;
+                if hot_keys > keys {
+                    return Err(DistError::new("hot_keys", "must be at most `keys`"));
+                }
+                if !(0.0..=1.0).contains(&hot_share) {
+                    return Err(DistError::new("hot_share", "must be between 0 and 1"));
+                }
+                if hot_keys == keys && hot_share < 1.0 {
+                    return Err(DistError::new(
+                        "hot_keys",
+                        "must be fewer than `keys`, or nothing is left for the other requests",
+                    ));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The law itself.
+    pub fn build(&self) -> Result<Keys, DistError> {
+        match *self {
+            GivenKeys::Uniform { keys } => Keys::uniform(keys),
+            GivenKeys::Zipf { keys, s } => Keys::zipf(keys, s),
+            GivenKeys::Hot { keys, hot_keys, hot_share } => Keys::hot(keys, hot_keys, hot_share),
+            GivenKeys::Sequential { keys } => Keys::sequential(keys),
+            GivenKeys::Constant { key } => Ok(Keys::constant(key)),
+        }
+    }
+
+    /// Peak memory of building its table, bytes; 0 for a law that there is not.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            // The table, the weights twice, and the columns that are too low and too high.
+            GivenKeys::Zipf { keys, .. } if *keys <= ZIPF_KEYS_MAX => keys * (8 + 8 + 8 + 4 + 8),
+            GivenKeys::Zipf { .. }
+            | GivenKeys::Uniform { .. }
+            | GivenKeys::Hot { .. }
+            | GivenKeys::Sequential { .. }
+            | GivenKeys::Constant { .. } => 0,
+        }
+    }
+}
+
 impl Keys {
     /// Every one of `keys` keys equally often.
     pub fn uniform(keys: u64) -> Result<Self, DistError> {
@@ -149,13 +219,7 @@ impl Keys {
 
     /// Key `k` of `keys` in proportion to (k + 1)^-`s`, for `s` ≥ 0.
     pub fn zipf(keys: u64, s: f64) -> Result<Self, DistError> {
-        at_least_one("keys", keys)?;
-        if keys > ZIPF_KEYS_MAX {
-            return Err(DistError::new("keys", "must be at most 67_108_864 in a Zipf law"));
-        }
-        if !(s.is_finite() && s >= 0.0) {
-            return Err(DistError::new("s", "must be at least 0"));
-        }
+        GivenKeys::Zipf { keys, s }.check()?;
         // Three times as fast as a power, and good to a few units of the fifteenth digit.
         let weights: Vec<f64> = (1..=keys).map(|rank| libm::exp(-s * libm::log(rank as f64))).collect();
         Ok(Self(Form::Zipf { exponent: s, table: AliasTable::new(&weights)? }))
@@ -163,20 +227,7 @@ impl Keys {
 
     /// The first `hot_keys` of `keys` keys share `hot_share` (0–1) of the requests equally, the others the rest.
     pub fn hot(keys: u64, hot_keys: u64, hot_share: f64) -> Result<Self, DistError> {
-        at_least_one("keys", keys)?;
-        at_least_one("hot_keys", hot_keys)?;
-        if hot_keys > keys {
-            return Err(DistError::new("hot_keys", "must be at most `keys`"));
-        }
-        if !(0.0..=1.0).contains(&hot_share) {
-            return Err(DistError::new("hot_share", "must be between 0 and 1"));
-        }
-        if hot_keys == keys && hot_share < 1.0 {
-            return Err(DistError::new(
-                "hot_keys",
-                "must be fewer than `keys`, or nothing is left for the other requests",
-            ));
-        }
+        GivenKeys::Hot { keys, hot_keys, hot_share }.check()?;
         Ok(Self(Form::Hot { keys, hot_keys, hot_share }))
     }
 

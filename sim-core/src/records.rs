@@ -502,6 +502,12 @@ impl Records {
         })
     }
 
+    /// The undertakings that records are parts of.
+    pub(crate) fn undertakings(&self) -> impl Iterator<Item = u64> {
+        let present = self.places.iter().zip(0..).filter(|(place, _)| place.state() != State::Free);
+        present.map(|(_, index)| self.columns.undertaking(index))
+    }
+
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let of_done = |store: &Store| {

@@ -145,6 +145,21 @@ impl Undertakings {
         self.places.iter().filter(is_open).map(of).filter(move |(by, _)| *by == node).map(|(_, one)| one)
     }
 
+    /// How many are under way, and how many of them are among these names.
+    pub(crate) fn accounts(&self, names: impl Iterator<Item = u64>) -> (u64, u64) {
+        let is_open = |place: &&Undertaking| place.generation & 1 == 1;
+        let mut found = vec![false; self.places.len()];
+        for name in names {
+            let index = name as u32 as usize;
+            let place = self.places.get(index).filter(is_open);
+            if place.is_some_and(|place| place.generation == (name >> 32) as u32) {
+                found[index] = true;
+            }
+        }
+        let open = self.places.iter().filter(is_open).count();
+        (open as u64, found.into_iter().filter(|found| *found).count() as u64)
+    }
+
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.places.capacity() * size_of::<Undertaking>()
@@ -214,6 +229,9 @@ mod tests {
                         prop_assert_eq!(undertakings.leave(twin[one].0, failed), expected);
                     }
                 }
+                let open = twin.iter().filter(|one| one.3 > 0).count() as u64;
+                prop_assert_eq!(undertakings.accounts(twin.iter().map(|one| one.0)), (open, open));
+                prop_assert_eq!(undertakings.accounts(std::iter::once(NO_UNDERTAKING)), (open, 0));
                 for node in (0..3).map(NodeId) {
                     let mut found: Vec<(Time, u16)> = undertakings.under_way(node).map(|one| (one.began, one.op)).collect();
                     found.sort_unstable();

@@ -89,6 +89,13 @@ pub enum Effect {
     Ask(Command),
     /// Save a picture of the screen.
     Screenshot,
+    /// Run again from the start with another value of a setting, and go on at this instant.
+    Restart {
+        /// The document's path.
+        path: String,
+        /// The value, as the scenario would write it.
+        value: String,
+    },
     /// Write the scenario with the changes.
     Export,
     /// Show the list of scenarios.

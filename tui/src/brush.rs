@@ -79,7 +79,7 @@ fn is_narrow(letter: char) -> bool {
     // Scripts and symbols that terminals show two cells wide, and what has no width, begin at these places; the blocks
     // that are drawn with here lie between.
     let code = letter as u32;
-    !letter.is_control()
+    !language::diagnostics::is_unsafe(letter)
         && !(0x300..0x370).contains(&code)
         && !(0x1100..0x1160).contains(&code)
         && !(0x200b..0x2010).contains(&code)

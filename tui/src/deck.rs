@@ -118,12 +118,17 @@ pub struct Deck<S> {
 impl<S: Simulation> Deck<S> {
     /// A deck at the start of a run, keeping at most so many checkpoints and so many bytes of them.
     pub fn new(simulation: S, checkpoints_max: usize, bytes_max: u64) -> Self {
+        Deck::with_changes(simulation, Vec::new(), checkpoints_max, bytes_max)
+    }
+
+    /// The same with changes that are to be made on the way.
+    pub fn with_changes(simulation: S, changes: Vec<Change>, checkpoints_max: usize, bytes_max: u64) -> Self {
         let world = World { original: simulation, branch: None, made: [0, 0] };
         let first = checkpoint_of(&world);
         Deck {
             world,
             checkpoints: Checkpoints::new(first, checkpoints_max, bytes_max),
-            journals: [Vec::new(), Vec::new()],
+            journals: [changes, Vec::new()],
             fork: None,
             focus: Side::Original,
         }
@@ -263,7 +268,7 @@ impl<S: Simulation> Deck<S> {
             return Err("nothing has been changed yet".into());
         }
         if made <= shared {
-            return Err("that change came before the branch; keep one future first".into());
+            return Err("that change was before the fork; keep one future first".into());
         }
         let change = self.journals[index][made - 1].clone();
         self.journals[index].truncate(made - 1);
@@ -281,7 +286,7 @@ impl<S: Simulation> Deck<S> {
     /// Begins a second future here, equal to the first so far, and focuses it.
     pub fn branch(&mut self) -> Result<(), String> {
         if self.fork.is_some() {
-            return Err("there are two futures already; keep one of them first".into());
+            return Err("there are already two futures; keep one of them first".into());
         }
         self.make_what_is_due();
         let at_ns = self.now_ns();

@@ -262,6 +262,8 @@ pub struct BoxFigures {
     pub queue: u64,
     /// The bound of the queue; `None` where there is none.
     pub queue_max: Option<u64>,
+    /// How many of those that wait are dead letters.
+    pub dead_letters: u64,
     /// Share in use of what limits it; of a cluster the largest.
     pub utilization: Option<f64>,
     /// Amplification; of a cluster the largest.
@@ -292,12 +294,15 @@ impl BoxFigures {
             _ => one.or(other),
         };
         let mut bounded = true;
-        for node in members.iter().filter_map(|&index| snapshot.nodes.get(index)) {
+        let takes_dead_letters =
+            |index: usize| snapshot.topology.nodes.get(index).is_some_and(|node| node.takes_dead_letters);
+        for (index, node) in members.iter().filter_map(|&index| Some((index, snapshot.nodes.get(index)?))) {
             all.arrivals += node.arrivals;
             all.good += node.good;
             all.failed += node.failed;
             all.in_flight += node.in_flight;
             all.queue += node.queue;
+            all.dead_letters += if takes_dead_letters(index) { node.queue } else { 0 };
             bounded &= node.queue_max.is_some();
             all.queue_max = Some(all.queue_max.unwrap_or(0) + node.queue_max.unwrap_or(0));
             all.utilization = larger(all.utilization, node.utilization);
@@ -404,4 +409,24 @@ impl LineFigures {
 /// True while a fault acts.
 pub fn acts(fault: &FaultWindow, at_s: f64) -> bool {
     fault.at_s <= at_s && fault.until_s.is_none_or(|until| at_s < until)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lab::result::{NodeNow, Topology, TopologyNode};
+    use std::sync::Arc;
+
+    #[test]
+    fn messages_in_a_dead_letter_queue_are_told_apart() {
+        let node = |takes_dead_letters| TopologyNode { takes_dead_letters, ..TopologyNode::default() };
+        let topology = Topology { nodes: vec![node(false), node(true)], edges: Vec::new() };
+        let waiting = |queue| NodeNow { queue, ..NodeNow::default() };
+        let nodes = vec![waiting(40), waiting(2)];
+        let snapshot = Snapshot { topology: Arc::new(topology), nodes, ..Snapshot::default() };
+        for (members, expected) in [(&[0][..], (40, 0)), (&[1], (2, 2)), (&[0, 1], (42, 2))] {
+            let figures = BoxFigures::of(&snapshot, members);
+            assert_eq!((figures.queue, figures.dead_letters), expected);
+        }
+    }
 }

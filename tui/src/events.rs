@@ -208,7 +208,12 @@ mod tests {
                 .map(|(name, values)| (name.to_string(), values.iter().copied().map(Some).collect()))
                 .collect(),
         };
-        let node = |name: &str, is_workload| TopologyNode { name: name.into(), kind: String::new(), is_workload };
+        let node = |name: &str, is_workload| TopologyNode {
+            name: name.into(),
+            kind: String::new(),
+            is_workload,
+            ..TopologyNode::default()
+        };
         let topology = Topology { nodes: vec![node("users", true), node("db", false)], edges: Vec::new() };
         let snapshot = Snapshot { at_s, series: series.into(), topology: Arc::new(topology), ..Snapshot::default() };
         Future { snapshot: Arc::new(snapshot), ..Future::default() }

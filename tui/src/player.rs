@@ -99,6 +99,8 @@ pub struct PlayerOptions {
     pub pace: Pace,
     /// Instants at which playing pauses by itself, ns.
     pub stops_ns: Vec<i64>,
+    /// Changes that are made on the way, in the order of time.
+    pub changes: Vec<Change>,
     /// How many checkpoints are kept at most.
     pub checkpoints_max: usize,
     /// How much memory they may take where it is known, bytes.
@@ -111,6 +113,7 @@ impl Default for PlayerOptions {
             playing: true,
             pace: Pace::Times(1.0),
             stops_ns: Vec::new(),
+            changes: Vec::new(),
             checkpoints_max: 64,
             checkpoint_bytes_max: 64 << 20,
         }
@@ -316,7 +319,8 @@ struct Engine<S> {
 impl<S: Simulation> Engine<S> {
     fn new(simulation: S, options: PlayerOptions) -> Self {
         let faults = Arc::new(simulation.faults_to_choose());
-        let deck = Deck::new(simulation, options.checkpoints_max, options.checkpoint_bytes_max);
+        let deck =
+            Deck::with_changes(simulation, options.changes, options.checkpoints_max, options.checkpoint_bytes_max);
         let now = deck.now_ns();
         Engine {
             deck,

@@ -38,6 +38,17 @@ pub trait Source {
     /// Reads a choice (an index into [`Source::choices`]). The error says where it is wrong, as plain text of several lines.
     fn open(&mut self, choice: usize) -> Result<Opened<Self::Simulation>, String>;
 
+    /// Reads a choice again with other values of settings, as paths and values, from the beginning of the run on.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    fn reopen(&mut self, choice: usize, settings: &[(String, String)]) -> Result<Opened<Self::Simulation>, String> {
+        match settings {
+            [] => self.open(choice),
+            [(path, _), ..] => Err(format!("{path} cannot be changed here")),
+        }
+    }
+
     /// What is different as soon as opening it again could give something else; `None` where that never happens, and
     /// while it cannot be told.
     fn stamp(&self, choice: usize) -> Option<Stamp> {

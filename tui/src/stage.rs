@@ -14,6 +14,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::app::{App, Effect};
+use crate::deck::Change;
 use crate::keys::{self, Action, Move, Place, Way};
 use crate::menu::{Chosen, Menu};
 use crate::player::{Command, Player, PlayerOptions};
@@ -52,6 +53,8 @@ pub struct Ending {
 /// A run that is watched.
 struct Run<S> {
     choice: usize,
+    /// Settings that the run began with instead of those of the choice.
+    settings: Vec<(String, String)>,
     player: Player<S>,
     app: App,
     export: Option<Receiver<String>>,
@@ -106,7 +109,7 @@ impl<S: Source> Stage<S> {
         match self.source.open(choice) {
             Ok(opened) => {
                 self.run = None;
-                self.run = Some(self.begin(choice, opened, !self.options.paused)?);
+                self.run = Some(self.begin(choice, opened, !self.options.paused, Vec::new())?);
                 self.over = Over::Nothing;
             }
             Err(text) => self.refuse(choice, text),
@@ -114,13 +117,19 @@ impl<S: Source> Stage<S> {
         Ok(())
     }
 
-    fn begin(&self, choice: usize, opened: Opened<S::Simulation>, playing: bool) -> io::Result<Run<S::Simulation>> {
+    fn begin(
+        &self,
+        choice: usize,
+        opened: Opened<S::Simulation>,
+        playing: bool,
+        changes: Vec<Change>,
+    ) -> io::Result<Run<S::Simulation>> {
         let stops_ns = opened.captions.iter().map(|caption| (caption.at_s * 1e9).round() as i64).collect();
-        let options = PlayerOptions { playing, pace: opened.pace, stops_ns, ..PlayerOptions::default() };
+        let options = PlayerOptions { playing, pace: opened.pace, stops_ns, changes, ..PlayerOptions::default() };
         let player = Player::start(opened.simulation, options)?;
         let mut app = App::new(player.view(), self.theme, opened.captions);
         app.size = self.size;
-        Ok(Run { choice, player, app, export: None })
+        Ok(Run { choice, settings: Vec::new(), player, app, export: None })
     }
 
     fn refuse(&mut self, choice: usize, text: String) {
@@ -148,7 +157,9 @@ impl<S: Source> Stage<S> {
         if !self.file.look(self.source.stamp(choice)) {
             return Ok(false);
         }
-        match (self.source.open(choice), self.run.take()) {
+        let settings = self.run.as_ref().filter(|run| run.choice == choice).map(|run| run.settings.clone());
+        let settings = settings.unwrap_or_default();
+        match (self.source.reopen(choice, &settings), self.run.take()) {
             (Err(text), run) => {
                 self.run = run;
                 self.refuse(choice, text);
@@ -156,14 +167,15 @@ impl<S: Source> Stage<S> {
             (Ok(opened), Some(before)) if before.choice == choice => {
                 let view = before.player.view();
                 let was_refused = matches!(self.over, Over::Refused(_));
-                let mut run = self.begin(choice, opened, view.playing || was_refused)?;
+                let mut run = self.begin(choice, opened, view.playing || was_refused, Vec::new())?;
+                run.settings = settings;
                 run.player.send(Command::Pace(view.pace));
                 run.player.send(Command::Seek(view.now_ns));
                 run.app.take_over(&before.app);
                 let dropped = view.focused().changes.len();
                 let words = match dropped {
                     0 => "the file has been saved: read again".to_string(),
-                    _ => format!("the file has been saved: read again, without {dropped} change(s) made here"),
+                    _ => format!("the file was saved and reloaded; {dropped} change(s) made here dropped"),
                 };
                 run.app.tell(words, false);
                 self.run = Some(run);
@@ -172,11 +184,47 @@ impl<S: Source> Stage<S> {
                 }
             }
             (Ok(opened), _) => {
-                self.run = Some(self.begin(choice, opened, !self.options.paused)?);
+                self.run = Some(self.begin(choice, opened, !self.options.paused, Vec::new())?);
                 self.over = Over::Nothing;
             }
         }
         Ok(true)
+    }
+
+    /// Runs again from the start with another value of a setting, makes the user's changes again on the way, and goes on at
+    /// the same instant.
+    fn restart(&mut self, path: String, value: String) -> io::Result<()> {
+        let Some(run) = &mut self.run else { return Ok(()) };
+        let view = run.player.view();
+        if view.futures.len() > 1 {
+            run.app.tell("there are two futures; keep one of them first".into(), true);
+            return Ok(());
+        }
+        let words = format!("{path} = {value} from the start of the run");
+        let mut settings = run.settings.clone();
+        settings.retain(|(other, _)| *other != path);
+        settings.push((path, value));
+        match self.source.reopen(run.choice, &settings) {
+            Err(text) => {
+                let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+                run.app.tell(problem, true);
+            }
+            Ok(opened) => {
+                let choice = run.choice;
+                let changes = view.focused().changes.clone();
+                let mut again = self.begin(choice, opened, view.playing, changes)?;
+                again.settings = settings;
+                again.player.send(Command::Pace(view.pace));
+                again.player.send(Command::Seek(view.seeking_ns.unwrap_or(view.now_ns)));
+                if let Some(before) = &self.run {
+                    again.app.take_over(&before.app);
+                    again.app.captions.clone_from(&before.app.captions);
+                }
+                again.app.tell(words, false);
+                self.run = Some(again);
+            }
+        }
+        Ok(())
     }
 
     /// A frame has passed. True where something has changed on the screen.
@@ -294,6 +342,7 @@ impl<S: Source> Stage<S> {
                 Effect::Ask(command) => run.player.send(command),
                 Effect::Quit => return Ok(Flow::End),
                 Effect::Choose => self.choose(),
+                Effect::Restart { path, value } => self.restart(path, value)?,
                 Effect::Export => {
                     let (reply, answer) = mpsc::channel();
                     run.player.send(Command::Export(reply));

@@ -12,7 +12,7 @@ use models::policies::coalesce::SameBy;
 use models::workloads::WorkloadSettings;
 use models::workloads::arrivals::TraceSettings;
 use models::workloads::shape::Shape;
-use sim_core::keys::Keys;
+use sim_core::keys::GivenKeys;
 
 use super::flow::{Arrival, Data, Flow, Flows};
 use super::gates::through;
@@ -286,19 +286,19 @@ fn merged(graph: &Graph<'_>, link: usize, op: &str, data: Data, flow: Flow, befo
 }
 
 /// The keys of requests of one sort; all about the same where they name none.
-pub(super) fn keys(graph: &Graph<'_>, data: Data) -> Keys {
+pub(super) fn keys(graph: &Graph<'_>, data: Data) -> GivenKeys {
     match data {
-        Data::Key(key) => Keys::constant(key),
+        Data::Key(key) => GivenKeys::Constant { key },
         Data::Chosen(workload, sort) => {
             let workloads = graph.scenario.workloads.iter().as_slice();
             let request = workloads.get(workload).and_then(|w| w.value.requests.get(sort));
-            request.and_then(|r| r.key.as_ref()).map_or(Keys::constant(0), |chooser| chooser.0.clone())
+            request.and_then(|r| r.key.as_ref()).map_or(GivenKeys::Constant { key: 0 }, |chooser| chooser.0)
         }
     }
 }
 
 fn key_groups(graph: &Graph<'_>, data: Data, rate: f64) -> Option<Vec<KeyGroup>> {
-    hit_ratio::groups(&keys(graph, data), rate)
+    hit_ratio::groups(keys(graph, data), rate)
 }
 
 /// What a component that answers some calls by itself misses and fetches; the inner `None` where that is not known.
@@ -308,7 +308,7 @@ fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) 
         return None;
     }
     // Entries are told apart by operation and key. Requests that choose alike share their entries.
-    let mut entries: Vec<(&str, Keys, f64)> = Vec::new();
+    let mut entries: Vec<(&str, GivenKeys, f64)> = Vec::new();
     let mut fetch = (0.0, 0.0);
     for ((at, op, data), flow) in before.arrivals.iter().filter(|((at, _, _), _)| *at == component) {
         match settings.access(op) {
@@ -333,7 +333,7 @@ fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) 
         }
     }
     let groups: Option<Vec<Vec<KeyGroup>>> =
-        entries.iter().map(|(_, keys, rate)| hit_ratio::groups(keys, *rate)).collect();
+        entries.iter().map(|(_, keys, rate)| hit_ratio::groups(*keys, *rate)).collect();
     let fetch_s = if fetch.1 > 0.0 { fetch.0 / fetch.1 } else { 0.0 };
     let hits = groups.and_then(|groups| settings.hits(&groups.concat(), fetch_s));
     Some(hits.map(|hits| (1.0 - hits.ratio, hits.fetches)))

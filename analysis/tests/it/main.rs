@@ -7,5 +7,6 @@ mod explain;
 #[allow(dead_code, reason = "the tests of the lab use all of it")]
 mod harness;
 mod oracle;
+mod queues;
 mod theory;
 mod traces;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use analysis::explain::under_faults;
 use clap::{Args, ValueEnum};
 use language::diagnostics::{self, Style};
+use settings::shown::shown;
 
 use crate::input::{self, Changes, Failure};
 
@@ -51,9 +52,9 @@ impl Check {
                 Format::Json => json.push(diagnostics::to_json(&problems, sources)),
                 Format::Text if !problems.is_empty() => {
                     let style = if self.changes.color.on_stderr() { Style::Coloured } else { Style::Plain };
-                    eprintln!("{}", diagnostics::render(&problems, sources, style).trim_end());
+                    input::tell(diagnostics::render(&problems, sources, style).trim_end());
                 }
-                Format::Text if !self.resolved => input::print(&format!("{}: ok\n", text.name))?,
+                Format::Text if !self.resolved => input::print(&format!("{}: ok\n", shown(&text.name)))?,
                 Format::Text => {}
             }
             if let (Ok(loaded), true) = (&checked, self.resolved) {

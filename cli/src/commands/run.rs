@@ -1,6 +1,5 @@
 //! `run`: simulates once and prints the report.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -64,11 +63,8 @@ impl Run {
             } else {
                 language::diagnostics::Style::Plain
             };
-            let _ = writeln!(
-                std::io::stderr(),
-                "{}\n",
-                language::diagnostics::render(&loaded.warnings, &loaded.sources, style).trim_end()
-            );
+            let warnings = language::diagnostics::render(&loaded.warnings, &loaded.sources, style);
+            input::tell(&format!("{}\n", warnings.trim_end()));
         }
         let run = &loaded.scenario.run;
         let replications = self.replications.or(run.replications).unwrap_or(1);
@@ -93,14 +89,13 @@ impl Run {
         result.run.events_per_s = result.run.events as f64 / wall.max(1e-9);
         self.print(&result)?;
         self.write_folder(session.loaded(), &result, &session.latencies())?;
-        if !self.work.quiet && self.format == Format::Text {
-            let _ = writeln!(
-                std::io::stderr(),
+        if self.format == Format::Text {
+            self.work.say(&format!(
                 "{:.1} million events in {wall:.2} s: {:.1} million per second, {:.0} × real time",
                 result.run.events as f64 / 1e6,
                 result.run.events_per_s / 1e6,
                 (result.run.duration_s + result.run.warmup_s) / wall.max(1e-9),
-            );
+            ));
         }
         if is_cut {
             return Ok(ExitCode::from(INTERRUPTED));
@@ -161,13 +156,10 @@ impl Run {
             .filter(|objective| !objective.always_holds())
             .map(|objective| format!("objective missed: {}", lab::objectives::in_words(objective)))
             .collect();
-        let mut err = std::io::stderr();
-        if result.objectives.is_empty() && !self.work.quiet {
-            let _ = writeln!(err, "the scenario has no objectives to check");
+        if result.objectives.is_empty() {
+            self.work.say("the scenario has no objectives to check");
         }
-        for line in &missed {
-            let _ = writeln!(err, "{line}");
-        }
+        missed.iter().for_each(|line| input::tell(&settings::shown::shown(line)));
         if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
     }
 

@@ -1,6 +1,7 @@
 //! `scenarios`: the scenarios that are built in.
 
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -49,11 +50,14 @@ impl Scenarios {
                 let name = name.trim_start_matches('@');
                 let text = input::text(&format!("@{name}"))?;
                 let file = format!("{name}.yaml");
-                if Path::new(&file).exists() {
-                    return Err(Failure::Usage(format!("`{file}` already exists")));
+                match OpenOptions::new().write(true).create_new(true).open(&file) {
+                    Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
+                        return Err(Failure::Usage(format!("`{file}` already exists")));
+                    }
+                    opened => opened.and_then(|mut opened| opened.write_all(&text.bytes)),
                 }
-                std::fs::write(&file, text.bytes)?;
-                eprintln!("wrote {file}");
+                .map_err(|why| Failure::Failed(format!("`{file}`: {why}")))?;
+                input::tell(&format!("wrote {file}"));
             }
         }
         Ok(ExitCode::SUCCESS)

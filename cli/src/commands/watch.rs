@@ -49,7 +49,7 @@ impl Watch {
         let first = self.file.as_ref().map(|file| scenarios.index_of(file));
         let ending = tui::watch(scenarios, first, options)?;
         for path in &ending.written {
-            eprintln!("wrote {}", path.display());
+            input::tell(&format!("wrote {}", path.display()));
         }
         Ok(if ending.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
@@ -138,8 +138,13 @@ impl Source for Scenarios {
     }
 
     fn open(&mut self, choice: usize) -> Result<Opened<Watched>, String> {
+        self.reopen(choice, &[])
+    }
+
+    fn reopen(&mut self, choice: usize, settings: &[(String, String)]) -> Result<Opened<Watched>, String> {
         let Some(entry) = self.entries.get(choice) else { return Err("there is no such entry".into()) };
-        let options = if entry.is_changed { self.options.clone() } else { lab::Options::default() };
+        let mut options = if entry.is_changed { self.options.clone() } else { lab::Options::default() };
+        options.overrides.extend(settings.iter().map(|(path, value)| format!("{path}={value}")));
         let text = input::text(&entry.file).map_err(|failure| failure.text(Style::Plain))?;
         let loaded = lab::load(&text, &options)
             .map_err(|refused| language::diagnostics::render(&refused.problems, &refused.sources, Style::Plain))?;

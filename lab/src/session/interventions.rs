@@ -48,7 +48,8 @@ impl Session {
         let then = Scenario::read(&plain, &mut reader);
         problems.extend(reader.problems);
         if let Some(then) = &then {
-            models::network::build(then, &Vec::new(), self.seed, self.zero, &mut problems);
+            let allowed = self.loaded.options.memory_allowed();
+            models::network::build(then, &Vec::new(), (self.seed, self.zero), allowed, &mut problems);
         }
         let path = change.path.to_string();
         let mut by_hand = self.by_hand.clone();
@@ -93,6 +94,10 @@ impl Session {
     /// instants. Changes of settings become `set` faults, so that the exported scenario does what was watched.
     pub fn exported(&self, injected: &[(i64, String)]) -> String {
         let mut document = (*self.loaded.document).clone();
+        for one in &self.loaded.overrides {
+            // It has a place there: it was applied when the scenario was read.
+            let _ = one.apply(&mut document);
+        }
         let mut faults = document.at("faults").and_then(|f| f.members()).map_or_else(Vec::new, <[_]>::to_vec);
         let instant = |at: i64| settings::values::Scalar::format(&settings::SignedDuration(at));
         for (at, text) in injected {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 #[expect(unreachable_pub, reason = "the fuzzer sees these functions from outside")]
-#[path = "../../../fuzz/src/lib.rs"]
-mod checks;
+#[path = "../../../fuzz/src/texts.rs"]
+pub(crate) mod checks;
 
 /// Every file of a folder through its check; a panic names the file.
 fn replay(folder: &str, check: fn(&[u8])) {
@@ -40,4 +40,14 @@ fn paths_of_the_corpus() {
 #[test]
 fn tables_of_the_corpus() {
     replay("traces", checks::traces);
+}
+
+#[test]
+fn searches_of_the_corpus() {
+    replay("searches", checks::searches);
+}
+
+#[test]
+fn stores_of_the_corpus() {
+    replay("stores", checks::stores);
 }

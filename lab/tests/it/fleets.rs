@@ -13,7 +13,7 @@ use crate::topology::scenario;
 
 fn network(loaded: &Loaded, seed: u64) -> Network {
     let mut problems = Problems::new();
-    models::network::build(&loaded.scenario, &Vec::new(), seed, loaded.scenario.warmup(), &mut problems)
+    models::network::build(&loaded.scenario, &Vec::new(), (seed, loaded.scenario.warmup()), u64::MAX, &mut problems)
         .expect("a good scenario")
 }
 

@@ -200,10 +200,7 @@ components:
     let deep = repeat(&repeat(&repeat(&format!("{{call: {{link: db, on_failure: [{}]}}}}", repeat("{call: db}")))));
     for (steps, words) in [
         (deep.as_str(), "nested"),
-        (
-            "{call: db}, {lock: {name: a, steps: [{parallel: [[{lock: {name: a, steps: [{call: db}]}}]]}]}}",
-            "a deadlock",
-        ),
+        ("{call: db}, {lock: {name: a, steps: [{parallel: [[{lock: {name: a, steps: [{call: db}]}}]]}]}}", "deadlock"),
         ("{parallel: [[{call: {link: db, on_failure: [{reply: ok}]}}]]}", "inside a branch"),
         ("{call: db}, {parallel: {branches: [[{call: db}]], task_cost: 1ms, cost_on: cpu}}", "needs cores"),
     ] {

@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lab::result::RunResult;
 use lab::{Loaded, Session};
 use proptest::prelude::*;
 
@@ -18,7 +19,50 @@ use crate::topology::scenario;
 
 fn finished(mut session: Session) -> Result<String, String> {
     session.run_to_end().map_err(|f| f.to_string())?;
-    Ok(bytes(&session.result()))
+    let result = session.result();
+    if result.run.warmup_s == 0.0 {
+        messages_are_conserved(&session, &result)?;
+        requests_are_conserved(&result)?;
+    }
+    Ok(bytes(&result))
+}
+
+/// As queues report: what was stored has left in one of the ways that there are, or waits, is delayed or in flight.
+fn messages_are_conserved(session: &Session, result: &RunResult) -> Result<(), String> {
+    let snapshot = session.snapshot();
+    let queues = snapshot.topology.nodes.iter().zip(&snapshot.nodes).filter(|(node, _)| node.kind == "queue");
+    for (node, now) in queues {
+        let total = |name: &str| result.components[&node.name].own.value(name).unwrap_or(f64::NAN);
+        let left: f64 = ["acknowledged", "dropped", "dead_letters", "expired", "lost", "redriven"]
+            .iter()
+            .map(|name| total(name))
+            .sum();
+        let there: f64 = ["unacknowledged", "delayed"].iter().map(|name| now.own.value(name).unwrap_or(f64::NAN)).sum();
+        let (stored, accounted) = (total("published"), left + now.queue as f64 + there);
+        if stored != accounted {
+            return Err(format!("{} has stored {stored} messages and accounts for {accounted}", node.name));
+        }
+        let grown = total("growth") * result.run.duration_s;
+        if (grown - (stored - left)).abs() > 1e-6 * stored.max(1.0) {
+            return Err(format!("{} has grown by {grown}, not by {}", node.name, stored - left));
+        }
+    }
+    Ok(())
+}
+
+/// Requests that were answered ok or accepted are complete, have failed afterwards, or go on. So are the results that clients ask
+/// for, where polls are answered too.
+fn requests_are_conserved(result: &RunResult) -> Result<(), String> {
+    for (name, workload) in &result.workloads {
+        let answered: u64 = ["ok", "accepted"].iter().filter_map(|how| workload.outcomes.get(*how)).sum();
+        for after in workload.completion.iter().chain(&workload.result) {
+            let accounted = after.latency.count + after.failed + after.pending;
+            if accounted > answered || (workload.result.is_none() && accounted < answered) {
+                return Err(format!("{name}: {answered} were answered, {accounted} are accounted for"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check(loaded: &Arc<Loaded>, seed: u64) -> Result<(), String> {

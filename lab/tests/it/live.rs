@@ -172,7 +172,7 @@ fn what_is_exported_does_what_was_watched_whatever_was_changed_when() {
 #[test]
 fn a_set_fault_is_not_let_strike_by_hand() {
     let why = saturated("").inject(&format!("{{set: {{{THREADS}: 2}}}}")).expect_err("it is a change by hand");
-    assert!(why.contains("under Knobs"), "{why}");
+    assert!(why.contains("change a setting under Knobs"), "{why}");
 }
 
 fn result_of(yaml: &str) -> lab::result::RunResult {

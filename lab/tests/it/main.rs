@@ -1,5 +1,6 @@
 //! Whole scenarios: from text to result.
 
+mod bounds;
 mod breakdown;
 mod caching;
 mod checks;
@@ -18,6 +19,7 @@ mod dns;
 mod expect;
 mod fifo;
 mod fleets;
+mod fuzzing;
 mod gates;
 mod giving_up;
 mod guide;
@@ -34,9 +36,13 @@ mod limits;
 mod live;
 mod measured;
 mod menu;
+#[expect(unreachable_pub, reason = "other crates' tests see it from outside")]
+#[path = "../../../fuzz/src/mutate.rs"]
+mod mutate;
 mod objectives;
 mod plain_links;
 mod queue_scenarios;
+mod queue_theory;
 mod queues;
 mod quotas;
 mod rabbit;

@@ -15,7 +15,8 @@ fn runs(name: &str, variant: &str) -> Vec<RunResult> {
     (0..SEEDS).into_par_iter().map(|seed| run_loaded(&loaded, seed)).collect()
 }
 
-fn of(result: &RunResult, path: &str) -> f64 {
+/// A metric that is known.
+pub(crate) fn of(result: &RunResult, path: &str) -> f64 {
     let metric = metrics::find(result, path).unwrap_or_else(|unknown| panic!("{unknown}"));
     metric.value.unwrap_or_else(|| panic!("{path} is not known: {:?}", metric.infinite))
 }
@@ -201,7 +202,9 @@ fn a_crash_of_the_broker_loses_what_is_not_durable() {
         let lost = queue(&result, "events", "lost");
         // For 50 s 100 a second more have come than are done: 5,000, give or take √(400·50 + 300·50) = 190.
         assert!((lost - 5_000.0).abs() < 1_000.0, "{lost}");
-        assert_eq!(of(&result, "workloads.devices.completion.failed"), lost, "accepted, and never done");
+        // Accepted, and never done; of a few the crash came before the answer, and producers tried again.
+        let failed = of(&result, "workloads.devices.completion.failed");
+        assert!(failed <= lost && failed >= lost - 5.0, "{failed} of {lost}");
         assert!(result.happenings.iter().any(|happening| happening.name == "queue_came_back_empty"));
         is_conserved(&result, "events");
     }

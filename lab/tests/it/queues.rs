@@ -4,7 +4,6 @@ use lab::metrics;
 use lab::result::RunResult;
 use lab::session::Failure;
 use lab::{Options, Session, Text};
-use rayon::prelude::*;
 
 use crate::harness::{bytes, load, run_loaded};
 
@@ -402,43 +401,6 @@ fn a_message_draws_the_same_in_every_variant() {
         with(", breaker: {consecutive: 5, open: 1s, half_open: 1}, network: {rtt: 2ms}", 2, "reject")[0],
         expected[0]
     );
-}
-
-/// c consumers behind a queue are M/M/c: the mean wait is C(c, a) / (c·µ − λ), by Erlang's C.
-///
-/// Thirty-two runs of 2000 s each, whose means are taken as normal: the half-width below is four and a half deviations of
-/// their mean, which is exceeded by chance once in 150,000 cases; there are three.
-#[test]
-fn consumers_behind_a_queue_are_servers_of_one_line() {
-    for (c, rho) in [(1_u32, 0.7), (3, 0.8), (8, 0.9)] {
-        let mu = 20.0;
-        let lambda = rho * f64::from(c) * mu;
-        let yaml = format!(
-            "version: 1\nrun: {{duration: 2000s, warmup: 100s, window: 100s}}\n\
-             workloads: {{w: {{arrivals: {{poisson: {lambda}/s}}, call: q}}}}\n\
-             components:\n  q: {{kind: queue}}\n  app:\n    kind: service\n    replicas: {c}\n    \
-             runtime: {{thread_pool: {{threads: 1}}}}\n    handlers: {{default: [{{wait: {{exp: 50ms}}}}]}}\n    \
-             consumes: [q]\n"
-        );
-        let loaded = load(&yaml);
-        let waits: Vec<f64> = (0..32_u64)
-            .into_par_iter()
-            .map(|seed| of(&run_loaded(&loaded, seed), "q", &["queue.wait.mean"])[0] / 1e3)
-            .collect();
-        let n = waits.len() as f64;
-        let mean = waits.iter().sum::<f64>() / n;
-        let deviation = (waits.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
-        let expected = erlang_c(c, rho * f64::from(c)) / (f64::from(c) * mu - lambda);
-        assert!((mean - expected).abs() < 4.5 * deviation, "c = {c}: {mean} ± {deviation}, expected {expected}");
-        assert!(4.5 * deviation < 0.15 * expected, "c = {c}: {deviation} is too wide to tell");
-    }
-}
-
-/// The probability of waiting, by Erlang's B: C = B / (1 − ρ(1 − B)).
-fn erlang_c(servers: u32, load: f64) -> f64 {
-    let b = (1..=servers).fold(1.0, |b, n| load * b / (f64::from(n) + load * b));
-    let rho = load / f64::from(servers);
-    b / (1.0 - rho * (1.0 - b))
 }
 
 /// What a spike leaves behind is worked off in backlog / (µ − λ): for 10 s twice the 100 a second that there are consumers

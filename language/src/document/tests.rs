@@ -89,26 +89,23 @@ fn every_refusal_names_its_place() {
     for (text, said) in [
         (
             "a: 1\nb: 2\na: 3\n",
-            "3:1 duplicate_key `a`: the key `a` is there twice; the first one is in line 1: keep one of them",
+            "3:1 duplicate_key `a`: duplicate key `a`; the first one is in line 1; keep one of them",
         ),
-        (
-            "{x: 1, x: 2}",
-            "1:8 duplicate_key `x`: the key `x` is there twice; the first one is in line 1: keep one of them",
-        ),
+        ("{x: 1, x: 2}", "1:8 duplicate_key `x`: duplicate key `x`; the first one is in line 1; keep one of them"),
         (
             "a: &b {c: 1}\nd:\n  <<: *b\n",
             "3:3 merge_key `<<`: merge keys (`<<`) are not supported; write the keys out, or name them once under \
-             `policies` and take them with `use`",
+             `policies` and apply them with `use`",
         ),
         (
             "a: !!str 5\n",
-            "1:4 tag `!!str`: tags such as `!!str` are not used in scenarios; remove it: the setting decides what a value is",
+            "1:4 tag `!!str`: tags such as `!!str` are not supported; remove it: the setting decides what a value is",
         ),
         (
             "a: &p !x [5]\n",
-            "1:7 tag `!x`: tags such as `!x` are not used in scenarios; remove it: the setting decides what a value is",
+            "1:7 tag `!x`: tags such as `!x` are not supported; remove it: the setting decides what a value is",
         ),
-        ("a: &x [*x]\n", "1:8 self_alias `*x`: `*x` stands inside what it refers to"),
+        ("a: &x [*x]\n", "1:8 self_alias `*x`: `*x` refers to something that contains it"),
         (
             "a: *x\n",
             "1:4 not_yaml `*`: no anchor with this name precedes this alias; an anchor is written `&name`, before the value",

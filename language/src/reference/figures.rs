@@ -54,7 +54,7 @@ fn metric(figure: &Figure) -> String {
         (Some(Dimension::Outcome), _) => format!("{name}.OUTCOME"),
         (None, Merge::Times) => format!("{name}.*"),
         (None, Merge::States(states)) => format!("{name}.({})", states.join(", ")),
-        (None, Merge::Count | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max | Merge::Peak) => {
+        (None, Merge::Count | Merge::Net | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max | Merge::Peak) => {
             name.to_string()
         }
     }

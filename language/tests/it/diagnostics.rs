@@ -57,7 +57,7 @@ fn a_wrong_override_is_shown_where_it_was_given() {
         overrides: set.iter().map(|s| s.to_string()).collect(),
         variant: variant.map(str::to_string),
         duration: duration.map(str::to_string),
-        seed: None,
+        ..Options::default()
     };
     let cases = [
         ("set", options(&["components.api.replicas=x", "workloads.users.call.timeuot=1s", "nonsense"], None, None)),

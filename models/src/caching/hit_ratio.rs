@@ -6,7 +6,7 @@
 //! Che, Tung and Wang 2002) or at all (FIFO; Fricker, Robert and Roberts 2012), and LFU keeps the most popular. Where
 //! both the TTL and the room are short nothing simple is known.
 
-use sim_core::keys::{GivenKeys, Keys};
+use sim_core::keys::GivenKeys;
 
 use super::EvictionSettings;
 
@@ -32,9 +32,9 @@ pub struct Hits {
 const RANKS_APART: u64 = 1_000;
 
 /// Key groups of requests that choose their keys so, at `rate_per_s` in all; `None` where they do not come at random.
-pub fn groups(keys: &Keys, rate_per_s: f64) -> Option<Vec<KeyGroup>> {
+pub fn groups(keys: GivenKeys, rate_per_s: f64) -> Option<Vec<KeyGroup>> {
     let group = |keys: f64, share: f64| KeyGroup { keys, rate_per_s: rate_per_s * share / keys };
-    Some(match keys.given() {
+    Some(match keys {
         GivenKeys::Uniform { keys } => vec![group(keys as f64, 1.0)],
         GivenKeys::Constant { .. } => vec![group(1.0, 1.0)],
         GivenKeys::Hot { keys, hot_keys, hot_share } => {
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     fn ratio(keys: u64, s: f64, capacity: f64, eviction: &EvictionSettings) -> f64 {
-        let groups = groups(&Keys::zipf(keys, s).expect("a law"), 1000.0).expect("at random");
+        let groups = groups(GivenKeys::Zipf { keys, s }, 1000.0).expect("at random");
         let room = Room { capacity, eviction, ttl_s: None, coalesce: false, fetch_s: 0.01 };
         hits(&groups, &room).expect("known").ratio
     }
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn what_fits_and_never_expires_always_hits_and_what_is_not_known_is_not_told() {
         let eviction = EvictionSettings::Lru;
-        let groups = groups(&Keys::uniform(100).expect("keys"), 50.0).expect("at random");
+        let groups = groups(GivenKeys::Uniform { keys: 100 }, 50.0).expect("at random");
         let room = Room { capacity: 100.0, eviction: &eviction, ttl_s: None, coalesce: false, fetch_s: 0.0 };
         assert_eq!(hits(&groups, &room), Some(Hits { ratio: 1.0, fetches: 0.0 }));
         assert_eq!(hits(&groups, &Room { capacity: 50.0, ttl_s: Some(1.0), ..room }), None);
-        assert!(super::groups(&Keys::sequential(5).expect("keys"), 1.0).is_none());
+        assert!(super::groups(GivenKeys::Sequential { keys: 5 }, 1.0).is_none());
     }
 }

@@ -221,6 +221,10 @@ impl Kind for Cache {
         true
     }
 
+    fn keeps_at_most(settings: &Settings) -> u64 {
+        settings.capacity.0
+    }
+
     fn access(settings: &Settings, op: &str) -> Access {
         settings.access(op)
     }

@@ -261,6 +261,18 @@ pub trait Kind: Component + Sized {
         None
     }
 
+    /// How many tasks one call is at the same time, on average, where it divides into several.
+    fn tasks_at_once(settings: &Self::Settings) -> f64 {
+        let _ = settings;
+        1.0
+    }
+
+    /// How many entries it keeps at most, of those that it has been asked for.
+    fn keeps_at_most(settings: &Self::Settings) -> u64 {
+        let _ = settings;
+        0
+    }
+
     /// What only makes sense together.
     fn check(settings: &Self::Settings, checks: &mut Checks<'_>) {
         let _ = (settings, checks);

@@ -58,7 +58,7 @@ use crate::link::LinkSettings;
 use crate::policies::not_yet::NotYet;
 use crate::runtimes::{Crash, Facts, RuntimeSettings};
 use crate::steps::program::{Failure, Instruction};
-use crate::steps::{Step, StepCall, walk, walk_certain};
+use crate::steps::{Step, StepCall, tasks_at_once, walk, walk_certain};
 use instances::Start;
 use plan::{Plan, Terms, Work};
 use ready::Woken;
@@ -232,6 +232,10 @@ impl Kind for Service {
             walk(&handler.value, &mut |step| goes_on |= matches!(step, Step::Send(_) | Step::Reply(_)));
         }
         goes_on
+    }
+
+    fn tasks_at_once(settings: &Settings) -> f64 {
+        settings.handlers.iter().map(|handler| tasks_at_once(&handler.value)).fold(1.0, f64::max)
     }
 
     fn replicas(settings: &Settings) -> u32 {

@@ -146,6 +146,14 @@ macro_rules! settings_by_kind {
             pub fn hits(&self, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
                 each_kind!(self, s, Part => <Part as Kind>::hits(s, groups, fetch_s))
             }
+            /// How many tasks one call is at the same time.
+            pub fn tasks_at_once(&self) -> f64 {
+                each_kind!(self, s, Part => <Part as Kind>::tasks_at_once(s))
+            }
+            /// How many entries it keeps at most, of those that it has been asked for.
+            pub fn keeps_at_most(&self) -> u64 {
+                each_kind!(self, s, Part => <Part as Kind>::keeps_at_most(s))
+            }
             /// What only makes sense together.
             pub fn check(&self, checks: &mut Checks<'_>) {
                 each_kind!(self, s, Part => <Part as Kind>::check(s, checks))

@@ -46,7 +46,7 @@ pub const PAUSE: Span = 100 * MILLISECOND;
 
 const DUPLICATES: Figure = Figure::count(
     "duplicates",
-    "Messages processed successfully although they had been processed successfully before.",
+    "Messages processed successfully although they had been processed successfully before or had left the queue meanwhile.",
 )
 .kept();
 const OUT_OF_ORDER: Figure =

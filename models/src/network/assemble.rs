@@ -67,7 +67,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
             .map(|r| Sort {
                 profile: engine.add_profile(Profile { op: number(r.op.as_str()), size_bytes: r.size.0 }),
                 priority: r.priority.0,
-                keys: r.key.as_ref().map(|k| k.0.clone()),
+                keys: r.key.as_ref().map(|key| key.0.build().expect("it was checked when it was read")),
                 demand: r.demand.as_ref().filter(|_| directory.carried.demand).map(|demand| demand.value.0.clone()),
                 poll: r.poll.as_ref().map(|poll| PollPlan {
                     profile: engine.add_profile(Profile { op: number(poll.op.as_str()), size_bytes: 0 }),

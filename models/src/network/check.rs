@@ -96,7 +96,11 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             let message = "`mmpp` needs at least one state with a rate above 0";
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
-        if let Some(0.0) = workload.arrivals.process.rate() {
+        let is_changed = || {
+            let changes = scenario.timed().into_iter().filter(|timed| timed.what.is_a_change());
+            changes.flat_map(|timed| timed.what.targets()).any(|target| target == entry.name.as_str())
+        };
+        if workload.arrivals.process.rate() == Some(0.0) && !is_changed() {
             let message = "a rate of 0 sends nothing";
             problems.push(Problem::error("no_rate", entry.name_span, message).path(path("arrivals")));
         }
@@ -168,7 +172,7 @@ fn check_clients(scenario: &Scenario, problems: &mut Problems) {
         if process.think().is_some() || process.session_length().is_some() {
             let message = "`clients` belongs to open arrivals; here each user is a client";
             problems.push(Problem::error("no_effect", entry.name_span, message).path(at));
-        } else if let Err(error) = clients.keys() {
+        } else if let Err(error) = clients.keys().check() {
             let message = format!("`count` {}", error.problem);
             problems.push(Problem::error("bad_parameter", entry.name_span, message).path(at));
         }

@@ -4,12 +4,13 @@ use crate::directory::Directory;
 
 /// Inside a cluster a name means its own component first.
 pub(super) fn find_component(directory: &Directory, caller: &str, name: &str) -> Option<usize> {
-    if let Some((cluster, _)) = caller.rsplit_once('/')
-        && let Some(own) = directory.component(&format!("{cluster}/{name}"))
-    {
-        return Some(own);
-    }
-    directory.component(name)
+    let own = in_cluster(caller, name).and_then(|own| directory.component(&own));
+    own.or_else(|| directory.component(name))
+}
+
+/// The component that a name means first within the caller's cluster, if it is in one.
+pub(super) fn in_cluster(caller: &str, name: &str) -> Option<String> {
+    caller.rsplit_once('/').map(|(cluster, _)| format!("{cluster}/{name}"))
 }
 
 /// What a component can be called by a caller: within one cluster its name there is enough.

@@ -5,6 +5,7 @@
 //! component with its links.
 
 mod assemble;
+pub mod bounds;
 mod changes;
 mod check;
 mod cycles;
@@ -33,17 +34,26 @@ pub struct Network {
     pub engine: Engine<Node>,
     /// Who is who.
     pub directory: Arc<Directory>,
+    /// The memory that it asks for, about, bytes.
+    pub memory: u64,
 }
 
-/// Checks a scenario as a whole and builds it.
+/// Checks a scenario as a whole and builds it, if it asks for no more memory than is allowed.
 pub fn build(
     scenario: &Scenario,
     changed: &Changed,
-    seed: u64,
-    warmup: Span,
+    (seed, warmup): (u64, Span),
+    memory_allowed: u64,
     problems: &mut Problems,
 ) -> Option<Network> {
     let before = problems.len();
+    if !bounds::check_numbers(scenario, problems) {
+        return None;
+    }
+    let mut memory = bounds::check_memory(scenario, memory_allowed, problems);
+    if memory > memory_allowed {
+        return None;
+    }
     let mut engine = Engine::new(seed);
     let mut directory = number::number(scenario, &mut engine, seed, warmup, problems);
     wire::wire(scenario, &mut directory, &mut engine, problems);
@@ -51,6 +61,7 @@ pub fn build(
     directory.asked = ops::check(scenario, &directory, problems);
     check::accesses(scenario, &directory, problems);
     cycles::check(scenario, &directory, problems);
+    memory = memory.saturating_add(bounds::check_memory_of_ops(&directory, memory, memory_allowed, problems));
     if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
         // What is wrong with the faults belongs to the same list.
         assemble::director(scenario, &directory, problems);
@@ -78,5 +89,5 @@ pub fn build(
         struck.flat_map(|component| directory.nodes_of(component)).for_each(|node| engine.may_stand_still(node));
     }
     engine.start();
-    Some(Network { engine, directory: Arc::new(directory) })
+    Some(Network { engine, directory: Arc::new(directory), memory })
 }

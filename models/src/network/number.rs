@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use settings::{Name, Problem, Problems, Spanned};
+use settings::{Name, Path, Problem, Problems, Spanned};
 use sim_core::credits::Earning;
 use sim_core::turns::Turning;
 use sim_core::{Engine, NodeId, Span};
 
+use super::bounds::OPS_MAX;
 use super::node::Node;
 use crate::consuming::ConsumeSettings;
 use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
@@ -23,14 +24,17 @@ pub(super) fn number(
     problems: &mut Problems,
 ) -> Directory {
     // The director of the faults is node 0.
-    let mut numbers = Numbers { scenario, engine, problems, ops: Vec::new(), next_node: 1 };
+    let mut numbers =
+        Numbers { scenario, engine, problems, ops: BTreeMap::new(), has_too_many_ops: false, next_node: 1 };
     numbers.add_op("default");
     let workloads = scenario.workloads.iter().map(|w| numbers.workload(w.name.as_str(), &w.value)).collect();
     let hosts = scenario.hosts.iter().map(|h| numbers.hosts(h.name.as_str(), &h.value)).collect();
     let components = scenario.components.iter().map(|c| numbers.component(c.name.as_str(), &c.value)).collect();
+    let components: Vec<ComponentPlace> = components;
     Directory {
         seed,
-        ops: numbers.ops,
+        by_name: components.iter().enumerate().map(|(at, place)| (place.name.clone(), at)).collect(),
+        ops: numbers.into_ops(),
         carried: scenario.carried(),
         workloads,
         components,
@@ -49,7 +53,8 @@ struct Numbers<'a> {
     scenario: &'a Scenario,
     engine: &'a mut Engine<Node>,
     problems: &'a mut Problems,
-    ops: Vec<String>,
+    ops: BTreeMap<String, u16>,
+    has_too_many_ops: bool,
     next_node: u32,
 }
 
@@ -63,9 +68,8 @@ impl Numbers<'_> {
         }
         let link = self.link(name, WORKLOAD_LINK, &settings.call);
         let is_open = settings.arrivals.process.is_open();
-        let number = |op: &str| self.ops.iter().position(|known| known == op).map(|at| at as u16);
-        let mut ops: Vec<u16> =
-            settings.asked().iter().chain(&settings.polled()).filter_map(|asked| number(asked.op)).collect();
+        let asked = settings.asked().into_iter().chain(settings.polled());
+        let mut ops: Vec<u16> = asked.filter_map(|asked| self.ops.get(asked.op).copied()).collect();
         ops.sort_unstable();
         ops.dedup();
         if ops.len() < 2 {
@@ -148,9 +152,21 @@ impl Numbers<'_> {
     }
 
     fn add_op(&mut self, op: &str) {
-        if !self.ops.iter().any(|known| known == op) {
-            self.ops.push(op.to_string());
+        if !self.ops.contains_key(op) && self.ops.len() < OPS_MAX {
+            self.ops.insert(op.to_string(), self.ops.len() as u16);
+        } else if !self.ops.contains_key(op) && !self.has_too_many_ops {
+            self.has_too_many_ops = true;
+            let message = format!("requests use more than {OPS_MAX} different operations");
+            self.problems
+                .push(Problem::error("too_many", settings::Span::NOWHERE, message).path(Path::of(&["workloads"])));
         }
+    }
+
+    /// The operations, in the order of their numbers.
+    fn into_ops(self) -> Vec<String> {
+        let mut ops: Vec<(u16, String)> = self.ops.into_iter().map(|(op, number)| (number, op)).collect();
+        ops.sort_unstable();
+        ops.into_iter().map(|(_, op)| op).collect()
     }
 
     /// The name of a region, which must be one of the scenario's.

@@ -53,7 +53,7 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
         let entry = if is_workload {
             directory.workloads.iter_mut().find(|w| w.name == caller).map(|w| &mut w.link)
         } else {
-            let component = directory.components.iter_mut().find(|c| c.name == caller);
+            let component = directory.component(&caller).map(|at| &mut directory.components[at]);
             component.and_then(|c| c.links.iter_mut().find(|l| l.name == link))
         };
         if let Some(entry) = entry {

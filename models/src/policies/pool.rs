@@ -100,7 +100,7 @@ pub struct PoolSettings {
 
 impl PoolSettings {
     /// Connections that are kept open.
-    fn min_idle(&self) -> u32 {
+    pub(crate) fn min_idle(&self) -> u32 {
         let kept = if self.idle_timeout.is_some() { 0 } else { self.size };
         self.min_idle.unwrap_or(kept).min(self.size)
     }

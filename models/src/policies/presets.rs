@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(said("hikary"), ["0||expected one of `hikari`, `pgbouncer` or `grpc`, found `hikary`"]);
         assert_eq!(said("{hikari: 5}"), ["9|hikari|expected a map of settings, found `5`"]);
         assert_eq!(said("{hikari: {sizes: 5}}").len(), 1);
-        assert!(said("{hikari: {sizes: 5}}")[0].starts_with("10|hikari.sizes|there is no setting `sizes` here"));
+        assert!(said("{hikari: {sizes: 5}}")[0].starts_with("10|hikari.sizes|unknown setting `sizes`"));
         assert_eq!(said("{size: 5, hikari: {}}"), ["1||expected one of `hikari`, `pgbouncer` or `grpc`, found `size`"]);
     }
 }

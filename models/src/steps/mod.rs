@@ -295,7 +295,21 @@ pub struct StepCall<'a> {
     pub size: Option<Size>,
 }
 
+/// Tasks of one call that run at the same time, the call itself included; the mean where the number of items is random.
+pub fn tasks_at_once(steps: &[Step]) -> f64 {
+    steps.iter().map(Step::tasks_at_once).fold(1.0, f64::max)
+}
+
 impl Step {
+    fn tasks_at_once(&self) -> f64 {
+        let tasks = if let Step::Split(split) = self { split.items.0.mean() / split.per_task as f64 } else { 1.0 };
+        self.inside().into_iter().fold(1.0, |so_far, (runs, steps)| match runs {
+            // The steps around them wait.
+            Runs::Branch => so_far + tasks_at_once(steps),
+            Runs::Tasks | Runs::Once | Runs::Loop | Runs::Perhaps => so_far.max(tasks.max(1.0) * tasks_at_once(steps)),
+        })
+    }
+
     /// The lists of steps inside this one, and how each runs. Every walk over handlers goes through here.
     pub fn inside(&self) -> Vec<(Runs, &[Step])> {
         match self {

@@ -4,6 +4,7 @@
 //! as fast as the shape says, and are carried over to the clock by inverting the shape's integral: exact for a Poisson
 //! process of changing rate, and what "twice the rate" means for the others.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use settings::{Count, CountDist, Duration, DurationDist, Node, Problem, Rate, Reader, Setting, SignedDuration};
@@ -313,7 +314,7 @@ impl Setting for TraceSettings {
             .help("save the scenario in a file next to the table");
             return cx.refuse(problem);
         };
-        let mut column = |key: &str, name: &str| -> Option<Vec<String>> {
+        let mut column = |key: &str, name: &str| -> Option<Rc<Vec<String>>> {
             files
                 .column(&columns.file, name)
                 .map_err(|why| {
@@ -331,6 +332,11 @@ impl Setting for TraceSettings {
             Some(name) => Some(column("key_column", name)?),
             None => None,
         };
+        if !files.takes((size_of::<Recorded>() * times.len()) as u64) {
+            let message = format!("`{}` exceeds the memory limit", columns.file);
+            return cx
+                .refuse(Problem::error("too_much_memory", node.span, message).help("raise the limit with `--memory`"));
+        }
         let mut requests = Vec::with_capacity(times.len());
         for (row, cell) in times.iter().enumerate() {
             let refuse = |what: &str, cell: &str| {

@@ -3,8 +3,7 @@
 //! A client is a number that travels along every call made for its requests. Clients of two workloads are different ones.
 
 use settings::Setting;
-use sim_core::dist::DistError;
-use sim_core::keys::Keys;
+use sim_core::keys::{GivenKeys, Keys};
 use sim_core::random::{Key, Population, hash};
 
 const PURPOSE_CLIENT: u32 = 0x636c;
@@ -24,10 +23,10 @@ pub struct ClientsSettings {
 
 impl ClientsSettings {
     /// The law by which requests come from them.
-    pub fn keys(&self) -> Result<Keys, DistError> {
+    pub fn keys(&self) -> GivenKeys {
         match self.zipf {
-            None => Keys::uniform(self.count),
-            Some(exponent) => Keys::zipf(self.count, exponent),
+            None => GivenKeys::Uniform { keys: self.count },
+            Some(exponent) => GivenKeys::Zipf { keys: self.count, s: exponent },
         }
     }
 }
@@ -53,8 +52,8 @@ impl Clients {
     /// Of a workload by its name, under the seed of the replication. `asked` where something in the scenario goes by
     /// clients.
     pub fn new(settings: Option<&ClientsSettings>, workload: &str, seed: u64, asked: bool) -> Clients {
-        let law = match settings.map(ClientsSettings::keys) {
-            Some(Ok(keys)) if asked => Law::Among(keys),
+        let law = match settings.filter(|_| asked).map(|settings| settings.keys().build()) {
+            Some(Ok(keys)) => Law::Among(keys),
             Some(_) | None if asked => Law::Own,
             Some(_) | None => Law::Unasked,
         };

@@ -82,6 +82,11 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, categories: &[String], gr
         }
     }
     canvas.line(&[(zero, top), (zero, bottom)], Stroke::solid(palette::AXIS, 1.2));
+    for bound in &chart.bounds {
+        let Some(x) = x_at(bound.value).filter(|x| (left..=right).contains(x)) else { continue };
+        canvas.line(&[(x, top), (x, bottom)], Stroke { color: palette::INK, width: 1.2, dash: &[2.0, 3.0] });
+        canvas.text((x, top - 4.0), &bound.name, frame::tick(Anchor::Middle));
+    }
     data::cells(canvas, [left, top, right, bottom], &told);
 }
 

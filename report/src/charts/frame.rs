@@ -168,7 +168,17 @@ pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64
 }
 
 /// Draws everything around the plot and the grid in it.
-pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, mut around: Surroundings<'_>) -> Plot {
+pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<'_>) -> Plot {
+    surround_above(canvas, chart, around, (0.0, 0.0))
+}
+
+/// The same with at least so much room on the left, and some between the plot and the labels of the horizontal axis.
+pub(crate) fn surround_above(
+    canvas: &mut Canvas,
+    chart: &Chart,
+    mut around: Surroundings<'_>,
+    (names, below): (f64, f64),
+) -> Plot {
     let mut top = titles(canvas, chart);
     if !around.marked.happenings.is_empty() {
         around.legend.push(Entry { name: "happenings".to_owned(), sample: Sample::Happening });
@@ -178,7 +188,7 @@ pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, mut around: Surroundi
     top += 24.0;
 
     let widest = around.y.ticks.iter().map(|tick| text_width(&tick.label, TICK_SIZE)).fold(0.0, f64::max);
-    let left = MARGIN + widest + 8.0;
+    let left = MARGIN + (widest + 8.0).max(names);
     // The last label of the horizontal axis is centred under its tick and needs room on the right.
     let last = around.x.ticks.last().map_or(0.0, |tick| {
         let overhang = text_width(&tick.label, TICK_SIZE) / 2.0;
@@ -188,7 +198,8 @@ pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, mut around: Surroundi
     let rows = fault_rows(around.marked.faults, &around.x, left, right);
     let row_count = rows.iter().map(|row| row.row + 1).max().unwrap_or(0);
     top += FAULT_ROW * row_count as f64;
-    let bottom = canvas.height() - MARGIN - 38.0;
+    let bottom = canvas.height() - MARGIN - 38.0 - below;
+    let axis = bottom + below;
     let plot = Plot { left, top, right, bottom, x: around.x, y: around.y };
 
     fault_bands(canvas, &plot, &rows);
@@ -207,16 +218,35 @@ pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, mut around: Surroundi
         for mark in &plot.x.ticks {
             let x = left + mark.position * (right - left);
             // What stands for several steps crosses the plot; a bare tick stands below it.
-            let from = if grid == Grid::Both { top } else { bottom };
+            let from = if grid == Grid::Both { top } else { axis };
             let color = if grid == Grid::Both { palette::GRID } else { palette::AXIS };
-            canvas.line(&[(x, from), (x, bottom + 4.0)], Stroke::solid(color, 1.0));
-            free_from = x_label(canvas, mark, (x, bottom + 14.0), free_from);
+            canvas.line(&[(x, from), (x, axis + 4.0)], Stroke::solid(color, 1.0));
+            free_from = x_label(canvas, mark, (x, axis + 14.0), free_from);
         }
     });
-    canvas.text((right, bottom + 33.0), &plot.x.title, label(Anchor::End));
-    canvas.line(&[(left, bottom), (right, bottom)], Stroke::solid(palette::AXIS, 1.2));
+    canvas.text((right, axis + 33.0), &plot.x.title, label(Anchor::End));
+    for foot in [bottom, axis].into_iter().take(if below > 0.0 { 2 } else { 1 }) {
+        canvas.line(&[(left, foot), (right, foot)], Stroke::solid(palette::AXIS, 1.2));
+    }
+    bounds(canvas, &plot, chart);
     happenings(canvas, &plot, around.marked.happenings);
     plot
+}
+
+/// The bounds of objectives, as lines across the plot with their names above.
+fn bounds(canvas: &mut Canvas, plot: &Plot, chart: &Chart) {
+    for bound in &chart.bounds {
+        let Some(y) = plot.y_at(bound.value).filter(|y| (plot.top..=plot.bottom).contains(y)) else { continue };
+        let stroke = Stroke { color: palette::INK, width: 1.2, dash: &[2.0, 3.0] };
+        canvas.plot((plot.left, plot.top), (plot.right, plot.bottom), |canvas| {
+            canvas.line(&[(plot.left, y), (plot.right, y)], stroke);
+        });
+        let name = fitting(&bound.name, (plot.right - plot.left) / 2.0, TICK_SIZE);
+        let above = if y - plot.top > 14.0 { y - 8.0 } else { y + 9.0 };
+        canvas.group("bound-name", |canvas| {
+            canvas.text((plot.right - 4.0, above), &name, Lettering::new(TICK_SIZE, palette::INK, Anchor::End));
+        });
+    }
 }
 
 /// Height of the mark of what happened, px; it is as wide.

@@ -18,6 +18,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: 
         let (low, high) = point.interval.unzip();
         [point.y, low, high].into_iter().flatten()
     });
+    let y_values = y_values.chain(chart.bounds.iter().map(|bound| bound.value));
     let over_time = matches!(chart.kind, Kind::TimeSeries { .. });
     let reach = if over_time { half_window(series) } else { 0.0 };
     let x = Scale::exact(&chart.x, points().flat_map(|point| [point.x - reach, point.x + reach]), 9);
@@ -39,13 +40,48 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: 
             return;
         }
         for (number, line) in series.iter().enumerate() {
-            interval(canvas, &plot, line, palette::look(number));
+            if are_wide(chart, series) {
+                // Side by side, so that those of one place can be told apart.
+                let aside = (number as f64 - (series.len() as f64 - 1.0) / 2.0) * ASIDE;
+                bars(canvas, &plot, line, palette::look(number), aside);
+            } else {
+                interval(canvas, &plot, line, palette::look(number));
+            }
         }
         for (number, line) in series.iter().enumerate() {
             curve(canvas, &plot, line, number);
         }
     });
     data::curves(canvas, &plot, series, (&chart.x.unit, &chart.y.unit));
+}
+
+/// How far the bars of neighbouring series stand apart, px.
+const ASIDE: f64 = 5.0;
+/// Intervals of shares that are wider than this on average are bars: as areas they would cover each other.
+const WIDE: f64 = 0.2;
+
+/// Whether the intervals are those of shares, such as probabilities from few runs, and cover most of the chart.
+fn are_wide(chart: &Chart, series: &[Line]) -> bool {
+    let widths: Vec<f64> = series
+        .iter()
+        .flat_map(|line| &line.points)
+        .filter_map(|point| point.interval.map(|(low, high)| high - low))
+        .collect();
+    chart.y.unit == super::Unit::Share && !widths.is_empty() && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
+}
+
+/// The intervals as bars with ends.
+fn bars(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look, aside: f64) {
+    let stroke = Stroke::solid(look.color, 1.2);
+    for point in &line.points {
+        let Some((low, high)) = point.interval else { continue };
+        let Some(((x, bottom), (_, top))) = plot.place(point.x, low).zip(plot.place(point.x, high)) else { continue };
+        let x = x + aside;
+        canvas.line(&[(x, bottom), (x, top)], stroke);
+        for y in [bottom, top] {
+            canvas.line(&[(x - 2.5, y), (x + 2.5, y)], stroke);
+        }
+    }
 }
 
 /// Half the distance of neighbouring windows: a value stands in the middle of its window, and the axis shows all of it.

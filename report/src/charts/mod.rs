@@ -22,6 +22,7 @@ mod percentiles;
 mod png;
 mod run;
 mod scale;
+mod timeline;
 mod topology;
 
 pub use crate::happenings::Mark;
@@ -42,10 +43,21 @@ pub struct Chart {
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
+    /// Bounds of objectives on what is drawn, as lines across it; only where values have a vertical axis of their own.
+    pub bounds: Vec<Bound>,
     /// What to draw.
     pub kind: Kind,
     /// Width and height in pixels at 96 an inch; bars, panels and topologies choose their own height.
     pub size: Size,
+}
+
+/// The bound of an objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// The value, in the unit of the vertical axis.
+    pub value: f64,
+    /// What it is: `objective fast: below 100 ms`.
+    pub name: String,
 }
 
 /// Width and height in pixels.
@@ -150,6 +162,17 @@ pub enum Kind {
         /// What happened.
         happenings: Vec<Mark>,
     },
+    /// Goodput over simulated time, and in lanes below it what brought it down, kept it down and was done about it.
+    Timeline {
+        /// Where each window begins, s, and its goodput.
+        goodput: Vec<(f64, Option<f64>)>,
+        /// Width of a window, s.
+        window_s: f64,
+        /// The lanes, from the top.
+        lanes: Vec<TimelineLane>,
+        /// What happened.
+        happenings: Vec<Mark>,
+    },
     /// Parts of a whole over simulated time, the first at the bottom.
     StackedAreas {
         /// Where each window begins, s.
@@ -193,6 +216,39 @@ pub enum Kind {
         /// The same, falling.
         falling: Vec<(f64, f64)>,
     },
+}
+
+/// A lane of a timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimelineLane {
+    /// What it is of.
+    pub name: String,
+    /// What its bars do.
+    pub role: TimelineRole,
+    /// Its bars, in the order of time.
+    pub bars: Vec<TimelineBar>,
+}
+
+/// What the bars of a lane do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimelineRole {
+    /// They bring goodput down.
+    Trigger,
+    /// They are when it stayed down.
+    Sustained,
+    /// They are what was done about it.
+    Remedy,
+}
+
+/// A stretch of time in a lane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimelineBar {
+    /// Its name.
+    pub name: String,
+    /// Where it begins, s.
+    pub from_s: f64,
+    /// Where it ends, s.
+    pub until_s: f64,
 }
 
 /// A curve.
@@ -347,6 +403,7 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
         Kind::Bars { categories, groups } => bars::size(chart.size, categories.len(), groups.len()),
         Kind::SmallMultiples { panels } => panels::size(chart.size, panels.len()),
         Kind::Topology { boxes, calls } => topology::size(chart.size, boxes.len(), calls),
+        Kind::Timeline { lanes, .. } => timeline::size(chart.size, lanes.len()),
         _ => chart.size,
     };
     canvas::document(size, &chart.title, &description(chart), |canvas| match &chart.kind {
@@ -357,6 +414,9 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
         Kind::Bars { categories, groups } => bars::draw(canvas, chart, categories, groups),
         Kind::HeatMap { x, y, values, value, contour } => {
             heat_map::draw(canvas, chart, &heat_map::Grid { x, y, values, value, contour: contour.as_ref() });
+        }
+        Kind::Timeline { goodput, window_s, lanes, happenings } => {
+            timeline::draw(canvas, chart, (goodput, *window_s), lanes, happenings);
         }
         Kind::StackedAreas { at_s, layers, faults, happenings } => {
             areas::draw(canvas, chart, at_s, layers, Marked { faults, happenings });
@@ -376,6 +436,19 @@ fn description(chart: &Chart) -> String {
             series.iter().map(|line| line.name.as_str()).collect()
         }
         Kind::Bars { categories, .. } => categories.iter().map(String::as_str).collect(),
+        Kind::Timeline { lanes, .. } => {
+            let bar = |lane: &TimelineLane, bar: &TimelineBar| {
+                format!(
+                    "{}: {} from {} to {}",
+                    lane.name,
+                    bar.name,
+                    crate::units::instant(bar.from_s),
+                    crate::units::instant(bar.until_s)
+                )
+            };
+            let bars = lanes.iter().flat_map(|lane| lane.bars.iter().map(move |one| bar(lane, one)));
+            return format!("Goodput over time. {}.", bars.collect::<Vec<_>>().join("; "));
+        }
         Kind::StackedAreas { layers, .. } | Kind::StackedPercentiles { layers, .. } => {
             layers.iter().map(|layer| layer.name.as_str()).collect()
         }

@@ -81,6 +81,12 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) {
             }
         }
         canvas.line(&[(left, lower), (right, lower)], Stroke::solid(palette::AXIS, 1.2));
+        for bound in &chart.bounds {
+            let at = y.position(bound.value).map(|position| lower - position * HIGH);
+            let Some(at) = at.filter(|at| (upper..=lower).contains(at)) else { continue };
+            let stroke = Stroke { color: palette::INK, width: 1.2, dash: &[2.0, 3.0] };
+            canvas.line(&[(left, at), (right, at)], stroke);
+        }
         let place = |at: f64, value: f64| -> Option<Place> {
             Some((left + x.position(at)? * (right - left), lower - y.position(value)? * HIGH))
         };

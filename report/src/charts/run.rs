@@ -1,8 +1,10 @@
 //! The charts of one run: what every report shows.
 
-use lab::result::{Breakdown, FaultWindow, Latency, RunResult};
+use lab::result::{Breakdown, Demand, FaultWindow, Latency, RunResult};
 
-use super::{Axis, Band, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit};
+use super::{
+    Axis, Band, Bound, Chart, Kind, Layer, Line, PercentileLine, Point, Size, TopologyBox, TopologyCall, Unit,
+};
 use crate::breakdown;
 use crate::happenings;
 use crate::over_time;
@@ -65,6 +67,7 @@ fn is_empty(kind: &Kind) -> bool {
         Kind::HeatMap { x, .. } => x.is_empty(),
         Kind::Hysteresis { rising, falling } => rising.is_empty() && falling.is_empty(),
         Kind::StackedPercentiles { layers, .. } => layers.is_empty(),
+        Kind::Timeline { goodput, .. } => goodput.is_empty(),
         Kind::SmallMultiples { panels } => panels.is_empty(),
         Kind::Topology { calls, .. } => calls.is_empty(),
     }
@@ -106,8 +109,46 @@ fn telling_line(result: &RunResult, name: &str, values: &[Option<f64>], nothing:
     values.iter().flatten().any(|value| (value - nothing).abs() > 1e-9).then(|| line(result, name, values))
 }
 
-fn over_time_chart(result: &RunResult, name: &str, title: &str, y: Axis, series: Vec<Line>) -> NamedChart {
+/// The bounds that objectives put on these metrics.
+fn bounds(result: &RunResult, metrics: &[String]) -> Vec<Bound> {
+    let of = result.objectives.iter().filter_map(|objective| {
+        let word = match objective.demand {
+            Demand::Below => "at most",
+            Demand::Above => "at least",
+            Demand::Recovers => return None,
+        };
+        // A percentile of all requests that were sent is held against the bound; the chart shows those that were answered.
+        let metric = objective.metric.replace(".latency_all.", ".latency.");
+        metrics.contains(&metric).then(|| Bound {
+            value: objective.bound,
+            name: format!("objective {}: {word} {}", objective.name, bound_in_words(objective.bound, &objective.unit)),
+        })
+    });
+    of.collect()
+}
+
+fn bound_in_words(bound: f64, unit: &str) -> String {
+    match unit {
+        "s" => units::time(bound),
+        "/s" => units::rate(bound),
+        "B" => units::size(bound),
+        _ => units::quantity(bound),
+    }
+}
+
+/// What a chart over time is of.
+struct OverTime<'a> {
+    name: &'a str,
+    title: &'a str,
+    y: Axis,
+    /// The metrics that it shows, whose bounds are drawn.
+    metrics: Vec<String>,
+}
+
+fn over_time_chart(result: &RunResult, of: OverTime<'_>, series: Vec<Line>) -> NamedChart {
+    let OverTime { name, title, y, metrics } = of;
     let chart = Chart {
+        bounds: bounds(result, &metrics),
         title: title.to_owned(),
         subtitle: subtitle(result),
         x: time_axis(),
@@ -123,13 +164,13 @@ fn load(result: &RunResult) -> NamedChart {
         .into_iter()
         .filter_map(|(name, metric)| telling_line(result, name, &over_time::workload_total(result, metric), 0.0))
         .collect();
-    over_time_chart(
-        result,
-        "load",
-        "Offered load, goodput and failures over time",
-        Axis::linear("requests", Unit::PerSecond),
-        series,
-    )
+    let mut metrics = vec!["goodput".to_owned()];
+    if let [workload] = result.workloads.keys().collect::<Vec<_>>().as_slice() {
+        metrics.extend(["goodput", "sent"].map(|metric| format!("workloads.{workload}.{metric}")));
+    }
+    let title = "Offered load, goodput and failures over time";
+    let of = OverTime { name: "load", title, y: Axis::linear("requests", Unit::PerSecond), metrics };
+    over_time_chart(result, of, series)
 }
 
 fn latency(result: &RunResult) -> NamedChart {
@@ -142,13 +183,11 @@ fn latency(result: &RunResult) -> NamedChart {
             series.extend(over_time::column(result, &path).and_then(|values| telling_line(result, &name, values, 0.0)));
         }
     }
-    over_time_chart(
-        result,
-        "latency",
-        "Latency of answered requests over time",
-        Axis::log("latency", Unit::Seconds),
-        series,
-    )
+    let shown = result.workloads.keys().take(CURVES_MAX / 2);
+    let metrics = shown.flat_map(|name| ["p99", "p50"].map(|p| format!("workloads.{name}.latency.{p}"))).collect();
+    let title = "Latency of answered requests over time";
+    let of = OverTime { name: "latency", title, y: Axis::log("latency", Unit::Seconds), metrics };
+    over_time_chart(result, of, series)
 }
 
 fn percentile_points(latency: &Latency) -> Vec<(f64, f64)> {
@@ -184,6 +223,7 @@ fn percentiles(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: Axis::linear("percentile of requests", Unit::Other(String::new())),
         y: Axis::log("latency", Unit::Seconds),
+        bounds: Vec::new(),
         kind: Kind::Percentiles { series },
         size: Size::default(),
     };
@@ -198,6 +238,7 @@ fn breakdown(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: Axis::linear("percentile of requests", Unit::Other(String::new())),
         y: Axis::linear("mean time", Unit::Seconds),
+        bounds: Vec::new(),
         kind: Kind::StackedPercentiles { at: Vec::new(), layers: Vec::new() },
         size: Size::default(),
     };
@@ -289,12 +330,18 @@ fn topology(result: &RunResult) -> NamedChart {
             let (Some(from), Some(to)) = (index(queue), index(name)) else { continue };
             calls.push(TopologyCall { from, to, label: "consumes".to_owned(), warn: false });
         }
+        if let Some((from, to)) = component.dead_letter.as_ref().and_then(|to| Some((index(name)?, index(to)?))) {
+            let dead = component.own.value("dead_letters").unwrap_or(0.0);
+            let label = if dead > 0.0 { format!("dead: {}", units::quantity(dead)) } else { "dead letters".to_owned() };
+            calls.push(TopologyCall { from, to, label, warn: dead > 0.0 });
+        }
     }
     let chart = Chart {
         title: "Call graph and load".to_owned(),
         subtitle: subtitle(result),
         x: Axis::linear("", Unit::Other(String::new())),
         y: Axis::linear("", Unit::Other(String::new())),
+        bounds: Vec::new(),
         kind: Kind::Topology { boxes, calls },
         size: Size::default(),
     };
@@ -318,6 +365,7 @@ fn hysteresis(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: Axis::linear("offered load", Unit::PerSecond),
         y: Axis::linear("goodput", Unit::PerSecond),
+        bounds: Vec::new(),
         kind: Kind::Hysteresis { rising, falling },
         size: Size::default(),
     };
@@ -404,6 +452,7 @@ fn retries(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: time_axis(),
         y: Axis::linear("attempts", Unit::PerSecond),
+        bounds: Vec::new(),
         kind: Kind::StackedAreas { at_s, layers, faults: bands(result), happenings: happenings::marks(result) },
         size: Size::default(),
     };
@@ -429,8 +478,27 @@ fn components(result: &RunResult, file: &str, title: &str, label: &str, metric: 
     found.truncate(CURVES_MAX);
     found.sort_by_key(|(_, order, _)| *order);
     let title = if all > CURVES_MAX { format!("{title}: the {CURVES_MAX} largest of {all}") } else { title.to_owned() };
-    let series = found.into_iter().map(|(_, _, line)| line).collect();
-    over_time_chart(result, file, &title, Axis::linear(label, unit), series)
+    let series: Vec<Line> = found.into_iter().map(|(_, _, line)| line).collect();
+    let metrics = series.iter().map(|line| format!("components.{}.{metric}", line.name)).collect();
+    let y = Axis { label: label.to_owned(), log: spans_decades(&series, &unit), unit };
+    over_time_chart(result, OverTime { name: file, title: &title, y, metrics }, series)
+}
+
+/// From this many times the median on, a curve that is not always at its height hides everything else on a linear axis.
+const DECADES: f64 = 100.0;
+
+/// Whether queue lengths are best seen by orders of magnitude: the largest is a hundred times what is usual.
+fn spans_decades(series: &[Line], unit: &Unit) -> bool {
+    if *unit != Unit::Count {
+        return false;
+    }
+    let mut values: Vec<f64> = series.iter().flat_map(|line| &line.points).filter_map(|point| point.y).collect();
+    values.retain(|value| *value > 0.0);
+    values.sort_by(f64::total_cmp);
+    match (values.get(values.len() / 2), values.last()) {
+        (Some(usual), Some(most)) => *most >= DECADES * usual,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

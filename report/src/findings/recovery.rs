@@ -8,7 +8,7 @@ use super::{Draft, Finding, Severity, why};
 use crate::over_time;
 
 /// Goodput counts as back at this share of what it was before the fault.
-const RECOVERED_SHARE: f64 = 0.95;
+pub(super) const RECOVERED_SHARE: f64 = 0.95;
 /// It must stay there this long, s.
 const RECOVERED_HOLD_S: f64 = 10.0;
 /// Requests that a mean should rest on: the spread of a Poisson count of 6,400 is 1.25 %, so that a shortfall of 5 % is
@@ -76,10 +76,10 @@ pub(super) struct Story<'r> {
     /// … in the time from when to when, s.
     before_s: (f64, f64),
     /// When the faults struck, s, and when the last of them ended.
-    at_s: f64,
-    until_s: Option<f64>,
+    pub(super) at_s: f64,
+    pub(super) until_s: Option<f64>,
     /// Where the next episode, or the end, cuts off what is seen of this one, s.
-    watched_until_s: f64,
+    pub(super) watched_until_s: f64,
     /// Whether that is another fault.
     followed: bool,
     /// Windows that a mean is taken over, and the share at which it counts as back, for so long, s.
@@ -94,7 +94,7 @@ impl<'r> Story<'r> {
     /// Of the episode of that number. What goodput was before is its mean over the last stretch in which no fault acted; as
     /// much is to be expected afterwards, or less where workloads that do not wait for answers send less. Where ten seconds
     /// hold too few requests to tell 95 % from chance, what counts as back is lowered accordingly.
-    fn new(result: &'r RunResult, episodes: &[Episode], index: usize) -> Option<Story<'r>> {
+    pub(super) fn new(result: &'r RunResult, episodes: &[Episode], index: usize) -> Option<Story<'r>> {
         let episode = episodes.get(index)?;
         let end_s = over_time::end_s(result);
         let series = &result.series;
@@ -143,7 +143,7 @@ impl<'r> Story<'r> {
     }
 
     /// Goodput as a share of what the load lets expect; where nothing is sent, nothing is missed.
-    fn share(&self, from_s: f64, until_s: f64) -> Option<f64> {
+    pub(super) fn share(&self, from_s: f64, until_s: f64) -> Option<f64> {
         let expected = self.before * self.less_load(from_s, until_s).unwrap_or(1.0);
         self.mean(from_s, until_s).map(|now| if expected > 0.0 { now / expected } else { 1.0 })
     }
@@ -162,7 +162,7 @@ impl<'r> Story<'r> {
     }
 
     /// What became of goodput.
-    fn told(&self) -> Recovery {
+    pub(super) fn told(&self) -> Recovery {
         let Some(until_s) = self.until_s else {
             // While others acted beside them, what they did cannot be told apart.
             let others = lab::recovery::episodes(&self.result.faults);
@@ -279,7 +279,7 @@ impl<'r> Story<'r> {
     }
 
     /// The lowest goodput until an instant, over as few windows as hold requests enough to say so.
-    fn depth(&self, until_s: f64) -> f64 {
+    pub(super) fn depth(&self, until_s: f64) -> f64 {
         let series = &self.result.series;
         let windows = (DEPTH_REQUESTS / (self.before * series.window_s)).ceil().clamp(1.0, self.windows as f64);
         let reach_s = windows * series.window_s;
@@ -293,7 +293,7 @@ impl<'r> Story<'r> {
 
     /// Requests that would have ended well from the fault to the end of what is watched, by the share of before, and did not;
     /// what was only late is not lost.
-    fn lost(&self) -> f64 {
+    pub(super) fn lost(&self) -> f64 {
         let total = |metric: &str, from_s: f64, until_s: f64| {
             let columns: Vec<String> =
                 self.result.workloads.keys().map(|name| format!("workloads.{name}.{metric}")).collect();
@@ -694,8 +694,8 @@ mod tests {
         let harmed = under_load(load, |at_s| if (60.0..100.0).contains(&at_s) { load(at_s) / 2.0 } else { load(at_s) });
         assert_eq!(
             texts(&recoveries(&harmed)),
-            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 50 % of what the load lets \
-                 expect, was below 95 % for 40s, and 13,640 requests were lost."]
+            ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 50 % of what the load \
+                 allows, was below 95 % for 40s, and 13,640 requests were lost."]
         );
         // Users who wait for their answers send less because the system is down: that excuses nothing.
         let mut waiting = under_load(load, load);
@@ -715,8 +715,7 @@ mod tests {
             texts(&found),
             [
                 "Recovered from cut as soon as it ended; goodput fell to 0 % of its level before, and was below 95 % for 10s.",
-                "kill store ×1 acts to the end of the run and does not lower goodput up to the next fault: it is 100 % of \
-                 before."
+                "kill store ×1 acts to the end of the run and does not lower goodput up to the next fault: it is 100 % of its level before."
             ]
         );
     }
@@ -749,7 +748,7 @@ mod tests {
                 recovered("f7", 20).as_str(),
                 &recovered("f5", 40),
                 &recovered("f3", 60),
-                "Recovered from f1 as well; goodput fell to 80 % at worst.",
+                "Also recovered from f1; goodput fell to 80 % at worst.",
                 "f0, f2, f4 and f6 did not lower goodput."
             ]
         );
@@ -818,7 +817,10 @@ mod tests {
         (result.faults[0].at_s, result.faults[0].until_s) = (180.0, Some(195.0));
         let found = recoveries(&result);
         assert_eq!(found[0].severity, Severity::Critical);
-        assert!(found[0].text.starts_with("5s after kill store ×1 ended, the run was over: whether"), "{found:?}");
+        assert!(
+            found[0].text.starts_with("The run ended 5s after kill store ×1 ended, too soon to see whether"),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -191,7 +191,7 @@ mod tests {
             WorkloadResult { causes: vec![cause("timeout", "api.db", 100)], ..WorkloadResult::default() };
         assert_eq!(said(&workload), "api gave up waiting for db");
         workload.causes = vec![cause("timeout", "api.db", 75), cause("overload", "api", 24), cause("error", "db", 1)];
-        assert_eq!(said(&workload), "75 % api gave up waiting for db, 24 % api turned calls away (overload)");
+        assert_eq!(said(&workload), "75 % api gave up waiting for db, 24 % api rejected calls (overload)");
         workload.causes.clear();
         assert_eq!(said(&workload), "");
     }
@@ -214,10 +214,7 @@ mod tests {
         result.series.columns.insert("components.api.failed".to_owned(), vec![Some(0.0); rows]);
         result.links["shoppers"]["call"].timeout_s = Some(2.0);
         let second = said(&result, 200.0, 300.0);
-        assert!(
-            second.contains("the backlog of api is 113 s of work while shoppers gives up after 2.00 s"),
-            "{second}"
-        );
+        assert!(second.contains("api has a backlog of 113 s of work while shoppers gives up after 2.00 s"), "{second}");
     }
 
     #[test]

@@ -25,10 +25,9 @@ pub struct RunPage<'a> {
 /// If a chart cannot be drawn.
 pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
     let result = run.result;
-    let mut sections = vec![
-        Section { heading: String::new(), blocks: vec![Block::Figures(headline(result))] },
-        Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(result))] },
-    ];
+    let mut sections = vec![Section { heading: String::new(), blocks: vec![Block::Figures(headline(result))] }];
+    sections.extend(crate::story::section(result));
+    sections.push(Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(result))] });
     if !result.warnings.is_empty() {
         let list = Block::List(result.warnings.clone());
         sections.push(Section { heading: "Warnings".to_owned(), blocks: vec![list] });
@@ -159,10 +158,16 @@ fn workloads(result: &RunResult) -> Table {
         TableColumn::figures("Largest", ""),
         TableColumn::figures("Attempts", "attempts per request"),
         TableColumn::figures("In flight at the end", ""),
+        TableColumn::figures("Done p50", "median time until all that a request had set off was done"),
+        TableColumn::figures("Done p99", ""),
+        TableColumn::figures("Failed afterwards", "requests answered well of which a part failed for good"),
+        TableColumn::figures("Pending", "requests answered well of which a part was under way at the end"),
+        TableColumn::figures("Result p99", "99th percentile of the time until clients who polled had the result"),
         TableColumn::words("Failures", "share of completed requests"),
     ];
     let rows = result.workloads.iter().map(|(name, workload)| {
         let latency = &workload.latency;
+        let done = workload.completion.as_ref();
         vec![
             TableCell::words(name),
             TableCell::figure(workload.offered, units::rate),
@@ -175,6 +180,11 @@ fn workloads(result: &RunResult) -> Table {
             time_cell(latency.max_s),
             TableCell::known(workload.attempts_per_request, units::factor),
             quantity_cell(workload.in_flight_end as f64),
+            time_cell(done.and_then(|done| done.latency.p50_s)),
+            time_cell(done.and_then(|done| done.latency.p99_s)),
+            TableCell::known(done.map(|done| done.failed as f64), units::quantity),
+            TableCell::known(done.map(|done| done.pending as f64), units::quantity),
+            time_cell(workload.result.as_ref().and_then(|result| result.latency.p99_s)),
             TableCell::words(outcome::failures_in_words(&workload.outcomes, 4)),
         ]
     });

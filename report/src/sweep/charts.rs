@@ -10,7 +10,7 @@ use lab::metrics::Unit as MetricUnit;
 use lab::sweep::{ChartForm, ChartWanted, Swept, SweptPoint};
 
 use super::last_words;
-use crate::charts::{Axis, BarGroup, Chart, Contour, Kind, Line, NamedChart, Panel, Point, Size, Unit};
+use crate::charts::{Axis, BarGroup, Bound, Chart, Contour, Kind, Line, NamedChart, Panel, Point, Size, Unit};
 use crate::{figures, words};
 
 /// Lines of one chart; more cannot be told apart.
@@ -117,6 +117,7 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
         subtitle: format!("{}{drawn_of}", it.subtitle(&points)),
         x,
         y,
+        bounds: it.bounds(),
         kind,
         size: Size::default(),
     };
@@ -143,10 +144,19 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
         }
     }
     // Values at equal ratios are best seen at equal distances.
-    let (least, most) = (columns.first()?.0, columns.last()?.0);
-    let log = columns.len() > 2 && least > 0.0 && most / least >= 50.0;
+    let log = columns.len() > 2 && spans_a_decade(columns.iter().map(|(value, _)| *value), 50.0);
     let (kind, told) = it.curves(&points, &columns);
+    let means = points.iter().filter_map(|point| point.interval(metric.number)).map(|interval| interval.mean);
+    let grows = matches!(metric.unit, MetricUnit::Seconds | MetricUnit::Count | MetricUnit::Bytes);
+    let y = Axis { log: y.log || grows && spans_a_decade(means, 10.0), ..y };
     Some(vec![drawn(String::new(), told, along(log), y, kind)])
+}
+
+/// Whether positive values span so large a ratio; with a value that is not positive a logarithmic axis would hide it.
+fn spans_a_decade(values: impl Iterator<Item = f64>, ratio: f64) -> bool {
+    let (least, most) =
+        values.fold((f64::INFINITY, 0.0f64), |(least, most), value| (least.min(value), most.max(value)));
+    least > 0.0 && least.is_finite() && most / least >= ratio
 }
 
 /// `; 12 of 42 panels` where not all are.
@@ -166,6 +176,21 @@ impl Drawing<'_> {
             text.push_str(&format!("; {failed} points failed"));
         }
         text
+    }
+
+    /// The bounds that objectives put on the metric.
+    fn bounds(&self) -> Vec<Bound> {
+        let of = self.swept.bounds.iter().filter(|bound| bound.metric == self.chart.value);
+        let bound = |bound: &lab::sweep::Bound| Bound {
+            value: bound.value,
+            name: format!(
+                "objective {}: {} {}",
+                bound.name,
+                if bound.below { "at most" } else { "at least" },
+                figures::figure(bound.value, self.metric.unit)
+            ),
+        };
+        of.map(bound).collect()
     }
 
     fn mean(&self, points: &[&SweptPoint], text: &str) -> Option<Mean> {

@@ -227,6 +227,25 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
         return Some(ends("most", most));
     }
     let verb = if last.1 > first.1 { "rises" } else { "falls" };
+    if let Some(knee) = knee(&known, &numbers(way)?) {
+        let (at, value) = known[knee.at];
+        let beyond = match knee.steeper {
+            true => {
+                let ratio = crate::units::quantity(knee.ratio);
+                format!(", then to {} at {}, {ratio} times as steeply", read(last.1), last.0)
+            }
+            false if known[knee.at..].iter().all(|(_, value)| same(*value, last.1)) => {
+                format!(", and stays within {} % of its last value from there on", (SAME * 100.0).round())
+            }
+            false => format!(", then only to {} at {}", read(last.1), last.0),
+        };
+        return Some(format!(
+            "{name} has a knee at {axis} {at}: it {verb} from {} at {} to {} there{beyond}.",
+            read(first.1),
+            first.0,
+            read(value)
+        ));
+    }
     // From where on it stays what it is at the end.
     let level = known.iter().rposition(|(_, value)| !same(*value, last.1)).map_or(0, |at| at + 1);
     if level > 0 && known.len() - level >= 3 {
@@ -255,6 +274,52 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
     ))
 }
 
+/// The values of the axis of a way, where all of them are numbers of one unit.
+fn numbers(way: &Way<'_>) -> Option<Vec<f64>> {
+    let texts: Vec<&str> = way.points.iter().map(|(text, _)| *text).collect();
+    figures::quantities(&texts).map(|(_, numbers)| numbers)
+}
+
+/// Points that a knee needs, so that there is a slope before and one after it.
+const KNEE_POINTS: usize = 5;
+/// How far the curve must leave the line from its first to its last point, as a share of the height between them.
+const KNEE_DEPTH: f64 = 0.35;
+/// How many times steeper one side must be.
+const KNEE_RATIO: f64 = 4.0;
+
+/// Where a curve bends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Knee {
+    /// The number of the point.
+    at: usize,
+    /// Whether it is steeper beyond it.
+    steeper: bool,
+    /// How many times.
+    ratio: f64,
+}
+
+/// The point of a curve that goes one way at which it lies farthest from the line between its ends (Satopää and others,
+/// *Finding a "Kneedle" in a Haystack*, 2011), if it bends there and not everywhere.
+fn knee(known: &[(&str, f64)], x: &[f64]) -> Option<Knee> {
+    if known.len() < KNEE_POINTS || x.len() != known.len() {
+        return None;
+    }
+    let (first, last) = (known.first()?.1, known.last()?.1);
+    let (from, to) = (*x.first()?, *x.last()?);
+    let sign = (last - first).signum();
+    if first == last || from == to || known.windows(2).any(|pair| (pair[1].1 - pair[0].1) * sign < 0.0) {
+        return None;
+    }
+    let height = |at: usize| (known[at].1 - first) / (last - first);
+    let along = |at: usize| (x[at] - from) / (to - from);
+    let off = |at: usize| (along(at) - height(at)).abs();
+    let at = (1..known.len() - 1).max_by(|one, other| off(*one).total_cmp(&off(*other)))?;
+    let (before, after) = (height(at) / along(at), (1.0 - height(at)) / (1.0 - along(at)));
+    let steeper = after > before;
+    let ratio = if steeper { after / before.max(1e-9) } else { before / after.max(1e-9) };
+    (off(at) >= KNEE_DEPTH && ratio >= KNEE_RATIO).then_some(Knee { at, steeper, ratio: ratio.min(1000.0) })
+}
+
 /// How far the figures can be trusted.
 fn trust(swept: &Swept) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -279,4 +344,28 @@ fn trust(swept: &Swept) -> Vec<Finding> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knee_of(y: impl Fn(f64) -> f64, x: &[f64]) -> Option<Knee> {
+        let known: Vec<(&str, f64)> = x.iter().map(|x| ("x", y(*x))).collect();
+        knee(&known, x)
+    }
+
+    #[test]
+    fn a_knee_is_where_a_curve_bends() {
+        let loads: Vec<f64> = (0..10).map(|n| f64::from(n) * 0.11).collect();
+        // The mean wait of M/M/1.
+        let knee = knee_of(|load| 1.0 / (1.0 - load), &loads).expect("the wait explodes");
+        assert!(knee.steeper && knee.at == 8 && knee.ratio > 10.0, "{knee:?}");
+        // Throughput up to a ceiling.
+        let knee = knee_of(|load| load.min(0.44), &loads).expect("it is flat beyond the ceiling");
+        assert_eq!((knee.at, knee.steeper), (4, false));
+        assert_eq!(knee_of(|load| 3.0 * load, &loads), None, "a straight line has none");
+        assert_eq!(knee_of(|load| load * load, &loads), None, "nor what bends everywhere alike");
+        assert_eq!(knee_of(|load| (load - 0.5).abs(), &loads), None, "nor what turns round");
+    }
 }

@@ -7,6 +7,7 @@ mod findings;
 mod page;
 
 use lab::sweep::{Swept, SweptPoint};
+use language::diagnostics::shown;
 use serde_json::{Map, Value, json};
 
 use crate::figures;
@@ -101,7 +102,7 @@ pub fn text(swept: &Swept) -> String {
     let mut heading: Vec<String> = swept.axes.iter().map(|axis| last_words(axis)).collect();
     heading.extend(swept.metrics.iter().map(|metric| last_words(metric)));
     let rows: Vec<Vec<String>> = swept.points.iter().map(|point| row(swept, point)).collect();
-    let mut text = format!("{}: {} points × {} runs\n\n", swept.name, swept.points.len(), swept.replications);
+    let mut text = format!("{}: {} points × {} runs\n\n", shown(&swept.name), swept.points.len(), swept.replications);
     text.push_str(&aligned(&heading, &rows));
     let all = swept.points.len() * swept.replications as usize;
     let done = swept.points.iter().flat_map(|point| &point.runs).flatten().count();
@@ -110,12 +111,17 @@ pub fn text(swept: &Swept) -> String {
     }
     for point in &swept.points {
         if let Some(error) = point.error() {
-            text.push_str(&format!("\npoint {} ({}) failed: {error}\n", point.number, point.values.join(", ")));
+            text.push_str(&format!(
+                "\npoint {} ({}) failed: {}\n",
+                point.number,
+                shown(&point.values.join(", ")),
+                shown(error)
+            ));
         }
     }
     text.push('\n');
     for finding in findings(swept) {
-        text.push_str(&format!("{}\n", finding.text));
+        text.push_str(&format!("{}\n", shown(&finding.text)));
     }
     text
 }

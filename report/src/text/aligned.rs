@@ -1,9 +1,13 @@
 //! Tables whose columns are only known when they are written: comparisons, sweeps, intervals.
 
+use language::diagnostics::shown;
+
 use super::paint::width;
 
-/// Rows of cells with a heading; the first column leans left, the others right.
+/// Rows of cells with a heading; the first column leans left, the others right. What a cell says commands no terminal.
 pub(crate) fn aligned(heading: &[String], rows: &[Vec<String>]) -> String {
+    let safe = |cells: &[String]| -> Vec<String> { cells.iter().map(|cell| shown(cell).into_owned()).collect() };
+    let (heading, rows): (_, Vec<Vec<String>>) = (safe(heading), rows.iter().map(|row| safe(row)).collect());
     let columns = heading.len();
     let widths: Vec<usize> = (0..columns)
         .map(|column| {
@@ -12,7 +16,7 @@ pub(crate) fn aligned(heading: &[String], rows: &[Vec<String>]) -> String {
         })
         .collect();
     let mut text = String::new();
-    for row in std::iter::once(heading).chain(rows.iter().map(Vec::as_slice)) {
+    for row in std::iter::once(heading.as_slice()).chain(rows.iter().map(Vec::as_slice)) {
         let mut line = String::from(" ");
         for (column, wide) in widths.iter().enumerate() {
             let cell = row.get(column).map_or("", String::as_str);

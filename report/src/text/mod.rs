@@ -3,6 +3,7 @@
 //! ```text
 //! title, what was run                 which scenario, variant, seed, how long
 //! headline                            offered, goodput, success, percentiles, one row a workload
+//! after the answer                    when all that requests had set off was done, where something goes on
 //! findings                            the worst first
 //! over time                           sparklines, faults on the same axis
 //! happenings                          events that the faults do not already state, if any
@@ -13,6 +14,7 @@
 //! Nothing in it depends on the machine or the moment. Without colour it says the same; without Unicode it is written in
 //! ASCII of the same width.
 
+mod afterwards;
 mod aligned;
 mod happenings;
 mod paint;

@@ -4,6 +4,7 @@ use lab::figures::Own;
 use lab::result::{ComponentResult, LinkResult, RunResult, WorkloadResult};
 
 use super::Options;
+use super::afterwards::afterwards;
 use super::happenings::happenings;
 use super::paint::{Ink, Page, Span, width};
 use super::sparkline::{Axis, Join, bars};
@@ -21,6 +22,7 @@ pub fn run_report(result: &RunResult, options: Options) -> String {
     let mut page = Page::new(options);
     title(&mut page, result);
     headline(&mut page, result);
+    afterwards(&mut page, result);
     findings_block(&mut page, result);
     timeline(&mut page, result);
     happenings(&mut page, result);

@@ -1,8 +1,8 @@
 //! Charts of every kind: that they are drawn, repeat exactly, and do not lie.
 
 use report::charts::{
-    Axis, Band, BarGroup, Chart, Contour, Kind, Layer, Line, Mark, Panel, PercentileLine, Point, Size, TopologyBox,
-    TopologyCall, Unit, png, run_charts, svg,
+    Axis, Band, BarGroup, Bound, Chart, Contour, Kind, Layer, Line, Mark, Panel, PercentileLine, Point, Size,
+    TimelineBar, TimelineLane, TimelineRole, TopologyBox, TopologyCall, Unit, png, run_charts, svg,
 };
 
 use crate::sample;
@@ -13,6 +13,7 @@ fn chart(kind: Kind, log: bool) -> Chart {
         subtitle: "Subtitle".to_owned(),
         x: Axis { label: "load".to_owned(), unit: Unit::PerSecond, log },
         y: Axis { label: "latency".to_owned(), unit: Unit::Seconds, log },
+        bounds: vec![Bound { value: 1.5, name: "objective <&>".to_owned() }],
         kind,
         size: Size::default(),
     }
@@ -56,6 +57,21 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
             values: vec![known.clone(); values.len()],
             value: Axis::linear("share", Unit::Share),
             contour: Some(Contour { level: 1.0, name: "one".to_owned() }),
+        },
+        Kind::Timeline {
+            goodput: pairs.iter().map(|(x, y)| (*x, Some(*y))).collect(),
+            window_s: 1.0,
+            lanes: [TimelineRole::Trigger, TimelineRole::Sustained, TimelineRole::Remedy]
+                .map(|role| TimelineLane {
+                    name: "lane".to_owned(),
+                    role,
+                    bars: pairs
+                        .iter()
+                        .map(|(x, y)| TimelineBar { name: "<&>".to_owned(), from_s: *x, until_s: *y })
+                        .collect(),
+                })
+                .to_vec(),
+            happenings: happenings.clone(),
         },
         Kind::StackedAreas {
             at_s: pairs.iter().map(|(x, _)| *x).collect(),

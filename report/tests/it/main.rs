@@ -2,6 +2,10 @@
 
 mod charts;
 mod exports;
+#[expect(unreachable_pub, reason = "tests of other crates see it from outside")]
+#[path = "../../../fuzz/src/mutate.rs"]
+mod mutate;
+mod names;
 mod predicates;
 mod raw;
 mod sample;

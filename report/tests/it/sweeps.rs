@@ -119,7 +119,7 @@ fn a_third_axis_makes_a_heat_map_each_and_is_not_averaged_away() {
         })
         .collect();
     let of =
-        |window: &str, value| (format!("Made up; 2 runs a point, 95 % intervals; run.window {window}"), Some(value));
+        |window: &str, value| (format!("Made up; 2 runs per point, 95 % intervals; run.window {window}"), Some(value));
     assert_eq!(corners, [of("1s", 0.1), of("2s", 0.2), of("4s", 0.4)]);
     assert!(found[1].name.ends_with("-2") && found[2].name.ends_with("-3"));
 }
@@ -132,13 +132,10 @@ fn points_of_a_latin_hypercube_are_no_line_along_one_axis() {
     cube.points.retain(|point| chosen.contains(&(point.values[0].as_str(), point.values[1].as_str())));
     cube.points.sort_by_key(|point| chosen.iter().position(|(load, _)| *load == point.values[0]));
     let said = texts(&cube);
-    assert!(
-        said[0].starts_with("P99 latency of users is least, 2.00 ms, at ") || said[0].starts_with("p99 latency"),
-        "{said:?}"
-    );
-    assert!(said[0].contains("connections of db 5") && said[0].contains(", and most, 20.0 ms, at "), "{said:?}");
+    assert!(said[0].starts_with("p99 latency of users is lowest, 2.00 ms, at "), "{said:?}");
+    assert!(said[0].contains("connections of db 5") && said[0].contains(" and highest, 20.0 ms, at "), "{said:?}");
     let chart = only(charts(&cube)).chart;
-    assert_eq!(chart.subtitle, "Made up; 2 runs a point, 95 % intervals; connections of db differ too");
+    assert_eq!(chart.subtitle, "Made up; 2 runs per point, 95 % intervals; connections of db differ too");
     let Kind::Points { series } = &chart.kind else { panic!("{:?}", chart.kind) };
     assert_eq!(series[0].points.len(), 5);
     // Axes that go together rise together: there the sentence is about the one, and the chart says of the other.
@@ -164,7 +161,7 @@ fn what_there_is_no_room_for_is_counted() {
     };
     many.charts = Some(vec![wanted(POOL), wanted("run.window")]);
     let told: Vec<String> = charts(&many).into_iter().map(|one| one.chart.subtitle).collect();
-    assert_eq!(told, ["Made up; one run a point; 12 of 13 panels", "Made up; one run a point; 8 of 13 lines"]);
+    assert_eq!(told, ["Made up; one run per point; 12 of 13 panels", "Made up; one run per point; 8 of 13 lines"]);
 }
 
 #[test]
@@ -180,7 +177,8 @@ fn sentences_say_what_the_figures_do() {
     assert_eq!(
         one(|load| load.min(300.0) / 1e4),
         [format!(
-            "{of} rises from 10.0 ms at {at} 100/s to 30.0 ms at 300/s, and stays within 2 % of its last value from there on."
+            "{of} has a knee at {at} 300/s: it rises from 10.0 ms at 100/s to 30.0 ms there, and stays within 2 % of its last \
+             value from there on."
         )]
     );
     assert_eq!(
@@ -196,7 +194,7 @@ fn an_objective_is_held_against_every_point_and_its_border_is_named() {
     let (all, some, none) = (bound(1.0), bound(0.035), bound(0.001));
     one.bounds = vec![all, some, none];
     let said = texts(&one);
-    assert_eq!(said[0], "The objective \"fast\" is missed at every point.");
+    assert_eq!(said[0], "The objective \"fast\" fails at every point.");
     let border = ": up to poisson arrivals of users 300/s, and no longer at 400/s.";
     assert_eq!(said[1], format!("The objective \"fast\" holds at 3 of 5 points, by the mean{border}"));
     assert_eq!(said.last().map(String::as_str), Some("The objective \"fast\" holds at every point, by the mean."));

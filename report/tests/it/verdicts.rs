@@ -61,7 +61,7 @@ faults:
 #[test]
 fn twenty_seconds_of_delay_are_told_and_with_a_deadline_the_goodput() {
     let found = told(SLOW_NETWORK, &[]);
-    is_told(&found, Severity::Warning, "The p99 of u rose to 4.01 s, against 10.0 ms that its median usually is");
+    is_told(&found, Severity::Warning, "The p99 of u rose to 4.01 s (the median is usually 10.0 ms)");
     let found = told(SLOW_NETWORK, &["workloads.u.deadline=1s"]);
     let late = "33 % of u's requests were answered after the deadline: goodput is 67 % of what was sent.";
     is_told(&found, Severity::Critical, late);
@@ -94,7 +94,7 @@ components:
   api: {kind: service, runtime: {thread_pool: {threads: 10}}, admission: {queue: {max: 200}}, handlers: {default: [wait: 100ms]}}
 ";
     let found = told(yaml, &[]);
-    let full = "The queue of api is full: at least 90 % of its 200 places were taken in 60 of 60 windows.";
+    let full = "The queue of api is full: at least 90 % of its 200 places were occupied in 60 of 60 windows.";
     is_told(&found, Severity::Warning, full);
     assert!(!texts(&found).concat().contains("grew"), "{:#?}", texts(&found));
 }
@@ -174,7 +174,10 @@ faults:
     let waits = found.iter().find(|finding| finding.rule == "waits").expect("it is told");
     let text = &waits.text;
     assert!(text.contains("of the 20 threads of web waited for payments, "), "{text}");
-    assert!(text.contains("of the 10 threads of payments for db, on which slow-db acted from 20s to 40s"), "{text}");
+    assert!(
+        text.contains("of the 10 threads of payments for db, which was affected by slow-db from 20s to 40s"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -187,11 +190,7 @@ components:
   api: {kind: service, runtime: {thread_pool: {threads: 10}}, handlers: {default: [{wait: 10ms}, {leak: {probability: 1%}}]}}
 ";
     let found = told(yaml, &[]);
-    is_told(
-        &found,
-        Severity::Critical,
-        "api leaks threads: 10 tasks that never end have each kept one of its 10 threads.",
-    );
+    is_told(&found, Severity::Critical, "api leaks threads: 10 tasks that never end each hold one of its 10 threads.");
     is_told(&found, Severity::Critical, "api has answered nothing since ");
 }
 
@@ -246,7 +245,7 @@ components:
   api: {kind: service, cpu: 1, runtime: {event_loop: {loops: 1}}, handlers: {light: [{cpu: 1ms}], heavy: [{cpu: 500ms}]}}
 ";
     let found = told(yaml, &[]);
-    is_told(&found, Severity::Warning, "Code of api held one of its loops for 500 ms without a pause");
+    is_told(&found, Severity::Warning, "A handler of api blocked one of its loops for 500 ms");
 }
 
 #[test]
@@ -260,7 +259,7 @@ components:
   api: {kind: service, replicas: 20, runtime: {thread_pool: {threads: 1}}, handlers: {default: [{wait: {exp: 20ms}}]}}
 ";
     let found = told(yaml, &[]);
-    is_told(&found, Severity::Warning, "Calls are badly spread over the replicas of api: at the end of ");
+    is_told(&found, Severity::Warning, "Calls are poorly balanced over the replicas of api: at the end of ");
     let even = told(&yaml.replace("random", "least_connections"), &[]);
     assert!(!texts(&even).concat().contains("badly spread"), "{:#?}", texts(&even));
 }
@@ -278,7 +277,7 @@ faults:
   - {at: 0s, slow: {component: big, factor: 2, replica: 2}}
 ";
     let found = told(yaml, &[]);
-    is_told(&found, Severity::Warning, "The replicas of big are unequally busy: the busiest, 2, ");
+    is_told(&found, Severity::Warning, "Load is uneven over the replicas of big: replica 2 is 76 % busy");
 }
 
 #[test]
@@ -294,7 +293,7 @@ faults:
   - {name: cold, at: 30s, flush: cache}
 ";
     let found = told(yaml, &[]);
-    is_told(&found, Severity::Warning, "cache let a burst of misses through to db");
+    is_told(&found, Severity::Warning, "cache passed a burst of misses on to db");
     let remedy = found.iter().find_map(|finding| finding.remedy.as_ref()).expect("there is one");
     assert_eq!(remedy.path, "components.cache.coalesce");
 }

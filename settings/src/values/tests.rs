@@ -61,7 +61,7 @@ fn durations_that_are_none_say_what_to_write() {
         ("0.5ns", "`0.5ns` is finer than a nanosecond"),
         ("1s1m", "the parts of `1s1m` are not in order; write longer units first, each once, as in `1m30s`"),
         ("600y", "`y` in `600y` is not a unit of time; the units are `ns`, `us`, `ms`, `s`, `m` and `h`"),
-        ("99999999h", "`99999999h` is too long: the most is 2^64 nanoseconds, about 584 years"),
+        ("99999999h", "`99999999h` is too long: the maximum is 2^64 nanoseconds, about 584 years"),
         ("soon", "expected a duration such as `5ms` or `1m30s`, found `soon`"),
         ("", "expected a duration such as `5ms` or `1m30s`, found ``"),
         ("1m-30s", "expected a duration such as `5ms` or `1m30s`, found `1m-30s`"),
@@ -172,8 +172,8 @@ fn fractions_read_and_write() {
     ] {
         round_trip(text, Fraction(share), written);
     }
-    assert_eq!(refusal::<Fraction>("10"), "`10` is more than the whole (1 or 100%); did you mean `10%`?");
-    assert_eq!(refusal::<Fraction>("101%"), "`101%` is more than the whole (1 or 100%)");
+    assert_eq!(refusal::<Fraction>("10"), "`10` is more than 1 (100%); did you mean `10%`?");
+    assert_eq!(refusal::<Fraction>("101%"), "`101%` is more than 1 (100%)");
     assert_eq!(refusal::<Fraction>("-1%"), "a fraction cannot be negative, found `-1%`");
 }
 
@@ -182,7 +182,7 @@ fn cores_refuse_thousandths_with_a_hint() {
     round_trip("2", Cores(2.0), "2");
     round_trip("0.5", Cores(0.5), "0.5");
     assert_eq!(refusal::<Cores>("500m"), "expected a number of cores such as `2` or `0.5`, found `500m`; write `0.5`");
-    assert_eq!(refusal::<Cores>("0"), "there must be more than no cores, found `0`");
+    assert_eq!(refusal::<Cores>("0"), "the number of cores must be positive, found `0`");
 }
 
 #[test]
@@ -196,11 +196,11 @@ fn counts_read_and_write() {
         ("10K", "expected a whole number such as `20` or `10k`, found `10K`; write `k` for a thousand"),
         ("many", "expected a whole number such as `20` or `10k`, found `many`"),
         ("1__0", "expected a whole number such as `20` or `10k`, found `1__0`"),
-        ("99999999999999999999", "`99999999999999999999` is too large: the most is 18446744073709551615"),
+        ("99999999999999999999", "`99999999999999999999` is too large: the maximum is 18446744073709551615"),
     ] {
         assert_eq!(refusal::<Count>(text), said);
     }
-    assert_eq!(refusal::<u8>("256"), "`256` is too large: the most is 255");
+    assert_eq!(refusal::<u8>("256"), "`256` is too large: the maximum is 255");
     assert_eq!(i64::parse("-3"), Ok(-3));
 }
 
@@ -219,10 +219,10 @@ fn names_follow_their_rule() {
         ("no", "`no` cannot be a name; some YAML readers take it for true, false or null"),
         (
             "Orders DB",
-            "`Orders DB` is not a name; a name begins with a small letter and goes on with small letters, digits, `_` \
-             and `-`: `orders-db`",
+            "`Orders DB` is not a name; a name starts with a lower-case letter, followed by lower-case letters, digits, \
+             `_` and `-`: `orders-db`",
         ),
-        ("a/b/c", "`a/b/c` has two `/`: a name has a cluster and a component at most"),
+        ("a/b/c", "`a/b/c` has two `/`; a name has at most a cluster and a component"),
     ] {
         assert_eq!(refusal::<Name>(text), said);
     }

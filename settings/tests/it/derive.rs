@@ -90,9 +90,9 @@ fn all_problems_are_found_in_one_pass() {
         ),
         [
             "0:100: : `to` is missing; `to`: Where it goes",
-            "1:8: timeuot: there is no setting `timeuot` here; did you mean `timeout`?",
+            "1:8: timeuot: unknown setting `timeuot`; did you mean `timeout`?",
             "37:38: retry.max_attempts: `0` is out of range: `max_attempts` must be at least 1 and at most 100",
-            "50:61: retry.backoff: there is no setting `exponentail` here; did you mean `exponential`?",
+            "50:61: retry.backoff: unknown setting `exponentail`; did you mean `exponential`?",
             "93:97: retry.when.1: expected one of `timeout` or `error`, found `eror`; did you mean `error`?",
         ]
     );
@@ -129,7 +129,7 @@ fn each_sort_of_mistake_says_what_was_expected() {
         (
             "{size: 1, order: {fifo: {}, lifo: {}}}",
             vec![
-                "28:32: order: `fifo` and `lifo` exclude each other; keep one of `fifo`, `lifo`, `codel` or `priority`",
+                "28:32: order: `fifo` and `lifo` are mutually exclusive; keep one of `fifo`, `lifo`, `codel` or `priority`",
             ],
         ),
         (
@@ -142,7 +142,7 @@ fn each_sort_of_mistake_says_what_was_expected() {
         (
             "{size: 1, colour: red}",
             vec![
-                "10:16: colour: there is no setting `colour` here; known here: `size`, `acquire_timeout`, `max_waiters` and `order`",
+                "10:16: colour: unknown setting `colour`; known here: `size`, `acquire_timeout`, `max_waiters` and `order`",
             ],
         ),
     ] {
@@ -155,9 +155,9 @@ fn a_flattened_choice_must_be_there_exactly_once() {
     assert_eq!(problems::<Fault>("{at: 1s}"), ["0:8: : one of `slow` or `kill` is missing"]);
     assert_eq!(
         problems::<Fault>("{at: 1s, kill: a, slow: {component: a, factor: 2}}"),
-        ["18:22: : `kill` and `slow` exclude each other; keep one of `slow` or `kill`"]
+        ["18:22: : `kill` and `slow` are mutually exclusive; keep one of `slow` or `kill`"]
     );
-    assert_eq!(problems::<Fault>("{at: 1s, kil: a}"), ["9:12: : there is no setting `kil` here; did you mean `kill`?"]);
+    assert_eq!(problems::<Fault>("{at: 1s, kil: a}"), ["9:12: : unknown setting `kil`; did you mean `kill`?"]);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_tag_says_which_settings_stand_beside_it() {
     );
     assert_eq!(
         problems::<Component>("{kind: sink, replicas: 3}"),
-        ["13:21: replicas: there is no setting `replicas` here; known here: `kind`"]
+        ["13:21: replicas: unknown setting `replicas`; known here: `kind`"]
     );
     assert_eq!(
         problems::<Component>("{kind: service, replicas: many}"),
@@ -206,7 +206,7 @@ fn a_tagged_choice_can_stand_among_common_keys() {
     );
     assert_eq!(
         problems::<Placed>("{kind: sink, replicas: 2}"),
-        ["13:21: replicas: there is no setting `replicas` here; known here: `region`, `kind`, `depth` and `visible`"]
+        ["13:21: replicas: unknown setting `replicas`; known here: `region`, `kind`, `depth` and `visible`"]
     );
     assert_eq!(
         problems::<Placed>("{kind: snik, replicas: 2}"),

@@ -48,7 +48,7 @@ fn an_override_reaches_inside_a_word() {
 fn what_is_not_on_the_path_stays_as_it_is_written() {
     assert_eq!(
         overridden::<Link>("edge", "timeuot", "1s"),
-        "the whole is the single value `edge`, so it has no `timeuot`"
+        "the document is the single value `edge`, so it has no `timeuot`"
     );
     assert_eq!(
         overridden::<Pool>("{size: 1, order: codel}", "order.priority.preempt", "true"),

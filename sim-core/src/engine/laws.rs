@@ -83,6 +83,7 @@ impl<C: Component> Engine<C> {
                 });
             }
         }
+        self.check_undertakings()?;
         let mut figures = Figures::without_times();
         for (index, node) in self.nodes.iter().enumerate() {
             figures.clear();
@@ -94,6 +95,21 @@ impl<C: Component> Engine<C> {
                 let group = self.core.group_names[group].clone();
                 return Err(Breach { law: "busy ≤ available", group, left: *busy, right: *available });
             }
+        }
+        Ok(())
+    }
+
+    /// Whatever is under way has a call or a record that it is waiting for.
+    fn check_undertakings(&self) -> Result<(), Breach> {
+        let core = &self.core;
+        if !core.calls.columns.carries_undertakings() {
+            return Ok(());
+        }
+        let of_calls = core.calls.iter().map(|(index, _)| core.calls.columns.undertaking(index));
+        let (open, found) = core.undertakings.accounts(of_calls.chain(core.records.undertakings()));
+        if open != found {
+            let (law, group) = ("undertakings have parts", "the whole".to_string());
+            return Err(Breach { law, group, left: open.into(), right: found.into() });
         }
         Ok(())
     }

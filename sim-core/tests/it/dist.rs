@@ -118,6 +118,17 @@ fn samples_of_keyed_draws_fit_the_distribution_function() {
 }
 
 #[test]
+fn the_trait_of_rand_gives_the_same_values() {
+    use rand_distr::Distribution as _;
+    for (dist, _) in continuous() {
+        let mut own = Stream::named(7, "own");
+        let own: Vec<f64> = (0..100).map(|_| dist.sample(&mut own)).collect();
+        let iterated: Vec<f64> = (&dist).sample_iter(Stream::named(7, "own")).take(100).collect();
+        assert_eq!(own, iterated, "{dist:?}");
+    }
+}
+
+#[test]
 fn the_test_of_fit_notices_a_mean_three_per_cent_off() {
     let mut stream = Stream::named(0, "fit/wrong");
     let dist = Dist::exp(1.03).unwrap();

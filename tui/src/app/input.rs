@@ -64,7 +64,7 @@ impl App {
         let ask = |command| vec![Effect::Ask(command)];
         match action {
             Action::TogglePlay if self.view.now_ns >= self.view.end_ns => {
-                self.tell("the end of the run; ← goes back".into(), false);
+                self.tell("end of the run; ← goes back".into(), false);
                 Vec::new()
             }
             Action::TogglePlay => ask(Command::Play(!self.view.playing)),
@@ -81,7 +81,7 @@ impl App {
             }
             Action::Branch => ask(Command::Branch),
             Action::SwitchFuture if self.view.futures.len() < 2 => {
-                self.tell("there is one future only; b begins another".into(), false);
+                self.tell("there is only one future; b starts another".into(), false);
                 Vec::new()
             }
             Action::SwitchFuture => ask(Command::Focus(self.view.focus.other())),
@@ -213,16 +213,27 @@ impl App {
                 }
                 Vec::new()
             }
-            Open::Knob(path, line) => make(Doing::Set { path, value: line.text() }),
+            Open::Knob(path, line) if self.is_live(&path) => make(Doing::Set { path, value: line.text() }),
+            Open::Knob(path, line) => vec![Effect::Restart { path, value: line.text() }],
             Open::Fault(line) => make(Doing::Inject { yaml: line.text() }),
             Open::Nothing | Open::Help(_) | Open::Keep => Vec::new(),
         }
     }
 
+    /// Whether a setting may change while the run goes on.
+    fn is_live(&self, path: &str) -> bool {
+        self.view.knobs.iter().any(|knob| knob.path == path && knob.live)
+    }
+
     /// Begins a second future with what is being typed; where a name is looked for, nothing.
     fn fork_with(&mut self) -> Vec<Effect> {
         let doing = match &self.open {
-            Open::Knob(path, line) => Doing::Set { path: path.clone(), value: line.text() },
+            Open::Knob(path, line) if self.is_live(path) => Doing::Set { path: path.clone(), value: line.text() },
+            Open::Knob(path, _) => {
+                let words = format!("{path} applies from the start of the run, so both futures would get it");
+                self.tell(words, true);
+                return Vec::new();
+            }
             Open::Fault(line) => Doing::Inject { yaml: line.text() },
             Open::Find(..) | Open::Nothing | Open::Help(_) | Open::Keep => return Vec::new(),
         };
@@ -248,12 +259,9 @@ impl App {
                     .collect();
             }
             Screen::Knobs => {
-                let chosen =
-                    self.knobs().get(self.cursors.knob).map(|knob| (knob.path.clone(), knob.value.clone(), knob.live));
-                match chosen {
-                    Some((path, value, true)) => self.open = Open::Knob(path, Line::new(&value)),
-                    Some((path, _, false)) => self.tell(format!("{path} is fixed while the run goes on"), true),
-                    None => {}
+                let chosen = self.knobs().get(self.cursors.knob).map(|knob| (knob.path.clone(), knob.value.clone()));
+                if let Some((path, value)) = chosen {
+                    self.open = Open::Knob(path, Line::new(&value));
                 }
             }
             Screen::Faults => {

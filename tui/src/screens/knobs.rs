@@ -33,7 +33,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     };
     brush.text(2, 0, &heading, Role::Faint);
     brush.text(path_width, 0, "value", Role::Faint);
-    brush.text_before(width - 1, 0, "● can change now  ○ fixed", Role::Faint);
+    brush.text_before(width - 1, 0, "● changes now  ↺ restarts the run", Role::Faint);
     let changed = |path: &str| {
         let set =
             |change: &crate::deck::Change| matches!(&change.doing, Doing::Set { path: other, .. } if other == path);
@@ -42,7 +42,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     for (row, (index, knob)) in knobs.iter().enumerate().skip(first).take(rows).enumerate() {
         let y = row as i32 + 1;
         let role = if knob.live { Role::Text } else { Role::Faint };
-        brush.put(1, y, if knob.live { '●' } else { '○' }, if knob.live { Role::Good } else { Role::Faint });
+        brush.put(1, y, if knob.live { '●' } else { '↺' }, if knob.live { Role::Good } else { Role::Faint });
         brush.text(3, y, &figures::shorten(&knob.path, (path_width - 5).max(4) as usize), role);
         let value_role = if changed(&knob.path) { Role::Branch } else { role };
         let mark = if changed(&knob.path) { "✎ " } else { "" };

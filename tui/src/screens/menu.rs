@@ -24,7 +24,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, menu: &Menu) {
     let end = brush.text(x, 2, &figures::shorten(&typed, (width - 30).max(4) as usize), Role::Strong);
     brush.put_styled(end, 2, ' ', theme.style(Role::Strong).add_modifier(ratatui::style::Modifier::REVERSED));
     if typed.is_empty() {
-        brush.text(end + 2, 2, "type to find, or choose with ↑ ↓", Role::Faint);
+        brush.text(end + 2, 2, "type to search, or choose with ↑ ↓", Role::Faint);
     }
 
     let found = menu.found();
@@ -32,7 +32,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, menu: &Menu) {
     let rows = (height - 6 - ABOUT as i32 - 1).max(1) as usize;
     let first = scrolled(menu.cursor, rows, found.len());
     if found.is_empty() {
-        brush.text(3, 4, "nothing of that name; esc shows all", Role::Faint);
+        brush.text(3, 4, "no match; esc shows all", Role::Faint);
     }
     for (row, (place, &index)) in found.iter().enumerate().skip(first).take(rows).enumerate() {
         let choice = &menu.choices[index];

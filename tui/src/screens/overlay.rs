@@ -23,7 +23,8 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
         Open::Knob(path, line) => {
             let knob = app.view.knobs.iter().find(|knob| &knob.path == path);
             let range = knob.map_or("", |knob| knob.range.as_str());
-            let range = format!("{range}; ↑ ↓ turn the number");
+            let when = if knob.is_some_and(|knob| knob.live) { "" } else { "restarts the run; " };
+            let range = format!("{when}{range}; ↑ ↓ change the number");
             let area = panel(buffer, body, app, 2, path);
             typed(buffer, area, app, line);
             Brush::new(buffer, area, app.theme).text(
@@ -36,7 +37,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
         Open::Fault(line) => {
             let area = panel(buffer, body, app, 2, "inject a fault now");
             typed(buffer, area, app, line);
-            let words = "without `for` it lasts for ever; ↑ ↓ turn the number at the cursor";
+            let words = "without `for` it never ends; ↑ ↓ change the number at the cursor";
             Brush::new(buffer, area, app.theme).text(
                 2,
                 1,
@@ -45,7 +46,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
             );
         }
         Open::Keep => {
-            let area = panel(buffer, body, app, 2, "which future goes on?");
+            let area = panel(buffer, body, app, 2, "which future do you want to keep?");
             let mut brush = Brush::new(buffer, area, app.theme);
             for (row, future) in app.view.futures.iter().enumerate() {
                 let all = super::callers(&future.snapshot);

@@ -401,8 +401,12 @@ impl Look<'_> {
             None => in_flight(brush, 1),
         }
         let level = figures.queue_level();
-        let queue_role = if figures.queue == 0 { Role::Faint } else { Theme::load(Some(level.max(0.6))) };
-        let label = if width >= 18 { "queue" } else { "q" };
+        let queue_role = waiting(figures);
+        let label = match (figures.dead_letters, width) {
+            (1.., _) => "dead",
+            (0, 18..) => "queue",
+            (0, _) => "q",
+        };
         Self::gauge(brush, (x, y + 2, width), label, level, &figures::count(figures.queue), queue_role);
         if self.detail < Detail::Full {
             return;
@@ -547,7 +551,7 @@ impl Look<'_> {
             brush.put(x, y + 1, '✗', Theme::errors(errors));
             brush.text_before(x + width, y + 1, &figures::share(errors), Theme::errors(errors));
         } else {
-            let role = if figures.queue == 0 { Role::Faint } else { Theme::load(Some(figures.queue_level().max(0.6))) };
+            let role = waiting(figures);
             brush.text(x, y + 1, "q", Role::Faint);
             brush.text_before(x + width, y + 1, &figures::count(figures.queue), role);
         }
@@ -567,8 +571,7 @@ impl Look<'_> {
             (0, false) => return,
             (queue, _) => format!("q {}", figures::count(queue)),
         };
-        let role =
-            if figures.queue == 0 { Theme::errors(errors) } else { Theme::load(Some(figures.queue_level().max(0.6))) };
+        let role = if figures.queue == 0 { Theme::errors(errors) } else { waiting(figures) };
         if x + width - after > words.chars().count() as i32 {
             brush.text_before(x + width, y, &words, role);
         }
@@ -603,6 +606,15 @@ impl Look<'_> {
         if self.selected {
             brush.restyle(x, y, width, Role::Cursor);
         }
+    }
+}
+
+/// The role of those that wait. Dead letters stand out, however few there are.
+fn waiting(figures: &BoxFigures) -> Role {
+    match (figures.dead_letters, figures.queue) {
+        (1.., _) => Role::Critical,
+        (0, 0) => Role::Faint,
+        (0, _) => Theme::load(Some(figures.queue_level().max(0.6))),
     }
 }
 

@@ -73,7 +73,7 @@ struct Window {
 }
 
 fn node(name: &str, kind: &str) -> TopologyNode {
-    TopologyNode { name: name.into(), kind: kind.into(), is_workload: kind == "workload" }
+    TopologyNode { name: name.into(), kind: kind.into(), is_workload: kind == "workload", takes_dead_letters: false }
 }
 
 fn edge(from: usize, to: usize, link: &str, index: usize, policies: &[&str]) -> TopologyEdge {
@@ -487,6 +487,7 @@ impl Simulation for Fake {
             "workloads.shoppers.arrivals.poisson" => self.rate = number,
             "components.api.calls.db.retry.max_attempts" if number >= 1.0 => self.attempts_max = number,
             "components.orders-db.capacity" => self.capacity = number,
+            "components.orders-db.connections" if number >= 1.0 => {}
             _ => return Err(format!("{path}: cannot become {value}")),
         }
         self.changes.push(format!("{path}={value}"));

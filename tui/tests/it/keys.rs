@@ -70,15 +70,21 @@ fn a_knob_is_found_turned_and_set() {
 }
 
 #[test]
-fn a_fixed_knob_says_so_and_stays() {
+fn a_fixed_knob_restarts_the_run_and_cannot_be_forked() {
     let mut app = app();
     press(&mut app, KeyCode::Char('k'));
     let knobs = app.knobs();
     assert!(knobs.iter().skip_while(|knob| knob.live).all(|knob| !knob.live), "those that can change come first");
-    press(&mut app, KeyCode::PageDown);
+    let fixed = knobs.iter().position(|knob| !knob.live).expect("some are fixed");
+    let (name, given) = (knobs[fixed].path.clone(), knobs[fixed].value.clone());
+    app.cursors.knob = fixed;
     assert!(press(&mut app, KeyCode::Enter).is_empty());
-    assert_eq!(app.open, Open::Nothing);
-    assert!(app.notice.as_ref().is_some_and(|(text, bad, _)| *bad && text.contains("fixed")));
+    assert!(matches!(&app.open, Open::Knob(path, _) if *path == name));
+    let effects = press(&mut app, KeyCode::Enter);
+    assert!(matches!(&effects[..], [Effect::Restart { path, value }] if *path == name && *value == given));
+    press(&mut app, KeyCode::Enter);
+    assert!(press(&mut app, KeyCode::Tab).is_empty());
+    assert!(app.notice.as_ref().is_some_and(|(text, bad, _)| *bad && text.contains("both futures")));
 }
 
 #[test]

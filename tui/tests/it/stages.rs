@@ -9,7 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use tui::stage::{Flow, Stage};
-use tui::{Caption, Choice, Opened, Options, Pace, Source, Stamp, screenshot};
+use tui::{Caption, Choice, Opened, Options, Pace, Simulation, Source, Stamp, screenshot};
 
 use crate::fake::{Fake, checkout, three};
 
@@ -55,6 +55,14 @@ impl Source for Files {
         let simulation = Fake::new(if choice == 3 { three() } else { checkout() });
         let tour = [Caption { at_s: -20.0, text: "All is well.".into(), focus: None }];
         Ok(Opened { simulation, pace: Pace::FlatOut, captions: if choice == 1 { tour.into() } else { Vec::new() } })
+    }
+
+    fn reopen(&mut self, choice: usize, settings: &[(String, String)]) -> Result<Opened<Fake>, String> {
+        let mut opened = self.open(choice)?;
+        for (path, value) in settings {
+            opened.simulation.set(path, value)?;
+        }
+        Ok(opened)
     }
 
     fn stamp(&self, choice: usize) -> Option<Stamp> {
@@ -174,6 +182,46 @@ fn a_save_goes_on_at_the_same_instant_on_the_same_screen() {
     until(&mut stage, |stage| instant_s(stage) == 69);
     let after = stage.app().map(|app| (app.view.now_ns, app.screen, app.selected_name().to_string()));
     assert_eq!(after, before);
+}
+
+#[test]
+fn a_fixed_setting_runs_again_from_the_start_with_the_changes_made_on_the_way() {
+    let files = Files::default();
+    let mut stage = stage(&files, Some(0));
+    "]]".chars().for_each(|letter| assert_eq!(press(&mut stage, KeyCode::Char(letter)), Flow::On));
+    until(&mut stage, |stage| instant_s(stage) == 36);
+    let type_over = |stage: &mut Stage<Files>, path: &str, value: &str| {
+        "k/".chars().for_each(|letter| {
+            let _ = press(stage, KeyCode::Char(letter));
+        });
+        (0..60).for_each(|_| {
+            let _ = press(stage, KeyCode::Backspace);
+        });
+        path.chars().for_each(|letter| {
+            let _ = press(stage, KeyCode::Char(letter));
+        });
+        (0..2).for_each(|_| {
+            let _ = press(stage, KeyCode::Enter);
+        });
+        (0..10).for_each(|_| {
+            let _ = press(stage, KeyCode::Backspace);
+        });
+        value.chars().for_each(|letter| {
+            let _ = press(stage, KeyCode::Char(letter));
+        });
+        press(stage, KeyCode::Enter);
+    };
+    type_over(&mut stage, "max_attempts", "1");
+    until(&mut stage, |stage| stage.app().is_some_and(|app| app.view.focused().changes.len() == 1));
+    press(&mut stage, KeyCode::Char(']'));
+    until(&mut stage, |stage| instant_s(stage) == 69);
+    type_over(&mut stage, "orders-db.connections", "50");
+    assert!(text(&mut stage, (120, 40)).contains("orders-db.connections = 50 from the start"));
+    until(&mut stage, |stage| instant_s(stage) == 69);
+    let app = stage.app().expect("it runs");
+    assert_eq!(app.view.focused().changes.len(), 1, "it has been made again");
+    type_over(&mut stage, "orders-db.connections", "0");
+    assert!(text(&mut stage, (120, 40)).contains("cannot become 0"), "what is wrong is said");
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(super) fn spare(finder: &mut Finder<'_, '_>) {
             continue;
         }
         let message = format!(
-            "{name} has no spare: without {} the {} that are left would be {} busy; with all of them it is {}",
+            "{name} has no spare capacity: without {}, the remaining {} would be {} busy ({} with all of them)",
             loss.what,
             limit.what.trim_start_matches(|c: char| c.is_ascii_digit() || ",. ".contains(c)),
             percent(limit.unwaited * factor),
@@ -81,7 +81,7 @@ pub(super) fn spare(finder: &mut Finder<'_, '_>) {
         match (replicas + 1..=2 * replicas + 2).find(enough) {
             Some(count) => {
                 let change = mend(&path.join("replicas"), count.to_string());
-                finder.warn_mended("no_spare", &path, message, "as many as the load needs when one is lost", change);
+                finder.warn_mended("no_spare", &path, message, "enough for the load when one is lost", change);
             }
             None => finder.warn("no_spare", &path, message, "spread it over more hosts".into()),
         }
@@ -99,12 +99,17 @@ pub(super) fn busy_cores(finder: &mut Finder<'_, '_>) {
     let is_busy = |limit: &Limit| limit.is_cpu && (BUSY..1.0).contains(&limit.unwaited);
     for (path, what, limit) in places(finder.graph, finder.load).into_iter().filter(|(_, _, limit)| is_busy(limit)) {
         let message = format!(
-            "{what} are {} busy: {:.2} times the load would fill them",
+            "{what} are {} busy: {:.2} times the load would saturate them",
             percent(limit.unwaited),
             1.0 / limit.unwaited
         );
         let needed = plain((limit.units * limit.unwaited / BUSY).ceil());
-        finder.warn("busy_cores", &path, message, format!("at {} this load needs {needed}", percent(BUSY)));
+        finder.warn(
+            "busy_cores",
+            &path,
+            message,
+            format!("keeping them at {} takes {needed} for this load", percent(BUSY)),
+        );
     }
 }
 

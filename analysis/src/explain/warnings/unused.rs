@@ -19,7 +19,12 @@ pub(super) fn components(finder: &mut Finder<'_, '_>) {
         let links = graph.links.iter().filter(|link| link.caller == caller).filter(calls);
         let called = links.flat_map(|link| &link.ways).map(|way| way.component);
         let consumers = graph.consumers.iter().filter(|consumer| caller == Caller::Component(consumer.queue));
-        for component in called.chain(consumers.map(|consumer| consumer.component)) {
+        // What fails for good goes on without a call.
+        let dead = match caller {
+            Caller::Component(component) => graph.directory.components[component].dead_letter,
+            Caller::Workload(_) => None,
+        };
+        for component in called.chain(consumers.map(|consumer| consumer.component)).chain(dead) {
             if !std::mem::replace(&mut reached[component], true) {
                 open.push(Caller::Component(component));
             }

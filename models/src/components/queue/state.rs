@@ -37,6 +37,10 @@ const LOST: Figure = Figure::count("lost", "Messages lost in a crash of the queu
 const MOVED: Figure = Figure::count("redriven", "Messages moved to another queue by `redrive`.");
 const DEDUPLICATED: Figure =
     Figure::count("deduplicated", "Publishes accepted but not stored, as duplicates within `dedup_window`.");
+const GROWTH: Figure = Figure::growth(
+    "growth",
+    "Growth of the number of messages in the queue, waiting or in flight, per second; negative while a backlog drains.",
+);
 const UNACKNOWLEDGED: Figure =
     Figure::gauge("unacknowledged", "Messages delivered and not yet acknowledged, time average.").kept();
 const DELAYED: Figure = Figure::gauge("delayed", "Messages that are not visible yet because of `delay`, time average.");
@@ -66,6 +70,7 @@ pub(super) const OWN: Set = &[
     &MOVED,
     &DEDUPLICATED,
     &BLOCKED,
+    &GROWTH,
 ];
 
 pub(super) static FULL: Happens = Happens {
@@ -175,6 +180,13 @@ pub(super) struct Counts {
     pub(super) deduplicated: u64,
 }
 
+impl Counts {
+    /// How many messages have left the queue, in any way.
+    fn left(&self) -> u64 {
+        self.acknowledged + self.dropped + self.dead_letters + self.expired + self.lost + self.moved
+    }
+}
+
 /// The queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
@@ -280,6 +292,7 @@ impl Queue {
         figures.count(&MOVED, counts.moved);
         figures.count(&DEDUPLICATED, counts.deduplicated);
         figures.gauge(&BLOCKED, self.door.places().waiting_over_time(), now);
+        figures.net(&GROWTH, counts.published, counts.left());
         // Its consumers add theirs.
         crate::consuming::report_none(now, figures);
     }
