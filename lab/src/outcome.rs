@@ -477,6 +477,7 @@ impl Session {
             topology: Arc::new(self.topology()),
             links: links.collect(),
             nodes,
+            hosts: self.hosts.now(),
             faults,
             operator_events: self.windows_of(Source::Events),
             happened,

@@ -21,7 +21,9 @@ pub use crate::figures::Latency;
 pub use crate::latency_all::LatencyAll;
 pub use crate::series::Series;
 pub use crate::table::Table;
-pub use live::{Happened, LinkNow, NodeNow, ReplicaNow, Snapshot, Topology, TopologyEdge, TopologyNode};
+pub use live::{
+    Happened, HostNow, LinkNow, NodeNow, OnHost, ReplicaNow, Snapshot, Topology, TopologyEdge, TopologyNode,
+};
 
 /// Everything that is known after a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

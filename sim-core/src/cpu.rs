@@ -38,8 +38,12 @@ const THROTTLED: Figure = Figure::share(
 const THROTTLED_TIME: Figure =
     Figure::share("throttled_time", "Share of the time during which the replica was throttled. Only with `cpu.limit`.");
 
+/// What it uses of its quota.
+const QUOTA_USED: Figure =
+    Figure::share("quota_used", "Share of the CPU quota in use, time average. Only with `cpu.limit`.");
+
 /// What is reported of quotas.
-pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME];
+pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME, &QUOTA_USED];
 
 /// Tasks that want a core.
 const RUNNABLE: Figure =
@@ -55,6 +59,36 @@ const CREDITS: Figure =
 
 /// What machines report.
 pub const FIGURES_OF_MACHINES: Set = &[&RUNNABLE, &SWITCHES, &SWITCH_CPU, &CREDITS];
+
+/// A machine at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MachineNow {
+    /// Its cores …
+    pub cores: f64,
+    /// … and those that faults and credits leave of them.
+    pub cores_left: f64,
+    /// Tasks that run or wait for a core.
+    pub runnable: u64,
+    /// Core-nanoseconds used since the end of the warm-up.
+    pub busy: u128,
+    /// Context switches since then; `None` where cores are shared fluidly.
+    pub switched: Option<Switched>,
+    /// Credits, core-nanoseconds; `None` without any.
+    pub credits: Option<u64>,
+}
+
+/// A container on a machine at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ContainerNow {
+    /// Tasks that run or wait for a core.
+    pub runnable: u64,
+    /// Core-nanoseconds used since the end of the warm-up.
+    pub busy: u128,
+    /// Cores of its quota.
+    pub limit: Option<f64>,
+    /// What the quota has done since the end of the warm-up.
+    pub throttling: Option<Throttling>,
+}
 
 /// Work under way on a core, to take it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +110,10 @@ struct Machine {
     containers: Vec<(Container, u128)>,
     /// Those that a pause makes stand still.
     frozen: Vec<Container>,
-    /// What containers may use in a period, of those that have a quota.
+    /// What containers may use in a period, of those that have a quota, by container.
     quotas: Vec<(Container, Quota)>,
+    /// Places among them, in order, of those that have something to run or are throttled: nothing happens to the others.
+    active: Vec<u32>,
     credits: Option<Box<Credits>>,
     /// Jobs that there are, over time.
     runnable: Gauge,
@@ -87,24 +123,45 @@ struct Machine {
 
 impl Machine {
     fn quota(&self, container: Container) -> Option<&Quota> {
-        self.quotas.iter().find(|(of, _)| *of == container).map(|(_, quota)| quota)
+        let at = self.quotas.binary_search_by_key(&container, |(of, _)| *of).ok()?;
+        Some(&self.quotas[at].1)
     }
 
     /// Periods pass until `now`, before anything changes then.
     fn advance_quotas(&mut self, now: Time) {
-        for at in 0..self.quotas.len() {
-            let (container, quota) = &mut self.quotas[at];
-            let (container, host) = (*container, &self.host);
-            let runs = host.container_using(container) > 0;
-            if quota.advance(now, runs, |at| host.container_busy(at, container)) {
-                self.let_run(now, container);
-            }
+        for at in 0..self.active.len() {
+            self.advance_quota(now, self.active[at] as usize);
+        }
+    }
+
+    fn advance_quota(&mut self, now: Time, at: usize) {
+        let (container, quota) = &mut self.quotas[at];
+        let (container, host) = (*container, &self.host);
+        let runs = host.container_using(container) > 0;
+        if quota.advance(now, runs, |at| host.container_busy(at, container)) {
+            self.let_run(now, container);
+        }
+    }
+
+    /// A container is about to have something to run.
+    fn activate(&mut self, now: Time, container: Container) {
+        let Ok(at) = self.quotas.binary_search_by_key(&container, |(of, _)| *of) else { return };
+        if let Err(place) = self.active.binary_search(&(at as u32)) {
+            // Its periods have passed meanwhile.
+            self.advance_quota(now, at);
+            self.active.insert(place, at as u32);
         }
     }
 
     /// Those stand still whose quotas are spent, and have something to run.
     fn throttle(&mut self, now: Time) {
-        for at in 0..self.quotas.len() {
+        let (quotas, host) = (&self.quotas, &self.host);
+        self.active.retain(|at| {
+            let (container, quota) = &quotas[*at as usize];
+            host.container_len(*container) > 0 || quota.is_throttled()
+        });
+        for nth in 0..self.active.len() {
+            let at = self.active[nth] as usize;
             let container = self.quotas[at].0;
             if self.host.container_len(container) == 0 {
                 continue;
@@ -160,7 +217,7 @@ impl Machine {
             let binds = using * u128::from(crate::quota::PERIOD) > u128::from(quota.of_a_period()) * 1_000_000;
             quota.next(spent, binds)
         };
-        self.quotas.iter().filter_map(next).min()
+        self.active.iter().filter_map(|at| next(&self.quotas[*at as usize])).min()
     }
 }
 
@@ -213,6 +270,7 @@ impl Cpus {
             containers: Vec::new(),
             frozen: Vec::new(),
             quotas: Vec::new(),
+            active: Vec::new(),
             credits: earning.map(|earning| Box::new(Credits::new(earning))),
             runnable: Gauge::new(0, 0),
             measured_from: 0,
@@ -234,7 +292,11 @@ impl Cpus {
 
     pub(crate) fn add(&mut self, now: Time, cpu: CpuId, work: Span, tell: (NodeId, u16, Timer)) -> CpuJob {
         let number = self.jobs.insert(tell);
-        let job = self.machine(now, cpu.machine).host.add(now, cpu.container, number, work);
+        let m = self.machine(now, cpu.machine);
+        if !m.quotas.is_empty() {
+            m.activate(now, cpu.container);
+        }
+        let job = m.host.add(now, cpu.container, number, work);
         CpuJob { job, number }
     }
 
@@ -349,7 +411,12 @@ impl Cpus {
         if let Some(Throttling { periods, throttled, stood }) = self.throttling(now, cpu) {
             figures.ratio(&THROTTLED, throttled, periods);
             let from = self.machines[cpu.machine as usize].measured_from;
-            figures.ratio(&THROTTLED_TIME, stood, now.saturating_sub(from));
+            let passed = now.saturating_sub(from);
+            figures.ratio(&THROTTLED_TIME, stood, passed);
+            if let Some(quota) = self.machines[cpu.machine as usize].quota(cpu.container) {
+                let all = u128::from(quota.of_a_period()) * u128::from(passed) / u128::from(crate::quota::PERIOD);
+                figures.ratio(&QUOTA_USED, self.busy(now, cpu), all);
+            }
         }
     }
 
@@ -361,14 +428,43 @@ impl Cpus {
         self.machines.len()
     }
 
+    /// The cores of a machine, whatever faults and credits leave of them now.
     pub(crate) fn cores(&self, machine: u32) -> f64 {
-        self.machines[machine as usize].host.cores()
+        self.machines[machine as usize].cores
+    }
+
+    /// A machine as it stands.
+    pub(crate) fn machine_now(&self, now: Time, machine: u32) -> MachineNow {
+        let m = &self.machines[machine as usize];
+        let credits = m.credits.clone().map(|mut credits| {
+            credits.advance(now, m.host.busy(now));
+            credits.level()
+        });
+        MachineNow {
+            cores: m.cores,
+            cores_left: m.host.cores(),
+            runnable: m.host.len() as u64,
+            busy: self.machine_busy(now, machine),
+            switched: m.host.switched(),
+            credits,
+        }
+    }
+
+    /// A container as it stands.
+    pub(crate) fn container_now(&self, now: Time, cpu: CpuId) -> ContainerNow {
+        let m = &self.machines[cpu.machine as usize];
+        ContainerNow {
+            runnable: m.host.container_len(cpu.container) as u64,
+            busy: self.busy(now, cpu),
+            limit: m.quota(cpu.container).map(|quota| quota.of_a_period() as f64 / crate::quota::PERIOD as f64),
+            throttling: self.throttling(now, cpu),
+        }
     }
 
     /// Core-nanoseconds used since the end of the warm-up.
     pub(crate) fn busy(&self, now: Time, cpu: CpuId) -> u128 {
         let m = &self.machines[cpu.machine as usize];
-        let before = m.containers.iter().find(|(c, _)| *c == cpu.container).map_or(0, |(_, b)| *b);
+        let before = m.containers.get(cpu.container.index() as usize).map_or(0, |(_, before)| *before);
         m.host.container_busy(now, cpu.container) - before
     }
 
@@ -382,7 +478,7 @@ impl Cpus {
         for machine in &mut self.machines {
             machine.busy_before = machine.host.busy(now);
             machine.measured_from = now;
-            machine.advance_quotas(now);
+            (0..machine.quotas.len()).for_each(|at| machine.advance_quota(now, at));
             machine.runnable.reset(now);
             machine.host.begin_measuring();
             machine.quotas.iter_mut().for_each(|(_, quota)| quota.begin_measuring(now));

@@ -689,6 +689,16 @@ impl<C: Component> Engine<C> {
         (self.core.cpus.machine_busy(self.core.now, machine), self.core.cpus.cores(machine))
     }
 
+    /// A machine as it stands.
+    pub fn machine_now(&self, machine: u32) -> MachineNow {
+        self.core.cpus.machine_now(self.core.now, machine)
+    }
+
+    /// A container as it stands.
+    pub fn container_now(&self, cpu: CpuId) -> ContainerNow {
+        self.core.cpus.container_now(self.core.now, cpu)
+    }
+
     /// Reports what a machine has done beside being busy.
     pub fn figures_of_machine(&self, machine: u32, into: &mut Figures) {
         self.core.cpus.figures_of(self.core.now, machine, into);

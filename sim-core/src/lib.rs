@@ -135,7 +135,7 @@ pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
-pub use cpu::{CpuId, CpuJob, Machines};
+pub use cpu::{ContainerNow, CpuId, CpuJob, MachineNow, Machines};
 pub use engine::{
     Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Message, Next, Open, Order, Profile, Reach,
     Sight, Stuck, To,

@@ -115,3 +115,39 @@ components: {{app: {{kind: service, hosts: box, runtime: {{thread_per_request: {
         assert!((mean - theory).abs() < bound, "{work}: {mean} instead of {theory} ± {bound}");
     }
 }
+
+/// Four endless tasks under a quota of one core on a host of four: a quarter of its cores is in use, and every period is throttled.
+#[test]
+fn a_snapshot_shows_hosts_and_what_runs_there() {
+    let yaml = "version: 1
+run: {duration: 10s, warmup: 1s, window: 1s}
+hosts: {box: {cores: 4, count: 2}, turns: {cores: 1, scheduler: {slice: 4ms, switch: 1ms}}, spare: {cores: 2, credits: {rate: 1, max: 5s}}}
+workloads:
+  w: {arrivals: {once: {count: 4, at: -1s}}, call: app}
+  v: {arrivals: {once: {count: 5, at: -1s}}, call: turner}
+components:
+  app: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {thread_pool: {threads: 4}}, handlers: {default: [{cpu: 1h}]}}
+  turner: {kind: service, hosts: turns, runtime: {thread_pool: {threads: 5}}, handlers: {default: [{cpu: 1h}]}}
+";
+    let mut session = lab::Session::new(load(yaml), 1, None);
+    let names = |hosts: &[lab::result::HostNow]| hosts.iter().map(|host| host.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&session.snapshot().hosts), ["box[0]", "box[1]", "turns", "spare"]);
+    for at in [500_000_000, 2_500_000_000, 9_000_000_000] {
+        session.run_until(at).expect("it runs");
+        let snapshot = session.snapshot();
+        let [first, second, turns, spare] = &snapshot.hosts[..] else { panic!("{:?}", snapshot.hosts) };
+        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 0.01, "{found}: {first:?} {turns:?}");
+        near(first.cpu, 0.25);
+        assert_eq!((first.runnable, first.cores, second.cpu, second.runnable), (4, 4.0, 0.0, 0));
+        let [app] = &first.components[..] else { panic!("{first:?}") };
+        assert_eq!((app.node, app.replicas, app.runnable, app.limit, app.throttled), (2, 1, 4, Some(1.0), Some(1.0)));
+        near(app.cores, 1.0);
+        // A change takes 1 of 5 ms.
+        near(turns.cpu, 1.0);
+        assert!((turns.switches.expect("a scheduler") - 200.0).abs() <= 1.0, "{turns:?}");
+        near(turns.switch_cpu.expect("a scheduler"), 0.2);
+        assert_eq!((turns.components[0].node, turns.components[0].throttled), (3, None));
+        assert_eq!((spare.credits_s, spare.switches), (Some(5.0), None));
+        assert!(second.components.is_empty() && spare.components.is_empty());
+    }
+}
