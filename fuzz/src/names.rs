@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use lab::{Options, Session, Text, load};
-use language::diagnostics::{Style, render};
+use language::diagnostics::{Style, is_no_character, is_unsafe, render};
 use report::text;
-use settings::shown::is_unsafe;
 
 /// Any text as names, descriptions and notes of a scenario, and as a file name.
 pub fn names(bytes: &[u8]) {
@@ -64,10 +63,6 @@ fn shown_as(file: &str, yaml: String) {
             assert!(document.chars().all(|c| is_allowed(c) && !is_no_character(c)), "{} is no XML", file.name);
         }
     }
-}
-
-fn is_no_character(character: char) -> bool {
-    settings::shown::is_no_character(character)
 }
 
 fn is_safe(text: &str) {

@@ -24,7 +24,6 @@ pub mod html;
 pub mod json;
 pub mod outcome;
 pub mod over_time;
-mod story;
 pub mod sweep;
 pub mod text;
 pub mod units;

@@ -6,10 +6,12 @@
 
 use crate::table::push;
 use crate::time::Time;
-use crate::undertakings::NO_UNDERTAKING;
 
 /// What a call carries that comes over no connection that anybody follows.
 pub const NO_CONNECTION: u32 = u32::MAX;
+
+/// What a call carries that is a part of no undertaking.
+pub const NO_UNDERTAKING: u64 = 0;
 
 /// Hands the table of columns to a macro. A row: what a call carries, its type, what a call carries that was given nothing,
 /// and the name of the verb that sets it.
@@ -26,7 +28,7 @@ macro_rules! each_column {
                 client: u64 = 0, set_client;
                 /// How many times the average work its request asks for; 1 where nobody said.
                 demand: f64 = 1.0, set_demand;
-                /// What the call is a part of ([`crate::undertakings`]); [`NO_UNDERTAKING`](crate::undertakings::NO_UNDERTAKING) where
+                /// What the call is a part of ([`crate::undertakings`]); [`NO_UNDERTAKING`] where
                 /// nobody follows that.
                 undertaking: u64 = NO_UNDERTAKING, set_undertaking;
                 /// The connection over which the call comes ([`Cx::open_connection`](crate::Cx::open_connection));

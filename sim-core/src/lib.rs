@@ -130,7 +130,7 @@ mod wheel;
 pub mod ziggurat;
 
 pub use attempts::{AttemptCounts, Attempts};
-pub use baggage::{Baggage, Carried, NO_CONNECTION};
+pub use baggage::{Baggage, Carried, NO_CONNECTION, NO_UNDERTAKING};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};

@@ -20,9 +20,6 @@ use crate::calls::NodeId;
 use crate::table::push;
 use crate::time::Time;
 
-/// What a call carries that is a part of no undertaking.
-pub const NO_UNDERTAKING: u64 = 0;
-
 /// An undertaking that is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
@@ -78,7 +75,7 @@ impl Default for Undertakings {
 }
 
 impl Undertakings {
-    /// One begins with its request as its first part. Its name, which is not [`NO_UNDERTAKING`].
+    /// One begins with its request as its first part. Its name, which is not [`NO_UNDERTAKING`](crate::NO_UNDERTAKING).
     pub(crate) fn begin(&mut self, node: NodeId, op: u16, began: Time) -> u64 {
         let row = self.rows.iter().position(|row| *row == (node, op)).unwrap_or_else(|| {
             self.rows.push((node, op));
@@ -169,6 +166,7 @@ impl Undertakings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::baggage::NO_UNDERTAKING;
     use proptest::prelude::*;
 
     #[test]

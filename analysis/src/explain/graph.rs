@@ -234,6 +234,43 @@ impl<'a> Graph<'a> {
         !sent.is_empty() && sent.iter().all(|sent| *sent)
     }
 
+    /// By component: whether its callers may wait for room in a queue, which is what that is bounded for.
+    pub(super) fn held_back(&self) -> Vec<bool> {
+        let mut held: Vec<bool> =
+            self.components.iter().map(|settings| settings.hands_out().is_some_and(|manner| manner.blocks)).collect();
+        loop {
+            let before = held.clone();
+            for link in &self.links {
+                let Caller::Component(caller) = link.caller else { continue };
+                if !self.is_only_sent(link) && link.ways.iter().any(|way| held[way.component]) {
+                    held[caller] = true;
+                }
+            }
+            if held == before {
+                return held;
+            }
+        }
+    }
+
+    /// By component: whether a request waits for it, or it is called on behalf of one that does. What consumes messages, and what
+    /// that calls, works behind the answers.
+    pub(super) fn waited_for(&self) -> Vec<bool> {
+        let mut waited = vec![false; self.components.len()];
+        loop {
+            let before = waited.clone();
+            for link in &self.links {
+                let is_waited = match link.caller {
+                    Caller::Workload(_) => true,
+                    Caller::Component(caller) => waited[caller] && !self.is_only_sent(link),
+                };
+                link.ways.iter().filter(|_| is_waited).for_each(|way| waited[way.component] = true);
+            }
+            if waited == before {
+                return waited;
+            }
+        }
+    }
+
     /// A link of a component, by name.
     pub(super) fn link_of(&self, component: usize, name: &str) -> Option<usize> {
         self.links.iter().position(|link| link.caller == Caller::Component(component) && link.name == name)

@@ -151,13 +151,13 @@ pub(super) struct Load<'g> {
     pub(super) may_be_more: bool,
 }
 
-/// Whether the gates of links are limits.
+/// Which limits are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gated {
-    /// They are.
-    Counts,
-    /// What they refuse is of no interest.
-    No,
+pub(super) enum Which {
+    /// All of them.
+    All,
+    /// Those for which a request waits: not the gates of links, which refuse, and not what only works behind a queue.
+    Waited,
 }
 
 /// What is known to be at least as busy as this may be full.
@@ -182,8 +182,10 @@ impl<'g> Load<'g> {
     }
 
     /// All limits with what each belongs to.
-    pub(super) fn named(&self, gated: Gated) -> Vec<(String, Limit)> {
+    pub(super) fn named(&self, which: Which) -> Vec<(String, Limit)> {
         let graph = self.graph;
+        let waited = graph.waited_for();
+        let counts = |component: usize| which == Which::All || waited[component];
         let of_component = |component: usize| {
             let limits = self.of_component(component).into_iter();
             limits.map(move |limit| (format!("the {} of {}", limit.what, graph.name(component)), limit))
@@ -199,11 +201,15 @@ impl<'g> Load<'g> {
         };
         let of_hosts =
             self.of_hosts().into_iter().map(|(name, limit)| (format!("the {} of {name}", limit.what), limit));
-        let of_components = (0..graph.components.len()).flat_map(of_component);
+        let of_components = (0..graph.components.len()).filter(|component| counts(*component)).flat_map(of_component);
         let links = || 0..graph.links.len();
+        let counted = |link: &usize| match graph.links[*link].caller {
+            Caller::Component(caller) => counts(caller),
+            Caller::Workload(_) => true,
+        };
         of_components
-            .chain(links().filter(|_| gated == Gated::Counts).flat_map(of_gates))
-            .chain(links().filter_map(of_pool))
+            .chain(links().filter(|_| which == Which::All).flat_map(of_gates))
+            .chain(links().filter(counted).filter_map(of_pool))
             .chain(of_hosts)
             .collect()
     }

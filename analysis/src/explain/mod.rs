@@ -29,7 +29,7 @@ use flows::{Attempts, Caches, Moment, most_calls, open_rate, settle, solve, solv
 use graph::Graph;
 use language::Loaded;
 use language::document::Sources;
-use limits::{Gated, Load};
+use limits::{Which, Load};
 use times::Times;
 
 pub use backlog::{Consumer, Queue};
@@ -333,7 +333,7 @@ fn closed_doubts(graph: &Graph<'_>, rates: &[f64], flows: &Flows, waited: &Times
 
 /// The largest share of anything that these flows take while nothing is waited for.
 fn busiest(graph: &Graph<'_>, flows: &Flows) -> Option<f64> {
-    tightest(graph, flows, Gated::Counts).map(|(share, _)| share)
+    tightest(graph, flows, Which::All).map(|(share, _)| share)
 }
 
 /// How long a request of a workload takes, on average over its sorts, s.
@@ -452,8 +452,8 @@ fn capacity(load: &Load<'_>, rates: &[f64]) -> Option<Capacity> {
     }
     // Without waits: what is held is in proportion to the load.
     let worst = solve_with(graph, rates, Attempts::All, Caches::AllEmpty);
-    // Whom a gate refuses costs what is behind it nothing.
-    let (fresh, all) = (tightest(graph, load.fresh, Gated::Counts)?, tightest(graph, &worst, Gated::No)?);
+    // Whom a gate refuses costs what is behind it nothing, and who consumes messages late makes nobody try again.
+    let (fresh, all) = (tightest(graph, load.fresh, Which::All)?, tightest(graph, &worst, Which::Waited)?);
     let (advertised_per_s, hidden_per_s) = (load_per_s / fresh.0, load_per_s / all.0.max(fresh.0));
     let state = match load_per_s {
         load if load >= advertised_per_s => "overloaded",
@@ -474,9 +474,9 @@ fn capacity(load: &Load<'_>, rates: &[f64]) -> Option<Capacity> {
 }
 
 /// What these flows take the largest share of while nothing is waited for, and its name.
-fn tightest(graph: &Graph<'_>, flows: &Flows, gated: Gated) -> Option<(f64, String)> {
+fn tightest(graph: &Graph<'_>, flows: &Flows, which: Which) -> Option<(f64, String)> {
     let bare = Times::bare(graph, flows);
     let load = Load::alone(graph, flows, &bare);
-    let shares = load.named(gated).into_iter().map(|(what, limit)| (limit.unwaited, what));
+    let shares = load.named(which).into_iter().map(|(what, limit)| (limit.unwaited, what));
     shares.filter(|(share, _)| *share > 0.0).reduce(|most, one| if one.0 > most.0 { one } else { most })
 }

@@ -21,6 +21,8 @@ pub struct Manner {
     pub receives_max: Option<u32>,
     /// Whether its `capacity` can be bounded.
     pub can_be_bounded: bool,
+    /// Whether those who publish to it wait while it is full.
+    pub blocks: bool,
     /// Whether messages that failed for good go to another queue.
     pub has_dead_letter: bool,
     /// Whether messages about the same data are handed out in order.

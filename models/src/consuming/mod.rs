@@ -302,7 +302,7 @@ impl Consumer {
         while self.at_work.len() + (self.pausing as usize) < self.plan.concurrency as usize {
             let Some(held) = self.held.pop_front() else { break };
             self.held_over_time.set(cx.now(), self.held.len() as u64);
-            let then = self.begin(cx, VecDeque::from([held]));
+            let then = self.begin(cx, held, VecDeque::new());
             cx.post(then);
         }
         self.is_going_on = false;
@@ -311,11 +311,17 @@ impl Consumer {
     /// A receive is answered.
     fn received(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let (record, nth) = cx.leased(call);
-        let records = if nth > 0 { vec![(record, nth)] } else { cx.take_out(call) };
+        let enclosed = if nth > 0 { Vec::new() } else { cx.take_out(call) };
+        let records = (nth > 0).then_some((record, nth)).into_iter().chain(enclosed);
         let held = |(record, nth): (RecordId, u32)| cx.message(record).map(|message| Held { record, nth, message });
         // Of what has gone meanwhile nobody knows what it was.
-        let messages: VecDeque<Held> = records.into_iter().filter_map(held).collect();
-        self.begin(cx, messages)
+        let mut messages = records.filter_map(held);
+        let Some(first) = messages.next() else {
+            self.go_on(cx);
+            return Next::WAIT;
+        };
+        let left = messages.collect();
+        self.begin(cx, first, left)
     }
 
     /// Something that was said was not heard.

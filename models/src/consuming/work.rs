@@ -12,13 +12,9 @@ use super::{AckSettings, AtWork, BITS, Consumer, DELIVERY, EXTENDS, FailureSetti
 const GROUP: &str = "default";
 
 impl Consumer {
-    /// Messages have come together.
-    pub(super) fn begin(&mut self, cx: &mut Cx<'_>, mut messages: VecDeque<Held>) -> Next {
-        let Some(first) = messages.pop_front() else {
-            self.go_on(cx);
-            return Next::WAIT;
-        };
-        let rest = (!messages.is_empty()).then(|| Box::new(Rest { left: messages, ..Rest::default() }));
+    /// A message has come, and others together with it.
+    pub(super) fn begin(&mut self, cx: &mut Cx<'_>, first: Held, left: VecDeque<Held>) -> Next {
+        let rest = (!left.is_empty()).then(|| Box::new(Rest { left, ..Rest::default() }));
         let place = self.at_work.insert(AtWork {
             record: first.record,
             nth: first.nth,

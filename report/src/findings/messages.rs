@@ -1,7 +1,7 @@
 //! Messages: those that were lost or given up, those that were processed more than once or out of order, and work that went on
 //! long after its request was answered.
 
-use lab::metrics;
+use lab::figures::Reading;
 use lab::result::RunResult;
 
 use super::answers::possessive;
@@ -16,7 +16,10 @@ const BEHIND_MIN_S: f64 = 1.0;
 
 /// A count of a component; 0 where it does not have it.
 fn count(result: &RunResult, name: &str, metric: &str) -> f64 {
-    metrics::value(result, &format!("components.{name}.{metric}")).ok().flatten().unwrap_or(0.0)
+    match result.components.get(name).and_then(|component| component.own.get(metric)) {
+        Some(Reading::Number { value, .. }) => value.unwrap_or(0.0),
+        Some(Reading::Times(_)) | None => 0.0,
+    }
 }
 
 /// What became of messages that nobody processed: the metric, and what is said of them.

@@ -10,6 +10,7 @@
 
 pub(crate) mod origin;
 mod run;
+mod story;
 mod write;
 
 pub use origin::{Origin, Source};

@@ -26,7 +26,7 @@ pub struct RunPage<'a> {
 pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
     let result = run.result;
     let mut sections = vec![Section { heading: String::new(), blocks: vec![Block::Figures(headline(result))] }];
-    sections.extend(crate::story::section(result));
+    sections.extend(super::story::section(result));
     sections.push(Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(result))] });
     if !result.warnings.is_empty() {
         let list = Block::List(result.warnings.clone());

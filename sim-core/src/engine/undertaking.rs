@@ -1,11 +1,12 @@
 //! What requests set off ([`crate::undertakings`]): parts that begin and end, and who is told when all are done.
 
 use super::{Aside, Component, Core, Cx, Engine};
+use crate::baggage::NO_UNDERTAKING;
 use crate::calls::*;
 use crate::outcome::Outcome;
 use crate::records::{Ended, RecordId};
 use crate::time::Time;
-use crate::undertakings::{NO_UNDERTAKING, UnderWay};
+use crate::undertakings::UnderWay;
 
 impl Core {
     /// A part of the undertaking of a call begins.

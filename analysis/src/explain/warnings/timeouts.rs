@@ -11,11 +11,13 @@ pub(super) fn missing(finder: &mut Finder<'_, '_>) {
     if super::queues::is_finite(graph) {
         return;
     }
+    let held_back = graph.held_back();
     for (nth, link) in graph.links.iter().enumerate() {
         let bounded = link.settings.timeout.is_some() || link.settings.total_timeout.is_some();
         // Who only passes calls on waits no longer than his own caller does.
         let passes_on = matches!(link.caller, Caller::Component(c) if graph.passes_on(c));
-        if bounded || passes_on || finder.load.fresh.links[nth] <= 0.0 {
+        let holds_back = link.ways.iter().any(|way| held_back[way.component]);
+        if bounded || passes_on || holds_back || finder.load.fresh.links[nth] <= 0.0 {
             continue;
         }
         let usual_s = finder.load.endless(nth).mean();

@@ -64,20 +64,24 @@ impl Queue {
 
     /// What comes with the first message that a receive gets.
     fn fill(&mut self, cx: &mut Cx<'_>, receive: &Receive, first: (RecordId, u32)) {
-        let mut handed = vec![first];
+        // Most receives get one message only, for which no list is needed.
+        let (mut last, mut handed) = (first, Vec::new());
         while handed.len() < receive.batch as usize && !self.is_in_flight_full(cx) {
             // More of the group of the last one come with it, since nobody else can have them.
-            let next = match self.next_of_same_group(cx, handed[handed.len() - 1].0) {
+            let next = match self.next_of_same_group(cx, last.0) {
                 Some(next) => Some(next),
                 None => self.next_to_hand_out(cx),
             };
             let Some(next) = next else { break };
-            let nth = self.lease(cx, next, receive.consumer);
-            handed.push((next, nth));
+            last = (next, self.lease(cx, next, receive.consumer));
+            if handed.is_empty() {
+                handed.push(first);
+            }
+            handed.push(last);
         }
         if let Some(call) = receive.call {
             match handed[..] {
-                [(record, nth)] => cx.hand_out(call, record, nth),
+                [] => cx.hand_out(call, first.0, first.1),
                 _ => cx.enclose(call, 0, handed),
             }
         }

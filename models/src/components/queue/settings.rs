@@ -314,6 +314,7 @@ impl Settings {
             prefetch: self.prefetch.and_then(BoundSettings::number),
             receives_max: self.receives_max(),
             can_be_bounded: self.style.is_plain(),
+            blocks: matches!(self.full, Some(FullSettings::Block)),
             has_dead_letter: self.dead_letter.is_some(),
             is_ordered: self.style.is_fifo(),
         }

@@ -5,10 +5,10 @@
 
 use lab::result::RunResult;
 
+use super::{Block, Figure, Section};
 use crate::charts::{Axis, Chart, Kind, Size, TimelineBar, TimelineLane, TimelineRole, Unit};
 use crate::findings::outages::{Outage, outages};
 use crate::happenings;
-use crate::html::{Block, Figure, Section};
 use crate::over_time;
 use crate::units;
 
