@@ -264,6 +264,32 @@ fn timers_have_a_granularity() {
     assert_eq!(run(&with("node"), &requests, "").0, [2_000, 1_000]);
 }
 
+/// A loop of Node asks the poller for whole milliseconds from when it falls asleep, and runs the timers that were due when it began
+/// to.
+///
+/// ```text
+///  A 0.5, wait 1, 0.5             A 0–0.5 (due at 1), asleep until 1.5, A 1.5–2
+///  the same, and B 0.1 at 1.2     B wakes the loop: B 1.2–1.3, A 1.3–1.8
+///  A 0.4, wait 1, 1.5             A 0–0.4 (due at 1)   L 0.4–0.5 (due at 2)   asleep until 1.5   A 1.5–3
+///  L 0.1, wait 2, 1               L was not due when A began: asleep until 4   L 4–5
+/// ```
+#[test]
+fn a_loop_of_node_sleeps_for_whole_milliseconds() {
+    let handlers = "{default: [{cpu: 500us}, {wait: 1ms}, {cpu: 500us}], \
+                    a: [{cpu: 400us}, {wait: 1ms}, {cpu: 1500us}], late: [{cpu: 100us}, {wait: 2ms}, {cpu: 1ms}]}";
+    let service = format!("cpu: 1, runtime: {{event_loop: node}}, handlers: {handlers}");
+    assert_eq!(run(&service, &[default(0)], "").0, [2_000]);
+    assert_eq!(run(&service, &[(0, "a", ""), (0, "late", "")], "").0, [3_000, 5_000]);
+    let yaml = format!(
+        "version: 1\nrun: {{until: idle}}\nworkloads:\n  a: {{arrivals: {{once: {{count: 1}}}}, call: app}}\n  \
+         b: {{arrivals: {{once: {{count: 1, at: 1200us}}}}, requests: [{{op: b}}], call: app}}\ncomponents:\n  app: {{kind: service, {}}}\n",
+        service.replace("handlers: {", "handlers: {b: [{cpu: 100us}], ")
+    );
+    let result = crate::harness::run_loaded(&crate::harness::load(&yaml), 1);
+    let took = |w: &str| result.workloads[w].latency.max_s.map(|s| (s * 1e6).round());
+    assert_eq!((took("a"), took("b")), (Some(1_800.0), Some(100.0)));
+}
+
 /// ```text
 ///  2 threads   loop: light 5–6, A 10–11, B 11–12      threads: A 0–10, B 1–11
 ///  1 thread    loop: light 5–6, A 10–11, B 20–21      thread: A 0–10, B 10–20

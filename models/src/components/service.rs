@@ -62,7 +62,7 @@ use crate::steps::{Step, StepCall, tasks_at_once, walk, walk_certain};
 use instances::Start;
 use plan::{Plan, Terms, Work};
 use ready::Woken;
-use replica::{ASKED, BLOCKED, CLOSED, Doing, KILLED, SINGLE, SLICE};
+use replica::{ASKED, BLOCKED, CLOSED, Doing, KILLED, SINGLE, SLICE, WOKEN};
 
 pub use replica::Service;
 
@@ -422,7 +422,7 @@ impl Service {
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
-        if self.frees_while_waiting && !self.ready.is_empty() {
+        if self.frees_while_waiting && !self.ready.is_empty() && !self.is_asleep() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.door.join_line(cx, call, priority, until) {
                 true => Next::WAIT,
@@ -470,6 +470,10 @@ impl Service {
             }
             ASKED => self.interpreter_is_asked_for(cx),
             KILLED => self.worker_is_killed(cx, timer.data as u32),
+            WOKEN => {
+                self.wake(cx);
+                Next::WAIT
+            }
             what => match cx.ticket_if_open(timer.call()) {
                 Some(ticket) if what == SLICE => self.slice_is_over(cx, ticket - 1),
                 Some(ticket) if what == BLOCKED => self.blocked(cx, ticket - 1),
@@ -617,6 +621,7 @@ impl Component for Service {
         }
         self.strands = Slab::new();
         self.ready.clear(now);
+        self.waking = None;
         self.kept.set(now, 0);
         self.tasks.set(now, 0);
         self.polled = 0;

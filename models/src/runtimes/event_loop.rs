@@ -61,7 +61,8 @@ pub struct Settings {
     /// Order in which ready callbacks run.
     #[setting(default = "fifo")]
     pub order: OrderSettings,
-    /// Timer granularity: `wait` steps start and end at multiples of it and last at least one. 0s means exact timers.
+    /// Timer granularity: `wait` steps start and end at multiples of it and last at least one. With `timers_first`, a loop
+    /// with nothing to do sleeps until its next timer for a whole number of them. 0s means exact timers.
     #[setting(default = "0s")]
     pub timer: Duration,
     /// CPU cost of polling for events. Without it polling is free.

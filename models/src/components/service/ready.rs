@@ -7,11 +7,15 @@
 //!                3. whose wait is over
 //!                4. a new batch: everything that has come by now
 //! ```
+//!
+//! Where timers have a granularity, the third is itself a batch: those that were due when it began, as in Node. The others wait, and if
+//! nothing has come, the loop sleeps until the next of them for a whole number of ticks, since that is what it asks the poller
+//! for; so even one that has become due meanwhile waits for a tick, unless something comes before.
 
 use std::collections::VecDeque;
 
-use sim_core::Time;
 use sim_core::gauge::Gauge;
+use sim_core::{Span, Time};
 
 use crate::runtimes::Order;
 
@@ -50,6 +54,12 @@ pub(super) struct Ready {
     messages: VecDeque<Entry>,
     /// What is left of the batch.
     batch: u64,
+    /// The granularity of timers; 0 for none.
+    tick: Span,
+    /// The timers whose turn it is: those that were due by then.
+    timers_until: Option<Time>,
+    /// When the loop last ran out of things to do.
+    asleep_since: Time,
     /// Whether it matters how much the poller has found.
     polls: bool,
     /// How many they are, over time.
@@ -57,7 +67,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(order: Order, polls: bool) -> Ready {
+    pub(super) fn new(order: Order, tick: Span, polls: bool) -> Ready {
         Ready {
             order,
             polls,
@@ -65,6 +75,9 @@ impl Ready {
             tasks: VecDeque::new(),
             messages: VecDeque::new(),
             batch: 0,
+            tick: if order == Order::TimersFirst { tick } else { 0 },
+            timers_until: None,
+            asleep_since: 0,
             depth: Gauge::new(0, 0),
         }
     }
@@ -91,6 +104,27 @@ impl Ready {
     /// What comes now is not part of a batch that has begun.
     pub(super) fn end_batch(&mut self) {
         self.batch = 0;
+        self.timers_until = None;
+    }
+
+    /// Whether a loop sleeps for whole ticks.
+    #[inline]
+    pub(super) fn has_ticks(&self) -> bool {
+        self.tick > 0
+    }
+
+    /// The loop has nothing to do from now on, unless there is something ready.
+    #[inline]
+    pub(super) fn falls_asleep(&mut self, now: Time) {
+        self.asleep_since = now;
+    }
+
+    /// When a loop that has slept since it last had something to do wakes up for a timer, if it is for nothing else before.
+    pub(super) fn wakes_at(&self) -> Option<Time> {
+        let (_, due, _) = self.first.front()?;
+        let whole = |at: Time| at - at % self.tick.max(1);
+        let ticks = whole(*due).saturating_sub(whole(self.asleep_since));
+        Some(self.asleep_since.saturating_add(ticks.max(self.tick)))
     }
 
     /// A strand no longer waits for its turn.
@@ -105,7 +139,8 @@ impl Ready {
     /// Nobody waits any more.
     pub(super) fn clear(&mut self, now: Time) {
         [&mut self.first, &mut self.tasks, &mut self.messages].into_iter().for_each(VecDeque::clear);
-        self.batch = 0;
+        self.end_batch();
+        self.asleep_since = now;
         self.depth.set(now, 0);
     }
 
@@ -153,10 +188,17 @@ impl Ready {
         let has_come = self.messages.len() as u64 + calls;
         if self.batch == 0 || has_come == 0 {
             self.batch = 0;
-            if let Some(entry) = self.first.pop_front() {
+            let until = match self.tick {
+                0 => now,
+                tick => *self.timers_until.get_or_insert(now - now % tick),
+            };
+            if self.first.front().is_some_and(|(_, since, _)| *since <= until)
+                && let Some(entry) = self.first.pop_front()
+            {
                 self.depth.down(now);
                 return Some((strand(entry), None));
             }
+            self.timers_until = None;
             if has_come == 0 {
                 return None;
             }
@@ -197,7 +239,7 @@ mod tests {
 
     #[test]
     fn who_has_been_ready_for_longest_is_first() {
-        let mut ready = Ready::new(Order::Fifo, false);
+        let mut ready = Ready::new(Order::Fifo, 0, false);
         ready.push(1, 10, Woken::Message);
         ready.push(3, 11, Woken::Timer);
         ready.push(4, 12, Woken::Task);
@@ -210,7 +252,7 @@ mod tests {
     /// Two timers, a task, two messages and a call: the task, the timers, and the other three as a batch.
     #[test]
     fn timers_go_before_what_has_come_and_tasks_before_both() {
-        let mut ready = Ready::new(Order::TimersFirst, true);
+        let mut ready = Ready::new(Order::TimersFirst, 0, true);
         ready.push(1, 10, Woken::Message);
         ready.push(2, 11, Woken::Timer);
         ready.push(3, 12, Woken::Message);
@@ -231,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_timer_waits_for_the_batch_that_has_begun_and_no_longer() {
-        let mut ready = Ready::new(Order::TimersFirst, true);
+        let mut ready = Ready::new(Order::TimersFirst, 0, true);
         ready.push(1, 10, Woken::Message);
         ready.push(1, 11, Woken::Message);
         assert_eq!(ready.next(2, 0, None), Some((Pick::Strand(10, 1), Some(2))));
@@ -246,7 +288,7 @@ mod tests {
     #[test]
     fn who_leaves_is_not_found() {
         for order in [Order::Fifo, Order::TimersFirst] {
-            let mut ready = Ready::new(order, true);
+            let mut ready = Ready::new(order, 0, true);
             for (index, woken) in [(1, Woken::Timer), (2, Woken::Message), (3, Woken::Task)] {
                 ready.push(1, index, woken);
                 ready.remove(1, index);
@@ -254,5 +296,42 @@ mod tests {
             assert!(ready.is_empty());
             assert_eq!(ready.next(2, 0, None), None);
         }
+    }
+
+    /// Ticks of 10. Asleep since 3, a timer of 20 wakes the loop at 23, and one of 10 at 13.
+    #[test]
+    fn a_loop_sleeps_for_whole_ticks() {
+        let mut ready = Ready::new(Order::TimersFirst, 10, false);
+        assert_eq!(ready.wakes_at(), None);
+        ready.falls_asleep(3);
+        ready.push(20, 1, Woken::Timer);
+        assert_eq!(ready.wakes_at(), Some(23));
+        ready.falls_asleep(20);
+        assert_eq!(ready.wakes_at(), Some(30), "at least one");
+        ready.clear(20);
+        ready.falls_asleep(3);
+        ready.push(10, 1, Woken::Timer);
+        assert_eq!(ready.wakes_at(), Some(13));
+    }
+
+    /// Of timers of 10, 20 and 20 the first two are due at 20; one of 30 becomes due while they run, and waits for what has come.
+    #[test]
+    fn timers_that_become_due_while_others_run_wait_for_the_poller() {
+        let mut ready = Ready::new(Order::TimersFirst, 10, false);
+        let strand = |index, since| Some((Pick::Strand(index, since), None));
+        ready.push(10, 1, Woken::Timer);
+        ready.push(20, 2, Woken::Timer);
+        assert_eq!(ready.next(21, 0, None), strand(1, 10));
+        ready.push(30, 3, Woken::Timer);
+        assert_eq!(ready.next(35, 0, None), strand(2, 20));
+        ready.push(36, 4, Woken::Message);
+        assert_eq!(ready.next(38, 0, None).map(|(pick, _)| pick), Some(Pick::Strand(4, 36)));
+        assert_eq!(ready.next(39, 0, None), strand(3, 30));
+        // Nothing is due at the beginning of a turn: the loop sleeps.
+        ready.push(39, 5, Woken::Itself);
+        assert_eq!(ready.next(39, 0, None), None);
+        ready.falls_asleep(39);
+        assert_eq!(ready.wakes_at(), Some(49));
+        assert_eq!(ready.next(49, 0, None), strand(5, 39));
     }
 }

@@ -162,6 +162,7 @@ pub(super) const BLOCKED: u8 = 3;
 pub(super) const SLICE: u8 = 4;
 pub(super) const ASKED: u8 = 5;
 pub(super) const KILLED: u8 = 6;
+pub(super) const WOKEN: u8 = 7;
 
 /// One replica.
 #[derive(Clone, Debug)]
@@ -188,6 +189,8 @@ pub struct Service {
     pub(super) strands: Slab<Strand>,
     /// Strands that have begun and wait for a worker to go on.
     pub(super) ready: Box<Ready>,
+    /// Goes off when a loop that sleeps wakes up for a timer that is due.
+    pub(super) waking: Option<TimerId>,
     pub(super) locks: Vec<Lock>,
     /// Calls that are served, by strand, where the more important interrupt the less.
     pub(super) interruptible: Vec<u32>,
@@ -235,7 +238,8 @@ impl Service {
             admits_specially: false,
             door,
             strands: Slab::new(),
-            ready: Box::new(Ready::new(facts.order, facts.poll.is_some())),
+            ready: Box::new(Ready::new(facts.order, facts.timer, facts.poll.is_some())),
+            waking: None,
             locks: Vec::new(),
             interruptible: Vec::new(),
             begun: Vec::new(),

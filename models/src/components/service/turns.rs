@@ -7,11 +7,14 @@
 use sim_core::{Cx, Next, Spent, Timer};
 
 use super::ready::{Pick, Woken};
-use super::replica::{ASKED, Doing, SLICE, Service};
+use super::replica::{ASKED, Doing, SLICE, Service, WOKEN};
 use crate::steps::program::Instruction;
 
 /// Goes off when somebody asks for the interpreter; it is about no call.
 const ASKING: Timer = Timer { what: ASKED, data: 0 };
+
+/// Goes off when a loop wakes up; likewise.
+const WAKING: Timer = Timer { what: WOKEN, data: 0 };
 
 impl Service {
     /// Something that a strand waited for has come, or its own work is done: it goes on when it has its turn.
@@ -41,7 +44,10 @@ impl Service {
             self.is_held_no_longer(cx, index);
             return self.run(cx, index);
         }
-        if self.door.has_room() && self.nobody_is_ready() {
+        if self.door.has_room() && (self.nobody_is_ready() || self.is_asleep()) {
+            if woken == Woken::Timer && self.ready.has_ticks() {
+                return self.due_while_asleep(cx, index);
+            }
             self.loop_was_idle(cx);
             self.take_worker(cx, index);
             self.owe_poll(index, u64::from(woken == Woken::Message));
@@ -49,6 +55,37 @@ impl Service {
         }
         self.wait_for_turn(cx, index, woken);
         Next::WAIT
+    }
+
+    /// A timer is due on a loop that has nothing to do: it runs when the loop wakes up.
+    fn due_while_asleep(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
+        let strand = self.strand(index);
+        strand.doing = Doing::Ready;
+        cx.spent(strand.call, Spent::Service);
+        self.ready.push(cx.now(), index, Woken::Timer);
+        self.sleep(cx);
+        Next::WAIT
+    }
+
+    /// Whether a loop sleeps although a timer is due.
+    #[inline]
+    pub(super) fn is_asleep(&self) -> bool {
+        self.waking.is_some()
+    }
+
+    /// A loop that has nothing to do sleeps until the next timer that is due lets it wake up.
+    pub(super) fn sleep(&mut self, cx: &mut Cx<'_>) {
+        if self.is_asleep() {
+            return;
+        }
+        let Some(at) = self.ready.wakes_at() else { return };
+        self.waking = Some(cx.work_on(at.saturating_sub(cx.now()), WAKING));
+    }
+
+    /// It wakes up.
+    pub(super) fn wake(&mut self, cx: &mut Cx<'_>) {
+        self.waking = None;
+        self.dispatch(cx);
     }
 
     fn wait_for_turn(&mut self, cx: &mut Cx<'_>, index: u32, woken: Woken) {
@@ -75,8 +112,11 @@ impl Service {
     }
 
     /// A worker is taken that had nothing to do.
-    pub(super) fn loop_was_idle(&mut self, cx: &Cx<'_>) {
+    pub(super) fn loop_was_idle(&mut self, cx: &mut Cx<'_>) {
         self.ready.end_batch();
+        if let Some(waking) = self.waking.take() {
+            cx.cancel(waking);
+        }
         if let Some(lag) = &mut self.lag {
             lag.idle_until(cx.now());
         }

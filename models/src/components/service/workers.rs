@@ -39,6 +39,9 @@ impl Service {
             self.longest_turn = self.longest_turn.max(cx.now().saturating_sub(since));
         }
         self.door.give_back(cx.now(), since, abandoned);
+        if self.frees_while_waiting {
+            self.ready.falls_asleep(cx.now());
+        }
         if self.lag.is_some() && self.nobody_is_ready() {
             self.loop_is_idle(cx);
         }
@@ -59,7 +62,7 @@ impl Service {
 
     #[inline(never)]
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
-        while self.door.has_room() {
+        while self.door.has_room() && !self.is_asleep() {
             // Strands that have begun wait only where they give their workers back.
             let pick = if self.frees_while_waiting {
                 match self.next_turn(cx) {
@@ -83,8 +86,11 @@ impl Service {
             };
             cx.post(then);
         }
-        if self.door.has_room() {
+        if self.door.has_room() && !self.is_asleep() {
             self.loop_is_idle(cx);
+            if self.ready.has_ticks() {
+                self.sleep(cx);
+            }
         }
     }
 
