@@ -37,7 +37,7 @@ use crate::calendar::{Calendar, Class};
 use crate::calls::*;
 use crate::conditions::{Condition, Death, Path, Stashed, Ways};
 use crate::connections::Connections;
-use crate::cpu::{ContainerNow, CpuId, Cpus, Machines, MachineNow};
+use crate::cpu::{ContainerNow, CpuId, Cpus, MachineNow, Machines};
 use crate::figures::Figures;
 use crate::happening::Happenings;
 use crate::measure::Measure;

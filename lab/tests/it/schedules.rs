@@ -34,6 +34,23 @@ fn a_goroutine_makes_way_after_ten_milliseconds() {
     assert_eq!(took_ms(service, &[default(0), (12, "short", "")]), [27, 10]);
 }
 
+/// A task that never has to wait for its lock makes way after as many as its budget says: 1 ms of code under a lock, 10 times.
+///
+/// ```text
+///  budget 4    A 0–3, since the fourth lock is taken before it makes way   B 3–4   A 4–11, alone
+///  128         A 0–10   B 10–11
+/// ```
+#[test]
+fn a_task_that_never_waits_makes_way_after_its_budget() {
+    let with = |budget: &str| {
+        let handlers =
+            "{default: [{repeat: {times: 10, steps: [{lock: {name: l, steps: [{cpu: 1ms}]}}]}}], short: [{cpu: 1ms}]}";
+        format!("cpu: 1, runtime: {{async: {{workers: 1{budget}}}}}, handlers: {handlers}")
+    };
+    assert_eq!(took_ms(&with(", budget: 4"), &[default(0), (1, "short", "")]), [11, 3]);
+    assert_eq!(took_ms(&with(""), &[default(0), (1, "short", "")]), [10, 10]);
+}
+
 /// Work stealing leaves no processor idle while a goroutine is ready.
 ///
 /// ```text

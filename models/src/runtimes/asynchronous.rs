@@ -2,8 +2,9 @@
 //! worker only while its code runs, all workers share one line of tasks that are ready, and what blocks goes to threads of
 //! its own.
 //!
-//! A worker runs a piece of code to its end. Tokio makes a task yield only where it awaits something, after a budget of
-//! 128 such operations; a piece of work on a core has none, so that nothing cuts it short here.
+//! A worker runs a piece of code to its end. A task that goes on without waiting, because what it awaits is there already, makes way
+//! for others after a budget of such operations (`tokio::task::coop`); a piece of work on a core has none, so that nothing
+//! cuts it short.
 
 use settings::Setting;
 
@@ -25,6 +26,10 @@ pub struct Settings {
     /// code that blocks without `spawn_blocking`. The default is tokio's (`max_blocking_threads`).
     #[setting(default = 512, range = "0..=1000000")]
     pub blocking_threads: u32,
+    /// Cooperative budget: `lock` steps that find the lock free and `send` steps that a task may take in one turn before it
+    /// yields to other ready tasks. The default is tokio's.
+    #[setting(default = 128, range = "1..=1000000000")]
+    pub budget: u32,
     /// CPU cost of resuming a task that has waited: a duration, or `async` (100 ns).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
@@ -32,7 +37,7 @@ pub struct Settings {
 
 impl Runtime for Settings {
     fn facts(&self, cores: Option<f64>) -> Facts {
-        let Settings { workers, blocking_threads, switch } = self;
+        let Settings { workers, blocking_threads, budget, switch } = self;
         let workers = workers_or_cores(*workers, cores);
         let blocking = match blocking_threads {
             0 => Blocking::InPlace,
@@ -40,6 +45,7 @@ impl Runtime for Settings {
         };
         Facts {
             blocking,
+            budget: Some(*budget),
             offload: blocking.threads(),
             switch: switch.span(),
             has_lag: true,

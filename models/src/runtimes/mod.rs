@@ -122,6 +122,8 @@ pub struct Facts {
     pub slice: Option<Span>,
     /// What it takes of a core to go on with a task that has waited.
     pub switch: Span,
+    /// After how many operations that did not have to wait a task makes way for others; `None` where it need not.
+    pub budget: Option<u32>,
     /// Where a blocking call goes.
     pub blocking: Blocking,
     /// Threads beside the workers that `offload` steps run on; `None` where there are none.
@@ -163,6 +165,7 @@ impl Facts {
             holds,
             slice: None,
             switch: 0,
+            budget: None,
             blocking: Blocking::InPlace,
             offload: None,
             pinned_by_locks: false,

@@ -67,6 +67,36 @@ fn a_report_beside_the_loop_in_pieces_or_in_a_process_stops_nobody() {
     }
 }
 
+/// Blocks of a length b that come at random, r a second, cost every other request r·b²/2 of its time on average (1 − r·b below that
+/// is how much of the time the loop is not blocked): M/G/1 seen by calls that take none. A block of 1 ms is felt, one of 100 ms is
+/// ten thousand times as bad. Student's t with 15 degrees of freedom exceeds 7 five times in a million.
+#[test]
+fn what_a_block_costs_grows_with_the_square_of_its_length() {
+    for (block_ms, rate) in [(1.0, 20.0), (10.0, 20.0), (100.0, 2.0)] {
+        let yaml = format!(
+            "version: 1
+run: {{duration: 100s, warmup: 5s, window: 5s}}
+workloads:
+  light: {{arrivals: {{poisson: 500/s}}, requests: [{{op: light}}], call: app}}
+  heavy: {{arrivals: {{poisson: {rate}/s}}, requests: [{{op: heavy}}], call: app}}
+components:
+  app: {{kind: service, cpu: 1, runtime: event_loop, handlers: {{light: [{{cpu: 1ns}}], heavy: [{{cpu: {block_ms}ms}}]}}}}
+"
+        );
+        let text = Text { name: "blocks.yaml".into(), bytes: yaml.into_bytes(), folder: None };
+        let loaded = lab::load(&text, &Options::default()).unwrap_or_else(|refused| panic!("{:#?}", refused.problems));
+        let loaded = Arc::new(loaded);
+        let mean = |seed| latency(&run_loaded(&loaded, seed), "light").mean_s.unwrap_or(0.0);
+        let means: Vec<f64> = (1..=16_u64).into_par_iter().map(mean).collect();
+        let found = means.iter().sum::<f64>() / 16.0;
+        let error = (means.iter().map(|mean| (mean - found).powi(2)).sum::<f64>() / 15.0 / 16.0).sqrt();
+        let block = block_ms / 1e3;
+        let theory = rate * block * block / 2.0 / (1.0 - rate * block);
+        assert!((found - theory).abs() < 7.0 * error, "{block_ms} ms: {found} instead of {theory} ± {error}");
+        assert!(error < 0.1 * theory, "{block_ms} ms: {error} of {theory}");
+    }
+}
+
 #[test]
 fn the_eleventh_of_ten_threads_waits_for_half_a_minute() {
     let one = shipped("thread-starvation", "one-pool");
@@ -143,7 +173,8 @@ components: {{app: {{kind: service, cpu: 1, runtime: {{event_loop: {runtime}}}, 
 "
             );
             let text = Text { name: "node.yaml".into(), bytes: yaml.into_bytes(), folder: None };
-            let loaded = lab::load(&text, &Options::default()).unwrap_or_else(|refused| panic!("{:#?}", refused.problems));
+            let loaded =
+                lab::load(&text, &Options::default()).unwrap_or_else(|refused| panic!("{:#?}", refused.problems));
             let loaded = Arc::new(loaded);
             let all: Vec<RunResult> = SEEDS.into_par_iter().map(|seed| run_loaded(&loaded, seed)).collect();
             let mean = |of: &dyn Fn(&RunResult) -> Option<f64>| all.iter().filter_map(of).sum::<f64>() / 4.0 * 1e3;

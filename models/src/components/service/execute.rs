@@ -75,6 +75,9 @@ impl Service {
                 Action::Send { link, asks } => {
                     let child = self.make_call(cx, index, link, &asks, false);
                     cx.post(Next::call(child));
+                    if self.frees_while_waiting && self.exhausts_its_budget(cx, index) {
+                        return Next::WAIT;
+                    }
                 }
                 Action::Fork { tasks, items, cost } => {
                     // How many items there are is remembered where the strand's loops are.
@@ -88,6 +91,9 @@ impl Service {
                 Action::Lock { lock, by_priority, inherits } => {
                     if !self.take_lock(cx, index, lock, by_priority, inherits) {
                         self.let_go(cx, index);
+                        return Next::WAIT;
+                    }
+                    if self.frees_while_waiting && self.exhausts_its_budget(cx, index) {
                         return Next::WAIT;
                     }
                 }

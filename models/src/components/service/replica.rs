@@ -104,6 +104,8 @@ pub(super) struct Strand {
     pub(super) left: Span,
     /// What going on with it takes of a core, until that is paid.
     pub(super) owed: u32,
+    /// Operations in this turn that did not have to wait.
+    pub(super) spent: u32,
     /// Which worker serves it, where they are told apart.
     pub(super) worker: u32,
     /// For how long the cores had stood still when they began to work for it.
@@ -300,6 +302,7 @@ impl Service {
             locks: 0,
             left: 0,
             owed: 0,
+            spent: 0,
             worker: 0,
             stood: 0,
             alarm: None,

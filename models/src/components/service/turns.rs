@@ -108,6 +108,7 @@ impl Service {
         let strand = self.strand(index);
         strand.holds_worker = true;
         strand.holding_since = now;
+        strand.spent = 0;
         self.owe_switch(index);
     }
 
@@ -236,6 +237,19 @@ impl Service {
         // Behind what has come from outside, as `setImmediate` is.
         self.wait_for_turn(cx, index, Woken::Message);
         true
+    }
+
+    /// A strand went on without waiting for what it asked for; true where it has done so too often, and gives way.
+    #[inline(never)]
+    pub(super) fn exhausts_its_budget(&mut self, cx: &mut Cx<'_>, index: u32) -> bool {
+        let Some(budget) = self.plan.terms.facts.budget else { return false };
+        let strand = self.strand(index);
+        strand.spent += 1;
+        if strand.spent < budget {
+            return false;
+        }
+        strand.spent = 0;
+        self.gives_way(cx, index)
     }
 
     /// Who has the next turn on a free worker; the strand has it then.
