@@ -90,6 +90,7 @@ pub mod calls;
 pub mod conditions;
 mod connections;
 pub mod cpu;
+mod deliveries;
 pub mod dist;
 pub mod engine;
 pub mod figures;
