@@ -169,7 +169,7 @@ pub(crate) fn load(scenario: &Scenario) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
-/// Writes lines to standard error, whoever reads it.
+/// Writes lines to standard error, even if nobody reads it.
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -10,7 +10,7 @@ use tui::{Knob, Simulation};
 /// About what a session takes with nothing under way, bytes: histograms, nodes, names.
 const BYTES_AT_REST: u64 = 1 << 18;
 
-/// A run without an end of its own is looked ahead by so many events, to know where it will come to rest.
+/// How many events a run without an end of its own is simulated ahead, to know where it will come to rest.
 const LOOK_AHEAD: u64 = 3_000_000;
 
 /// A session as the screen sees it.
@@ -69,7 +69,7 @@ impl Simulation for Watched {
     fn end_ns(&self) -> i64 {
         match self.rests_at {
             Some(_) if self.session.is_finished() => self.session.now_ns(),
-            // What has not come to rest where it was thought to goes on.
+            // A run that has not come to rest where it was expected to continues.
             Some(at) if at <= self.session.now_ns() => self.session.now_ns() + self.session.window_ns() as i64,
             Some(at) => at,
             None => self.session.end_ns(),
@@ -125,7 +125,7 @@ impl Simulation for Watched {
     }
 
     fn clone_bytes(&self) -> Option<u64> {
-        // What the nodes remember of calls (lines, tickets, accounts) is about as much as the engine does; measured with
+        // The memory of the nodes for calls (lines, tickets, accounts) is about that of the engine; measured with
         // `cargo bench -p cli --bench watching`.
         let under_way = 2 * self.session.engine().bytes_in_flight() as u64;
         Some(BYTES_AT_REST + under_way)

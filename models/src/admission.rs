@@ -9,7 +9,7 @@ use crate::policies::not_yet::NotYet;
 
 const PURPOSE_AGE: u32 = 0x6167;
 
-/// Who of those that wait is served next.
+/// Order in which waiting calls are served.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum DisciplineSettings {
     /// First come, first served.

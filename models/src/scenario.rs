@@ -90,7 +90,7 @@ fn default_window(length: Span) -> Span {
     }
 }
 
-/// A region and how far it is from others.
+/// A region and its round-trip times to others.
 #[derive(Clone, Debug, Default, PartialEq, Setting)]
 pub struct RegionSettings {
     /// Round-trip times to other regions, in both directions.
@@ -155,12 +155,12 @@ pub struct RandomFailures {
     pub mttr: DurationDist,
 }
 
-/// A component: what its kind says, and what every kind can have.
+/// A component: the settings of its kind, and those of every kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ComponentEntry {
     /// The kind's settings.
     pub settings: Arc<ComponentSettings>,
-    /// Fails and is repaired at random, again and again.
+    /// Fails and is repaired at random, repeatedly.
     pub random: Option<RandomFailures>,
 }
 
@@ -183,7 +183,7 @@ impl Setting for ComponentEntry {
     }
 
     fn describe(book: &mut Book) -> Shape {
-        let doc = "A component: what its kind says, and what every kind can have.";
+        let doc = "A component: the settings of its kind, and those of every kind.";
         book.define("models::scenario::ComponentEntry", doc, |book| {
             let field = |key, doc, shape, required, flattened| FieldShape {
                 key,
@@ -199,7 +199,7 @@ impl Setting for ComponentEntry {
             let random = RandomFailures::describe(book);
             let kinds = ComponentSettings::describe(book);
             let fields = vec![
-                field("random", "Fails and is repaired at random, again and again.", random, false, false),
+                field("random", "Fails and is repaired at random, repeatedly.", random, false, false),
                 field("settings", "Its kind and the settings of that kind.", kinds, true, true),
             ];
             Body::Fields(FieldsShape { fields, shorthand: None })
@@ -275,7 +275,7 @@ pub struct Scenario {
     pub seed: u64,
     /// Length of the run and how it is measured.
     pub run: RunSettings,
-    /// Regions and how far they are from each other.
+    /// Regions and the round-trip times between them.
     #[setting(default = "{}")]
     pub regions: Map<RegionSettings>,
     /// Host groups.

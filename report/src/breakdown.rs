@@ -35,7 +35,7 @@ impl Around {
     }
 }
 
-/// What a part is called: `service at db`, `back-off of api.db`. The network is one, whatever was called over it.
+/// The name of a part: `service at db`, `back-off of api.db`. The network is one part for all calls.
 pub(crate) fn name(part: &BreakdownPart) -> String {
     let place = &part.place;
     match part.what {

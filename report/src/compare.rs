@@ -94,7 +94,7 @@ fn conditions(compared: &Compared) -> String {
     )
 }
 
-/// What each variant really changes, in a sentence each.
+/// The real changes of each variant, in a sentence each.
 #[must_use]
 pub fn sentences(compared: &Compared) -> Vec<String> {
     let base = compared.variants.first().map_or("", String::as_str);

@@ -1,4 +1,4 @@
-//! What is known of a scenario without running it, as text and as JSON.
+//! The explanation of a scenario, as text and as JSON.
 
 use analysis::explain::{
     Bound, Branch, Capacity, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
@@ -232,7 +232,7 @@ fn wrapped(paragraph: &str) -> String {
     text
 }
 
-/// What the load may be, in a sentence.
+/// The load and the capacity, in a sentence.
 #[must_use]
 pub fn capacity_sentence(capacity: &Capacity) -> String {
     let Capacity { load_per_s, advertised_per_s, advertised_by, hidden_per_s, hidden_by, retries, caches, state } =
@@ -272,7 +272,7 @@ fn sensitivity_sentence(sensitivity: &Sensitivity) -> String {
     )
 }
 
-/// What a queue's consumers can process, and the backlog that the load builds up.
+/// The capacity of a queue's consumers, and the backlog that the load builds up.
 fn backlog_sentence(name: &str, queue: &Queue) -> String {
     let messages = |count: f64| units::grouped(count.round() as u64);
     let mut text = format!(

@@ -1,4 +1,4 @@
-//! What a run, a comparison or a sweep leaves in a folder: results for programs, tables, charts, a page, and latencies as
+//! The files of a run, a comparison or a sweep: results for programs, tables, charts, a page, and latencies as
 //! HDR histograms.
 //!
 //! ```text
@@ -32,11 +32,11 @@ use crate::html::{Origin, RunPage, run_page};
 pub struct File<'r> {
     /// Its name, with `/` between folders.
     pub name: String,
-    /// What is in it.
+    /// Its contents.
     content: Content<'r>,
 }
 
-/// What is in a file.
+/// The contents of a file.
 #[derive(Clone, Debug, PartialEq)]
 enum Content<'r> {
     Bytes(Vec<u8>),
@@ -89,7 +89,7 @@ impl From<ChartError> for FolderError {
     }
 }
 
-/// What the files of a folder are, by the beginning of their names.
+/// The kinds of files in a folder, by the beginning of their names.
 const ROLES: [(&str, &str); 13] = [
     ("result.json", "the full result as JSON"),
     ("series.csv", "the time series"),

@@ -84,7 +84,7 @@ pub fn end_s(result: &RunResult) -> f64 {
     result.run.duration_s
 }
 
-/// What a fault is called in a sentence: its name, else what it does.
+/// The name of a fault in a sentence, or its effect if it has no name.
 #[must_use]
 pub fn fault_name(fault: &FaultWindow) -> &str {
     fault.name.as_deref().unwrap_or(&fault.what)

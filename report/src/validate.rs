@@ -35,7 +35,7 @@ pub fn written(figure: &str, value: f64) -> String {
     format!("{value:.digits$}{unit}")
 }
 
-/// What the table comes to, with how often chance alone would make it fail.
+/// A summary of the table, with how often it would fail by chance alone.
 #[must_use]
 pub fn sentence(validation: &Validation) -> String {
     let all = validation.verdicts.len();

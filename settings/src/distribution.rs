@@ -186,7 +186,7 @@ macro_rules! distribution {
             Shift {
                 /// Round-trip time.
                 by: $parameter,
-                /// What is moved.
+                /// The distribution to shift.
                 of: $wrapper,
             },
             /// Measured values, drawn by weight.
@@ -337,7 +337,7 @@ distribution! {
 
 distribution! {
     CountDistribution, CountMixturePart, CountDist, Count, f64,
-    "A distribution of counts: a bare count is constant; what is drawn is rounded to whole numbers.";
+    "A distribution of counts: a bare count is constant; draws are rounded to whole numbers.";
     /// Geometric on 1, 2, 3, …, by its mean.
     Geometric => Dist::geometric;
     /// Poisson, by its mean.

@@ -348,9 +348,9 @@ impl Page<'_> {
             Format::Markdown => {
                 let with_defaults = rows.iter().any(|row| !row.default.is_empty());
                 self.text.push_str(if with_defaults {
-                    "| setting | value | default | what it is |\n| --- | --- | --- | --- |\n"
+                    "| setting | value | default | description |\n| --- | --- | --- | --- |\n"
                 } else {
-                    "| word | value | what it is |\n| --- | --- | --- |\n"
+                    "| word | value | description |\n| --- | --- | --- |\n"
                 });
                 for row in rows {
                     let key = match row.key.as_str() {
@@ -395,7 +395,7 @@ impl Page<'_> {
         self.heading("Figures", 2);
         self.paragraph(&measured.intro);
         if self.format == Format::Markdown {
-            self.text.push_str("| figure | unit | what it says |\n| --- | --- | --- |\n");
+            self.text.push_str("| metric | unit | description |\n| --- | --- | --- |\n");
         }
         for FigureRow { metric, unit, doc } in &measured.rows {
             match self.format {

@@ -92,6 +92,7 @@ mod connections;
 mod cores;
 pub mod cpu;
 pub mod credits;
+mod deliveries;
 pub mod dist;
 pub mod engine;
 pub mod figures;

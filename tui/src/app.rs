@@ -1,4 +1,4 @@
-//! What the screen knows: the newest view of the run, what is selected, what is open. Keys and the mouse change it and
+//! The state of the screen: the newest view of the run, what is selected, what is open. Keys and the mouse change it and
 //! ask for effects (`app/input.rs`); drawing only reads it.
 
 mod input;
@@ -29,7 +29,7 @@ pub struct Caption {
     pub at_s: f64,
     /// What it says; `{METRIC}` stands for what the screen shows of a column of the series.
     pub text: String,
-    /// What is selected there.
+    /// The selection there.
     pub focus: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub enum Open {
     /// Nothing.
     #[default]
     Nothing,
-    /// The help page, scrolled by so many lines.
+    /// The help page, scrolled by this many lines.
     Help(u16),
     /// A name is being looked for; which of those found is chosen.
     Find(Line, usize),
@@ -135,7 +135,7 @@ pub struct App {
     pub phase: u64,
     /// The lines of a guided tour, by instant.
     pub captions: Vec<Caption>,
-    /// What has been told last: words, whether bad, frames left.
+    /// The latest message: text, whether it is an error, frames left.
     pub notice: Option<(String, bool, u32)>,
     /// Size of the screen.
     pub size: Rect,

@@ -83,7 +83,7 @@ impl<T> Checkpoints<T> {
         self.kept.iter().map(|kept| kept.at_ns).collect()
     }
 
-    /// What the states take together.
+    /// The size of all states together, bytes.
     fn bytes(&self) -> u64 {
         self.kept.iter().map(|kept| kept.bytes).fold(0, u64::saturating_add)
     }
@@ -96,7 +96,7 @@ impl<T> Checkpoints<T> {
         gap / (distance + everything / 4.0 + 1.0)
     }
 
-    /// The most work between two neighbours, events: what going back costs at most, as far as checkpoints reach.
+    /// The most work between two neighbours, events: the most that going back costs, as far as checkpoints reach.
     pub fn widest_gap(&self) -> u64 {
         self.kept.windows(2).map(|pair| pair[1].events.saturating_sub(pair[0].events)).max().unwrap_or(0)
     }

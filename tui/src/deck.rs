@@ -36,7 +36,7 @@ impl Side {
     }
 }
 
-/// What a change does.
+/// The effect of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doing {
     /// Gives a setting another value.
@@ -116,7 +116,7 @@ pub struct Deck<S> {
 }
 
 impl<S: Simulation> Deck<S> {
-    /// A deck at the start of a run, keeping at most so many checkpoints and so many bytes of them.
+    /// A deck at the start of a run that keeps at most this many checkpoints and this many bytes of them.
     pub fn new(simulation: S, checkpoints_max: usize, bytes_max: u64) -> Self {
         Deck::with_changes(simulation, Vec::new(), checkpoints_max, bytes_max)
     }

@@ -120,7 +120,7 @@ pub fn cluster_of(name: &str) -> Option<&str> {
 }
 
 impl Diagram {
-    /// The drawing that tells most within so many columns and rows. Where even the least does not fit, it is larger than
+    /// The most detailed drawing that fits into these columns and rows. If even the least detailed does not fit, it is larger than
     /// that and has to be scrolled.
     pub fn new(topology: &Topology, folding: &Folding, width: u16, height: u16) -> Diagram {
         let (width, height) = (i32::from(width).max(1), i32::from(height).max(1));
@@ -276,7 +276,7 @@ pub struct BoxFigures {
     pub latency_p99_s: Option<f64>,
     /// Replicas up and in all.
     pub replicas: (u32, u32),
-    /// Each of several, as far as they are told apart: the replicas of one component, or the components of a cluster.
+    /// Each of several, if they are shown separately: the replicas of one component, or the components of a cluster.
     /// Whether it is up, and the share in use of what limits it.
     pub each: Vec<(bool, Option<f64>)>,
     /// Workers or connections held and in all.
@@ -365,7 +365,7 @@ pub struct LineFigures {
 }
 
 impl LineFigures {
-    /// Those of some edges of the topology together. What a link with several targets carries is divided among them as
+    /// Those of some edges of the topology together. The traffic of a link with several targets is divided among them as
     /// their arrivals are.
     pub fn of(snapshot: &Snapshot, edges: &[usize]) -> LineFigures {
         let topology = &snapshot.topology;

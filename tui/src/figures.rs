@@ -89,7 +89,7 @@ pub fn clock_of_steps(at_s: f64, step_ns: i64) -> String {
     clock_by(at_s, (1..FINEST).find(is_whole).unwrap_or(FINEST))
 }
 
-/// With so many digits behind the second.
+/// With this many digits after the decimal point of the second.
 fn clock_by(at_s: f64, digits: u32) -> String {
     let unit = 10_u64.pow(digits);
     let parts = (at_s.abs() * unit as f64).round() as u64;

@@ -19,7 +19,7 @@ pub enum Screen {
     Events,
     /// Every setting.
     Knobs,
-    /// What is broken, and what can be.
+    /// Active and possible faults.
     Faults,
     /// Cores, and what runs on them.
     Hosts,
@@ -88,7 +88,7 @@ pub enum Move {
     Along(Way),
 }
 
-/// What a key does.
+/// The action of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Pauses or plays on.
@@ -173,7 +173,7 @@ pub enum Place {
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// What is pressed; any of them.
+    /// The keys; any of them.
     pub keys: &'static [(KeyCode, KeyModifiers)],
     /// How that is written.
     pub label: &'static str,
@@ -302,7 +302,7 @@ fn pressed(binding: &Binding, event: KeyEvent) -> bool {
     })
 }
 
-/// What a key does in a place. Ctrl-C quits everywhere.
+/// The action of a key in a place. Ctrl-C quits everywhere.
 pub fn action(event: KeyEvent, place: Place) -> Option<Action> {
     if event.code == Char('c') && event.modifiers.contains(CONTROL) {
         return Some(Action::Quit);
@@ -318,11 +318,11 @@ pub fn suspends(event: &Event) -> bool {
         if modifiers.contains(CONTROL) && *kind != KeyEventKind::Release)
 }
 
-/// What the footer says in a place, the most useful first.
+/// The footer in a place, the most useful keys first.
 pub fn footer(place: Place) -> Vec<(&'static str, &'static str)> {
     let fits = |binding: &&Binding| binding.place == place || (matches!(place, On(_)) && binding.place == Anywhere);
     let mut rows: Vec<&Binding> = BINDINGS.iter().filter(fits).filter(|binding| !binding.short.is_empty()).collect();
-    // What is special to the place is what a user looks for there.
+    // The keys special to a place are the ones that a user looks for there.
     rows.sort_by_key(|binding| binding.place == Anywhere);
     rows.into_iter().map(|binding| (binding.label, binding.short)).collect()
 }

@@ -8,7 +8,7 @@
 
 use crate::order;
 
-/// What is to be drawn.
+/// The parts to draw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Least width and height of each box, cells.

@@ -18,7 +18,7 @@ impl Line {
         Line { cursor: letters.len(), letters }
     }
 
-    /// What has been typed.
+    /// The text typed so far.
     pub fn text(&self) -> String {
         self.letters.iter().collect()
     }

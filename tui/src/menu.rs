@@ -11,7 +11,7 @@ use crate::source::Choice;
 pub struct Menu {
     /// What can be chosen.
     pub choices: Vec<Choice>,
-    /// What has been typed.
+    /// The text typed so far.
     pub line: Line,
     /// Where the cursor stands among those found.
     pub cursor: usize,

@@ -28,7 +28,7 @@ const FRAME: Duration = Duration::from_millis(33);
 /// How fast simulated time passes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// So many simulated seconds in a real second.
+    /// Simulated seconds per real second.
     Times(f64),
     /// As fast as the machine goes.
     FlatOut,
@@ -59,18 +59,18 @@ impl Pace {
     }
 }
 
-/// What the screen asks of the player.
+/// The requests from the screen to the player.
 #[derive(Debug)]
 pub enum Command {
     /// Goes on, or pauses.
     Play(bool),
     /// Changes the pace.
     Pace(Pace),
-    /// Pauses and goes so many nanoseconds on, or back.
+    /// Pauses and moves forward or back by this many nanoseconds.
     Step(i64),
     /// Goes to an instant, ns, and then plays on if it was playing, except from the end of the run.
     Seek(i64),
-    /// Goes so many nanoseconds on, or back, from the instant that is being sought; asking twice goes twice as far.
+    /// Moves forward or back by this many nanoseconds from the instant that is being sought; two requests go twice as far.
     SeekBy(i64),
     /// Changes a setting or injects a fault, now, in the future in focus.
     Make(Doing),
@@ -129,7 +129,7 @@ pub struct Future {
     pub snapshot: Arc<Snapshot>,
     /// The user's changes, those still to be made again included.
     pub changes: Vec<Change>,
-    /// What the simulation reports to have happened.
+    /// The events that the simulation reported.
     pub happenings: Vec<Happening>,
     /// Requests that were followed, where any are.
     pub requests: Option<Requests>,
@@ -288,7 +288,7 @@ impl Drop for RaiseOnDrop {
     }
 }
 
-/// What the thread does next.
+/// The next step of the thread.
 #[derive(Clone, Copy, Debug)]
 enum Next {
     /// Runs towards an instant, ns.
@@ -299,7 +299,7 @@ enum Next {
     Wait,
 }
 
-/// What the thread keeps.
+/// The state of the thread.
 struct Engine<S> {
     deck: Deck<S>,
     playing: bool,
@@ -342,7 +342,7 @@ impl<S: Simulation> Engine<S> {
     fn serve(&mut self, inbox: &Receiver<Command>, shared: &Shared) {
         let mut published = Instant::now();
         let mut stale = true;
-        // What was asked for is answered at once, and not only with the next frame.
+        // A request is answered at once, not only with the next frame.
         let mut is_asked = false;
         loop {
             self.arrive();

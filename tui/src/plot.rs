@@ -209,7 +209,7 @@ impl Plot {
         }
     }
 
-    /// What a curve does within one of so many columns.
+    /// The lowest and highest value of a curve within a column.
     fn spread(&self, curve: &Curve, column: f64, columns: f64) -> Option<Spread> {
         let (from, until) = self.span;
         let width = (until - from) / columns;

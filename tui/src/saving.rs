@@ -21,7 +21,7 @@ pub(crate) fn picture(app: &App, folder: &Path) -> io::Result<Vec<PathBuf>> {
     )
 }
 
-/// What a picture is called: the scenario, the screen and what is selected on it, and the instant.
+/// The file name of a picture: the scenario, the screen, the selection on it, and the instant.
 fn picture_name(app: &App) -> String {
     let screen = slug(app.screen.title());
     let screen = match app.screen {

@@ -1,4 +1,4 @@
-//! What the screen needs of a simulation: a small trait, so that everything here can be tested with a made-up one.
+//! The interface between the screen and a simulation: a small trait, so that everything here can be tested with a fake.
 //!
 //! A simulation is a value: cloning it makes a checkpoint, restoring is dropping the newer value, and a branch is a clone
 //! that gets a different future. Pausing, pacing, rewinding and watching only ever choose *when* [`Simulation::run_until`]
@@ -44,7 +44,7 @@ pub trait Simulation: Clone + Send + 'static {
     /// The scenario's text with every change in it.
     fn export(&self) -> String;
 
-    /// What has happened so far that is worth a line (breaker trips, ejections, scaling, out-of-memory kills, …), oldest
+    /// Notable events so far (breaker trips, ejections, scaling, out-of-memory kills, …), oldest
     /// first. Faults, crossings of thresholds and the user's changes are found without it.
     fn happenings(&self) -> Vec<Happening> {
         Vec::new()

@@ -29,7 +29,7 @@ pub type Stamp = (u128, u64);
 
 /// What can be watched.
 pub trait Source {
-    /// What a choice becomes.
+    /// The simulation that a choice opens.
     type Simulation: Simulation;
 
     /// What can be chosen, in the order in which it is shown.

@@ -18,7 +18,7 @@ pub enum Depth {
     Indexed,
 }
 
-/// What the text stands on.
+/// The background of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Background {
     /// Black or nearly so.
@@ -28,7 +28,7 @@ pub enum Background {
     Light,
 }
 
-/// What a thing on the screen is.
+/// The meaning of a thing on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Ordinary text and figures.
@@ -41,7 +41,7 @@ pub enum Role {
     Brand,
     /// Lines around things.
     Border,
-    /// What is selected.
+    /// The selection.
     Selected,
     /// The row that the cursor is on.
     Cursor,
@@ -67,7 +67,7 @@ pub enum Role {
     Pulse,
     /// A retry on its way.
     Retry,
-    /// What was offered.
+    /// The offered load.
     Offered,
     /// What succeeded in time.
     Good,
@@ -197,7 +197,7 @@ impl Theme {
         }
     }
 
-    /// What a terminal shows, from its environment: `NO_COLOR`, `COLORTERM`, `TERM` and `COLORFGBG`.
+    /// The capabilities of a terminal, from its environment: `NO_COLOR`, `COLORTERM`, `TERM` and `COLORFGBG`.
     pub fn detect(variable: impl Fn(&str) -> Option<String>) -> Theme {
         let term = variable("TERM").unwrap_or_default();
         let depth = if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) || term == "dumb" {

@@ -47,7 +47,7 @@ pub enum AlgorithmSettings {
     RingHash(NotYet),
     /// By the key, through a table that changes little.
     Maglev(NotYet),
-    /// Those nearby first.
+    /// Prefers targets nearby.
     Locality(NotYet),
 }
 

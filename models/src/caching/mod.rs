@@ -14,7 +14,7 @@ use sim_core::slab::Slab;
 use crate::policies::not_yet::NotYet;
 pub use table::{Data, Table};
 
-/// What is forgotten first when the cache is full.
+/// Eviction policy: which entry is evicted when the cache is full.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum EvictionSettings {
     /// Least recently used.

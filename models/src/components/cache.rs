@@ -77,14 +77,14 @@ impl ModeSettings {
     }
 }
 
-/// What a write does to the entries of its key.
+/// Effect of a write on the entries of its key.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum OnWriteSettings {
     /// They are forgotten when it is answered.
     Invalidate,
-    /// They become what was written.
+    /// Entries take the written value.
     Update(NotYet),
-    /// They stay as they are.
+    /// Entries stay, stale.
     Keep(NotYet),
 }
 
@@ -128,7 +128,7 @@ pub struct Settings {
     pub mode: ModeSettings,
     /// Region.
     pub region: Option<Spanned<Name>>,
-    /// What a write does to the entries of its key.
+    /// Effect of a write on the entries of its key.
     #[setting(default = "invalidate")]
     pub on_write: OnWriteSettings,
     /// Serves expired entries while they are refreshed.

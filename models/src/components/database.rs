@@ -26,7 +26,7 @@ use crate::law::Law;
 use crate::link::{by_demand, sample};
 use crate::policies::not_yet::NotYet;
 
-/// What an operation takes.
+/// Cost of an operation.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "io")]
 pub struct OperationSettings {
@@ -84,7 +84,7 @@ pub struct Settings {
     pub replication: Option<NotYet>,
     /// Where reads go.
     pub reads: Option<NotYet>,
-    /// What readers may see.
+    /// Consistency of reads.
     pub consistency: Option<NotYet>,
     /// Parts of the data on machines of their own.
     pub partitions: Option<NotYet>,

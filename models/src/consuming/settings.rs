@@ -17,7 +17,7 @@ pub enum AckSettings {
     Before,
 }
 
-/// What becomes of a message whose handler ends in another way than ok, accepted or degraded.
+/// What happens to a message whose handler does not end ok, accepted or degraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum FailureSettings {
     /// The message returns to its place in the queue and is delivered again, up to the queue's limit.
@@ -77,7 +77,7 @@ pub struct ConsumeSettings {
     pub commit: Option<NotYet>,
     /// Time without a heartbeat after which a consumer is considered dead.
     pub session: Option<NotYet>,
-    /// How often a consumer says that it is there.
+    /// Heartbeat interval of a consumer.
     pub heartbeat: Option<NotYet>,
     /// Longest time between polls.
     pub poll_interval: Option<NotYet>,

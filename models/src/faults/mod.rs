@@ -255,7 +255,7 @@ impl Acting {
     }
 }
 
-/// What goes wrong, and when.
+/// A fault and its time.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct FaultSettings {
     /// Name, for objectives and charts.
@@ -276,7 +276,7 @@ pub struct FaultSettings {
     pub what: FaultKind,
 }
 
-/// What an operator does, and when.
+/// An operator action and its time.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct EventSettings {
     /// Name, for objectives and charts.

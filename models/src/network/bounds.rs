@@ -34,7 +34,7 @@ const KNOWN: u64 = 16;
 const BALANCED: u64 = 64;
 /// A target in the directory, once per link of a component.
 const NAMED: u64 = 8;
-const MACHINE: u64 = 300;
+const MACHINE: u64 = 1_500;
 /// A user with a request in flight.
 const USER: u64 = 250;
 /// A cache entry with its share of the hash table.

@@ -19,7 +19,7 @@ pub enum BackoffGrowth {
     Fixed(Duration),
     /// The wait grows by the base each time.
     Linear {
-        /// The first wait, and what is added each time.
+        /// First wait, and the increment of each further one.
         base: Duration,
         /// The longest wait.
         max: Option<Duration>,

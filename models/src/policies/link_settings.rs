@@ -72,7 +72,7 @@ macro_rules! policies {
             /// Targets: a name, a list of names, or a list of `{to, weight}`.
             pub to: OneOrMany<TargetSettings>,
             $($(#[$meta])* pub $name: Option<<$policy as Policy>::Settings>,)*
-            /// What is propagated to the callee: cancellation, deadline.
+            /// Whether cancellation and the deadline are propagated to the callee.
             #[setting(default = "[]")]
             pub propagate: Vec<Propagated>,
             /// How the caller detects unhealthy replicas. Without it, dead replicas are still called.

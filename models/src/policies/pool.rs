@@ -49,7 +49,7 @@ pub enum Choose {
     RoundRobin,
 }
 
-/// Who opens connections that callers need.
+/// Whether callers or the pool itself open connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
 pub enum Opening {
     /// The caller who finds none free, and who waits for that very connection.
@@ -88,7 +88,7 @@ pub struct PoolSettings {
     pub idle_timeout: Option<Duration>,
     /// Time to open a connection. Defaults to one round trip.
     pub connect: Option<DurationDist>,
-    /// Who opens connections that callers need.
+    /// Whether callers or the pool itself open connections.
     #[setting(default = "on_demand")]
     pub open: Opening,
     /// Callers that may wait for a connection; further callers are rejected.

@@ -143,7 +143,7 @@ pub struct RateLimitSettings {
     /// The algorithm.
     #[setting(flatten)]
     pub limit: LimiterSettings,
-    /// What calls are limited by. Without it all calls share one limiter.
+    /// One limiter per operation, key or client. Without it all calls share one limiter.
     pub by: Option<LimitBy>,
 }
 

@@ -139,7 +139,7 @@ pub struct SendStep {
     pub size: Option<Size>,
 }
 
-/// What to do where a call fails.
+/// Reaction to a failed call.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(bare = "Steps")]
 pub enum OnFailure {

@@ -1,10 +1,11 @@
 //! A value for each category: horizontal bars, so that long names can be read, always from zero.
 
-use super::canvas::{Anchor, Canvas, Lettering, Stroke, text_width};
-use super::frame::{self, Entry, Sample};
+use super::canvas::{Anchor, Canvas, Lettering, Stroke};
+use super::text::text_width;
+use super::frame::{self, Entry, Plot, Sample};
 use super::palette;
 use super::scale::{Scale, lone_text};
-use super::{BarGroup, Chart, Size, data};
+use super::{BarGroup, Chart, ChartError, Size, data};
 
 const BAR: f64 = 17.0;
 const BETWEEN: f64 = 12.0;
@@ -17,7 +18,7 @@ pub(crate) fn size(asked: Size, categories: usize, groups: usize) -> Size {
 }
 
 /// Draws the bars.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, categories: &[String], groups: &[BarGroup]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, categories: &[String], groups: &[BarGroup]) -> Result<(), ChartError> {
     let reach = groups.iter().flat_map(|group| {
         let ends = group.intervals.iter().flatten().flat_map(|(low, high)| [*low, *high]);
         group.values.iter().flatten().copied().chain(ends)
@@ -39,14 +40,11 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, categories: &[String], gr
     let right = canvas.width() - MARGIN - 64.0;
     let row_height = groups.len().max(1) as f64 * BAR + BETWEEN;
     let bottom = top + row_height * categories.len() as f64;
-    let x_at = |value: f64| scale.position(value).map(|position| left + position * (right - left));
-
-    for mark in &scale.ticks {
-        let x = left + mark.position * (right - left);
-        canvas.line(&[(x, top), (x, bottom)], Stroke::solid(palette::GRID, 1.0));
-        canvas.text((x, bottom + 13.0), &mark.label, frame::tick(Anchor::Middle));
-    }
-    canvas.text((right, bottom + 32.0), &scale.title, frame::label(Anchor::End));
+    let mut plot = Plot::new(canvas, [left, top, right, bottom], scale, Scale::lanes())?;
+    plot.x_mesh(canvas, true);
+    let plot = plot;
+    let x_at = |value: f64| plot.x_at(value);
+    canvas.text((right, bottom + 32.0), &plot.x.title, frame::label(Anchor::End));
     let zero = x_at(0.0).unwrap_or(left);
     let mut told = Vec::new();
 
@@ -88,6 +86,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, categories: &[String], gr
         canvas.text((x, top - 4.0), &bound.name, frame::tick(Anchor::Middle));
     }
     data::cells(canvas, [left, top, right, bottom], &told);
+    Ok(())
 }
 
 /// An interval with its ends.

@@ -23,7 +23,7 @@ pub(crate) struct Told {
     pub(crate) role: &'static str,
     /// Where it is drawn, in the unit of the vertical axis.
     pub(crate) y: Vec<Option<f64>>,
-    /// What is read there.
+    /// The text of each value.
     pub(crate) text: Vec<Option<String>>,
 }
 
@@ -144,8 +144,7 @@ impl super::scale::Scale {
         data.insert("divisor".to_owned(), json!(self.divisor));
         data.insert("label".to_owned(), json!(self.title));
         if self.named {
-            let at = |position: f64| self.low + position * (self.high - self.low);
-            let ticks: Vec<Value> = self.ticks.iter().map(|it| json!([rounded(at(it.position)), it.label])).collect();
+            let ticks: Vec<Value> = self.ticks.iter().map(|it| json!([rounded(it.value), it.label])).collect();
             data.insert("ticks".to_owned(), json!(ticks));
         }
         Value::Object(data)

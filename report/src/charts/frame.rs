@@ -10,11 +10,23 @@
 //!     0s          1m          2m      label of the horizontal axis
 //! ```
 
-use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
+use plotters::chart::{ChartBuilder, ChartContext, LabelAreaPosition};
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::ranged1d::Ranged as _;
+use plotters::element::Polygon;
+use plotters::series::LineSeries;
+use plotters::style::{Color as _, RGBAColor};
+
+use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, filled};
 use super::palette::{self, Look};
-use super::scale::{Scale, Tick};
-use super::{Band, Chart, Mark, Marked};
+use super::scale::Scale;
+use super::svg::{Svg, tenths};
+use super::text::text_width;
+use super::{Band, Chart, ChartError, Mark, Marked};
 use crate::units;
+
+/// A chart of the library's.
+pub(crate) type Context = ChartContext<'static, Svg, Cartesian2d<Scale, Scale>>;
 
 /// The rectangle in which values are drawn, and its axes.
 pub(crate) struct Plot {
@@ -24,15 +36,35 @@ pub(crate) struct Plot {
     pub(crate) bottom: f64,
     pub(crate) x: Scale,
     pub(crate) y: Scale,
+    context: Context,
 }
 
 impl Plot {
+    /// A chart whose values lie in a rectangle; what is left of it and below it is room for labels.
+    pub(crate) fn new(canvas: &Canvas, rectangle: [f64; 4], x: Scale, y: Scale) -> Result<Plot, ChartError> {
+        let [left, top, right, bottom] = rectangle;
+        let context = ChartBuilder::on(canvas.area())
+            .margin_top(tenths(top))
+            .margin_right(tenths(canvas.width() - right))
+            .set_label_area_size(LabelAreaPosition::Left, tenths(left))
+            .set_label_area_size(LabelAreaPosition::Bottom, tenths(canvas.height() - bottom))
+            .build_cartesian_2d(x.clone(), y.clone())
+            .map_err(ChartError::new)?;
+        Ok(Plot { left, top, right, bottom, x, y, context })
+    }
+
     pub(crate) fn x_at(&self, value: f64) -> Option<f64> {
-        self.x.position(value).map(|position| self.left + position * (self.right - self.left))
+        let ends = (tenths(self.left), tenths(self.right));
+        self.x.shows(value).then(|| f64::from(self.x.map(&value, ends)) / 10.0)
     }
 
     pub(crate) fn y_at(&self, value: f64) -> Option<f64> {
-        self.y.position(value).map(|position| self.bottom - position * (self.bottom - self.top))
+        let ends = (tenths(self.bottom), tenths(self.top));
+        self.y.shows(value).then(|| f64::from(self.y.map(&value, ends)) / 10.0)
+    }
+
+    pub(crate) fn place(&self, x: f64, y: f64) -> Option<Place> {
+        Some((self.x_at(x)?, self.y_at(y)?))
     }
 
     /// Draws in the rectangle of the values.
@@ -40,8 +72,59 @@ impl Plot {
         canvas.plot((self.left, self.top), (self.right, self.bottom), draw);
     }
 
-    pub(crate) fn place(&self, x: f64, y: f64) -> Option<Place> {
-        Some((self.x_at(x)?, self.y_at(y)?))
+    /// A line through values. Values that the axes cannot show are left out.
+    pub(crate) fn line(&self, canvas: &mut Canvas, values: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) {
+        let shown = values.into_iter().filter(|(x, y)| self.x.shows(*x) && self.y.shows(*y));
+        for element in LineSeries::<Svg, (f64, f64)>::new(shown, stroke.style()) {
+            canvas.draw(self.context.plotting_area(), &element, stroke.dash);
+        }
+    }
+
+    /// The area between two lines that run in the same direction.
+    pub(crate) fn area(
+        &self,
+        canvas: &mut Canvas,
+        (upper, lower): (&[(f64, f64)], &[(f64, f64)]),
+        color: palette::Color,
+        opacity: f64,
+    ) {
+        let around = upper.iter().chain(lower.iter().rev());
+        let corners: Vec<(f64, f64)> =
+            around.copied().filter(|(x, y)| self.x.shows(*x) && self.y.shows(*y)).collect();
+        canvas.draw(self.context.plotting_area(), &Polygon::new(corners, filled(color, opacity)), &[]);
+    }
+
+    /// The labels of the vertical axis, and the lines across the plot at them.
+    pub(crate) fn y_mesh(&mut self, canvas: &mut Canvas, lines: bool) {
+        let context = &mut self.context;
+        canvas.group("y-axis", |canvas| {
+            let mut mesh = context.configure_mesh();
+            mesh.disable_x_mesh().disable_x_axis().max_light_lines(0);
+            if !lines {
+                mesh.disable_y_mesh();
+            }
+            mesh.bold_line_style(Stroke::solid(palette::GRID, 1.0).style());
+            mesh.axis_style(RGBAColor(0, 0, 0, 0.0).stroke_width(1));
+            // Labels begin at twice the length of a tick.
+            mesh.set_tick_mark_size(LabelAreaPosition::Left, 35).y_label_style(tick(Anchor::End).style());
+            canvas.check(mesh.draw());
+        });
+    }
+
+    /// The horizontal axis with its ticks and labels, and, where they are asked for, lines across the plot at them.
+    pub(crate) fn x_mesh(&mut self, canvas: &mut Canvas, lines: bool) {
+        let context = &mut self.context;
+        canvas.group("x-axis", |canvas| {
+            let mut mesh = context.configure_mesh();
+            mesh.disable_y_mesh().disable_y_axis().max_light_lines(0);
+            if !lines {
+                mesh.disable_x_mesh();
+            }
+            mesh.bold_line_style(Stroke::solid(palette::GRID, 1.0).style());
+            mesh.axis_style(Stroke::solid(palette::AXIS, 1.2).style());
+            mesh.set_tick_mark_size(LabelAreaPosition::Bottom, 40).x_label_style(tick(Anchor::Middle).style());
+            canvas.check(mesh.draw());
+        });
     }
 }
 
@@ -64,7 +147,7 @@ pub(crate) struct Entry {
     pub(crate) sample: Sample,
 }
 
-/// What a kind wants around its plot.
+/// What a kind of chart needs around its plot.
 pub(crate) struct Surroundings<'a> {
     pub(crate) x: Scale,
     pub(crate) y: Scale,
@@ -168,7 +251,7 @@ pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64
 }
 
 /// Draws everything around the plot and the grid in it.
-pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<'_>) -> Plot {
+pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<'_>) -> Result<Plot, ChartError> {
     surround_above(canvas, chart, around, (0.0, 0.0))
 }
 
@@ -178,7 +261,7 @@ pub(crate) fn surround_above(
     chart: &Chart,
     mut around: Surroundings<'_>,
     (names, below): (f64, f64),
-) -> Plot {
+) -> Result<Plot, ChartError> {
     let mut top = titles(canvas, chart);
     if !around.marked.happenings.is_empty() {
         around.legend.push(Entry { name: "happenings".to_owned(), sample: Sample::Happening });
@@ -187,50 +270,35 @@ pub(crate) fn surround_above(
     canvas.text((MARGIN, top + 4.0), &around.y.title, label(Anchor::Start));
     top += 24.0;
 
-    let widest = around.y.ticks.iter().map(|tick| text_width(&tick.label, TICK_SIZE)).fold(0.0, f64::max);
-    let left = MARGIN + (widest + 8.0).max(names);
+    let left = MARGIN + (around.y.widest(TICK_SIZE) + 8.0).max(names);
     // The last label of the horizontal axis is centred under its tick and needs room on the right.
     let last = around.x.ticks.last().map_or(0.0, |tick| {
-        let overhang = text_width(&tick.label, TICK_SIZE) / 2.0;
-        if tick.position > 0.9 { overhang } else { 0.0 }
+        let at_the_end = around.x.share(tick.value).is_some_and(|share| share > 0.9);
+        if at_the_end { text_width(&tick.label, TICK_SIZE) / 2.0 } else { 0.0 }
     });
     let right = canvas.width() - MARGIN.max(last + 6.0) - around.right;
     let rows = fault_rows(around.marked.faults, &around.x, left, right);
     let row_count = rows.iter().map(|row| row.row + 1).max().unwrap_or(0);
     top += FAULT_ROW * row_count as f64;
     let bottom = canvas.height() - MARGIN - 38.0 - below;
-    let axis = bottom + below;
-    let plot = Plot { left, top, right, bottom, x: around.x, y: around.y };
+    let x = around.x.thinned(right - left, TICK_SIZE, 8.0);
+    let mut plot = Plot::new(canvas, [left, top, right, bottom], x, around.y)?;
 
     fault_bands(canvas, &plot, &rows);
-    let grid = around.grid;
-    canvas.group("y-axis", |canvas| {
-        for mark in &plot.y.ticks {
-            let y = bottom - mark.position * (bottom - top);
-            if grid != Grid::None {
-                canvas.line(&[(left, y), (right, y)], Stroke::solid(palette::GRID, 1.0));
-            }
-            canvas.text((left - 7.0, y), &mark.label, tick(Anchor::End));
-        }
-    });
-    canvas.group("x-axis", |canvas| {
-        let mut free_from = f64::NEG_INFINITY;
-        for mark in &plot.x.ticks {
-            let x = left + mark.position * (right - left);
-            // What stands for several steps crosses the plot; a bare tick stands below it.
-            let from = if grid == Grid::Both { top } else { axis };
-            let color = if grid == Grid::Both { palette::GRID } else { palette::AXIS };
-            canvas.line(&[(x, from), (x, axis + 4.0)], Stroke::solid(color, 1.0));
-            free_from = x_label(canvas, mark, (x, axis + 14.0), free_from);
-        }
-    });
-    canvas.text((right, axis + 33.0), &plot.x.title, label(Anchor::End));
-    for foot in [bottom, axis].into_iter().take(if below > 0.0 { 2 } else { 1 }) {
-        canvas.line(&[(left, foot), (right, foot)], Stroke::solid(palette::AXIS, 1.2));
+    plot.y_mesh(canvas, around.grid != Grid::None);
+    let foot = bottom + below;
+    if below > 0.0 {
+        // The labels stand below what is between.
+        let (x, lanes) = (plot.x.clone(), Scale::lanes());
+        Plot::new(canvas, [left, bottom, right, foot], x, lanes)?.x_mesh(canvas, around.grid == Grid::Both);
+        canvas.line(&[(left, bottom), (right, bottom)], Stroke::solid(palette::AXIS, 1.2));
+    } else {
+        plot.x_mesh(canvas, around.grid == Grid::Both);
     }
+    canvas.text((right, foot + 33.0), &plot.x.title, label(Anchor::End));
     bounds(canvas, &plot, chart);
     happenings(canvas, &plot, around.marked.happenings);
-    plot
+    Ok(plot)
 }
 
 /// The bounds of objectives, as lines across the plot with their names above.
@@ -272,16 +340,6 @@ fn happenings(canvas: &mut Canvas, plot: &Plot, marks: &[Mark]) {
     });
 }
 
-/// Writes the label of a tick if there is room; returns where the next one may begin.
-fn x_label(canvas: &mut Canvas, mark: &Tick, at: Place, free_from: f64) -> f64 {
-    let half = text_width(&mark.label, TICK_SIZE) / 2.0;
-    if at.0 - half < free_from {
-        return free_from;
-    }
-    canvas.text(at, &mark.label, tick(Anchor::Middle));
-    at.0 + half + 8.0
-}
-
 /// A fault, where its band is and in which row its name stands.
 struct FaultRow {
     name: String,
@@ -294,7 +352,7 @@ struct FaultRow {
 
 /// Gives each name a row above the plot in which it meets no other.
 fn fault_rows(faults: &[Band], x: &Scale, left: f64, right: f64) -> Vec<FaultRow> {
-    let at = |value: f64| left + x.position(value).unwrap_or(0.0).clamp(0.0, 1.0) * (right - left);
+    let at = |value: f64| left + x.share(value).unwrap_or(0.0).clamp(0.0, 1.0) * (right - left);
     let mut sorted: Vec<&Band> = faults.iter().collect();
     sorted.sort_by(|one, other| one.from_s.total_cmp(&other.from_s));
     let mut row_ends: Vec<f64> = Vec::new();

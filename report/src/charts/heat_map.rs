@@ -1,12 +1,13 @@
 //! A value over two variables: cells from light to dark, and the line on which it has a chosen level.
 
-use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
+use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
+use super::text::text_width;
 use super::frame::{self, Entry, Grid as Lines, Plot, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, Tick, lone_text};
-use super::{Axis, Chart, Contour, Marked, data};
+use super::{Axis, Chart, ChartError, Contour, Marked, data};
 
-/// What a heat map shows.
+/// The contents of a heat map.
 pub(crate) struct Grid<'a> {
     pub(crate) x: &'a [f64],
     pub(crate) y: &'a [f64],
@@ -28,10 +29,10 @@ const TEXT_SIZE: f64 = 11.0;
 const CONTOUR: Stroke = Stroke::solid(palette::ON_LIGHT, 2.2);
 
 /// Draws cells, values where there is room, the contour and the scale of colours.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) -> Result<(), ChartError> {
     if grid.x.is_empty() || grid.y.is_empty() {
         frame::titles(canvas, chart);
-        return;
+        return Ok(());
     }
     let x_edges = edges(grid.x, chart.x.log);
     let y_edges = edges(grid.y, chart.y.log);
@@ -49,7 +50,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) {
         canvas,
         chart,
         Surroundings { x, y, legend, marked: Marked::default(), right: KEY, grid: Lines::None },
-    );
+    )?;
     let contour = grid.contour.map(|contour| segments(grid, contour.level, &plot)).unwrap_or_default();
     cells(canvas, &plot, grid, &heat, (&x_edges, &y_edges), &contour, (&chart.x, &chart.y));
     for stroke in [Stroke::solid(palette::ON_DARK, 4.6), CONTOUR] {
@@ -57,7 +58,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) {
             canvas.line(segment, stroke);
         }
     }
-    key(canvas, &plot, &heat);
+    key(canvas, &plot, &heat)
 }
 
 /// Edges of cells half-way between their values, on the axis's own scale.
@@ -82,7 +83,8 @@ fn labelled(axis: &Axis, values: &[f64], edges: &[f64]) -> Scale {
     let mut scale = Scale::exact(axis, edges.iter().copied(), 6);
     scale.ticks = values
         .iter()
-        .filter_map(|value| Some(Tick { position: scale.position(*value)?, label: lone_text(&axis.unit, *value) }))
+        .filter(|value| scale.shows(**value))
+        .map(|value| Tick { value: *value, label: lone_text(&axis.unit, *value) })
         .collect();
     // Rows can be many; their labels must not touch.
     let every = scale.ticks.len().div_ceil(16).max(1);
@@ -106,7 +108,7 @@ fn cells(
     for (row, vertical) in y_at.windows(2).enumerate() {
         for (column, horizontal) in x_at.windows(2).enumerate() {
             let value = grid.at(column, row);
-            let position = value.and_then(|value| heat.position(value));
+            let position = value.and_then(|value| heat.share(value));
             let color = position.map_or(palette::UNKNOWN, palette::heat);
             canvas.rectangle((horizontal[0], vertical[1]), (horizontal[1], vertical[0]), color, 1.0);
             let text = value.map_or_else(|| "–".to_owned(), |value| lone_text(&grid.value.unit, value));
@@ -192,7 +194,7 @@ fn segments(grid: &Grid<'_>, level: f64, plot: &Plot) -> Vec<[Place; 2]> {
 }
 
 /// The scale of colours.
-fn key(canvas: &mut Canvas, plot: &Plot, heat: &Scale) {
+fn key(canvas: &mut Canvas, plot: &Plot, heat: &Scale) -> Result<(), ChartError> {
     const STEPS: u32 = 60;
     let (left, right) = (plot.right + 18.0, plot.right + 32.0);
     let height = plot.bottom - plot.top;
@@ -206,18 +208,20 @@ fn key(canvas: &mut Canvas, plot: &Plot, heat: &Scale) {
             1.0,
         );
     }
+    let beside = Plot::new(canvas, [left, plot.top, right, plot.bottom], Scale::lanes(), heat.clone())?;
     for tick in &heat.ticks {
-        let y = plot.bottom - tick.position * height;
+        let Some(y) = beside.y_at(tick.value) else { continue };
         canvas.line(&[(right, y), (right + 4.0, y)], Stroke::solid(palette::AXIS, 1.2));
         canvas.text((right + 8.0, y), &tick.label, frame::tick(Anchor::Start));
     }
     canvas.text((canvas.width() - 16.0, plot.top - 20.0), &heat.title, frame::label(Anchor::End));
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::charts::Unit;
+    use crate::charts::{Size, Unit, canvas};
 
     #[test]
     fn cells_meet_half_way_on_their_own_scale() {
@@ -234,11 +238,16 @@ mod tests {
         let value = Axis::linear("v", Unit::Count);
         let grid = Grid { x: &axis, y: &axis, values: &values, value: &value, contour: None };
         let scale = || Scale::exact(&value, [0.0, 4.0].into_iter(), 5);
-        let plot = Plot { left: 0.0, top: -4.0, right: 4.0, bottom: 0.0, x: scale(), y: scale() };
-        let found = segments(&grid, 4.5, &plot);
-        assert_eq!(found.len(), 7);
-        for (x, y) in found.into_iter().flatten() {
-            assert!((x - y - 4.5).abs() < 1e-9, "({x}, {y})");
-        }
+        canvas::document(Size { width: 400, height: 400 }, "", "", |canvas| {
+            let plot = Plot::new(canvas, [0.0, 0.0, 400.0, 400.0], scale(), scale())?;
+            let found = segments(&grid, 4.5, &plot);
+            assert_eq!(found.len(), 7);
+            for (x, y) in found.into_iter().flatten() {
+                let sum = (x + (400.0 - y)) / 100.0;
+                assert!((sum - 4.5).abs() < 0.005, "({x}, {y})");
+            }
+            Ok(())
+        })
+        .expect("drawn");
     }
 }

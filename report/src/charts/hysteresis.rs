@@ -4,10 +4,15 @@ use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Sample, Surroundings};
 use super::palette::{self, Look};
 use super::scale::Scale;
-use super::{Chart, Line, Marked, Point, data};
+use super::{Chart, ChartError, Line, Marked, Point, data};
 
 /// Draws both ways, with arrows, and the area between them.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, rising: &[(f64, f64)], falling: &[(f64, f64)]) {
+pub(crate) fn draw(
+    canvas: &mut Canvas,
+    chart: &Chart,
+    rising: &[(f64, f64)],
+    falling: &[(f64, f64)],
+) -> Result<(), ChartError> {
     let all = || rising.iter().chain(falling);
     let x = Scale::exact(&chart.x, all().map(|(x, _)| *x), 8);
     let y = Scale::new(&chart.y, all().map(|(_, y)| *y), 5);
@@ -21,25 +26,22 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, rising: &[(f64, f64)], fa
         canvas,
         chart,
         Surroundings { x, y, legend, marked: Marked::default(), right: 0.0, grid: Grid::Both },
-    );
+    )?;
     let places =
         |points: &[(f64, f64)]| -> Vec<Place> { points.iter().filter_map(|(x, y)| plot.place(*x, *y)).collect() };
-    let (up, down) = (places(rising), places(falling));
-
-    // The ways back closes the outline only if both run over the same loads; they do by construction of the measurement.
-    let mut outline = up.clone();
-    let mut back = down.clone();
-    back.sort_by(|one, other| other.0.total_cmp(&one.0));
-    outline.extend(back);
+    // The way back closes the outline only if both run over the same loads; they do by construction of the measurement.
+    let mut back = falling.to_vec();
+    back.sort_by(|one, other| one.0.total_cmp(&other.0));
     plot.draw(canvas, |canvas| {
         // Lets the grid through.
-        canvas.polygon(&outline, palette::SHADE, 0.7);
-        for (way, look) in [(&up, looks[0]), (&down, looks[1])] {
-            canvas.line(way, Stroke { color: look.color, width: 2.2, dash: look.dash });
-            for place in way {
+        plot.area(canvas, (rising, &back), palette::SHADE, 0.7);
+        for (way, look) in [(rising, looks[0]), (falling, looks[1])] {
+            plot.line(canvas, way.iter().copied(), Stroke { color: look.color, width: 2.2, dash: look.dash });
+            let way = places(way);
+            for place in &way {
                 canvas.marker(*place, look.marker, look.color);
             }
-            arrows(canvas, way, look);
+            arrows(canvas, &way, look);
         }
     });
     let line = |name: &str, points: &[(f64, f64)]| Line {
@@ -48,6 +50,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, rising: &[(f64, f64)], fa
     };
     let ways = [line("load rising", rising), line("load falling", falling)];
     data::curves(canvas, &plot, &ways, (&chart.x.unit, &chart.y.unit));
+    Ok(())
 }
 
 /// Arrows half-way along every third long enough step.

@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
 use super::palette::{self, Look};
 use super::scale::Scale;
-use super::{Chart, Kind, Line, Marked, data};
+use super::{Chart, ChartError, Kind, Line, Marked, data};
 
 /// More points than this on a curve get markers only here and there.
 const MARKED_POINTS_MAX: usize = 24;
@@ -12,7 +12,12 @@ const MARKED_POINTS_MAX: usize = 24;
 const MARKERS: usize = 7;
 
 /// Draws the curves, their intervals behind them.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: Marked<'_>) {
+pub(crate) fn draw(
+    canvas: &mut Canvas,
+    chart: &Chart,
+    series: &[Line],
+    marked: Marked<'_>,
+) -> Result<(), ChartError> {
     let points = || series.iter().flat_map(|line| &line.points);
     let y_values = points().flat_map(|point| {
         let (low, high) = point.interval.unzip();
@@ -29,7 +34,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: 
         .map(|(number, line)| Entry { name: line.name.clone(), sample: Sample::Line(palette::look(number)) })
         .collect();
     let grid = if over_time { Grid::Horizontal } else { Grid::Both };
-    let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, marked, right: 0.0, grid });
+    let plot = frame::surround(canvas, chart, Surroundings { x, y, legend, marked, right: 0.0, grid })?;
 
     plot.draw(canvas, |canvas| {
         if let Kind::Points { .. } = chart.kind {
@@ -53,6 +58,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: 
         }
     });
     data::curves(canvas, &plot, series, (&chart.x.unit, &chart.y.unit));
+    Ok(())
 }
 
 /// How far the bars of neighbouring series stand apart, px.
@@ -67,7 +73,9 @@ fn are_wide(chart: &Chart, series: &[Line]) -> bool {
         .flat_map(|line| &line.points)
         .filter_map(|point| point.interval.map(|(low, high)| high - low))
         .collect();
-    chart.y.unit == super::Unit::Share && !widths.is_empty() && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
+    chart.y.unit == super::Unit::Share
+        && !widths.is_empty()
+        && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
 }
 
 /// The intervals as bars with ends.
@@ -92,17 +100,10 @@ fn half_window(series: &[Line]) -> f64 {
 
 /// The area between the ends of the intervals.
 fn interval(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
-    let ends: Vec<(Place, Place)> = line
-        .points
-        .iter()
-        .filter_map(|point| {
-            let (low, high) = point.interval?;
-            Some((plot.place(point.x, low)?, plot.place(point.x, high)?))
-        })
-        .collect();
-    let mut outline: Vec<Place> = ends.iter().map(|(_, high)| *high).collect();
-    outline.extend(ends.iter().rev().map(|(low, _)| *low));
-    canvas.polygon(&outline, look.color, 0.16);
+    let known = line.points.iter().filter_map(|point| point.interval.map(|ends| (point.x, ends)));
+    let (lower, upper): (Vec<(f64, f64)>, Vec<(f64, f64)>) =
+        known.map(|(x, (low, high))| ((x, low), (x, high))).unzip();
+    plot.area(canvas, (&upper, &lower), look.color, 0.16);
 }
 
 /// Points, each with its interval as a bar.
@@ -124,17 +125,23 @@ fn points_apart(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
 
 fn curve(canvas: &mut Canvas, plot: &Plot, line: &Line, number: usize) {
     let look = palette::look(number);
-    let places: Vec<Option<Place>> =
-        line.points.iter().map(|point| point.y.and_then(|y| plot.place(point.x, y))).collect();
+    let values: Vec<Option<(f64, f64)>> = line
+        .points
+        .iter()
+        .map(|point| point.y.filter(|y| plot.place(point.x, *y).is_some()).map(|y| (point.x, y)))
+        .collect();
+    let places: Vec<Option<Place>> = values.iter().map(|value| value.and_then(|(x, y)| plot.place(x, y))).collect();
     let known = places.iter().flatten().count();
     let (width, dash) = (if known > 150 { 1.6 } else { 2.0 }, look.dash);
-    for run in places.split(Option::is_none) {
-        let run: Vec<Place> = run.iter().copied().flatten().collect();
-        if let [only] = run.as_slice() {
+    for run in values.split(Option::is_none) {
+        if let [Some((x, y))] = run
+            && let Some(only) = plot.place(*x, *y)
+        {
             // A value between two gaps would otherwise not be seen.
-            canvas.marker(*only, look.marker, look.color);
+            canvas.marker(only, look.marker, look.color);
+        } else {
+            plot.line(canvas, run.iter().copied().flatten(), Stroke { color: look.color, width, dash });
         }
-        canvas.line(&run, Stroke { color: look.color, width, dash });
     }
     let every = if known <= MARKED_POINTS_MAX { 1 } else { known.div_ceil(MARKERS) };
     // Series that lie on one another keep their markers apart.

@@ -1,7 +1,8 @@
 //! Charts: a description in plain data, drawn to SVG and from there to PNG.
 //!
-//! A [`Chart`] says what is shown; [`svg`] and [`png`](png()) draw it. The drawing library stands behind one private
-//! module and appears in no signature. One file draws one kind.
+//! A [`Chart`] says what is shown; [`svg`] and [`png`](png()) draw it with `plotters`: its chart contexts, coordinates, meshes,
+//! series and elements, over a backend of ours that writes SVG. `plotters` appears in no public signature. Each file draws one
+//! kind.
 //!
 //! Rules that all kinds keep: the same chart gives the same bytes everywhere; titles and axes name the variable and its
 //! unit; bars and areas start at zero and linear axes include it; a logarithmic axis says so; series differ in colour,
@@ -22,20 +23,22 @@ mod percentiles;
 mod png;
 mod run;
 mod scale;
+mod svg;
+mod text;
 mod timeline;
 mod topology;
 
 pub use crate::happenings::Mark;
 use std::fmt;
 
-pub(crate) use canvas::escaped;
+pub(crate) use text::escaped;
 pub use png::png;
 pub use run::{NamedChart, run_charts};
 
 /// A chart, ready to be drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
-    /// What is shown against what, in words: `Goodput over time`.
+    /// The title, in words: `Goodput over time`.
     pub title: String,
     /// A second line: of which scenario, under which conditions.
     pub subtitle: String,
@@ -101,7 +104,7 @@ impl Axis {
     }
 }
 
-/// What the numbers on an axis are, and so how they are written.
+/// The unit of an axis, which decides how its numbers are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Measured times, s.
@@ -135,7 +138,7 @@ pub enum Kind {
     },
     /// A value for each category, horizontally, with an interval where there is one.
     Bars {
-        /// What the bars are of, from top to bottom.
+        /// The categories, from top to bottom.
         categories: Vec<String>,
         /// One set of bars each; a single one needs no legend.
         groups: Vec<BarGroup>,
@@ -148,7 +151,7 @@ pub enum Kind {
         y: Vec<f64>,
         /// One row for each `y`, one value for each `x`.
         values: Vec<Vec<Option<f64>>>,
-        /// What is measured.
+        /// The measure.
         value: Axis,
         /// A level whose line is drawn, with what it means.
         contour: Option<Contour>,
@@ -229,7 +232,7 @@ pub struct TimelineLane {
     pub bars: Vec<TimelineBar>,
 }
 
-/// What the bars of a lane do.
+/// The meaning of the bars of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimelineRole {
     /// They bring goodput down.
@@ -312,7 +315,7 @@ pub struct Band {
     pub is_event: bool,
 }
 
-/// What is marked on the axis of time.
+/// Marks on the axis of time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Marked<'a> {
     pub(crate) faults: &'a [Band],
@@ -348,7 +351,7 @@ pub struct TopologyBox {
     pub share: Option<f64>,
     /// True for a workload, where requests begin.
     pub starts: bool,
-    /// What a reader who points at it is told.
+    /// The text shown to a reader who points at it.
     pub lines: Vec<String>,
 }
 
@@ -409,27 +412,30 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
     canvas::document(size, &chart.title, &description(chart), |canvas| match &chart.kind {
         Kind::Line { series } | Kind::Points { series } => lines::draw(canvas, chart, series, Marked::default()),
         Kind::TimeSeries { series, faults, happenings } => {
-            lines::draw(canvas, chart, series, Marked { faults, happenings });
+            lines::draw(canvas, chart, series, Marked { faults, happenings })
         }
         Kind::Bars { categories, groups } => bars::draw(canvas, chart, categories, groups),
         Kind::HeatMap { x, y, values, value, contour } => {
-            heat_map::draw(canvas, chart, &heat_map::Grid { x, y, values, value, contour: contour.as_ref() });
+            heat_map::draw(canvas, chart, &heat_map::Grid { x, y, values, value, contour: contour.as_ref() })
         }
         Kind::Timeline { goodput, window_s, lanes, happenings } => {
-            timeline::draw(canvas, chart, (goodput, *window_s), lanes, happenings);
+            timeline::draw(canvas, chart, (goodput, *window_s), lanes, happenings)
         }
         Kind::StackedAreas { at_s, layers, faults, happenings } => {
-            areas::draw(canvas, chart, at_s, layers, Marked { faults, happenings });
+            areas::draw(canvas, chart, at_s, layers, Marked { faults, happenings })
         }
         Kind::Percentiles { series } => percentiles::draw(canvas, chart, series),
         Kind::StackedPercentiles { at, layers } => percentiles::draw_stack(canvas, chart, at, layers),
         Kind::SmallMultiples { panels } => panels::draw(canvas, chart, panels),
-        Kind::Topology { boxes, calls } => topology::draw(canvas, chart, boxes, calls),
+        Kind::Topology { boxes, calls } => {
+            topology::draw(canvas, chart, boxes, calls);
+            Ok(())
+        }
         Kind::Hysteresis { rising, falling } => hysteresis::draw(canvas, chart, rising, falling),
     })
 }
 
-/// What a reader who cannot see the chart is told.
+/// A description for readers who cannot see the chart.
 fn description(chart: &Chart) -> String {
     let names: Vec<&str> = match &chart.kind {
         Kind::Line { series } | Kind::Points { series } | Kind::TimeSeries { series, .. } => {

@@ -22,7 +22,7 @@ pub(crate) const FAULT: Color = (0xCC, 0x79, 0xA8);
 pub(crate) const FAULT_INK: Color = (0x8A, 0x3A, 0x68);
 /// What operators do: a line, and its name.
 pub(crate) const EVENT: Color = (0x2F, 0x6B, 0x4F);
-/// What is unknown in a heat map.
+/// Unknown cells of a heat map.
 pub(crate) const UNKNOWN: Color = (0xE9, 0xEB, 0xEE);
 
 /// Blue, vermilion, green, orange, purple, sky blue, black.
@@ -43,7 +43,7 @@ pub(crate) const ON_LIGHT: Color = (0x20, 0x24, 0x29);
 /// … and light.
 pub(crate) const ON_DARK: Color = (0xFF, 0xFF, 0xFE);
 
-/// What a colour is for, by which a page can choose another in the dark; `None` for those that stay.
+/// The role of a colour, by which a page chooses another one in dark mode; `None` for colours that stay.
 pub(crate) fn role(color: Color) -> Option<&'static str> {
     const ROLES: [(Color, &str); 10] = [
         (INK, "ink"),

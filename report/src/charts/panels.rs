@@ -1,11 +1,12 @@
 //! Small multiples: the same curves for each value of a further variable, all over the same axes, so that heights can be
 //! compared from panel to panel.
 
-use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
-use super::frame::{self, Entry, Sample};
+use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
+use super::frame::{self, Entry, Plot, Sample};
+use plotters::coord::ranged1d::Ranged as _;
 use super::palette;
 use super::scale::{Scale, lone_text};
-use super::{Chart, Panel, Point, Size, data};
+use super::{Chart, ChartError, Panel, Point, Size, data};
 
 const MARGIN: f64 = 16.0;
 const HEADING: f64 = 30.0;
@@ -28,7 +29,7 @@ pub(crate) fn size(asked: Size, panels: usize) -> Size {
 }
 
 /// Draws the panels, row by row.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) -> Result<(), ChartError> {
     let points = || panels.iter().flat_map(|panel| &panel.series).flat_map(|line| &line.points);
     let y_values = points().flat_map(|point| {
         let (low, high) = point.interval.unzip();
@@ -51,7 +52,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) {
     let top = top + 22.0;
 
     let across = columns(panels.len());
-    let ticks_wide = y.ticks.iter().map(|tick| text_width(&tick.label, 11.5)).fold(0.0, f64::max) + 9.0;
+    let ticks_wide = y.widest(11.5) + 9.0;
     let wide = (canvas.width() - 2.0 * MARGIN + BETWEEN) / across as f64;
     let mut told = Vec::new();
     let mut lowest = top;
@@ -64,47 +65,32 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) {
         lowest = lower + BELOW;
         let name = frame::fitting(&panel.name, right - left, 12.0);
         canvas.text((left, upper - 17.0), &name, Lettering::new(12.0, palette::INK, Anchor::Start).bold());
-        for mark in &y.ticks {
-            let at = lower - mark.position * HIGH;
-            canvas.line(&[(left, at), (right, at)], Stroke::solid(palette::GRID, 1.0));
-            canvas.text((left - 6.0, at), &mark.label, frame::tick(Anchor::End));
-        }
-        let mut free_from = f64::NEG_INFINITY;
-        for mark in &x.ticks {
-            let at = left + mark.position * (right - left);
-            canvas.line(&[(at, upper), (at, lower + 4.0)], Stroke::solid(palette::GRID, 1.0));
-            let half = text_width(&mark.label, 11.5) / 2.0;
-            let middle = at.min(right + 8.0 - half);
-            if middle - half > free_from {
-                canvas.text((middle, lower + 14.0), &mark.label, frame::tick(Anchor::Middle));
-                free_from = middle + half + 6.0;
+        let across = x.clone().thinned(right - left, 11.5, 6.0);
+        let mut plot = Plot::new(canvas, [left, upper, right, lower], across, y.clone())?;
+        plot.y_mesh(canvas, true);
+        plot.x_mesh(canvas, true);
+        for bound in &chart.bounds {
+            let stroke = Stroke { color: palette::INK, width: 1.2, dash: &[2.0, 3.0] };
+            if plot.y_at(bound.value).is_some_and(|at| (upper..=lower).contains(&at)) {
+                let ends = [plot.x.range().start, plot.x.range().end];
+                plot.line(canvas, ends.map(|end| (end, bound.value)), stroke);
             }
         }
-        canvas.line(&[(left, lower), (right, lower)], Stroke::solid(palette::AXIS, 1.2));
-        for bound in &chart.bounds {
-            let at = y.position(bound.value).map(|position| lower - position * HIGH);
-            let Some(at) = at.filter(|at| (upper..=lower).contains(at)) else { continue };
-            let stroke = Stroke { color: palette::INK, width: 1.2, dash: &[2.0, 3.0] };
-            canvas.line(&[(left, at), (right, at)], stroke);
-        }
-        let place = |at: f64, value: f64| -> Option<Place> {
-            Some((left + x.position(at)? * (right - left), lower - y.position(value)? * HIGH))
-        };
+        let place = |at: f64, value: f64| plot.place(at, value);
         for line in &panel.series {
             let look = look_of(&line.name);
-            let ends = line.points.iter().filter_map(|point| {
-                let (low, high) = point.interval?;
-                Some((place(point.x, low)?, place(point.x, high)?))
-            });
-            let (low, mut outline): (Vec<Place>, Vec<Place>) = ends.unzip();
-            outline.extend(low.iter().rev());
-            canvas.polygon(&outline, look.color, 0.16);
-            let places: Vec<Option<Place>> =
-                line.points.iter().map(|point| point.y.and_then(|value| place(point.x, value))).collect();
-            for run in places.split(Option::is_none) {
-                let run: Vec<Place> = run.iter().copied().flatten().collect();
-                canvas.line(&run, Stroke { color: look.color, width: 1.8, dash: look.dash });
-                run.iter().for_each(|at| canvas.marker(*at, look.marker, look.color));
+            let ends = line.points.iter().filter_map(|point| point.interval.map(|ends| (point.x, ends)));
+            let (low, high): (Vec<(f64, f64)>, Vec<(f64, f64)>) =
+                ends.map(|(x, (low, high))| ((x, low), (x, high))).unzip();
+            plot.area(canvas, (&high, &low), look.color, 0.16);
+            let shown = |point: &Point| point.y.filter(|y| place(point.x, *y).is_some()).map(|y| (point.x, y));
+            let values: Vec<Option<(f64, f64)>> = line.points.iter().map(shown).collect();
+            for run in values.split(Option::is_none) {
+                let stroke = Stroke { color: look.color, width: 1.8, dash: look.dash };
+                plot.line(canvas, run.iter().copied().flatten(), stroke);
+                for at in run.iter().flatten().filter_map(|(x, y)| place(*x, *y)) {
+                    canvas.marker(at, look.marker, look.color);
+                }
             }
         }
         tell(&mut told, chart, panel, &place, (upper, lower));
@@ -112,6 +98,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) {
     let right = canvas.width() - MARGIN;
     canvas.text((right, lowest + 8.0), &x.title, frame::label(Anchor::End));
     data::cells(canvas, [MARGIN, top, right, lowest], &told);
+    Ok(())
 }
 
 /// A strip around each place of the horizontal axis, with the values there.

@@ -6,7 +6,7 @@ use super::data::{self, Told, Zoom};
 use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, lone_text};
-use super::{Axis, Chart, Layer, Marked, PercentileLine, Unit};
+use super::{Axis, Chart, ChartError, Layer, Marked, PercentileLine, Unit};
 
 /// The named positions on the axis.
 const NAMED: [(f64, &str); 8] = [
@@ -35,17 +35,17 @@ fn axis(label: &Axis, shares: impl Iterator<Item = f64> + Clone) -> Scale {
     x.ticks = NAMED
         .iter()
         .filter_map(|(share, label)| {
-            let position = x.position(nines(*share))?;
+            let value = nines(*share);
             (-1e-9..=1.0 + 1e-9)
-                .contains(&position)
-                .then(|| super::scale::Tick { position, label: (*label).to_owned() })
+                .contains(&x.share(value)?)
+                .then(|| super::scale::Tick { value, label: (*label).to_owned() })
         })
         .collect();
     x
 }
 
 /// Draws one curve a distribution.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]) {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]) -> Result<(), ChartError> {
     let x = axis(&chart.x, series.iter().flat_map(|line| &line.points).map(|(share, _)| *share));
     let y = Scale::new(&chart.y, series.iter().flat_map(|line| &line.points).map(|(_, value)| *value), 5);
     let legend = series
@@ -57,13 +57,13 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]
         canvas,
         chart,
         Surroundings { x, y, legend, marked: Marked::default(), right: 0.0, grid: Grid::Both },
-    );
+    )?;
     plot.draw(canvas, |canvas| {
         for (number, line) in series.iter().enumerate() {
             let look = palette::look(number);
-            let places: Vec<Place> =
-                line.points.iter().filter_map(|(share, value)| plot.place(nines(*share), *value)).collect();
-            canvas.line(&places, Stroke { color: look.color, width: 2.0, dash: look.dash });
+            let values = line.points.iter().map(|(share, value)| (nines(*share), *value));
+            plot.line(canvas, values.clone(), Stroke { color: look.color, width: 2.0, dash: look.dash });
+            let places: Vec<Place> = values.filter_map(|(x, y)| plot.place(x, y)).collect();
             if places.len() <= 24 {
                 for place in &places {
                     canvas.marker(*place, look.marker, look.color);
@@ -72,10 +72,16 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]
         }
     });
     tell(canvas, &plot, chart, series);
+    Ok(())
 }
 
 /// Draws layers over bands of percentiles, each value in the middle of its band.
-pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers: &[Layer]) {
+pub(crate) fn draw_stack(
+    canvas: &mut Canvas,
+    chart: &Chart,
+    at: &[f64],
+    layers: &[Layer],
+) -> Result<(), ChartError> {
     let mut below = vec![0.0; at.len()];
     let mut tops: Vec<Vec<f64>> = Vec::with_capacity(layers.len());
     for layer in layers {
@@ -97,27 +103,26 @@ pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers:
         canvas,
         chart,
         Surroundings { x, y, legend, marked: Marked::default(), right: 0.0, grid: Grid::Horizontal },
-    );
-    let places = |heights: &[f64]| -> Vec<Place> {
-        at.iter().zip(heights).filter_map(|(share, height)| plot.place(nines(*share), *height)).collect()
+    )?;
+    let values = |heights: &[f64]| -> Vec<(f64, f64)> {
+        at.iter().zip(heights).map(|(share, height)| (nines(*share), *height)).collect()
     };
     plot.draw(canvas, |canvas| {
-        let mut lower = places(&vec![0.0; at.len()]);
+        let mut lower = values(&vec![0.0; at.len()]);
         for (number, heights) in tops.iter().enumerate() {
-            let upper = places(heights);
-            let mut outline = upper.clone();
-            outline.extend(lower.iter().rev());
-            canvas.polygon(&outline, color(number), 0.85);
-            canvas.line(&upper, Stroke::solid(palette::PAPER, 1.2));
+            let upper = values(heights);
+            plot.area(canvas, (&upper, &lower), color(number), 0.85);
+            plot.line(canvas, upper.iter().copied(), Stroke::solid(palette::PAPER, 1.2));
             lower = upper;
         }
     });
     let names: Vec<(f64, String)> = at.iter().map(|share| (nines(*share), percentile(*share))).collect();
     let told = data::stacked(layers, &tops, &chart.y.unit);
     data::columns(canvas, &plot, Zoom::Across, &names, &told);
+    Ok(())
 }
 
-/// The percentiles with their values, for those who point at them.
+/// The percentiles with their values, for readers who point at them.
 fn tell(canvas: &mut Canvas, plot: &Plot, chart: &Chart, series: &[PercentileLine]) {
     let mut shares: Vec<f64> = series.iter().flat_map(|line| &line.points).map(|(share, _)| *share).collect();
     shares.retain(|share| share.is_finite());

@@ -136,7 +136,7 @@ fn bound_in_words(bound: f64, unit: &str) -> String {
     }
 }
 
-/// What a chart over time is of.
+/// The contents of a chart over time.
 struct OverTime<'a> {
     name: &'a str,
     title: &'a str,
@@ -230,7 +230,7 @@ fn percentiles(result: &RunResult) -> NamedChart {
     NamedChart { name: "percentiles".to_owned(), chart }
 }
 
-/// What the requests of the busiest workload spend their time on, from the fastest to the slowest.
+/// Where the requests of the busiest workload spend their time, from the fastest to the slowest.
 fn breakdown(result: &RunResult) -> NamedChart {
     let known = result.workloads.iter().filter(|(_, workload)| workload.breakdown.bands.len() > 1);
     let mut chart = Chart {
@@ -311,7 +311,7 @@ fn topology(result: &RunResult) -> NamedChart {
     for (from, links) in &result.links {
         for figures in links.values() {
             let rate = if result.run.duration_s > 0.0 { figures.attempts as f64 / result.run.duration_s } else { 0.0 };
-            // What a link with several targets sends to each is not known.
+            // For a link with several targets, the rate to each is not known.
             let alone = figures.to.len() == 1;
             let storm = figures.amplification.filter(|factor| *factor >= 1.05);
             let label = match storm {

@@ -1,5 +1,14 @@
-//! From values to positions on an axis, and the round values that are written there.
+//! Axes: which values they span, where the round ones among them are, and how those are written.
+//!
+//! A [`Scale`] is a coordinate of the drawing library. Ends are what the rules of [`super`] ask for: zero is part of a linear
+//! axis, and values that were measured end at a round one. Round steps are the library's, except on a clock.
 
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
+
+use super::text::text_width;
 use super::{Axis, Unit};
 use crate::units;
 
@@ -9,27 +18,59 @@ const LARGEST: f64 = 1e100;
 /// A value on an axis that has a line and a text.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tick {
-    /// Between 0 and 1 along the axis.
-    pub(crate) position: f64,
+    pub(crate) value: f64,
     pub(crate) label: String,
 }
 
 /// An axis with its bounds chosen.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Scale {
     pub(crate) log: bool,
     /// The ends; of a logarithmic axis, their logarithms.
     pub(crate) low: f64,
     pub(crate) high: f64,
-    /// What its numbers are, for those who write ticks of their own.
+    /// The kind of its numbers, for scripts that write ticks of their own.
     pub(crate) unit: &'static str,
-    /// What values are divided by before they are written.
+    /// Values are divided by this before they are written.
     pub(crate) divisor: f64,
     /// Whether its ticks are names of places instead of round values.
     pub(crate) named: bool,
     pub(crate) ticks: Vec<Tick>,
     /// The label with its unit, as it is written beside the axis.
     pub(crate) title: String,
+}
+
+impl Ranged for Scale {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        // Logarithms are ours: those of the platform may differ in the last digit.
+        let value = if self.log { libm::log10(*value) } else { *value };
+        // The library adds in whole numbers, which must not overflow: far outside is as good as farther outside.
+        let far = 100.0 * (self.high - self.low);
+        let value = value.clamp(self.low - far, self.high + far);
+        RangedCoordf64::from(self.low..self.high).map(&value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // No lines between those that have a text.
+        if hint.weight().allow_light_points() {
+            return Vec::new();
+        }
+        self.ticks.iter().map(|tick| tick.value).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        let end = |end: f64| if self.log { libm::pow(10.0, end) } else { end };
+        end(self.low)..end(self.high)
+    }
+}
+
+impl ValueFormatter<f64> for Scale {
+    fn format_ext(&self, value: &f64) -> String {
+        self.ticks.iter().find(|tick| tick.value == *value).map_or_else(String::new, |tick| tick.label.clone())
+    }
 }
 
 impl Scale {
@@ -44,7 +85,7 @@ impl Scale {
         Scale::build(axis, values, wanted, false, true)
     }
 
-    /// An axis of what was chosen, not measured: from the least to the largest value, without zero and without rounding.
+    /// An axis of chosen values, not measured ones: from the least to the largest value, without zero and without rounding.
     pub(crate) fn exact(axis: &Axis, values: impl Iterator<Item = f64>, wanted: usize) -> Scale {
         Scale::build(axis, values, wanted, axis.log, false)
     }
@@ -72,17 +113,41 @@ impl Scale {
         scale
     }
 
-    /// Where a value lies, 0 at the low end and 1 at the high end; `None` for what a logarithmic axis cannot show.
-    pub(crate) fn position(&self, value: f64) -> Option<f64> {
-        if value.is_nan() || value.abs() > LARGEST {
-            None
-        } else if !self.log {
-            Some((value - self.low) / (self.high - self.low))
-        } else if value > 0.0 {
-            Some((libm::log10(value) - self.low) / (self.high - self.low))
-        } else {
-            None
+    /// An axis without numbers, for lanes one below the other.
+    pub(crate) fn lanes() -> Scale {
+        let plain = Axis::linear("", Unit::Count);
+        Scale { ticks: Vec::new(), ..Scale::exact(&plain, [0.0, 1.0].into_iter(), 2) }
+    }
+
+    /// Whether a value can be shown: no logarithm of what is not above zero.
+    pub(crate) fn shows(&self, value: f64) -> bool {
+        value.abs() <= LARGEST && (!self.log || value > 0.0)
+    }
+
+    /// Where a value lies, 0 at the low end and 1 at the high end; `None` for what cannot be shown.
+    pub(crate) fn share(&self, value: f64) -> Option<f64> {
+        let along = if self.log { libm::log10(value) } else { value };
+        self.shows(value).then(|| (along - self.low) / (self.high - self.low))
+    }
+
+    /// The widest text of its ticks, pixels.
+    pub(crate) fn widest(&self, size: f64) -> f64 {
+        self.ticks.iter().map(|tick| text_width(&tick.label, size)).fold(0.0, f64::max)
+    }
+
+    /// For a horizontal axis of this length in pixels: labels that would meet their neighbours are left out.
+    pub(crate) fn thinned(mut self, length: f64, size: f64, apart: f64) -> Scale {
+        let mut free_from = f64::NEG_INFINITY;
+        let at: Vec<f64> = self.ticks.iter().map(|tick| self.share(tick.value).unwrap_or(0.0) * length).collect();
+        for (tick, at) in self.ticks.iter_mut().zip(at) {
+            let half = text_width(&tick.label, size) / 2.0;
+            if at - half < free_from {
+                tick.label.clear();
+            } else {
+                free_from = at + half + apart;
+            }
         }
+        self
     }
 }
 
@@ -96,11 +161,7 @@ fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, rounded: bool) -> Sca
             low -= reach;
         }
     }
-    // Nothing of which only whole ones exist is counted in halves, and no share is above all.
-    let mut step = round_step(&axis.unit, (high - low) / wanted.max(2) as f64);
-    if axis.unit == Unit::Count {
-        step = step.max(1.0);
-    }
+    let step = step(&axis.unit, low, high, wanted);
     if rounded {
         low = (low / step + 1e-9).floor() * step;
         high = (high / step - 1e-9).ceil() * step;
@@ -112,7 +173,7 @@ fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, rounded: bool) -> Sca
     let ticks = (first..=last)
         .map(|number| {
             let value = number as f64 * step;
-            Tick { position: (value - low) / (high - low), label: tick_text(&axis.unit, value, divisor, decimals) }
+            Tick { value, label: tick_text(&axis.unit, value, divisor, decimals) }
         })
         .collect();
     Scale {
@@ -127,6 +188,31 @@ fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, rounded: bool) -> Sca
     }
 }
 
+/// The distance of round values: that of the library's, and on a clock a round part of a minute, an hour or a day. Nothing
+/// of which only whole ones exist is counted in halves.
+fn step(unit: &Unit, low: f64, high: f64, wanted: usize) -> f64 {
+    const OF_TIME: [f64; 15] = [
+        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
+    ];
+    const OF_DAYS: [f64; 4] = [21_600.0, 43_200.0, 86_400.0, 172_800.0];
+    let least = (high - low) / wanted.max(2) as f64;
+    if *unit == Unit::Instant
+        && least > 0.5
+        && let Some(step) = OF_TIME.iter().chain(&OF_DAYS).copied().find(|step| *step >= least)
+    {
+        return step;
+    }
+    // The library takes a logarithm of the platform's: of six digits between 1 and 10, whose whole part is the same
+    // everywhere. Its differences, too, suit values near one.
+    let size = libm::pow(10.0, libm::log10(high - low).floor());
+    let span: f64 = format!("{:.5}", (high - low) / size).parse().unwrap_or(1.0);
+    let round = RangedCoordf64::from(0.0..span).key_points(wanted.max(2) + 1);
+    let step = round.get(1).map_or(least, |second| (second - round[0]) * size);
+    // Digits that come from the division are none.
+    let step = format!("{step:.9e}").parse().unwrap_or(step);
+    if *unit == Unit::Count { step.max(1.0) } else { step }
+}
+
 fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
     let (mut low, mut high) = (libm::log10(low), libm::log10(high));
     if rounded {
@@ -136,7 +222,8 @@ fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
     if high - low < 0.3 {
         (low, high) = (low - 0.2, high + 0.2);
     }
-    // With many decades only they are named; with few, their 2 and 5 as well.
+    // With many decades only they are named; with few, their 2 and 5 as well. (The library's own logarithmic coordinate
+    // names decades only.)
     let parts: &[f64] = match high - low {
         decades if decades > 3.2 => &[1.0],
         decades if decades > 1.6 => &[1.0, 3.0],
@@ -152,7 +239,7 @@ fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
             let value = part * libm::pow(10.0, f64::from(decade));
             let at = libm::log10(value);
             if at >= low - 1e-9 && at <= high + 1e-9 {
-                ticks.push(Tick { position: (at - low) / (high - low), label: lone_text(&axis.unit, value) });
+                ticks.push(Tick { value, label: lone_text(&axis.unit, value) });
             }
         }
     }
@@ -182,23 +269,6 @@ fn round_beside(logarithm: f64, above: bool) -> f64 {
     chosen * decade
 }
 
-/// The round step at or above `least`.
-fn round_step(unit: &Unit, least: f64) -> f64 {
-    const OF_TIME: [f64; 19] = [
-        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0,
-        43_200.0, 86_400.0, 172_800.0,
-    ];
-    if *unit == Unit::Instant
-        && least > 0.5
-        && let Some(step) = OF_TIME.iter().copied().find(|step| *step >= least)
-    {
-        return step;
-    }
-    let decade = libm::pow(10.0, libm::log10(least).floor());
-    let parts = [1.0, 2.0, 2.5, 5.0, 10.0];
-    parts.into_iter().map(|part| part * decade).find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * decade)
-}
-
 /// How many decimals a step needs.
 fn decimals_of(step: f64) -> usize {
     (0..6)
@@ -209,7 +279,7 @@ fn decimals_of(step: f64) -> usize {
         .unwrap_or(6)
 }
 
-/// What values on a linear axis are divided by, and what the unit is then called.
+/// The divisor of the values on a linear axis, and the name of the resulting unit.
 fn unit_of(unit: &Unit, largest: f64) -> (f64, String) {
     match unit {
         Unit::Seconds if largest < 0.999e-3 => (1e-6, "µs".to_owned()),
@@ -329,7 +399,7 @@ mod tests {
     #[test]
     fn linear_axes_include_zero_and_end_at_a_round_value() {
         let axis = Axis::linear("goodput", Unit::PerSecond);
-        assert_eq!(labels(&axis, &[900.0, 1170.0], 5), ["0", "250", "500", "750", "1,000", "1,250"]);
+        assert_eq!(labels(&axis, &[900.0, 1170.0], 5), ["0", "200", "400", "600", "800", "1,000", "1,200"]);
         assert_eq!(labels(&axis, &[143_000.0], 4), ["0", "50 k", "100 k", "150 k"]);
         assert_eq!(Scale::new(&axis, [1.0].into_iter(), 4).title, "goodput per second");
     }
@@ -350,7 +420,7 @@ mod tests {
         assert_eq!(scale.title, "p99 (log scale)");
         let labels: Vec<&str> = scale.ticks.iter().map(|tick| tick.label.as_str()).collect();
         assert_eq!(labels, ["1 ms", "10 ms", "100 ms", "1 s"]);
-        assert!(scale.position(0.0).is_none());
+        assert!(!scale.shows(0.0) && scale.share(0.0).is_none());
         let with_zero = Scale::new(&axis, [0.0, 0.01, 1.0].into_iter(), 5);
         assert_eq!(with_zero.title, "p99 (log scale, zeros not shown)");
     }
@@ -361,7 +431,7 @@ mod tests {
         let scale = Scale::exact(&axis, [-30.0, 300.0].into_iter(), 8);
         let labels: Vec<&str> = scale.ticks.iter().map(|tick| tick.label.as_str()).collect();
         assert_eq!(labels, ["0s", "1m", "2m", "3m", "4m", "5m"]);
-        assert!((scale.position(0.0).expect("linear") - 30.0 / 330.0).abs() < 1e-12);
+        assert!((scale.share(0.0).expect("linear") - 30.0 / 330.0).abs() < 1e-12);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Goodput over time, and below it in lanes what brought it down, what kept it down and what was done about it.
 
-use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
+use super::canvas::{Anchor, Canvas, Lettering, Stroke};
+use super::text::text_width;
 use super::data::{self, Told, Zoom};
 use super::frame::{self, Grid, Plot, Surroundings};
 use super::palette;
 use super::scale::{Scale, lone_text};
-use super::{Chart, Mark, Marked, Size, TimelineLane, TimelineRole};
+use super::{Chart, ChartError, Mark, Marked, Size, TimelineLane, TimelineRole};
 
 const LANE: f64 = 26.0;
 const BAR: f64 = 16.0;
@@ -25,25 +26,21 @@ pub(crate) fn draw(
     (goodput, window_s): (&[(f64, Option<f64>)], f64),
     lanes: &[TimelineLane],
     happenings: &[Mark],
-) {
+) -> Result<(), ChartError> {
     let ends = goodput.first().map(|it| it.0).into_iter().chain(goodput.last().map(|it| it.0 + window_s));
     let x = Scale::exact(&chart.x, ends, 9);
     let y = Scale::proportional(&chart.y, goodput.iter().filter_map(|it| it.1), 3);
     let marked = Marked { faults: &[], happenings };
     let around = Surroundings { x, y, legend: Vec::new(), marked, right: 0.0, grid: Grid::Horizontal };
     let below = LANE * lanes.len() as f64;
-    let plot = frame::surround_above(canvas, chart, around, (NAMES, below));
+    let plot = frame::surround_above(canvas, chart, around, (NAMES, below))?;
 
     plot.draw(canvas, |canvas| {
-        let known: Vec<Place> =
-            goodput.iter().filter_map(|(at_s, value)| plot.place(at_s + window_s / 2.0, (*value)?)).collect();
-        if let (Some(first), Some(last)) = (known.first().copied(), known.last().copied()) {
-            let mut outline = vec![(first.0, plot.bottom)];
-            outline.extend(&known);
-            outline.push((last.0, plot.bottom));
-            canvas.polygon(&outline, palette::SERIES[0], 0.25);
-            canvas.line(&known, Stroke::solid(palette::SERIES[0], 1.6));
-        }
+        let known: Vec<(f64, f64)> =
+            goodput.iter().filter_map(|(at_s, value)| Some((at_s + window_s / 2.0, (*value)?))).collect();
+        let ground: Vec<(f64, f64)> = known.iter().map(|(at_s, _)| (*at_s, 0.0)).collect();
+        plot.area(canvas, (&known, &ground), palette::SERIES[0], 0.25);
+        plot.line(canvas, known, Stroke::solid(palette::SERIES[0], 1.6));
     });
     for (number, lane) in lanes.iter().enumerate() {
         draw_lane(canvas, &plot, lane, plot.bottom + 8.0 + LANE * number as f64);
@@ -57,6 +54,7 @@ pub(crate) fn draw(
         text: goodput.iter().map(|it| it.1.map(|value| lone_text(&chart.y.unit, value))).collect(),
     };
     data::columns(canvas, &plot, Zoom::Across, &at, &[told]);
+    Ok(())
 }
 
 fn draw_lane(canvas: &mut Canvas, plot: &Plot, lane: &TimelineLane, top: f64) {

@@ -4,7 +4,8 @@
 //! across several layers gets an invisible place in each of them, so that no arrow runs through a box. Within a layer
 //! boxes stand in the order of the mean place of their callers (Sugiyama's barycentres), which keeps most arrows apart.
 
-use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke, text_width};
+use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
+use super::text::text_width;
 use super::frame;
 use super::palette;
 use super::scale::lone_text;
@@ -30,7 +31,7 @@ struct Layout {
 }
 
 fn layout(boxes: usize, calls: &[TopologyCall]) -> Layout {
-    // Calls back to one who is being visited close a circle and do not push anybody to the right.
+    // Calls back to a component that is being visited close a cycle and push nothing to the right.
     let mut back = vec![false; calls.len()];
     let mut state = vec![0_u8; boxes];
     for start in 0..boxes {
@@ -128,7 +129,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, boxes: &[TopologyBox], ca
     frame::titles(canvas, chart);
     let layout = layout(boxes.len(), calls);
     let used = layout.layers.max(1) as f64 * ACROSS - (ACROSS - WIDE);
-    // What is narrower than the picture spreads over it.
+    // A graph narrower than the picture is spread over it.
     let stretch =
         if layout.layers > 1 { ((canvas.width() - 2.0 * MARGIN - WIDE) / (used - WIDE)).clamp(1.0, 1.6) } else { 1.0 };
     let left_of = |layer: f64| MARGIN + layer * ACROSS * stretch;

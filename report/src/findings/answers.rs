@@ -13,7 +13,7 @@ fn about(workload: &str) -> String {
     format!("workloads.{workload}")
 }
 
-/// So many requests without an answer in time are no chance, and so long a time is an outage.
+/// The number of requests without a timely answer, and the time, from which it is an outage rather than chance.
 const UNANSWERED_MIN: f64 = 20.0;
 const OUTAGE_S: f64 = 10.0;
 /// … or this share of the run.
@@ -169,18 +169,18 @@ pub(super) fn degraded(result: &RunResult) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// So many times the usual is slow …
+/// Slow means this many times the usual …
 pub(super) const SLOW_TIMES: f64 = 10.0;
 /// … where it is at least so much more, s.
 pub(super) const SLOW_MIN_S: f64 = 0.01;
-/// A spell that matters is so slow, s, for so many windows on end; or so slow, s, at any time.
+/// A slow period matters if it is this slow, s, for this many consecutive windows; or this slow, s, at any time.
 const SLOW_WARNING_S: f64 = 0.1;
 const SPELL_WINDOWS: usize = 3;
 const SLOW_ALWAYS_S: f64 = 1.0;
-/// What is slow for this share of the time is usual.
+/// A service that is slow for this share of the time is usually slow.
 const USUALLY: f64 = 0.8;
 
-/// What a median request usually takes, s: the lower quartile of the medians of windows, so that it is known although most of
+/// The usual latency of a median request, s: the lower quartile of the medians of windows, so that it is known although most of
 /// the run was slow.
 pub(super) fn usual_median_s(result: &RunResult, workload: &str) -> Option<f64> {
     let medians = over_time::column(result, &format!("workloads.{workload}.latency.p50_s"))?;

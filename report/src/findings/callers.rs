@@ -13,7 +13,7 @@ pub(super) fn is_fed_by_those_who_wait(result: &RunResult, component: &str) -> b
     let mut is_called = false;
     while let Some(callee) = asked.get(next).copied() {
         next += 1;
-        // Messages are sent by those who do not wait for them.
+        // Nobody waits for messages.
         if result.components.get(callee).is_some_and(|component| !component.consumes.is_empty()) {
             return false;
         }
@@ -52,7 +52,7 @@ pub(super) fn settings_of_link(result: &RunResult, from: &str, link: &str) -> Op
     if result.workloads.contains_key(from) {
         return Some(format!("workloads.{from}.{link}"));
     }
-    // What has one link has it as a setting of its own.
+    // A component with a single link has it as a setting of its own.
     Some(if link == "to" { format!("components.{from}.to") } else { format!("components.{from}.calls.{link}") })
 }
 

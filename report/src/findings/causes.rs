@@ -57,7 +57,7 @@ fn reached<'r>(result: &'r RunResult, figures: &'r LinkResult) -> Vec<&'r str> {
     let mut next = 0;
     while let Some(name) = asked.get(next).copied() {
         next += 1;
-        // What has one link, of which the calls are its own, passes them on.
+        // A component with a single link, whose calls are its own, passes them on.
         match result.links.get(name).and_then(|links| links.get("to")) {
             Some(on) if on.in_flight.is_none() || result.components.get(name).is_some_and(|c| c.workers.is_none()) => {
                 for to in on.to.iter().map(String::as_str).filter(|to| !asked.contains(to)).collect::<Vec<_>>() {
@@ -170,7 +170,7 @@ fn chain<'r>(
     format!("{}{end}.", words.join(", "))
 }
 
-/// What is the matter with the last in the chain, as far as the result tells.
+/// What is wrong with the last component in the chain, as far as the result shows.
 fn state(
     result: &RunResult,
     draft: &mut Draft,
@@ -210,7 +210,7 @@ fn state(
     if said.is_empty() { String::new() } else { format!(", {}", said.join(" and ")) }
 }
 
-/// For so long, s, and in so many windows up to the end, nothing must have been answered.
+/// For at least this long, s, and in this many windows up to the end, nothing was answered.
 pub(super) const STANDSTILL_S: f64 = 5.0;
 pub(super) const STANDSTILL_WINDOWS: usize = 5;
 

@@ -1,4 +1,4 @@
-//! What a sentence rests on: every figure in it, with where in the result it stands.
+//! The evidence for a sentence: every figure in it, with its place in the result.
 
 use crate::over_time;
 use crate::units;
@@ -39,7 +39,7 @@ impl Unit {
     }
 }
 
-/// What is made of several windows.
+/// How several windows become one figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// The mean of those in which it is known.
@@ -61,7 +61,7 @@ pub enum Source {
     Windows {
         /// Their names.
         columns: Vec<String>,
-        /// What is made of the windows.
+        /// How the windows become one figure.
         how: How,
         /// From when, s …
         from_s: f64,
@@ -75,7 +75,7 @@ pub enum Source {
 /// A figure that a sentence states or depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// What the rule calls it.
+    /// The name that the rule gives it.
     pub name: &'static str,
     /// Its value, in seconds, per second, or as a plain number.
     pub value: f64,

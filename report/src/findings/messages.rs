@@ -10,7 +10,7 @@ use super::{Draft, Finding, Severity};
 
 /// A share of the messages from which duplicates and the like are worth a warning.
 const SHARE_MIN: f64 = 0.01;
-/// Work that takes this many times as long as the answer, and at least so long, s, is told.
+/// Work behind the answer is reported if it takes this many times as long as the answer, and at least this long, s.
 const BEHIND_TIMES: f64 = 10.0;
 const BEHIND_MIN_S: f64 = 1.0;
 

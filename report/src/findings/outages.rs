@@ -9,7 +9,7 @@ use super::{Draft, why};
 /// A fall of goodput under faults, from where it begins to where it ends.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outage {
-    /// What the faults are called.
+    /// The names of the faults.
     pub(crate) name: String,
     /// When they struck, s, and when the last of them ended.
     pub(crate) at_s: f64,

@@ -164,7 +164,7 @@ pub(super) fn pools(result: &RunResult) -> Vec<Finding> {
 const SATURATED_MEAN: f64 = 0.9;
 /// Utilisation in a window at which next to nothing is left.
 pub(super) const SATURATED: f64 = 0.95;
-/// A component that is saturated for so long, s, or for this share of the run, is worth a warning.
+/// A component that is saturated for this long, s, or for this share of the run, gets a warning.
 const SATURATED_S: f64 = 5.0;
 const SATURATED_SHARE: f64 = 0.1;
 
@@ -219,7 +219,7 @@ pub(super) fn saturated(result: &RunResult, component: &str) -> Vec<Stretch> {
 /// How much busier than all of them together one replica must be, and how busy at least.
 const UNEQUAL_MIN: f64 = 0.2;
 const BUSIEST_MIN: f64 = 0.7;
-/// So often a call must have waited while so many replicas were idle.
+/// Calls wait beside idle replicas: in at least this many samples, this share of all samples, with this share of replicas idle.
 const IDLE_LOOKS_MIN: u64 = 5;
 const IDLE_WAITING_MIN: f64 = 0.1;
 const IDLE_MIN: f64 = 0.5;
@@ -275,7 +275,7 @@ fn waits_beside_idle(name: &str, component: &ComponentResult) -> Option<(f64, Fi
     Some((often, draft.say(Severity::Warning, text)))
 }
 
-/// Code that holds a loop for so long is worth a line, s, and a warning.
+/// Code that holds a loop for this long, s, gets a note, and for this long a warning.
 const TURN_MIN_S: f64 = 0.05;
 const TURN_WARNING_S: f64 = 0.1;
 
@@ -312,11 +312,11 @@ pub(super) fn tasks(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// A cache that passes on so many times as many calls as usual, and at least so many a second, is stampeded.
+/// A stampede: a cache passes on this many times as many calls as usual, and at least this many a second.
 const STAMPEDE_TIMES: f64 = 5.0;
 const STAMPEDE_MIN: f64 = 20.0;
 
-/// What a cache passed on at its worst, where that is many times the usual.
+/// The most calls that a cache passed on, if that is many times the usual.
 pub(super) fn stampedes(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, component) in result.components.iter().filter(|(_, component)| component.own.get("hit_ratio").is_some())

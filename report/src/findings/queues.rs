@@ -11,7 +11,7 @@ use crate::over_time::{self, Stretch};
 
 /// Queues shorter than this are everyday.
 pub(super) const LENGTH_MIN: u64 = 20;
-/// Who waits so long in a queue has waited long, whatever comes after it.
+/// A wait in a queue that is long for any caller, s.
 pub(super) const WAIT_MIN_S: f64 = 1.0;
 /// A queue is full where so much of its room is taken.
 pub(super) const FULL_MIN: f64 = 0.9;
@@ -94,7 +94,7 @@ impl Place<'_> {
              is served.",
             self.name
         );
-        // Who has workers has a queue before them, which can be bounded.
+        // Every component with workers has a queue in front of them, which can be bounded.
         let bound = callers::setting_of(self.name, "admission.queue.max")
             .filter(|_| self.component.workers.is_some() && self.queue.bound.is_none())
             .map(|path| Remedy { what: "Bound it", path, example: "100" });
@@ -141,7 +141,7 @@ impl Place<'_> {
         over_time::measured(self.result).last().map_or(0.0, |window| series.at_s[window] + series.window_s)
     }
 
-    /// What is left in the end of a queue that a fault made long.
+    /// What is left at the end of a queue that a fault filled.
     fn has_not_drained(&self, episodes: &[Episode]) -> Option<Finding> {
         if self.queue.depth_end < LENGTH_MIN {
             return None;

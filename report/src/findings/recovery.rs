@@ -38,7 +38,7 @@ pub(super) enum Recovery {
     Lost {
         /// Its mean over the last quarter of what was watched, as a share of before.
         share: f64,
-        /// What was sent then, as a share of before; `None` where it is not known.
+        /// Requests sent then, as a share of before; `None` if unknown.
         sent_share: Option<f64>,
         /// From when to when these shares are, s.
         tail_s: (f64, f64),
@@ -82,7 +82,7 @@ pub(super) struct Story<'r> {
     pub(super) watched_until_s: f64,
     /// Whether that is another fault.
     followed: bool,
-    /// Windows that a mean is taken over, and the share at which it counts as back, for so long, s.
+    /// Windows that a mean is taken over, the share at which it counts as back, and for how long it must stay there, s.
     windows: usize,
     threshold: f64,
     hold_s: f64,
@@ -137,7 +137,7 @@ impl<'r> Story<'r> {
         mean_of(&self.goodput, windows_between(&self.result.series, from_s, until_s))
     }
 
-    /// What the load was between two instants, as a share of before, where it was less.
+    /// The load between two instants, as a share of before, if it was lower.
     fn less_load(&self, from_s: f64, until_s: f64) -> Option<f64> {
         Some(self.load.share(from_s, until_s)).filter(|share| *share < RECOVERED_SHARE && !self.by_objective)
     }
@@ -148,7 +148,7 @@ impl<'r> Story<'r> {
         self.mean(from_s, until_s).map(|now| if expected > 0.0 { now / expected } else { 1.0 })
     }
 
-    /// The same from a window on, over as many windows as a mean is taken over, where there are so many before `until_s`.
+    /// The same from a window on, over as many windows as a mean is taken over, if there are that many before `until_s`.
     fn share_at(&self, window: usize, until_s: f64) -> Option<f64> {
         let at_s = *self.result.series.at_s.get(window)?;
         let end_s = at_s + self.reach_s();
@@ -346,13 +346,13 @@ fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recovery 
     Story::new(result, episodes, index).map_or(Recovery::Unknown, |story| story.told())
 }
 
-/// What the faults of an episode are called, in the order in which they struck.
+/// The names of the faults of an episode, in the order in which they started.
 pub(super) fn name(result: &RunResult, episode: &Episode) -> String {
     let names: Vec<&str> = episode.faults.iter().map(|fault| over_time::fault_name(&result.faults[*fault])).collect();
     over_time::joined(&names)
 }
 
-/// What is sent, against what was sent before.
+/// The requests sent, compared with before.
 struct Load<'r> {
     result: &'r RunResult,
     /// What workloads send that do not wait for answers, per window; that of the others falls with the system and counts
@@ -386,7 +386,7 @@ impl Load<'_> {
     }
 }
 
-/// So many recoveries get a sentence of their own, those from the deepest falls.
+/// How many recoveries get a sentence of their own: those from the deepest falls.
 const RECOVERED_MAX: usize = 3;
 
 /// A sentence for each fault that goodput did not simply come through, the worst first.

@@ -100,7 +100,7 @@ pub(super) fn kept_down(draft: &mut Draft, result: &RunResult, from_s: f64, unti
     }
 }
 
-/// The longest backlog, as the time that it takes to work it off, against the timeout of those who wait in it: what is taken from
+/// The longest backlog, as the time that it takes to work it off, against the timeout of the callers in it: what is taken from
 /// it has been given up already.
 fn backlog(draft: &mut Draft, result: &RunResult, from_s: f64, until_s: f64) -> Option<String> {
     let mean = |name: &str, metric: &str| {
@@ -134,7 +134,7 @@ fn largest(of: Vec<(&String, f64)>) -> Option<(&String, f64)> {
 
 /// Windows of a third of a run, at least, to compare thirds.
 const WINDOWS_MIN: usize = 10;
-/// What is under way at the end may be so many times what it was, and so many calls more, by chance.
+/// By chance, this many times as many calls may be in flight at the end as before, and this many more.
 const GROWTH_MIN: f64 = 1.5;
 const CALLS_MIN: f64 = 20.0;
 

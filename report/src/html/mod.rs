@@ -124,7 +124,7 @@ impl TableColumn {
 /// A cell of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableCell {
-    /// What is read.
+    /// The text.
     pub text: String,
     /// What it is sorted by; cells without it are sorted by their text, or last among figures.
     pub value: Option<f64>,

@@ -2,7 +2,7 @@
 
 use super::{Block, Section};
 
-/// What a page says of its making; texts that only the caller knows.
+/// How a page was made; only the caller knows these texts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Origin {
     /// The scenarios: one, or one for each that was compared.

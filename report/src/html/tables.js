@@ -23,7 +23,7 @@ for (const table of document.querySelectorAll("table")) {
           const order = one.cells[column].textContent.localeCompare(other.cells[column].textContent, "en");
           return ascending ? order : -order;
         }
-        // What is unknown stays at the end either way.
+        // Unknown values stay at the end in either order.
         if (a === undefined) return 1;
         if (b === undefined) return -1;
         return ascending ? a - b : b - a;

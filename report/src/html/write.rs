@@ -13,7 +13,7 @@ use crate::findings::{Finding, Severity};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("tables.js"), include_str!("charts.js"));
 
-/// What a content security policy wants to see of an inline style or script.
+/// The digest by which a content security policy allows an inline style or script.
 fn digest(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
@@ -139,7 +139,7 @@ fn write_figures(markup: &mut Markup, figures: &[Figure]) {
 fn write_findings(markup: &mut Markup, findings: &[Finding]) {
     put!(markup, "<ul class=\"findings\">\n");
     for finding in findings {
-        // The word is for those who see neither colour nor sign.
+        // The word is for readers who see neither the colour nor the sign.
         let (class, word) = match finding.severity {
             Severity::Critical => ("critical", "Critical"),
             Severity::Warning => ("warning", "Warning"),

@@ -84,7 +84,7 @@ struct Metric {
     is_event: bool,
 }
 
-/// What all parts of a chart need.
+/// The inputs that all parts of a chart need.
 struct Drawing<'s> {
     swept: &'s Swept,
     chart: &'s ChartWanted,

@@ -1,4 +1,4 @@
-//! What a sweep says, in sentences, computed from its figures alone.
+//! The findings of a sweep, in sentences computed from its figures alone.
 //!
 //! Failed points first, then the objectives and where they hold, then what each metric does along the axis with the most
 //! values: rises, falls, has a best value, stays the same from somewhere on. Then how far the figures can be trusted.
@@ -154,7 +154,7 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
     ways
 }
 
-/// What a metric does: along the only way, or between which points it lies where there are several.
+/// The course of a metric along the only line, or its lowest and highest points where there are several lines.
 fn course(swept: &Swept, metric: usize, ways: &[Way<'_>]) -> Vec<Finding> {
     let unit = swept.units[metric];
     let name = words::capital(&words::metric(&swept.metrics[metric]));

@@ -4,7 +4,7 @@ use language::diagnostics::shown;
 
 use super::paint::width;
 
-/// Rows of cells with a heading; the first column leans left, the others right. What a cell says commands no terminal.
+/// Rows of cells with a heading; the first column is aligned left, the others right. Control characters in cells are removed.
 pub(crate) fn aligned(heading: &[String], rows: &[Vec<String>]) -> String {
     let safe = |cells: &[String]| -> Vec<String> { cells.iter().map(|cell| shown(cell).into_owned()).collect() };
     let (heading, rows): (_, Vec<Vec<String>>) = (safe(heading), rows.iter().map(|row| safe(row)).collect());

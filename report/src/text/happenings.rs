@@ -37,7 +37,7 @@ fn row(moment: &Moment<'_>) -> Vec<Span> {
     vec![Span::new(moment.place, Ink::Strong), Span::plain(units::instant(moment.at_s)), Span::plain(moment.words())]
 }
 
-/// What has no row of its own: `replica failed ×120, replica repaired ×119`.
+/// Happenings without a row of their own: `replica failed ×120, replica repaired ×119`.
 fn between(result: &RunResult, moments: &[Moment<'_>]) -> String {
     let mut counts: Vec<(&str, u64)> = Vec::new();
     let told = moments.iter().map(|moment| (moment.name, moment.replicas.len().max(1) as u64));

@@ -41,7 +41,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// What is right for a file or a pipe: 100 columns, no colour.
+    /// Defaults for a file or a pipe: 100 columns, no colour.
     fn default() -> Self {
         Options { width: 100, color: false, unicode: true }
     }

@@ -2,7 +2,7 @@
 
 use super::Options;
 
-/// What a piece of text is to the reader; the one table of colours is [`Ink::code`].
+/// The meaning of a piece of text, from which its colour follows; [`Ink::code`] is the only table of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ink {
     #[default]

@@ -104,7 +104,7 @@ fn compared(app: &App, points: impl Fn(&Snapshot) -> Points) -> Vec<Curve> {
     app.view.futures.iter().map(one).collect()
 }
 
-/// Of the branch only what comes after the fork: what comes before is the original's.
+/// For a branch, only the part after the fork: the part before is the original's.
 pub(crate) fn own_part(app: &App, future: &Future, mut points: Points) -> Points {
     if let (Side::Branch, Some(fork_ns)) = (future.side, app.view.fork_ns) {
         let window_s = future.snapshot.series.window_s;

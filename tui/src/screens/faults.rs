@@ -1,4 +1,4 @@
-//! What is broken, what was and what will be; and what can be broken now at the selected component.
+//! Active, past and planned faults, and the faults that can be injected into the selected component.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -63,7 +63,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     for (row, (index, choice)) in choices.iter().enumerate().skip(first).take(rows).enumerate() {
         let y = top + 1 + row as i32;
         brush.text(4, y, &choice.name, Role::Strong);
-        // What is injected matters more than what it is called.
+        // The effect of a fault matters more than its name.
         let begin = if width >= 110 { 60 } else { 15 };
         if begin > 15 {
             brush.text(15, y, &figures::shorten(&choice.doc, 43), Role::Faint);

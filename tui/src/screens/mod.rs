@@ -195,7 +195,7 @@ pub(crate) fn tab_at(app: &App, area: Rect, at: Position) -> Option<Screen> {
         .map(|(screen, ..)| screen)
 }
 
-/// What all callers together see in one future.
+/// The figures of all callers together in one future.
 pub(crate) fn callers(snapshot: &Snapshot) -> BoxFigures {
     let workloads: Vec<usize> =
         (0..snapshot.topology.nodes.len()).filter(|&index| snapshot.topology.nodes[index].is_workload).collect();
@@ -248,7 +248,7 @@ fn caption_width(size: Rect) -> usize {
     usize::from(size.width).saturating_sub(20).max(20)
 }
 
-/// A text broken into lines of at most so many letters.
+/// A text broken into lines of at most this many letters.
 pub(crate) fn lines_of(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

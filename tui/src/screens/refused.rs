@@ -14,9 +14,9 @@ use crate::theme::{Role, Theme};
 pub(crate) struct Refusal {
     /// Which of the source's scenarios.
     pub(crate) choice: usize,
-    /// What the scenario is called.
+    /// The name of the scenario.
     pub(crate) name: String,
-    /// What is wrong, in lines.
+    /// The problems, in lines.
     pub(crate) text: String,
     /// By how many lines it is scrolled.
     pub(crate) scrolled: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// What is wrong, in lines that fit into so many columns, with their looks.
+    /// The problems, in styled lines that fit into the given columns.
     pub(crate) fn lines(&self, width: u16) -> Vec<(String, Role)> {
         let width = usize::from(width).saturating_sub(2).max(20);
         let broken = |line: &str| {

@@ -139,7 +139,7 @@ fn draw_waterfall(brush: &mut Brush, (top, width, height): (i32, i32, i32), wate
     let names = (width / 4).clamp(18, 36);
     let columns = (width - names - 20).max(4);
     let rows = (height - 2).max(0) as usize;
-    // What is done for nobody may last a hundred times as long as the request: it is cut off.
+    // Wasted work may last a hundred times as long as the request: it is cut off.
     let last = waterfall.rows.iter().map(|row| row.until_s).fold(line.took_s, f64::max);
     let whole = if last > line.took_s { last.min(line.took_s * 1.25) } else { line.took_s };
     let scale = Scale { begin: names, columns, whole };
@@ -186,7 +186,7 @@ fn draw_row(brush: &mut Brush, y: i32, width: i32, scale: &Scale, row: &Waterfal
     for (what, _, from_s, until_s) in &row.stretches {
         let (_, glyph, role) = look(*what);
         let from = scale.column(*from_s);
-        // What is shorter than a cell is shown where nothing longer is.
+        // Parts shorter than a cell are shown where there is nothing longer.
         for column in from..scale.column(*until_s).max(from + 1).min(until) {
             brush.put(column, y, glyph, role);
         }

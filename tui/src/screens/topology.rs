@@ -171,7 +171,7 @@ fn line_role(figures: &LineFigures, weight: Weight) -> Role {
     if weight == Weight::Dashed { Role::Idle } else { Theme::errors(figures.error_share()) }
 }
 
-/// What moves along a line: a mark for each so many attempts, hollow for a retry.
+/// The marks that move along a line: one for every few attempts, hollow for retries.
 fn pulses(brush: &mut Brush, phase: u64, route: &Route, figures: &LineFigures, weight: Weight) {
     let period = match weight {
         Weight::Dashed => return,
@@ -330,7 +330,7 @@ impl Look<'_> {
         brush.put(x, y + height - 1, bottom_left, role);
         brush.put(x + width - 1, y + height - 1, bottom_right, role);
 
-        // Above: the name, and the kind or the fault as far as there is room. Below: replicas, and amplification.
+        // Above: the name, and the kind or the fault if there is room. Below: replicas, and amplification.
         let tight = self.detail <= Detail::Narrow;
         let name = short_name(&group.name, (width - 4).max(1) as usize);
         let room = width - 4 - name.chars().count() as i32;

@@ -182,7 +182,7 @@ pub struct Settings {
     pub acks: Option<NotYet>,
     /// Messages that are kept.
     pub max_length: Option<NotYet>,
-    /// What is written to disk.
+    /// Persistence of messages on disk.
     pub persistence: Option<NotYet>,
 }
 

@@ -39,7 +39,7 @@ pub trait RetryBudget: Clone + std::fmt::Debug {
 /// Makes the choice of settings and the state of it from one row a budget; behind them what is not there yet.
 macro_rules! budgets {
     ($($(#[$doc:meta])* $name:ident => $budget:ty,)* ; $($(#[$absent_doc:meta])* $absent:ident,)*) => {
-        /// What bounds the number of retries.
+        /// Retry budget: limits the number of retries.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum BudgetSettings {
             $($(#[$doc])* $name(<$budget as RetryBudget>::Settings),)*
