@@ -76,12 +76,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]
 }
 
 /// Draws layers over bands of percentiles, each value in the middle of its band.
-pub(crate) fn draw_stack(
-    canvas: &mut Canvas,
-    chart: &Chart,
-    at: &[f64],
-    layers: &[Layer],
-) -> Result<(), ChartError> {
+pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers: &[Layer]) -> Result<(), ChartError> {
     let mut below = vec![0.0; at.len()];
     let mut tops: Vec<Vec<f64>> = Vec::with_capacity(layers.len());
     for layer in layers {

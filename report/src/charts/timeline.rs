@@ -1,11 +1,11 @@
 //! Goodput over time, and below it in lanes what brought it down, what kept it down and what was done about it.
 
 use super::canvas::{Anchor, Canvas, Lettering, Stroke};
-use super::text::text_width;
 use super::data::{self, Told, Zoom};
 use super::frame::{self, Grid, Plot, Surroundings};
 use super::palette;
 use super::scale::{Scale, lone_text};
+use super::text::text_width;
 use super::{Chart, ChartError, Mark, Marked, Size, TimelineLane, TimelineRole};
 
 const LANE: f64 = 26.0;
