@@ -132,7 +132,7 @@ fn numbers_of_the_json_result_and_metrics_are_the_same() {
     let result = ended(EVERYTHING).result();
     let json = serde_json::to_value(&result).expect("plain data");
     let mut told = BTreeSet::new();
-    for section in ["workloads", "components", "links"] {
+    for section in ["workloads", "hosts", "components", "links"] {
         each_number(section, &json[section], &mut |path, number| {
             // What the system is, and how it was looked at, is no figure of it.
             if [".workers.", ".spread.", ".queue.bound", ".timeout_s"].iter().any(|fact| path.contains(fact)) {
