@@ -285,18 +285,18 @@ components:
     assert!(!texts(&found).concat().contains("The number of tasks"), "{:#?}", texts(&found));
 }
 
-/// Each call blocks its carrier for 20 ms: at 100/s two of four are held.
+/// Each call blocks its carrier for 20 ms: at 120/s 2.4 of four are held.
 #[test]
 fn carriers_that_are_pinned_are_told() {
     let yaml = "
 version: 1
 run: {duration: 60s}
-workloads: {users: {arrivals: {constant: 100/s}, call: api}}
+workloads: {users: {arrivals: {constant: 120/s}, call: api}}
 components:
   api: {kind: service, cpu: 4, runtime: virtual_threads, handlers: {default: [{block: 20ms}]}}
 ";
     let found = told(yaml, &[]);
-    is_told(&found, Severity::Warning, "Tasks of api held 50 % of its carriers while they waited");
+    is_told(&found, Severity::Warning, "Tasks of api held 60 % of its carriers while they waited");
 }
 
 #[test]
