@@ -29,7 +29,7 @@ use flows::{Attempts, Caches, Moment, most_calls, open_rate, settle, solve, solv
 use graph::Graph;
 use language::Loaded;
 use language::document::Sources;
-use limits::{Which, Load};
+use limits::{Load, Which};
 use times::Times;
 
 pub use backlog::{Consumer, Queue};

@@ -1,10 +1,10 @@
 //! A value for each category: horizontal bars, so that long names can be read, always from zero.
 
 use super::canvas::{Anchor, Canvas, Lettering, Stroke};
-use super::text::text_width;
 use super::frame::{self, Entry, Plot, Sample};
 use super::palette;
 use super::scale::{Scale, lone_text};
+use super::text::text_width;
 use super::{BarGroup, Chart, ChartError, Size, data};
 
 const BAR: f64 = 17.0;
@@ -18,7 +18,12 @@ pub(crate) fn size(asked: Size, categories: usize, groups: usize) -> Size {
 }
 
 /// Draws the bars.
-pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, categories: &[String], groups: &[BarGroup]) -> Result<(), ChartError> {
+pub(crate) fn draw(
+    canvas: &mut Canvas,
+    chart: &Chart,
+    categories: &[String],
+    groups: &[BarGroup],
+) -> Result<(), ChartError> {
     let reach = groups.iter().flat_map(|group| {
         let ends = group.intervals.iter().flatten().flat_map(|(low, high)| [*low, *high]);
         group.values.iter().flatten().copied().chain(ends)

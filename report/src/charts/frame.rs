@@ -89,8 +89,7 @@ impl Plot {
         opacity: f64,
     ) {
         let around = upper.iter().chain(lower.iter().rev());
-        let corners: Vec<(f64, f64)> =
-            around.copied().filter(|(x, y)| self.x.shows(*x) && self.y.shows(*y)).collect();
+        let corners: Vec<(f64, f64)> = around.copied().filter(|(x, y)| self.x.shows(*x) && self.y.shows(*y)).collect();
         canvas.draw(self.context.plotting_area(), &Polygon::new(corners, filled(color, opacity)), &[]);
     }
 

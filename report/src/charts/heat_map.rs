@@ -1,10 +1,10 @@
 //! A value over two variables: cells from light to dark, and the line on which it has a chosen level.
 
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
-use super::text::text_width;
 use super::frame::{self, Entry, Grid as Lines, Plot, Sample, Surroundings};
 use super::palette;
 use super::scale::{Scale, Tick, lone_text};
+use super::text::text_width;
 use super::{Axis, Chart, ChartError, Contour, Marked, data};
 
 /// The contents of a heat map.

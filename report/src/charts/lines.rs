@@ -12,12 +12,7 @@ const MARKED_POINTS_MAX: usize = 24;
 const MARKERS: usize = 7;
 
 /// Draws the curves, their intervals behind them.
-pub(crate) fn draw(
-    canvas: &mut Canvas,
-    chart: &Chart,
-    series: &[Line],
-    marked: Marked<'_>,
-) -> Result<(), ChartError> {
+pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: Marked<'_>) -> Result<(), ChartError> {
     let points = || series.iter().flat_map(|line| &line.points);
     let y_values = points().flat_map(|point| {
         let (low, high) = point.interval.unzip();
@@ -73,9 +68,7 @@ fn are_wide(chart: &Chart, series: &[Line]) -> bool {
         .flat_map(|line| &line.points)
         .filter_map(|point| point.interval.map(|(low, high)| high - low))
         .collect();
-    chart.y.unit == super::Unit::Share
-        && !widths.is_empty()
-        && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
+    chart.y.unit == super::Unit::Share && !widths.is_empty() && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
 }
 
 /// The intervals as bars with ends.

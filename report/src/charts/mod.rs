@@ -31,9 +31,10 @@ mod topology;
 pub use crate::happenings::Mark;
 use std::fmt;
 
-pub(crate) use text::escaped;
 pub use png::png;
+pub(crate) use run::bounds;
 pub use run::{NamedChart, run_charts};
+pub(crate) use text::escaped;
 
 /// A chart, ready to be drawn.
 #[derive(Clone, Debug, PartialEq)]

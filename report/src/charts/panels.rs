@@ -3,10 +3,10 @@
 
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
 use super::frame::{self, Entry, Plot, Sample};
-use plotters::coord::ranged1d::Ranged as _;
 use super::palette;
 use super::scale::{Scale, lone_text};
 use super::{Chart, ChartError, Panel, Point, Size, data};
+use plotters::coord::ranged1d::Ranged as _;
 
 const MARGIN: f64 = 16.0;
 const HEADING: f64 = 30.0;

@@ -47,7 +47,8 @@ fn axis(label: &Axis, shares: impl Iterator<Item = f64> + Clone) -> Scale {
 /// Draws one curve a distribution.
 pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]) -> Result<(), ChartError> {
     let x = axis(&chart.x, series.iter().flat_map(|line| &line.points).map(|(share, _)| *share));
-    let y = Scale::new(&chart.y, series.iter().flat_map(|line| &line.points).map(|(_, value)| *value), 5);
+    let values = series.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
+    let y = Scale::new(&chart.y, values.chain(chart.bounds.iter().map(|bound| bound.value)), 5);
     let legend = series
         .iter()
         .enumerate()
@@ -76,12 +77,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]
 }
 
 /// Draws layers over bands of percentiles, each value in the middle of its band.
-pub(crate) fn draw_stack(
-    canvas: &mut Canvas,
-    chart: &Chart,
-    at: &[f64],
-    layers: &[Layer],
-) -> Result<(), ChartError> {
+pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers: &[Layer]) -> Result<(), ChartError> {
     let mut below = vec![0.0; at.len()];
     let mut tops: Vec<Vec<f64>> = Vec::with_capacity(layers.len());
     for layer in layers {

@@ -191,9 +191,8 @@ fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, rounded: bool) -> Sca
 /// The distance of round values: that of the library's, and on a clock a round part of a minute, an hour or a day. Nothing
 /// of which only whole ones exist is counted in halves.
 fn step(unit: &Unit, low: f64, high: f64, wanted: usize) -> f64 {
-    const OF_TIME: [f64; 15] = [
-        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
-    ];
+    const OF_TIME: [f64; 15] =
+        [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0];
     const OF_DAYS: [f64; 4] = [21_600.0, 43_200.0, 86_400.0, 172_800.0];
     let least = (high - low) / wanted.max(2) as f64;
     if *unit == Unit::Instant

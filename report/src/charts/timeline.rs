@@ -1,11 +1,11 @@
 //! Goodput over time, and below it in lanes what brought it down, what kept it down and what was done about it.
 
 use super::canvas::{Anchor, Canvas, Lettering, Stroke};
-use super::text::text_width;
 use super::data::{self, Told, Zoom};
 use super::frame::{self, Grid, Plot, Surroundings};
 use super::palette;
 use super::scale::{Scale, lone_text};
+use super::text::text_width;
 use super::{Chart, ChartError, Mark, Marked, Size, TimelineLane, TimelineRole};
 
 const LANE: f64 = 26.0;
@@ -29,7 +29,8 @@ pub(crate) fn draw(
 ) -> Result<(), ChartError> {
     let ends = goodput.first().map(|it| it.0).into_iter().chain(goodput.last().map(|it| it.0 + window_s));
     let x = Scale::exact(&chart.x, ends, 9);
-    let y = Scale::proportional(&chart.y, goodput.iter().filter_map(|it| it.1), 3);
+    let values = goodput.iter().filter_map(|it| it.1).chain(chart.bounds.iter().map(|bound| bound.value));
+    let y = Scale::proportional(&chart.y, values, 3);
     let marked = Marked { faults: &[], happenings };
     let around = Surroundings { x, y, legend: Vec::new(), marked, right: 0.0, grid: Grid::Horizontal };
     let below = LANE * lanes.len() as f64;

@@ -5,10 +5,10 @@
 //! boxes stand in the order of the mean place of their callers (Sugiyama's barycentres), which keeps most arrows apart.
 
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
-use super::text::text_width;
 use super::frame;
 use super::palette;
 use super::scale::lone_text;
+use super::text::text_width;
 use super::{Chart, Size, TopologyBox, TopologyCall, Unit, data};
 
 const WIDE: f64 = 132.0;
