@@ -30,6 +30,7 @@ pub(crate) fn spent_on(what: sim_core::Spent) -> Spent {
         sim_core::Spent::Connect => Spent::Connect,
         sim_core::Spent::BackOff => Spent::BackOff,
         sim_core::Spent::LockWait => Spent::LockWait,
+        sim_core::Spent::Throttled => Spent::Throttled,
         sim_core::Spent::GivenUp => Spent::GivenUp,
         sim_core::Spent::Sharing => Spent::Sharing,
     }

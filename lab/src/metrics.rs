@@ -44,8 +44,6 @@ const NOT_YET: &[&str] = &[
     "cost",
     "stale_reads",
     "consumer_lag",
-    "event_loop_lag",
-    "tasks",
     "file_descriptors",
     "time_wait",
     "pauses",
@@ -54,8 +52,6 @@ const NOT_YET: &[&str] = &[
     "replicas_draining",
     "threads",
     "imbalance",
-    "throttled",
-    "switch_cpu",
     "gc",
     "autoscale",
     "groups",
@@ -66,8 +62,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// The same of hosts.
-const NOT_YET_OF_HOSTS: &[&str] =
-    &["memory", "runnable", "switches", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
+const NOT_YET_OF_HOSTS: &[&str] = &["memory", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
 
 /// Whether a path that no metric has is one of the language all the same.
 pub fn is_not_yet(path: &str) -> bool {
@@ -143,7 +138,7 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
         }
     }
     for (name, hosts) in &result.hosts {
-        walk.figures(&format!("hosts.{name}"), hosts, rows::OF_HOSTS, &Own::default());
+        walk.figures(&format!("hosts.{name}"), hosts, rows::OF_HOSTS, &hosts.own);
     }
     for (from, links) in &result.links {
         for (name, link) in links {

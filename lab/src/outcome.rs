@@ -250,7 +250,9 @@ impl Session {
             let machine = |number: u32| self.engine().machine_busy(place.first_machine + number);
             let all = (0..place.count).map(machine).reduce(|(busy, cores), (more, other)| (busy + more, cores + other));
             let each = (0..place.count).map(|number| cpu(Some(machine(number)), span)).collect();
-            HostsResult { count: place.count, cpu: cpu(all, span), each }
+            let mut figures = Figures::default();
+            (0..place.count).for_each(|n| self.engine().figures_of_machine(place.first_machine + n, &mut figures));
+            HostsResult { count: place.count, cpu: cpu(all, span), own: Own::over(&figures, span), each }
         };
         self.network.directory.hosts.iter().map(|place| (place.name.clone(), of(place))).collect()
     }
@@ -475,6 +477,7 @@ impl Session {
             topology: Arc::new(self.topology()),
             links: links.collect(),
             nodes,
+            hosts: self.hosts.now(),
             faults,
             operator_events: self.windows_of(Source::Events),
             happened,

@@ -21,7 +21,9 @@ pub use crate::figures::Latency;
 pub use crate::latency_all::LatencyAll;
 pub use crate::series::Series;
 pub use crate::table::Table;
-pub use live::{Happened, LinkNow, NodeNow, ReplicaNow, Snapshot, Topology, TopologyEdge, TopologyNode};
+pub use live::{
+    Happened, HostNow, LinkNow, NodeNow, OnHost, ReplicaNow, Snapshot, Topology, TopologyEdge, TopologyNode,
+};
 
 /// Everything that is known after a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -272,7 +274,10 @@ pub struct HostsResult {
     pub count: u32,
     /// Share of their cores in use, time average; `None` over no time.
     pub cpu: Option<f64>,
-    /// The same of each, by number; found by metrics such as `hosts.web[3].cpu` and not printed.
+    /// Figures that machines declare (`runnable`, `switches`, …).
+    #[serde(flatten)]
+    pub own: Own,
+    /// The cores in use of each, by number; found by metrics such as `hosts.web[3].cpu` and not printed.
     #[serde(skip)]
     pub each: Vec<Option<f64>>,
 }
@@ -346,6 +351,8 @@ pub enum Spent {
     BackOff,
     /// Waiting for a lock.
     LockWait,
+    /// Standing still since the quota of the cores was spent.
+    Throttled,
     /// Waiting for an answer that was then no longer waited for.
     GivenUp,
     /// Waiting for others of a batch, or for a call that is shared with them.

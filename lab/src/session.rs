@@ -4,6 +4,7 @@
 //! two stretches of the engine and never as an event, so that no way of watching can change what happens.
 
 mod afterwards;
+mod hosts;
 mod interventions;
 mod measured;
 mod spread;
@@ -26,6 +27,7 @@ use crate::history::History;
 use crate::requests::GroupName;
 use crate::result::{FaultWindow, Table};
 pub(crate) use afterwards::After;
+use hosts::HostWatch;
 use language::Loaded;
 use language::document::Override;
 pub(crate) use measured::Requests;
@@ -156,6 +158,7 @@ pub struct Session {
     spare: Spare,
     /// By component.
     pub(crate) spreads: Vec<Looks>,
+    pub(crate) hosts: HostWatch,
     /// Columns beside those that every run has.
     asked: Arc<[Asked]>,
     pub(crate) series: History,
@@ -203,6 +206,7 @@ impl Session {
             border: Border::default(),
             spare: Spare::default(),
             spreads: vec![Looks::default(); network.directory.components.len()],
+            hosts: HostWatch::default(),
             asked: Arc::new([]),
             series: History::default(),
             changes: Vec::new(),
@@ -216,6 +220,7 @@ impl Session {
         };
         session.name_columns();
         session.remember();
+        session.look_at_hosts();
         if zero == 0 {
             session.begin_measuring();
         }
@@ -237,6 +242,7 @@ impl Session {
         self.network.engine.begin_measuring();
         self.measuring = true;
         self.remember();
+        self.hosts.begin_anew();
     }
 
     /// The instant reached, in ns on the scenario's clock (0 is the end of the warm-up).
@@ -312,6 +318,7 @@ impl Session {
             if self.network.engine.now() == self.next_border {
                 self.close_window(self.next_border);
                 self.look_at_replicas();
+                self.look_at_hosts();
                 // That takes time, too.
                 enough = enough.saturating_sub(EVENTS_A_WINDOW + self.network.engine.node_count() as u64 / 4);
                 let values = self.series.len() as u64 * self.series.width() as u64;

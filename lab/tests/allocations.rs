@@ -162,7 +162,7 @@ fn a_request_in_flight_takes_so_many_bytes() {
 #[test]
 fn a_message_that_waits_takes_less_than_a_hundred_bytes() {
     // At the rate of a FIFO queue, only few of so many are within the window of deduplication.
-    let fifo = "sqs_fifo, rate: none, dedup_window: 1s";
+    let fifo = "sqs_fifo, rate: none, dedup_window: 100ms";
     for (style, consumes) in
         [("plain", "jobs"), ("sqs", "jobs"), (fifo, "jobs"), ("rabbitmq", "{from: jobs, prefetch: 1}")]
     {

@@ -33,8 +33,8 @@ pub fn render(problems: &[Problem], sources: &Sources, style: Style) -> String {
         text.push_str("\n\n");
     }
     text.push_str(&summary(problems));
-    // The renderer takes care of the other control characters; some terminals obey these too.
-    text.replace(|c| ('\u{80}'..='\u{9F}').contains(&c), "\u{FFFD}")
+    // The renderer takes care of most control characters, and writes those of its colours.
+    text.replace(|c| c != '\n' && c != '\u{1B}' && is_unsafe(c), "\u{FFFD}")
 }
 
 /// "2 errors and 1 warning", with a line end; nothing for no problems.
@@ -76,13 +76,13 @@ fn headline(problem: &Problem) -> String {
 fn snippet<'a>(problem: &Problem, sources: &'a Sources) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
     let source = sources.get(problem.span.source)?;
     let (line, _) = sources.line_and_column(problem.span.source, problem.span.start)?;
-    let shown = shown_line(source, problem.span);
-    let marked = marked_part(source, problem.span, &shown);
+    let line_of = shown_line(source, problem.span);
+    let marked = marked_part(source, problem.span, &line_of);
     // What was expected is only said beside the caret where the headline has not said it already.
     let label = problem.expected.as_deref().filter(|expected| !repeats(&problem.message, expected));
     let annotation = AnnotationKind::Primary.span(marked).label(label.map(normalize_untrusted_str));
-    let text = &source.text[shown];
-    Some(Snippet::source(text).path(normalize_untrusted_str(&source.name)).line_start(line).annotation(annotation))
+    let text = &source.text[line_of];
+    Some(Snippet::source(text).path(shown(&source.name)).line_start(line).annotation(annotation))
 }
 
 fn repeats(message: &str, expected: &str) -> bool {

@@ -5,6 +5,7 @@
 //! exhaust memory: a file or a nesting beyond its limit, aliases that expand without end. Scalars stay text.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as ParserSpan, StrInput, Tag};
@@ -617,22 +618,75 @@ pub fn in_words(value: &Node) -> String {
 /// The tree as a YAML document in block style. Numbers, booleans and quantities stand without quotes, text that would
 /// be taken for one of these stands with them.
 pub fn to_yaml(node: &Node) -> Result<String, serde_yaml::Error> {
-    serde_yaml::to_string(&yaml_value(node))
+    let mut quoted = Quoted { word: "quoted_text".to_owned(), texts: Vec::new() };
+    loop {
+        let written = serde_yaml::to_string(&yaml_value(node, &mut quoted))?;
+        // The word must be in no text.
+        let is_free = written.matches(quoted.word.as_str()).count() == quoted.texts.len();
+        if quoted.texts.is_empty() || is_free && quoted.texts.iter().all(|text| !text.contains(&quoted.word)) {
+            return Ok(quoted.put_into(written));
+        }
+        quoted.word.push('_');
+        quoted.texts.clear();
+    }
 }
 
-fn yaml_value(node: &Node) -> serde_yaml::Value {
+/// Texts that the library would write with line ends that it reads as something else: a word stands for each until the end.
+struct Quoted {
+    word: String,
+    texts: Vec<String>,
+}
+
+impl Quoted {
+    /// A text, or the word for it.
+    fn text(&mut self, text: &str) -> serde_yaml::Value {
+        if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+            return serde_yaml::Value::String(text.to_owned());
+        }
+        self.texts.push(text.to_owned());
+        serde_yaml::Value::String(format!("{}{}", self.word, self.texts.len()))
+    }
+
+    /// The texts in place of the words, the last first, so that none is the beginning of another.
+    fn put_into(&self, mut written: String) -> String {
+        for (nth, text) in self.texts.iter().enumerate().rev() {
+            written = written.replacen(&format!("{}{}", self.word, nth + 1), &double_quoted(text), 1);
+        }
+        written
+    }
+}
+
+/// A text in quotation marks, with everything escaped that is not plainly visible.
+fn double_quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            _ if settings::shown::is_unsafe(character) => {
+                let _ = write!(quoted, "\\U{:08X}", u32::from(character));
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn yaml_value(node: &Node, quoted: &mut Quoted) -> serde_yaml::Value {
     use serde_yaml::Value as Yaml;
     match &node.value {
         Value::Null => Yaml::Null,
-        Value::Scalar { text, plain: false } => Yaml::String(text.clone()),
+        Value::Scalar { text, plain: false } => quoted.text(text),
         Value::Scalar { text, plain: true } => match text.as_str() {
             "true" => Yaml::Bool(true),
             "false" => Yaml::Bool(false),
-            _ => written_number(text).map_or_else(|| Yaml::String(text.clone()), Yaml::Number),
+            _ => written_number(text).map_or_else(|| quoted.text(text), Yaml::Number),
         },
-        Value::List(members) => Yaml::Sequence(members.iter().map(yaml_value).collect()),
+        Value::List(members) => Yaml::Sequence(members.iter().map(|member| yaml_value(member, quoted)).collect()),
         Value::Map(entries) => Yaml::Mapping(
-            entries.iter().map(|entry| (Yaml::String(entry.key.clone()), yaml_value(&entry.value))).collect(),
+            entries.iter().map(|entry| (quoted.text(&entry.key), yaml_value(&entry.value, quoted))).collect(),
         ),
     }
 }

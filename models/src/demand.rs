@@ -35,12 +35,20 @@ pub struct Limits {
     pub frees_while_waiting: bool,
     /// Whether each worker is a thread with a stack of its own.
     pub is_threads: bool,
-    /// Threads beside the workers for what blocks.
+    /// Threads beside the workers for what blocks or is offloaded.
     pub blocking_threads: Option<u32>,
+    /// Whether one task at a time runs code.
+    pub has_interpreter: bool,
+    /// Whether code runs to its end, and everything else on its worker waits meanwhile.
+    pub runs_code_to_its_end: bool,
+    /// Whether a task that holds a lock keeps its worker while it waits.
+    pub pinned_by_locks: bool,
     /// Whether the workers are what connections of pools end at.
     pub is_connections: bool,
     /// Cores of its own, or the share of its host's that it asks for.
     pub cores: Option<f64>,
+    /// The most cores that it may use of its host's, on average over 100 ms.
+    pub quota: Option<f64>,
     /// Who waits for a worker.
     pub waiting: Waiting,
     /// Calls a second that are let in, over all replicas.
@@ -176,8 +184,12 @@ pub struct Demand {
     pub leaks: f64,
     /// Time for which it blocks what runs it without using a core, s.
     pub blocks_s: f64,
-    /// Time for which it blocks threads beside the workers, s.
+    /// Time for which it blocks threads beside the workers, or computes on them, s.
     pub offloaded_s: f64,
+    /// Work on cores that is done on such threads, s.
+    pub beside_cpu_s: f64,
+    /// Time for which it waits and holds a lock, s.
+    pub waits_under_locks_s: f64,
     /// How likely something that is done side by side is ended by the rest of it before its own end, so that it does less than
     /// is said here.
     pub cut_short: f64,

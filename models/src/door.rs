@@ -105,9 +105,10 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
         self.slots.wait(cx.now(), call.index(), priority, until)
     }
 
-    /// A call whose work was interrupted joins the line again, before those who came later, whatever the line's bound.
-    pub fn put_back(&mut self, cx: &Cx<'_>, call: CallId) {
-        self.slots.put_back(cx.now(), call.index(), cx.priority(call));
+    /// A call whose work was interrupted joins the line again, before those who came later and are no more important, whatever
+    /// the line's bound.
+    pub fn put_back(&mut self, cx: &Cx<'_>, call: CallId, priority: u8) {
+        self.slots.put_back(cx.now(), call.index(), priority);
     }
 
     /// Takes a place without asking.

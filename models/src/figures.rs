@@ -18,7 +18,7 @@ pub struct Declared {
     pub figures: Set,
 }
 
-/// What kinds, policies and workloads declare, in the order of the tables; a kind can have several rows.
+/// What kinds, policies, workloads and hosts declare, in the order of the tables; a kind can have several rows.
 pub fn declared() -> impl Iterator<Item = Declared> {
     let kinds = KINDS
         .iter()
@@ -26,7 +26,8 @@ pub fn declared() -> impl Iterator<Item = Declared> {
     let of_policies = policies::link_settings::FIGURES.iter();
     let policies = of_policies.map(|(owner, figures)| Declared { group: "link settings", owner, figures });
     let workloads = Declared { group: "sections", owner: "workloads", figures: workloads::FIGURES };
-    kinds.chain(policies).chain([workloads])
+    let hosts = Declared { group: "sections", owner: "hosts", figures: sim_core::cpu::FIGURES_OF_MACHINES };
+    kinds.chain(policies).chain([workloads, hosts])
 }
 
 /// The declaration of a name; of a name that several owners declare, the first, which has the same unit.

@@ -98,6 +98,28 @@ pub struct RegionSettings {
     pub rtt: Map<Duration>,
 }
 
+/// Round-robin scheduling of a host's cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub struct SchedulerSettings {
+    /// Time a task keeps a core while others wait. Default: about Linux' (EEVDF's base slice is 2.8 ms with 8 cores or more).
+    #[setting(default = "3ms")]
+    pub slice: Duration,
+    /// Cost of a context switch, typically 1 to 10 µs.
+    #[setting(default = "2us")]
+    pub switch: Duration,
+}
+
+/// CPU credits: core time that is earned, saved and spent.
+#[derive(Clone, Copy, Debug, PartialEq, Setting)]
+pub struct CreditSettings {
+    /// Baseline cores of each host. Using fewer earns credits; once the credits are spent, no more cores are used.
+    pub rate: Cores,
+    /// Maximum credits, in core time.
+    pub max: Duration,
+    /// Credits at the start. Default: `max`.
+    pub start: Option<Duration>,
+}
+
 /// A group of equal machines.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct HostSettings {
@@ -116,8 +138,10 @@ pub struct HostSettings {
     pub file_descriptors: Option<NotYet>,
     /// Outgoing connections of each host.
     pub ephemeral_ports: Option<NotYet>,
-    /// How its cores switch between tasks.
-    pub scheduler: Option<NotYet>,
+    /// Time slices and context switches. Without it cores are shared fluidly and switching is free.
+    pub scheduler: Option<SchedulerSettings>,
+    /// CPU credits, as on burstable instances.
+    pub credits: Option<CreditSettings>,
     /// Its disks.
     pub io: Option<NotYet>,
 }

@@ -47,6 +47,7 @@ pub(crate) fn name(part: &BreakdownPart) -> String {
         Spent::Connect => format!("connecting of {place}"),
         Spent::BackOff => format!("back-off of {place}"),
         Spent::LockWait => format!("lock wait at {place}"),
+        Spent::Throttled => format!("throttled at {place}"),
         Spent::GivenUp => format!("given up at {place}"),
         Spent::Sharing => format!("sharing of {place}"),
     }

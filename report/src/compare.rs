@@ -35,7 +35,34 @@ pub fn text(compared: &Compared) -> String {
     for sentence in sentences(compared) {
         text.push_str(&format!("{sentence}\n"));
     }
+    if let Some((heading, rows)) = matrix(compared) {
+        text.push_str(&format!("\nObjectives, and in how many of {} runs each holds\n\n", compared.replications));
+        text.push_str(&aligned(&heading, &rows));
+    }
     text
+}
+
+/// Variants against objectives: in how many runs each holds; `None` where the scenario has none. The table of metrics says the
+/// same, one column a variant; of many variants this is the one that can be read.
+fn matrix(compared: &Compared) -> Option<(Vec<String>, Vec<Vec<String>>)> {
+    let judged: Vec<(&str, &ComparedMetric)> = compared
+        .metrics
+        .iter()
+        .filter_map(|metric| Some((metric.name.strip_prefix("objectives.")?, metric)))
+        .filter(|(_, metric)| lab::metrics::is_event(&metric.name))
+        .collect();
+    if judged.is_empty() {
+        return None;
+    }
+    let heading = std::iter::once("variant".to_owned()).chain(judged.iter().map(|(name, _)| shown(name).into_owned()));
+    let row = |(variant, name): (usize, &String)| {
+        let held = judged.iter().map(|(_, metric)| match metric.intervals[variant].as_ref() {
+            Some(interval) => units::quantity((interval.mean * interval.n as f64).round()),
+            None => units::UNKNOWN.to_owned(),
+        });
+        std::iter::once(name.clone()).chain(held).collect()
+    };
+    Some((heading.collect(), compared.variants.iter().enumerate().map(row).collect()))
 }
 
 fn cell(metric: &ComparedMetric, variant: usize, runs: usize) -> String {
@@ -148,23 +175,34 @@ pub fn html(title: &str, compared: &Compared, origin: &Origin) -> Result<String,
     let rows = compared.metrics.iter().map(row).collect();
     let charts = charts(title, compared).into_iter().map(|named| Block::Chart(Box::new(named.chart)));
     let facts = format!("Seed {}, brownout {}.", compared.seed, env!("CARGO_PKG_VERSION"));
+    let objectives = matrix(compared).map(|(heading, rows)| {
+        let mut columns: Vec<TableColumn> = heading.into_iter().map(|name| TableColumn::figures(name, "")).collect();
+        columns[0] = TableColumn::words("Variant", "");
+        let rows = rows.into_iter().map(|row| row.into_iter().map(TableCell::words).collect()).collect();
+        let caption = format!("In how many of {} runs each objective holds", compared.replications);
+        Section { heading: "Objectives".to_owned(), blocks: vec![Block::Table(Table { caption, columns, rows })] }
+    });
     page(&Page {
         title: format!("{title}: comparison"),
         subtitle: compared.variants.join(" · "),
         lead: Some(conditions(compared)),
-        sections: vec![
-            Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(compared))] },
-            Section {
+        sections: [
+            Some(Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(compared))] }),
+            objectives,
+            Some(Section {
                 heading: "Figures".to_owned(),
                 blocks: vec![Block::Table(Table {
                     caption: "Mean ± half-width of the interval".to_owned(),
                     columns,
                     rows,
                 })],
-            },
-            Section { heading: "Charts".to_owned(), blocks: charts.collect() },
-            origin::section(origin, &facts, &[]),
-        ],
+            }),
+            Some(Section { heading: "Charts".to_owned(), blocks: charts.collect() }),
+            Some(origin::section(origin, &facts, &[])),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         footer: format!("brownout {}", env!("CARGO_PKG_VERSION")),
     })
 }
@@ -249,5 +287,48 @@ fn chart(title: &str, compared: &Compared, metric: &ComparedMetric) -> Chart {
         bounds: Vec::new(),
         kind: Kind::Bars { categories: compared.variants.clone(), groups: vec![group] },
         size: Size::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lab::metrics::Unit;
+    use lab::statistics::Interval;
+
+    fn metric(name: &str, means: &[f64]) -> ComparedMetric {
+        let interval = |mean: &f64| Some(Interval { mean: *mean, half_width: Some(0.0), confidence: 0.95, n: 10 });
+        ComparedMetric {
+            name: name.into(),
+            intervals: means.iter().map(interval).collect(),
+            infinite: Vec::new(),
+            differences: vec![None; means.len() - 1],
+            unit: Unit::Number,
+        }
+    }
+
+    #[test]
+    fn objectives_are_a_matrix_of_variants() {
+        let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let mut compared = Compared {
+            format: 1,
+            seed: 1,
+            replications: 10,
+            cut_short: false,
+            confidence: 0.95,
+            variants: names(&["threads", "event-loop"]),
+            metrics: vec![
+                metric("goodput", &[100.0, 90.0]),
+                metric("objectives.waiting", &[1.0, 1.0]),
+                metric("objectives.computing", &[0.9, 0.0]),
+            ],
+            courses: Vec::new(),
+        };
+        let (heading, rows) = matrix(&compared).expect("there are objectives");
+        assert_eq!(heading, ["variant", "waiting", "computing"]);
+        assert_eq!(rows, [names(&["threads", "10", "9"]), names(&["event-loop", "10", "0"])]);
+        assert!(text(&compared).contains("Objectives, and in how many of 10 runs each holds"));
+        compared.metrics.truncate(1);
+        assert_eq!(matrix(&compared), None);
     }
 }

@@ -8,6 +8,7 @@
 mod answers;
 mod callers;
 mod causes;
+mod cores;
 pub mod evidence;
 mod messages;
 pub(crate) mod outages;
@@ -160,6 +161,8 @@ const OF_PLACES: &[Rule] = &[
     places::pools,
     places::imbalance,
     places::tasks,
+    cores::throttling,
+    cores::blocking,
     places::stampedes,
     answers::refusals,
     places::refused_retries,

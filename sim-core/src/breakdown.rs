@@ -35,6 +35,8 @@ pub enum Spent {
     BackOff,
     /// Waiting for a lock.
     LockWait,
+    /// Standing still since the quota of the cores was spent.
+    Throttled,
     /// Waiting for an answer that was then no longer waited for.
     GivenUp,
     /// Waiting for others, or for the call of another, where several share one.

@@ -1,16 +1,22 @@
 //! The machines of a network: cores that the work of nodes shares.
 //!
-//! A machine is a [`Host`] of containers; a node that has cores of its own is the one container of a machine of its own.
+//! A machine has containers; a node that has cores of its own is the one container of a machine of its own.
 //! The engine keeps one timer a machine, for whatever completes next there.
 
 use std::collections::VecDeque;
 
 use crate::calendar::TimerId;
 use crate::calls::NodeId;
-use crate::sharing::{Container, Host, JobId};
+use crate::cores::Cores;
+use crate::credits::{Credits, Earning};
+use crate::figures::{Figure, Figures, Set};
+use crate::gauge::Gauge;
+use crate::quota::{Quota, Throttling};
+use crate::sharing::{Container, JobId};
 use crate::slab::Slab;
 use crate::time::{Span, Time};
 use crate::timer::Timer;
+use crate::turns::{Switched, Turning};
 
 /// A container on a machine: what a node's work runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +25,69 @@ pub struct CpuId {
     pub machine: u32,
     /// The container on it.
     pub container: Container,
+}
+
+/// Periods of a quota in which it was spent.
+const THROTTLED: Figure = Figure::share(
+    "throttled",
+    "Share of the active 100 ms periods in which the CPU quota ran out and the replica was throttled. Only with `cpu.limit`.",
+)
+.kept();
+
+/// How long it stood still.
+const THROTTLED_TIME: Figure =
+    Figure::share("throttled_time", "Share of the time during which the replica was throttled. Only with `cpu.limit`.");
+
+/// What it uses of its quota.
+const QUOTA_USED: Figure =
+    Figure::share("quota_used", "Share of the CPU quota in use, time average. Only with `cpu.limit`.");
+
+/// What is reported of quotas.
+pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME, &QUOTA_USED];
+
+/// Tasks that want a core.
+const RUNNABLE: Figure =
+    Figure::gauge("runnable", "Tasks that run on or wait for a core of the hosts, time average.").kept();
+/// Changes from one task to the next.
+const SWITCHES: Figure = Figure::count("switches", "Context switches on the hosts. Only with `scheduler`.");
+/// What they take.
+const SWITCH_CPU: Figure =
+    Figure::gauge("switch_cpu", "Cores that context switches keep busy, time average. Only with `scheduler`.");
+/// What is saved up.
+const CREDITS: Figure =
+    Figure::level("credits", "CPU credits of the hosts at the end. Only with `credits`.").in_seconds().sampled();
+
+/// What machines report.
+pub const FIGURES_OF_MACHINES: Set = &[&RUNNABLE, &SWITCHES, &SWITCH_CPU, &CREDITS];
+
+/// A machine at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MachineNow {
+    /// Its cores …
+    pub cores: f64,
+    /// … and those that faults and credits leave of them.
+    pub cores_left: f64,
+    /// Tasks that run or wait for a core.
+    pub runnable: u64,
+    /// Core-nanoseconds used since the end of the warm-up.
+    pub busy: u128,
+    /// Context switches since then; `None` where cores are shared fluidly.
+    pub switched: Option<Switched>,
+    /// Credits, core-nanoseconds; `None` without any.
+    pub credits: Option<u64>,
+}
+
+/// A container on a machine at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ContainerNow {
+    /// Tasks that run or wait for a core.
+    pub runnable: u64,
+    /// Core-nanoseconds used since the end of the warm-up.
+    pub busy: u128,
+    /// Cores of its quota.
+    pub limit: Option<f64>,
+    /// What the quota has done since the end of the warm-up.
+    pub throttling: Option<Throttling>,
 }
 
 /// Work under way on a core, to take it back.
@@ -30,7 +99,7 @@ pub struct CpuJob {
 
 #[derive(Clone, Debug)]
 struct Machine {
-    host: Host,
+    host: Cores,
     /// The cores that it has when nobody takes any.
     cores: f64,
     /// Which share of them each acting fault leaves, by its number.
@@ -39,8 +108,117 @@ struct Machine {
     /// Busy core-time at the end of the warm-up, of the machine and of each container.
     busy_before: u128,
     containers: Vec<(Container, u128)>,
-    /// The most cores that each container may use, when it is not frozen.
-    limits: Vec<Option<f64>>,
+    /// Those that a pause makes stand still.
+    frozen: Vec<Container>,
+    /// What containers may use in a period, of those that have a quota, by container.
+    quotas: Vec<(Container, Quota)>,
+    /// Places among them, in order, of those that have something to run or are throttled: nothing happens to the others.
+    active: Vec<u32>,
+    credits: Option<Box<Credits>>,
+    /// Jobs that there are, over time.
+    runnable: Gauge,
+    /// Since when is measured.
+    measured_from: Time,
+}
+
+impl Machine {
+    fn quota(&self, container: Container) -> Option<&Quota> {
+        let at = self.quotas.binary_search_by_key(&container, |(of, _)| *of).ok()?;
+        Some(&self.quotas[at].1)
+    }
+
+    /// Periods pass until `now`, before anything changes then.
+    fn advance_quotas(&mut self, now: Time) {
+        for at in 0..self.active.len() {
+            self.advance_quota(now, self.active[at] as usize);
+        }
+    }
+
+    fn advance_quota(&mut self, now: Time, at: usize) {
+        let (container, quota) = &mut self.quotas[at];
+        let (container, host) = (*container, &self.host);
+        let runs = host.container_using(container) > 0;
+        if quota.advance(now, runs, |at| host.container_busy(at, container)) {
+            self.let_run(now, container);
+        }
+    }
+
+    /// A container is about to have something to run.
+    fn activate(&mut self, now: Time, container: Container) {
+        let Ok(at) = self.quotas.binary_search_by_key(&container, |(of, _)| *of) else { return };
+        if let Err(place) = self.active.binary_search(&(at as u32)) {
+            // Its periods have passed meanwhile.
+            self.advance_quota(now, at);
+            self.active.insert(place, at as u32);
+        }
+    }
+
+    /// Those stand still whose quotas are spent, and have something to run.
+    fn throttle(&mut self, now: Time) {
+        let (quotas, host) = (&self.quotas, &self.host);
+        self.active.retain(|at| {
+            let (container, quota) = &quotas[*at as usize];
+            host.container_len(*container) > 0 || quota.is_throttled()
+        });
+        for nth in 0..self.active.len() {
+            let at = self.active[nth] as usize;
+            let container = self.quotas[at].0;
+            if self.host.container_len(container) == 0 {
+                continue;
+            }
+            let used = self.host.container_busy(now, container);
+            let quota = &mut self.quotas[at].1;
+            quota.begin(now, used);
+            if !quota.is_throttled() && used >= quota.bound() {
+                quota.throttle(now);
+                self.let_run(now, container);
+            }
+        }
+    }
+
+    /// A container runs or stands still, as its quota and pauses have it.
+    fn let_run(&mut self, now: Time, container: Container) {
+        let stands = self.frozen.contains(&container) || self.quota(container).is_some_and(Quota::is_throttled);
+        self.host.set_standing(now, container, stands);
+    }
+
+    /// What is earned and spent until `now`, before anything changes then; perhaps fewer or more cores may be used.
+    fn advance_credits(&mut self, now: Time) {
+        let used = self.host.busy(now);
+        if self.credits.as_mut().is_some_and(|credits| credits.advance(now, used)) {
+            self.set_capacity(now);
+        }
+    }
+
+    /// The cores that faults and credits leave.
+    fn set_capacity(&mut self, now: Time) {
+        let cores = self.left.iter().fold(self.cores, |cores, (_, share)| cores * share);
+        let bound = self.credits.as_ref().and_then(|credits| credits.bound());
+        self.host.set_capacity(now, bound.map_or(cores, |bound| cores.min(bound)));
+    }
+
+    /// Periods and credits go on until `now`.
+    #[inline]
+    fn advance(&mut self, now: Time) {
+        if !self.quotas.is_empty() {
+            self.advance_quotas(now);
+        }
+        if self.credits.is_some() {
+            self.advance_credits(now);
+        }
+    }
+
+    /// When a quota is spent or comes anew.
+    fn next_of_quotas(&self) -> Option<Time> {
+        let next = |(container, quota): &(Container, Quota)| {
+            let spent = self.host.container_reaches(*container, quota.bound());
+            let spent = spent.filter(|_| self.host.container_using(*container) > 0);
+            let using = u128::from(self.host.container_using(*container));
+            let binds = using * u128::from(crate::quota::PERIOD) > u128::from(quota.of_a_period()) * 1_000_000;
+            quota.next(spent, binds)
+        };
+        self.active.iter().filter_map(|at| next(&self.quotas[*at as usize])).min()
+    }
 }
 
 /// The machines of an engine while its network is built, for whoever builds one node without knowing the others' type.
@@ -53,12 +231,17 @@ pub struct Machines<'a> {
 impl Machines<'_> {
     /// Adds a machine with so many cores; its number.
     pub fn add(&mut self, cores: f64) -> u32 {
-        self.cpus.add_machine(cores)
+        self.cpus.add_machine(cores, None, None)
     }
 
-    /// Lets a node run on a machine, in a container with this share under contention and the most cores that it may use.
-    pub fn place(&mut self, node: NodeId, machine: u32, weight: u32, limit: Option<f64>) -> CpuId {
-        let cpu = self.cpus.add_container(machine, weight, limit);
+    /// The same where tasks have the cores in turns, or where using them costs credits.
+    pub fn add_host(&mut self, cores: f64, turning: Option<Turning>, earning: Option<Earning>) -> u32 {
+        self.cpus.add_machine(cores, turning, earning)
+    }
+
+    /// Lets a node run on a machine, in a container with this share under contention, and a quota of so many cores.
+    pub fn place(&mut self, node: NodeId, machine: u32, weight: u32, quota: Option<f64>) -> CpuId {
+        let cpu = self.cpus.add_container(machine, weight, quota);
         self.of_nodes[node.0 as usize].push(cpu);
         cpu
     }
@@ -77,36 +260,49 @@ pub(crate) struct Cpus {
 }
 
 impl Cpus {
-    pub(crate) fn add_machine(&mut self, cores: f64) -> u32 {
-        self.machines.push(Machine {
-            host: Host::new(cores),
+    pub(crate) fn add_machine(&mut self, cores: f64, turning: Option<Turning>, earning: Option<Earning>) -> u32 {
+        let mut machine = Machine {
+            host: Cores::new(cores, turning),
             cores,
             left: Vec::new(),
             timer: None,
             busy_before: 0,
             containers: Vec::new(),
-            limits: Vec::new(),
-        });
+            frozen: Vec::new(),
+            quotas: Vec::new(),
+            active: Vec::new(),
+            credits: earning.map(|earning| Box::new(Credits::new(earning))),
+            runnable: Gauge::new(0, 0),
+            measured_from: 0,
+        };
+        if earning.is_some() {
+            machine.set_capacity(0);
+        }
+        self.machines.push(machine);
         (self.machines.len() - 1) as u32
     }
 
-    pub(crate) fn add_container(&mut self, machine: u32, weight: u32, limit: Option<f64>) -> CpuId {
+    pub(crate) fn add_container(&mut self, machine: u32, weight: u32, quota: Option<f64>) -> CpuId {
         let m = &mut self.machines[machine as usize];
-        let container = m.host.add_container(0, weight, limit);
+        let container = m.host.add_container(0, weight);
         m.containers.push((container, 0));
-        m.limits.push(limit);
+        m.quotas.extend(quota.map(|cores| (container, Quota::new(cores))));
         CpuId { machine, container }
     }
 
     pub(crate) fn add(&mut self, now: Time, cpu: CpuId, work: Span, tell: (NodeId, u16, Timer)) -> CpuJob {
         let number = self.jobs.insert(tell);
-        let job = self.machines[cpu.machine as usize].host.add(now, cpu.container, number, work);
+        let m = self.machine(now, cpu.machine);
+        if !m.quotas.is_empty() {
+            m.activate(now, cpu.container);
+        }
+        let job = m.host.add(now, cpu.container, number, work);
         CpuJob { job, number }
     }
 
     /// What was left of it; `None` if it is complete.
     pub(crate) fn remove(&mut self, now: Time, cpu: CpuId, job: CpuJob) -> Option<Span> {
-        let Some(left) = self.machines[cpu.machine as usize].host.remove(now, job.job) else {
+        let Some(left) = self.machine(now, cpu.machine).host.remove(now, job.job) else {
             // Complete, but with others at this instant, so that it can still be untold.
             let at = self.due.iter().position(|number| *number == job.number)?;
             self.due.remove(at);
@@ -119,7 +315,9 @@ impl Cpus {
 
     /// Finds what has completed, in order; [`Cpus::next_due`] says whom to tell.
     pub(crate) fn complete(&mut self, now: Time, machine: u32) {
-        self.machines[machine as usize].host.complete_due(now, &mut self.done);
+        let m = &mut self.machines[machine as usize];
+        m.advance(now);
+        m.host.complete_due(now, &mut self.done);
         self.due.extend(self.done.drain(..));
     }
 
@@ -132,36 +330,94 @@ impl Cpus {
     /// All work of a container ends without completing.
     pub(crate) fn clear(&mut self, now: Time, cpu: CpuId) {
         let mut numbers = Vec::new();
-        self.machines[cpu.machine as usize].host.clear(now, cpu.container, &mut numbers);
+        self.machine(now, cpu.machine).host.clear(now, cpu.container, &mut numbers);
         for number in numbers {
             self.jobs.remove(number);
         }
     }
 
     pub(crate) fn set_speed(&mut self, now: Time, cpu: CpuId, factor: f64) {
-        self.machines[cpu.machine as usize].host.set_container_speed(now, cpu.container, factor);
+        self.machine(now, cpu.machine).host.set_container_speed(now, cpu.container, factor);
     }
 
     /// All work of a container stands still, or goes on.
     pub(crate) fn freeze(&mut self, now: Time, cpu: CpuId, frozen: bool) {
-        let m = &mut self.machines[cpu.machine as usize];
-        let limit = m.containers.iter().position(|(c, _)| *c == cpu.container).and_then(|at| m.limits[at]);
-        m.host.set_limit(now, cpu.container, if frozen { Some(0.0) } else { limit });
+        let m = self.machine(now, cpu.machine);
+        m.frozen.retain(|container| *container != cpu.container);
+        if frozen {
+            m.frozen.push(cpu.container);
+        }
+        m.let_run(now, cpu.container);
+    }
+
+    /// A machine on which something is about to change.
+    #[inline]
+    fn machine(&mut self, now: Time, machine: u32) -> &mut Machine {
+        let m = &mut self.machines[machine as usize];
+        m.advance(now);
+        m
     }
 
     /// Fault number `fault` leaves a share of a machine's cores, or all of them again.
     pub(crate) fn leave(&mut self, now: Time, machine: u32, fault: u32, share: Option<f64>) {
-        let m = &mut self.machines[machine as usize];
+        let m = self.machine(now, machine);
         m.left.retain(|(f, _)| *f != fault);
         m.left.extend(share.map(|share| (fault, share)));
-        let cores = m.left.iter().fold(m.cores, |cores, (_, share)| cores * share);
-        m.host.set_capacity(now, cores);
+        m.set_capacity(now);
     }
 
-    /// The timer that is set for a machine, and when something completes next there.
-    pub(crate) fn due(&mut self, machine: u32) -> (Option<TimerId>, Option<Time>) {
+    /// The timer that is set for a machine, and when something completes next there, or a quota is spent or comes anew.
+    pub(crate) fn due(&mut self, now: Time, machine: u32) -> (Option<TimerId>, Option<Time>) {
         let m = &mut self.machines[machine as usize];
-        (m.timer.take(), m.host.next_completion())
+        m.runnable.set(now, m.host.len() as u64);
+        if m.quotas.is_empty() && m.credits.is_none() {
+            return (m.timer.take(), m.host.next());
+        }
+        m.throttle(now);
+        let spent = m.credits.as_ref().and_then(|credits| credits.spent_at(m.host.using()));
+        let next = m.host.next().into_iter().chain(m.next_of_quotas()).chain(spent).min();
+        (m.timer.take(), next)
+    }
+
+    /// How long a container has stood still since the end of the warm-up because its quota was spent.
+    pub(crate) fn stood(&self, now: Time, cpu: CpuId) -> Span {
+        self.throttling(now, cpu).map_or(0, |throttling| throttling.stood)
+    }
+
+    fn throttling(&self, now: Time, cpu: CpuId) -> Option<Throttling> {
+        let m = &self.machines[cpu.machine as usize];
+        let mut quota = m.quota(cpu.container)?.clone();
+        // Periods have passed since anything changed.
+        quota.advance(now, m.host.container_using(cpu.container) > 0, |at| m.host.container_busy(at, cpu.container));
+        Some(quota.throttling(now))
+    }
+
+    /// Reports what a machine has done.
+    pub(crate) fn figures_of(&self, now: Time, machine: u32, figures: &mut Figures) {
+        let m = &self.machines[machine as usize];
+        figures.gauge(&RUNNABLE, &m.runnable, now);
+        if let Some(Switched { count, spent }) = m.host.switched() {
+            figures.count(&SWITCHES, count);
+            figures.spent(&SWITCH_CPU, spent);
+        }
+        if let Some(mut credits) = m.credits.clone() {
+            credits.advance(now, m.host.busy(now));
+            figures.level(&CREDITS, credits.level());
+        }
+    }
+
+    /// Reports what a quota has done.
+    pub(crate) fn figures(&self, now: Time, cpu: CpuId, figures: &mut Figures) {
+        if let Some(Throttling { periods, throttled, stood }) = self.throttling(now, cpu) {
+            figures.ratio(&THROTTLED, throttled, periods);
+            let from = self.machines[cpu.machine as usize].measured_from;
+            let passed = now.saturating_sub(from);
+            figures.ratio(&THROTTLED_TIME, stood, passed);
+            if let Some(quota) = self.machines[cpu.machine as usize].quota(cpu.container) {
+                let all = u128::from(quota.of_a_period()) * u128::from(passed) / u128::from(crate::quota::PERIOD);
+                figures.ratio(&QUOTA_USED, self.busy(now, cpu), all);
+            }
+        }
     }
 
     pub(crate) fn armed(&mut self, machine: u32, timer: Option<TimerId>) {
@@ -172,14 +428,43 @@ impl Cpus {
         self.machines.len()
     }
 
+    /// The cores of a machine, whatever faults and credits leave of them now.
     pub(crate) fn cores(&self, machine: u32) -> f64 {
-        self.machines[machine as usize].host.cores()
+        self.machines[machine as usize].cores
+    }
+
+    /// A machine as it stands.
+    pub(crate) fn machine_now(&self, now: Time, machine: u32) -> MachineNow {
+        let m = &self.machines[machine as usize];
+        let credits = m.credits.clone().map(|mut credits| {
+            credits.advance(now, m.host.busy(now));
+            credits.level()
+        });
+        MachineNow {
+            cores: m.cores,
+            cores_left: m.host.cores(),
+            runnable: m.host.len() as u64,
+            busy: self.machine_busy(now, machine),
+            switched: m.host.switched(),
+            credits,
+        }
+    }
+
+    /// A container as it stands.
+    pub(crate) fn container_now(&self, now: Time, cpu: CpuId) -> ContainerNow {
+        let m = &self.machines[cpu.machine as usize];
+        ContainerNow {
+            runnable: m.host.container_len(cpu.container) as u64,
+            busy: self.busy(now, cpu),
+            limit: m.quota(cpu.container).map(|quota| quota.of_a_period() as f64 / crate::quota::PERIOD as f64),
+            throttling: self.throttling(now, cpu),
+        }
     }
 
     /// Core-nanoseconds used since the end of the warm-up.
     pub(crate) fn busy(&self, now: Time, cpu: CpuId) -> u128 {
         let m = &self.machines[cpu.machine as usize];
-        let before = m.containers.iter().find(|(c, _)| *c == cpu.container).map_or(0, |(_, b)| *b);
+        let before = m.containers.get(cpu.container.index() as usize).map_or(0, |(_, before)| *before);
         m.host.container_busy(now, cpu.container) - before
     }
 
@@ -192,6 +477,11 @@ impl Cpus {
     pub(crate) fn begin_measuring(&mut self, now: Time) {
         for machine in &mut self.machines {
             machine.busy_before = machine.host.busy(now);
+            machine.measured_from = now;
+            (0..machine.quotas.len()).for_each(|at| machine.advance_quota(now, at));
+            machine.runnable.reset(now);
+            machine.host.begin_measuring();
+            machine.quotas.iter_mut().for_each(|(_, quota)| quota.begin_measuring(now));
             for (container, before) in &mut machine.containers {
                 *before = machine.host.container_busy(now, *container);
             }

@@ -37,7 +37,7 @@ use crate::calendar::{Calendar, Class};
 use crate::calls::*;
 use crate::conditions::{Condition, Death, Path, Stashed, Ways};
 use crate::connections::Connections;
-use crate::cpu::{CpuId, Cpus, Machines};
+use crate::cpu::{ContainerNow, CpuId, Cpus, MachineNow, Machines};
 use crate::figures::Figures;
 use crate::happening::Happenings;
 use crate::measure::Measure;
@@ -365,7 +365,7 @@ impl Core {
     }
 
     fn arm_cpu(&mut self, machine: u32) {
-        let (timer, due) = self.cpus.due(machine);
+        let (timer, due) = self.cpus.due(self.now, machine);
         if let Some(timer) = timer {
             self.calendar.cancel(timer);
         }
@@ -687,6 +687,21 @@ impl<C: Component> Engine<C> {
     /// Core-nanoseconds that a machine has been used since the end of the warm-up, and its cores.
     pub fn machine_busy(&self, machine: u32) -> (u128, f64) {
         (self.core.cpus.machine_busy(self.core.now, machine), self.core.cpus.cores(machine))
+    }
+
+    /// A machine as it stands.
+    pub fn machine_now(&self, machine: u32) -> MachineNow {
+        self.core.cpus.machine_now(self.core.now, machine)
+    }
+
+    /// A container as it stands.
+    pub fn container_now(&self, cpu: CpuId) -> ContainerNow {
+        self.core.cpus.container_now(self.core.now, cpu)
+    }
+
+    /// Reports what a machine has done beside being busy.
+    pub fn figures_of_machine(&self, machine: u32, into: &mut Figures) {
+        self.core.cpus.figures_of(self.core.now, machine, into);
     }
 
     /// How many machines there are.

@@ -345,6 +345,12 @@ impl Figures {
         self.add(figure, &Value::Gauge { now: gauge.value(), integral: gauge.integral(at) });
     }
 
+    /// Adds what was spent since the end of the warm-up of something that is averaged over time, such as core-nanoseconds;
+    /// nothing is known of this instant.
+    pub fn spent(&mut self, figure: &'static Figure, integral: u128) {
+        self.add(figure, &Value::Gauge { now: 0, integral });
+    }
+
     /// Adds a part of a whole, both since the end of the warm-up.
     pub fn ratio(&mut self, figure: &'static Figure, part: impl Into<u128>, whole: impl Into<u128>) {
         self.add(figure, &Value::Ratio { part: part.into(), whole: whole.into() });

@@ -89,7 +89,10 @@ pub mod calendar;
 pub mod calls;
 pub mod conditions;
 mod connections;
+mod cores;
 pub mod cpu;
+pub mod credits;
+mod deliveries;
 pub mod dist;
 pub mod engine;
 pub mod figures;
@@ -110,6 +113,7 @@ pub mod outcome;
 mod parameter;
 mod parcels;
 pub mod prefetch;
+pub mod quota;
 pub mod random;
 pub mod recorder;
 pub mod records;
@@ -121,6 +125,7 @@ pub mod time;
 pub mod timer;
 mod tournament;
 pub mod trace;
+pub mod turns;
 pub mod undertakings;
 mod wheel;
 pub mod ziggurat;
@@ -131,7 +136,7 @@ pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};
 pub use conditions::Death;
-pub use cpu::{CpuId, CpuJob, Machines};
+pub use cpu::{ContainerNow, CpuId, CpuJob, MachineNow, Machines};
 pub use engine::{
     Ahead, Begin, Breach, Coming, Component, Cx, Endless, Engine, Look, Message, Next, Open, Order, Profile, Reach,
     Sight, Stuck, To,

@@ -88,6 +88,9 @@ pub struct Record {
     pub priority: u8,
 }
 
+/// What is known of what was done is kept up to so many things that records are about, and beyond only while it is needed.
+const NEWEST_DONE_MAX: usize = 4096;
+
 /// No record.
 const NONE: u32 = u32::MAX;
 
@@ -446,7 +449,7 @@ impl Records {
         place.next = self.free;
         self.free = record.index;
         self.settled += 1;
-        if store.waiting.len + store.leased.len == 0 && !store.newest_done.is_empty() {
+        if store.waiting.len + store.leased.len == 0 && store.newest_done.len() >= NEWEST_DONE_MAX {
             // Nothing is left that could have been overtaken.
             store.newest_done.clear();
         }

@@ -8,402 +8,21 @@
 //! Jobs that always run equally fast – those of a container, those of one weight in a group – are kept as one *part*
 //! with a clock of its own, which shows how much work each of them has been given. A job ends when the clock reaches
 //! what it showed when the job came plus the job's work, so a change of the shares changes the speed of a clock and
-//! touches no job: a change costs O(log jobs), and O(parts) where the shares of others change with it.
+//! touches no job. Parts of one kind run equally fast, too: where there are many, they share a clock (`shares.rs`), and a
+//! change costs O(log jobs), and O(kinds of parts) where the shares of others change with it.
 //!
 //! Clocks are integers of 2⁻⁵⁶ ns, so nothing depends on a machine's arithmetic. Their speed is rounded up, by a few
 //! units: a completion is at the exact instant rounded up to a whole nanosecond, unless the exact instant is past a
 //! whole nanosecond by less than 10⁻⁵ ns for every hundred seconds of running, which is then lost.
 
-use crate::heap::Heap;
-use crate::slab::{Key, KeyedSlab};
+mod shares;
+
 use crate::time::{Span, Time};
 
-/// A core, in the unit in which cores are counted here.
-const CORE: u64 = 1_000_000;
-/// Cores of a machine are bounded so that the arithmetic below cannot overflow.
-const CORES_MAX: f64 = 65_536.0;
-/// Undisturbed speed, in the unit in which speeds are counted here.
-const SPEED: u64 = 1_000_000_000;
-/// No fault makes a machine faster than this.
-const SPEED_MAX: f64 = 100.0;
-/// A clock that shows one nanosecond more has advanced by this.
-const TICK_SHIFT: u32 = 56;
-const TICK: u64 = 1 << TICK_SHIFT;
-/// Cores in use are integrated in this fraction of a millionth of a core.
-const USE_SHIFT: u32 = 24;
+use shares::{CORE, Shares, USE_SHIFT, Weight, millionths};
 
-/// The name of a job, for taking it back. A job that is complete or gone is not found by it.
-pub type JobId = Key;
-
-/// What the jobs of a part count for against those of others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weight {
-    /// So much for each job.
-    Each(u32),
-    /// So much together, however many they are.
-    Together(u32),
-}
-
-/// Where a job ends on its part's clock; then by the order of coming.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Finish {
-    clock: u128,
-    order: u64,
-    id: Key,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Job {
-    part: u32,
-    /// The caller's number.
-    key: u32,
-    finish: u128,
-}
-
-/// Jobs that run equally fast.
-#[derive(Clone, Debug)]
-struct Part {
-    weight: Weight,
-    /// Most cores that they may use together, in millionths.
-    limit: Option<u64>,
-    /// Speed against that of an undisturbed core.
-    speed: u64,
-    len: usize,
-    ends: Heap<Finish>,
-    /// The instant to which `clock` and `used` are right.
-    at: Time,
-    /// Work that each job has been given since the part was last empty, in 2⁻⁵⁶ ns.
-    clock: u128,
-    /// Advance of the clock in a nanosecond.
-    rate: u64,
-    /// Cores of each job, as a fraction, and the speed of the cores, from which `rate` follows.
-    share: (u128, u128, u128),
-    /// Cores in use, in 2⁻²⁴ millionths.
-    using: u128,
-    /// The integral of `using` over time in ns.
-    used: u128,
-    /// Whether they get all they want.
-    content: bool,
-    /// When the first of them will be complete.
-    next: Option<Time>,
-}
-
-impl Part {
-    fn new(weight: Weight, limit: Option<u64>, now: Time) -> Self {
-        Part {
-            weight,
-            limit,
-            speed: SPEED,
-            len: 0,
-            ends: Heap::new(),
-            at: now,
-            clock: 0,
-            rate: 0,
-            share: (0, 0, 0),
-            using: 0,
-            used: 0,
-            content: true,
-            next: None,
-        }
-    }
-
-    /// Most cores that the jobs could use, in millionths.
-    #[inline]
-    fn demand(&self) -> u64 {
-        let wanted = self.len as u64 * CORE;
-        self.limit.map_or(wanted, |limit| wanted.min(limit))
-    }
-
-    #[inline]
-    fn weight_total(&self) -> u64 {
-        match self.weight {
-            Weight::Each(weight) => u64::from(weight) * self.len as u64,
-            Weight::Together(weight) => u64::from(weight),
-        }
-    }
-
-    #[inline]
-    fn advance(&mut self, now: Time) {
-        let passed = now.saturating_sub(self.at);
-        if passed > 0 {
-            self.clock += u128::from(passed) * u128::from(self.rate);
-            self.used += u128::from(passed) * self.using;
-            self.at = now;
-        }
-    }
-
-    /// Notes that each job now has `numerator / denominator` cores, which run at this speed. False if that is nothing
-    /// new.
-    #[inline]
-    fn set_share(&mut self, now: Time, numerator: u128, denominator: u128, speed: u64) -> bool {
-        let speed = if self.speed == SPEED { u128::from(speed) } else { scaled(speed, self.speed) };
-        let share = (numerator, denominator, speed);
-        if share == self.share {
-            return false;
-        }
-        self.advance(now);
-        self.share = share;
-        let of_a_core = if numerator == denominator {
-            u128::from(TICK)
-        } else {
-            // A division of numbers of this size is dear, so the remainder comes from a multiplication.
-            let quotient = (numerator << TICK_SHIFT) / denominator;
-            quotient + u128::from(quotient * denominator != numerator << TICK_SHIFT)
-        };
-        self.using = (of_a_core * self.len as u128 * u128::from(CORE)) >> (TICK_SHIFT - USE_SHIFT);
-        let rate = if speed == u128::from(SPEED) { of_a_core } else { (of_a_core * speed).div_ceil(u128::from(SPEED)) };
-        self.rate = rate as u64;
-        true
-    }
-
-    /// Finds out when the first job will be complete; `jobs` tells which are still there.
-    #[inline]
-    fn foresee(&mut self, jobs: &KeyedSlab<Job>) {
-        while self.ends.peek().is_some_and(|end| jobs.get(end.id).is_none()) {
-            self.ends.pop();
-        }
-        self.next = self.ends.peek().and_then(|end| {
-            let left = end.clock.saturating_sub(self.clock);
-            let lasts = if left == 0 {
-                0
-            } else if self.rate == TICK {
-                left.div_ceil(u128::from(TICK))
-            } else if self.rate > 0 {
-                (left + u128::from(self.rate - 1)) / u128::from(self.rate)
-            } else {
-                return None;
-            };
-            u64::try_from(lasts).ok().and_then(|lasts| self.at.checked_add(lasts))
-        });
-    }
-}
-
-/// The product of two speeds, rounded up.
-fn scaled(speed: u64, by: u64) -> u128 {
-    (u128::from(speed) * u128::from(by)).div_ceil(u128::from(SPEED)).min(u128::from(billionths(SPEED_MAX)))
-}
-
-/// Cores shared by parts: what a group and a host have in common.
-#[derive(Clone, Debug)]
-struct Shares {
-    /// In millionths of a core.
-    capacity: u64,
-    speed: u64,
-    parts: Vec<Part>,
-    jobs: KeyedSlab<Job>,
-    order: u64,
-    /// Empty between calls: room for the completions of an instant.
-    due: Vec<(u64, u32)>,
-    /// The sum of what the parts could use.
-    demand: u64,
-    /// What is left for those who do not get all they want, and their weight together; a share is the quotient.
-    left: u64,
-    left_weight: u64,
-    at: Time,
-    /// The integral of cores in use over time, in millionths of a core and nanoseconds.
-    used: u128,
-}
-
-impl Shares {
-    fn new(cores: f64) -> Self {
-        Shares {
-            capacity: millionths(cores),
-            speed: SPEED,
-            parts: Vec::new(),
-            jobs: KeyedSlab::new(),
-            order: 0,
-            due: Vec::new(),
-            demand: 0,
-            left: 0,
-            left_weight: 0,
-            at: 0,
-            used: 0,
-        }
-    }
-
-    #[inline]
-    fn using(&self) -> u64 {
-        self.demand.min(self.capacity)
-    }
-
-    #[inline]
-    fn used(&self, now: Time) -> u128 {
-        self.used + u128::from(now.saturating_sub(self.at)) * u128::from(self.using())
-    }
-
-    #[inline]
-    fn advance(&mut self, now: Time) {
-        self.used = self.used(now);
-        self.at = self.at.max(now);
-    }
-
-    fn add(&mut self, now: Time, part: usize, key: u32, work: Span) -> JobId {
-        self.advance(now);
-        let each = &mut self.parts[part];
-        each.advance(now);
-        let finish = each.clock + (u128::from(work) << TICK_SHIFT);
-        let id = self.jobs.insert(Job { part: part as u32, key, finish });
-        let each = &mut self.parts[part];
-        each.ends.push(Finish { clock: finish, order: self.order, id });
-        let len = each.len + 1;
-        self.order += 1;
-        self.resize(now, part, len);
-        id
-    }
-
-    fn remove(&mut self, now: Time, id: JobId) -> Option<Span> {
-        let left = self.left_of(now, id)?;
-        let job = self.jobs.remove(id)?;
-        self.advance(now);
-        let part = job.part as usize;
-        let each = &mut self.parts[part];
-        if each.ends.len() > 2 * each.len + 32 {
-            let jobs = &self.jobs;
-            each.ends.retain(|end| jobs.get(end.id).is_some());
-        }
-        let len = each.len - 1;
-        self.resize(now, part, len);
-        Some(left)
-    }
-
-    fn left_of(&self, now: Time, id: JobId) -> Option<Span> {
-        let job = self.jobs.get(id)?;
-        let part = &self.parts[job.part as usize];
-        let clock = part.clock + u128::from(now.saturating_sub(part.at)) * u128::from(part.rate);
-        Some(job.finish.saturating_sub(clock).div_ceil(u128::from(TICK)) as Span)
-    }
-
-    fn next_completion(&self) -> Option<Time> {
-        self.parts.iter().filter_map(|part| part.next).min()
-    }
-
-    fn complete_due(&mut self, now: Time, done: &mut Vec<u32>) {
-        let mut due = std::mem::take(&mut self.due);
-        for at in 0..self.parts.len() {
-            let part = &mut self.parts[at];
-            if part.next.is_none_or(|next| next > now) {
-                continue;
-            }
-            part.advance(now);
-            let mut len = part.len;
-            while let Some(end) = part.ends.peek().filter(|end| end.clock <= part.clock) {
-                part.ends.pop();
-                if let Some(job) = self.jobs.remove(end.id) {
-                    due.push((end.order, job.key));
-                    len -= 1;
-                }
-            }
-            self.advance(now);
-            self.resize(now, at, len);
-        }
-        due.sort_unstable();
-        done.extend(due.drain(..).map(|(_, key)| key));
-        self.due = due;
-    }
-
-    fn clear(&mut self, now: Time, part: usize, gone: &mut Vec<u32>) {
-        self.advance(now);
-        let each = &mut self.parts[part];
-        let mut ends: Vec<Finish> = each.ends.as_slice().to_vec();
-        ends.sort_unstable_by_key(|end| end.order);
-        gone.extend(ends.into_iter().filter_map(|end| self.jobs.remove(end.id)).map(|job| job.key));
-        self.resize(now, part, 0);
-    }
-
-    /// Notes that a part has so many jobs and adapts all shares that change with it.
-    fn resize(&mut self, now: Time, part: usize, len: usize) {
-        let each = &mut self.parts[part];
-        each.advance(now);
-        let (demand, weight) = (each.demand(), each.weight_total());
-        let was_contended = self.demand > self.capacity;
-        each.len = len;
-        if len == 0 {
-            // An empty part starts afresh, so that its numbers stay small.
-            each.ends.clear();
-            (each.clock, each.rate, each.using, each.content) = (0, 0, 0, true);
-            each.share = (0, 0, 0);
-        }
-        let (demand_now, weight_now) = (each.demand(), each.weight_total());
-        self.demand = self.demand - demand + demand_now;
-        let is_contended = self.demand > self.capacity;
-        // The shares of the others stay as they are if there is enough for all, and also if this part got less than
-        // it wanted, still does, and counts for as much as before. (An empty part has all it wants.)
-        let alone = if was_contended && is_contended {
-            let fair = u128::from(weight_now) * u128::from(self.left);
-            let wants_more = u128::from(demand_now) * u128::from(self.left_weight) > fair;
-            !each.content && wants_more && weight == weight_now
-        } else {
-            !was_contended && !is_contended
-        };
-        if !alone {
-            self.divide(now);
-        } else if len > 0 {
-            self.give(now, part);
-        }
-        // What comes first in this part is another job, even if they all run as fast as before.
-        self.parts[part].foresee(&self.jobs);
-    }
-
-    /// Finds all shares anew: whoever wants no more than a fair share of what is left gets it, until nobody does.
-    fn divide(&mut self, now: Time) {
-        self.advance(now);
-        self.demand = self.parts.iter().map(Part::demand).sum();
-        let scarce = self.demand > self.capacity;
-        self.left = self.capacity;
-        self.left_weight = 0;
-        for part in &mut self.parts {
-            part.content = !scarce || part.len == 0;
-            if !part.content {
-                self.left_weight += part.weight_total();
-            }
-        }
-        let mut again = scarce;
-        while again {
-            again = false;
-            for part in self.parts.iter_mut().filter(|part| !part.content) {
-                let (demand, weight) = (part.demand(), part.weight_total());
-                let fair = u128::from(weight) * u128::from(self.left);
-                if u128::from(demand) * u128::from(self.left_weight) <= fair {
-                    part.content = true;
-                    self.left -= demand;
-                    self.left_weight -= weight;
-                    again = true;
-                }
-            }
-        }
-        for part in 0..self.parts.len() {
-            if self.parts[part].len > 0 && self.give(now, part) {
-                self.parts[part].foresee(&self.jobs);
-            }
-        }
-    }
-
-    /// Gives the jobs of a part the share that has been found for it. False if they had it already.
-    #[inline]
-    fn give(&mut self, now: Time, part: usize) -> bool {
-        let part = &mut self.parts[part];
-        let len = part.len as u128;
-        if part.content {
-            return part.set_share(now, u128::from(part.demand()), len * u128::from(CORE), self.speed);
-        }
-        let (weight, among) = match part.weight {
-            Weight::Each(weight) => (weight, 1),
-            Weight::Together(weight) => (weight, len),
-        };
-        let whole = u128::from(self.left_weight) * among * u128::from(CORE);
-        part.set_share(now, u128::from(weight) * u128::from(self.left), whole, self.speed)
-    }
-}
-
-/// Cores in millionths; what is no number of cores is none.
-fn millionths(cores: f64) -> u64 {
-    (cores.clamp(0.0, CORES_MAX) * CORE as f64).round() as u64
-}
-
-/// A factor in billionths; what is no factor stands still.
-fn billionths(factor: f64) -> u64 {
-    (factor.clamp(0.0, SPEED_MAX) * SPEED as f64).round() as u64
-}
+pub use shares::JobId;
+pub(crate) use shares::{CORES_MAX, SPEED, billionths};
 
 /// Cores shared by jobs with weights.
 ///
@@ -452,11 +71,8 @@ impl Group {
     /// for `weight` (at least 1) against the others.
     pub fn add(&mut self, now: Time, key: u32, work: Span, weight: u32) -> JobId {
         let weight = Weight::Each(weight.max(1));
-        let found = self.shares.parts.iter().position(|part| part.weight == weight);
-        let part = found.unwrap_or_else(|| {
-            self.shares.parts.push(Part::new(weight, None, now));
-            self.shares.parts.len() - 1
-        });
+        let found = self.shares.parts.iter().position(|part| part.kind.weight == weight);
+        let part = found.unwrap_or_else(|| self.shares.add_part(now, weight, None, false));
         self.shares.add(now, part, key, work)
     }
 
@@ -520,6 +136,11 @@ impl Group {
 pub struct Container(u32);
 
 impl Container {
+    /// The container of this number.
+    pub(crate) fn of(number: u32) -> Container {
+        Container(number)
+    }
+
     /// Its number: containers are numbered from 0 in the order in which they were added.
     pub fn index(self) -> u32 {
         self.0
@@ -540,9 +161,8 @@ impl Host {
 
     /// Adds a container that counts for `weight` (at least 1) against the others and uses at most `limit` cores.
     pub fn add_container(&mut self, now: Time, weight: u32, limit: Option<f64>) -> Container {
-        let number = self.shares.parts.len() as u32;
-        self.shares.parts.push(Part::new(Weight::Together(weight.max(1)), limit.map(millionths), now));
-        Container(number)
+        let weight = Weight::Together(weight.max(1));
+        Container(self.shares.add_part(now, weight, limit.map(millionths), true) as u32)
     }
 
     /// The number of jobs on the host.
@@ -567,12 +187,12 @@ impl Host {
 
     /// The number of jobs in a container.
     pub fn container_len(&self, container: Container) -> usize {
-        self.part(container).len
+        self.shares.parts[container.0 as usize].kind.len
     }
 
     /// How many cores a container uses, in millionths of a core, rounded down.
     pub fn container_using(&self, container: Container) -> u64 {
-        (self.part(container).using >> USE_SHIFT) as u64
+        self.shares.class_of(container.0 as usize).map_or(0, |class| (class.using >> USE_SHIFT) as u64)
     }
 
     /// The job that the caller knows as `key` begins in a container; it needs a core for `work` nanoseconds at full
@@ -623,20 +243,17 @@ impl Host {
 
     /// Changes the speed of a container's jobs, which multiplies that of the cores.
     pub fn set_container_speed(&mut self, now: Time, container: Container, factor: f64) {
-        self.part_mut(container).speed = billionths(factor);
-        self.shares.divide(now);
+        self.shares.change(now, container.0 as usize, |kind| kind.speed = billionths(factor));
     }
 
     /// Changes the most cores that a container may use; with 0 its jobs stand still, as when its quota is spent.
     pub fn set_limit(&mut self, now: Time, container: Container, limit: Option<f64>) {
-        self.part_mut(container).limit = limit.map(millionths);
-        self.shares.divide(now);
+        self.shares.change(now, container.0 as usize, |kind| kind.limit = limit.map(millionths));
     }
 
     /// Changes what a container counts for against the others.
     pub fn set_weight(&mut self, now: Time, container: Container, weight: u32) {
-        self.part_mut(container).weight = Weight::Together(weight.max(1));
-        self.shares.divide(now);
+        self.shares.change(now, container.0 as usize, |kind| kind.weight = Weight::Together(weight.max(1)));
     }
 
     /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A slow core that
@@ -647,31 +264,23 @@ impl Host {
 
     /// The same for the cores that a container uses. Those of all containers are together at most the host's.
     pub fn container_busy(&self, now: Time, container: Container) -> u128 {
-        let part = self.part(container);
-        let used = part.used + u128::from(now.saturating_sub(part.at)) * part.using;
-        (used >> USE_SHIFT) / u128::from(CORE)
+        (self.shares.used_by(container.0 as usize, now) >> USE_SHIFT) / u128::from(CORE)
     }
 
     /// When [`container_busy`](Self::container_busy) will reach `busy` core-nanoseconds if nothing changes until then:
     /// the instant at which a quota is spent.
     pub fn container_reaches(&self, container: Container, busy: u128) -> Option<Time> {
-        let part = self.part(container);
-        let left = busy.saturating_mul(u128::from(CORE) << USE_SHIFT).saturating_sub(part.used);
+        let part = container.0 as usize;
+        let (at, using) =
+            self.shares.class_of(part).map_or((self.shares.parts[part].left, 0), |class| (class.at, class.using));
+        let left = busy.saturating_mul(u128::from(CORE) << USE_SHIFT).saturating_sub(self.shares.used_by(part, at));
         if left == 0 {
-            return Some(part.at);
+            return Some(at);
         }
-        if part.using == 0 {
+        if using == 0 {
             return None;
         }
-        u64::try_from(left.div_ceil(part.using)).ok().and_then(|lasts| part.at.checked_add(lasts))
-    }
-
-    fn part(&self, container: Container) -> &Part {
-        &self.shares.parts[container.0 as usize]
-    }
-
-    fn part_mut(&mut self, container: Container) -> &mut Part {
-        &mut self.shares.parts[container.0 as usize]
+        u64::try_from(left.div_ceil(using)).ok().and_then(|lasts| at.checked_add(lasts))
     }
 }
 

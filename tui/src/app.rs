@@ -80,6 +80,8 @@ pub struct Cursors {
     pub fault: usize,
     /// Among the events, counted from the newest.
     pub event: usize,
+    /// Among the hosts and what runs on them.
+    pub host: usize,
 }
 
 /// Something that only the loop around can do.
@@ -259,7 +261,13 @@ impl App {
 
     /// Screens that there is something for.
     pub fn screens(&self) -> Vec<Screen> {
-        let shown = |screen: &Screen| *screen != Screen::Requests || self.view.focused().requests.is_some();
+        let shown = |screen: &Screen| match screen {
+            Screen::Requests => self.view.focused().requests.is_some(),
+            Screen::Hosts => !self.snapshot().hosts.is_empty(),
+            Screen::Topology | Screen::Charts | Screen::Component | Screen::Events | Screen::Knobs | Screen::Faults => {
+                true
+            }
+        };
         Screen::ALL.into_iter().filter(shown).collect()
     }
 

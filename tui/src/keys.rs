@@ -21,11 +21,13 @@ pub enum Screen {
     Knobs,
     /// Active and possible faults.
     Faults,
+    /// Cores, and what runs on them.
+    Hosts,
 }
 
 impl Screen {
     /// All of them, in the order of the tabs and of the digits.
-    pub const ALL: [Screen; 7] = [
+    pub const ALL: [Screen; 8] = [
         Screen::Topology,
         Screen::Charts,
         Screen::Component,
@@ -33,6 +35,7 @@ impl Screen {
         Screen::Events,
         Screen::Knobs,
         Screen::Faults,
+        Screen::Hosts,
     ];
 
     /// What stands on the tab.
@@ -45,6 +48,7 @@ impl Screen {
             Screen::Events => "Events",
             Screen::Knobs => "Knobs",
             Screen::Faults => "Faults",
+            Screen::Hosts => "Hosts",
         }
     }
 }
@@ -257,6 +261,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Events), "go there", "goes to the time of the event"),
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Knobs), "change", "changes the setting"),
     binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Faults), "inject", "edits and injects the fault"),
+    binding(&[(KeyCode::Enter, NO)], "enter", Do::Open, On(Screen::Hosts), "details", "opens the component"),
     binding(&[(KeyCode::Up, NO)], "↑", Do::Select(Move::Next(Way::Back)), Anywhere, "", "selects the one before"),
     binding(&[(KeyCode::Down, NO)], "↓", Do::Select(Move::Next(Way::On)), Anywhere, "select", "selects the next one"),
     binding(&[(KeyCode::PageUp, NO)], "page up", Do::Select(Move::Page(Way::Back)), Anywhere, "", "ten before"),
@@ -271,13 +276,14 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(Char('z'), NO)], "z", Do::Zoom, Anywhere, "", "the whole run, or the last minute"),
     binding(&[(KeyCode::Tab, NO)], "tab", Do::Turn(Way::On), Anywhere, "screen", "next screen"),
     binding(&[(KeyCode::BackTab, SHIFT), (KeyCode::BackTab, NO)], "shift tab", Do::Turn(Way::Back), Anywhere, "", "previous screen"),
-    binding(&[(Char('1'), NO)], "1…7", Do::Show(Screen::Topology), Anywhere, "", "shows a screen"),
+    binding(&[(Char('1'), NO)], "1…8", Do::Show(Screen::Topology), Anywhere, "", "shows a screen"),
     binding(&[(Char('2'), NO)], "2", Do::Show(Screen::Charts), Anywhere, "", ""),
     binding(&[(Char('3'), NO)], "3", Do::Show(Screen::Component), Anywhere, "", ""),
     binding(&[(Char('4'), NO)], "4", Do::Show(Screen::Requests), Anywhere, "", ""),
     binding(&[(Char('5'), NO)], "5", Do::Show(Screen::Events), Anywhere, "", ""),
     binding(&[(Char('6'), NO), (Char('k'), NO)], "k", Do::Show(Screen::Knobs), Anywhere, "knobs", "changes settings"),
     binding(&[(Char('7'), NO), (Char('f'), NO)], "f", Do::Show(Screen::Faults), Anywhere, "faults", "injects faults"),
+    binding(&[(Char('8'), NO)], "8", Do::Show(Screen::Hosts), Anywhere, "", ""),
     binding(&[(Char('s'), NO)], "s", Do::Screenshot, Anywhere, "", "saves the screen as SVG and as text"),
     binding(&[(Char('e'), NO)], "e", Do::Export, Anywhere, "", "writes a scenario with your changes"),
     binding(&[(Char('o'), NO)], "o", Do::Choose, Anywhere, "", "opens another scenario"),

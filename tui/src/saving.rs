@@ -26,9 +26,13 @@ fn picture_name(app: &App) -> String {
     let screen = slug(app.screen.title());
     let screen = match app.screen {
         Screen::Component => format!("{screen}-{}", slug(app.selected_name())),
-        Screen::Topology | Screen::Charts | Screen::Requests | Screen::Events | Screen::Knobs | Screen::Faults => {
-            screen
-        }
+        Screen::Topology
+        | Screen::Charts
+        | Screen::Requests
+        | Screen::Events
+        | Screen::Knobs
+        | Screen::Faults
+        | Screen::Hosts => screen,
     };
     let futures = if app.view.futures.len() > 1 { "-two-futures" } else { "" };
     format!("{}-{screen}{futures}-{}", slug(&app.snapshot().scenario), instant(app.snapshot().at_s))

@@ -325,8 +325,21 @@ impl<'g> Load<'g> {
             if work_s > 0.0 {
                 let ceiling = units / work_s;
                 let shares = self.plain(component, cpu(self.fresh) / units, cpu(self.all) / units);
-                let cores = self.limit(format!("{} cores", plain(units)), units, Some(work_s), Some(ceiling), shares);
+                let what = match limits.has_interpreter && cores == 1.0 {
+                    true => format!("{} interpreter locks", grouped(units)),
+                    false => format!("{} cores", plain(units)),
+                };
+                let cores = self.limit(what, units, Some(work_s), Some(ceiling), shares);
                 found.push(Limit { is_cpu: true, ..cores });
+            }
+        }
+        if let Some(quota) = limits.quota {
+            let units = quota * replicas;
+            let work_s = self.mean_of(component, |d| d.cpu_s);
+            if work_s > 0.0 {
+                let shares = self.plain(component, cpu(self.fresh) / units, cpu(self.all) / units);
+                let what = format!("{} cores of its limit", plain(units));
+                found.push(self.limit(what, units, Some(work_s), Some(units / work_s), shares));
             }
         }
         if let Some(threads) = limits.blocking_threads {
@@ -492,6 +505,14 @@ impl<'g> Load<'g> {
             if served(a) <= served(b) { low = a } else { high = b }
         }
         (low..=high).map(served).fold(0.0, f64::max)
+    }
+
+    /// The operations that are requested of a component.
+    pub(super) fn ops_of(&self, component: usize) -> Vec<String> {
+        let mut ops: Vec<String> = self.ops(component).iter().map(|(op, ..)| op.to_string()).collect();
+        ops.sort();
+        ops.dedup();
+        ops
     }
 
     /// The messages that the consumers of a queue process at once, which bound how many they process.

@@ -65,6 +65,8 @@ pub struct Snapshot {
     pub nodes: Vec<NodeNow>,
     /// Figures of the links, by [`TopologyEdge::index`].
     pub links: Vec<LinkNow>,
+    /// The hosts in file order, as they stood when the last window closed; of many the first.
+    pub hosts: Arc<Vec<HostNow>>,
     /// All faults of the scenario and those injected, whether past, acting or to come.
     pub faults: Vec<FaultWindow>,
     /// What operators do in it, likewise.
@@ -136,6 +138,46 @@ pub struct ReplicaNow {
     pub held: Option<f64>,
     /// Calls waiting for a worker.
     pub queue: u64,
+}
+
+/// A host when the last window closed. Rates and shares are those of the window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostNow {
+    /// Its name; `web[3]` where the group has several.
+    pub name: String,
+    /// Its cores …
+    pub cores: f64,
+    /// … and those that faults and spent credits leave of them.
+    pub cores_left: f64,
+    /// Share of its cores in use.
+    pub cpu: f64,
+    /// Tasks that run on or wait for a core.
+    pub runnable: u64,
+    /// Context switches per second; `None` without a `scheduler`.
+    pub switches: Option<f64>,
+    /// Cores that context switches keep busy; `None` without a `scheduler`.
+    pub switch_cpu: Option<f64>,
+    /// CPU credits, s; `None` without any.
+    pub credits_s: Option<f64>,
+    /// The components with replicas on it, in file order.
+    pub components: Vec<OnHost>,
+}
+
+/// The replicas of a component on a host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OnHost {
+    /// Index in [`Topology::nodes`].
+    pub node: usize,
+    /// Replicas there.
+    pub replicas: u32,
+    /// Cores that they use.
+    pub cores: f64,
+    /// Tasks of theirs that run on or wait for a core.
+    pub runnable: u64,
+    /// Cores of their quotas together; `None` without `cpu.limit`.
+    pub limit: Option<f64>,
+    /// Share of their periods in which they were throttled; `None` without `cpu.limit`.
+    pub throttled: Option<f64>,
 }
 
 /// A link now. Rates are those of the last closed window.

@@ -194,6 +194,7 @@ impl Session {
         for number in (0..place.count).filter(wanted) {
             let (busy, cores) = self.network.engine.machine_busy(place.first_machine + number);
             into.ratio(&of_hosts::CPU, busy, (cores * self.measured_ns() as f64) as u128);
+            self.network.engine.figures_of_machine(place.first_machine + number, into);
             count += 1;
         }
         if host.is_none() {

@@ -5,10 +5,10 @@ use lab::result::RunResult;
 use crate::harness::{bytes, load, run_loaded};
 
 /// A request at an instant, ms, for an operation, and how its call is made.
-type Request<'a> = (u64, &'a str, &'a str);
+pub(crate) type Request<'a> = (u64, &'a str, &'a str);
 
 /// Requests to a service called `app`; how long each takes, µs (0 if nothing good came of it), and the whole result.
-fn run(service: &str, requests: &[Request<'_>], faults: &str) -> (Vec<u64>, RunResult) {
+pub(crate) fn run(service: &str, requests: &[Request<'_>], faults: &str) -> (Vec<u64>, RunResult) {
     let workloads: String = requests
         .iter()
         .enumerate()
@@ -26,13 +26,13 @@ fn run(service: &str, requests: &[Request<'_>], faults: &str) -> (Vec<u64>, RunR
     ((0..requests.len()).map(|n| (took(n) * 1e6).round() as u64).collect(), result)
 }
 
-fn took_ms(service: &str, requests: &[Request<'_>]) -> Vec<u64> {
+pub(crate) fn took_ms(service: &str, requests: &[Request<'_>]) -> Vec<u64> {
     let (took, _) = run(service, requests, "");
     assert!(took.iter().all(|took| took % 1000 == 0), "{took:?}");
     took.into_iter().map(|took| took / 1000).collect()
 }
 
-const THREE: [Request<'static>; 3] = [(0, "default", ""), (1, "default", ""), (2, "default", "")];
+pub(crate) const THREE: [Request<'static>; 3] = [(0, "default", ""), (1, "default", ""), (2, "default", "")];
 
 /// ```text
 ///  1 worker    0–4 first   4–8 second   8–12 third, which waits since 2   12–14 first, ready since 7

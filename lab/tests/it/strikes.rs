@@ -168,12 +168,22 @@ fn every_kind_survives_every_fault_whenever_it_strikes() {
 }
 
 /// Every runtime that there is, so that each is tried.
-const RUNTIMES: [&str; 5] = [
+const RUNTIMES: [&str; 15] = [
     "{thread_per_request: {max: 50, start: 1ms, close: 1ms}}",
     "{thread_pool: {threads: 50}}",
     "{event_loop: {loops: 2}}",
     "unlimited",
     "{async: {workers: 2, blocking_threads: 3}}",
+    "{event_loop: node}",
+    "{event_loop: {poller: {select: {watched: 100}}, switch: callback}}",
+    "{thread_pool: {threads: 50, switch: thread}}",
+    "{goroutines: {slice: 1ms, switch: goroutine}}",
+    "virtual_threads",
+    "{virtual_threads: {carriers: 2, pinned_by_locks: true}}",
+    "{gil_threads: {threads: 50, switch_interval: 500us, switch: thread}}",
+    "{gil_threads: {threads: 50, free_threaded: true}}",
+    "{processes: {workers: 50, fork: 5ms, max_requests: 20, jitter: 10, timeout: 60ms}}",
+    "{single: {keep: 1s, burst: 50, account: 100}}",
 ];
 
 #[test]
@@ -187,9 +197,14 @@ fn every_runtime_survives_every_fault() {
     let found: Vec<String> = RUNTIMES
         .par_iter()
         .flat_map_iter(|runtime| {
-            let queue = if *runtime == "unlimited" { "" } else { "admission: {queue: {max: 200}}\n" };
+            let queue = match *runtime {
+                "unlimited" => "",
+                runtime if runtime.contains("single") => "start_up: {exp: 20ms}\n",
+                _ => "admission: {queue: {max: 200}}\n",
+            };
+            let replicas = if runtime.contains("single") { 1 } else { 3 };
             let example = format!(
-                "kind: service\nreplicas: 3\ncpu: 2\nruntime: {runtime}\n{queue}handlers: {{default: [{{cpu: {{exp: 2ms}}}}, \
+                "kind: service\nreplicas: {replicas}\ncpu: 2\nruntime: {runtime}\n{queue}handlers: {{default: [{{cpu: {{exp: 2ms}}}}, \
                  {{block: {{exp: 2ms}}}}, {{call: db}}]}}\ncalls: {{db: {{to: db, timeout: 300ms, pool: {{size: 10}}}}}}"
             );
             let calm = run(&around(&example, ""));

@@ -440,10 +440,20 @@ fn service(
         "{thread_per_request: {start: 1ms}}",
         "{async: {workers: 2}}",
         "{async: {workers: 1, blocking_threads: 1}}",
+        "{event_loop: {node: {switch: callback}}}",
+        "{event_loop: {poller: {epoll: {}}}}",
+        "{thread_pool: {threads: 4, switch: 100us}}",
+        "{goroutines: {procs: 2, slice: 2ms, switch: 50us}}",
+        "{goroutines: {procs: 1}}",
+        "{virtual_threads: {carriers: 2}}",
+        "{virtual_threads: {carriers: 2, pinned_by_locks: true}}",
+        "{gil_threads: {threads: 6, switch_interval: 1ms}}",
+        "{gil_threads: {threads: 6, switch_interval: 3ms, switch: 20us}}",
+        "{processes: {workers: 3, fork: 5ms, max_requests: 7, jitter: 3, timeout: 100ms}}",
     ]);
     let _ = writeln!(text, "    runtime: {runtime}");
     if runtime != "unlimited" && c.once_in(2) {
-        let _ = writeln!(text, "    admission: {}", queue(c, runtime.contains("thread_p")));
+        let _ = writeln!(text, "    admission: {}", queue(c, runtime.starts_with("{thread_p")));
     }
     if c.once_in(3) {
         text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");

@@ -250,6 +250,20 @@ fn a_tree_written_as_yaml_reads_back_as_the_same_tree() {
     assert!(written.contains("a: 5ms\n") && written.contains("b: 10\n"), "{written}");
 }
 
+#[test]
+fn lines_that_only_some_end_are_written_so_that_they_read_back() {
+    let odd = ["\u{2028}  ", "a\u{85}\nb \\ \"", "\u{2029}\u{1b}quoted_text1", "quoted_text2", "\u{2028}"];
+    let many: Vec<String> = (0..12).map(|nth| format!("\"\\u2028{nth}\"")).collect();
+    let texts: Vec<String> = odd.iter().map(|text| serde_json::to_string(text).expect("JSON")).collect();
+    let text = format!("a: [{}]\nb: [{}]\n\"\\u2028key\": 5ms\n", texts.join(", "), many.join(", "));
+    let node = tree(&text);
+    let written = to_yaml(&node).expect("YAML");
+    assert!(!written.contains(['\u{85}', '\u{2028}', '\u{2029}']), "{written}");
+    let again = tree(&written);
+    assert!(again.says_the_same(&node), "{written}");
+    assert_eq!(to_yaml(&again).expect("YAML"), written);
+}
+
 /// Whatever a text says, reading it ends with a tree or with problems, and every place lies within the text.
 #[test]
 fn no_text_makes_the_reader_fail() {

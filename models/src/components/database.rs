@@ -213,7 +213,7 @@ impl Kind for Database {
     fn build(settings: &Settings, site: &mut Site<'_>) -> Database {
         let of = |op: &str| settings.operations.position(op);
         let operations = site.ops().iter().map(|op| of(op).or_else(|| of("default"))).collect();
-        let cpu = site.cpu(settings.cores.map(|c| c.0), None);
+        let cpu = site.cpu(settings.cores.map(|c| c.0), None, None);
         let scales = settings.contention.is_some() || site.carries_demand();
         Database {
             door: Door::new(Some(settings.connections), settings.admission.line()),

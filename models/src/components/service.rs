@@ -14,19 +14,28 @@
 //! What a replica is made of stands in `replica.rs`, what all replicas share in `plan.rs`. A strand begins and ends in
 //! `strands.rs`; its instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`,
 //! threads that block beside the workers in `blocking.rs`; `single.rs` is the short way for handlers of one step. Who gets a
-//! worker is decided in `workers.rs`; `check.rs` tells which settings make no sense together.
+//! worker is decided in `workers.rs`, who may run code in `turns.rs`; `check.rs` tells which settings make no sense together.
+//! `ready.rs`, `interpreter.rs`, `instances.rs`, `workforce.rs`, `lag.rs` and `switches.rs` are what some runtimes have and
+//! others do not, each a structure that knows no engine.
 
 mod blocking;
 mod branches;
 mod check;
 mod execute;
+mod instances;
+mod interpreter;
+mod lag;
 mod locks;
 mod plan;
+mod ready;
 mod replica;
 mod single;
 mod strands;
+mod switches;
 mod threads;
+mod turns;
 mod workers;
+mod workforce;
 
 use std::sync::Arc;
 
@@ -50,8 +59,10 @@ use crate::policies::not_yet::NotYet;
 use crate::runtimes::{Crash, Facts, RuntimeSettings};
 use crate::steps::program::{Failure, Instruction};
 use crate::steps::{Step, StepCall, tasks_at_once, walk, walk_certain};
+use instances::Start;
 use plan::{Plan, Terms, Work};
-use replica::{CLOSED, Doing, SINGLE};
+use ready::Woken;
+use replica::{ASKED, BLOCKED, CLOSED, Doing, KILLED, SINGLE, SLICE, WOKEN};
 
 pub use replica::Service;
 
@@ -59,10 +70,18 @@ pub use replica::Service;
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "request")]
 pub struct CpuSettings {
-    /// Cores. On `hosts`, the replica's weight when the host's cores are short.
-    pub request: Cores,
-    /// Maximum cores.
-    pub limit: Option<NotYet>,
+    /// Cores. On `hosts`, the replica's weight when the host's cores are short; without it, `limit`.
+    pub request: Option<Cores>,
+    /// Maximum cores on average, on `hosts`: a quota for each period of 100 ms. Threads may spend it at once and then stand
+    /// still for the rest of the period (*throttling*), as with Linux' `cpu.max` and Kubernetes' `limits.cpu`.
+    pub limit: Option<Cores>,
+}
+
+impl CpuSettings {
+    /// What counts against others.
+    fn request(&self) -> f64 {
+        self.request.or(self.limit).map_or(1.0, |cores| cores.0)
+    }
 }
 
 /// An application service with replicas.
@@ -113,12 +132,22 @@ impl Settings {
 
     /// What it knows of its runtime.
     fn facts(&self) -> Facts {
-        self.runtime.facts(self.own_cores())
+        self.runtime.facts(self.cores_to_count())
+    }
+
+    /// The cores by which a runtime counts its workers.
+    fn cores_to_count(&self) -> Option<f64> {
+        self.own_cores().or(self.limit())
     }
 
     /// Cores of each replica that no other shares.
     fn own_cores(&self) -> Option<f64> {
-        self.cpu.as_ref().filter(|_| self.hosts.is_none()).map(|cpu| cpu.request.0)
+        self.cpu.as_ref().filter(|_| self.hosts.is_none()).map(CpuSettings::request)
+    }
+
+    /// The most cores that it may use of its host's.
+    fn limit(&self) -> Option<f64> {
+        self.cpu.as_ref().and_then(|cpu| cpu.limit).map(|limit| limit.0)
     }
 }
 
@@ -147,14 +176,46 @@ const LONGEST_TURN: Figure = Figure::max(
 )
 .in_seconds();
 
+const TASKS: Figure = Figure::gauge(
+    "tasks",
+    "Tasks that have started and not ended, leaked tasks included, time average. Only where tasks release their worker while they \
+     wait.",
+)
+.kept();
+
+const RUNNABLE: Figure = Figure::gauge(
+    "runnable",
+    "Started tasks that are ready to run and wait for a loop, worker, processor or carrier, or for the interpreter lock, time \
+     average. Only on runtimes that have one of these.",
+)
+.kept();
+
+const BLOCKED_WORKERS: Figure = Figure::gauge(
+    "blocked",
+    "Loops, workers or carriers held by tasks that wait in a `block` step or are pinned by a lock, time average. Only where \
+     tasks release their worker while they wait.",
+);
+
+const EVENT_LOOP_LAG: Figure = Figure::times(
+    "event_loop_lag",
+    "Delay of a repeating 100 ms timer, the usual measure of loop lag. Only with `event_loop` and `async`.",
+);
+
 const WAITING_FOR_LOCKS: Figure =
     Figure::level("waiting_for_locks", "Tasks that wait for a lock at the end. Only where a handler has a `lock`.");
 
 impl Kind for Service {
     const NAME: &'static str = "service";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] =
-        &[slots::FIGURES, &[&TASKS_LEAKED, &LONGEST_TURN, &WAITING_FOR_LOCKS], threads::FIGURES];
+    const FIGURES: &'static [Set] = &[
+        slots::FIGURES,
+        &[&TASKS_LEAKED, &LONGEST_TURN, &WAITING_FOR_LOCKS, &TASKS, &RUNNABLE, &BLOCKED_WORKERS, &EVENT_LOOP_LAG],
+        threads::FIGURES,
+        switches::FIGURES,
+        instances::FIGURES,
+        workforce::FIGURES,
+        sim_core::cpu::FIGURES,
+    ];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -190,7 +251,8 @@ impl Kind for Service {
     }
 
     fn start_up(settings: &Settings) -> Option<&sim_core::dist::Dist> {
-        Some(&settings.start_up.0)
+        // Where instances are started for calls, it is theirs.
+        settings.facts().instances.is_none().then_some(&settings.start_up.0)
     }
 
     fn hosts(settings: &Settings) -> Option<&HostsSettings> {
@@ -247,9 +309,23 @@ impl Kind for Service {
         Limits {
             frees_while_waiting: facts.frees_while_waiting(),
             is_threads: facts.has_worker_per_task(),
-            blocking_threads: facts.blocking_threads(),
-            cores: settings.cpu.as_ref().map(|cpu| cpu.request.0),
-            waiting: if workers.is_some() { settings.admission.waiting() } else { Waiting::Never },
+            blocking_threads: facts
+                .blocking_threads()
+                .or(facts.offload.filter(|_| check::offloads(&settings.handlers))),
+            // Each instance has its own.
+            cores: settings.cpu.as_ref().filter(|_| facts.instances.is_none()).map(|cpu| match facts.interpreter {
+                Some(_) => cpu.request().min(1.0),
+                None => cpu.request(),
+            }),
+            quota: settings.limit(),
+            has_interpreter: facts.interpreter.is_some(),
+            runs_code_to_its_end: facts.frees_while_waiting() && facts.slice.is_none(),
+            pinned_by_locks: facts.pinned_by_locks,
+            waiting: match (workers.is_some(), facts.instances.is_some()) {
+                (_, true) => Waiting::UpTo(0),
+                (true, false) => settings.admission.waiting(),
+                (false, false) => Waiting::Never,
+            },
             workers,
             ..Limits::default()
         }
@@ -265,10 +341,16 @@ impl Kind for Service {
         demand.answer = demand.answer.map(|law| law.then(&seconds(facts.start)));
         demand.held = demand.held.then(&seconds(facts.start + facts.close));
         if facts.blocking_threads().is_some() {
-            demand.offloaded_s = std::mem::take(&mut demand.blocks_s);
+            demand.offloaded_s += std::mem::take(&mut demand.blocks_s);
         }
+        let switches_s = demand.turns * facts.switch as f64 / 1e9;
+        demand.cpu_s += switches_s;
         if facts.frees_while_waiting() {
-            demand.held = Law::always(demand.cpu_s * around.held_stretch + demand.blocks_s);
+            let on_workers_s = demand.cpu_s - demand.beside_cpu_s;
+            let pinned_s = if facts.pinned_by_locks { demand.waits_under_locks_s } else { 0.0 };
+            demand.held = Law::always(on_workers_s * around.held_stretch + demand.blocks_s + pinned_s);
+        } else if switches_s > 0.0 {
+            demand.held = demand.held.then(&Law::always(switches_s));
         }
         demand
     }
@@ -278,9 +360,21 @@ impl Kind for Service {
         let facts = settings.facts();
         check::handlers(handlers, &facts, checks);
         check::links(handlers, calls, checks);
-        check::runtime(runtime, settings.own_cores(), checks);
+        check::runtime(runtime, settings.cores_to_count(), checks);
+        if let Some(CpuSettings { request, limit }) = cpu {
+            check::cpu(request.map(|cores| cores.0), limit.map(|cores| cores.0), hosts.is_some(), checks);
+        }
         check::admission(admission, &facts, checks);
+        check::offloaded(handlers, &facts, checks);
+        if facts.instances.is_some() {
+            check::instances(settings, checks);
+        }
         check::consumes(Self::consumes(settings), &facts, checks);
+        if (facts.switch > 0 || facts.poll.is_some()) && cpu.is_none() && hosts.is_none() {
+            let help = "write `cpu: 4` for cores of its own, or `hosts: NAME` for a host's";
+            let message = "switching and polling use CPU, and this service has no cores";
+            checks.error("no_cpu", checks.span(), "runtime", message, Some(help));
+        }
         if let Some(span) = check::uses_cpu(handlers)
             && cpu.is_none()
             && hosts.is_none()
@@ -292,11 +386,20 @@ impl Kind for Service {
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> Service {
         let links = settings.calls.iter().map(|c| site.link(c.name.as_str())).collect();
-        let cpu = site.cpu(settings.cpu.as_ref().map(|c| c.request.0), settings.hosts.as_ref());
+        let cores = settings.cpu.as_ref().map(CpuSettings::request);
+        let is_alone = settings.facts().instances.is_some();
+        let cpu = if is_alone { None } else { site.cpu(cores, settings.limit(), settings.hosts.as_ref()) };
         let names: Vec<&str> = settings.calls.names().collect();
-        let work = Work { shares_cores: cpu.is_some(), by_demand: site.carries_demand() };
+        let work = Work {
+            shares_cores: cpu.is_some(),
+            by_demand: site.carries_demand(),
+            alone: cores.filter(|_| is_alone),
+            start_up: settings.start_up.0.clone(),
+        };
         let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), work);
-        Service::new(plan, links, cpu)
+        let mut service = Service::new(plan, links, cpu);
+        service.has_quota = settings.limit().is_some();
+        service
     }
 
     fn prepare(&mut self, change: u32, settings: &Settings) {
@@ -310,18 +413,25 @@ impl Service {
     #[inline(never)]
     fn admit_specially(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Next {
         let now = cx.now();
+        if self.instances.is_some() {
+            return self.admit_to_instance(cx, call);
+        }
         if self.preempts && !self.door.has_room() && self.interrupt(cx, priority) {
             self.door.take(now);
             cx.measure().waited_for_nobody(now);
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
-        if self.frees_while_waiting && !self.ready.is_empty() {
+        if self.frees_while_waiting && !self.ready.is_empty() && !self.is_asleep() {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.door.join_line(cx, call, priority, until) {
                 true => Next::WAIT,
                 false => Next::reply(call, cx.answer(Outcome::Overload)),
             };
+        }
+        if self.frees_while_waiting && self.door.has_room() {
+            self.loop_was_idle(cx);
+            self.polled = self.plan.terms.facts.poll.map_or(0, |poll| poll.takes(1));
         }
         match self.door.enter_until(cx, call, priority, until) {
             Admission::Granted => self.begin(cx, call, cx.profile_row(call)),
@@ -330,16 +440,45 @@ impl Service {
         }
     }
 
-    /// A thread is closed, or done with what it blocked for.
+    /// A call takes an instance that is idle, or one is started for it.
+    #[inline(never)]
+    fn admit_to_instance(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        let held = self.door.held();
+        let Some(instances) = &mut self.instances else { return Next::WAIT };
+        let most = self.plan.terms.facts.workers.map_or(u64::MAX, u64::from);
+        let may_grow = held + instances.idle(now) < most;
+        let Some(start) = instances.take(now, may_grow) else {
+            return Next::reply(call, cx.answer(Outcome::RateLimited));
+        };
+        self.door.take(now);
+        cx.measure().waited_for_nobody(now);
+        let op = usize::from(cx.op_of(cx.profile_row(call)));
+        match start {
+            Start::Warm => self.begin_strand(cx, call, op),
+            Start::Cold => self.begin_cold(cx, call, op),
+        }
+    }
+
+    /// A thread is closed or done with what it blocked for, a slice is over, an interpreter is asked for, a worker is killed.
     #[inline(never)]
     fn on_rare_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        if timer.what == CLOSED {
-            self.thread_closed(cx, timer.data);
-            return Next::WAIT;
-        }
-        match cx.ticket_if_open(timer.call()) {
-            Some(ticket) => self.blocked(cx, ticket - 1),
-            None => Next::WAIT,
+        match timer.what {
+            CLOSED => {
+                self.thread_closed(cx, timer.data);
+                Next::WAIT
+            }
+            ASKED => self.interpreter_is_asked_for(cx),
+            KILLED => self.worker_is_killed(cx, timer.data as u32),
+            WOKEN => {
+                self.wake(cx);
+                Next::WAIT
+            }
+            what => match cx.ticket_if_open(timer.call()) {
+                Some(ticket) if what == SLICE => self.slice_is_over(cx, ticket - 1),
+                Some(ticket) if what == BLOCKED => self.blocked(cx, ticket - 1),
+                _ => Next::WAIT,
+            },
         }
     }
 
@@ -382,17 +521,17 @@ impl Component for Service {
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         let index = cx.ticket(call) - 1;
         if answer.outcome().is_good() {
-            return self.resume(cx, index);
+            return self.resume(cx, index, Woken::Message);
         }
         let place = self.strand(index).place - 1;
         let Instruction::Call { failure, .. } = self.plan.program.code[place as usize] else {
             unreachable!("only calls are answered")
         };
         match failure {
-            Failure::Continues => self.resume(cx, index),
+            Failure::Continues => self.resume(cx, index, Woken::Message),
             Failure::Jumps(place) => {
                 self.strand(index).place = place;
-                self.resume(cx, index)
+                self.resume(cx, index, Woken::Message)
             }
             Failure::Replies(outcome) => {
                 self.strand(index).doing = Doing::Runs;
@@ -450,25 +589,27 @@ impl Component for Service {
         }
         let index = ticket - 1;
         self.strand(index).cancelled = true;
-        match self.strand(index).doing {
-            // What runs ends at its step's end; branches that were started before do not wait for that.
-            Doing::Computes(_) | Doing::Passes { blocks: true, .. } | Doing::Blocks { .. } | Doing::Runs => {
-                self.give_up_branches(cx, index);
-                self.dispatch(cx);
-                Next::WAIT
-            }
-            Doing::Ready
-            | Doing::Passes { blocks: false, .. }
-            | Doing::WaitsToBlock { .. }
+        let (doing, left) = (self.strand(index).doing, self.strand(index).left);
+        let runs = match doing {
+            Doing::Computes(_) | Doing::Blocks { .. } | Doing::Runs => true,
+            Doing::Passes { why, .. } => why.blocks() || left > 0,
+            // Code that was cut short is in the middle of a step.
+            Doing::Ready | Doing::WaitsForInterpreter(_) => left > 0,
+            Doing::WaitsForThread { .. }
             | Doing::Calls(_)
             | Doing::WaitsForLock(_)
             | Doing::Joins
-            | Doing::Interrupted { .. } => {
-                self.stop(cx, index);
-                let answer = cx.answer(Outcome::Cancelled);
-                self.end_task(cx, index, answer)
-            }
+            | Doing::Interrupted { .. } => false,
+        };
+        if runs {
+            // What runs ends at its step's end; branches that were started before do not wait for that.
+            self.give_up_branches(cx, index);
+            self.dispatch(cx);
+            return Next::WAIT;
         }
+        self.stop(cx, index);
+        let answer = cx.answer(Outcome::Cancelled);
+        self.end_task(cx, index, answer)
     }
 
     fn rebuild(&mut self, now: Time) {
@@ -479,8 +620,21 @@ impl Component for Service {
             threads.clear(now);
         }
         self.strands = Slab::new();
-        self.ready.clear();
+        self.ready.clear(now);
+        self.waking = None;
+        self.kept.set(now, 0);
+        self.tasks.set(now, 0);
+        self.polled = 0;
         self.interruptible.clear();
+        if let Some(interpreter) = &mut self.interpreter {
+            interpreter.clear(now);
+        }
+        if let Some(instances) = &mut self.instances {
+            instances.clear(now);
+        }
+        if let Some(workforce) = &mut self.workforce {
+            workforce.clear();
+        }
         self.settle();
     }
 
@@ -495,6 +649,22 @@ impl Component for Service {
         }
         self.leaked = 0;
         self.longest_turn = 0;
+        self.ready.begin_measuring(now);
+        self.kept.reset(now);
+        self.tasks.reset(now);
+        self.switches = Default::default();
+        if let Some(interpreter) = &mut self.interpreter {
+            interpreter.begin_measuring(now);
+        }
+        if let Some(instances) = &mut self.instances {
+            instances.begin_measuring(now);
+        }
+        if let Some(workforce) = &mut self.workforce {
+            workforce.begin_measuring();
+        }
+        if let Some(lag) = &mut self.lag {
+            lag.begin_measuring();
+        }
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
@@ -504,6 +674,24 @@ impl Component for Service {
         }
         if self.frees_while_waiting {
             figures.max(&LONGEST_TURN, Some(self.longest_turn));
+            figures.gauge(&TASKS, &self.tasks, now);
+            figures.gauge(&RUNNABLE, self.ready.over_time(), now);
+            figures.gauge(&BLOCKED_WORKERS, &self.kept, now);
+        }
+        if let Some(interpreter) = &self.interpreter {
+            figures.gauge(&RUNNABLE, interpreter.over_time(), now);
+        }
+        if self.pays {
+            self.switches.figures(figures);
+        }
+        if let Some(instances) = &self.instances {
+            instances.figures(now, figures);
+        }
+        if let Some(workforce) = &self.workforce {
+            workforce.figures(figures);
+        }
+        if let Some(lag) = &self.lag {
+            figures.times(&EVENT_LOOP_LAG, &lag.until(now, self.door.has_room()));
         }
         if !self.locks.is_empty() {
             figures.level(&WAITING_FOR_LOCKS, self.locks.iter().map(|lock| lock.waiting.len() as u64).sum());

@@ -46,14 +46,14 @@ impl Site<'_> {
         &self.directory.components[self.component].populations
     }
 
-    /// Cores: of its own, or a share of its host's.
-    pub fn cpu(&mut self, cores: Option<f64>, hosts: Option<&HostsSettings>) -> Option<CpuId> {
+    /// Cores: of its own, or a share of its host's with a quota of so many.
+    pub fn cpu(&mut self, cores: Option<f64>, quota: Option<f64>, hosts: Option<&HostsSettings>) -> Option<CpuId> {
         match hosts {
             Some(hosts) => {
                 let machine = self.directory.machine_for(hosts.on.as_str(), self.component, self.replica)?;
                 // The weight is the request in thousandths of a core, as in cgroups.
                 let weight = (cores.unwrap_or(1.0) * 1000.0) as u32;
-                Some(self.machines.place(self.node, machine, weight.max(1), None))
+                Some(self.machines.place(self.node, machine, weight.max(1), quota))
             }
             None => {
                 let machine = self.machines.add(cores?);

@@ -21,7 +21,7 @@ mod settings;
 pub mod talk;
 mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sim_core::figures::Set;
@@ -184,8 +184,8 @@ pub struct Consumer {
     said: u32,
     /// The connection, while there is one.
     connection: Option<CallId>,
-    /// Receives that stand, by index of the call.
-    standing: BTreeMap<u32, CallId>,
+    /// Receives that stand, by what their calls have noted.
+    standing: Slab<CallId>,
     /// Messages that were sent and wait for a place.
     held: VecDeque<Held>,
     held_over_time: Gauge,
@@ -206,7 +206,7 @@ impl Consumer {
             connections: 0,
             said: 0,
             connection: None,
-            standing: BTreeMap::new(),
+            standing: Slab::new(),
             held: VecDeque::new(),
             held_over_time: Gauge::new(0, 0),
             is_going_on: false,
@@ -264,8 +264,9 @@ impl Consumer {
         };
         let taken = |c: &Consumer| c.standing.len() + c.at_work.len() + c.pausing as usize;
         while taken(self) < self.plan.concurrency as usize {
-            let call = self.say(cx, say, RECEIVES);
-            self.standing.insert(call.index(), call);
+            let place = self.standing.next_index();
+            let call = self.say(cx, say, RECEIVES | u64::from(place) << BITS);
+            self.standing.insert(call);
         }
     }
 
@@ -276,8 +277,8 @@ impl Consumer {
         if connection != answered {
             cx.hang_up(connection);
         }
-        for receive in std::mem::take(&mut self.standing).into_values() {
-            cx.hang_up(receive);
+        for (_, receive) in std::mem::take(&mut self.standing).iter() {
+            cx.hang_up(*receive);
         }
         self.held.clear();
         self.held_over_time.set(cx.now(), 0);
@@ -367,7 +368,7 @@ impl Component for Consumer {
         match note & ((1 << BITS) - 1) {
             CONNECTION => self.disconnect(cx, call),
             RECEIVES => {
-                self.standing.remove(&call.index());
+                self.standing.remove((note >> BITS) as u32);
                 match outcome {
                     Outcome::Ok => return self.received(cx, call),
                     _ if is_lost && self.plan.manner.connects => self.disconnect(cx, call),

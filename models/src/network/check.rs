@@ -43,6 +43,26 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             problems.push(problem.path(hosts.on.path.clone()));
         }
     }
+    for entry in &scenario.hosts {
+        let mut error = |key: &str, code: &'static str, message: String, help: &str| {
+            let mut at = TreePath::default();
+            ["hosts", entry.name.as_str()].iter().chain(&key.split('.').collect::<Vec<_>>()).for_each(|s| at.push(s));
+            problems.push(Problem::error(code, entry.name_span, message).path(at).help(help.to_string()));
+        };
+        if entry.value.scheduler.is_some_and(|scheduler| scheduler.slice.0 < 1_000) {
+            let message = "a slice must be at least 1us";
+            error("scheduler.slice", "out_of_range", message.into(), "write `slice: 3ms`");
+        }
+        if let Some(credits) = entry.value.credits
+            && credits.rate.0 >= entry.value.cores.0
+        {
+            let message = format!(
+                "the baseline of {} cores covers all {} cores: credits are never spent",
+                credits.rate.0, entry.value.cores.0
+            );
+            error("credits.rate", "no_effect", message, "write a smaller rate, or remove `credits`");
+        }
+    }
     for entry in &scenario.workloads {
         let workload = &entry.value;
         let path = |key: &str| {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use settings::{Name, Path, Problem, Problems, Spanned};
+use sim_core::credits::Earning;
+use sim_core::turns::Turning;
 use sim_core::{Engine, NodeId, Span};
 
 use super::bounds::OPS_MAX;
@@ -79,7 +81,14 @@ impl Numbers<'_> {
 
     fn hosts(&mut self, name: &str, settings: &HostSettings) -> HostGroup {
         self.region(settings.region.as_ref());
-        let mut machines = (0..settings.count).map(|_| self.engine.machines().add(settings.cores.0));
+        let turning = settings.scheduler.map(|s| Turning { slice: s.slice.0, switch: s.switch.0 });
+        let earning = settings.credits.map(|credits| Earning {
+            rate: credits.rate.0,
+            max: credits.max.0,
+            start: credits.start.unwrap_or(credits.max).0,
+        });
+        let add = |_| self.engine.machines().add_host(settings.cores.0, turning, earning);
+        let mut machines = (0..settings.count).map(add);
         let first_machine = machines.next().unwrap_or(0);
         machines.for_each(drop);
         HostGroup { name: name.to_string(), count: settings.count, first_machine }

@@ -2,12 +2,14 @@
 //! worker only while its code runs, all workers share one line of tasks that are ready, and what blocks goes to threads of
 //! its own.
 //!
-//! A worker runs a piece of code to its end. Tokio makes a task yield only where it awaits something, after a budget of
-//! 128 such operations; a piece of work on a core has none, so that nothing cuts it short here.
+//! A worker runs a piece of code to its end. A task that goes on without waiting, because what it awaits is there already, makes way
+//! for others after a budget of such operations (`tokio::task::coop`); a piece of work on a core has none, so that nothing
+//! cuts it short.
 
 use settings::Setting;
 
-use super::{Blocking, Facts, Holds, Runtime, TaskMemory};
+use super::switch::SwitchSettings;
+use super::{Blocking, Facts, Holds, Runtime, TaskMemory, workers_or_cores};
 use crate::policies::flaw::Flaw;
 
 /// A future on the heap: about 2 KB, all of it in use.
@@ -24,17 +26,32 @@ pub struct Settings {
     /// code that blocks without `spawn_blocking`. The default is tokio's (`max_blocking_threads`).
     #[setting(default = 512, range = "0..=1000000")]
     pub blocking_threads: u32,
+    /// Cooperative budget: `lock` steps that find the lock free and `send` steps that a task may take in one turn before it
+    /// yields to other ready tasks. The default is tokio's.
+    #[setting(default = 128, range = "1..=1000000000")]
+    pub budget: u32,
+    /// CPU cost of resuming a task that has waited: a duration, or `async` (100 ns).
+    #[setting(default = "0s")]
+    pub switch: SwitchSettings,
 }
 
 impl Runtime for Settings {
     fn facts(&self, cores: Option<f64>) -> Facts {
-        let Settings { workers, blocking_threads } = self;
-        let workers = workers.unwrap_or_else(|| cores.map_or(1, |cores| (cores.ceil() as u32).max(1)));
+        let Settings { workers, blocking_threads, budget, switch } = self;
+        let workers = workers_or_cores(*workers, cores);
         let blocking = match blocking_threads {
             0 => Blocking::InPlace,
             threads => Blocking::Pool(*threads),
         };
-        Facts { blocking, memory: Some(FUTURE), ..Facts::of("workers", Some(workers), Holds::RunningCode) }
+        Facts {
+            blocking,
+            budget: Some(*budget),
+            offload: blocking.threads(),
+            switch: switch.span(),
+            has_lag: true,
+            memory: Some(FUTURE),
+            ..Facts::of("workers", Some(workers), Holds::RunningCode)
+        }
     }
 
     fn flaw(&self, cores: Option<f64>) -> Option<Flaw> {

@@ -2,6 +2,7 @@
 
 use settings::{Duration, Setting};
 
+use super::switch::SwitchSettings;
 use super::thread_pool::STACK;
 use super::{Facts, Holds, Runtime};
 use crate::policies::not_yet::NotYet;
@@ -19,14 +20,15 @@ pub struct Settings {
     pub close: Duration,
     /// Memory of a thread's stack.
     pub stack: Option<NotYet>,
-    /// Cost of a context switch.
-    pub switch: Option<NotYet>,
+    /// CPU cost of resuming a thread that has waited: a duration, or `thread` (2 µs).
+    #[setting(default = "0s")]
+    pub switch: SwitchSettings,
 }
 
 impl Runtime for Settings {
     fn facts(&self, _cores: Option<f64>) -> Facts {
-        let Settings { max, start, close, stack: _, switch: _ } = self;
+        let Settings { max, start, close, stack: _, switch } = self;
         let facts = Facts::of("threads", *max, Holds::Task);
-        Facts { start: start.0, close: close.0, memory: Some(STACK), ..facts }
+        Facts { start: start.0, close: close.0, switch: switch.span(), memory: Some(STACK), ..facts }
     }
 }

@@ -165,8 +165,23 @@ impl<'a> Walk<'a, '_, '_> {
             Step::Repeat { times: count, steps } => self.repeat(&Law::of(&count.0), steps, times),
             Step::Choose(choices) => self.choose(choices, times),
             Step::Lock { name, steps, .. } => {
+                let works_s = |demand: &Demand| demand.cpu_s + demand.blocks_s;
+                let (before, waits_before) = (works_s(&self.demand), self.demand.waits_under_locks_s);
                 let one = self.steps(steps, times, false);
-                self.holds(name.as_str(), times * (one.goes_on.sum() + one.ended.mean_s()));
+                let held_s = times * (one.goes_on.sum() + one.ended.mean_s());
+                self.holds(name.as_str(), held_s);
+                // A lock within it is held for a part of the same time.
+                self.demand.waits_under_locks_s = waits_before + (held_s - (works_s(&self.demand) - before)).max(0.0);
+                one
+            }
+            Step::Offload(steps) => {
+                let (cpu_s, blocks_s) = (self.demand.cpu_s, self.demand.blocks_s);
+                let one = self.steps(steps, times, false);
+                // It waits for a thread, which blocks instead of what runs the handler.
+                self.demand.blocks_s = blocks_s;
+                self.demand.beside_cpu_s += self.demand.cpu_s - cpu_s;
+                self.demand.offloaded_s += times * (one.goes_on.sum() + one.ended.mean_s());
+                self.demand.turns += times;
                 one
             }
             Step::Fail { probability, outcome } => {
@@ -476,7 +491,9 @@ fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
             Step::Split(split) => {
                 later(at_once(&split.each), (self::most(&split.items.0) / split.per_task as f64).ceil().max(1.0));
             }
-            Step::Repeat { steps, .. } | Step::Lock { steps, .. } => later(at_once(steps), 1.0),
+            Step::Repeat { steps, .. } | Step::Lock { steps, .. } | Step::Offload(steps) => {
+                later(at_once(steps), 1.0);
+            }
             Step::Choose(choices) => choices.iter().for_each(|choice| later(at_once(&choice.steps), 1.0)),
             Step::Wait(_) | Step::Block(_) | Step::Reply(_) | Step::Fail { .. } | Step::Leak { .. } => {}
             Step::Allocate(never) => match *never {},
@@ -510,7 +527,7 @@ fn most_calls<'a>(steps: &'a [Step], with_sent: bool) -> Counts<'a> {
             }
             Step::Split(split) => add(&mut all, &most_calls(&split.each, with_sent), most(&split.items.0)),
             Step::Repeat { times, steps } => add(&mut all, &most_calls(steps, with_sent), most(&times.0)),
-            Step::Lock { steps, .. } => add(&mut all, &most_calls(steps, with_sent), 1.0),
+            Step::Lock { steps, .. } | Step::Offload(steps) => add(&mut all, &most_calls(steps, with_sent), 1.0),
             Step::Choose(choices) => {
                 let mut largest = Counts::new();
                 choices.iter().for_each(|choice| larger(&mut largest, &most_calls(&choice.steps, with_sent)));

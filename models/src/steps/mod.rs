@@ -20,9 +20,12 @@ pub enum Step {
     /// Waits without blocking: frees an event loop or `async` worker, but holds a thread.
     #[setting(live)]
     Wait(DurationDist),
-    /// Blocks for a while, holding the thread, event loop or, with `async`, one of the `blocking_threads`.
+    /// Blocks for a while, holding the thread, event loop or, with `async` and goroutines, a thread beside the workers.
     #[setting(live)]
     Block(DurationDist),
+    /// Runs `cpu` and `block` steps on a thread beside an event loop (`offload_threads`) or the workers of `async`
+    /// (`blocking_threads`), and waits for them without holding the loop. They still use the cores of the service.
+    Offload(Vec<Step>),
     /// Makes a call over a link and waits for the answer.
     Call(CallStep),
     /// Makes a call over a link without waiting for the answer.
@@ -47,6 +50,10 @@ pub enum Step {
         /// Whether waiting is ordered by priority.
         #[setting(default = false)]
         priority: bool,
+        /// Priority inheritance: whether the holder is treated as being as important as its most important waiter, so that
+        /// less important work does not preempt it.
+        #[setting(default = false)]
+        inherit: bool,
         /// Steps under the lock.
         steps: Vec<Step>,
     },
@@ -310,7 +317,7 @@ impl Step {
             Step::Split(split) => vec![(Runs::Tasks, split.each.as_slice())],
             Step::Repeat { steps, .. } => vec![(Runs::Loop, steps)],
             Step::Choose(choices) => choices.iter().map(|c| (Runs::Perhaps, c.steps.as_slice())).collect(),
-            Step::Lock { steps, .. } => vec![(Runs::Once, steps)],
+            Step::Lock { steps, .. } | Step::Offload(steps) => vec![(Runs::Once, steps)],
             Step::Call(call) => {
                 call.on_failure.iter().filter_map(OnFailure::steps).map(|s| (Runs::Perhaps, s)).collect()
             }
@@ -340,6 +347,7 @@ impl Step {
             | Step::Repeat { .. }
             | Step::Choose(_)
             | Step::Lock { .. }
+            | Step::Offload(_)
             | Step::Reply(_)
             | Step::Fail { .. }
             | Step::Leak { .. } => None,
@@ -361,6 +369,7 @@ impl Step {
             | Step::Repeat { .. }
             | Step::Choose(_)
             | Step::Lock { .. }
+            | Step::Offload(_)
             | Step::Reply(_)
             | Step::Fail { .. }
             | Step::Leak { .. } => false,

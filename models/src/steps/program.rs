@@ -137,12 +137,18 @@ pub enum Instruction {
         lock: u16,
         /// The most important of those who wait is next, instead of the first.
         by_priority: bool,
+        /// Who holds it counts as important as those who wait.
+        inherits: bool,
     },
     /// Give a lock back.
     Unlock {
         /// Number of the lock.
         lock: u16,
     },
+    /// Go on with a thread beside the workers.
+    Offload,
+    /// Give it back and wait for a worker.
+    ComeBack,
     /// Answer now.
     Reply(Outcome),
     /// Fail, sometimes.
@@ -232,11 +238,16 @@ impl Program {
                 self.code[at] = Instruction::Loop { times: times.0.clone(), slot: depth, after: self.here() };
             }
             Step::Choose(choices) => self.choose(choices, names, depth),
-            Step::Lock { name, priority, steps } => {
+            Step::Lock { name, priority, inherit, steps } => {
                 let lock = names.lock(name.as_str());
-                self.code.push(Instruction::Lock { lock, by_priority: *priority });
+                self.code.push(Instruction::Lock { lock, by_priority: *priority, inherits: *inherit });
                 self.steps(steps, names, depth);
                 self.code.push(Instruction::Unlock { lock });
+            }
+            Step::Offload(steps) => {
+                self.code.push(Instruction::Offload);
+                self.steps(steps, names, depth);
+                self.code.push(Instruction::ComeBack);
             }
             Step::Reply(word) => self.code.push(Instruction::Reply(match word {
                 ReplyWord::Ok => Outcome::Ok,

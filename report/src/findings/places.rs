@@ -9,12 +9,12 @@ use super::evidence::{How, Unit};
 use super::{Draft, Finding, Remedy, Severity};
 use crate::over_time::{self, Stretch};
 
-fn about(component: &str) -> String {
+pub(super) fn about(component: &str) -> String {
     format!("components.{component}")
 }
 
 /// Findings by how much they matter, the most first within each severity.
-fn ranked(mut found: Vec<(f64, Finding)>) -> Vec<Finding> {
+pub(super) fn ranked(mut found: Vec<(f64, Finding)>) -> Vec<Finding> {
     found.sort_by(|left, right| left.1.severity.cmp(&right.1.severity).then(right.0.total_cmp(&left.0)));
     found.into_iter().map(|(_, finding)| finding).collect()
 }

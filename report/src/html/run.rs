@@ -41,6 +41,7 @@ pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
         workloads(result),
         components(result),
         links(result),
+        hosts(result),
         in_time("Fault", "Faults", &result.faults),
         in_time("Event", "Events (operator actions)", &result.events),
         happenings_by_place(result),
@@ -272,6 +273,32 @@ fn links(result: &RunResult) -> Table {
         .flat_map(|(from, links)| links.iter().map(move |(link, figures)| row(from, link, figures)))
         .collect();
     Table { caption: "Links (as seen by their callers)".to_owned(), columns, rows }
+}
+
+fn hosts(result: &RunResult) -> Table {
+    let columns = vec![
+        TableColumn::words("Hosts", ""),
+        TableColumn::figures("Count", ""),
+        TableColumn::figures("Busy", "share of the cores in use, time average"),
+        TableColumn::figures("Runnable", "tasks that run on or wait for a core, time average"),
+        TableColumn::figures("Switches", "context switches per second"),
+        TableColumn::figures("Switching", "cores that context switches keep busy, time average"),
+        TableColumn::figures("Credits", "CPU credits at the end"),
+    ];
+    let seconds = result.run.duration_s;
+    let rows = result.hosts.iter().map(|(name, hosts)| {
+        let own = |figure: &str| hosts.own.value(figure);
+        vec![
+            TableCell::words(name),
+            quantity_cell(f64::from(hosts.count)),
+            share_cell(hosts.cpu),
+            TableCell::known(own("runnable"), units::quantity),
+            TableCell::known(own("switches").filter(|_| seconds > 0.0).map(|count| count / seconds), units::rate),
+            TableCell::known(own("switch_cpu"), units::quantity),
+            time_cell(own("credits")),
+        ]
+    });
+    Table { caption: "Hosts".to_owned(), columns, rows: rows.collect() }
 }
 
 fn in_time(one: &str, caption: &str, windows: &[FaultWindow]) -> Table {

@@ -17,6 +17,7 @@
 mod afterwards;
 mod aligned;
 mod happenings;
+mod hosts;
 mod paint;
 mod replications;
 mod run;

@@ -6,6 +6,7 @@ use lab::result::{ComponentResult, LinkResult, RunResult, WorkloadResult};
 use super::Options;
 use super::afterwards::afterwards;
 use super::happenings::happenings;
+use super::hosts::hosts;
 use super::paint::{Ink, Page, Span, width};
 use super::sparkline::{Axis, Join, bars};
 use super::table::{Column, Table};
@@ -29,6 +30,7 @@ pub fn run_report(result: &RunResult, options: Options) -> String {
     breakdown(&mut page, result);
     components(&mut page, result);
     links(&mut page, result);
+    hosts(&mut page, result);
     objectives(&mut page, result);
     warnings(&mut page, result);
     page.finish().trim_end().to_owned() + "\n"

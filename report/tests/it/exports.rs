@@ -156,7 +156,6 @@ fn the_page_lists_what_happened_and_marks_it_on_the_axis() {
     assert!(!silent.contains("appenings"), "where nothing is told, nothing is said of it");
 }
 
-/// The beginning of every scenario that is built in.
 /// The storm with something that an operator does about it.
 fn remedied_storm() -> RunResult {
     let mut result = sample::storm();
@@ -190,6 +189,7 @@ fn what_operators_did_stands_beside_the_faults() {
     assert!(row.contains("no-retries"), "{row}");
 }
 
+/// Of the beginning of every scenario that is built in.
 #[test]
 fn results_of_every_scenario_fit_the_schema() {
     use std::sync::Arc;

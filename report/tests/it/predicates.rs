@@ -285,6 +285,14 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
         }
         "leak" => expect("workers", workers(raw, name), state("workers")?),
         "long_turn" => demand(state("turn")? >= 0.05, "it is long"),
+        "throttled" => {
+            demand(state("throttled")? > 0.0 && state("throttled")? <= 1.0, "there were such periods")?;
+            demand(finding.text.contains("although") == (state("used")? < 0.95), "it had some of its quota left")
+        }
+        "blocked" => {
+            expect("workers", workers(raw, name), state("workers")?)?;
+            expect("the share", state("blocked")? / state("workers")?, state("share")?)
+        }
         "stampede" => stampede(raw, finding),
         "waits" => waits(raw, finding, name),
         "standstill" => standstill(raw, finding, name),

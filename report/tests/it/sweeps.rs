@@ -195,7 +195,7 @@ fn an_objective_is_held_against_every_point_and_its_border_is_named() {
     one.bounds = vec![all, some, none];
     let said = texts(&one);
     assert_eq!(said[0], "The objective \"fast\" fails at every point.");
-    let border = ": up to poisson arrivals of users 300/s, and no longer at 400/s.";
+    let border = ": up to poisson arrivals of users 300/s, but not at 400/s.";
     assert_eq!(said[1], format!("The objective \"fast\" holds at 3 of 5 points, by the mean{border}"));
     assert_eq!(said.last().map(String::as_str), Some("The objective \"fast\" holds at every point, by the mean."));
 }

@@ -248,6 +248,39 @@ components:
     is_told(&found, Severity::Warning, "A handler of api blocked one of its loops for 500 ms");
 }
 
+/// Eight requests of 10 ms at once, five times a second, spend a quota of one core for 100 ms in 12.5 ms.
+#[test]
+fn a_service_that_is_throttled_while_its_quota_would_do_is_told() {
+    let yaml = "
+version: 1
+run: {duration: 60s}
+hosts: {box: {cores: 8}}
+workloads: {users: {arrivals: {constant: 2/s, batch: 16}, call: api}}
+components:
+  api: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {thread_pool: {threads: 8}}, handlers: {default: [{cpu: 10ms}]}}
+";
+    let found = told(yaml, &[]);
+    let text = "api was throttled in 50 % of its CPU periods although it used only 32 % of its quota";
+    is_told(&found, Severity::Warning, text);
+    // With a quota of eight cores nothing stands still.
+    let found = told(yaml, &["components.api.cpu.limit=8"]);
+    assert!(!texts(&found).concat().contains("throttled"), "{:#?}", texts(&found));
+}
+
+/// Each call blocks its carrier for 20 ms: at 100/s two of four are held.
+#[test]
+fn carriers_that_are_pinned_are_told() {
+    let yaml = "
+version: 1
+run: {duration: 60s}
+workloads: {users: {arrivals: {constant: 100/s}, call: api}}
+components:
+  api: {kind: service, cpu: 4, runtime: virtual_threads, handlers: {default: [{block: 20ms}]}}
+";
+    let found = told(yaml, &[]);
+    is_told(&found, Severity::Warning, "Tasks of api held 50 % of its carriers while they waited");
+}
+
 #[test]
 fn calls_that_wait_at_one_replica_while_most_are_idle_are_told() {
     let yaml = "

@@ -7,6 +7,7 @@ use super::Core;
 use crate::breakdown::{Part, Spent};
 use crate::calls::*;
 use crate::outcome::Answer;
+use crate::time::Span;
 
 impl Core {
     fn group_of(&self, node: u32) -> GroupId {
@@ -91,6 +92,20 @@ impl Core {
         self.accounts.spend(index, own, Part { what, place }, self.now);
         if let Some(traces) = &mut self.traces {
             traces.spend(index, own, Part { what, place }, self.now);
+        }
+    }
+
+    /// The latest time of a call was spent on this, and what is not accounted for before that on service.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn spend_last(&mut self, index: u32, what: Spent, place: GroupId, span: Span) {
+        let own = self.group_of(self.calls.at(index).node);
+        let (before, last) = (Part { what: Spent::Service, place }, Part { what, place });
+        for (part, until) in [(before, self.now.saturating_sub(span)), (last, self.now)] {
+            self.accounts.spend(index, own, part, until);
+            if let Some(traces) = &mut self.traces {
+                traces.spend(index, own, part, until);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Core, Cx};
 use crate::calls::*;
+use crate::deliveries::Deliveries;
 use crate::random::Key;
 use crate::records::RecordId;
 use crate::table::reach;
@@ -30,8 +31,8 @@ pub(super) struct Wants {
     keepers: BTreeSet<(NodeId, u16)>,
     /// Since when calls that nodes have begun themselves are in vain.
     vain: BTreeMap<u64, Time>,
-    /// Calls that are work on a record, by record.
-    deliveries: BTreeSet<(u64, u64)>,
+    /// Calls that are work on a record.
+    deliveries: Deliveries,
 }
 
 /// Who shares what is done for a call.
@@ -158,12 +159,12 @@ impl Core {
 
     /// `delivery`, a call that a node has begun itself, is work on a record.
     pub(super) fn begin_delivery(&mut self, record: RecordId, delivery: CallId) {
-        self.wants.deliveries.insert((record.to_bits(), delivery.to_bits()));
+        self.wants.deliveries.begin(record, delivery.to_bits());
     }
 
     /// It has ended.
     pub(super) fn end_delivery(&mut self, record: RecordId, delivery: CallId) {
-        self.wants.deliveries.remove(&(record.to_bits(), delivery.to_bits()));
+        self.wants.deliveries.end(record, delivery.to_bits());
         if !self.wants.vain.is_empty() {
             self.wants.vain.remove(&delivery.to_bits());
         }
@@ -171,10 +172,9 @@ impl Core {
 
     /// From now on the work on a record is in vain, but for one delivery.
     pub(super) fn all_but(&mut self, record: RecordId, delivery: CallId) {
-        let of = record.to_bits();
-        let others = self.wants.deliveries.range((of, 0)..=(of, u64::MAX)).map(|(_, call)| *call);
-        for other in others.filter(|other| *other != delivery.to_bits()).collect::<Vec<u64>>() {
-            self.wants.vain.entry(other).or_insert(self.now);
+        let Wants { deliveries, vain, .. } = &mut self.wants;
+        for other in deliveries.of(record).filter(|other| *other != delivery.to_bits()) {
+            vain.entry(other).or_insert(self.now);
         }
     }
 
@@ -187,7 +187,7 @@ impl Core {
     pub(super) fn forget_deliveries(&mut self) {
         let Core { calls, wants, .. } = self;
         let is_there = |bits: u64| calls.get(CallId::from_bits(bits)).is_some_and(|frame| frame.flags & ROOT != 0);
-        wants.deliveries.retain(|(_, call)| is_there(*call));
+        wants.deliveries.retain(is_there);
         wants.vain.retain(|call, _| is_there(*call));
     }
 

@@ -45,6 +45,9 @@ impl<C: Component> Engine<C> {
                 into.merge(&own);
             }
         }
+        for cpu in &self.core.cpus_of[node.0 as usize] {
+            self.core.cpus.figures(self.core.now, *cpu, into);
+        }
     }
 
     /// The measures of a group.

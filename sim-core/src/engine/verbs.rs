@@ -373,6 +373,11 @@ impl<'a> Cx<'a> {
         left
     }
 
+    /// How long `cpu` has stood still until now, since the end of the warm-up, because its quota was spent.
+    pub fn cpu_stood(&self, cpu: CpuId) -> Span {
+        self.core.cpus.stood(self.core.now, cpu)
+    }
+
     /// Ends all work on `cpu` without completing it.
     pub fn cpu_clear(&mut self, cpu: CpuId) {
         self.core.cpus.clear(self.core.now, cpu);
@@ -401,6 +406,13 @@ impl<'a> Cx<'a> {
     pub fn spent(&mut self, call: CallId, what: Spent) {
         if self.core.calls.get(call).is_some_and(|frame| frame.flags & SAMPLED != 0) {
             self.core.spend(call.index, what, GroupId(self.place()));
+        }
+    }
+
+    /// Says that so much of the latest time of `call` was spent on this, and on service what was not accounted for before.
+    pub fn spent_last(&mut self, call: CallId, what: Spent, span: Span) {
+        if span > 0 && self.core.calls.get(call).is_some_and(|frame| frame.flags & SAMPLED != 0) {
+            self.core.spend_last(call.index, what, GroupId(self.place()), span);
         }
     }
 

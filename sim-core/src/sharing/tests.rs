@@ -451,3 +451,95 @@ fn no_number_is_too_large_or_too_strange() {
         assert!(gone.len() <= 101 && group.is_empty());
     }
 }
+
+/// A host of many containers, in which those of a kind share a class, against the same host in which each has its own: every
+/// completion, every integral and every foreseen instant is the same.
+fn crowd_against_single(steps: Vec<(u8, u8, u16, u8)>) -> Result<(), TestCaseError> {
+    let (mut many, mut single) = (Host::new(3.0), Host::new(3.0));
+    let mut containers = Vec::new();
+    for number in 0..40u32 {
+        let (weight, limit) = (1 + number % 3, (number % 5 == 4).then_some(0.4));
+        let container = many.add_container(0, weight, limit);
+        single.shares.add_part(0, Weight::Together(weight), limit.map(millionths), false);
+        containers.push(container);
+    }
+    assert!(many.shares.crowd.is_some() && single.shares.crowd.is_none());
+    let (mut now, mut jobs, mut key): (Time, Vec<(JobId, JobId)>, u32) = (0, Vec::new(), 0);
+    for (what, which, work, more) in steps {
+        let container = containers[usize::from(which) % containers.len()];
+        match what % 8 {
+            0..=2 => {
+                key += 1;
+                let work = 1 + u64::from(work);
+                jobs.push((many.add(now, container, key, work), single.add(now, container, key, work)));
+            }
+            3 if !jobs.is_empty() => {
+                let (one, other) = jobs.swap_remove(usize::from(which) % jobs.len());
+                prop_assert_eq!(many.remove(now, one), single.remove(now, other));
+            }
+            4 => {
+                let limit = [None, Some(0.0), Some(0.7), Some(1.5)][usize::from(more) % 4];
+                many.set_limit(now, container, limit);
+                single.set_limit(now, container, limit);
+            }
+            5 => {
+                let speed = [1.0, 0.5, 0.0, 3.0][usize::from(more) % 4];
+                many.set_container_speed(now, container, speed);
+                single.set_container_speed(now, container, speed);
+            }
+            6 => {
+                many.set_capacity(now, f64::from(more % 9) / 2.0);
+                single.set_capacity(now, f64::from(more % 9) / 2.0);
+            }
+            _ => {
+                now = many.next_completion().unwrap_or(now).min(now + u64::from(work));
+                let (mut one, mut other) = (Vec::new(), Vec::new());
+                many.complete_due(now, &mut one);
+                single.complete_due(now, &mut other);
+                prop_assert_eq!(one, other);
+            }
+        }
+        prop_assert_eq!(many.next_completion(), single.next_completion());
+        prop_assert_eq!((many.busy(now), many.using(), many.len()), (single.busy(now), single.using(), single.len()));
+        for container in &containers {
+            prop_assert_eq!(many.container_busy(now, *container), single.container_busy(now, *container));
+            prop_assert_eq!(many.container_using(*container), single.container_using(*container));
+            prop_assert_eq!(many.container_len(*container), single.container_len(*container));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_crowd_of_containers_does_as_each_by_itself(
+        steps in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u16>(), any::<u8>()), 1..120),
+    ) {
+        crowd_against_single(steps)?;
+    }
+}
+
+/// A change on a host of 10,000 containers looks at as many classes as on one of 100.
+#[test]
+fn a_change_among_ten_thousand_containers_looks_at_few_classes() {
+    let mut host = Host::new(64.0);
+    let containers: Vec<Container> = (0..10_000).map(|n| host.add_container(0, 1 + n % 4, None)).collect();
+    for (key, container) in containers.iter().enumerate() {
+        host.add(0, *container, key as u32, 1_000_000 + key as u64);
+    }
+    // One job in each, in four weights; then two jobs in some.
+    assert_eq!(host.shares.classes.iter().filter(|class| class.members > 0).count(), 4);
+    for (key, container) in containers.iter().enumerate().step_by(100) {
+        host.add(10, *container, 10_000 + key as u32, 1_000_000);
+    }
+    assert!(host.shares.classes.len() <= 9, "{}", host.shares.classes.len());
+    let mut done = Vec::new();
+    while let Some(next) = host.next_completion() {
+        host.complete_due(next, &mut done);
+    }
+    assert_eq!(done.len(), 10_100);
+    // 64 cores, all of them in use until the last jobs are fewer than that: the work that there was.
+    let work: u64 = (0..10_000).map(|key| 1_000_000 + key).sum::<u64>() + 100 * 1_000_000;
+    assert!(host.busy(u64::MAX >> 1).abs_diff(u128::from(work)) <= 10_100);
+    assert!(host.shares.classes.iter().all(|class| class.members == 0 && class.firsts.is_empty()));
+}

@@ -91,7 +91,10 @@ impl App {
             }
             Action::TakeBack => ask(Command::TakeBack),
             Action::Show(screen) if !self.screens().contains(&screen) => {
-                self.tell("no requests are sampled in this run".into(), false);
+                let is_of_hosts = screen == Screen::Hosts;
+                let why =
+                    if is_of_hosts { "this scenario has no hosts" } else { "no requests are sampled in this run" };
+                self.tell(why.into(), false);
                 Vec::new()
             }
             Action::Show(screen) => {
@@ -277,6 +280,14 @@ impl App {
                 self.request = selected;
                 return at_s.map(|at_s| Effect::Ask(Command::Seek((at_s * 1e9).round() as i64))).into_iter().collect();
             }
+            Screen::Hosts => {
+                if let Some(screens::hosts::Line::Component(on)) =
+                    screens::hosts::lines(self.snapshot()).get(self.cursors.host)
+                {
+                    self.selected = on.node;
+                    self.screen = Screen::Component;
+                }
+            }
             Screen::Charts | Screen::Component => {}
         }
         Vec::new()
@@ -343,6 +354,10 @@ impl App {
             Screen::Knobs => self.cursors.knob = stepped(self.cursors.knob, by, way, last(self.knobs().len())),
             Screen::Faults => {
                 self.cursors.fault = stepped(self.cursors.fault, by, way, last(self.faults_to_choose().len()));
+            }
+            Screen::Hosts => {
+                let count = screens::hosts::lines(self.snapshot()).len();
+                self.cursors.host = stepped(self.cursors.host, by, way, last(count));
             }
         }
     }

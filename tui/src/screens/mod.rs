@@ -15,6 +15,7 @@ pub(crate) mod charts;
 pub(crate) mod component;
 pub(crate) mod events;
 pub(crate) mod faults;
+pub(crate) mod hosts;
 pub(crate) mod knobs;
 pub(crate) mod menu;
 pub(crate) mod overlay;
@@ -94,6 +95,7 @@ pub fn draw(frame: &mut Frame, app: &App) {
         Screen::Events => events::draw(buffer, areas.body, app),
         Screen::Knobs => knobs::draw(buffer, areas.body, app),
         Screen::Faults => faults::draw(buffer, areas.body, app),
+        Screen::Hosts => hosts::draw(buffer, areas.body, app),
     }
     caption(buffer, areas.caption, app);
     timeline::draw(buffer, areas.timeline, app);

@@ -19,6 +19,7 @@ fn look(what: Spent) -> (&'static str, char, Role) {
         Spent::PoolWait => ("pool wait", '▓', Role::Busy),
         Spent::LimitWait => ("limit wait", '▒', Role::Busy),
         Spent::LockWait => ("lock wait", '▓', Role::Busy),
+        Spent::Throttled => ("throttled", '▓', Role::Strained),
         Spent::Sharing => ("sharing", '▓', Role::Median),
         Spent::Connect => ("connecting", '▚', Role::Median),
         Spent::Network => ("network", '═', Role::Median),

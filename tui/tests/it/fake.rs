@@ -431,6 +431,7 @@ impl Simulation for Fake {
             topology: Arc::clone(&self.topology),
             nodes: (0..self.topology.nodes.len()).map(|index| self.node(index)).collect(),
             links: links.collect(),
+            hosts: Arc::default(),
             faults: self.faults.clone(),
             operator_events: Vec::new(),
             series: Series { window_s: 1.0, at_s: self.begins.clone(), columns }.into(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use lab::result::{HostNow, OnHost, Snapshot};
 use ratatui::layout::Rect;
 use tui::app::{App, Effect, Open};
 use tui::deck::{Doing, Side};
@@ -217,9 +218,12 @@ fn a_change_can_begin_a_second_future() {
 fn screens_without_data_are_left_out() {
     let mut app = app();
     assert!(!app.screens().contains(&Screen::Requests), "no request is sampled in this view");
-    press(&mut app, KeyCode::Char('4'));
-    assert_eq!(app.screen, Screen::Topology);
-    assert!(app.notice.is_some());
+    assert!(!app.screens().contains(&Screen::Hosts), "the scenario has no hosts");
+    for key in ['4', '8'] {
+        press(&mut app, KeyCode::Char(key));
+        assert_eq!(app.screen, Screen::Topology);
+        assert!(app.notice.take().is_some());
+    }
     let seen: Vec<Screen> = (0..6)
         .map(|_| {
             press(&mut app, KeyCode::Tab);
@@ -230,6 +234,23 @@ fn screens_without_data_are_left_out() {
         seen,
         [Screen::Charts, Screen::Component, Screen::Events, Screen::Knobs, Screen::Faults, Screen::Topology]
     );
+}
+
+#[test]
+fn enter_on_the_hosts_opens_the_component_there() {
+    let mut app = app();
+    let on = OnHost { node: 2, replicas: 1, ..OnHost::default() };
+    let hosts = Arc::new(vec![HostNow { name: "box".into(), components: vec![on], ..HostNow::default() }]);
+    let mut view = (*app.view).clone();
+    view.futures[0].snapshot = Arc::new(Snapshot { hosts, ..(*view.futures[0].snapshot).clone() });
+    app.receive(Arc::new(view));
+    press(&mut app, KeyCode::Char('8'));
+    assert_eq!(app.screen, Screen::Hosts);
+    press(&mut app, KeyCode::Enter);
+    assert_eq!(app.screen, Screen::Hosts, "a host is no component");
+    press(&mut app, KeyCode::Down);
+    press(&mut app, KeyCode::Enter);
+    assert_eq!((app.screen, app.selected), (Screen::Component, 2));
 }
 
 #[test]

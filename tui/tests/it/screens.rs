@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lab::result::{HostNow, OnHost, Snapshot};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -133,6 +134,51 @@ fn faults_at_three_sizes() {
     });
 }
 
+/// Hosts under the made-up scenario: a busy one with time slices, one that has lost cores, and a burstable one.
+fn give_hosts(app: &mut App) {
+    let on = |node, replicas, cores, limit: Option<(f64, f64)>| OnHost {
+        node,
+        replicas,
+        cores,
+        runnable: 3,
+        limit: limit.map(|(limit, _)| limit),
+        throttled: limit.map(|(_, throttled)| throttled),
+    };
+    let host = |name: &str, cpu: f64, components: Vec<OnHost>| HostNow {
+        name: name.into(),
+        cores: 8.0,
+        cores_left: 8.0,
+        cpu,
+        runnable: 14,
+        components,
+        ..HostNow::default()
+    };
+    let last = app.topology().nodes.len() - 1;
+    let hosts = vec![
+        HostNow {
+            switches: Some(12_400.0),
+            switch_cpu: Some(0.9),
+            ..host("box", 0.97, vec![on(1, 3, 1.23, Some((3.0, 0.31))), on(last, 1, 5.6, None)])
+        },
+        HostNow { cores_left: 4.0, ..host("zone-a[1]", 0.5, vec![on(1, 2, 3.0, Some((2.0, 0.0)))]) },
+        HostNow { credits_s: Some(0.4), runnable: 0, ..host("burstable", 0.05, Vec::new()) },
+    ];
+    let mut view = (*app.view).clone();
+    for future in &mut view.futures {
+        future.snapshot = Arc::new(Snapshot { hosts: Arc::new(hosts.clone()), ..(*future.snapshot).clone() });
+    }
+    app.receive(Arc::new(view));
+}
+
+#[test]
+fn hosts_at_three_sizes() {
+    at_three_sizes("hosts", 70, |app| {
+        give_hosts(app);
+        app.screen = Screen::Hosts;
+        app.cursors.host = 1;
+    });
+}
+
 #[test]
 fn help_at_three_sizes() {
     at_three_sizes("help", 70, |app| app.open = Open::Help(0));
@@ -261,7 +307,7 @@ proptest! {
         width in 1u16..220,
         height in 1u16..70,
         at_s in -30i64..=90,
-        screen in 0usize..7,
+        screen in 0usize..8,
         which in 0usize..4,
         open in 0usize..6,
         selected in 0usize..70,
@@ -276,9 +322,10 @@ proptest! {
             view.fork_ns = Some(view.start_ns);
             app.receive(Arc::new(view));
         }
+        give_hosts(&mut app);
         app.screen = Screen::ALL[screen];
         app.selected = selected.min(app.topology().nodes.len() - 1);
-        app.cursors = tui::app::Cursors { knob: cursor, fault: cursor, event: cursor };
+        app.cursors = tui::app::Cursors { knob: cursor, fault: cursor, event: cursor, host: cursor };
         app.captions = vec![Caption { at_s: 0.0, text: "words ".repeat(cursor), focus: None }];
         app.open = match open {
             0 => Open::Help(cursor as u16),

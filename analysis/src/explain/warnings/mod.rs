@@ -5,6 +5,7 @@
 //! is usual elsewhere is no reason to warn.
 
 mod blind;
+mod cores;
 mod load;
 mod messages;
 mod queues;
@@ -46,6 +47,9 @@ const RULES: &[Rule] = &[
     queues::outlives_callers,
     queues::blocked_loops,
     queues::pools,
+    cores::quotas,
+    cores::pinned,
+    cores::long_code,
     messages::visibility,
     messages::dead_letter,
     timeouts::missing,

@@ -2,7 +2,8 @@
 
 use sim_core::{Answer, Cx, Next, Outcome};
 
-use super::replica::{Doing, Service, Strand};
+use super::ready::Woken;
+use super::replica::{Doing, Pass, Service, Strand};
 use crate::steps::program::{Cost, Instruction, LOOPS, Place};
 
 impl Service {
@@ -20,7 +21,7 @@ impl Service {
         }
         let span = if cost.staggered { cost.each } else { cost.each.saturating_mul(tasks) };
         self.strand(index).doing = Doing::Joins;
-        if cost.on_cpu { self.compute(cx, index, span) } else { self.pass(cx, index, span, true) }
+        if cost.on_cpu { self.compute(cx, index, span) } else { self.pass(cx, index, span, Pass::Cost) }
     }
 
     /// The cost of one start, or of all, has passed: the strand stands at its fork with branches to start.
@@ -52,7 +53,7 @@ impl Service {
             return if cost.on_cpu {
                 self.compute(cx, index, cost.each)
             } else {
-                self.pass(cx, index, cost.each, true)
+                self.pass(cx, index, cost.each, Pass::Cost)
             };
         }
         Next::WAIT
@@ -103,7 +104,7 @@ impl Service {
             if self.strands.get(branch).is_none_or(|s| s.call != frame) {
                 continue;
             }
-            let then = if self.frees_while_waiting { self.resume(cx, branch) } else { self.run(cx, branch) };
+            let then = self.resume(cx, branch, Woken::Task);
             cx.post(then);
         }
         self.begun = begun;
@@ -113,10 +114,11 @@ impl Service {
     /// A branch is over, well or with a failure.
     pub(super) fn end_branch(&mut self, cx: &mut Cx<'_>, index: u32, failure: Option<Answer>) -> Next {
         self.drop_locks(cx, index);
+        self.leave_turn(cx, index);
         if self.frees_while_waiting {
             self.release(cx, index);
         }
-        let branch = self.strands.remove(index).expect("it just ended");
+        let branch = self.remove_strand(cx.now(), index, false);
         cx.join_branch(branch.call);
         let parent = branch.parent.expect("a branch has a parent");
         let strand = self.strand(parent);
@@ -146,7 +148,7 @@ impl Service {
         self.stop(cx, index);
         let place = self.after_fork(index);
         self.strand(index).place = place;
-        self.resume(cx, index)
+        self.resume(cx, index, Woken::Task)
     }
 
     pub(super) fn joined(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
@@ -176,10 +178,11 @@ impl Service {
             self.give_up_branches(cx, branch);
             self.stop(cx, branch);
             self.drop_locks(cx, branch);
+            self.leave_turn(cx, branch);
             if self.frees_while_waiting {
                 self.release(cx, branch);
             }
-            let gone = self.strands.remove(branch).expect("just found");
+            let gone = self.remove_strand(cx.now(), branch, false);
             cx.end_branch(gone.call);
         }
         self.strand(index).branches = 0;

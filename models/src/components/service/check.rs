@@ -2,6 +2,7 @@
 
 use settings::{Map, Span};
 
+use super::Settings;
 use crate::admission::AdmissionSettings;
 use crate::components::kind::Checks;
 use crate::consuming::{AckSettings, ConsumeSettings};
@@ -77,9 +78,85 @@ pub(super) fn admission(admission: &AdmissionSettings, facts: &Facts, checks: &m
         let help = "remove it, or choose a runtime with workers";
         checks.error("no_effect", checks.span(), "admission.queue", message, Some(help));
     }
-    if admission.preempts() && facts.frees_while_waiting() {
-        let message = format!("{} run each callback to completion: nothing can be preempted", facts.noun);
+    if admission.preempts() && (facts.takes_turns() || facts.recycle.is_some()) {
+        let message = format!("the {} of this runtime ignore priorities: nothing can be preempted", facts.noun);
         checks.error("no_effect", checks.span(), "admission.queue.discipline", &message, None);
+    }
+}
+
+/// What is wrong with the cores of a service: what it requests, what it is limited to, and whether they are a host's.
+pub(super) fn cpu(request: Option<f64>, limit: Option<f64>, is_on_hosts: bool, checks: &mut Checks<'_>) {
+    if request.is_none() && limit.is_none() {
+        let help = "write `cpu: 2`, or `cpu: {limit: 2}` on `hosts`";
+        checks.error("missing_key", checks.span(), "cpu", "`cpu` needs a `request` or a `limit`", Some(help));
+    }
+    if limit.is_some() && !is_on_hosts {
+        let message = "`cpu.limit` is a quota on the cores of a host, and this service has its own cores";
+        let help = "write `hosts: NAME`, or `cpu: 2`";
+        checks.error("no_effect", checks.span(), "cpu.limit", message, Some(help));
+    }
+    if let (Some(request), Some(limit)) = (request, limit)
+        && request > limit
+    {
+        let message = format!("the request of {request} cores is above the limit of {limit}");
+        let help = "raise the limit or lower the request";
+        checks.error("out_of_range", checks.span(), "cpu.limit", &message, Some(help));
+    }
+}
+
+/// Whether any handler has an `offload`.
+pub(super) fn offloads(handlers: &Map<Vec<Step>>) -> bool {
+    let mut any = false;
+    for handler in handlers {
+        walk(&handler.value, &mut |step| any |= matches!(step, Step::Offload(_)));
+    }
+    any
+}
+
+/// Steps that are to run beside the workers, where nothing is there to run them, or that could not run there.
+pub(super) fn offloaded(handlers: &Map<Vec<Step>>, facts: &Facts, checks: &mut Checks<'_>) {
+    for handler in handlers {
+        let path = format!("handlers.{}", handler.name);
+        let (mut any, mut other) = (false, false);
+        walk(&handler.value, &mut |step| {
+            let Step::Offload(steps) = step else { return };
+            any = true;
+            let runs_there = |step: &Step| matches!(step, Step::Cpu(_) | Step::Block(_));
+            other |= !steps.iter().all(runs_there);
+        });
+        if any && facts.offload.is_none_or(|threads| threads == 0) {
+            let message = format!("`offload` has no effect: this runtime has no threads beside its {}", facts.noun);
+            let help = "remove `offload` and keep its steps, or use `event_loop` or `async`";
+            checks.error("no_effect", handler.name_span, &path, &message, Some(help));
+        }
+        if other {
+            let message = "only `cpu` and `block` steps can run on a thread beside the loop";
+            let help = "put the others before or after `offload`";
+            checks.error("unsupported", handler.name_span, &path, message, Some(help));
+        }
+    }
+}
+
+/// What has no meaning where instances are started for calls.
+pub(super) fn instances(settings: &Settings, checks: &mut Checks<'_>) {
+    let mut no_effect = |key: &str, message: &str, help: &str| {
+        checks.error("no_effect", checks.span(), key, message, Some(help));
+    };
+    if settings.replicas != 1 {
+        let message = "`replicas` has no effect with `single`: instances start as calls need them";
+        no_effect("replicas", message, "remove it; `account` limits the instances");
+    }
+    if settings.hosts.is_some() {
+        let message = "`hosts` has no effect with `single`: instances run on the platform's machines";
+        no_effect("hosts", message, "remove it; `cpu` sets the cores of each instance");
+    }
+    if settings.admission.queue.is_some() {
+        let message = "`admission.queue` has no effect with `single`: calls never queue";
+        no_effect("admission.queue", message, "remove it");
+    }
+    if !settings.consumes.iter().flatten().all(|consume| consume.concurrency.is_some()) {
+        let message = "`concurrency` is missing: with this runtime any number of messages could be at work at once";
+        no_effect("consumes", message, "write how many: `concurrency: 10`");
     }
 }
 
@@ -138,6 +215,7 @@ fn itself(step: &Step, found: &mut impl FnMut(&'static str, &str, Option<&str>))
         | Step::Split(_)
         | Step::Repeat { .. }
         | Step::Lock { .. }
+        | Step::Offload(_)
         | Step::Reply(_)
         | Step::Fail { .. }
         | Step::Leak { .. } => {}

@@ -1,43 +1,37 @@
 //! Instructions of a handler, one after the other, until the strand must wait.
 
-use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Spent, Timer, To};
+use sim_core::{CallId, Cx, Next, Outcome, Profile, Span, Timer, To};
 
 use super::plan::PURPOSE_STEP;
-use super::replica::{Doing, STEP, Service};
+use super::ready::Woken;
+use super::replica::{Doing, Pass, STEP, Service};
 use crate::link::{by_demand, sample};
 use crate::steps::program::{Asks, Cost, Instruction, LOOPS, Place};
 
 impl Service {
     pub(super) fn compute(&mut self, cx: &mut Cx<'_>, index: u32, work: Span) -> Next {
-        let Some(cpu) = self.cpu else { return self.pass(cx, index, work, true) };
+        let work = if self.pays { self.with_what_is_owed(index, work) } else { work };
+        let Some(cpu) = self.cpu else {
+            let work = self.plan.alone(work);
+            return self.pass(cx, index, work, Pass::Cost);
+        };
         if work == 0 {
             return self.run(cx, index);
         }
         let call = self.strand(index).call;
         let job = cx.cpu(cpu, work, Timer::of(STEP, call));
         self.strand(index).doing = Doing::Computes(job);
+        if self.has_quota {
+            self.strand(index).stood = cx.cpu_stood(cpu);
+        }
+        if self.pays {
+            self.begin_slice(cx, index);
+        }
         Next::WAIT
     }
 
-    /// Something that a strand waited for has come.
-    pub(super) fn resume(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        let now = cx.now();
-        if !self.frees_while_waiting || self.strand(index).holds_worker {
-            return self.run(cx, index);
-        }
-        if self.door.has_room() && self.ready.is_empty() && self.door.line().is_empty() {
-            self.door.take(now);
-            let strand = self.strand(index);
-            strand.holds_worker = true;
-            strand.holding_since = now;
-            return self.run(cx, index);
-        }
-        let strand = self.strand(index);
-        strand.doing = Doing::Ready;
-        cx.spent(strand.call, Spent::Service);
-        self.ready.push_back((index, now));
-        self.dispatch(cx);
-        Next::WAIT
+    fn with_what_is_owed(&mut self, index: u32, work: Span) -> Span {
+        work.saturating_add(u64::from(std::mem::take(&mut self.strand(index).owed)))
     }
 
     /// Executes instructions until the strand must wait or is over.
@@ -46,6 +40,12 @@ impl Service {
             let strand = self.strand(index);
             strand.doing = Doing::Runs;
             let call = strand.call;
+            if self.pays
+                && let Some(next) = self.pay(cx, index)
+            {
+                return next;
+            }
+            let strand = self.strand(index);
             if strand.cancelled {
                 let answer = cx.answer(Outcome::Cancelled);
                 return self.end_task(cx, index, answer);
@@ -59,7 +59,12 @@ impl Service {
             match decode(&self.plan.program.code[place as usize], cx, call) {
                 Action::Nothing => {}
                 Action::Compute(work) => return self.compute(cx, index, work),
-                Action::Wait(span) => return self.pass(cx, index, span, false),
+                Action::Wait(0) => {
+                    if self.gives_way(cx, index) {
+                        return Next::WAIT;
+                    }
+                }
+                Action::Wait(span) => return self.pass(cx, index, span, Pass::Wait),
                 Action::Block(span) => return self.block(cx, index, span),
                 Action::Call { link, asks } => {
                     let child = self.make_call(cx, index, link, &asks, true);
@@ -70,6 +75,9 @@ impl Service {
                 Action::Send { link, asks } => {
                     let child = self.make_call(cx, index, link, &asks, false);
                     cx.post(Next::call(child));
+                    if self.frees_while_waiting && self.exhausts_its_budget(cx, index) {
+                        return Next::WAIT;
+                    }
                 }
                 Action::Fork { tasks, items, cost } => {
                     // How many items there are is remembered where the strand's loops are.
@@ -80,13 +88,21 @@ impl Service {
                 Action::Loop { times, slot, after } => self.strand(index).begin_loop(times, slot, after),
                 Action::Again { slot, begin } => self.strand(index).turn_loop(slot, begin),
                 Action::Jump(place) => self.strand(index).place = place,
-                Action::Lock { lock, by_priority } => {
-                    if !self.take_lock(cx, index, lock, by_priority) {
+                Action::Lock { lock, by_priority, inherits } => {
+                    if !self.take_lock(cx, index, lock, by_priority, inherits) {
                         self.let_go(cx, index);
+                        return Next::WAIT;
+                    }
+                    if self.frees_while_waiting && self.exhausts_its_budget(cx, index) {
                         return Next::WAIT;
                     }
                 }
                 Action::Unlock { lock } => self.give_lock(cx, index, lock),
+                Action::Offload => return self.offload(cx, index),
+                Action::ComeBack => {
+                    self.leave_thread(cx, index);
+                    return self.resume(cx, index, Woken::Message);
+                }
                 Action::Reply(outcome) => self.reply_early(cx, index, outcome),
                 Action::Fail(outcome) => {
                     let answer = cx.answer(outcome);
@@ -151,8 +167,10 @@ enum Action {
     Loop { times: u64, slot: u8, after: Place },
     Again { slot: u8, begin: Place },
     Jump(Place),
-    Lock { lock: u16, by_priority: bool },
+    Lock { lock: u16, by_priority: bool, inherits: bool },
     Unlock { lock: u16 },
+    Offload,
+    ComeBack,
     Reply(Outcome),
     Fail(Outcome),
     Leak,
@@ -173,10 +191,7 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
             0 => Action::Nothing,
             work => Action::Compute(work),
         },
-        Instruction::Wait(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
-            0 => Action::Nothing,
-            span => Action::Wait(span),
-        },
+        Instruction::Wait(dist) => Action::Wait(sample(dist, cx, call, PURPOSE_STEP)),
         Instruction::Block(dist) => match sample(dist, cx, call, PURPOSE_STEP) {
             0 => Action::Nothing,
             span => Action::Block(span),
@@ -200,8 +215,12 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
             Action::Jump(places[weights.sample(&mut cx.draw(call, PURPOSE_STEP))])
         }
         Instruction::Jump(place) => Action::Jump(*place),
-        Instruction::Lock { lock, by_priority } => Action::Lock { lock: *lock, by_priority: *by_priority },
+        Instruction::Lock { lock, by_priority, inherits } => {
+            Action::Lock { lock: *lock, by_priority: *by_priority, inherits: *inherits }
+        }
         Instruction::Unlock { lock } => Action::Unlock { lock: *lock },
+        Instruction::Offload => Action::Offload,
+        Instruction::ComeBack => Action::ComeBack,
         Instruction::Reply(outcome) => Action::Reply(*outcome),
         Instruction::Fail { probability, outcome } if happens(*probability, cx) => Action::Fail(*outcome),
         Instruction::Leak { probability } if happens(*probability, cx) => Action::Leak,

@@ -15,6 +15,12 @@ use crate::steps::{Step, walk};
 /// The purpose of the draws that steps make.
 pub(super) const PURPOSE_STEP: u32 = 0x7374;
 
+/// The purpose of the draw of how long an instance takes to start.
+pub(super) const PURPOSE_START: u32 = 0x7375;
+
+/// The purpose of the draw of how many calls a worker serves.
+pub(super) const PURPOSE_RECYCLE: u32 = 0x7263;
+
 /// What a replica goes by while it runs: all that can change live.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
@@ -36,6 +42,10 @@ pub(super) struct Plan {
     pub(super) locks: usize,
     /// Whether any handler has a `leak`.
     pub(super) can_leak: bool,
+    /// Whether any handler has an `offload`.
+    pub(super) offloads: bool,
+    /// Cores of each instance, in millionths, where work shares them with nothing else; 0 for a whole one.
+    cores: u64,
     /// What handlers are compiled with.
     names: Arc<Compiled>,
     pub(super) changes: Vec<(u32, Change)>,
@@ -61,9 +71,12 @@ pub(super) struct Change {
 impl Plan {
     /// For handlers that call over these links.
     pub(super) fn new(terms: Terms, handlers: &Map<Vec<Step>>, links: &[&str], ops: &[String], cpu: Work) -> Plan {
-        let mut can_leak = false;
+        let (mut can_leak, mut offloads) = (false, false);
         for handler in handlers {
-            walk(&handler.value, &mut |step| can_leak |= matches!(step, Step::Leak { .. }));
+            walk(&handler.value, &mut |step| {
+                can_leak |= matches!(step, Step::Leak { .. });
+                offloads |= matches!(step, Step::Offload(_));
+            });
         }
         let mut compiler = Compiler { links, ops, locks: Vec::new() };
         let mut program = Program::default();
@@ -77,10 +90,12 @@ impl Plan {
         let of = |op: &str| places.iter().find(|(name, _)| *name == op).map(|(_, place)| *place);
         let handlers: Vec<Option<Place>> = ops.iter().map(|op| of(op).or_else(|| of("default"))).collect();
         let locks = compiler.locks.len();
-        let Facts { start, close, .. } = terms.facts;
-        let is_simple = !terms.facts.frees_while_waiting()
+        let Facts { start, close, switch, recycle, instances, .. } = terms.facts;
+        let is_simple = !terms.facts.takes_turns()
             && terms.facts.blocking == Blocking::InPlace
-            && (start, close) == (0, 0)
+            && (start, close, switch) == (0, 0, 0)
+            && recycle.is_none()
+            && instances.is_none()
             && !terms.admission.preempts();
         let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.shares_cores));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
@@ -88,16 +103,30 @@ impl Plan {
         let mut of_handled = handled.map(|(single, _): (&Option<Single>, _)| single);
         let first = of_handled.next().cloned().flatten();
         let only = first.filter(|first| of_handled.all(|single| single.as_ref() == Some(first)));
+        let cores = cpu.alone.map_or(0, |cores| (cores.min(1.0) * 1e6).round() as u64);
         let links = links.iter().map(|link| link.to_string()).collect();
         let names = Arc::new(Compiled { links, ops: ops.to_vec(), cpu });
-        Plan { terms, program, handlers, singles, only, locks, can_leak, names, changes: Vec::new() }
+        Plan { terms, program, handlers, singles, only, locks, can_leak, offloads, cores, names, changes: Vec::new() }
+    }
+
+    /// How long work takes that shares its cores with nothing else.
+    pub(super) fn alone(&self, work: Span) -> Span {
+        match self.cores {
+            0 | 1_000_000 => work,
+            cores => (u128::from(work) * 1_000_000).div_ceil(u128::from(cores)).min(u128::from(Span::MAX)) as Span,
+        }
+    }
+
+    /// How long an instance takes to start, where they are started for calls.
+    pub(super) fn start_up(&self) -> &Dist {
+        &self.names.cpu.start_up
     }
 
     /// Gets ready for other terms and durations.
     pub(super) fn prepare(&mut self, change: u32, terms: Terms, handlers: &Map<Vec<Step>>) {
         let Compiled { links, ops, cpu } = &*self.names;
         let links: Vec<&str> = links.iter().map(String::as_str).collect();
-        let Plan { terms, program, singles, only, .. } = Plan::new(terms, handlers, &links, ops, *cpu);
+        let Plan { terms, program, singles, only, .. } = Plan::new(terms, handlers, &links, ops, cpu.clone());
         debug_assert_eq!(program.code.len(), self.program.code.len(), "only durations differ");
         self.changes.push((change, Change { terms, program, singles, only }));
     }
@@ -111,12 +140,16 @@ impl Plan {
 }
 
 /// How `cpu` steps are done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Work {
     /// On cores, shared with others.
     pub(super) shares_cores: bool,
     /// As many times as long as the request demands.
     pub(super) by_demand: bool,
+    /// On so many cores that each instance has for itself.
+    pub(super) alone: Option<f64>,
+    /// How long an instance takes to start.
+    pub(super) start_up: Dist,
 }
 
 /// Numbers the names in handlers.

@@ -4,13 +4,43 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sim_core::calendar::TimerId;
+use sim_core::gauge::Gauge;
 use sim_core::slab::Slab;
 use sim_core::{CallId, CpuId, CpuJob, Cx, NodeId, Span, Time};
 
+use super::instances::Instances;
+use super::interpreter::{self, Interpreter};
+use super::lag::Lag;
 use super::plan::Plan;
+use super::ready::Ready;
+use super::switches::Switches;
 use super::threads::Threads;
+use super::workforce::Workforce;
 use crate::door::Door;
 use crate::steps::program::{LOOPS, Place};
+
+/// Why time passes for a strand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// It waits.
+    Wait,
+    /// It blocks what runs it.
+    Block,
+    /// Something is paid for that holds what runs it.
+    Cost,
+    /// It has been given what it waited for, and goes on by an event of its own.
+    Granted,
+}
+
+impl Pass {
+    /// Whether it holds whatever runs it.
+    pub(super) fn blocks(self) -> bool {
+        match self {
+            Pass::Block | Pass::Cost => true,
+            Pass::Wait | Pass::Granted => false,
+        }
+    }
+}
 
 /// What a strand is doing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,9 +52,11 @@ pub(super) enum Doing {
     /// A core works for it.
     Computes(CpuJob),
     /// A timer runs: a wait, a block, a cost; until then by the replica's own clock.
-    Passes { timer: TimerId, until: Time, blocks: bool },
-    /// It waits for a thread to block for so long.
-    WaitsToBlock { span: Span },
+    Passes { timer: TimerId, until: Time, why: Pass },
+    /// It waits for the interpreter.
+    WaitsForInterpreter(interpreter::Place),
+    /// It waits for a thread, to block for so long or to run its next steps there.
+    WaitsForThread { span: Option<Span> },
     /// A thread beside the workers blocks for it.
     Blocks { timer: TimerId },
     /// A call is under way.
@@ -60,6 +92,26 @@ pub(super) struct Strand {
     pub(super) replied: bool,
     pub(super) leaks: bool,
     pub(super) cancelled: bool,
+    /// It runs on a thread beside the workers.
+    pub(super) is_beside: bool,
+    /// It waits and keeps its worker, where others give theirs back.
+    pub(super) keeps_worker: bool,
+    /// How important those are who wait for its locks and lend it that.
+    pub(super) lent: u8,
+    /// Locks that it holds or waits for.
+    pub(super) locks: u16,
+    /// What of a piece of work was left when it had to make way.
+    pub(super) left: Span,
+    /// What going on with it takes of a core, until that is paid.
+    pub(super) owed: u32,
+    /// Operations in this turn that did not have to wait.
+    pub(super) spent: u32,
+    /// Which worker serves it, where they are told apart.
+    pub(super) worker: u32,
+    /// For how long the cores had stood still when they began to work for it.
+    pub(super) stood: Span,
+    /// Goes off when its code makes way for other code, or its worker is killed.
+    pub(super) alarm: Option<TimerId>,
 }
 
 impl Strand {
@@ -88,14 +140,31 @@ impl Strand {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lock {
     pub(super) holder: Option<u32>,
-    pub(super) waiting: VecDeque<(u8, u32)>,
+    pub(super) waiting: VecDeque<Waiter>,
 }
+
+/// Who waits for a lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter {
+    /// Where it stands in line: 0 for those to whom their importance is nothing.
+    pub(super) priority: u8,
+    pub(super) strand: u32,
+    /// Whether the holder counts as important as it.
+    pub(super) lends: bool,
+}
+
+/// Nobody has lent a strand their importance.
+pub(super) const UNLENT: u8 = u8::MAX;
 
 pub(super) const STEP: u8 = 0;
 pub(super) const SINGLE: u8 = 1;
 /// From here on timers are rare.
 pub(super) const CLOSED: u8 = 2;
 pub(super) const BLOCKED: u8 = 3;
+pub(super) const SLICE: u8 = 4;
+pub(super) const ASKED: u8 = 5;
+pub(super) const KILLED: u8 = 6;
+pub(super) const WOKEN: u8 = 7;
 
 /// One replica.
 #[derive(Clone, Debug)]
@@ -104,6 +173,12 @@ pub struct Service {
     pub(super) plan: Arc<Plan>,
     /// A task gives its worker back while it waits ([`crate::runtimes::Facts::frees_while_waiting`]).
     pub(super) frees_while_waiting: bool,
+    /// Who can go on goes on, at once and for nothing.
+    pub(super) goes_on_freely: bool,
+    /// Code can be cut short, or going on with a task takes something of a core.
+    pub(super) pays: bool,
+    /// Its cores may stand still because their quota is spent.
+    pub(super) has_quota: bool,
     pub(super) preempts: bool,
     /// How long a call may wait is drawn for it.
     pub(super) ages: bool,
@@ -114,8 +189,10 @@ pub struct Service {
     pub(super) links: Vec<(NodeId, u32)>,
     pub(super) cpu: Option<CpuId>,
     pub(super) strands: Slab<Strand>,
-    /// Strands that have begun and wait for a worker to go on, with the instant since which they do.
-    pub(super) ready: VecDeque<(u32, Time)>,
+    /// Strands that have begun and wait for a worker to go on.
+    pub(super) ready: Box<Ready>,
+    /// Goes off when a loop that sleeps wakes up for a timer that is due.
+    pub(super) waking: Option<TimerId>,
     pub(super) locks: Vec<Lock>,
     /// Calls that are served, by strand, where the more important interrupt the less.
     pub(super) interruptible: Vec<u32>,
@@ -124,32 +201,61 @@ pub struct Service {
     pub(super) leaked: u64,
     /// The longest that a strand has held its worker without a pause, where they give theirs back while they wait.
     pub(super) longest_turn: Span,
-    /// Threads for what blocks, where the runtime has them.
+    /// Threads for what blocks or is offloaded, where the runtime has them.
     pub(super) blocking: Option<Box<Threads>>,
+    /// Where one task at a time runs code.
+    pub(super) interpreter: Option<Box<Interpreter>>,
+    /// Where workers are started for calls.
+    pub(super) instances: Option<Box<Instances>>,
+    /// Where workers are replaced.
+    pub(super) workforce: Option<Box<Workforce>>,
+    /// Where it is usual to measure how late timers are.
+    pub(super) lag: Option<Box<Lag>>,
+    pub(super) switches: Switches,
+    /// What looking for what is ready takes of whoever begins next.
+    pub(super) polled: Span,
+    /// Workers held by strands that wait, where they would give them back.
+    pub(super) kept: Gauge,
+    /// Strands that there are, and those that never end, where they give their workers back while they wait.
+    pub(super) tasks: Gauge,
 }
 
 impl Service {
     /// At the start of a run.
     pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>) -> Service {
-        let blocking = plan.terms.facts.blocking_threads().map(|count| Box::new(Threads::new(count)));
+        let facts = plan.terms.facts;
+        let threads = facts.blocking_threads().or(facts.offload.filter(|_| plan.offloads));
+        let blocking = threads.map(|count| Box::new(Threads::new(count)));
         let door = Door::new(plan.terms.facts.workers, plan.terms.admission.line());
         let mut service = Service {
             plan: Arc::new(plan),
             links,
             cpu,
             frees_while_waiting: false,
+            goes_on_freely: false,
+            pays: false,
+            has_quota: false,
             preempts: false,
             ages: false,
             admits_specially: false,
             door,
             strands: Slab::new(),
-            ready: VecDeque::new(),
+            ready: Box::new(Ready::new(facts.order, facts.timer, facts.poll.is_some())),
+            waking: None,
             locks: Vec::new(),
             interruptible: Vec::new(),
             begun: Vec::new(),
             leaked: 0,
             longest_turn: 0,
             blocking,
+            interpreter: facts.interpreter.map(|interval| Box::new(Interpreter::new(interval))),
+            instances: facts.instances.map(|terms| Box::new(Instances::new(terms))),
+            workforce: facts.recycle.map(|terms| Box::new(Workforce::new(terms))),
+            lag: facts.has_lag.then(|| Box::new(Lag::new())),
+            switches: Switches::default(),
+            polled: 0,
+            kept: Gauge::new(0, 0),
+            tasks: Gauge::new(0, 0),
         };
         service.settle();
         service
@@ -158,10 +264,14 @@ impl Service {
     /// Takes from the settings in force what every call needs.
     pub(super) fn settle(&mut self) {
         let terms = &self.plan.terms;
-        self.frees_while_waiting = terms.facts.frees_while_waiting();
+        let facts = &terms.facts;
+        self.frees_while_waiting = facts.frees_while_waiting();
+        self.pays = facts.slice.is_some() || facts.interpreter.is_some() || facts.switch > 0 || facts.poll.is_some();
+        self.goes_on_freely = !facts.takes_turns() && facts.switch == 0;
         self.preempts = terms.admission.preempts();
         self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
-        self.admits_specially = self.frees_while_waiting || self.preempts || terms.admission.heeds_more();
+        self.admits_specially =
+            self.frees_while_waiting || self.preempts || terms.admission.heeds_more() || self.instances.is_some();
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 
@@ -186,8 +296,29 @@ impl Service {
             replied: false,
             leaks: false,
             cancelled: false,
+            is_beside: false,
+            keeps_worker: false,
+            lent: UNLENT,
+            locks: 0,
+            left: 0,
+            owed: 0,
+            spent: 0,
+            worker: 0,
+            stood: 0,
+            alarm: None,
         });
         cx.set_ticket(call, index + 1);
+        if self.frees_while_waiting {
+            self.tasks.up(cx.now());
+        }
         index
+    }
+
+    /// A strand is over; one that `stays` is a task for ever.
+    pub(super) fn remove_strand(&mut self, now: Time, index: u32, stays: bool) -> Strand {
+        if self.frees_while_waiting && !stays {
+            self.tasks.down(now);
+        }
+        self.strands.remove(index).expect("a strand is removed once")
     }
 }

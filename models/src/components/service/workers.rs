@@ -3,13 +3,26 @@
 
 use sim_core::{Cx, Look, Next, Spent};
 
-use super::replica::{Doing, Service};
+use super::ready::Pick;
+use super::replica::{Doing, Pass, Service};
 
 impl Service {
     /// A strand that waits gives its worker back, if the runtime has it so.
+    #[inline]
     pub(super) fn let_go(&mut self, cx: &mut Cx<'_>, index: u32) {
+        if !self.goes_on_freely {
+            self.end_turn(cx, index);
+        }
+    }
+
+    #[inline(never)]
+    fn end_turn(&mut self, cx: &mut Cx<'_>, index: u32) {
+        self.leave_interpreter(cx, index);
         if !self.frees_while_waiting || !self.strand(index).holds_worker {
             return;
+        }
+        if self.plan.terms.facts.pinned_by_locks && self.strand(index).locks > 0 {
+            return self.keeps_worker(cx, index);
         }
         self.release(cx, index);
         self.dispatch(cx);
@@ -26,6 +39,12 @@ impl Service {
             self.longest_turn = self.longest_turn.max(cx.now().saturating_sub(since));
         }
         self.door.give_back(cx.now(), since, abandoned);
+        if self.frees_while_waiting {
+            self.ready.falls_asleep(cx.now());
+        }
+        if self.lag.is_some() && self.nobody_is_ready() {
+            self.loop_is_idle(cx);
+        }
     }
 
     /// Free workers go to those that wait: strands that have begun and calls that have not, whoever waits longest.
@@ -43,28 +62,42 @@ impl Service {
 
     #[inline(never)]
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
-        let now = cx.now();
-        while self.door.has_room() {
+        while self.door.has_room() && !self.is_asleep() {
             // Strands that have begun wait only where they give their workers back.
-            let ready = if self.frees_while_waiting { self.ready.front() } else { None };
-            let ready_first = match ready {
-                Some((_, since)) => self.door.line().oldest_since().is_none_or(|oldest| *since <= oldest),
-                None if self.door.line().is_empty() => return,
-                None => false,
-            };
-            let then = if ready_first {
-                let Some((index, _)) = self.ready.pop_front() else { return };
-                self.door.take(now);
-                let strand = self.strand(index);
-                strand.holds_worker = true;
-                strand.holding_since = now;
-                cx.spent(strand.call, Spent::Queue);
-                self.run(cx, index)
+            let pick = if self.frees_while_waiting {
+                match self.next_turn(cx) {
+                    Some(pick) => pick,
+                    None => break,
+                }
+            } else if self.door.line().is_empty() {
+                return;
             } else {
-                let Some(next) = self.door.next(cx) else { continue };
-                self.take_up(cx, next)
+                Pick::Call
+            };
+            let then = match pick {
+                Pick::Strand(index, _) => {
+                    cx.spent(self.strand(index).call, Spent::Queue);
+                    self.run(cx, index)
+                }
+                Pick::Call => {
+                    let Some(next) = self.door.next(cx) else { continue };
+                    self.take_up(cx, next)
+                }
             };
             cx.post(then);
+        }
+        if self.door.has_room() && !self.is_asleep() {
+            self.loop_is_idle(cx);
+            if self.ready.has_ticks() {
+                self.sleep(cx);
+            }
+        }
+    }
+
+    /// A worker has nothing to do any more.
+    fn loop_is_idle(&mut self, cx: &Cx<'_>) {
+        if let Some(lag) = &mut self.lag {
+            lag.turn(cx.now(), cx.now());
         }
     }
 
@@ -89,7 +122,7 @@ impl Service {
         if left == 0 {
             return self.passed(cx, index);
         }
-        if computes { self.compute(cx, index, left) } else { self.pass_for(cx, index, left, true) }
+        if computes { self.compute(cx, index, left) } else { self.pass_for(cx, index, left, Pass::Cost) }
     }
 
     /// A more important call interrupts the least important one that is served, if there is one less important.
@@ -97,7 +130,7 @@ impl Service {
         let candidates = self.interruptible.iter().filter_map(|i| {
             let strand = self.strands.get(*i)?;
             let works = matches!(strand.doing, Doing::Computes(_) | Doing::Passes { .. });
-            let theirs = cx.priority(strand.call);
+            let theirs = cx.priority(strand.call).min(strand.lent);
             (works && theirs > priority).then_some((theirs, *i))
         });
         // The least important; among equals the one that began last.
@@ -120,7 +153,8 @@ impl Service {
         self.interruptible.retain(|i| *i != index);
         self.release(cx, index);
         cx.spent(call, Spent::Service);
-        self.door.put_back(cx, call);
+        let importance = self.importance(cx, index);
+        self.door.put_back(cx, call, importance);
         true
     }
 }

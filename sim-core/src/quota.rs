@@ -1,0 +1,139 @@
+//! Quotas: a container runs for so much core-time in each period, and then stands still until the next one.
+//!
+//! As the bandwidth control of Linux' fair scheduler (`cpu.max` of cgroups; Turner, Rao and Rao, "CPU bandwidth control for CFS",
+//! 2010): periods follow one another from the first use on, each brings the whole quota, and nothing is saved up. What is left
+//! out is that the quota is handed to the cores in slices of 5 ms, some of which stay unused.
+
+use crate::time::{Span, Time};
+
+/// Linux' period (`cpu.cfs_period_us`).
+pub const PERIOD: Span = 100_000_000;
+
+/// What a quota tells of the time since the end of the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Throttling {
+    /// Periods in which it ran.
+    pub periods: u64,
+    /// Those in which it was made to stand still.
+    pub throttled: u64,
+    /// For how long it stood still.
+    pub stood: Span,
+}
+
+/// The quota of one container.
+#[derive(Clone, Debug)]
+pub(crate) struct Quota {
+    /// Core-nanoseconds in a period.
+    quota: u64,
+    /// When the present period began; `None` before the first use.
+    begun: Option<Time>,
+    /// What had been used then, in core-nanoseconds.
+    before: u128,
+    /// Since when it stands still.
+    since: Option<Time>,
+    /// Whether the present period counts already.
+    is_counted: bool,
+    so_far: Throttling,
+}
+
+impl Quota {
+    /// So many cores.
+    pub(crate) fn new(cores: f64) -> Quota {
+        let quota = (cores.clamp(0.0, 65_536.0) * PERIOD as f64).round() as u64;
+        Quota {
+            quota: quota.max(1),
+            begun: None,
+            before: 0,
+            since: None,
+            is_counted: false,
+            so_far: Throttling::default(),
+        }
+    }
+
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// Something begins to run at `now`, having used `used` so far.
+    pub(crate) fn begin(&mut self, now: Time, used: u128) {
+        if self.begun.is_none() {
+            (self.begun, self.before) = (Some(now), used);
+        }
+        self.count();
+    }
+
+    fn count(&mut self) {
+        if !std::mem::replace(&mut self.is_counted, true) {
+            self.so_far.periods += 1;
+        }
+    }
+
+    /// Goes on to `now`, where nothing has changed since the last call: `used` tells what had been used at an instant until
+    /// then, and `runs` whether anything did. True if it no longer stands still.
+    pub(crate) fn advance(&mut self, now: Time, runs: bool, used: impl Fn(Time) -> u128) -> bool {
+        let Some(begun) = self.begun else { return false };
+        let passed = (now - begun) / PERIOD;
+        if passed == 0 {
+            return false;
+        }
+        let begins = begun + passed * PERIOD;
+        self.begun = Some(begins);
+        self.before = used(begins);
+        self.is_counted = false;
+        if runs {
+            // Those that have passed since, the one that was under way apart, and the present one.
+            self.so_far.periods += passed;
+            self.is_counted = true;
+        }
+        match self.since.take() {
+            Some(since) => {
+                // It stands still until its own period ends.
+                self.so_far.stood += begun + PERIOD - since;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What may have been used when it must stand still.
+    pub(crate) fn bound(&self) -> u128 {
+        self.before + u128::from(self.quota)
+    }
+
+    /// The quota is spent.
+    pub(crate) fn throttle(&mut self, now: Time) {
+        self.since = Some(now);
+        self.so_far.throttled += 1;
+    }
+
+    /// When something is to be done next: `spent` is when the quota would be spent, at the speed of now in core-nanoseconds a
+    /// nanosecond times 2²⁴ millionths.
+    pub(crate) fn next(&self, spent: Option<Time>, binds: bool) -> Option<Time> {
+        let ends = self.begun? + PERIOD;
+        if self.since.is_some() {
+            return Some(ends);
+        }
+        match spent {
+            Some(at) if at < ends => Some(at),
+            _ => binds.then_some(ends),
+        }
+    }
+
+    /// Core-nanoseconds in a period.
+    pub(crate) fn of_a_period(&self) -> u64 {
+        self.quota
+    }
+
+    pub(crate) fn throttling(&self, now: Time) -> Throttling {
+        let standing = self.since.map_or(0, |since| now.saturating_sub(since));
+        Throttling { stood: self.so_far.stood + standing, ..self.so_far }
+    }
+
+    pub(crate) fn begin_measuring(&mut self, now: Time) {
+        self.so_far = Throttling { periods: u64::from(self.is_counted), ..Throttling::default() };
+        if let Some(since) = &mut self.since {
+            *since = now;
+            self.so_far.throttled = 1;
+        }
+    }
+}
