@@ -155,10 +155,11 @@ fn write_findings(markup: &mut Markup, findings: &[Finding]) {
 const WIDE_FROM: usize = 6;
 
 fn write_table(markup: &mut Markup, table: &Table) {
-    put!(markup, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">\n", safe(&table.caption));
     // In a narrow window, wide tables show each row as a list of headings and values.
-    let wide = if table.columns.len() > WIDE_FROM { " class=\"wide\"" } else { "" };
-    put!(markup, "<table{wide}>\n<caption>{}</caption>\n<thead><tr>", safe(&table.caption));
+    let is_wide = table.columns.len() > WIDE_FROM;
+    let (wide, caption) = (if is_wide { " wide" } else { "" }, safe(&table.caption));
+    put!(markup, "<div class=\"scroll{wide}\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\">\n");
+    put!(markup, "<table>\n<caption>{caption}</caption>\n<thead><tr>");
     for column in &table.columns {
         let class = if column.numeric { " class=\"figure\"" } else { "" };
         let hint = if column.hint.is_empty() { String::new() } else { format!(" title=\"{}\"", safe(&column.hint)) };
@@ -171,7 +172,7 @@ fn write_table(markup: &mut Markup, table: &Table) {
             let column = table.columns.get(position);
             let class = if column.is_some_and(|column| column.numeric) { " class=\"figure\"" } else { "" };
             let label = column
-                .filter(|_| !wide.is_empty())
+                .filter(|_| is_wide)
                 .map_or_else(String::new, |column| format!(" data-label=\"{}\"", safe(&column.title)));
             let value = cell
                 .value
