@@ -119,8 +119,14 @@ pub fn clock_step(least_s: f64) -> f64 {
     ROUND.into_iter().find(|step| *step >= least_s).unwrap_or_else(days)
 }
 
-/// The newest value of a column of the series as the screen writes it; times may be named without their unit.
+/// The newest value of a column of the series as the screen writes it; times may be named without their unit. Queue lengths are
+/// those of this instant, as in the boxes, instead of the mean of a window.
 pub fn of_column(snapshot: &Snapshot, name: &str) -> String {
+    let node = name.strip_prefix("components.").and_then(|name| name.strip_suffix(".queue.depth"));
+    let place = node.and_then(|node| snapshot.topology.nodes.iter().position(|it| it.name == node));
+    if let Some(now) = place.and_then(|place| snapshot.nodes.get(place)) {
+        return count(now.queue);
+    }
     let series = &snapshot.series;
     let in_seconds = format!("{name}_s");
     let (name, value) = match series.last(name) {
