@@ -373,18 +373,37 @@ impl Workload {
         let sort = &self.plan.sorts[nth];
         let drawn = sort.demand.as_ref().map(|demand| demand.sample(&mut key.draw(PURPOSE_DEMAND, 0)));
         let demand = drawn.unwrap_or(Baggage::EMPTY.demand);
-        let mut baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
+        let baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
         if self.follows {
-            baggage.undertaking = cx.begin_undertaking(cx.op_of(sort.profile), cx.now());
+            return self.followed_request(cx, nth, key, baggage, user);
         }
+        let call = cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage);
+        if let Some(user) = user {
+            cx.set_note(call, user.to_bits());
+        }
+        call
+    }
+
+    /// The same where all that a request sets off is followed.
+    #[inline(never)]
+    fn followed_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        nth: usize,
+        key: Key,
+        mut baggage: Baggage,
+        user: Option<User>,
+    ) -> CallId {
+        let sort = &self.plan.sorts[nth];
+        baggage.undertaking = cx.begin_undertaking(cx.op_of(sort.profile), cx.now());
         let call = cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage);
         if sort.poll.is_some() {
             let asking = Asking {
                 sort: nth as u16,
                 user: user.map(User::to_bits),
                 key,
-                data_key,
-                client,
+                data_key: baggage.data_key,
+                client: baggage.client,
                 began: cx.now(),
                 undertaking: baggage.undertaking,
                 polls: 0,
@@ -495,7 +514,23 @@ impl Workload {
         Next::call(call)
     }
 
+    /// An answer where all that a request sets off is followed.
+    #[inline(never)]
+    fn followed_reply(&mut self, cx: &mut Cx<'_>, call: CallId, answer: Answer) -> Next {
+        let (note, outcome) = (cx.note(call), answer.outcome());
+        let undertaking = cx.undertaking(call);
+        cx.undertaking_answered(undertaking, outcome <= Outcome::Accepted);
+        if note & ASKS != 0 {
+            return self.asked(cx, call, note as u32, outcome);
+        }
+        if self.has_users {
+            self.goes_on(cx, User::from_bits(note));
+        }
+        Next::WAIT
+    }
+
     /// A user is done with a request: thinks, or leaves.
+    #[inline(always)]
     fn goes_on(&mut self, cx: &mut Cx<'_>, user: User) {
         if let Some(requests) = self.plan.process.session_length()
             && u64::from(user.sent) >= self.length(requests, user)
@@ -619,17 +654,10 @@ impl Component for Workload {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        let (note, outcome) = (cx.note(call), answer.outcome());
         if self.follows {
-            let undertaking = cx.undertaking(call);
-            cx.undertaking_answered(undertaking, outcome <= Outcome::Accepted);
+            return self.followed_reply(cx, call, answer);
         }
-        if note & ASKS != 0 {
-            return self.asked(cx, call, note as u32, outcome);
-        }
-        if self.has_users {
-            self.goes_on(cx, User::from_bits(note));
-        }
+        self.goes_on(cx, User::from_bits(cx.note(call)));
         Next::WAIT
     }
 
