@@ -419,6 +419,7 @@ impl Workload {
     }
 
     /// A client asks for its result.
+    #[inline(never)]
     fn poll(&mut self, cx: &mut Cx<'_>, number: u32) -> Next {
         let (plan, now) = (self.plan.clone(), cx.now());
         let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
@@ -437,6 +438,7 @@ impl Workload {
     }
 
     /// A request whose result is asked for, or such an asking, is answered.
+    #[inline(never)]
     fn asked(&mut self, cx: &mut Cx<'_>, call: CallId, number: u32, outcome: Outcome) -> Next {
         let (plan, now) = (self.plan.clone(), cx.now());
         let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
@@ -580,9 +582,6 @@ impl Workload {
     /// A user has thought, or requests arrive that are not all alike.
     #[inline(never)]
     fn on_other_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        if timer.what == USER {
-            return self.send(cx, User::from_bits(timer.data));
-        }
         if timer.what == POLL {
             return self.poll(cx, timer.data as u32);
         }
@@ -679,6 +678,9 @@ impl Component for Workload {
             let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
             self.arm(cx, next);
             return Next::call(call);
+        }
+        if timer.what == USER {
+            return self.send(cx, User::from_bits(timer.data));
         }
         self.on_other_timer(cx, timer)
     }
