@@ -181,7 +181,9 @@ impl Drawing<'_> {
     /// The bounds that objectives put on the metric.
     fn bounds(&self) -> Vec<Bound> {
         // A percentile of all requests that were sent is held against the bound; those of answered ones are shown beside it.
-        let is_of = |metric: &str| *metric == self.chart.value || metric.replace(".latency_all.", ".latency.") == self.chart.value;
+        let is_of = |metric: &str| {
+            *metric == self.chart.value || metric.replace(".latency_all.", ".latency.") == self.chart.value
+        };
         let of = self.swept.bounds.iter().filter(|bound| is_of(&bound.metric));
         let bound = |bound: &lab::sweep::Bound| Bound {
             value: bound.value,
