@@ -49,7 +49,10 @@ pub fn share(value: f64) -> String {
     match percent {
         _ if percent <= 0.0 => "0 %".into(),
         _ if percent < 0.1 => "<0.1 %".into(),
-        _ if percent < 9.95 => format!("{} %", digits(percent, true).get(..3).unwrap_or("0").trim_end_matches('.')),
+        _ if percent < 9.95 => {
+            let digits = digits(percent, true);
+            format!("{} %", digits.get(..3).unwrap_or(&digits).trim_end_matches('.'))
+        }
         _ if percent < 100.0 => format!("{:.0} %", percent.min(99.0)),
         _ => format!("{percent:.0} %"),
     }
@@ -213,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_share_below_one_is_never_written_as_all() {
-        let written: Vec<String> = [0.0, 0.0001, 0.034, 0.72, 0.999, 1.0, 1.5].into_iter().map(share).collect();
-        assert_eq!(written, ["0 %", "<0.1 %", "3.4 %", "72 %", "99 %", "100 %", "150 %"]);
+        let written: Vec<String> = [0.0, 0.0001, 0.034, 0.05, 0.72, 0.999, 1.0, 1.5].into_iter().map(share).collect();
+        assert_eq!(written, ["0 %", "<0.1 %", "3.4 %", "5 %", "72 %", "99 %", "100 %", "150 %"]);
     }
 
     #[test]

@@ -62,8 +62,13 @@ fn a_report_beside_the_loop_in_pieces_or_in_a_process_stops_nobody() {
         let lag = value(&result, "components.app.event_loop_lag.max");
         assert!((0.4..0.56).contains(&lag), "{lag}");
     }
-    for remedy in ["offloaded", "in-pieces", "process-of-its-own"] {
+    for remedy in ["offloaded", "process-of-its-own"] {
         holds("event-loop-blocked", remedy, &[true, true]);
+    }
+    // In pieces it takes as much of the loop, which a burst of light requests beside it keeps busy for a while.
+    for result in runs("event-loop-blocked", "in-pieces") {
+        let (p99, lag) = (latency(&result, "light").p99_s, value(&result, "components.app.event_loop_lag.max"));
+        assert!(p99.is_some_and(|p99| p99 < 0.05) && lag < 0.1, "{p99:?} {lag}");
     }
 }
 
@@ -89,7 +94,7 @@ components:
         let mean = |seed| latency(&run_loaded(&loaded, seed), "light").mean_s.unwrap_or(0.0);
         let means: Vec<f64> = (1..=16_u64).into_par_iter().map(mean).collect();
         let found = means.iter().sum::<f64>() / 16.0;
-        let error = (means.iter().map(|mean| (mean - found).powi(2)).sum::<f64>() / 15.0 / 16.0).sqrt();
+        let error = (means.iter().map(|mean| (mean - found) * (mean - found)).sum::<f64>() / 15.0 / 16.0).sqrt();
         let block = block_ms / 1e3;
         let theory = rate * block * block / 2.0 / (1.0 - rate * block);
         assert!((found - theory).abs() < 7.0 * error, "{block_ms} ms: {found} instead of {theory} ± {error}");
