@@ -579,7 +579,7 @@ impl Workload {
         }
     }
 
-    /// A user has thought, or requests arrive that are not all alike.
+    /// Requests arrive that are not all alike, or a client asks for its result.
     #[inline(never)]
     fn on_other_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         if timer.what == POLL {
