@@ -275,7 +275,7 @@ components: {db: {kind: database, operations: {default: 10ms}}}
     let loaded = load(&text, &Options::default()).unwrap_or_else(|r| panic!("{:?}", r.problems));
     let mut session = Session::new(Arc::new(loaded), 1, None);
     session.run_until(10_000_000_000).expect("it runs");
-    session.set("components.db.operations.default", "100ms").expect("service times may change");
+    session.set("components.db.operations.default.io", "100ms").expect("service times may change");
     session.run_to_end().expect("it runs");
     let outcomes = &session.result().workloads["w"].outcomes;
     let count = |outcome: &str| outcomes.get(outcome).copied().unwrap_or(0);

@@ -136,7 +136,8 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
             let told =
                 if name.is_empty() { String::new() } else { format!("; {name}{}", shown(MAPS_MAX, all, "maps")) };
             let of = format!(" and {}", words::setting(&swept.axes[group]));
-            Some(drawn(of, told, along(false), vertical, kind))
+            // The vertical axis is a setting: the bound is the contour.
+            Some(Chart { bounds: Vec::new(), ..drawn(of, told, along(false), vertical, kind) })
         });
         let maps: Vec<Chart> = maps.collect();
         if !maps.is_empty() {
