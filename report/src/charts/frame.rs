@@ -28,6 +28,9 @@ use crate::units;
 /// A chart of the library's.
 pub(crate) type Context = ChartContext<'static, Svg, Cartesian2d<Scale, Scale>>;
 
+/// A value on the x axis and one on the y axis.
+pub(crate) type Value = (f64, f64);
+
 /// The rectangle in which values are drawn, and its axes.
 pub(crate) struct Plot {
     pub(crate) left: f64,
@@ -93,7 +96,7 @@ impl Plot {
     pub(crate) fn area(
         &self,
         canvas: &mut Canvas,
-        (upper, lower): (&[(f64, f64)], &[(f64, f64)]),
+        (upper, lower): (&[Value], &[Value]),
         color: palette::Color,
         opacity: f64,
     ) {
