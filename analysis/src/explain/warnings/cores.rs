@@ -1,7 +1,6 @@
 //! Warnings about how code comes to run: quotas, pinned carriers, code that lets nothing else run.
 
 use super::super::limits::{grouped, plain};
-use super::super::times::Times;
 use super::{Finder, percent, time};
 
 /// From this share of its quota on, bursts are likely to spend it before a period is over.
@@ -49,11 +48,7 @@ pub(super) fn pinned(finder: &mut Finder<'_, '_>) {
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
         let (true, Some((noun, workers))) = (limits.pinned_by_locks, limits.workers) else { continue };
-        let rate = Times::rate(component, finder.load.fresh);
-        let waits_s = finder.load.bare.work(component, finder.load.fresh, |d| d.waits_under_locks_s) / rate;
-        if rate <= 0.0 || waits_s <= 0.0 {
-            continue;
-        }
+        let Some(waits_s) = finder.per_call(component, |demand| demand.waits_under_locks_s) else { continue };
         let name = graph.name(component);
         let path = finder.component_path(component).join("handlers");
         let message = format!(

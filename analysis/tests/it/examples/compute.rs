@@ -106,7 +106,7 @@ components:
 fn the_eleventh_of_ten_threads_waits_for_half_a_minute() {
     let one = shipped("thread-starvation", "one-pool");
     exact(latency(&one, "exports").max_s, 60.0);
-    // Whoever comes just after the start waits until the exports end.
+    // A user who comes just after the start waits until the exports end.
     assert!(latency(&one, "users").max_s.is_some_and(|max| (29.9..30.1).contains(&max)));
     let two = shipped("thread-starvation", "two-pools");
     exact(latency(&two, "exports").max_s, 60.0);
@@ -316,52 +316,6 @@ fn a_published_table_of_computing_comes_out_exactly() {
         for (found, printed) in [(latency.p50_s, p50_ms), (latency.p99_s, p99_ms)] {
             let found = found.unwrap_or(0.0) * 1e3;
             assert!((found / printed - 1.0).abs() < 0.02, "{variant}: {found} instead of {printed}");
-        }
-    }
-}
-
-/// What every variant of a scenario in a folder does; for whoever writes one: `EXPLORE=path/to/scenario.yaml`.
-#[test]
-#[ignore = "prints figures of a file, for whoever writes a scenario"]
-fn explore() {
-    let Ok(path) = std::env::var("EXPLORE") else { return };
-    let bytes = std::fs::read(&path).expect("a scenario");
-    let text = |bytes: &[u8]| Text { name: path.clone(), bytes: bytes.to_vec(), folder: None };
-    let plain =
-        lab::load(&text(&bytes), &Options::default()).unwrap_or_else(|refused| panic!("{:#?}", refused.problems));
-    for variant in plain.variants.iter() {
-        let options = Options { variant: Some(variant.to_string()), ..Options::default() };
-        let loaded = lab::load(&text(&bytes), &options).unwrap_or_else(|refused| panic!("{:#?}", refused.problems));
-        let result = run_loaded(&Arc::new(loaded), 1);
-        println!("== {variant}");
-        for (name, workload) in &result.workloads {
-            let l = workload.latency;
-            let ms = |s: Option<f64>| s.unwrap_or(f64::NAN) * 1e3;
-            let (mean, p50, p99, max) = (ms(l.mean_s), ms(l.p50_s), ms(l.p99_s), ms(l.max_s));
-            println!(
-                "   {name}: {} mean {mean:.3} p50 {p50:.3} p99 {p99:.3} max {max:.3} {:?}",
-                workload.sent, workload.outcomes
-            );
-        }
-        for metric in lab::metrics::names(&result).iter().filter(|metric| metric.starts_with("components.")) {
-            let last = metric.rsplit('.').next().unwrap_or_default();
-            let wanted = [
-                "throttled",
-                "throttled_time",
-                "tasks",
-                "instances",
-                "instances_max",
-                "cold_starts",
-                "cold_start_share",
-            ];
-            if let Ok(Some(value)) = lab::metrics::value(&result, metric)
-                && wanted.contains(&last)
-            {
-                println!("      {metric} {value:.4}");
-            }
-        }
-        for objective in &result.objectives {
-            println!("      {} {:?} {}", objective.name, objective.value, objective.holds);
         }
     }
 }
