@@ -375,7 +375,7 @@ pub fn in_words(objective: &ObjectiveResult) -> String {
 
 /// One objective in a sentence: `p99: 412 ms is 112 ms above its bound of 300 ms`.
 fn in_one_run(objective: &ObjectiveResult) -> String {
-    let quantity = |value: f64| format!("{}{}", rounded(value), spaced(&objective.unit));
+    let quantity = |value: f64| quantity(value, &objective.unit);
     let bound = quantity(objective.bound);
     let what = &objective.name;
     match (objective.demand, objective.value) {
@@ -405,8 +405,22 @@ fn in_one_run(objective: &ObjectiveResult) -> String {
     }
 }
 
-fn spaced(unit: &str) -> String {
-    if matches!(unit, "s" | "B") { format!(" {unit}") } else { unit.to_string() }
+/// A value in a unit of results; a time in the largest unit of the language that it has at least one of: `14.47 ms`.
+fn quantity(value: f64, unit: &str) -> String {
+    match unit {
+        "s" => {
+            // What four digits round up to one of the larger unit is one.
+            let (per_second, unit) = match value.abs() / 0.99995 {
+                0.0 | 1.0.. => (1.0, "s"),
+                1e-3.. => (1e3, "ms"),
+                1e-6.. => (1e6, "µs"),
+                _ => (1e9, "ns"),
+            };
+            format!("{} {unit}", rounded(value * per_second))
+        }
+        "B" => format!("{} B", rounded(value)),
+        _ => format!("{}{unit}", rounded(value)),
+    }
 }
 
 /// Four significant digits, without zeros at the end.

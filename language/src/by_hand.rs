@@ -67,9 +67,7 @@ pub fn change(path: &str, value: &str) -> Result<Override, String> {
     let path = settings::Path::parse(path)?;
     let value = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
     let (book, shape) = crate::reference::book();
-    if book.live(shape, &path) != settings::book::Live::Yes {
-        return Err(format!("`{path}` cannot change during a run"));
-    }
+    let path = book.changed_by(shape, &path, &value).ok_or_else(|| format!("`{path}` cannot change during a run"))?;
     Ok(Override { path, path_span: settings::Span::NOWHERE, value })
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use models::faults::What;
 use models::network::{Changed, Changing};
 use models::scenario::Scenario;
-use settings::book::Live;
 use settings::{Node, Path, Problem, Problems, Reader, Setting};
 
 use crate::document::Override;
@@ -85,15 +84,17 @@ pub fn changed_by(
 /// What a `set` changes, if all of it may change during a run.
 fn live_changes(set: &Node, place: &str, path: &Path, problems: &mut Problems) -> Option<Vec<Override>> {
     let (book, shape) = crate::reference::book();
-    let changes = changes_of(set, place, problems);
+    let mut changes = changes_of(set, place, problems);
     let mut is_live = true;
-    for change in &changes {
-        if let Live::No | Live::Unknown = book.live(shape, &change.path) {
-            let message = format!("`{}` cannot change during a run", change.path);
-            let problem = Problem::error("not_live", change.path_span, message).path(path.clone());
-            problems.push(problem.help("the reference (`kinds NAME`) marks settings that can"));
-            is_live = false;
+    for change in &mut changes {
+        if let Some(changed) = book.changed_by(shape, &change.path, &change.value) {
+            change.path = changed;
+            continue;
         }
+        let message = format!("`{}` cannot change during a run", change.path);
+        let problem = Problem::error("not_live", change.path_span, message).path(path.clone());
+        problems.push(problem.help("the reference (`kinds NAME`) marks settings that can"));
+        is_live = false;
     }
     is_live.then_some(changes)
 }

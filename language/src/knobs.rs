@@ -1,7 +1,7 @@
 //! Knobs: every setting of a scenario with its path, value and meaning, for live change.
 
 use models::scenario::Scenario;
-use settings::book::{Body, Content, Live};
+use settings::book::{Body, Content};
 use settings::{Book, Node, Path, Setting, Shape, Value};
 
 use crate::load::Loaded;
@@ -34,7 +34,7 @@ fn collect(node: &Node, path: &mut Path, book: &Book, shape: &Shape, knobs: &mut
     match &node.value {
         Value::Scalar { text, .. } => {
             let (doc, range) = meaning(book, shape, path.segments()).unwrap_or_default();
-            let live = book.live(shape, path) == Live::Yes;
+            let live = book.changed_by(shape, path, node).is_some();
             knobs.push(Knob { path: path.to_string(), value: text.clone(), live, doc, range });
         }
         Value::Map(entries) => {

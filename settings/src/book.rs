@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 
 use crate::place::Path;
-use crate::tree::Node;
+use crate::tree::{Entry, Node, Value};
 
 /// What a scalar may be in JSON, for schemas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +170,8 @@ pub enum Content {
 pub enum Live {
     /// It may.
     Yes,
+    /// Where it is written short: then the setting with this key may, for which a value alone stands.
+    Short(&'static str),
     /// It is fixed when the run begins.
     No,
     /// There is no such setting.
@@ -298,7 +300,7 @@ impl Book {
 
     fn live_below(&self, shape: &Shape, path: &[String], live: bool) -> Live {
         let Some((segment, rest)) = path.split_first() else {
-            return if live { Live::Yes } else { Live::No };
+            return if live { Live::Yes } else { self.live_where_short(shape) };
         };
         match shape {
             Shape::Scalar(_) | Shape::NotYet => Live::Unknown,
@@ -325,6 +327,37 @@ impl Book {
                 Some(Body::Choice(choice)) => self.live_in_choice(choice, segment, path, live),
                 _ => Live::Unknown,
             },
+        }
+    }
+
+    /// Of something that is not live as a whole.
+    fn live_where_short(&self, shape: &Shape) -> Live {
+        let Shape::Named(name) = shape else { return Live::No };
+        let Some(Body::Fields(fields)) = self.definition(name).map(|definition| &definition.body) else {
+            return Live::No;
+        };
+        match fields.fields.iter().find(|field| field.live && Some(field.key) == fields.shorthand) {
+            Some(field) => Live::Short(field.key),
+            None => Live::No,
+        }
+    }
+
+    /// The setting that a new value at a path changes, if it may change during a run: the one at the path, or where the value
+    /// is written short the one that it stands for.
+    pub fn changed_by(&self, shape: &Shape, path: &Path, value: &Node) -> Option<Path> {
+        match self.live(shape, path) {
+            Live::Yes => Some(path.clone()),
+            Live::No | Live::Unknown => None,
+            Live::Short(key) => {
+                // A map of the settings themselves is no such value.
+                let is_known = |entry: &Entry| self.live(shape, &path.join(&entry.key)) != Live::Unknown;
+                let is_short = match &value.value {
+                    Value::Scalar { .. } => true,
+                    Value::Map(entries) => !entries.iter().any(is_known),
+                    Value::List(_) | Value::Null => false,
+                };
+                is_short.then(|| path.join(key))
+            }
         }
     }
 

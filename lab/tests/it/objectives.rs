@@ -32,7 +32,7 @@ fn a_bound_is_held_against_the_metric_in_its_unit() {
     let holds: Vec<bool> = judged.iter().map(|objective| objective.holds).collect();
     assert_eq!(holds, [true, false, false, true]);
     assert_eq!((judged[1].name.as_str(), judged[1].demand, judged[1].bound), ("too-fast", Demand::Below, 0.09));
-    assert_eq!(in_words(&judged[1]), "too-fast: 0.1 s is 0.01 s above its bound of 0.09 s");
+    assert_eq!(in_words(&judged[1]), "too-fast: 100 ms is 10 ms above its bound of 90 ms");
     // 5 s × 10/s were refused.
     assert_eq!(judged[2].value, Some(50.0));
 }
