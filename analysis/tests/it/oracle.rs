@@ -200,10 +200,14 @@ impl Maker<'_> {
             write!(calls, "{link}: {{{settings}}}, ").expect("text");
         }
         let replicas = if random { 1 + self.dice.below(3) } else { 1 };
-        let runtime = match self.dice.below(6) {
+        let runtime = match self.dice.below(10) {
             0 => "unlimited".to_string(),
             1 => "{event_loop: {loops: 1}}".to_string(),
             2 => "{async: {workers: 4}}".to_string(),
+            3 => "goroutines".to_string(),
+            4 => format!("{{virtual_threads: {{carriers: {}}}}}", 1 + self.dice.below(4)),
+            5 => format!("{{processes: {{workers: {}}}}}", 3 + self.dice.below(20)),
+            6 => format!("{{gil_threads: {{threads: {}}}}}", 3 + self.dice.below(20)),
             _ => format!("{{thread_pool: {{threads: {}}}}}", 3 + self.dice.below(60)),
         };
         let ops = ["a", "b"];

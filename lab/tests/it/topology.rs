@@ -425,16 +425,6 @@ fn service(
     has_cache: bool,
     publishes: bool,
 ) {
-    let replicas = 1 + c.below(3);
-    let _ = writeln!(text, "  s{nth}:\n    kind: service\n    replicas: {replicas}");
-    match c.below(3) {
-        0 => text.push_str("    cpu: 1\n"),
-        1 => text.push_str("    cpu: 0.5\n"),
-        _ => {
-            text.push_str("    hosts: box\n");
-            text.push_str(c.of(&["", "    cpu: {limit: 0.5}\n", "    cpu: {request: 0.5, limit: 1}\n"]));
-        }
-    }
     let runtime = c.of(&[
         "{thread_pool: {threads: 5}}",
         "{thread_pool: {threads: 1}}",
@@ -455,9 +445,24 @@ fn service(
         "{gil_threads: {threads: 6, switch_interval: 1ms}}",
         "{gil_threads: {threads: 6, switch_interval: 3ms, switch: 20us}}",
         "{processes: {workers: 3, fork: 5ms, max_requests: 7, jitter: 3, timeout: 100ms}}",
+        "{single: {keep: 200ms, burst: 5, per_10s: 50, account: 8}}",
     ]);
+    // Its instances start as calls need them, on machines of their own, and nothing waits for them.
+    let is_single = runtime.starts_with("{single");
+    let _ = writeln!(text, "  s{nth}:\n    kind: service");
+    if !is_single {
+        let _ = writeln!(text, "    replicas: {}", 1 + c.below(3));
+    }
+    match c.below(if is_single { 2 } else { 3 }) {
+        0 => text.push_str("    cpu: 1\n"),
+        1 => text.push_str("    cpu: 0.5\n"),
+        _ => {
+            text.push_str("    hosts: box\n");
+            text.push_str(c.of(&["", "    cpu: {limit: 0.5}\n", "    cpu: {request: 0.5, limit: 1}\n"]));
+        }
+    }
     let _ = writeln!(text, "    runtime: {runtime}");
-    if runtime != "unlimited" && c.once_in(2) {
+    if runtime != "unlimited" && !is_single && c.once_in(2) {
         let _ = writeln!(text, "    admission: {}", queue(c, runtime.starts_with("{thread_p")));
     }
     if c.once_in(3) {
