@@ -13,6 +13,8 @@ use super::graph::{Caller, Graph};
 
 /// What one call of a component takes, by operation.
 type Demands<'d> = &'d dyn Fn(usize, &str) -> Rc<Demand>;
+/// The share of the calls of an operation over a link that fail.
+type Failures<'d> = &'d dyn Fn(usize, &str) -> f64;
 
 /// For one request of the workloads together.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ const MOST: f64 = 1e9;
 
 impl Bursts {
     /// What goes over each link at the same time, by what comes to its caller.
-    pub(super) fn new(graph: &Graph<'_>, flows: &Flows, demand: Demands<'_>) -> Bursts {
+    pub(super) fn new(graph: &Graph<'_>, flows: &Flows, demand: Demands<'_>, failures: Failures<'_>) -> Bursts {
         let count = graph.components.len();
         let mut bursts = Bursts {
             links: vec![0.0; graph.links.len()],
@@ -77,7 +79,7 @@ impl Bursts {
             bursts.spread(graph, &ops, demand);
         }
         bursts.mark_gates(graph, flows);
-        bursts.mark_caches(graph, flows);
+        bursts.mark_caches(graph, flows, failures);
         for _ in 0..=count {
             bursts.mark(graph, &ops, demand);
         }
@@ -124,16 +126,26 @@ impl Bursts {
         }
     }
 
-    /// What one request asks for more than once is found in a cache more often than what comes from anywhere.
-    fn mark_caches(&mut self, graph: &Graph<'_>, flows: &Flows) {
+    /// Data that one request asks a cache for more than once is there more often than data that independent requests ask for, and
+    /// data whose fetches fail is there less often.
+    fn mark_caches(&mut self, graph: &Graph<'_>, flows: &Flows, failures: Failures<'_>) {
         for component in flows.misses.keys() {
             let repeated = flows.arrivals.iter().any(|((at, _, data), flow)| {
                 at == component && matches!(data, Data::Chosen(..)) && flow.calls > flows.chosen(*data) * REPEATED
             });
-            let behind = graph.links.iter().filter(|link| link.caller == Caller::Component(*component));
-            for way in behind.filter(|_| repeated).flat_map(|link| &link.ways) {
-                self.gets_less[way.component] = true;
+            let links = graph.links.iter().enumerate();
+            let behind: Vec<usize> =
+                links.filter(|(_, link)| link.caller == Caller::Component(*component)).map(|(nth, _)| nth).collect();
+            let fails = behind.iter().any(|link| flows.over(*link).any(|(op, _)| failures(*link, op) > CUT_MIN));
+            for way in behind.iter().flat_map(|link| &graph.links[*link].ways) {
+                self.gets_less[way.component] |= repeated;
+                self.gets_more[way.component] |= fails;
             }
+            self.does_less[*component] |= repeated;
+            self.does_more[*component] |= fails;
+            // Hits are answered sooner than misses.
+            self.answers_vary[*component] |= repeated;
+            self.answers_later[*component] |= fails;
         }
     }
 

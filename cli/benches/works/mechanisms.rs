@@ -147,6 +147,7 @@ rows! {
         "rate_limit" "by key" => "components.api.calls.db.rate_limit={token_bucket: {rate: 20/s, burst: 20}, by: key}";
         "throttle" => "components.api.calls.db.throttle={}";
         "concurrency" "fixed" => "components.api.calls.db.concurrency={fixed: 100}";
+        "health_check" => "components.api.calls.db.health_check=known_at_once";
     LINK "retry budgets":
         "ratio" => "components.api.calls.db.retry={max_attempts: 3, budget: {ratio: 20%}}", "components.api.calls.db.timeout=200ms";
     RUNTIME "runtimes":
@@ -217,7 +218,8 @@ pub(super) fn print(only: Option<&str>, repetitions: usize) -> bool {
 fn cost(base: &Base, changes: &[&str]) -> f64 {
     let began = processor_time_ns();
     let text = Text { name: format!("{}.yaml", base.name), bytes: base.text.as_bytes().to_vec(), folder: None };
-    let options = Options { overrides: changes.iter().map(|change| change.to_string()).collect(), ..Options::default() };
+    let options =
+        Options { overrides: changes.iter().map(|change| change.to_string()).collect(), ..Options::default() };
     let loaded = match lab::load(&text, &options) {
         Ok(loaded) => loaded,
         Err(refused) => panic!("{changes:?}: {:?}", refused.problems),
@@ -251,10 +253,17 @@ fn missing() -> Vec<String> {
         let Some(Body::Choice(choice)) = found.map(|definition| &definition.body) else {
             panic!("the language has no {kind}");
         };
-        wanted.extend(choice.variants.iter().filter(|variant| variant.content != Content::Value(Shape::NotYet)).map(|v| (group, v.word)));
+        wanted.extend(
+            choice
+                .variants
+                .iter()
+                .filter(|variant| variant.content != Content::Value(Shape::NotYet))
+                .map(|v| (group, v.word)),
+        );
     }
     let of_links = language::reference::topics().into_iter().filter(|t| t.group == "link settings" && !t.is_not_yet());
     // Where a link goes, and what it takes over from `policies`, are no mechanisms.
-    wanted.extend(of_links.map(|topic| ("link settings", topic.name)).filter(|(_, name)| !["to", "use"].contains(name)));
+    wanted
+        .extend(of_links.map(|topic| ("link settings", topic.name)).filter(|(_, name)| !["to", "use"].contains(name)));
     wanted.iter().filter(|row| !rows.contains(row)).map(|(group, word)| format!("{group} {word}")).collect()
 }
