@@ -5,7 +5,7 @@ use sim_core::figures::{Dimension, Set};
 use sim_core::{Figure, slots};
 
 use crate::components::KINDS;
-use crate::{policies, workloads};
+use crate::{balancing, policies, workloads};
 
 /// Figures of one owner: a kind of component, a policy of links, or workloads.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +25,10 @@ pub fn declared() -> impl Iterator<Item = Declared> {
         .flat_map(|row| row.figures.iter().map(|figures| Declared { group: "components", owner: row.name, figures }));
     let of_policies = policies::link_settings::FIGURES.iter();
     let policies = of_policies.map(|(owner, figures)| Declared { group: "link settings", owner, figures });
+    let checks = Declared { group: "link settings", owner: "health_check", figures: balancing::checker::FIGURES };
     let workloads = Declared { group: "sections", owner: "workloads", figures: workloads::FIGURES };
     let hosts = Declared { group: "sections", owner: "hosts", figures: sim_core::cpu::FIGURES_OF_MACHINES };
-    kinds.chain(policies).chain([workloads, hosts])
+    kinds.chain(policies).chain([checks, workloads, hosts])
 }
 
 /// The declaration of a name; of a name that several owners declare, the first, which has the same unit.

@@ -37,6 +37,7 @@ use sim_core::{
 };
 
 use crate::balancing::AlgorithmSettings;
+use crate::balancing::lookout::{self, Desk, Lookout, Means};
 use crate::policies::batch;
 use crate::policies::budgets::Budget;
 use crate::policies::coalesce::Coalescing;
@@ -46,7 +47,7 @@ use crate::policies::policy::Way;
 use crate::policies::pool::{Opening, Pool};
 use crate::policies::retry::RetrySettings;
 
-use chooser::{Chooser, Source, draws_of_a_choice};
+use chooser::{Chooser, OwnDesk, draws_of_a_choice, numbers_on};
 pub use chooser::{Target, numbers_of};
 use company::Members;
 use filling::{ADDED, LOOK};
@@ -62,6 +63,8 @@ pub struct LinkPlan {
     pub targets: Vec<Target>,
     /// How it chooses among all their replicas, where it balances.
     pub balancing: Option<AlgorithmSettings>,
+    /// By which means it finds out about them, where that takes time and it is the link that chooses.
+    pub means: Means,
     /// Hash of the link's name, which tells its draws from other links'.
     pub salt: u32,
     /// Key of the draws that are about no call.
@@ -153,6 +156,8 @@ pub struct Link {
     fills: bool,
     // State.
     chooser: Chooser,
+    /// Finds out about the targets, where that takes time.
+    lookout: Option<Box<Lookout>>,
     records: Slab<Logical>,
     /// What calls need that ask one policy after the other; `None` where none ever did.
     extra: Option<Box<Extra>>,
@@ -197,6 +202,7 @@ impl Link {
             shares: false,
             fills: false,
             chooser: Chooser::new(&plan),
+            lookout: lookout_of(&plan),
             records: Slab::new(),
             extra: None,
             totals: Vec::new(),
@@ -262,7 +268,13 @@ impl Link {
     /// State as at the start.
     fn begin(&mut self, now: Time) {
         let s = &self.plan.settings;
-        self.chooser.begin();
+        match &mut self.lookout {
+            Some(lookout) => {
+                lookout.stop();
+                self.chooser.forget();
+            }
+            None => self.chooser.begin(),
+        }
         self.records = Slab::new();
         self.totals.clear();
         self.members.clear();
@@ -276,6 +288,20 @@ impl Link {
         self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(Budget::new);
         if let Some(extra) = &mut self.extra {
             extra.begin(s, now);
+        }
+    }
+
+    /// Whether it chooses: a balancer's link only does where calls are handed to it.
+    fn chooses_itself(&self) -> bool {
+        let asks = |settings: &LinkSettings| settings.asks_anything();
+        let plan = &self.plan;
+        plan.balancing.is_none() || asks(&plan.settings) || plan.changes.iter().any(|(_, settings)| asks(settings))
+    }
+
+    /// Lets the lookout do something, where there is one.
+    fn look(&mut self, act: impl FnOnce(&mut Lookout, &mut dyn Desk)) {
+        if let Some(lookout) = &mut self.lookout {
+            act(lookout, &mut OwnDesk { plan: &self.plan, chooser: &mut self.chooser });
         }
     }
 
@@ -298,7 +324,7 @@ impl Link {
     #[inline(always)]
     fn pass_through(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.attempts.begin(false);
-        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
+        let Some(chosen) = self.choose_to_send(cx, call) else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
@@ -327,7 +353,7 @@ impl Link {
             return self.accept_in_order(cx, call);
         }
         self.attempts.begin(false);
-        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
+        let Some(chosen) = self.choose_to_send(cx, call) else {
             let index = self.note_attempt(cx, call, call, cx.now(), None);
             return self.nobody(cx, index);
         };
@@ -488,6 +514,13 @@ impl Link {
     }
 }
 
+/// What finds out about the targets of a plan.
+fn lookout_of(plan: &LinkPlan) -> Option<Box<Lookout>> {
+    let targets = plan.targets.iter().map(|target| target.nodes.len()).sum();
+    let members = plan.targets.iter().map(|target| target.replicas as usize).sum();
+    Lookout::new(&plan.means, plan.key, targets, members)
+}
+
 /// A deadline does not travel along over what does not propagate it.
 #[inline]
 pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
@@ -495,11 +528,23 @@ pub(crate) fn forget_deadline(cx: &mut Cx<'_>, child: CallId) {
 }
 
 impl Component for Link {
-    fn on_news(&mut self, _cx: &mut Cx<'_>, about: NodeId, news: News) {
-        self.chooser.learn(&self.plan, about, news);
+    fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
+        for number in numbers_on(&self.plan, about) {
+            match self.lookout.is_some() {
+                true => self.look(|lookout, desk| lookout.hear(cx, desk, number as u32, news)),
+                false => self.chooser.learn(&self.plan, number, news),
+            }
+        }
+    }
+
+    fn on_path_changed(&mut self, cx: &mut Cx<'_>, path: u16) {
+        self.look(|lookout, desk| lookout.path_changed(cx, desk, path));
     }
 
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        if self.chooses_itself() {
+            self.look(|lookout, desk| lookout.start(cx, desk));
+        }
         self.pass_where_possible(cx);
         self.open_from_the_start(cx);
         Next::WAIT
@@ -558,6 +603,10 @@ impl Component for Link {
             GATE => self.gate_is_due(cx, timer.data as usize),
             ADDED => self.added(cx, timer.data as u32),
             LOOK => self.look_at_connections(cx, timer.data as u32),
+            _ if lookout::is_its(timer) => {
+                self.look(|lookout, desk| lookout.due(cx, desk, timer));
+                Next::WAIT
+            }
             _ => self.on_timer_of_call(cx, timer),
         }
     }
@@ -612,6 +661,9 @@ impl Component for Link {
         if let Some(extra) = &mut self.extra {
             extra.gates.begin_measuring(now);
         }
+        if let Some(lookout) = &mut self.lookout {
+            lookout.begin_measuring();
+        }
         if let Some(pool) = &mut self.pool {
             pool.begin_measuring(now);
         }
@@ -630,6 +682,9 @@ impl Component for Link {
         }
         if let Some(extra) = &self.extra {
             extra.gates.figures(now, figures);
+        }
+        if let Some(lookout) = self.lookout.as_ref().filter(|_| self.chooses_itself()) {
+            lookout.figures(figures);
         }
         if self.plan.settings.batch.is_some() {
             batch::figures(self.batched, self.batches, figures);

@@ -354,8 +354,15 @@ impl Path {
         self.cuts > 0 || self.loss >= 1.0 || self.added_loss >= 1.0
     }
 
+    /// How long something short takes there and back that has this key, where whoever gets it answers at once; `None` where
+    /// it is lost for good.
+    pub fn round_trip(&self, key: u64) -> Option<Span> {
+        let there = self.delay_there(0, key)?;
+        Some(there.saturating_add(self.delay_back(mix(key))?))
+    }
+
     /// True where every call takes the same time.
-    pub(crate) fn is_constant(&self) -> bool {
+    pub fn is_constant(&self) -> bool {
         self.nanoseconds_per_byte == 0.0 && self.loss == 0.0 && self.added_loss == 0.0
     }
 

@@ -150,6 +150,12 @@ pub trait Component: Clone {
         unreachable!("who listens must hear")
     }
 
+    /// A path that this one watches ([`Engine::watch_path`]) is another from now on.
+    fn on_path_changed(&mut self, cx: &mut Cx<'_>, path: u16) {
+        let _ = (cx, path);
+        unreachable!("who watches a path must look")
+    }
+
     /// A connection that this node has pinned ([`Cx::pin`]) is closed; it knows its target under this number.
     fn on_hang_up(&mut self, number: u32) {
         let _ = number;
@@ -279,6 +285,8 @@ enum Aside {
     HangUp { at: NodeId, number: u32 },
     /// Who listens hears of a node.
     News { about: NodeId, news: News },
+    /// Who watches a path hears that it has changed.
+    PathChanged { path: u16 },
     /// A caller hears how a call ended.
     Tell(Telling),
     /// Whoever began a request hears that all is done that it set off.
@@ -333,6 +341,8 @@ pub struct Core {
     happenings: Happenings,
     /// Who listens to each group, in order.
     listeners: BTreeMap<GroupId, Vec<(NodeId, Hearing)>>,
+    /// Who watches each path, in order.
+    watchers: BTreeMap<u16, Vec<NodeId>>,
     /// Calls that go on for nobody since a host that had passed them on is dead, and whose callers do not know it yet.
     lost: BTreeMap<u64, Telling>,
     /// Connections that somebody on the way follows.
@@ -437,6 +447,7 @@ impl<C: Component> Engine<C> {
                 standstills: BTreeMap::new(),
                 happenings: Happenings::default(),
                 listeners: BTreeMap::new(),
+                watchers: BTreeMap::new(),
                 lost: BTreeMap::new(),
                 connections: Connections::default(),
                 crashed: BTreeMap::new(),
@@ -527,6 +538,11 @@ impl<C: Component> Engine<C> {
     /// From now on a node hears what there is to know of the nodes of a group ([`Component::on_news`]).
     pub fn listen(&mut self, listener: NodeId, to: GroupId, hearing: Hearing) {
         self.core.listeners.entry(to).or_default().push((listener, hearing));
+    }
+
+    /// From now on a node hears when faults change a row of the path table ([`Component::on_path_changed`]).
+    pub fn watch_path(&mut self, watcher: NodeId, path: u16) {
+        self.core.watchers.entry(path).or_default().push(watcher);
     }
 
     /// Leaves a node out of the beginning: it is down until started ([`Order::Start`], of a process).

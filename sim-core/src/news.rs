@@ -14,6 +14,8 @@ pub enum News {
     Down,
     /// It is up again.
     Up,
+    /// It has died or come up, stands still or goes on: how it answers a probe may be another from now on.
+    Changed,
 }
 
 /// Which news a listener hears.
@@ -21,7 +23,9 @@ pub enum News {
 pub enum Hearing {
     /// Of joining and leaving.
     Members,
-    /// Of dying and coming up again, too, the instant it happens.
+    /// Of joining and leaving, and that something has changed of which whoever asks the node finds out in time.
+    Changes,
+    /// Of joining and leaving, and of dying and coming up again the instant it happens.
     All,
 }
 
@@ -31,6 +35,7 @@ impl Hearing {
         match news {
             News::Joined | News::Left => true,
             News::Down | News::Up => self == Hearing::All,
+            News::Changed => self == Hearing::Changes,
         }
     }
 }

@@ -266,7 +266,7 @@ components:
         };
         says("to: [{to: a, weight: 2}]", "ignores weights");
         says("to: a, algorithm: {ring_hash: {}}", "not supported yet");
-        says("to: a, health_check: {interval: 1s}", "not supported yet");
+        says("to: a, max_connections: 5", "not supported yet");
         says("to: b", "no component is called `b`");
     }
 }

@@ -100,8 +100,7 @@ fn what_is_said_to_be_nearest_belongs_to_something_that_is_missing() {
         }
     }
     for (around, word, _) in models::policies::not_yet::NEAREST {
-        // `health_check: instant` is there, its settings are not.
-        assert!(missing.contains(word) || *word == "health_check", "{around} {word} is there");
+        assert!(missing.contains(word), "{around} {word} is there");
     }
 }
 

@@ -34,6 +34,7 @@ mod language;
 mod laws;
 mod limits;
 mod live;
+mod lookout;
 mod measured;
 mod menu;
 #[expect(unreachable_pub, reason = "other crates' tests see it from outside")]

@@ -5,8 +5,13 @@
 //! what the others have been told.
 
 pub mod beliefs;
+pub mod checker;
+pub mod discovery;
+pub mod ejection;
 pub mod fewest;
 pub mod health_check;
+pub mod lookout;
+pub mod probing;
 pub mod ranks;
 pub mod shares;
 pub mod smooth;
@@ -144,16 +149,27 @@ impl Choosing {
         }
     }
 
-    /// Whether a target can be called, as far as is known.
-    pub fn is_usable(&self, target: usize) -> bool {
-        self.beliefs.is_usable(target)
+    /// What is believed of the targets.
+    pub fn beliefs(&self) -> &Beliefs {
+        &self.beliefs
     }
 
     /// There is news of a target.
     pub fn learn(&mut self, target: usize, news: News) {
-        if let Some(is_usable) = self.beliefs.learn(target, news) {
-            self.way.set_usable(target, self.weights[target], is_usable);
-        }
+        let Choosing { beliefs, way, weights, .. } = self;
+        beliefs.learn(target, news, &mut |target, usable| way.set_usable(target, weights[target], usable));
+    }
+
+    /// A target is ejected for what it answered, or no longer is.
+    pub fn eject(&mut self, target: usize, is_ejected: bool) {
+        let Choosing { beliefs, way, weights, .. } = self;
+        beliefs.eject(target, is_ejected, &mut |target, usable| way.set_usable(target, weights[target], usable));
+    }
+
+    /// Nothing is under way any more, and whatever was found out about those that are there is forgotten.
+    pub fn forget(&mut self) {
+        self.beliefs.forget();
+        self.begin();
     }
 
     /// A target that can be called, as far as is known, or `None` where there is none; a call to it begins. `draw` makes random

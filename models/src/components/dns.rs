@@ -446,7 +446,7 @@ impl Component for Dns {
         for nth in 0..self.places.len() {
             let place = &mut self.places[nth];
             let Ok(replica) = place.nodes.binary_search(&about) else { continue };
-            place.beliefs.learn(replica, news);
+            place.beliefs.learn(replica, news, &mut |_, _| {});
             let is_up = place.beliefs.usable() > 0;
             if self.health_check == Some(OrInstant::Instant) && is_up != place.is_healthy {
                 self.believe(cx, nth, is_up);

@@ -7,6 +7,7 @@ use sim_core::{Attempts, Component, Happens, Span};
 
 use super::site::Site;
 use crate::balancing::AlgorithmSettings;
+use crate::balancing::lookout::Means;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{CallsMade, Demand, Limits, Outcomes, Surroundings};
@@ -221,6 +222,12 @@ pub trait Kind: Component + Sized {
     fn knows_at_once(settings: &Self::Settings) -> bool {
         let _ = settings;
         false
+    }
+
+    /// By which means it finds out about the replicas among which it chooses, where it balances.
+    fn means(settings: &Self::Settings) -> Means {
+        let _ = settings;
+        Means::default()
     }
 
     /// Whether it finds out, sooner or later, that a replica that it calls is dead.

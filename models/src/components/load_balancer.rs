@@ -13,19 +13,27 @@
 //!            └──▶ web[2]
 //! ```
 
-use settings::{Name, Setting, Spanned};
+use settings::{Fraction, Name, Setting, Spanned};
 use sim_core::NO_CONNECTION;
+use sim_core::figures::Set;
+use sim_core::random::{Key, hash};
 use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
 use super::site::Site;
 use crate::balancing::beliefs::Beliefs;
-use crate::balancing::health_check::HealthCheckSettings;
+use crate::balancing::checker::{self, Reached};
+use crate::balancing::discovery::DiscoverySettings;
+use crate::balancing::ejection::EjectionSettings;
+use crate::balancing::health_check::{HealthCheckSettings, OrInstant};
+use crate::balancing::lookout::{self, Desk, Lookout, Means};
 use crate::balancing::{AlgorithmSettings, Choosing};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
+use crate::policies::flaw::Flaw;
 use crate::policies::not_yet::NotYet;
 use crate::policies::outcomes::passed_on_from_behind;
 use crate::policies::pool;
+use crate::policies::presets::OrPreset;
 
 /// What a balancer chooses a replica for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -56,9 +64,14 @@ pub struct Settings {
     /// How it detects unhealthy replicas. Without it, dead replicas are still called.
     pub health_check: Option<HealthCheckSettings>,
     /// Ejects replicas that answer badly.
-    pub outlier_ejection: Option<NotYet>,
-    /// Share of healthy replicas below which all are called.
-    pub panic_threshold: Option<NotYet>,
+    pub outlier_ejection: Option<OrPreset<EjectionSettings>>,
+    /// Share of healthy replicas below which all are called, healthy or not. Envoy's default is 50 %; without this key, nobody
+    /// panics.
+    #[setting(range = ">0..=1")]
+    pub panic_threshold: Option<Fraction>,
+    /// How it learns which replicas have become ready, or are about to leave. `instant` is an idealisation.
+    #[setting(default = "instant")]
+    pub discovery: DiscoverySettings,
     /// Limits connections.
     pub max_connections: Option<NotYet>,
     /// Cost of each.
@@ -86,6 +99,7 @@ const PURPOSE_TARGET: u32 = 0x6c62;
 pub struct LoadBalancer {
     // Settings.
     components: Vec<Target>,
+    /// Whom it can call, by number: node and path.
     targets: Vec<(NodeId, u16)>,
     /// The node of its link, and what tells its calls from other links'.
     link: (NodeId, u32),
@@ -94,6 +108,8 @@ pub struct LoadBalancer {
     asks_link: bool,
     // State.
     choosing: Choosing,
+    /// Finds out about the targets, where that takes time and it chooses itself.
+    lookout: Option<Box<Lookout>>,
     keeps_deadlines: bool,
     /// The call made for each call, by index of the latter; kept only where giving up is passed on.
     children: Option<Vec<Option<CallId>>>,
@@ -104,6 +120,7 @@ pub struct LoadBalancer {
 impl Kind for LoadBalancer {
     const NAME: &'static str = "load_balancer";
     const EXAMPLE: &'static str = EXAMPLE;
+    const FIGURES: &'static [Set] = &[checker::FIGURES, lookout::FIGURES_OF_EJECTION, lookout::FIGURES_OF_PANIC];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -139,8 +156,22 @@ impl Kind for LoadBalancer {
         settings.health_check.as_ref().is_some_and(HealthCheckSettings::is_instant)
     }
 
+    fn finds_out(settings: &Settings) -> bool {
+        settings.health_check.is_some()
+    }
+
+    fn means(settings: &Settings) -> Means {
+        Means {
+            probes: settings.health_check.as_ref().and_then(OrInstant::found_out).map(|probes| probes.0.clone()),
+            ejection: settings.outlier_ejection.as_ref().map(|ejection| ejection.0.clone()),
+            panic_below: settings.panic_threshold.map_or(0.0, |share| share.0),
+            discovery: settings.discovery.found_out().map(|delay| delay.0.clone()),
+        }
+    }
+
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
-        if settings.per == Per::Connection && asks_link(settings) {
+        check_means(settings, checks);
+        if settings.per == Per::Connection && settings.to.asks_anything() {
             let message = "a balancer with `per: connection` forwards connections and makes no calls of its own";
             let help = "set the policies on the links that call the balancer, or use `per: request`";
             checks.error("no_effect", checks.span(), "to", message, Some(help));
@@ -175,15 +206,22 @@ impl Kind for LoadBalancer {
             members.extend(target.members());
         }
         let cancels = settings.to.propagate.contains(&Propagated::Cancel);
+        let means = Self::means(settings);
+        let key = Key::root(site.seed(), hash(0, &site.stream("lookout")), 0).bits();
+        let there = members.iter().filter(|is_there| **is_there).count();
+        let lookout = Lookout::new(&means, key, members.len(), there);
+        let beliefs = Beliefs::of_members(members).panicking_below(means.panic_below);
+        let judges = lookout.as_ref().is_some_and(|lookout| lookout.judges());
         LoadBalancer {
-            choosing: Choosing::new(&settings.algorithm, weights, Beliefs::of_members(members)),
+            choosing: Choosing::new(&settings.algorithm, weights, beliefs),
+            lookout,
             components: site.targets(LINK).to_vec(),
             targets,
             link: site.link(LINK),
             per: settings.per,
-            asks_link: asks_link(settings),
+            asks_link: settings.to.asks_anything(),
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
-            children: (cancels || asks_link(settings)).then(Vec::new),
+            children: (cancels || judges || settings.to.asks_anything()).then(Vec::new),
             attempts: Attempts::default(),
         }
     }
@@ -191,7 +229,7 @@ impl Kind for LoadBalancer {
     fn prepare(&mut self, _change: u32, settings: &Settings) {
         // Of the balancer itself nothing can change during a run. A policy that its link is to have later is met from
         // now on, so that one chooser knows of all calls.
-        if asks_link(settings) {
+        if settings.to.asks_anything() {
             self.asks_link = true;
             self.children.get_or_insert_default();
         }
@@ -202,12 +240,74 @@ impl Kind for LoadBalancer {
     }
 }
 
-/// Whether the link has policies beside the network, which the balancer knows itself, or opens connections.
-fn asks_link(settings: &Settings) -> bool {
-    !settings.to.policies().is_empty() || settings.to.network.as_ref().is_some_and(|network| !network.keep_alive)
+/// What is wrong with how it finds out about its targets.
+fn check_means(settings: &Settings, checks: &mut Checks<'_>) {
+    let span = checks.span();
+    let probes = settings.health_check.as_ref().map_or_else(Vec::new, HealthCheckSettings::flaws);
+    let ejection = settings.outlier_ejection.as_ref().map_or_else(Vec::new, |ejection| ejection.flaws());
+    for (policy, flaws) in [("health_check", probes), ("outlier_ejection", ejection)] {
+        for Flaw { code, key, message, help } in flaws {
+            checks.error(code, span, &format!("{policy}.{key}"), &message, Some(&help));
+        }
+    }
+    let is_told_nothing = settings.health_check.is_none() && settings.outlier_ejection.is_none();
+    if settings.panic_threshold.is_some() && is_told_nothing {
+        let message = "`panic_threshold` has no effect: without `health_check` and `outlier_ejection` all targets count as healthy";
+        checks.error("no_effect", span, "panic_threshold", message, Some("add one of them, or remove it"));
+    }
+}
+
+/// A balancer's desk for its lookout.
+struct OwnDesk<'a> {
+    choosing: &'a mut Choosing,
+    targets: &'a [(NodeId, u16)],
+}
+
+impl Desk for OwnDesk<'_> {
+    fn targets(&self) -> usize {
+        self.targets.len()
+    }
+
+    fn reached(&self, number: u32) -> Reached {
+        let (node, path) = self.targets[number as usize];
+        Reached { number, node, path }
+    }
+
+    fn is_member(&self, number: u32) -> bool {
+        self.choosing.beliefs().is_member(number as usize)
+    }
+
+    fn panics(&self) -> bool {
+        self.choosing.beliefs().panics()
+    }
+
+    fn learn(&mut self, number: u32, news: News) {
+        self.choosing.learn(number as usize, news);
+    }
+
+    fn eject(&mut self, number: u32, is_ejected: bool) {
+        self.choosing.eject(number as usize, is_ejected);
+    }
 }
 
 impl LoadBalancer {
+    /// Lets the lookout do something, where there is one.
+    fn look(&mut self, act: impl FnOnce(&mut Lookout, &mut dyn Desk)) {
+        if let Some(lookout) = &mut self.lookout {
+            act(lookout, &mut OwnDesk { choosing: &mut self.choosing, targets: &self.targets });
+        }
+    }
+
+    /// Whom a call goes to; `None` where nobody can be called.
+    #[inline]
+    fn choose(&mut self, cx: &mut Cx<'_>, call: CallId) -> Option<usize> {
+        let target = self.choosing.choose(cx, |cx| cx.draw(call, PURPOSE_TARGET))?;
+        if let Some(lookout) = &mut self.lookout {
+            lookout.sent(target as u32);
+        }
+        Some(target)
+    }
+
     fn to(&self, target: usize) -> To {
         let (node, path) = self.targets[target];
         To { node, link: self.link.1, ordinal: 0, profile: None, path, is_retry: false }
@@ -240,7 +340,7 @@ impl LoadBalancer {
         let (target, epoch) = match cx.pinned(connection) {
             Some(pinned) => pinned,
             None => {
-                let Some(target) = self.choosing.choose(cx, |cx| cx.draw(call, PURPOSE_TARGET)) else {
+                let Some(target) = self.choose(cx, call) else {
                     let answer = cx.answer(Outcome::Unavailable);
                     self.attempts.end(cx.now(), answer.outcome());
                     return Next::reply(call, answer);
@@ -287,6 +387,14 @@ impl LoadBalancer {
 }
 
 impl Component for LoadBalancer {
+    fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
+        // Where its link chooses, the link looks out.
+        if !self.asks_link {
+            self.look(|lookout, desk| lookout.start(cx, desk));
+        }
+        Next::WAIT
+    }
+
     #[inline]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         if self.asks_link {
@@ -297,8 +405,7 @@ impl Component for LoadBalancer {
         if self.per == Per::Connection && connection != NO_CONNECTION {
             return self.follow(cx, call, connection);
         }
-        let chosen = self.choosing.choose(cx, |cx| cx.draw(call, PURPOSE_TARGET));
-        let Some(target) = chosen else {
+        let Some(target) = self.choose(cx, call) else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
@@ -320,6 +427,9 @@ impl Component for LoadBalancer {
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         let ticket = cx.ticket(call);
         self.ended(ticket, cx.since(call), answer.outcome());
+        if ticket != ASKED && self.lookout.is_some() {
+            self.look(|lookout, desk| lookout.ended(cx, desk, ticket & !FOLLOWS, answer.outcome()));
+        }
         self.remember(call, None);
         Next::reply(call, if ticket == ASKED { passed_on_from_behind(answer) } else { answer })
     }
@@ -333,8 +443,10 @@ impl Component for LoadBalancer {
         self.choosing.end(number as usize);
     }
 
-    fn on_timer(&mut self, _cx: &mut Cx<'_>, _timer: Timer) -> Next {
-        unreachable!("a balancer sets no timers")
+    fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
+        debug_assert!(lookout::is_its(timer), "a balancer sets no timers of its own");
+        self.look(|lookout, desk| lookout.due(cx, desk, timer));
+        Next::WAIT
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
@@ -351,18 +463,33 @@ impl Component for LoadBalancer {
         Next::reply(call, cx.answer(Outcome::Cancelled))
     }
 
-    fn on_news(&mut self, _cx: &mut Cx<'_>, about: NodeId, news: News) {
+    fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
         let mut before = 0;
-        for component in &self.components {
-            if let Ok(number) = component.nodes.binary_search(&about) {
-                self.choosing.learn(before + number, news);
+        for at in 0..self.components.len() {
+            let nodes = &self.components[at].nodes;
+            let (found, count) = (nodes.binary_search(&about), nodes.len());
+            if let Ok(number) = found {
+                match self.lookout.is_some() {
+                    true => self.look(|lookout, desk| lookout.hear(cx, desk, (before + number) as u32, news)),
+                    false => self.choosing.learn(before + number, news),
+                }
             }
-            before += component.nodes.len();
+            before += count;
         }
     }
 
+    fn on_path_changed(&mut self, cx: &mut Cx<'_>, path: u16) {
+        self.look(|lookout, desk| lookout.path_changed(cx, desk, path));
+    }
+
     fn rebuild(&mut self, _now: Time) {
-        self.choosing.begin();
+        match &mut self.lookout {
+            Some(lookout) => {
+                lookout.stop();
+                self.choosing.forget();
+            }
+            None => self.choosing.begin(),
+        }
         if let Some(children) = &mut self.children {
             children.clear();
         }
@@ -370,7 +497,14 @@ impl Component for LoadBalancer {
 
     fn begin_measuring(&mut self, now: Time) {
         self.attempts.begin_measuring(now);
+        if let Some(lookout) = &mut self.lookout {
+            lookout.begin_measuring();
+        }
     }
 
-    fn figures(&self, _now: Time, _figures: &mut Figures) {}
+    fn figures(&self, _now: Time, figures: &mut Figures) {
+        if let Some(lookout) = self.lookout.as_ref().filter(|_| !self.asks_link) {
+            lookout.figures(figures);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use sim_core::figures::Set;
 use sim_core::{Happens, Span};
 
 use crate::balancing::AlgorithmSettings;
+use crate::balancing::lookout::Means;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{Demand, Limits, Surroundings};

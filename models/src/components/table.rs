@@ -122,6 +122,10 @@ macro_rules! settings_by_kind {
             pub fn knows_at_once(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::knows_at_once(s))
             }
+            /// By which means it finds out about the replicas among which it chooses.
+            pub fn means(&self) -> Means {
+                each_kind!(self, s, Part => <Part as Kind>::means(s))
+            }
             /// Whether it finds out, sooner or later, that a replica that it calls is dead.
             pub fn finds_out(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::finds_out(s))

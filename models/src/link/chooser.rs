@@ -8,6 +8,8 @@ use sim_core::{CallId, Cx, News, NodeId, Span};
 use super::LinkPlan;
 use crate::balancing::Choosing;
 use crate::balancing::beliefs::Beliefs;
+use crate::balancing::checker::Reached;
+use crate::balancing::lookout::Desk;
 
 const PURPOSE_TARGET: u32 = 0x7461;
 
@@ -107,12 +109,14 @@ impl Chooser {
             let replicas = targets.iter().flat_map(|t| t.nodes.iter().map(|node| (*node, t.path))).collect();
             let weights = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.weight)).collect();
             let beliefs = Beliefs::of_members(targets.iter().flat_map(Target::members).collect());
+            let beliefs = beliefs.panicking_below(plan.means.panic_below);
             let choosing = Choosing::new(algorithm, weights, beliefs);
             return Chooser::Balancing(Box::new(Balancing { replicas, choosing }));
         }
         if let [Target { nodes, path, .. }] = targets.as_slice()
             && let [node] = nodes.as_slice()
             && !plan.settings.knows_at_once()
+            && plan.means.is_nothing()
         {
             return Chooser::Sole(Chosen { node: *node, path: *path, number: 0 });
         }
@@ -130,24 +134,24 @@ impl Chooser {
         }
     }
 
-    /// There is news of a node.
-    pub(super) fn learn(&mut self, plan: &LinkPlan, node: NodeId, news: News) {
+    /// The same, and whatever was found out about those that are there is forgotten.
+    pub(super) fn forget(&mut self) {
+        match self {
+            Chooser::Sole(_) => {}
+            Chooser::Weighted { beliefs, .. } => beliefs.iter_mut().for_each(Beliefs::forget),
+            Chooser::Balancing(balancing) => balancing.choosing.forget(),
+        }
+    }
+
+    /// There is news of whoever has a number.
+    pub(super) fn learn(&mut self, plan: &LinkPlan, number: usize, news: News) {
         match self {
             Chooser::Sole(_) => {}
             Chooser::Weighted { beliefs, .. } => {
-                for (target, number) in numbers_of(&plan.targets, node) {
-                    beliefs[target].learn(number, news);
-                }
+                let (target, nth) = place_of(plan, number);
+                beliefs[target].learn(nth, news, &mut |_, _| {});
             }
-            Chooser::Balancing(balancing) => {
-                let mut before = 0;
-                for target in &plan.targets {
-                    if let Ok(number) = target.nodes.binary_search(&node) {
-                        balancing.choosing.learn(before + number, news);
-                    }
-                    before += target.nodes.len();
-                }
-            }
+            Chooser::Balancing(balancing) => balancing.choosing.learn(number, news),
         }
     }
 
@@ -184,7 +188,7 @@ impl Chooser {
                 let (at, nth) = place_of(plan, *number);
                 beliefs[at].is_usable(nth)
             }
-            Chooser::Balancing(balancing) => balancing.choosing.is_usable(*number),
+            Chooser::Balancing(balancing) => balancing.choosing.beliefs().is_usable(*number),
         };
         numbers.filter(is_usable).map(|number| chosen_as(plan, number as u32)).collect()
     }
@@ -197,6 +201,58 @@ impl Chooser {
             Chooser::Balancing(balancing) => balancing.choosing.end(number as usize),
         }
     }
+}
+
+/// A link's desk for its lookout.
+pub(super) struct OwnDesk<'a> {
+    pub(super) plan: &'a LinkPlan,
+    pub(super) chooser: &'a mut Chooser,
+}
+
+impl Desk for OwnDesk<'_> {
+    fn targets(&self) -> usize {
+        self.plan.targets.iter().map(|target| target.nodes.len()).sum()
+    }
+
+    fn reached(&self, number: u32) -> Reached {
+        let Chosen { node, path, number } = chosen_as(self.plan, number);
+        Reached { number, node, path }
+    }
+
+    fn is_member(&self, number: u32) -> bool {
+        match &*self.chooser {
+            Chooser::Sole(_) => true,
+            Chooser::Weighted { beliefs, .. } => {
+                let (target, nth) = place_of(self.plan, number as usize);
+                beliefs[target].is_member(nth)
+            }
+            Chooser::Balancing(balancing) => balancing.choosing.beliefs().is_member(number as usize),
+        }
+    }
+
+    fn panics(&self) -> bool {
+        match &*self.chooser {
+            Chooser::Sole(_) | Chooser::Weighted { .. } => false,
+            Chooser::Balancing(balancing) => balancing.choosing.beliefs().panics(),
+        }
+    }
+
+    fn learn(&mut self, number: u32, news: News) {
+        self.chooser.learn(self.plan, number as usize, news);
+    }
+
+    fn eject(&mut self, number: u32, is_ejected: bool) {
+        match self.chooser {
+            Chooser::Sole(_) | Chooser::Weighted { .. } => {}
+            Chooser::Balancing(balancing) => balancing.choosing.eject(number as usize, is_ejected),
+        }
+    }
+}
+
+/// The numbers of a node among all whom a link calls.
+pub(super) fn numbers_on(plan: &LinkPlan, node: NodeId) -> Vec<usize> {
+    let before = |target: usize| plan.targets[..target].iter().map(|target| target.nodes.len()).sum::<usize>();
+    numbers_of(&plan.targets, node).map(|(target, nth)| before(target) + nth).collect()
 }
 
 /// The target that a number belongs to, and which of its nodes it is.

@@ -284,6 +284,7 @@ impl Link {
             return self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable));
         };
         self.count_begin(of);
+        self.note_sent(chosen);
         let timer = self.timer_of(TRY_TIMEOUT, of);
         let limit = self.a_try(of).limit;
         let (child, timer) = match limit {
@@ -426,6 +427,7 @@ impl Link {
         }
         if let Some(target) = a_try.target {
             self.chooser.ended(target);
+            self.judge(cx, target, ending);
         }
         if let Some(pool) = self.pool.as_mut().filter(|_| a_try.has_place) {
             if let Some(connection) = a_try.connection {
@@ -441,6 +443,18 @@ impl Link {
         self.extra().gates.ended(now, permits, ending.end);
         if let Some(budget) = &mut self.budget {
             budget.ended(now, a_try.is_repeated(), ending.outcome);
+        }
+    }
+
+    /// How a try has ended counts for its target, unless it was not sent, or nobody waited any longer.
+    fn judge(&mut self, cx: &mut Cx<'_>, target: u32, ending: Ending) {
+        let counts = match ending.end {
+            End::Answered(_) => true,
+            End::GivenUp(outcome) => outcome == Outcome::Timeout,
+            End::Refused(_) | End::Dropped => false,
+        };
+        if counts && self.lookout.is_some() {
+            self.look(|lookout, desk| lookout.ended(cx, desk, target, ending.outcome));
         }
     }
 

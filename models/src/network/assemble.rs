@@ -10,6 +10,7 @@ use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
 use crate::balancing::AlgorithmSettings;
+use crate::balancing::lookout::Means;
 use crate::components::ComponentSettings;
 use crate::components::site::Site;
 use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
@@ -112,8 +113,9 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
         debug_assert_eq!(node, place.node);
         let link = OwnLink { entry: &place.link, owner: node, replica: 0, of: &place.name };
-        add_link(&settings.call, None, link, directory.seed, engine);
-        listen(&place.link, settings.call.knows_at_once(), directory, &[NodeId(node.0 + 1)], engine);
+        add_link(&settings.call, (None, Means::default()), link, directory.seed, engine);
+        let (at_once, means) = (settings.call.knows_at_once(), settings.call.means());
+        listen(&place.link, hearing(at_once, &means), directory, &[NodeId(node.0 + 1)], engine);
         if !place.ops.is_empty() {
             engine.keep_ops(place.link.group, directory.ops.len());
         }
@@ -145,7 +147,7 @@ struct OwnLink<'a> {
 
 fn add_link(
     settings: &LinkSettings,
-    balancing: Option<&AlgorithmSettings>,
+    (balancing, means): (Option<&AlgorithmSettings>, Means),
     OwnLink { entry, owner, replica, of }: OwnLink<'_>,
     seed: u64,
     engine: &mut Engine<Node>,
@@ -153,6 +155,7 @@ fn add_link(
     let plan = LinkPlan {
         settings: settings.clone(),
         targets: entry.targets.clone(),
+        means: if balancing.is_some() { means } else { settings.means() },
         balancing: balancing.cloned().or_else(|| settings.takes_turns().then_some(AlgorithmSettings::RoundRobin)),
         salt: hash(0, &entry.name) as u32,
         key: Key::root(seed, hash(0, &format!("{of}[{replica}].{}", entry.name)), 0).bits(),
@@ -163,17 +166,28 @@ fn add_link(
     engine.group_mut(entry.group).keeps_latency = false;
 }
 
+/// What those hear of their targets who find out about them by these means.
+fn hearing(at_once: bool, means: &Means) -> Hearing {
+    match (at_once, &means.probes) {
+        (true, _) => Hearing::All,
+        (false, Some(_)) => Hearing::Changes,
+        (false, None) => Hearing::Members,
+    }
+}
+
 /// Those who choose among the targets of a link hear of them: of who comes and goes, where anybody can, and of who dies, where
-/// they know at once.
-fn listen(entry: &LinkEntry, at_once: bool, directory: &Directory, listeners: &[NodeId], engine: &mut Engine<Node>) {
+/// they know at once or find out in time. Then they also hear of what lies between.
+fn listen(entry: &LinkEntry, hearing: Hearing, directory: &Directory, listeners: &[NodeId], engine: &mut Engine<Node>) {
     let mut groups = Vec::new();
     for target in &entry.targets {
         let comes_and_goes = target.nodes.len() > target.replicas as usize;
-        let hearing = if at_once { Hearing::All } else { Hearing::Members };
         let Some(place) = target.nodes.first().and_then(|node| directory.place_of(*node)) else { continue };
-        if (at_once || comes_and_goes) && !groups.contains(&place.group) {
+        if (hearing != Hearing::Members || comes_and_goes) && !groups.contains(&place.group) {
             groups.push(place.group);
             listeners.iter().for_each(|listener| engine.listen(*listener, place.group, hearing));
+        }
+        if hearing == Hearing::Changes {
+            listeners.iter().for_each(|listener| engine.watch_path(*listener, target.path));
         }
     }
 }
@@ -229,11 +243,16 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
                 let at_once = settings.knows_at_once() || link.knows_at_once();
                 let own = OwnLink { entry: &entry, owner: node, replica, of: &name };
-                add_link(link, settings.balancing(), own, directory.seed, engine);
+                let means = settings.means();
+                let hearing = match settings.balancing() {
+                    Some(_) => hearing(at_once, &means),
+                    None => hearing(at_once, &link.means()),
+                };
+                add_link(link, (settings.balancing(), means), own, directory.seed, engine);
                 let own = NodeId(engine.node_count() as u32 - 1);
                 let chooses = settings.balancing().is_some() || settings.directs();
                 let listeners = if chooses { &[node, own][..] } else { &[own] };
-                listen(&entry, at_once, directory, listeners, engine);
+                listen(&entry, hearing, directory, listeners, engine);
             }
             if replica >= directory.components[index].replicas {
                 engine.hold_back(node);

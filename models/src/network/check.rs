@@ -3,6 +3,7 @@
 use settings::{Path as TreePath, Problem, Problems, Span};
 
 use super::find::find_component;
+use crate::balancing::health_check::HealthCheckSettings;
 use crate::components::kind::Checks;
 use crate::directory::Directory;
 use crate::faults::timed;
@@ -208,6 +209,11 @@ fn check_policies(link: &LinkSettings, problems: &mut Problems) {
             let path = keys.fold(at.clone().join(policy.name), |path, key| path.join(key));
             problems.push(Problem::error(code, Span::NOWHERE, message).path(path).help(help));
         }
+    }
+    let checks = link.health_check.as_ref().map_or_else(Vec::new, HealthCheckSettings::flaws);
+    for Flaw { code, key, message, help } in checks {
+        let path = at.clone().join("health_check").join(key.as_str());
+        problems.push(Problem::error(code, Span::NOWHERE, message).path(path).help(help));
     }
 }
 

@@ -104,6 +104,9 @@ macro_rules! nodes {
             fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
                 dispatch!(self, part => part.on_news(cx, about, news))
             }
+            fn on_path_changed(&mut self, cx: &mut Cx<'_>, path: u16) {
+                dispatch!(self, part => part.on_path_changed(cx, path))
+            }
             fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
                 dispatch!(self, part => part.on_settled(now, name, settled))
             }

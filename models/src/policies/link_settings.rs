@@ -9,6 +9,7 @@ use sim_core::figures::Set;
 use sim_core::{Figures, Happens, Span, Time};
 
 use crate::balancing::health_check::HealthCheckSettings;
+use crate::balancing::lookout::Means;
 
 use super::batch::Batch;
 use super::breaker::Breaker;
@@ -304,6 +305,18 @@ impl LinkSettings {
     /// Whether calls take the connections to one replica after the other's.
     pub fn takes_turns(&self) -> bool {
         self.pool.as_ref().is_some_and(|pool| pool.per == Some(Per::Target) && pool.choose == Some(Choose::RoundRobin))
+    }
+
+    /// Whether a balancer hands its calls to the link: it has policies beside the network, which the balancer knows itself, or
+    /// opens connections.
+    pub fn asks_anything(&self) -> bool {
+        !self.policies().is_empty() || self.network.as_ref().is_some_and(|network| !network.keep_alive)
+    }
+
+    /// By which means the caller finds out which replicas are well, where that takes time.
+    pub fn means(&self) -> Means {
+        let probes = self.health_check.as_ref().and_then(HealthCheckSettings::found_out);
+        Means { probes: probes.map(|probes| probes.0.clone()), ..Means::default() }
     }
 
     /// Whether the caller knows the instant a replica dies or comes up.

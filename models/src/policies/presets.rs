@@ -86,10 +86,14 @@ impl<T: Presets> Setting for OrPreset<T> {
             let given = notation::parse(preset.settings, SourceId(0)).unwrap_or_else(|_| Node::null());
             let fields = plain.fields.iter().map(|field| {
                 let default = given.entry(field.key).map(|entry| entry.value.clone());
-                FieldShape { required: false, default: default.or_else(|| field.default.clone()), ..field.clone() }
+                // A system need not have a default for everything.
+                let required = field.required && default.is_none();
+                FieldShape { required, default: default.or_else(|| field.default.clone()), ..field.clone() }
             });
-            let content = Content::Fields(FieldsShape { fields: fields.collect(), shorthand: None });
-            VariantShape { word: preset.word, doc: preset.doc, live: false, content, alone: true }
+            let fields: Vec<FieldShape> = fields.collect();
+            let alone = !fields.iter().any(|field| field.required);
+            let content = Content::Fields(FieldsShape { fields, shorthand: None });
+            VariantShape { word: preset.word, doc: preset.doc, live: false, content, alone }
         });
         let variants = variants.collect();
         let of = name.strip_suffix("Settings").unwrap_or(name);

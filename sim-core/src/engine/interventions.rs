@@ -40,6 +40,7 @@ impl<C: Component> Engine<C> {
                 }
                 Aside::HangUp { at, number } => self.nodes[at.0 as usize].on_hang_up(number),
                 Aside::News { about, news } => self.hear(about, news),
+                Aside::PathChanged { path } => self.look_at_path(path),
                 Aside::Settled { node, name, settled } => {
                     self.nodes[node.0 as usize].on_settled(self.core.now, name, settled);
                 }
@@ -99,11 +100,23 @@ impl<C: Component> Engine<C> {
         }
     }
 
+    /// Whoever watches a path hears that it has changed.
+    fn look_at_path(&mut self, path: u16) {
+        let watching = self.core.watchers.get(&path).map_or(0, Vec::len);
+        for nth in 0..watching {
+            let node = self.core.watchers[&path][nth];
+            self.nodes[node.0 as usize].on_path_changed(&mut Cx { core: &mut self.core, node }, path);
+        }
+    }
+
     /// The node and what it owns end: open calls there are answered with `reset`, or not at all where the host is gone, calls
     /// from there are given up, timers are void, and everything is rebuilt from the settings in force.
     fn crash(&mut self, node: NodeId, death: Death) {
         let core = &mut self.core;
-        if !core.nodes[node.0 as usize].condition.take_down(death) {
+        let dies = core.nodes[node.0 as usize].condition.take_down(death);
+        // Of one that is down already, the host may die too.
+        core.spread(node, News::Changed);
+        if !dies {
             return;
         }
         core.down += 1;
@@ -200,7 +213,9 @@ impl<C: Component> Engine<C> {
     }
 
     fn start_again(&mut self, node: NodeId, death: Death) {
-        if !self.core.nodes[node.0 as usize].condition.bring_up(death) {
+        let comes_up = self.core.nodes[node.0 as usize].condition.bring_up(death);
+        self.core.spread(node, News::Changed);
+        if !comes_up {
             return;
         }
         self.core.down -= 1;
@@ -220,6 +235,7 @@ impl<C: Component> Engine<C> {
         if !core.nodes[node.0 as usize].condition.pause() {
             return;
         }
+        core.spread(node, News::Changed);
         // Its timers are taken out and kept: what is left of its work, and when its clocks go off.
         let mut figures = Figures::without_times();
         self.nodes[node.0 as usize].figures(core.now, &mut figures);
@@ -258,6 +274,7 @@ impl<C: Component> Engine<C> {
     /// which it came.
     fn resume(&mut self, node: NodeId) {
         let Some(mut stashed) = self.core.nodes[node.0 as usize].condition.resume() else { return };
+        self.core.spread(node, News::Changed);
         let now = self.core.now;
         self.freeze(node, false);
         let standstill = self.core.standstills.entry(node).or_default();

@@ -614,6 +614,9 @@ impl<'a> Cx<'a> {
     /// Changes a row of the path table (network faults).
     pub fn change_path(&mut self, row: u16, change: impl FnOnce(&mut Path)) {
         self.core.ways.change(row, change);
+        if self.core.watchers.contains_key(&row) {
+            self.core.asides.push_back(Aside::PathChanged { path: row });
+        }
     }
 
     /// Changes the condition of a node (faults).

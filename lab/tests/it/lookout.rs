@@ -1,0 +1,239 @@
+//! How choosers find out who is well: health checks, ejection, panic and discovery, in scenarios whose result can be worked out.
+
+use lab::metrics;
+use lab::result::RunResult;
+
+use crate::kinds::{refused, run};
+use crate::queue_scenarios::of;
+
+/// 300 calls a second through a balancer with these settings to three replicas, for a minute.
+fn three(seed: u64, balancer: &str, app: &str, faults: &str) -> RunResult {
+    run(&format!(
+        "version: 1
+seed: {seed}
+run: {{duration: 60s}}
+hosts: {{box: {{count: 3, cores: 1}}}}
+workloads: {{w: {{arrivals: {{constant: 300/s}}, call: {{to: lb, timeout: 200ms}}}}}}
+components:
+  lb: {{kind: load_balancer, {balancer}}}
+  app: {{kind: service, replicas: 3, hosts: box, handlers: {{default: [{{wait: 1ms}}]}}{app}}}
+faults: [{faults}]
+"
+    ))
+}
+
+const PROBES: &str = "to: app, health_check: {interval: 5s, timeout: 1s, failures: 3, successes: 2";
+
+/// What is sent to the dead replica until it is found out: a hundred calls a second.
+#[test]
+fn a_dead_replica_costs_its_share_until_it_is_found_out() {
+    let died = "{at: 10s, kill: {component: app, replica: 1}}";
+    let silent = "{at: 10s, host_down: {hosts: box, host: 1}}";
+    // Least and most in seconds: 5 · 2 to 5 · 3, and what probes take that nobody answers: one timeout, or one each.
+    for (schedule, fault, least, most) in [
+        ("fixed", died, 10.0, 15.0),
+        ("fixed", silent, 11.0, 16.0),
+        ("after_completion", died, 10.0, 15.0),
+        ("after_completion", silent, 13.0, 18.0),
+    ] {
+        let mut detections = Vec::new();
+        for seed in 1..=12 {
+            let result = three(seed, &format!("{PROBES}, schedule: {schedule}}}"), "", fault);
+            let w = &result.workloads["w"];
+            let detection = of(&result, "components.lb.health_check.detection.mean");
+            assert!((least..=most).contains(&detection), "{schedule} {fault}: {detection}");
+            let lost = (w.sent - w.outcomes["ok"]) as f64;
+            assert!((lost - 100.0 * detection).abs() <= 2.0, "{schedule} {fault}: {lost} in {detection} s");
+            let undetected = of(&result, "components.lb.health_check.undetected");
+            assert!((undetected - lost / w.sent as f64).abs() < 1e-4, "{undetected}");
+            assert_eq!(of(&result, "components.lb.health_check.unhealthy"), 1.0);
+            detections.push(detection);
+        }
+        // Even over 5 s: the mean of 12 has a standard error of 0.42 s, and four of them fail once in 16,000.
+        let mean = detections.iter().sum::<f64>() / detections.len() as f64;
+        assert!((mean - (least + most) / 2.0).abs() < 1.7, "{schedule} {fault}: {mean}");
+    }
+}
+
+#[test]
+fn every_instance_finds_out_for_itself_and_in_its_own_time() {
+    let balancer = format!("{PROBES}}}, instances: 40");
+    let result = three(1, &balancer, "", "{at: 10s, for: 20s, kill: {component: app, replica: 1}}");
+    // Forty times that lie evenly over 5 s: both ends are missed by more than 1 s once in 4,000 runs, and their standard deviation
+    // of 1.44 s is known to 15 %.
+    let (least, most) = (of(&result, "components.lb.health_check.detection.p1"), of(&result, "components.lb.health_check.detection.max"));
+    assert!((10.0..11.0).contains(&least) && (14.0..=15.0).contains(&most), "{least} {most}");
+    // Two successes: between one and two intervals.
+    let recovery = of(&result, "components.lb.health_check.recovery.mean");
+    assert!((recovery - 7.5).abs() < 1.2, "{recovery}");
+    assert_eq!(of(&result, "components.lb.health_check.unhealthy"), 0.0);
+}
+
+#[test]
+fn who_stands_still_or_is_cut_off_is_found_out_and_comes_back() {
+    let probes = "to: app, health_check: {interval: 1s, timeout: 500ms, failures: 2, successes: 1}";
+    for fault in ["{at: 10s, for: 10s, pause: {component: app, replica: 1}}", "{at: 10s, for: 10s, partition: [lb, app]}"] {
+        let result = three(3, probes, "", fault);
+        let detection = of(&result, "components.lb.health_check.detection.mean");
+        assert!((1.5..=2.5).contains(&detection), "{fault}: {detection}");
+        let recovery = of(&result, "components.lb.health_check.recovery.mean");
+        assert!((0.0..=1.0).contains(&recovery), "{fault}: {recovery}");
+    }
+}
+
+#[test]
+fn a_pause_shorter_than_the_probes_need_goes_unnoticed() {
+    let probes = "to: app, health_check: {interval: 1s, timeout: 500ms, failures: 3, successes: 1}";
+    let result = three(3, probes, "", "{at: 10s, for: 1900ms, pause: {component: app, replica: 1}}");
+    assert_eq!(metrics::value(&result, "components.lb.health_check.detection.mean").ok(), Some(None));
+}
+
+#[test]
+fn a_link_checks_for_itself() {
+    let result = run("version: 1
+run: {duration: 60s}
+workloads:
+  w: {arrivals: {constant: 300/s}, call: {to: app, health_check: {interval: 2s, timeout: 1s, failures: 3, successes: 2}}}
+components:
+  app: {kind: service, replicas: 3, handlers: {default: [{wait: 1ms}]}}
+faults: [{at: 10s, kill: {component: app, replica: 1}}]
+");
+    let detection = of(&result, "links.w.call.health_check.detection.mean");
+    assert!((4.0..=6.0).contains(&detection), "{detection}");
+    // At random: a third of 300 a second, give or take five standard deviations.
+    let (lost, expected) = (result.workloads["w"].outcomes["unavailable"] as f64, 100.0 * detection);
+    assert!((lost - expected).abs() < 5.0 * (expected * 2.0 / 3.0).sqrt(), "{lost} against {expected}");
+}
+
+#[test]
+fn lost_probes_raise_false_alarms() {
+    // A probe is lost where a packet is three times in a row, each way: 200, 600 and 1,400 ms later it is sent again, and too late
+    // after 1 s. That happens to 1 − (1 − 0.6³)² = 39 % of them, and two in a row often enough.
+    let probes = "to: {to: app, network: {rtt: 2ms, loss: 60%}}, health_check: {interval: 1s, timeout: 1s, failures: 2, successes: 1}";
+    let result = three(1, probes, "", "");
+    let alarms = of(&result, "components.lb.health_check.false_alarms");
+    // Of three times 60 probes; a run of two failures ends, on average, 5.9 probes after the last alarm's success.
+    assert!((10.0..50.0).contains(&alarms), "{alarms}");
+    assert_eq!(metrics::value(&result, "components.lb.health_check.detection.mean").ok(), Some(None));
+}
+
+/// Ten replicas behind a balancer with these settings, ten minutes at 100 calls a second.
+fn ten(balancer: &str, faults: &str) -> RunResult {
+    run(&format!(
+        "version: 1
+run: {{duration: 600s}}
+workloads: {{w: {{arrivals: {{constant: 100/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: app, {balancer}}}
+  app: {{kind: service, replicas: 10, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{faults}]
+"
+    ))
+}
+
+#[test]
+fn five_errors_in_a_row_are_the_price_of_each_ejection() {
+    let fault = "{at: 50s, errors: {component: app, replica: 4}}";
+    let result = ten("outlier_ejection: envoy", fault);
+    let ejections = of(&result, "components.lb.outlier_ejection.ejections");
+    // 30, 60, … 300 s, each to the next sweep, and half a second for five more errors: after 550 s the fifth lasts.
+    assert_eq!(ejections, 5.0);
+    assert_eq!(result.workloads["w"].outcomes["error"], 25);
+    assert_eq!(of(&result, "components.lb.outlier_ejection.ejected"), 1.0);
+    // Without it, a tenth of all fail.
+    let blind = ten("algorithm: round_robin", fault);
+    assert_eq!(blind.workloads["w"].outcomes["error"], 5_500);
+}
+
+#[test]
+fn of_ten_equally_bad_ones_a_tenth_is_ejected_and_the_rest_stay() {
+    let result = ten("outlier_ejection: {envoy: {consecutive_errors: 3}}", "{at: 50s, errors: {component: app, replicas: 5}}");
+    assert_eq!(of(&result, "components.lb.outlier_ejection.ejected"), 1.0);
+    assert!(of(&result, "components.lb.outlier_ejection.refused") > 100.0);
+    let all = ten("outlier_ejection: {max_ejected: 100%}", "{at: 50s, errors: {component: app, replicas: 5}}");
+    assert!(all.workloads["w"].outcomes["error"] < 300, "{:?}", all.workloads["w"].outcomes);
+}
+
+#[test]
+fn a_balancers_own_timeout_counts_and_what_is_slow_behind_it_does_not() {
+    let slow = "{at: 50s, slow: {component: app, replica: 4, add: 300ms}}";
+    let own = run(&format!(
+        "version: 1
+run: {{duration: 200s}}
+workloads: {{w: {{arrivals: {{constant: 100/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: {{to: app, timeout: 200ms}}, outlier_ejection: envoy}}
+  app: {{kind: service, replicas: 10, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{slow}]
+"
+    ));
+    assert!(of(&own, "links.lb.to.outlier_ejection.ejections") >= 2.0);
+    let callers = run(&format!(
+        "version: 1
+run: {{duration: 200s}}
+workloads: {{w: {{arrivals: {{constant: 100/s}}, call: {{to: lb, timeout: 200ms}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app, outlier_ejection: envoy}}
+  app: {{kind: service, replicas: 10, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{slow}]
+"
+    ));
+    assert_eq!(of(&callers, "components.lb.outlier_ejection.ejections"), 0.0);
+}
+
+#[test]
+fn who_panics_calls_the_dead_too() {
+    let probes = "to: app, health_check: {interval: 1s, timeout: 500ms, failures: 1, successes: 1}";
+    let dead = "{at: 10s, kill: {component: app, replicas: 2}}";
+    let calm = three(1, probes, "", dead);
+    let panicking = three(1, &format!("{probes}, panic_threshold: 50%"), "", dead);
+    // One of three is below half: two thirds of the calls go on failing for 49 s.
+    assert!(calm.workloads["w"].outcomes["unavailable"] < 300);
+    let lost = panicking.workloads["w"].outcomes["unavailable"] as f64;
+    assert!((lost - 200.0 * 50.0).abs() < 200.0, "{lost}");
+    let share = of(&panicking, "components.lb.panic.share");
+    assert!((share - 49.0 / 60.0).abs() < 0.03, "{share}");
+}
+
+#[test]
+fn a_late_registry_lets_calls_go_to_who_has_left() {
+    // The replica dies and its successor is there a second later; the registry has word of both then.
+    let app = ", replace_after: 1s";
+    let dead = "{at: 10s, kill: {component: app, replica: 1}}";
+    for (discovery, delay) in [("instant", 0.0), ("{delay: 2s}", 2.0)] {
+        let result = three(1, &format!("to: app, discovery: {discovery}"), app, dead);
+        let lost = result.workloads["w"].outcomes["unavailable"] as f64;
+        assert!((lost - 100.0 * (1.0 + delay)).abs() <= 2.0, "{discovery}: {lost}");
+    }
+}
+
+#[test]
+fn a_balancer_that_was_dead_has_forgotten_what_it_knew() {
+    let probes = "to: app, health_check: {interval: 1s, timeout: 500ms, failures: 2, successes: 2}";
+    let faults = "{at: 10s, kill: {component: app, replica: 1}}, {at: 30s, for: 1s, kill: {component: lb}}";
+    let result = three(5, probes, "", faults);
+    let w = &result.workloads["w"];
+    // 1 to 2 s once and again, and the balancer's own second.
+    let lost = w.outcomes["unavailable"] as f64 - 300.0;
+    assert!((200.0..=402.0).contains(&lost), "{lost}");
+    assert_eq!(of(&result, "components.lb.health_check.unhealthy"), 1.0);
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_name() {
+    let of = |balancer: &str| {
+        refused(&format!(
+            "version: 1\nrun: {{duration: 1s}}\nworkloads: {{w: {{arrivals: {{constant: 1/s}}, call: lb}}}}\ncomponents:\n  lb: {{kind: load_balancer, to: a, {balancer}}}\n  a: {{kind: database, operations: {{default: 1ms}}}}\n"
+        ))
+    };
+    let says = |balancer: &str, words: &str| {
+        let messages = of(balancer);
+        assert!(messages.iter().any(|m| m.contains(words)), "{balancer}: {messages:?}");
+    };
+    says("health_check: envoy", "interval");
+    says("health_check: {haproxy: {timeout: 5s}}", "longer than `interval`");
+    says("health_check: {interval: 0s, timeout: 1s, failures: 1, successes: 1}", "interval");
+    says("health_check: {haproxy: {op: ping}}", "not supported yet");
+    says("panic_threshold: 50%", "has no effect");
+    says("outlier_ejection: {max_ejected: 0%}", "nobody is ever ejected");
+}
