@@ -147,7 +147,8 @@ rows! {
         "rate_limit" "by key" => "components.api.calls.db.rate_limit={token_bucket: {rate: 20/s, burst: 20}, by: key}";
         "throttle" => "components.api.calls.db.throttle={}";
         "concurrency" "fixed" => "components.api.calls.db.concurrency={fixed: 100}";
-        "health_check" => "components.api.calls.db.health_check=known_at_once";
+        "health_check" "instant" => "components.api.calls.db.health_check=instant";
+        "health_check" "haproxy" => "components.api.calls.db.health_check=haproxy";
     LINK "retry budgets":
         "ratio" => "components.api.calls.db.retry={max_attempts: 3, budget: {ratio: 20%}}", "components.api.calls.db.timeout=200ms";
     RUNTIME "runtimes":
@@ -175,6 +176,13 @@ rows! {
         "random" => "components.edge.algorithm=random";
         "least_connections" => "components.edge.algorithm=least_connections";
         "power_of_two" => "components.edge.algorithm=power_of_two";
+        "peak_ewma" => "components.edge.algorithm=peak_ewma";
+        "ring_hash" => "components.edge.algorithm=ring_hash";
+        "maglev" => "components.edge.algorithm=maglev";
+        "locality" => "components.edge.algorithm=locality";
+    BALANCER "how balancers find out":
+        "health_check" "haproxy" => "components.edge.health_check=haproxy";
+        "outlier_ejection" => "components.edge.outlier_ejection=envoy";
     MESSAGE "queue styles":
         "plain" => "workloads.users.call={to: jobs, network: {rtt: 1ms}}",
             "components.jobs={kind: queue}", "components.worker.consumes=[{from: jobs, network: {rtt: 1ms}}]";

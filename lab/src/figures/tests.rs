@@ -23,7 +23,7 @@ workloads:
     requests: [{key: {zipf: {keys: 5, s: 1}}}]
     call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2}}
 components:
-  front: {kind: load_balancer, to: [app]}
+  front: {kind: load_balancer, to: [app], health_check: haproxy, outlier_ejection: envoy, panic_threshold: 50%}
   app:
     kind: service
     replicas: 2
@@ -31,7 +31,7 @@ components:
     handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
-      near: {to: cache}
+      near: {to: cache, health_check: haproxy}
       loop: {to: loop}
       function: {to: function}
       crew: {to: crew}

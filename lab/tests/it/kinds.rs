@@ -265,7 +265,7 @@ components:
             assert!(messages.iter().any(|m| m.contains(words)), "{messages:?}");
         };
         says("to: [{to: a, weight: 2}]", "ignores weights");
-        says("to: a, algorithm: {ring_hash: {}}", "not supported yet");
+        says("to: a, algorithm: {maglev: {table_size: 65536}}", "not a prime number");
         says("to: a, max_connections: 5", "not supported yet");
         says("to: b", "no component is called `b`");
     }

@@ -125,14 +125,30 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
         let clients = c.of(&["", "    clients: 3\n", "    clients: {count: 20, zipf: 1}\n"]);
         text.push_str(clients);
     }
-    let knows = knows_at_once(c);
+    let knows = health_check(c);
     let _ = writeln!(text, "    call: {{to: {}{policies}{knows}}}", entry(front));
     open
 }
 
-/// Whether a link, or a balancer, knows at once who is dead.
-fn knows_at_once(c: &mut Choices<'_>) -> &'static str {
-    if c.once_in(2) { ", health_check: instant" } else { "" }
+/// How a link, or a balancer, finds out who is dead.
+fn health_check(c: &mut Choices<'_>) -> &'static str {
+    c.of(&[
+        "",
+        "",
+        ", health_check: instant",
+        ", health_check: instant",
+        ", health_check: {interval: 200ms, timeout: 100ms, failures: 2, successes: 1}",
+        ", health_check: {envoy: {interval: 300ms, timeout: 500ms, failures: 1, successes: 3}}",
+    ])
+}
+
+/// What else a balancer has to find out by.
+fn lookout(c: &mut Choices<'_>, check: &str) -> String {
+    let ejection = c.of(&["", "", ", outlier_ejection: {consecutive_errors: 2, interval: 500ms, base: 1s, max_ejected: 60%}"]);
+    let can_panic = !(check.is_empty() && ejection.is_empty());
+    let panic = if can_panic { c.of(&["", ", panic_threshold: 50%"]) } else { "" };
+    let discovery = c.of(&["", "", ", discovery: {delay: {exp: 200ms}}", ", discovery: kubernetes"]);
+    format!("{check}{ejection}{panic}{discovery}")
 }
 
 /// The component that a workload calls.
@@ -150,12 +166,18 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
             "power_of_two",
             "{power_of_two: {choices: 5}}",
             "weighted_round_robin",
+            "peak_ewma",
+            "{peak_ewma: {decay: 1s, initial: 30ms}}",
+            "locality",
+            "{ring_hash: {min_size: 64, max_load: 1.25}}",
+            "{maglev: {table_size: 251}}",
         ]);
         let instances = c.of(&[1, 2]);
         let plain = c.once_in(2);
         let to = if plain { format!("{{to: s0{}}}", policies(c, true)) } else { "s0".to_string() };
         let per = if plain { "" } else { c.of(&["", ", per: connection"]) };
-        let knows = knows_at_once(c);
+        let check = health_check(c);
+        let knows = lookout(c, check);
         let _ = writeln!(
             text,
             "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}{per}{knows}}}"
@@ -499,7 +521,7 @@ fn service(
         } else {
             targets[c.below(targets.len())].clone()
         };
-        let (policies, knows) = (link(c), knows_at_once(c));
+        let (policies, knows) = (link(c), health_check(c));
         let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}{knows}}}");
     }
     if publishes {

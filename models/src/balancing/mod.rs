@@ -11,19 +11,28 @@ pub mod ejection;
 pub mod fewest;
 pub mod health_check;
 pub mod lookout;
+pub mod maglev;
+pub mod nearest;
+pub mod peak_ewma;
 pub mod probing;
 pub mod ranks;
+pub mod ring;
 pub mod shares;
 pub mod smooth;
 
-use settings::Setting;
-use sim_core::News;
+use settings::{Duration, Setting};
 use sim_core::keys::AliasTable;
 use sim_core::random::Draw;
+use sim_core::{News, Span, Time};
 
-use crate::policies::not_yet::NotYet;
+use crate::policies::flaw::Flaw;
+use crate::policies::or_none::OrNone;
 use beliefs::Beliefs;
 use fewest::{Fewest, FewestByWeight};
+use maglev::{Maglev, is_prime};
+use nearest::Nearest;
+use peak_ewma::PeakEwma;
+use ring::Ring;
 use shares::Shares;
 use smooth::Smooth;
 
@@ -46,30 +55,115 @@ pub enum AlgorithmSettings {
         #[setting(default = 2, range = "2..=64")]
         choices: u32,
     },
-    /// By a moving average of latencies that remembers peaks.
-    PeakEwma(NotYet),
-    /// By the key's place on a ring.
-    RingHash(NotYet),
-    /// By the key, through a table that changes little.
-    Maglev(NotYet),
-    /// Prefers targets nearby.
-    Locality(NotYet),
+    /// The cheaper of two drawn at random: a moving average of its latencies that jumps to peaks, times the calls it would have (Finagle's
+    /// `PeakEwma`).
+    PeakEwma {
+        /// Time in which an average falls to 1/e of the way to what is observed since. Finagle's and Linkerd's default.
+        #[setting(default = "10s", range = ">0s")]
+        decay: Duration,
+        /// Average of a target that has not answered yet. With `none`, Finagle's default, it gets one call and no other before it answers.
+        /// Linkerd's is 30 ms.
+        #[setting(default = "none")]
+        initial: OrNone<Duration>,
+    },
+    /// By the key's place on a ring of hashes, so that calls with one key go to one target.
+    RingHash {
+        /// Least places on the ring. Envoy's default (`minimum_ring_size`).
+        #[setting(default = 1024, range = "1..=8388608")]
+        min_size: u32,
+        /// Most places on the ring. Envoy's default (`maximum_ring_size`).
+        #[setting(default = 8388608, range = "1..=8388608")]
+        max_size: u32,
+        /// Calls in flight that a target may have, times the mean, before its keys go to the next one on the ring. 1.25 is usual. Without
+        /// it, only the key decides.
+        #[setting(range = ">=1")]
+        max_load: Option<f64>,
+    },
+    /// By the key, through Maglev's table: an even spread that changes little when targets come and go.
+    Maglev {
+        /// Rows of the table, a prime number. Envoy's default.
+        #[setting(default = 65537, range = "2..=5000011")]
+        table_size: u32,
+        /// Calls in flight that a target may have, times the mean, before its keys go elsewhere. Without it, only the key decides.
+        #[setting(range = ">=1")]
+        max_load: Option<f64>,
+    },
+    /// The targets with the shortest round trip, in turn, as long as enough of them are healthy; then those next to them (Envoy's priority
+    /// levels).
+    Locality {
+        /// Share of healthy targets, times this, that a level can serve alone. Envoy's overprovisioning factor.
+        #[setting(default = 1.4, range = "1..=1000")]
+        overprovisioning: f64,
+    },
 }
 
 impl AlgorithmSettings {
     /// Whether the weights of targets have an effect.
     pub fn uses_weights(&self) -> bool {
         match self {
-            AlgorithmSettings::WeightedRoundRobin | AlgorithmSettings::Random | AlgorithmSettings::LeastConnections => {
-                true
-            }
-            AlgorithmSettings::RoundRobin | AlgorithmSettings::PowerOfTwo { .. } => false,
-            AlgorithmSettings::PeakEwma(never)
-            | AlgorithmSettings::RingHash(never)
-            | AlgorithmSettings::Maglev(never)
-            | AlgorithmSettings::Locality(never) => match *never {},
+            AlgorithmSettings::WeightedRoundRobin
+            | AlgorithmSettings::Random
+            | AlgorithmSettings::LeastConnections
+            | AlgorithmSettings::RingHash { .. }
+            | AlgorithmSettings::Maglev { .. } => true,
+            AlgorithmSettings::RoundRobin
+            | AlgorithmSettings::PowerOfTwo { .. }
+            | AlgorithmSettings::PeakEwma { .. }
+            | AlgorithmSettings::Locality { .. } => false,
         }
     }
+
+    /// Whether calls with different keys go to different targets, so that calls must say which data they are about.
+    pub fn goes_by_key(&self) -> bool {
+        match self {
+            AlgorithmSettings::RingHash { .. } | AlgorithmSettings::Maglev { .. } => true,
+            AlgorithmSettings::RoundRobin
+            | AlgorithmSettings::WeightedRoundRobin
+            | AlgorithmSettings::Random
+            | AlgorithmSettings::LeastConnections
+            | AlgorithmSettings::PowerOfTwo { .. }
+            | AlgorithmSettings::PeakEwma { .. }
+            | AlgorithmSettings::Locality { .. } => false,
+        }
+    }
+
+    /// Whether it must be told how long calls take.
+    pub fn measures(&self) -> bool {
+        matches!(self, AlgorithmSettings::PeakEwma { .. })
+    }
+
+    /// Whether the nearest targets get all calls while they are well.
+    pub fn goes_by_distance(&self) -> bool {
+        matches!(self, AlgorithmSettings::Locality { .. })
+    }
+
+    /// What is wrong with the settings as a whole.
+    pub fn flaws(&self) -> Vec<Flaw> {
+        let flaw = |key: &str, message: String, help: &str| {
+            vec![Flaw { code: "out_of_range", key: key.to_string(), message, help: help.to_string() }]
+        };
+        match self {
+            AlgorithmSettings::Maglev { table_size, .. } if !is_prime(*table_size) => {
+                let message = format!("`table_size` {table_size} is not a prime number, so targets could not reach every row");
+                flaw("maglev.table_size", message, "write a prime number, such as 65537")
+            }
+            AlgorithmSettings::RingHash { min_size, max_size, .. } if min_size > max_size => {
+                let message = format!("`min_size` {min_size} is larger than `max_size` {max_size}");
+                flaw("ring_hash.min_size", message, "write a smaller `min_size`")
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a choice may ask of the world: about the call for which it is made, and the instant.
+pub trait World {
+    /// Random numbers about the call.
+    fn draw(&mut self) -> Draw;
+    /// The data that it is about.
+    fn key(&mut self) -> u64;
+    /// The instant.
+    fn now(&self) -> Time;
 }
 
 /// What one balancer knows, by algorithm.
@@ -82,11 +176,15 @@ enum Way {
     Fewest(Fewest),
     FewestByWeight(FewestByWeight),
     PowerOfTwo { choices: usize, loads: Vec<u32>, swapped: Vec<(usize, usize)> },
+    PeakEwma(PeakEwma),
+    Ring(Box<Ring>),
+    Maglev(Box<Maglev>),
+    Nearest(Nearest),
 }
 
 impl Way {
     /// With nothing under way, and all that can be called.
-    fn new(algorithm: &AlgorithmSettings, weights: &[f64]) -> Way {
+    fn new(algorithm: &AlgorithmSettings, weights: &[f64], distances: &[Span]) -> Way {
         let count = weights.len();
         let even = weights.iter().all(|w| *w == weights[0]);
         match algorithm {
@@ -101,17 +199,35 @@ impl Way {
             AlgorithmSettings::PowerOfTwo { choices } => {
                 Way::PowerOfTwo { choices: *choices as usize, loads: vec![0; count], swapped: Vec::new() }
             }
-            AlgorithmSettings::PeakEwma(never)
-            | AlgorithmSettings::RingHash(never)
-            | AlgorithmSettings::Maglev(never)
-            | AlgorithmSettings::Locality(never) => match *never {},
+            AlgorithmSettings::PeakEwma { decay, initial } => {
+                Way::PeakEwma(PeakEwma::new(count, decay.0, initial.map(|initial| initial.0)))
+            }
+            AlgorithmSettings::RingHash { min_size, max_size, max_load } => {
+                Way::Ring(Box::new(Ring::new(weights, *min_size, *max_size, *max_load)))
+            }
+            AlgorithmSettings::Maglev { table_size, max_load } => {
+                Way::Maglev(Box::new(Maglev::new(weights, *table_size, *max_load)))
+            }
+            AlgorithmSettings::Locality { overprovisioning } => {
+                Way::Nearest(Nearest::new(distances, *overprovisioning))
+            }
+        }
+    }
+
+    /// The registry has a target, or no longer has it.
+    fn set_member(&mut self, target: usize, is_member: bool) {
+        if let Way::Nearest(nearest) = self {
+            nearest.set_member(target, is_member);
         }
     }
 
     /// A target can be called, or can no longer be.
     fn set_usable(&mut self, target: usize, weight: f64, is_usable: bool) {
         match self {
-            Way::RoundRobin { .. } | Way::Random | Way::PowerOfTwo { .. } => {}
+            Way::RoundRobin { .. } | Way::Random | Way::PowerOfTwo { .. } | Way::PeakEwma(_) => {}
+            Way::Ring(ring) => ring.set_usable(target, is_usable),
+            Way::Maglev(maglev) => maglev.set_usable(target, is_usable),
+            Way::Nearest(nearest) => nearest.set_usable(target, is_usable),
             Way::Weighted(smooth) => smooth.set_usable(target, is_usable),
             Way::RandomByWeight { usable, .. } => usable.set(target, if is_usable { weight } else { 0.0 }),
             Way::Fewest(fewest) => fewest.set_usable(target, is_usable),
@@ -125,22 +241,28 @@ impl Way {
 pub struct Choosing {
     algorithm: AlgorithmSettings,
     weights: Vec<f64>,
+    /// The round trip to each; empty where that does not matter.
+    distances: Vec<Span>,
     beliefs: Beliefs,
     way: Way,
 }
 
 impl Choosing {
-    /// For targets with these weights, of which this is believed, with nothing under way.
-    pub fn new(algorithm: &AlgorithmSettings, weights: Vec<f64>, beliefs: Beliefs) -> Choosing {
-        let way = Way::new(algorithm, &weights);
-        let mut choosing = Choosing { algorithm: algorithm.clone(), weights, beliefs, way };
+    /// For targets with these weights and round trips, of which this is believed, with nothing under way.
+    pub fn new(algorithm: &AlgorithmSettings, weights: Vec<f64>, distances: Vec<Span>, beliefs: Beliefs) -> Choosing {
+        let distances = if algorithm.goes_by_distance() { distances } else { Vec::new() };
+        let way = Way::new(algorithm, &weights, &distances);
+        let mut choosing = Choosing { algorithm: algorithm.clone(), weights, distances, beliefs, way };
         choosing.begin();
         choosing
     }
 
     /// Nothing is under way any more; what is believed stays.
     pub fn begin(&mut self) {
-        self.way = Way::new(&self.algorithm, &self.weights);
+        self.way = Way::new(&self.algorithm, &self.weights, &self.distances);
+        for target in (0..self.weights.len()).filter(|target| !self.beliefs.is_member(*target)) {
+            self.way.set_member(target, false);
+        }
         if self.beliefs.all_usable() {
             return;
         }
@@ -157,6 +279,14 @@ impl Choosing {
     /// There is news of a target.
     pub fn learn(&mut self, target: usize, news: News) {
         let Choosing { beliefs, way, weights, .. } = self;
+        let is_there = match news {
+            News::Joined => true,
+            News::Left => false,
+            News::Down | News::Up | News::Changed => beliefs.is_member(target),
+        };
+        if is_there != beliefs.is_member(target) {
+            way.set_member(target, is_there);
+        }
         beliefs.learn(target, news, &mut |target, usable| way.set_usable(target, weights[target], usable));
     }
 
@@ -172,19 +302,18 @@ impl Choosing {
         self.begin();
     }
 
-    /// A target that can be called, as far as is known, or `None` where there is none; a call to it begins. `draw` makes random
-    /// numbers about the call in this `world`, where they are needed.
+    /// A target that can be called, as far as is known, or `None` where there is none; a call to it begins.
     #[inline]
-    pub fn choose<W>(&mut self, world: &mut W, draw: impl FnOnce(&mut W) -> Draw) -> Option<usize> {
+    pub fn choose(&mut self, world: &mut impl World) -> Option<usize> {
         match &mut self.way {
             Way::Fewest(fewest) => fewest.call(),
-            _ => self.choose_otherwise(world, draw),
+            _ => self.choose_otherwise(world),
         }
     }
 
     /// The algorithms that draw, go round or weigh.
     #[inline(never)]
-    fn choose_otherwise<W>(&mut self, world: &mut W, draw: impl FnOnce(&mut W) -> Draw) -> Option<usize> {
+    fn choose_otherwise(&mut self, world: &mut impl World) -> Option<usize> {
         let Choosing { beliefs, way, .. } = self;
         let usable = beliefs.usable();
         match way {
@@ -195,11 +324,11 @@ impl Choosing {
             }
             Way::Weighted(smooth) => smooth.choose(),
             Way::Random if usable == 0 => None,
-            Way::Random => Some(beliefs.nth(draw(world).below(usable as u64) as usize)),
+            Way::Random => Some(beliefs.nth(world.draw().below(usable as u64) as usize)),
             Way::RandomByWeight { all: Some(table), .. } if beliefs.all_usable() => {
-                Some(table.sample(&mut draw(world)))
+                Some(table.sample(&mut world.draw()))
             }
-            Way::RandomByWeight { usable, .. } => usable.at(draw(world).unit()),
+            Way::RandomByWeight { usable, .. } => usable.at(world.draw().unit()),
             Way::Fewest(fewest) => fewest.call(),
             Way::FewestByWeight(fewest) => {
                 let target = fewest.choose()?;
@@ -207,7 +336,7 @@ impl Choosing {
                 Some(target)
             }
             Way::PowerOfTwo { choices, loads, swapped } => {
-                let mut draw = draw(world);
+                let mut draw = world.draw();
                 let target = if *choices == 2 && usable > 2 {
                     let first = draw.below(usable as u64) as usize;
                     let second = draw.below(usable as u64 - 1) as usize;
@@ -220,6 +349,22 @@ impl Choosing {
                 loads[target] += 1;
                 Some(target)
             }
+            Way::PeakEwma(ewma) => ewma.choose(world.now(), &mut world.draw(), beliefs),
+            Way::Ring(ring) => ring.choose(world.key(), usable),
+            Way::Maglev(maglev) => maglev.choose(world.key(), usable),
+            Way::Nearest(nearest) => nearest.choose(|| world.draw()),
+        }
+    }
+
+    /// Whether it must be told how long calls take ([`Choosing::took`]).
+    pub fn measures(&self) -> bool {
+        self.algorithm.measures()
+    }
+
+    /// A call to a target that has ended took so long.
+    pub fn took(&mut self, now: Time, target: usize, span: Span) {
+        if let Way::PeakEwma(ewma) = &mut self.way {
+            ewma.took(now, target, span);
         }
     }
 
@@ -238,7 +383,14 @@ impl Choosing {
             Way::Fewest(fewest) => fewest.end(target),
             Way::FewestByWeight(fewest) => fewest.end(target),
             Way::PowerOfTwo { loads, .. } => loads[target] -= 1,
-            Way::RoundRobin { .. } | Way::Weighted(_) | Way::Random | Way::RandomByWeight { .. } => {}
+            Way::PeakEwma(ewma) => ewma.end(target),
+            Way::Ring(ring) => ring.end(target),
+            Way::Maglev(maglev) => maglev.end(target),
+            Way::RoundRobin { .. }
+            | Way::Weighted(_)
+            | Way::Random
+            | Way::RandomByWeight { .. }
+            | Way::Nearest(_) => {}
         }
     }
 }
@@ -281,25 +433,39 @@ mod tests {
     }
 
     fn choosing(text: &str, weights: &[f64]) -> Choosing {
-        Choosing::new(&algorithm(text), weights.to_vec(), Beliefs::new(weights.len()))
+        let distances = (0..weights.len() as u64).map(|nth| nth / 2).collect();
+        Choosing::new(&algorithm(text), weights.to_vec(), distances, Beliefs::new(weights.len()))
     }
 
-    fn draw(nth: u64) -> Draw {
-        Key::root(1, 2, nth).draw(3, 0)
+    /// The world of a call with a number.
+    struct Nth(u64);
+
+    impl World for Nth {
+        fn draw(&mut self) -> Draw {
+            Key::root(1, 2, self.0).draw(3, 0)
+        }
+
+        fn key(&mut self) -> u64 {
+            self.0
+        }
+
+        fn now(&self) -> Time {
+            self.0
+        }
     }
 
     #[test]
     fn smooth_round_robin_spreads_five_one_one_as_nginx_does() {
         let mut choosing = choosing("weighted_round_robin", &[5.0, 1.0, 1.0]);
         let order: String =
-            (0..14).map(|n| ["a", "b", "c"][choosing.choose(&mut (), |_| draw(n)).expect("all are up")]).collect();
+            (0..14).map(|n| ["a", "b", "c"][choosing.choose(&mut Nth(n)).expect("all are up")]).collect();
         assert_eq!(order, "aabacaaaabacaa");
     }
 
     #[test]
     fn round_robin_goes_round_and_skips_what_is_down() {
         let mut choosing = choosing("round_robin", &[1.0; 3]);
-        let next = |choosing: &mut Choosing| choosing.choose(&mut (), |_| draw(0));
+        let next = |choosing: &mut Choosing| choosing.choose(&mut Nth(0));
         assert_eq!([0; 4].map(|_| next(&mut choosing)), [Some(0), Some(1), Some(2), Some(0)]);
         choosing.learn(1, News::Down);
         assert_eq!([0; 2].map(|_| next(&mut choosing)), [Some(2), Some(0)]);
@@ -309,13 +475,14 @@ mod tests {
 
     #[test]
     fn nothing_is_chosen_when_all_are_down() {
-        for text in ["round_robin", "weighted_round_robin", "random", "least_connections", "power_of_two"] {
+        let all = ["round_robin", "weighted_round_robin", "random", "least_connections", "power_of_two"];
+        for text in all.into_iter().chain(["peak_ewma", "ring_hash", "maglev", "locality"]) {
             for weights in [vec![1.0; 3], vec![1.0, 2.0, 3.0]] {
                 let mut choosing = choosing(text, &weights);
                 (0..3).for_each(|target| choosing.learn(target, News::Down));
-                assert_eq!(choosing.choose(&mut (), |_| draw(0)), None, "{text}");
+                assert_eq!(choosing.choose(&mut Nth(0)), None, "{text}");
                 choosing.learn(1, News::Up);
-                assert_eq!(choosing.choose(&mut (), |_| draw(0)), Some(1), "{text}");
+                assert_eq!(choosing.choose(&mut Nth(0)), Some(1), "{text}");
             }
         }
     }
@@ -327,7 +494,7 @@ mod tests {
         let mut counts = [0; 3];
         choosing.learn(1, News::Left);
         for n in 0..10_000 {
-            counts[choosing.choose(&mut (), |_| draw(n)).expect("two are up")] += 1;
+            counts[choosing.choose(&mut Nth(n)).expect("two are up")] += 1;
         }
         assert_eq!(counts[1], 0);
         assert!((counts[0] as f64 - 2_500.0).abs() < 5.0 * 43.3, "{counts:?}");
@@ -341,7 +508,7 @@ mod tests {
             let mut loads = [0i32; 3];
             choosing.learn(2, News::Down);
             for n in 0..300 {
-                loads[choosing.choose(&mut (), |_| draw(n)).expect("two are up")] += 1;
+                loads[choosing.choose(&mut Nth(n)).expect("two are up")] += 1;
                 assert!((loads[0] - loads[1]).abs() <= 1);
             }
         }
@@ -353,7 +520,7 @@ mod tests {
         let mut loads = [0u32; 5];
         for n in 0..1_000 {
             let busiest = (0..5).filter(|t| loads[*t] == *loads.iter().max().expect("five")).collect::<Vec<_>>();
-            let chosen = choosing.choose(&mut (), |_| draw(n)).expect("all are up");
+            let chosen = choosing.choose(&mut Nth(n)).expect("all are up");
             assert!(busiest.len() > 1 || busiest[0] != chosen);
             loads[chosen] += 1;
             if n % 3 == 0 {
@@ -371,18 +538,18 @@ mod tests {
         let mut choosing = choosing("least_connections", &[1.0, 2.0]);
         let mut loads = [0; 2];
         for n in 0..30 {
-            loads[choosing.choose(&mut (), |_| draw(n)).expect("both are up")] += 1;
+            loads[choosing.choose(&mut Nth(n)).expect("both are up")] += 1;
         }
         assert_eq!(loads, [10, 20]);
     }
 
     #[test]
     fn of_many_the_two_that_are_well_are_found() {
-        for text in ["round_robin", "random", "least_connections", "{power_of_two: {choices: 64}}"] {
+        for text in ["round_robin", "random", "least_connections", "{power_of_two: {choices: 64}}", "peak_ewma", "ring_hash"] {
             let mut choosing = choosing(text, &vec![1.0; 10_000]);
             (0..10_000).filter(|t| t % 5_000 != 77).for_each(|target| choosing.learn(target, News::Down));
             let chosen: std::collections::BTreeSet<_> =
-                (0..40).filter_map(|n| choosing.choose(&mut (), |_| draw(n))).collect();
+                (0..40).filter_map(|n| choosing.choose(&mut Nth(n))).collect();
             assert_eq!(chosen.into_iter().collect::<Vec<_>>(), [77, 5_077], "{text}");
         }
     }

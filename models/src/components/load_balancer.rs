@@ -16,7 +16,7 @@
 use settings::{Fraction, Name, Setting, Spanned};
 use sim_core::NO_CONNECTION;
 use sim_core::figures::Set;
-use sim_core::random::{Key, hash};
+use sim_core::random::{Draw, Key, hash};
 use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
@@ -27,7 +27,7 @@ use crate::balancing::discovery::DiscoverySettings;
 use crate::balancing::ejection::EjectionSettings;
 use crate::balancing::health_check::{HealthCheckSettings, OrInstant};
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
-use crate::balancing::{AlgorithmSettings, Choosing};
+use crate::balancing::{AlgorithmSettings, Choosing, World};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::flaw::Flaw;
 use crate::policies::not_yet::NotYet;
@@ -144,8 +144,17 @@ impl Kind for LoadBalancer {
     }
 
     fn shares(settings: &Settings, targets: &[(f64, u32, Span)]) -> Vec<f64> {
-        let _ = settings;
-        in_proportion(targets.iter().map(|(weight, replicas, _)| weight * f64::from(*replicas)))
+        let nearest = targets.iter().map(|(_, _, rtt)| *rtt).min();
+        let counts = |rtt: &Span| !settings.algorithm.goes_by_distance() || Some(*rtt) == nearest;
+        let share = |(weight, replicas, rtt): &(f64, u32, Span)| match counts(rtt) {
+            true => weight * f64::from(*replicas),
+            false => 0.0,
+        };
+        in_proportion(targets.iter().map(share))
+    }
+
+    fn needs_keys(settings: &Settings) -> bool {
+        settings.algorithm.goes_by_key()
     }
 
     fn follows_connections(settings: &Settings) -> bool {
@@ -198,11 +207,12 @@ impl Kind for LoadBalancer {
 
     fn build(settings: &Settings, site: &mut Site<'_>) -> LoadBalancer {
         let mut targets = Vec::new();
-        let mut weights = Vec::new();
+        let (mut weights, mut distances) = (Vec::new(), Vec::new());
         let mut members = Vec::new();
         for target in site.targets(LINK) {
             targets.extend(target.nodes.iter().map(|node| (*node, target.path)));
             weights.extend(target.nodes.iter().map(|_| target.weight));
+            distances.extend(target.nodes.iter().map(|_| target.rtt));
             members.extend(target.members());
         }
         let cancels = settings.to.propagate.contains(&Propagated::Cancel);
@@ -211,9 +221,9 @@ impl Kind for LoadBalancer {
         let there = members.iter().filter(|is_there| **is_there).count();
         let lookout = Lookout::new(&means, key, members.len(), there);
         let beliefs = Beliefs::of_members(members).panicking_below(means.panic_below);
-        let judges = lookout.as_ref().is_some_and(|lookout| lookout.judges());
+        let judges = settings.algorithm.measures() || lookout.as_ref().is_some_and(|lookout| lookout.judges());
         LoadBalancer {
-            choosing: Choosing::new(&settings.algorithm, weights, beliefs),
+            choosing: Choosing::new(&settings.algorithm, weights, distances, beliefs),
             lookout,
             components: site.targets(LINK).to_vec(),
             targets,
@@ -245,7 +255,8 @@ fn check_means(settings: &Settings, checks: &mut Checks<'_>) {
     let span = checks.span();
     let probes = settings.health_check.as_ref().map_or_else(Vec::new, HealthCheckSettings::flaws);
     let ejection = settings.outlier_ejection.as_ref().map_or_else(Vec::new, |ejection| ejection.flaws());
-    for (policy, flaws) in [("health_check", probes), ("outlier_ejection", ejection)] {
+    let algorithm = settings.algorithm.flaws();
+    for (policy, flaws) in [("health_check", probes), ("outlier_ejection", ejection), ("algorithm", algorithm)] {
         for Flaw { code, key, message, help } in flaws {
             checks.error(code, span, &format!("{policy}.{key}"), &message, Some(&help));
         }
@@ -254,6 +265,27 @@ fn check_means(settings: &Settings, checks: &mut Checks<'_>) {
     if settings.panic_threshold.is_some() && is_told_nothing {
         let message = "`panic_threshold` has no effect: without `health_check` and `outlier_ejection` all targets count as healthy";
         checks.error("no_effect", span, "panic_threshold", message, Some("add one of them, or remove it"));
+    }
+}
+
+/// What an algorithm may ask about a call.
+struct Asking<'a, 'b> {
+    cx: &'a mut Cx<'b>,
+    call: CallId,
+}
+
+impl World for Asking<'_, '_> {
+    #[inline]
+    fn draw(&mut self) -> Draw {
+        self.cx.draw(self.call, PURPOSE_TARGET)
+    }
+
+    fn key(&mut self) -> u64 {
+        self.cx.data_key(self.call)
+    }
+
+    fn now(&self) -> Time {
+        self.cx.now()
     }
 }
 
@@ -301,7 +333,7 @@ impl LoadBalancer {
     /// Whom a call goes to; `None` where nobody can be called.
     #[inline]
     fn choose(&mut self, cx: &mut Cx<'_>, call: CallId) -> Option<usize> {
-        let target = self.choosing.choose(cx, |cx| cx.draw(call, PURPOSE_TARGET))?;
+        let target = self.choosing.choose(&mut Asking { cx, call })?;
         if let Some(lookout) = &mut self.lookout {
             lookout.sent(target as u32);
         }
@@ -427,6 +459,10 @@ impl Component for LoadBalancer {
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         let ticket = cx.ticket(call);
         self.ended(ticket, cx.since(call), answer.outcome());
+        if ticket != ASKED && self.choosing.measures() {
+            let now = cx.now();
+            self.choosing.took(now, (ticket & !FOLLOWS) as usize, now - cx.since(call));
+        }
         if ticket != ASKED && self.lookout.is_some() {
             self.look(|lookout, desk| lookout.ended(cx, desk, ticket & !FOLLOWS, answer.outcome()));
         }

@@ -3,10 +3,10 @@
 
 use sim_core::keys::AliasTable;
 use sim_core::random::{Draw, Key};
-use sim_core::{CallId, Cx, News, NodeId, Span};
+use sim_core::{CallId, Cx, News, NodeId, Span, Time};
 
 use super::LinkPlan;
-use crate::balancing::Choosing;
+use crate::balancing::{Choosing, World};
 use crate::balancing::beliefs::Beliefs;
 use crate::balancing::checker::Reached;
 use crate::balancing::lookout::Desk;
@@ -53,7 +53,33 @@ pub(super) enum Source {
         key: Key,
         /// How many it has made.
         made: u32,
+        /// The data that the call is about.
+        data_key: u64,
     },
+}
+
+/// What a balancing algorithm may ask about an attempt.
+struct Asking<'a, 'b> {
+    cx: &'a mut Cx<'b>,
+    source: &'a mut Source,
+}
+
+impl World for Asking<'_, '_> {
+    #[inline]
+    fn draw(&mut self) -> Draw {
+        self.source.draw(self.cx, PURPOSE_TARGET)
+    }
+
+    fn key(&mut self) -> u64 {
+        match self.source {
+            Source::Call(call) => self.cx.data_key(*call),
+            Source::Copy { data_key, .. } => *data_key,
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.cx.now()
+    }
 }
 
 impl Source {
@@ -61,7 +87,7 @@ impl Source {
     pub(super) fn draw(&mut self, cx: &mut Cx<'_>, purpose: u32) -> Draw {
         match self {
             Source::Call(call) => cx.draw(*call, purpose),
-            Source::Copy { key, made } => {
+            Source::Copy { key, made, .. } => {
                 *made += 1;
                 key.draw(purpose, *made)
             }
@@ -110,7 +136,8 @@ impl Chooser {
             let weights = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.weight)).collect();
             let beliefs = Beliefs::of_members(targets.iter().flat_map(Target::members).collect());
             let beliefs = beliefs.panicking_below(plan.means.panic_below);
-            let choosing = Choosing::new(algorithm, weights, beliefs);
+            let distances = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.rtt)).collect();
+            let choosing = Choosing::new(algorithm, weights, distances, beliefs);
             return Chooser::Balancing(Box::new(Balancing { replicas, choosing }));
         }
         if let [Target { nodes, path, .. }] = targets.as_slice()
@@ -172,7 +199,7 @@ impl Chooser {
             Chooser::Weighted { weights, beliefs } => by_weight(plan, weights, beliefs, cx, source),
             Chooser::Balancing(balancing) => {
                 let Balancing { replicas, choosing } = &mut **balancing;
-                let number = choosing.choose(cx, |cx| source.draw(cx, PURPOSE_TARGET))?;
+                let number = choosing.choose(&mut Asking { cx, source })?;
                 let (node, path) = replicas[number];
                 Some(Chosen { node, path, number: number as u32 })
             }
@@ -191,6 +218,15 @@ impl Chooser {
             Chooser::Balancing(balancing) => balancing.choosing.beliefs().is_usable(*number),
         };
         numbers.filter(is_usable).map(|number| chosen_as(plan, number as u32)).collect()
+    }
+
+    /// An attempt that was sent to whoever has this number took so long.
+    #[inline]
+    pub(super) fn took(&mut self, now: Time, number: u32, span: Span) {
+        match self {
+            Chooser::Sole(_) | Chooser::Weighted { .. } => {}
+            Chooser::Balancing(balancing) => balancing.choosing.took(now, number as usize, span),
+        }
     }
 
     /// An attempt to whoever was chosen under this number has ended, or is given up.

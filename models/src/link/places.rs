@@ -56,7 +56,8 @@ impl Link {
     }
 
     fn source_at_start(&self, nth: u32) -> Source {
-        Source::Copy { key: Key::from_bits(self.plan.key).child(0, nth), made: 0 }
+        let key = Key::from_bits(self.plan.key).child(0, nth);
+        Source::Copy { key, made: 0, data_key: key.bits() }
     }
 
     fn keep_open(&mut self, cx: &mut Cx<'_>, part: Option<u32>, chosen: Option<Chosen>, mut source: Source) {

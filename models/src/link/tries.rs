@@ -231,7 +231,10 @@ impl Link {
         let (salt, a_try) = (self.plan.salt, self.a_try(of));
         match a_try.is_copy() {
             false => Source::Call(call),
-            true => Source::Copy { key: cx.key(call).child(salt, a_try.ordinal), made: 0 },
+            true => {
+                let key = cx.key(call).child(salt, a_try.ordinal);
+                Source::Copy { key, made: 0, data_key: cx.data_key(call) }
+            }
         }
     }
 
@@ -427,7 +430,7 @@ impl Link {
         }
         if let Some(target) = a_try.target {
             self.chooser.ended(target);
-            self.judge(cx, target, ending);
+            self.judge(cx, (target, a_try.since), ending);
         }
         if let Some(pool) = self.pool.as_mut().filter(|_| a_try.has_place) {
             if let Some(connection) = a_try.connection {
@@ -447,12 +450,16 @@ impl Link {
     }
 
     /// How a try has ended counts for its target, unless it was not sent, or nobody waited any longer.
-    fn judge(&mut self, cx: &mut Cx<'_>, target: u32, ending: Ending) {
+    fn judge(&mut self, cx: &mut Cx<'_>, (target, since): (u32, Time), ending: Ending) {
         let counts = match ending.end {
             End::Answered(_) => true,
             End::GivenUp(outcome) => outcome == Outcome::Timeout,
             End::Refused(_) | End::Dropped => false,
         };
+        if counts {
+            let now = cx.now();
+            self.chooser.took(now, target, now.saturating_sub(since));
+        }
         if counts && self.lookout.is_some() {
             self.look(|lookout, desk| lookout.ended(cx, desk, target, ending.outcome));
         }

@@ -6,6 +6,7 @@ mod levels;
 mod loops;
 mod storm;
 mod tradeoffs;
+mod traffic;
 
 use std::sync::Arc;
 

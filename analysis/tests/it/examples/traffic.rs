@@ -1,0 +1,65 @@
+//! Traffic: balancers and what they know.
+
+use lab::result::RunResult;
+
+use super::{shipped, windows};
+
+/// The share of the requests that failed.
+fn lost(result: &RunResult, workload: &str) -> f64 {
+    let workload = &result.workloads[workload];
+    1.0 - workload.outcomes["ok"] as f64 / workload.sent as f64
+}
+
+#[test]
+fn who_fails_fast_gets_nearly_everything_from_a_balancer_that_looks_for_the_idle() {
+    let of = |variant| lost(&shipped("lb-sinkhole", variant), "users");
+    // From 10 s to 60 s nearly all calls find the broken one idle, as long as the seven others are not: each has two calls
+    // in flight on average before, and fewer as it gets fewer.
+    let sinkhole = of("sinkhole");
+    // An eighth of what is sent in 50 of 60 seconds.
+    let turns = of("round-robin");
+    assert!((turns - 5.0 / 6.0 / 8.0).abs() < 0.003, "{turns}");
+    assert!(sinkhole > 4.0 * turns, "{sinkhole} against {turns}");
+    // One of eight is an eighth, and more than a tenth.
+    assert_eq!(of("envoy-defaults"), sinkhole);
+    let ejected = shipped("lb-sinkhole", "ejected");
+    let ejections = ejected.components["lb"].own["outlier_ejection.ejections"];
+    assert!((1.0..=2.0).contains(&ejections), "{ejections}");
+    let errors = ejected.workloads["users"].outcomes["error"];
+    // Five in a row each time; calls that were under way when it was ejected may add some.
+    assert!((5..=20).contains(&errors), "{errors}");
+}
+
+#[test]
+fn a_balancer_that_panics_loses_the_dead_ones_share_and_spares_the_living() {
+    let good = |variant| {
+        let result = shipped("ejection-and-panic", variant);
+        let window = windows(&result, "workloads.users.goodput", 55.0, 88.0);
+        window.iter().sum::<f64>() / window.len() as f64
+    };
+    let (blind, trusting, panicking) = (good("blind"), good("trusting"), good("panicking"));
+    // Four tenths of 600 a second reach the living, which serve 60 % of what they can.
+    assert!((panicking - 240.0).abs() < 15.0, "{panicking}");
+    assert!((blind - 240.0).abs() < 15.0, "{blind}");
+    // All 600 reach the four, which serve 400, after a line of 100: a second, twice what callers wait.
+    assert!(trusting < 100.0, "{trusting}");
+}
+
+#[test]
+fn at_random_workers_wait_as_if_each_were_alone() {
+    // In service times of 100 ms, beyond the one of the service itself. 108,000 calls that hang together for some ten service times: the
+    // mean of M/M/1 at 80 % is known to about 2 % here, and the tolerance is four times that.
+    let waits = |variant| shipped("random-routing", variant).workloads["users"].latency.mean_s.expect("measured") / 0.1 - 1.0;
+    let (at_random, two, fewest, one) = (waits("at-random"), waits("two-choices"), waits("fewest"), waits("one-queue"));
+    assert!((at_random - 4.0).abs() < 0.35, "{at_random}");
+    // Σ ρ^(2^i − 2) of Mitzenmacher's limit, less the service: 0.8² + 0.8⁶ + 0.8¹⁴ + … = 0.947.
+    let limit: f64 = (2..12).map(|i| 0.8f64.powf(2f64.powi(i) - 2.0)).sum();
+    assert!((two / limit - 1.0).abs() < 0.12, "{two} against {limit}");
+    // Erlang's C of 75 servers at 60, over 75 − 60.
+    let b = (1..=75).fold(1.0, |b: f64, n| 60.0 * b / (f64::from(n) + 60.0 * b));
+    let expected = b / (1.0 - 0.8 * (1.0 - b)) / 15.0;
+    assert!((expected - 0.0027).abs() < 1e-4, "{expected}");
+    // Service times themselves vary by 0.3 % of their mean here; what is left of the wait is small beside that.
+    assert!((one - expected).abs() < 0.015, "{one} against {expected}");
+    assert!(fewest < 0.1 && fewest < two, "{fewest}");
+}
