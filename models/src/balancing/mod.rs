@@ -76,7 +76,7 @@ pub enum AlgorithmSettings {
         max_size: u32,
         /// Calls in flight that a target may have, times the mean, before its keys go to the next one on the ring. 1.25 is usual. Without
         /// it, only the key decides.
-        #[setting(range = ">=1")]
+        #[setting(range = "1..")]
         max_load: Option<f64>,
     },
     /// By the key, through Maglev's table: an even spread that changes little when targets come and go.
@@ -85,7 +85,7 @@ pub enum AlgorithmSettings {
         #[setting(default = 65537, range = "2..=5000011")]
         table_size: u32,
         /// Calls in flight that a target may have, times the mean, before its keys go elsewhere. Without it, only the key decides.
-        #[setting(range = ">=1")]
+        #[setting(range = "1..")]
         max_load: Option<f64>,
     },
     /// The targets with the shortest round trip, in turn, as long as enough of them are healthy; then those next to them (Envoy's priority

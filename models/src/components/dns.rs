@@ -65,7 +65,7 @@ pub struct HealthCheckSettings {
     #[setting(default = 1, range = "1..=1000")]
     pub checkers: u32,
     /// Share of the checkers that must find a target healthy, and more than that. Route 53's is 18 %.
-    #[setting(default = "18%", range = "0..<1")]
+    #[setting(default = "18%", range = "0..1")]
     pub agree: Fraction,
 }
 

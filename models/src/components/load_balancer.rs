@@ -111,7 +111,9 @@ pub struct LoadBalancer {
     /// Finds out about the targets, where that takes time and it chooses itself.
     lookout: Option<Box<Lookout>>,
     keeps_deadlines: bool,
-    /// The call made for each call, by index of the latter; kept only where giving up is passed on.
+    /// Whether giving up is passed on.
+    cancels: bool,
+    /// The call made for each call, by index of the latter; kept where giving up is passed on, or it matters how calls end.
     children: Option<Vec<Option<CallId>>>,
     // Measures.
     attempts: Attempts,
@@ -231,6 +233,7 @@ impl Kind for LoadBalancer {
             per: settings.per,
             asks_link: settings.to.asks_anything(),
             keeps_deadlines: settings.to.propagate.contains(&Propagated::Deadline),
+            cancels,
             children: (cancels || judges || settings.to.asks_anything()).then(Vec::new),
             attempts: Attempts::default(),
         }
@@ -486,11 +489,12 @@ impl Component for LoadBalancer {
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let index = call.index() as usize;
-        let child = self.children.as_mut().and_then(|c| c.get_mut(index)).and_then(Option::take);
-        if self.children.is_none() {
+        // Without `cancel` the call goes on, unless the link decides that.
+        if !(self.cancels || self.asks_link) {
             return Next::WAIT;
         }
+        let index = call.index() as usize;
+        let child = self.children.as_mut().and_then(|c| c.get_mut(index)).and_then(Option::take);
         if let Some(child) = child {
             cx.abandon(child);
             cx.cancel_call(child);
