@@ -200,6 +200,8 @@ const BUNDLED: &[(&str, &[&str])] = &[
         &["no_spare components.app", "no_timeout workloads.callers.call", "unbounded_queue components.app"],
     ),
     ("one-slow-handler", &["no_timeout workloads.light.call", "unbounded_queue components.app"]),
+    ("lb-sinkhole", &["unbounded_queue components.app"]),
+    ("random-routing", &["no_timeout workloads.users.call", "unbounded_queue components.workers"]),
     ("dns-failover", &["unbounded_queue components.eu/api", "unbounded_queue components.us/api"]),
     ("pool-ceiling", &["no_timeout components.api.calls.db", "no_timeout workloads.users.call"]),
     // It is about nothing else.

@@ -45,7 +45,7 @@ fn a_dead_replica_costs_its_share_until_it_is_found_out() {
             let lost = (w.sent - w.outcomes["ok"]) as f64;
             assert!((lost - 100.0 * detection).abs() <= 2.0, "{schedule} {fault}: {lost} in {detection} s");
             let undetected = of(&result, "components.lb.health_check.undetected");
-            assert!((undetected - lost / w.sent as f64).abs() < 1e-4, "{undetected}");
+            assert!((undetected - lost / w.sent as f64).abs() < 2e-4, "{undetected}");
             assert_eq!(of(&result, "components.lb.health_check.unhealthy"), 1.0);
             detections.push(detection);
         }
@@ -59,10 +59,11 @@ fn a_dead_replica_costs_its_share_until_it_is_found_out() {
 fn every_instance_finds_out_for_itself_and_in_its_own_time() {
     let balancer = format!("{PROBES}}}, instances: 40");
     let result = three(1, &balancer, "", "{at: 10s, for: 20s, kill: {component: app, replica: 1}}");
-    // Forty times that lie evenly over 5 s: both ends are missed by more than 1 s once in 4,000 runs, and their standard deviation
-    // of 1.44 s is known to 15 %.
-    let (least, most) = (of(&result, "components.lb.health_check.detection.p1"), of(&result, "components.lb.health_check.detection.max"));
-    assert!((10.0..11.0).contains(&least) && (14.0..=15.0).contains(&most), "{least} {most}");
+    // Forty times that lie evenly over 5 s: their mean has a standard error of 0.23 s, and the latest misses the end by more than 1 s
+    // once in 7,000 runs.
+    let detection = |part: &str| of(&result, &format!("components.lb.health_check.detection.{part}"));
+    assert!((detection("mean") - 12.5).abs() < 1.15 && detection("count") == 40.0, "{}", detection("mean"));
+    assert!((14.0..=15.0).contains(&detection("max")), "{}", detection("max"));
     // Two successes: between one and two intervals.
     let recovery = of(&result, "components.lb.health_check.recovery.mean");
     assert!((recovery - 7.5).abs() < 1.2, "{recovery}");
@@ -107,13 +108,13 @@ faults: [{at: 10s, kill: {component: app, replica: 1}}]
 
 #[test]
 fn lost_probes_raise_false_alarms() {
-    // A probe is lost where a packet is three times in a row, each way: 200, 600 and 1,400 ms later it is sent again, and too late
-    // after 1 s. That happens to 1 − (1 − 0.6³)² = 39 % of them, and two in a row often enough.
+    // A packet that is lost is sent again 200, 600 and 1,400 ms after the first time. A probe has failed after 1 s: where a packet is
+    // lost three times in a row, or twice each way, which happens to 40.6 % of them. Two in a row come after 8.5 probes on average, and
+    // the next success 1.7 later: 17.6 alarms of three times 60 probes, with a deviation of about 3.
     let probes = "to: {to: app, network: {rtt: 2ms, loss: 60%}}, health_check: {interval: 1s, timeout: 1s, failures: 2, successes: 1}";
     let result = three(1, probes, "", "");
     let alarms = of(&result, "components.lb.health_check.false_alarms");
-    // Of three times 60 probes; a run of two failures ends, on average, 5.9 probes after the last alarm's success.
-    assert!((10.0..50.0).contains(&alarms), "{alarms}");
+    assert!((5.0..35.0).contains(&alarms), "{alarms}");
     assert_eq!(metrics::value(&result, "components.lb.health_check.detection.mean").ok(), Some(None));
 }
 
@@ -136,9 +137,9 @@ fn five_errors_in_a_row_are_the_price_of_each_ejection() {
     let fault = "{at: 50s, errors: {component: app, replica: 4}}";
     let result = ten("outlier_ejection: envoy", fault);
     let ejections = of(&result, "components.lb.outlier_ejection.ejections");
-    // 30, 60, … 300 s, each to the next sweep, and half a second for five more errors: after 550 s the fifth lasts.
-    assert_eq!(ejections, 5.0);
-    assert_eq!(result.workloads["w"].outcomes["error"], 25);
+    // 30, 60, … 150 s, each up to the next sweep, and half a second for five more errors: the sixth begins between 540 and 551 s.
+    assert_eq!(ejections, 6.0);
+    assert_eq!(result.workloads["w"].outcomes["error"], 30);
     assert_eq!(of(&result, "components.lb.outlier_ejection.ejected"), 1.0);
     // Without it, a tenth of all fail.
     let blind = ten("algorithm: round_robin", fault);
