@@ -66,3 +66,64 @@ fn at_random_workers_wait_as_if_each_were_alone() {
     assert!((one - expected).abs() < 0.006, "{one} against {expected}");
     assert!(fewest < 0.1 && fewest < two, "{fewest}");
 }
+
+#[test]
+fn two_choices_give_a_slow_replica_what_it_can_do() {
+    let of = |variant| {
+        let result = shipped("p2c-vs-round-robin", variant);
+        let (old, all) = (result.components["old"].arrivals as f64, result.workloads["users"].sent as f64);
+        (old / all, lost(&result, "users"))
+    };
+    // A tenth, whatever it can do: of its 70 a second it serves 33, and what waits behind a hundred others waits for 3 s.
+    let (share, failed) = of("round-robin");
+    assert!((share - 0.1).abs() < 0.002, "{share}");
+    assert!(failed > 0.05, "{failed}");
+    for variant in ["two-choices", "fewest", "by-latency"] {
+        let (share, failed) = of(variant);
+        assert!(share < 0.06 && failed < 0.001, "{variant}: {share} {failed}");
+    }
+}
+
+#[test]
+fn many_balancers_that_go_by_their_own_calls_choose_the_same_replica() {
+    let of = |variant| {
+        let result = shipped("stale-load-information", variant);
+        (result.workloads["users"].latency.mean_s.expect("measured"), lost(&result, "users"))
+    };
+    let (one, lost_by_one) = of("one-that-sees-all");
+    let (many, lost_by_many) = of("two-hundred");
+    let (choices, lost_by_choices) = of("two-hundred-with-two-choices");
+    assert!(one < 0.012 && lost_by_one == 0.0, "{one}");
+    // Each sees about 3,200/s × 10 ms ÷ 200 = 0.16 calls of its own: its two replicas are nearly always two at random, so that each is
+    // M/M/2 at 80 %, where calls take 2.8 service times.
+    assert!((0.02..0.032).contains(&choices) && lost_by_choices < 0.001, "{choices}");
+    // A call of each of the 200 waits at a replica that serves 200 a second: close to a second.
+    assert!((0.5..1.1).contains(&many) && lost_by_many < 0.01, "{many} {lost_by_many}");
+}
+
+#[test]
+fn a_cache_saves_an_order_of_magnitude_and_then_another() {
+    for (variant, share) in [("nine-tenths", 0.1), ("ninety-nine-hundredths", 0.01)] {
+        let result = shipped("cache-hit-orders", variant);
+        let (reads, fetched) = (result.workloads["readers"].sent as f64, result.components["db"].arrivals as f64);
+        // Fetched at random: five standard deviations of that.
+        let tolerance = 5.0 * (reads * share * (1.0 - share)).sqrt();
+        assert!((fetched - reads * share).abs() < tolerance, "{variant}: {fetched} of {reads}");
+    }
+}
+
+#[test]
+fn two_zones_carry_what_three_did_if_they_have_room_for_it() {
+    let good = |variant, rate: f64| {
+        let result = shipped("zone-down", variant);
+        let under = windows(&result, "workloads.users.goodput", 40.0, 88.0);
+        let after = windows(&result, "workloads.users.goodput", 100.0, 118.0);
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64 / rate;
+        (mean(&under), mean(&after))
+    };
+    let (under, after) = good("sixty-percent", 1800.0);
+    assert!(under > 0.97 && after > 0.99, "{under} {after}");
+    // 2,250 a second, and 2,000 that can be served.
+    let (under, after) = good("seventy-five-percent", 2250.0);
+    assert!(under < 0.9 && after > 0.98, "{under} {after}");
+}
