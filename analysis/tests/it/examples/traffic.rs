@@ -4,10 +4,10 @@ use lab::result::RunResult;
 
 use super::{shipped, shipped_with, windows};
 
-/// The share of the requests that failed.
+/// The share of the requests that failed, of those that have ended.
 fn lost(result: &RunResult, workload: &str) -> f64 {
     let workload = &result.workloads[workload];
-    1.0 - workload.outcomes["ok"] as f64 / workload.sent as f64
+    1.0 - workload.outcomes["ok"] as f64 / workload.completed as f64
 }
 
 #[test]
