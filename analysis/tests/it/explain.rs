@@ -200,6 +200,15 @@ const BUNDLED: &[(&str, &[&str])] = &[
         &["no_spare components.app", "no_timeout workloads.callers.call", "unbounded_queue components.app"],
     ),
     ("one-slow-handler", &["no_timeout workloads.light.call", "unbounded_queue components.app"]),
+    // Queues that are longer than anybody waits are what it is about.
+    (
+        "ejection-and-panic",
+        &[
+            "queue_outlives_callers components.far.admission.queue.max",
+            "queue_outlives_callers components.near.admission.queue.max",
+        ],
+    ),
+    ("p2c-vs-round-robin", &["overload components.old"]),
     ("lb-sinkhole", &["unbounded_queue components.app"]),
     ("random-routing", &["no_timeout workloads.users.call", "unbounded_queue components.workers"]),
     ("dns-failover", &["unbounded_queue components.eu/api", "unbounded_queue components.us/api"]),
