@@ -147,7 +147,7 @@ rows! {
         "rate_limit" "by key" => "components.api.calls.db.rate_limit={token_bucket: {rate: 20/s, burst: 20}, by: key}";
         "throttle" => "components.api.calls.db.throttle={}";
         "concurrency" "fixed" => "components.api.calls.db.concurrency={fixed: 100}";
-        "health_check" => "components.api.calls.db.health_check=known_at_once";
+        "health_check" => "components.api.calls.db.health_check=instant";
     LINK "retry budgets":
         "ratio" => "components.api.calls.db.retry={max_attempts: 3, budget: {ratio: 20%}}", "components.api.calls.db.timeout=200ms";
     RUNTIME "runtimes":
