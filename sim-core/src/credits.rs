@@ -14,8 +14,8 @@ pub struct Earning {
     pub start: Span,
 }
 
-/// Balance that a machine out of credits must reach before it may exceed its earning rate again, in
-/// millionths of them.
+/// Balance that a machine out of credits must reach before it may exceed its earning rate again, in millionths of a
+/// core-nanosecond.
 const ENOUGH: u128 = 10_000_000 * MILLION;
 const MILLION: u128 = 1_000_000;
 
