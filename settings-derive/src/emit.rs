@@ -267,7 +267,7 @@ fn read_variant(index: usize, variant: &Variant) -> TokenStream {
     }
 }
 
-/// The pattern of a variant, and the expression of what stands behind its word, if anything does.
+/// The pattern of a variant, and the expression of its content, if any.
 fn write_variant(variant: &Variant) -> (TokenStream, TokenStream) {
     let name = &variant.name;
     match &variant.content {
@@ -427,7 +427,7 @@ fn emit_enum(declaration: &Declaration, variants: &[Variant], bare: Option<&Iden
     }
 }
 
-/// An enum whose word stands in a key of its own, with the variant's settings beside it.
+/// An enum whose word is the value of a tag key, with the variant's settings beside it.
 fn emit_tagged(declaration: &Declaration, variants: &[Variant], tag: &LitStr) -> TokenStream {
     let Declaration { name, doc, .. } = declaration;
     let title = name.to_string();

@@ -1,5 +1,5 @@
-//! A call that is passed on as it is must come to the same as one with a frame of its own: for the caller, for what is
-//! measured of everybody, for whoever gives up, and whatever is done to the node in the middle.
+//! A call that is passed on unchanged must give the same result as one with a frame of its own: for the caller, for all
+//! measures, for callers that give up, and for any fault of the node in the middle.
 
 use proptest::prelude::*;
 use sim_core::time::MILLISECOND;
@@ -16,7 +16,7 @@ struct Source {
     seen: Vec<(Time, Outcome)>,
 }
 
-/// Calls the middle, waits only so long, and notes how it ended.
+/// Calls the middle with a timeout and records the outcome.
 #[derive(Clone, Debug)]
 struct Caller {
     middle: NodeId,
@@ -26,14 +26,14 @@ struct Caller {
     children: Vec<Option<CallId>>,
 }
 
-/// How calls come through the middle.
+/// How calls go through the middle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Manner {
     /// Each with a frame of its own.
     Apart,
     /// Passed on by the middle, one by one.
     PassedOn,
-    /// By the engine, which does not ask the middle.
+    /// Passed on by the engine without invoking the middle.
     LetPass,
 }
 
