@@ -1,4 +1,4 @@
-//! The code that a declaration becomes.
+//! Generates the code for a declaration.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -95,7 +95,7 @@ fn opening(fields: &[Field], shorthand: Option<&LitStr>) -> TokenStream {
     }
 }
 
-/// The words that alone stand for a map of these fields.
+/// The words that may be written alone in place of a map of these fields.
 fn bare_words(fields: &[Field]) -> TokenStream {
     let flattened = fields.iter().filter(|field| field.flatten).map(|field| &field.kind);
     quote! {{
@@ -106,7 +106,7 @@ fn bare_words(fields: &[Field]) -> TokenStream {
     }}
 }
 
-/// All keys of a map of these fields, those of flattened ones included.
+/// All keys of a map of these fields, including those of flattened ones.
 fn words(fields: &[Field]) -> TokenStream {
     let each = fields.iter().map(|field| {
         let Field { key, kind, .. } = field;

@@ -267,7 +267,7 @@ impl Keys {
 
 fn fields_schema(book: &Book, shape: &FieldsShape) -> Json {
     let mut keys = Keys::of(book, shape);
-    // A tagged part knows only the keys that were added before it; those behind it are allowed there too.
+    // A tagged part only knows the keys that were added before it; keys added later are allowed there too.
     if keys.open {
         let common = keys.properties.clone();
         for condition in &mut keys.conditions {
@@ -289,7 +289,7 @@ fn fields_schema(book: &Book, shape: &FieldsShape) -> Json {
     any_of(forms)
 }
 
-/// The words of a choice that this version has.
+/// The words of a choice that this version supports.
 fn present(choice: &ChoiceShape) -> impl Iterator<Item = &VariantShape> {
     choice.variants.iter().filter(|variant| variant.content != Content::Value(Shape::NotYet))
 }
@@ -297,7 +297,7 @@ fn present(choice: &ChoiceShape) -> impl Iterator<Item = &VariantShape> {
 fn words_schema(variants: &[VariantShape]) -> Json {
     let words: Vec<&str> = variants.iter().map(|variant| variant.word).collect();
     let docs: Vec<&str> = variants.iter().map(|variant| variant.doc).collect();
-    // The second key is understood by the editors that share one YAML language server, and ignored by others.
+    // The second key is understood by editors that use the common YAML language server, and ignored by others.
     json!({ "enum": words, "markdownEnumDescriptions": docs })
 }
 
@@ -338,7 +338,7 @@ fn choice_schema(book: &Book, choice: &ChoiceShape) -> Json {
     any_of(forms)
 }
 
-/// A tree as JSON: what stands without quotes and is a number or a truth value becomes one.
+/// Converts a tree to JSON: unquoted numbers and booleans become JSON numbers and booleans.
 pub fn to_json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
@@ -359,7 +359,7 @@ pub fn to_json(node: &Node) -> Json {
     }
 }
 
-/// All sorts of scalars that a shape or the book mentions, each once, by name.
+/// All scalar shapes that a shape or the book mentions, each once, sorted by name.
 fn scalars(book: &Book, shape: &Shape) -> Vec<&'static ScalarShape> {
     let mut found: Vec<&'static ScalarShape> = Vec::new();
     let mut visit = |shape: &Shape| collect_scalars(shape, &mut found);

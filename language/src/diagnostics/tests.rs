@@ -1,4 +1,4 @@
-//! Problems as people and editors see them.
+//! Problems as shown to people and editors.
 
 use super::*;
 use crate::document::{read_document, read_override};

@@ -1,4 +1,4 @@
-//! The derive on example types in the shapes that the scenario language has.
+//! The derive on example types with the shapes used in the scenario language.
 
 use settings::book::{Body, Live};
 use settings::{
@@ -11,7 +11,7 @@ fn good<T: Setting>(text: &str) -> T {
     notation::read(text).unwrap_or_else(|problems| panic!("{text}: {problems:#?}"))
 }
 
-/// Problems as one line each: column, path, message, help.
+/// The problems, one per line: span, path, message, help.
 fn problems<T: Setting>(text: &str) -> Vec<String> {
     let node = notation::parse(text, SourceId(0)).expect(text);
     let mut cx = Reader::new();

@@ -1,4 +1,4 @@
-//! Example types in the shapes that the scenario language has.
+//! Example types with the shapes used in the scenario language.
 
 use settings::{Count, Duration, Map, Name, NullOr, OneOrMany, Setting, Spanned};
 
