@@ -13,7 +13,7 @@
 //!     /// Connections that may be open at once.
 //!     #[setting(range = "1..=100000", live)]
 //!     size: u32,
-//!     /// How long a caller waits for a place.
+//!     /// How long a caller waits for a connection.
 //!     #[setting(default = "30s")]
 //!     acquire_timeout: Duration,
 //! }

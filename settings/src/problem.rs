@@ -240,12 +240,12 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
     nearest(name, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// "`a`, `b` or `c`", cut after a dozen.
+/// "`a`, `b` or `c`", truncated after 16 names.
 pub fn one_of(names: &[&str]) -> String {
     enumerate(names, "or")
 }
 
-/// "`a`, `b` and `c`", cut after a dozen.
+/// "`a`, `b` and `c`", truncated after 16 names.
 pub fn all_of(names: &[&str]) -> String {
     enumerate(names, "and")
 }

@@ -35,7 +35,7 @@ pub use crate::order::{Class, TIME_MAX};
 
 const SLOTS_MAX: usize = (1 << SLOT_BITS) - 1;
 
-// The layout of a timer's name: 28 bits of slot plus one, 7 of lane, 29 of stamp.
+// The layout of a timer's id: 28 bits of slot plus one, 7 of lane, 29 of stamp.
 const LANE_BITS: u32 = 7;
 const NAME_STAMP_BITS: u32 = 29;
 const NAME_STAMP_MASK: u32 = (1 << NAME_STAMP_BITS) - 1;

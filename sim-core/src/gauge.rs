@@ -1,4 +1,4 @@
-//! A gauge: a whole number that changes at instants and is averaged over time.
+//! A gauge: an integer that changes at instants and is averaged over time.
 //!
 //! It integrates only on change, in exact integers, so that laws such as Little's can be checked to the nanosecond at
 //! the end of a run. A gauge that does not change costs nothing.

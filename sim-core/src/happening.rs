@@ -190,7 +190,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Clone(usize),
-        /// Count, place, kind, and the time between consecutive happenings.
+        /// Store, kind, place, count, and the time between consecutive happenings.
         Tell(usize, usize, u16, u16, u64),
         Drop(usize),
     }

@@ -1,4 +1,4 @@
-//! A log-linear histogram of whole numbers, made for latencies in nanoseconds.
+//! A log-linear histogram of integers, designed for latencies in nanoseconds.
 //!
 //! Values below 512 have a bucket each. Above that, every octave (from one power of two to the next) is divided into
 //! 256 equal buckets. So a bucket's width is at most 1/256 of its values, and a quantile, reported as the middle of a

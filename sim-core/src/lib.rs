@@ -1,9 +1,9 @@
 //! A deterministic discrete-event engine for systems in which components call each other.
 //!
-//! The engine knows no component: a model brings its own type that implements [`Component`] and wires nodes of it into
-//! a network. A request is a tree of calls; an entry of a component returns what happens next, so that calls run inline
-//! until something must wait. Time is integer nanoseconds, the order of events is total, every random draw about a
-//! request is keyed by that request, and the whole world is plain data: a clone is a checkpoint.
+//! The engine contains no components: a model supplies its own type that implements [`Component`] and connects nodes of
+//! it into a network. A request is a tree of calls; an entry of a component returns what happens next, so that calls
+//! run inline until something must wait. Time is integer nanoseconds, the order of events is total, every random draw
+//! about a request is keyed by that request, and the whole world is plain data: a clone is a checkpoint.
 //!
 //! # A bank with three clerks
 //!

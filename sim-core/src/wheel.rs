@@ -30,7 +30,7 @@ const BUCKETS: usize = 1 << LEVEL_BITS;
 const CHUNK: usize = 15;
 /// Number of pending timers above which a wheel pays off.
 const WHEEL_FROM: usize = 256;
-/// The wheel is dropped below `WHEEL_FROM` divided by this.
+/// The wheel is dropped when fewer than its threshold divided by this are pending.
 const NO_WHEEL_BELOW_SHARE: usize = 4;
 /// Idle chunks below which rebuilding the wheel at a smaller size is not worthwhile.
 const IDLE_TOLERATED: usize = 1024;

@@ -251,8 +251,8 @@ impl Accounts {
         let account = &mut self.places[place as usize];
         let service = Part { what: Spent::Service, place: own };
         if begun < account.until {
-            // Part of its time is already accounted for. For a copy, that is the time before it while another copy was
-            // waited for; for other parallel calls, it is unknown which of their parts overlap.
+            // Part of its time is already accounted for. For a copy, that is the earlier part, during which the caller
+            // waited for another copy; for other parallel calls, it is unknown which of their parts overlap.
             let of_copy = if stands_in { until.saturating_sub(account.until) } else { 0 };
             let mut left = of_copy;
             for (part, span) in parts.iter().rev() {

@@ -31,7 +31,7 @@ pub struct Stuck {
 /// The kind of an endless loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endless {
-    /// Round and round at one instant, more than [`ACTIVATIONS_AT_ONE_INSTANT`] times.
+    /// Round and round at one instant, [`ACTIVATIONS_AT_ONE_INSTANT`] times.
     Round,
     /// Nested deeper than [`CALLS_INSIDE_EACH_OTHER`].
     Inside,
@@ -133,7 +133,8 @@ impl Core {
 }
 
 impl<C: Component> Engine<C> {
-    /// Checks the nesting depth, now that the number of frames has doubled since the last check.
+    /// Checks the nesting depth, because the number of frames exceeds the threshold, and sets the next threshold to twice
+    /// that number.
     #[cold]
     pub(super) fn look_at_depth(&mut self) -> Result<(), Stuck> {
         self.core.watch.frames = 2 * self.core.calls.frames();

@@ -633,12 +633,12 @@ impl Shares {
     }
 }
 
-/// Cores in millionths; NaN counts as 0.
+/// Cores in millionths; a negative number or NaN counts as 0.
 pub(super) fn millionths(cores: f64) -> u64 {
     (cores.clamp(0.0, CORES_MAX) * CORE as f64).round() as u64
 }
 
-/// A factor in billionths; NaN counts as 0.
+/// A factor in billionths; a negative number or NaN counts as 0.
 pub(crate) fn billionths(factor: f64) -> u64 {
     (factor.clamp(0.0, SPEED_MAX) * SPEED as f64).round() as u64
 }
