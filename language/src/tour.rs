@@ -10,21 +10,21 @@ use crate::document::{Sources, read_document};
 /// A stop of a tour.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct StopSettings {
-    /// When playing pauses there.
+    /// Instant at which playback pauses.
     pub at: SignedDuration,
-    /// What is said there. `{METRIC}` stands for the newest value of a column of the time series.
+    /// Text of the stop. `{METRIC}` is replaced by the newest value of a column of the time series.
     pub text: Spanned<String>,
-    /// The component or workload that is selected there.
+    /// Component or workload selected at the stop.
     pub focus: Option<Spanned<String>>,
 }
 
 /// A tour.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct TourSettings {
-    /// The version of the format: 1.
+    /// Version of the format: 1.
     #[setting(range = "1..=1")]
     pub version: u32,
-    /// Its stops, in the order of time.
+    /// Stops in chronological order.
     pub tour: Vec<StopSettings>,
 }
 

@@ -11,7 +11,7 @@ struct Link {
     to: Name,
     /// How long an attempt may take.
     timeout: Option<Duration>,
-    /// Attempts at most.
+    /// Maximum number of attempts.
     #[setting(default = "3", range = "1..=100")]
     max_attempts: u32,
 }

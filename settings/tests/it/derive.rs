@@ -231,7 +231,7 @@ fn a_name_that_is_also_a_key_of_a_flattened_struct_stays_a_name() {
     struct Short {
         /// Where it goes.
         to: Name,
-        /// The rest.
+        /// The other settings.
         #[setting(flatten)]
         shared: Shared,
     }
