@@ -211,7 +211,7 @@ fn sort_by_counting(keys: &mut [u128]) -> bool {
         sorted[rank % COUNTED] = *key;
         sum += rank;
     }
-    // Equal keys get the same rank, which is too low for one of them.
+    // Keys with equal times get the same rank, which is too low for one of them.
     let are_distinct = sum == len * (len - 1) / 2;
     if are_distinct {
         keys.copy_from_slice(&sorted[..len]);

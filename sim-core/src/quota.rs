@@ -106,8 +106,8 @@ impl Quota {
         self.so_far.throttled += 1;
     }
 
-    /// When the next action is due: `spent` is when the quota would be spent at the current speed, in core-nanoseconds
-    /// per nanosecond times 2²⁴ millionths.
+    /// When the next action is due: `spent` is when the quota would be spent at the current use, `binds` whether that use
+    /// exceeds the quota over a whole period.
     pub(crate) fn next(&self, spent: Option<Time>, binds: bool) -> Option<Time> {
         let ends = self.begun? + PERIOD;
         if self.since.is_some() {
