@@ -7,11 +7,11 @@
 //!
 //! | discipline | next call |
 //! | --- | --- |
-//! | first in, first out | the one that has waited longest |
-//! | last in, first out | the latest arrival |
-//! | adaptive LIFO | the latest arrival while a queue persists, otherwise the one that has waited longest |
-//! | priority | the lowest number; among equals the one that has waited longest |
-//! | CoDel | the one that has waited longest, except those rejected while the wait stays above the target |
+//! | first in, first out | longest wait |
+//! | last in, first out | latest arrival |
+//! | adaptive LIFO | latest arrival while a queue persists, otherwise longest wait |
+//! | priority | lowest number; among equals, longest wait |
+//! | CoDel | longest wait, except calls rejected while the wait stays above the target |
 
 use crate::prefetch::prefetch_one;
 use crate::time::{MILLISECOND, Span, Time};
