@@ -1,4 +1,4 @@
-//! `scenarios`: the scenarios that are built in.
+//! `scenarios`: the built-in scenarios.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
