@@ -1,4 +1,4 @@
-//! Where requests spent their time: from the engine's sample to seconds and names, and from several runs to their mean.
+//! Breakdowns of latency: converts the engine's sample to seconds and names, and averages several runs.
 
 use std::collections::BTreeSet;
 

@@ -43,7 +43,7 @@ pub enum Reading {
         value: Option<f64>,
         /// Its unit.
         unit: Unit,
-        /// Whether the JSON result has it as a whole number (`20`, not `20.0`).
+        /// Whether the JSON result writes it as a whole number (`20`, not `20.0`).
         is_whole: bool,
     },
     /// Durations.
@@ -120,7 +120,7 @@ fn quotient(part: u128, whole: u128, unit: Unit) -> Option<f64> {
     if unit == Unit::Fraction { quotient.map(|share| share.min(1.0)) } else { quotient }
 }
 
-/// The average over `span_s` seconds of a gauge whose integral is in value times nanoseconds; 0 over no time.
+/// The average over `span_s` seconds of a gauge whose integral is in value times nanoseconds; 0 if the span is empty.
 pub(crate) fn time_average(integral: u128, span_s: f64) -> f64 {
     if span_s > 0.0 { integral as f64 / (span_s * SECOND as f64) } else { 0.0 }
 }

@@ -116,7 +116,7 @@ pub struct Found {
     /// A nearer value that remained undecided after the maximum number of replications; `None` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided_at: Option<String>,
-    /// True where the largest value was sought, false for the smallest.
+    /// True if the search was for the largest value, false for the smallest.
     pub largest: bool,
     /// True if the search was interrupted: the answer then lies between `holds_at` and `fails_at`, where both are known.
     pub cut_short: bool,

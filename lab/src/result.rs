@@ -293,7 +293,7 @@ pub struct Verdict {
 /// The first failure that some requests met.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstCause {
-    /// How the call that failed first ended.
+    /// Outcome of the call that failed first.
     pub outcome: String,
     /// Its place: the component that gave this answer, or the link, `CALLER.LINK`, whose caller gave up.
     pub place: String,

@@ -41,7 +41,7 @@ pub struct File<'r> {
 #[derive(Clone, Debug, PartialEq)]
 enum Content<'r> {
     Bytes(Vec<u8>),
-    /// A result as JSON, and its time series as CSV: they are made while they are written.
+    /// A result as JSON, and its time series as CSV: serialised while they are written.
     Json(&'r RunResult),
     Csv(&'r RunResult),
 }
@@ -238,11 +238,11 @@ pub fn sweep_files(swept: &Swept, origin: &Origin) -> Result<Vec<File<'static>>,
     Ok(files)
 }
 
-/// Writes a histogram log: for each tag, the middle (ns) and the count of each bucket. `what` says what an interval is;
-/// `seconds` is how long each of them lasted.
+/// Writes a histogram log: for each tag, the middle (ns) and the count of each bucket. `what` describes an interval in words;
+/// `seconds` is the length of each interval.
 ///
 /// # Errors
-/// In words: a value that an HDR histogram cannot hold, or what the writer says.
+/// In words: a value exceeds the range of an HDR histogram, or the writer fails.
 pub fn write_histogram_log(
     into: &mut dyn Write,
     tagged: impl Iterator<Item = (String, Vec<(u64, u64)>)>,
@@ -253,7 +253,7 @@ pub fn write_histogram_log(
     let mut into = into;
     let mut writer = IntervalLogWriterBuilder::new()
         .add_comment(&format!("[Latencies of requests that were answered, in nanoseconds; {what}]"))
-        // Simulated time has no date: it begins where the clock of the format does, and so the bytes are always the same.
+        // Simulated time has no date, so the log starts at the epoch and its bytes are reproducible.
         .with_start_time(SystemTime::UNIX_EPOCH)
         .begin_log_with(&mut into, &mut serializer)
         .map_err(|error| error.to_string())?;

@@ -27,7 +27,7 @@ impl Side {
         }
     }
 
-    /// The other one.
+    /// The other side.
     pub fn other(self) -> Side {
         match self {
             Side::Original => Side::Branch,

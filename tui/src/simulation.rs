@@ -67,7 +67,7 @@ pub trait Simulation: Clone + Send + 'static {
 /// A setting of the scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Knob {
-    /// The document's own path, for example `components.db.connections`.
+    /// Its path in the scenario, for example `components.db.connections`.
     pub path: String,
     /// The current value, as written in a scenario.
     pub value: String,

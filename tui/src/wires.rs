@@ -18,7 +18,7 @@ pub enum Weight {
 /// The look of one line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stroke {
-    /// How heavy it is.
+    /// Its weight.
     pub weight: Weight,
     /// Its colour.
     pub role: Role,

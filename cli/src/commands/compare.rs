@@ -31,7 +31,7 @@ pub(crate) struct Compare {
     files: Vec<String>,
     #[command(flatten)]
     changes: Changes,
-    /// Replications of each; the default is the larger of 10 and what the file sets.
+    /// Replications of each; the default is the file's setting, but at least 10.
     #[arg(long, value_name = "N")]
     replications: Option<u32>,
     /// Metric to compare; may be repeated.

@@ -18,7 +18,7 @@ pub(crate) struct Scenarios {
 /// Action; lists them without one.
 #[derive(Subcommand, Debug)]
 enum What {
-    /// Lists them with a one-line description.
+    /// Lists the scenarios with one-line descriptions.
     List,
     /// Prints a scenario.
     Show {

@@ -297,7 +297,7 @@ pub(super) fn objectives(result: &RunResult) -> Vec<Finding> {
     missed.map(say).collect()
 }
 
-/// English ownership: `shoppers'`, `api's`.
+/// The English possessive: `shoppers'`, `api's`.
 pub(super) fn possessive(name: &str) -> String {
     let s = if name.ends_with('s') { "" } else { "s" };
     format!("{name}'{s}")

@@ -91,7 +91,7 @@ fn headline(result: &RunResult) -> Vec<Figure> {
         figure("Offered", units::rate(offered), String::new()),
         figure("Goodput", units::rate(result.goodput), share),
     ];
-    // With several workloads, show the percentile curves of the busiest; the table has the others.
+    // With several workloads, show the latencies of the busiest; the table has the others.
     let busiest = result.workloads.iter().max_by_key(|(_, workload)| workload.sent);
     if let Some((name, workload)) = busiest {
         let note = if result.workloads.len() > 1 { name.clone() } else { "of answered requests".to_owned() };
