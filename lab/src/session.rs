@@ -341,7 +341,7 @@ impl Session {
     /// Runs one instant, or up to `events` of its events, of a run until idle; returns whether anything is left to do.
     fn step(&mut self, stop: Time, events: u64) -> Result<bool, Failure> {
         let engine = &mut self.network.engine;
-        // The engine advances its chores with each query for the next event, so query once per instant.
+        // Querying the next event advances the rounds of chores, so query once per instant.
         let Some(at) = self.amid.or_else(|| engine.next_event()) else { return Ok(false) };
         if at >= self.next_border {
             // Close the empty windows in between one by one.

@@ -108,7 +108,7 @@ fn timed_out(result: &RunResult, found: &mut Vec<String>) {
 const BEYOND_MIN: f64 = 100.0;
 
 fn samples(result: &RunResult, scenario: &Scenario, found: &mut Vec<String>) {
-    // In a run until completion the percentiles are exact, not estimates.
+    // A run until idle covers all of its work, so its percentiles are exact, not estimates.
     if scenario.run.until.is_some() {
         return;
     }

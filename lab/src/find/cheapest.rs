@@ -180,8 +180,8 @@ mod tests {
     use crate::{Options, Text, load};
     use language::quantity::Quantity;
 
-    /// 300 calls a second of 10 ms at `a` and 20 ms at `b`: four connections at `a` and seven at `b` are the minimum that
-    /// keeps up, without randomness.
+    /// 300 calls a second of 10 ms at `a` and 20 ms at `b`: three connections at `a` and six at `b` are just enough, without
+    /// randomness.
     const SCENARIO: &str = "
 version: 1
 run: {duration: 20s}
