@@ -208,6 +208,9 @@ pub fn scenario_name(number: usize, name: &str) -> String {
 }
 
 /// All files of a sweep except the histogram log, which [`write_histogram_log`] writes point by point.
+///
+/// # Errors
+/// If a chart cannot be drawn.
 pub fn sweep_files(swept: &Swept, origin: &Origin) -> Result<Vec<File<'static>>, FolderError> {
     let roles = [
         "points.csv",
