@@ -184,7 +184,7 @@ macro_rules! distribution {
             Mixture(Vec<$part>),
             /// A distribution shifted by a constant.
             Shift {
-                /// Round-trip time.
+                /// Constant added to every draw.
                 by: $parameter,
                 /// The distribution to shift.
                 of: $wrapper,
