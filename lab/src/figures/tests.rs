@@ -37,6 +37,7 @@ components:
       workers: {to: workers}
       far:
         to: partner
+        fallback: degraded
         throttle: adaptive
         breaker: resilience4j
         rate_limit: {leaky_bucket: {rate: 1000/s, queue: 5}, by: op}

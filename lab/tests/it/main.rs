@@ -47,6 +47,7 @@ mod queues;
 mod quotas;
 mod rabbit;
 mod requests;
+mod resilience;
 mod resolved;
 mod rest;
 mod runtimes;

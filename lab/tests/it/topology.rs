@@ -228,13 +228,29 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: full}",
             ", backoff: {linear: {base: 20ms}, jitter: equal}",
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: decorrelated}",
+            ", backoff: {exponential: {base: 10ms}, jitter: {range: [0.8, 1.2]}}",
         ]);
-        let budget = c.of(&["", ", budget: {ratio: {ratio: 10%, min: 1/s}}", ", budget: {ratio: {window: 1s}}"]);
+        let budget = c.of(&[
+            "",
+            ", budget: {ratio: {ratio: 10%, min: 1/s}}",
+            ", budget: {ratio: {window: 1s}}",
+            ", budget: {concurrent: {share: 50%, min: 1}}",
+            ", budget: {tokens: {max: 3, ratio: 0.5}}",
+            ", budget: {aws_standard: {quota: 20}}",
+        ]);
         let when = c.of(&["", ", when: [timeout, pool_timeout, unavailable, reset]"]);
         let _ = write!(text, ", retry: {{max_attempts: {attempts}{backoff}{budget}{when}}}");
     }
     if c.once_in(4) {
-        let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
+        let _ = write!(
+            text,
+            ", hedge: {}",
+            c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}", "{delay: p80, max: 2}"])
+        );
+    }
+    if c.once_in(5) {
+        let fallback = c.of(&["degraded", "{takes: {exp: 5ms}}", "{when: [timeout, breaker_open], takes: 10ms}"]);
+        let _ = write!(text, ", fallback: {fallback}");
     }
     if c.once_in(6) {
         let throttle = c.of(&["adaptive", "{adaptive: {k: 1.1, window: 1s}}"]);
@@ -263,7 +279,18 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
         let _ = write!(text, ", breaker: {breaker}");
     }
     if c.once_in(4) {
-        let concurrency = c.of(&["{fixed: 2}", "{fixed: 1, wait: 20ms}", "{fixed: 5, wait: 1s}"]);
+        let concurrency = c.of(&[
+            "{fixed: 2}",
+            "{fixed: 1, wait: 20ms}",
+            "{fixed: 5, wait: 1s}",
+            "{aimd: {initial: 3, min: 1, max: 6}, wait: 20ms}",
+            "{aimd: {initial: 3, min: 1}, window: {min: 100ms, max: 200ms, samples: 2}}",
+            "{vegas: {initial: 2, probe_multiplier: 3}}",
+            "{gradient: {initial: 5, probe_interval: 20}, wait: 1s}",
+            "{gradient2: {initial: 4, min: 1, queue_size: 1}}",
+            "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}, wait: 50ms}",
+            "{envoy_thresholds: {connections: 2, pending: 1}}",
+        ]);
         let _ = write!(text, ", concurrency: {concurrency}");
     }
     if c.once_in(3) {

@@ -16,7 +16,9 @@ use sim_core::{Answer, CallId, Cx, Next, Outcome, Spent, Time, Timer};
 use super::chooser::{Source, chosen_as};
 use super::gates::Gates;
 use super::{HEDGE, Link, Phase, TRY_TIMEOUT};
+use crate::policies::budgets::Ended;
 use crate::policies::gate::{End, Permit};
+use crate::policies::hedge::{HedgeDelay, HedgeSettings, Tracker};
 use crate::policies::link_settings::{GATES, LinkSettings};
 
 /// No other copy.
@@ -32,17 +34,25 @@ pub(super) struct Extra {
     pub(super) tries: Slab<Try>,
     /// Tells a try from another one that had its place before.
     stamp: u32,
+    /// How long attempts take, where a hedge goes by that.
+    tracker: Option<Box<Tracker>>,
 }
 
 impl Extra {
     /// The state of the start, or after a crash; measures live on.
-    pub(super) fn begin(&mut self, settings: &LinkSettings, now: Time) {
+    pub(super) fn begin(&mut self, settings: &LinkSettings, now: Time, key: u64) {
         self.tries = Slab::new();
+        self.tracker = None;
         if self.gates.all.is_empty() {
-            self.gates = Gates::of(settings, now);
+            self.gates = Gates::of(settings, now, key);
         } else {
             self.gates.rebuild(now);
         }
+    }
+
+    /// What follows how long attempts take.
+    fn tracker(&mut self, now: Time) -> &mut Tracker {
+        self.tracker.get_or_insert_with(|| Box::new(Tracker::new(now)))
     }
 }
 
@@ -81,6 +91,8 @@ pub(super) struct Try {
     pub(super) timer: Option<TimerId>,
     /// Since when it has been where it is.
     pub(super) since: Time,
+    /// When it was begun.
+    begun: Time,
     /// When it gives up waiting for its connection.
     pub(super) limit: Time,
     /// The record of its call.
@@ -163,6 +175,7 @@ impl Link {
         let begun = extra.tries.insert(Try {
             timer: None,
             since: now,
+            begun: now,
             limit: Time::MAX,
             record: index,
             child: NOBODY,
@@ -188,10 +201,15 @@ impl Link {
     /// Lets another copy of the attempt be sent after a while, if there may be one.
     fn arm_hedge(&mut self, cx: &mut Cx<'_>, index: u32) {
         let Some(hedge) = &self.plan.settings.hedge else { return };
-        let (delay, max) = (hedge.delay.0, hedge.max);
+        let (delay, max) = (hedge.delay, hedge.max);
         if u32::from(self.record(index).copies) >= max {
             return;
         }
+        let delay = match delay {
+            HedgeDelay::After(delay) => Some(delay.0),
+            HedgeDelay::Percentile(share) => self.extra().tracker(cx.now()).delay(cx.now(), share),
+        };
+        let Some(delay) = delay else { return };
         let call = self.call_of(cx, index);
         let timer = cx.after_constant(delay, Class::First, Timer::of(HEDGE, call));
         let record = self.record(index);
@@ -200,7 +218,7 @@ impl Link {
 
     /// An attempt takes long: another copy of it is sent.
     pub(super) fn hedge(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        if !self.may_repeat(cx.now()) {
+        if !self.may_repeat(cx.now(), index, None) {
             return Next::WAIT;
         }
         let record = self.record(index);
@@ -333,14 +351,19 @@ impl Link {
         let outcome = answer.outcome();
         let a_try = self.a_try(of);
         a_try.at = At::Begun;
-        let since = a_try.since;
+        let (since, begun) = (a_try.since, a_try.begun);
         self.attempts.end(since, outcome);
+        if outcome.is_good() {
+            self.learn_time(cx.now(), begun);
+        }
         self.end_try(cx, of, answer, End::Answered(outcome), outcome != Outcome::Reset)
     }
 
     /// A try that has been sent takes too long.
     pub(super) fn try_timed_out(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let answer = cx.answer(Outcome::Timeout);
+        let begun = self.a_try(of).begun;
+        self.learn_time(cx.now(), begun);
         self.end_try(cx, of, answer, End::GivenUp(Outcome::Timeout), false)
     }
 
@@ -357,6 +380,7 @@ impl Link {
         self.close(cx, of, Ending { outcome: answer.outcome(), end, keeps_connection });
         let is_good = answer.outcome().is_good();
         if is_good {
+            self.learn_of_slower_ones(cx, index);
             self.drop_copies(cx, index, Outcome::Cancelled);
         }
         // Asked before others are let on, which may be copies of this attempt, and end it.
@@ -374,6 +398,24 @@ impl Link {
         }
         self.record(index).phase = Phase::BacksOff;
         self.failed(cx, index, answer)
+    }
+
+    /// An attempt that began then has ended in a way that says how long attempts take.
+    fn learn_time(&mut self, now: Time, begun: Time) {
+        let Some(share) = self.plan.settings.hedge.as_ref().and_then(HedgeSettings::percentile) else { return };
+        self.extra().tracker(now).took(now, share, now - begun);
+    }
+
+    /// Another copy was faster: the others have taken this long at least.
+    fn learn_of_slower_ones(&mut self, cx: &Cx<'_>, index: u32) {
+        let mut of = self.record(index).child;
+        while of != NOBODY {
+            let (sibling, begun, at) = (self.a_try(of).sibling, self.a_try(of).begun, self.a_try(of).at);
+            if at == At::Target {
+                self.learn_time(cx.now(), begun);
+            }
+            of = sibling;
+        }
     }
 
     /// All tries of a call are given up.
@@ -403,6 +445,7 @@ impl Link {
     fn close(&mut self, cx: &mut Cx<'_>, of: u32, ending: Ending) {
         let now = cx.now();
         let a_try = self.extra().tries.remove(of).expect("a try ends once");
+        let paid = self.record(a_try.record).paid;
         self.unlink(of, &a_try);
         if let Some(timer) = a_try.timer {
             cx.cancel(timer);
@@ -440,7 +483,9 @@ impl Link {
         let permits = &a_try.permits[..usize::from(a_try.passed)];
         self.extra().gates.ended(now, permits, ending.end);
         if let Some(budget) = &mut self.budget {
-            budget.ended(now, a_try.is_repeated(), ending.outcome);
+            let (is_repeated, outcome) = (a_try.is_repeated(), ending.outcome);
+            let is_retried = ending.end != End::Dropped && self.when.contains(outcome);
+            budget.ended(now, Ended { is_repeated, outcome, is_retried, paid });
         }
     }
 

@@ -67,6 +67,6 @@ impl Policy for Retry {
             };
             Some(Flaw { code: "no_effect", key: format!("when.{nth}"), message, help: "remove it".into() })
         };
-        retry.when.iter().enumerate().filter_map(flaw).collect()
+        retry.when.iter().enumerate().filter_map(flaw).chain(retry.backoff.flaws()).collect()
     }
 }
