@@ -118,7 +118,7 @@ fn whatever_a_request_does_allocates_nothing() {
         ),
         ("a queue", queue("plain", "jobs")),
         ("polls", queue("sqs", "{from: jobs, batch: 10}")),
-        ("groups", queue("sqs_fifo, rate: none", "jobs")),
+        ("groups", queue("sqs_fifo, rate: none, dedup_window: 10s", "jobs")),
         ("pushes", queue("rabbitmq", "{from: jobs, prefetch: 20}")),
         (
             "outside",
@@ -133,8 +133,9 @@ fn whatever_a_request_does_allocates_nothing() {
         );
         let (found, requests) = between(&mut session(name, &text, &[]), 90.0, 199.0);
         assert!(requests > 90_000, "{name}: {requests} requests");
-        // A search tree of those that share something lets a node go now and then, and takes another.
-        let most = 300.0 * requests as f64 / 1e5;
+        // A search tree of those that share something lets a node go now and then, and takes another; the groups of a FIFO queue
+        // come and go in two such trees.
+        let most = if name == "groups" { 1000.0 } else { 300.0 } * requests as f64 / 1e5;
         assert!((found.count_total as f64) < most, "{name}: {found:?} in {requests} requests");
     }
 }
@@ -161,7 +162,7 @@ fn a_request_in_flight_takes_so_many_bytes() {
 /// knows of them. It grows in proportion, so that fewer say the same.
 #[test]
 fn a_message_that_waits_takes_less_than_a_hundred_bytes() {
-    // At the rate of a FIFO queue, only few of so many are within the window of deduplication.
+    // A real FIFO queue takes 300 messages a second: of ten million waiting ones, under 1 % are within the deduplication window.
     let fifo = "sqs_fifo, rate: none, dedup_window: 100ms";
     for (style, consumes) in
         [("plain", "jobs"), ("sqs", "jobs"), (fifo, "jobs"), ("rabbitmq", "{from: jobs, prefetch: 1}")]

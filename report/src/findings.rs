@@ -163,6 +163,7 @@ const OF_PLACES: &[Rule] = &[
     places::tasks,
     cores::throttling,
     cores::blocking,
+    cores::piling_up,
     places::stampedes,
     answers::refusals,
     places::refused_retries,

@@ -20,6 +20,7 @@ pub fn metric(path: &str) -> String {
 fn measured(rest: &[&str]) -> String {
     match rest {
         ["latency", which] => format!("{which} latency"),
+        ["latency_all", which] => format!("{which} latency of all requests"),
         ["latency_failed", which] => format!("{which} latency of failed requests"),
         ["queue", "depth"] => "mean queue length".to_owned(),
         ["queue", "depth_max"] => "longest queue".to_owned(),
@@ -81,6 +82,7 @@ mod tests {
         for (path, words) in [
             ("goodput", "goodput"),
             ("workloads.users.latency.p99", "p99 latency of users"),
+            ("workloads.users.latency_all.p99", "p99 latency of all requests of users"),
             ("workloads.users.outcomes.timeout", "requests that ended as timeout of users"),
             ("components.db.queue.wait.p99", "p99 wait in the queue of db"),
             ("components.db.amplification", "retry amplification of db"),

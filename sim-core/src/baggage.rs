@@ -28,7 +28,7 @@ macro_rules! each_column {
                 client: u64 = 0, set_client;
                 /// How many times the average work its request asks for; 1 where nobody said.
                 demand: f64 = 1.0, set_demand;
-                /// What the call is a part of ([`crate::undertakings`]); [`NO_UNDERTAKING`] where
+                /// What the call is a part of ([`crate::undertakings`]); [`NO_UNDERTAKING`](crate::NO_UNDERTAKING) where
                 /// nobody follows that.
                 undertaking: u64 = NO_UNDERTAKING, set_undertaking;
                 /// The connection over which the call comes ([`Cx::open_connection`](crate::Cx::open_connection));

@@ -77,7 +77,7 @@ mod tests {
         let call = |n: u64| CallId::from_bits(1 << 32 | n);
         let record = |n: u64| (RecordId::from_bits(n), 1);
         // Every tenth call is still open, and the others have ended without anybody having looked.
-        let is_open = |call: CallId| call.index() % 10 == 0;
+        let is_open = |call: CallId| call.index().is_multiple_of(10);
         let numbers: Vec<u32> =
             (0..1_000).map(|n| parcels.enclose(call(n), vec![record(n), record(n + 1)], is_open)).collect();
         assert!(parcels.held.len() < 300, "{}", parcels.held.len());

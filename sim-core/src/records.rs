@@ -1,7 +1,7 @@
 //! Records: what a node keeps for others apart from calls, such as the messages of a queue.
 //!
 //! A record is data. It is made of a call, outlives that call and its caller, and no crash touches it unless its store is
-//! [volatile](Records::set_volatile): only the verbs of its own node move it. It stands in one of two lists of its store, or has
+//! volatile: only the verbs of its own node move it. It stands in one of two lists of its store, or has
 //! ended:
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //!                             └─▶ ended in another way, or moved to another store
 //! ```
 //!
-//! Whether the work on a record has ended well is noted here too ([`Records::done`]), since whoever works on it knows that before
+//! Whether the work on a record has ended well is noted here too, since whoever works on it knows that before
 //! its node does, and several may work on one record at the same time.
 //!
 //! A pure structure that knows no engine; the verbs stand in `engine/records.rs`. One table holds the records of all stores,

@@ -49,7 +49,10 @@ pub fn share(value: f64) -> String {
     match percent {
         _ if percent <= 0.0 => "0 %".into(),
         _ if percent < 0.1 => "<0.1 %".into(),
-        _ if percent < 9.95 => format!("{} %", digits(percent, true).get(..3).unwrap_or("0").trim_end_matches('.')),
+        _ if percent < 9.95 => {
+            let digits = digits(percent, true);
+            format!("{} %", digits.get(..3).unwrap_or(&digits).trim_end_matches('.'))
+        }
         _ if percent < 100.0 => format!("{:.0} %", percent.min(99.0)),
         _ => format!("{percent:.0} %"),
     }
@@ -119,8 +122,14 @@ pub fn clock_step(least_s: f64) -> f64 {
     ROUND.into_iter().find(|step| *step >= least_s).unwrap_or_else(days)
 }
 
-/// The newest value of a column of the series as the screen writes it; times may be named without their unit.
+/// The newest value of a column of the series as the screen writes it; times may be named without their unit. Queue lengths are
+/// those of this instant, as in the boxes, instead of the mean of a window.
 pub fn of_column(snapshot: &Snapshot, name: &str) -> String {
+    let node = name.strip_prefix("components.").and_then(|name| name.strip_suffix(".queue.depth"));
+    let place = node.and_then(|node| snapshot.topology.nodes.iter().position(|it| it.name == node));
+    if let Some(now) = place.and_then(|place| snapshot.nodes.get(place)) {
+        return count(now.queue);
+    }
     let series = &snapshot.series;
     let in_seconds = format!("{name}_s");
     let (name, value) = match series.last(name) {
@@ -207,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_share_below_one_is_never_written_as_all() {
-        let written: Vec<String> = [0.0, 0.0001, 0.034, 0.72, 0.999, 1.0, 1.5].into_iter().map(share).collect();
-        assert_eq!(written, ["0 %", "<0.1 %", "3.4 %", "72 %", "99 %", "100 %", "150 %"]);
+        let written: Vec<String> = [0.0, 0.0001, 0.034, 0.05, 0.72, 0.999, 1.0, 1.5].into_iter().map(share).collect();
+        assert_eq!(written, ["0 %", "<0.1 %", "3.4 %", "5 %", "72 %", "99 %", "100 %", "150 %"]);
     }
 
     #[test]

@@ -166,6 +166,29 @@ const BUNDLED: &[(&str, &[&str])] = &[
         "cache-stampede",
         &["cold_cache components.cache", "no_timeout workloads.readers.call", "unbounded_queue components.db"],
     ),
+    // Runtimes and cores: what these are about is what they do to those who wait.
+    ("cpu-limit-p99", &["quota_below_threads components.api.cpu.limit"]),
+    ("event-loop-blocked", &["long_code components.app.handlers", "unbounded_queue components.app"]),
+    (
+        "gil-convoy",
+        &[
+            "busy_cores components.app",
+            "no_timeout workloads.pings.call",
+            "no_timeout workloads.thumbnails.call",
+            "unbounded_queue components.app",
+        ],
+    ),
+    ("goroutine-leak", &["no_timeout components.api.calls.partner", "unbounded_queue components.api"]),
+    (
+        "noisy-neighbour",
+        &["busy_cores hosts.box", "no_timeout workloads.nightly.call", "unbounded_queue components.api"],
+    ),
+    ("runtimes-compared", &["unbounded_queue components.gateway", "unbounded_queue components.render"]),
+    (
+        "ten-thousand-clients",
+        &["busy_cores components.app", "no_timeout workloads.clients.call", "unbounded_queue components.app"],
+    ),
+    ("thread-starvation", &["no_timeout workloads.users.call", "unbounded_queue components.app"]),
     // Users without end of patience, in front of something that always answers.
     ("a-million-users", &["no_timeout workloads.users.call"]),
     ("batching-and-rate", &["no_timeout workloads.writers.call", "unbounded_queue components.db"]),

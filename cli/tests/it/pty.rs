@@ -171,7 +171,8 @@ impl Session {
     #[track_caller]
     pub(crate) fn is_taken_again(&mut self, words: &str) {
         let begun = Instant::now();
-        while self.bytes().matches(ENTER).count() < 2 {
+        // The second taking arrives piece by piece, and the words may still be those of before it.
+        while self.bytes().matches(ENTER).count() < 2 || !self.has_taken_screen() {
             assert!(begun.elapsed() < PATIENCE, "it was not taken again:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -191,9 +192,14 @@ impl Session {
     pub(crate) fn is_taken(&self) {
         let modes = tcgetattr(self.pts.as_fd()).expect("it is a terminal").local_modes;
         assert!(!modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+        assert!(self.has_taken_screen());
+    }
+
+    /// Whether what was received so far leaves the program on its own screen, without a cursor, told of pastes.
+    fn has_taken_screen(&self) -> bool {
         let received = self.received.lock().expect("the reader does not panic");
         let screen = received.screen.screen();
-        assert!(screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste());
+        screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste()
     }
 
     /// Checks that the terminal is as it was: its modes, the screen, the cursor, the mouse.

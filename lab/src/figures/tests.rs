@@ -28,13 +28,13 @@ components:
     kind: service
     replicas: 2
     runtime: {async: {workers: 20}}
-    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: workers}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
+    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
       near: {to: cache}
       loop: {to: loop}
       function: {to: function}
-      workers: {to: workers}
+      crew: {to: crew}
       far:
         to: partner
         fallback: degraded
@@ -46,7 +46,7 @@ components:
       name: {to: dns}
   loop: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {event_loop: {switch: callback}}, handlers: {default: [{cpu: 1ms}]}}
   function: {kind: service, runtime: single, start_up: 100ms, handlers: {default: [{wait: 1ms}]}}
-  workers: {kind: service, runtime: {processes: {workers: 4, max_requests: 100}}, handlers: {default: [{wait: 1ms}]}}
+  crew: {kind: service, runtime: {processes: {workers: 4, max_requests: 100}}, handlers: {default: [{wait: 1ms}]}}
   jobs: {kind: queue, capacity: 5, full: block}
   cache: {kind: cache, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
@@ -133,7 +133,7 @@ fn numbers_of_the_json_result_and_metrics_are_the_same() {
     let result = ended(EVERYTHING).result();
     let json = serde_json::to_value(&result).expect("plain data");
     let mut told = BTreeSet::new();
-    for section in ["workloads", "components", "links"] {
+    for section in ["workloads", "hosts", "components", "links"] {
         each_number(section, &json[section], &mut |path, number| {
             // What the system is, and how it was looked at, is no figure of it.
             if [".workers.", ".spread.", ".queue.bound", ".timeout_s"].iter().any(|fact| path.contains(fact)) {
@@ -257,7 +257,7 @@ fn everything_that_is_measured_can_be_kept_over_time() {
         .replace("call: front}", "call: front, deadline: 1s}")
         .replace("requests: [{key: {zipf: {keys: 5, s: 1}}}]", "requests: [{op: read}, {op: scan}]")
         .replace("    call: {to: db, coalesce", "    call: {to: db, breaker: resilience4j, coalesce")
-        .replace("components:\n", "hosts: {web: {count: 2, cores: 2}}\ncomponents:\n")
+        .replace("hosts: {box:", "hosts: {web: {count: 2, cores: 2}, box:")
         .replace("    replicas: 2\n", "    replicas: 2\n    hosts: {on: web}\n")
         .replace("coalesce: {by: key}", "hedge: {delay: 50ms}");
     let is_whole =

@@ -262,3 +262,22 @@ fn what_a_handler_does_is_fixed_while_it_runs() {
         assert!(why.contains("cannot change during a run"), "{path}: {why}");
     }
 }
+
+#[test]
+fn queries_take_longer_once_their_operation_is_slower() {
+    let yaml = "\
+version: 1
+run: {duration: 20s}
+workloads: {w: {arrivals: {constant: 10/s}, call: {to: db, timeout: 50ms}}}
+components: {db: {kind: database, operations: {default: 10ms}}}
+";
+    let text = Text { name: "live.yaml".into(), bytes: yaml.into(), folder: None };
+    let loaded = load(&text, &Options::default()).unwrap_or_else(|r| panic!("{:?}", r.problems));
+    let mut session = Session::new(Arc::new(loaded), 1, None);
+    session.run_until(10_000_000_000).expect("it runs");
+    session.set("components.db.operations.default.io", "100ms").expect("service times may change");
+    session.run_to_end().expect("it runs");
+    let outcomes = &session.result().workloads["w"].outcomes;
+    let count = |outcome: &str| outcomes.get(outcome).copied().unwrap_or(0);
+    assert!(count("ok").abs_diff(100) <= 2 && count("timeout").abs_diff(100) <= 2, "{outcomes:?}");
+}

@@ -31,7 +31,7 @@ fn is_conserved(result: &RunResult, name: &str) {
     let ended: f64 = ended.iter().map(|metric| queue(result, name, metric)).sum();
     let left = queue(result, name, "published") - ended - queue(result, name, "queue.depth_end");
     // What is left is in flight, of which only the average is reported.
-    assert!(left >= 0.0 && left < 200.0, "{name}: {left}");
+    assert!((0.0..200.0).contains(&left), "{name}: {left}");
 }
 
 /// λ = 100/s and 500/s for a minute, µ = 250/s: (λpeak − µ)·60 s, drained after backlog/(µ − λ).

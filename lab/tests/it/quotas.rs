@@ -67,7 +67,7 @@ fn periods_begin_with_the_first_use() {
     assert_eq!(took_ms(&run(2.0, "{limit: 0.5}", &[30, 545], IDLE, "")), [150.0, 135.0]);
 }
 
-/// What a period does not use is not saved up, and who comes after the quota is spent waits for the next one.
+/// Unused quota is not saved up, and a task that arrives after the quota is spent waits for the next period.
 ///
 /// ```text
 ///  quota of 1, 4 cores, A and B at 0, C at 60   A, B 0–50, C stands 60–100, runs 100–150: two and one thread

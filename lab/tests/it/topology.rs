@@ -45,7 +45,9 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     let _ = writeln!(text, "run: {{duration: 20s, warmup: {warmup}, window: {window}}}");
     let services = 1 + c.below(SERVICES);
     let databases = 1 + c.below(DATABASES);
-    text.push_str("hosts: {box: {count: 2, cores: 2}}\nworkloads:\n");
+    let cores =
+        c.of(&["", "", ", scheduler: {slice: 2ms, switch: 20us}", ", credits: {rate: 0.5, max: 2s, start: 1s}"]);
+    let _ = writeln!(text, "hosts: {{box: {{count: 2, cores: 2{cores}}}}}\nworkloads:");
     let workloads = 1 + c.below(2);
     // Whom the workloads call; what comes before the first service is there only where it is called.
     let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
@@ -455,7 +457,10 @@ fn service(
     match c.below(3) {
         0 => text.push_str("    cpu: 1\n"),
         1 => text.push_str("    cpu: 0.5\n"),
-        _ => text.push_str("    hosts: box\n"),
+        _ => {
+            text.push_str("    hosts: box\n");
+            text.push_str(c.of(&["", "    cpu: {limit: 0.5}\n", "    cpu: {request: 0.5, limit: 1}\n"]));
+        }
     }
     let runtime = c.of(&[
         "{thread_pool: {threads: 5}}",
@@ -581,7 +586,10 @@ fn step(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) ->
         _ => {
             // Locks have a name for each depth and are taken in that order, so that nobody waits for himself.
             let inside = list(steps(c, links, depth + 1, may_reply));
-            format!("lock: {{name: lock{depth}, priority: {}, steps: {inside}}}", c.of(&["false", "true"]))
+            format!(
+                "lock: {{name: lock{depth}, {}, steps: {inside}}}",
+                c.of(&["priority: false", "priority: true", "inherit: true"])
+            )
         }
     }
 }

@@ -31,11 +31,12 @@ use crate::policies::not_yet::NotYet;
 #[setting(shorthand = "io")]
 pub struct OperationSettings {
     /// I/O time.
-    #[setting(default = "0s")]
+    #[setting(default = "0s", live)]
     pub io: DurationDist,
     /// CPU time on the database's cores.
     pub cpu: Option<DurationDist>,
     /// Additional I/O time for each item of a batch, the first included.
+    #[setting(live)]
     pub per_item: Option<DurationDist>,
     /// A lock held meanwhile.
     pub lock: Option<NotYet>,

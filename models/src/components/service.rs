@@ -474,11 +474,11 @@ impl Service {
                 self.wake(cx);
                 Next::WAIT
             }
-            what => match cx.ticket_if_open(timer.call()) {
-                Some(ticket) if what == SLICE => self.slice_is_over(cx, ticket - 1),
-                Some(ticket) if what == BLOCKED => self.blocked(cx, ticket - 1),
-                _ => Next::WAIT,
-            },
+            what => {
+                debug_assert!(matches!(what, SLICE | BLOCKED), "timer {what} is not handled");
+                let Some(ticket) = cx.ticket_if_open(timer.call()) else { return Next::WAIT };
+                if what == SLICE { self.slice_is_over(cx, ticket - 1) } else { self.blocked(cx, ticket - 1) }
+            }
         }
     }
 

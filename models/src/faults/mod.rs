@@ -158,7 +158,8 @@ in_time! {
     /// A cache loses everything.
     Flush => flush,
     ; faults and events:
-    /// Changes settings.
+    /// Changes settings during the run: each path with its new value, as in `{components.db.connections: 10}`. Reference pages
+    /// mark the settings that may change.
     Set => set,
     ; events:
     /// Moves messages from one queue to another.

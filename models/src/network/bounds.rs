@@ -24,7 +24,7 @@ pub const OPS_OF_COMPONENTS_MAX: usize = 500_000;
 pub const MEMORY_MAX: u64 = 8 << 30;
 
 // Measured sizes in bytes.
-const REPLICA: u64 = 3_000;
+const REPLICA: u64 = 4_000;
 const LINK: u64 = 3_000;
 const POOL: u64 = 2_500;
 const CONNECTION: u64 = 80;
@@ -34,7 +34,7 @@ const KNOWN: u64 = 16;
 const BALANCED: u64 = 64;
 /// A target in the directory, once per link of a component.
 const NAMED: u64 = 8;
-const MACHINE: u64 = 300;
+const MACHINE: u64 = 1_000;
 /// A user with a request in flight.
 const USER: u64 = 250;
 /// A cache entry with its share of the hash table.

@@ -86,7 +86,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
         for (nth, request) in workload.requests.iter().enumerate() {
             if request.poll.as_ref().is_some_and(|poll| poll.every.0.mean() <= 0.0) {
                 let message = "`every` must be longer than 0s";
-                let at = path("requests").join(&nth.to_string()).join("poll").join("every");
+                let at = path("requests").join(nth.to_string()).join("poll").join("every");
                 problems.push(Problem::error("out_of_range", entry.name_span, message).path(at));
             }
         }

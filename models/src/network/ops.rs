@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 /// can be asked for, by number.
 pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut Problems) -> Vec<Vec<u16>> {
     let mut reach = Reach { scenario, directory, problems, seen: BTreeSet::new(), open: Vec::new() };
-    reach.from_workloads();
+    reach.follow_workloads();
     let consumers = consumers(scenario, directory);
     while let Some((component, op)) = reach.open.pop() {
         for (consumer, consume) in consumers.get(&component).into_iter().flatten() {
@@ -23,7 +23,7 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             let wanted = consume.op.as_ref().map_or(op.as_str(), |op| op.as_str());
             reach.ask(*consumer, wanted, at.span, &at.path);
         }
-        reach.from_component(component, &op);
+        reach.follow_component(component, &op);
         if reach.seen.len() > OPS_OF_COMPONENTS_MAX {
             let message = format!(
                 "more than {OPS_OF_COMPONENTS_MAX} combinations of a component and an operation that reaches it"
@@ -65,7 +65,7 @@ struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    fn from_workloads(&mut self) {
+    fn follow_workloads(&mut self) {
         for (entry, place) in self.scenario.workloads.iter().zip(&self.directory.workloads) {
             for asked in entry.value.polled() {
                 let Some(poll) = asked.sort.and_then(|sort| entry.value.requests[sort].poll.as_ref()) else { continue };
@@ -94,7 +94,7 @@ impl Reach<'_> {
     }
 
     /// What a component asks of others when it is asked for `op`.
-    fn from_component(&mut self, component: usize, op: &str) {
+    fn follow_component(&mut self, component: usize, op: &str) {
         let place = &self.directory.components[component];
         let settings = &self.scenario.components.iter().as_slice()[component].value.settings;
         let handler = match settings.answers() {

@@ -60,7 +60,7 @@ impl Runtime for Settings {
                 "with a switch interval of 0s threads would take the lock from each other forever",
                 "write `switch_interval: 5ms`",
             ),
-            _ => return workers_unknown(self.threads, cores, "gil_threads", "threads"),
+            Some(Duration(_)) | None => return workers_unknown(self.threads, cores, "gil_threads", "threads"),
         };
         let code = if self.free_threaded { "no_effect" } else { "out_of_range" };
         Some(Flaw { code, key: key.into(), message: message.into(), help: help.into() })

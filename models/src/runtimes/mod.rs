@@ -58,7 +58,7 @@ pub enum Order {
     TimersFirst,
 }
 
-/// What looking for what is ready takes of a core.
+/// CPU time of a poll for ready events (`epoll_wait`, `select`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Poll {
     /// Each time.
@@ -136,7 +136,7 @@ pub struct Facts {
     pub order: Order,
     /// What waits begin and end at multiples of; 0 for any instant.
     pub timer: Span,
-    /// What looking for what is ready takes; `None` for nothing.
+    /// CPU time of a poll for ready events; `None` where polling is free.
     pub poll: Option<Poll>,
     /// Whether it is usual to measure by how much timers come late.
     pub has_lag: bool,

@@ -373,18 +373,37 @@ impl Workload {
         let sort = &self.plan.sorts[nth];
         let drawn = sort.demand.as_ref().map(|demand| demand.sample(&mut key.draw(PURPOSE_DEMAND, 0)));
         let demand = drawn.unwrap_or(Baggage::EMPTY.demand);
-        let mut baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
+        let baggage = Baggage { data_key, client, demand, ..Baggage::EMPTY };
         if self.follows {
-            baggage.undertaking = cx.begin_undertaking(cx.op_of(sort.profile), cx.now());
+            return self.followed_request(cx, nth, key, baggage, user);
         }
+        let call = cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage);
+        if let Some(user) = user {
+            cx.set_note(call, user.to_bits());
+        }
+        call
+    }
+
+    /// The same where all that a request sets off is followed.
+    #[inline(never)]
+    fn followed_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        nth: usize,
+        key: Key,
+        mut baggage: Baggage,
+        user: Option<User>,
+    ) -> CallId {
+        let sort = &self.plan.sorts[nth];
+        baggage.undertaking = cx.begin_undertaking(cx.op_of(sort.profile), cx.now());
         let call = cx.request(self.plan.link, key.bits(), cx.now(), sort.profile, sort.priority, baggage);
         if sort.poll.is_some() {
             let asking = Asking {
                 sort: nth as u16,
                 user: user.map(User::to_bits),
                 key,
-                data_key,
-                client,
+                data_key: baggage.data_key,
+                client: baggage.client,
                 began: cx.now(),
                 undertaking: baggage.undertaking,
                 polls: 0,
@@ -400,6 +419,7 @@ impl Workload {
     }
 
     /// A client asks for its result.
+    #[inline(never)]
     fn poll(&mut self, cx: &mut Cx<'_>, number: u32) -> Next {
         let (plan, now) = (self.plan.clone(), cx.now());
         let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
@@ -418,6 +438,7 @@ impl Workload {
     }
 
     /// A request whose result is asked for, or such an asking, is answered.
+    #[inline(never)]
     fn asked(&mut self, cx: &mut Cx<'_>, call: CallId, number: u32, outcome: Outcome) -> Next {
         let (plan, now) = (self.plan.clone(), cx.now());
         let Some(asking) = self.polls.get_mut(number) else { return Next::WAIT };
@@ -495,7 +516,23 @@ impl Workload {
         Next::call(call)
     }
 
+    /// An answer where all that a request sets off is followed.
+    #[inline(never)]
+    fn followed_reply(&mut self, cx: &mut Cx<'_>, call: CallId, answer: Answer) -> Next {
+        let (note, outcome) = (cx.note(call), answer.outcome());
+        let undertaking = cx.undertaking(call);
+        cx.undertaking_answered(undertaking, outcome <= Outcome::Accepted);
+        if note & ASKS != 0 {
+            return self.asked(cx, call, note as u32, outcome);
+        }
+        if self.has_users {
+            self.goes_on(cx, User::from_bits(note));
+        }
+        Next::WAIT
+    }
+
     /// A user is done with a request: thinks, or leaves.
+    #[inline(always)]
     fn goes_on(&mut self, cx: &mut Cx<'_>, user: User) {
         if let Some(requests) = self.plan.process.session_length()
             && u64::from(user.sent) >= self.length(requests, user)
@@ -542,12 +579,9 @@ impl Workload {
         }
     }
 
-    /// A user has thought, or requests arrive that are not all alike.
+    /// Requests arrive that are not all alike, or a client asks for its result.
     #[inline(never)]
     fn on_other_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        if timer.what == USER {
-            return self.send(cx, User::from_bits(timer.data));
-        }
         if timer.what == POLL {
             return self.poll(cx, timer.data as u32);
         }
@@ -619,17 +653,10 @@ impl Component for Workload {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        let (note, outcome) = (cx.note(call), answer.outcome());
         if self.follows {
-            let undertaking = cx.undertaking(call);
-            cx.undertaking_answered(undertaking, outcome <= Outcome::Accepted);
+            return self.followed_reply(cx, call, answer);
         }
-        if note & ASKS != 0 {
-            return self.asked(cx, call, note as u32, outcome);
-        }
-        if self.has_users {
-            self.goes_on(cx, User::from_bits(note));
-        }
+        self.goes_on(cx, User::from_bits(cx.note(call)));
         Next::WAIT
     }
 
@@ -651,6 +678,9 @@ impl Component for Workload {
             let next = self.source.as_mut().and_then(|s| s.next(cx.now()));
             self.arm(cx, next);
             return Next::call(call);
+        }
+        if timer.what == USER {
+            return self.send(cx, User::from_bits(timer.data));
         }
         self.on_other_timer(cx, timer)
     }

@@ -28,6 +28,9 @@ use crate::units;
 /// A chart of the library's.
 pub(crate) type Context = ChartContext<'static, Svg, Cartesian2d<Scale, Scale>>;
 
+/// A value on the x axis and one on the y axis.
+pub(crate) type Value = (f64, f64);
+
 /// The rectangle in which values are drawn, and its axes.
 pub(crate) struct Plot {
     pub(crate) left: f64,
@@ -37,6 +40,8 @@ pub(crate) struct Plot {
     pub(crate) x: Scale,
     pub(crate) y: Scale,
     context: Context,
+    /// The names of bounds with the right end of each: written when the values are drawn, so that no curve covers them.
+    names: Vec<(String, Place)>,
 }
 
 impl Plot {
@@ -50,7 +55,7 @@ impl Plot {
             .set_label_area_size(LabelAreaPosition::Bottom, tenths(canvas.height() - bottom))
             .build_cartesian_2d(x.clone(), y.clone())
             .map_err(ChartError::new)?;
-        Ok(Plot { left, top, right, bottom, x, y, context })
+        Ok(Plot { left, top, right, bottom, x, y, context, names: Vec::new() })
     }
 
     pub(crate) fn x_at(&self, value: f64) -> Option<f64> {
@@ -67,9 +72,16 @@ impl Plot {
         Some((self.x_at(x)?, self.y_at(y)?))
     }
 
-    /// Draws in the rectangle of the values.
+    /// Draws in the rectangle of the values, and over them the names of bounds.
     pub(crate) fn draw(&self, canvas: &mut Canvas, draw: impl FnOnce(&mut Canvas)) {
         canvas.plot((self.left, self.top), (self.right, self.bottom), draw);
+        for (name, (x, y)) in &self.names {
+            canvas.group("bound-name", |canvas| {
+                let (width, half) = (text_width(name, TICK_SIZE), TICK_SIZE * 0.6);
+                canvas.rectangle((x - width - 3.0, y - half), (x + 3.0, y + half), palette::PAPER, 0.8);
+                canvas.text((*x, *y), name, Lettering::new(TICK_SIZE, palette::INK, Anchor::End));
+            });
+        }
     }
 
     /// A line through values. Values that the axes cannot show are left out.
@@ -84,7 +96,7 @@ impl Plot {
     pub(crate) fn area(
         &self,
         canvas: &mut Canvas,
-        (upper, lower): (&[(f64, f64)], &[(f64, f64)]),
+        (upper, lower): (&[Value], &[Value]),
         color: palette::Color,
         opacity: f64,
     ) {
@@ -295,13 +307,14 @@ pub(crate) fn surround_above(
         plot.x_mesh(canvas, around.grid == Grid::Both);
     }
     canvas.text((right, foot + 33.0), &plot.x.title, label(Anchor::End));
-    bounds(canvas, &plot, chart);
+    plot.names = bounds(canvas, &plot, chart);
     happenings(canvas, &plot, around.marked.happenings);
     Ok(plot)
 }
 
-/// The bounds of objectives, as lines across the plot with their names above.
-fn bounds(canvas: &mut Canvas, plot: &Plot, chart: &Chart) {
+/// The bounds of objectives, as lines across the plot; returns their names with their right ends, above the lines.
+fn bounds(canvas: &mut Canvas, plot: &Plot, chart: &Chart) -> Vec<(String, Place)> {
+    let mut names = Vec::new();
     for bound in &chart.bounds {
         let Some(y) = plot.y_at(bound.value).filter(|y| (plot.top..=plot.bottom).contains(y)) else { continue };
         let stroke = Stroke { color: palette::INK, width: 1.2, dash: &[2.0, 3.0] };
@@ -310,10 +323,9 @@ fn bounds(canvas: &mut Canvas, plot: &Plot, chart: &Chart) {
         });
         let name = fitting(&bound.name, (plot.right - plot.left) / 2.0, TICK_SIZE);
         let above = if y - plot.top > 14.0 { y - 8.0 } else { y + 9.0 };
-        canvas.group("bound-name", |canvas| {
-            canvas.text((plot.right - 4.0, above), &name, Lettering::new(TICK_SIZE, palette::INK, Anchor::End));
-        });
+        names.push((name, (plot.right - 4.0, above)));
     }
+    names
 }
 
 /// Height of the mark of what happened, px; it is as wide.

@@ -94,8 +94,7 @@ fn half_window(series: &[Line]) -> f64 {
 /// The area between the ends of the intervals.
 fn interval(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
     let known = line.points.iter().filter_map(|point| point.interval.map(|ends| (point.x, ends)));
-    let (lower, upper): (Vec<(f64, f64)>, Vec<(f64, f64)>) =
-        known.map(|(x, (low, high))| ((x, low), (x, high))).unzip();
+    let (lower, upper): (Vec<_>, Vec<_>) = known.map(|(x, (low, high))| ((x, low), (x, high))).unzip();
     plot.area(canvas, (&upper, &lower), look.color, 0.16);
 }
 

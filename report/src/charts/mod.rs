@@ -32,6 +32,7 @@ pub use crate::happenings::Mark;
 use std::fmt;
 
 pub use png::png;
+pub(crate) use run::bounds;
 pub use run::{NamedChart, run_charts};
 pub(crate) use text::escaped;
 

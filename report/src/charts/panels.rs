@@ -80,8 +80,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) -> Resu
         for line in &panel.series {
             let look = look_of(&line.name);
             let ends = line.points.iter().filter_map(|point| point.interval.map(|ends| (point.x, ends)));
-            let (low, high): (Vec<(f64, f64)>, Vec<(f64, f64)>) =
-                ends.map(|(x, (low, high))| ((x, low), (x, high))).unzip();
+            let (low, high): (Vec<_>, Vec<_>) = ends.map(|(x, (low, high))| ((x, low), (x, high))).unzip();
             plot.area(canvas, (&high, &low), look.color, 0.16);
             let shown = |point: &Point| point.y.filter(|y| place(point.x, *y).is_some()).map(|y| (point.x, y));
             let values: Vec<Option<(f64, f64)>> = line.points.iter().map(shown).collect();

@@ -47,7 +47,8 @@ fn axis(label: &Axis, shares: impl Iterator<Item = f64> + Clone) -> Scale {
 /// Draws one curve a distribution.
 pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]) -> Result<(), ChartError> {
     let x = axis(&chart.x, series.iter().flat_map(|line| &line.points).map(|(share, _)| *share));
-    let y = Scale::new(&chart.y, series.iter().flat_map(|line| &line.points).map(|(_, value)| *value), 5);
+    let values = series.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
+    let y = Scale::new(&chart.y, values.chain(chart.bounds.iter().map(|bound| bound.value)), 5);
     let legend = series
         .iter()
         .enumerate()

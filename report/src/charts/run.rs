@@ -110,7 +110,7 @@ fn telling_line(result: &RunResult, name: &str, values: &[Option<f64>], nothing:
 }
 
 /// The bounds that objectives put on these metrics.
-fn bounds(result: &RunResult, metrics: &[String]) -> Vec<Bound> {
+pub(crate) fn bounds(result: &RunResult, metrics: &[String]) -> Vec<Bound> {
     let of = result.objectives.iter().filter_map(|objective| {
         let word = match objective.demand {
             Demand::Below => "at most",
@@ -223,11 +223,25 @@ fn percentiles(result: &RunResult) -> NamedChart {
         subtitle: subtitle(result),
         x: Axis::linear("percentile of requests", Unit::Other(String::new())),
         y: Axis::log("latency", Unit::Seconds),
-        bounds: Vec::new(),
+        bounds: percentile_bounds(result),
         kind: Kind::Percentiles { series },
         size: Size::default(),
     };
     NamedChart { name: "percentiles".to_owned(), chart }
+}
+
+/// The bounds on percentiles of the workloads' latencies; each says of which percentile it is.
+fn percentile_bounds(result: &RunResult) -> Vec<Bound> {
+    let mut found = Vec::new();
+    for workload in result.workloads.keys().take(CURVES_MAX / 2) {
+        for percentile in ["p50", "p90", "p95", "p99", "p999"] {
+            let metric = format!("workloads.{workload}.latency.{percentile}");
+            let read = if percentile == "p999" { "p99.9" } else { percentile };
+            let named = |bound: Bound| Bound { name: format!("{} ({read})", bound.name), ..bound };
+            found.extend(bounds(result, &[metric]).into_iter().map(named));
+        }
+    }
+    found
 }
 
 /// Where the requests of the busiest workload spend their time, from the fastest to the slowest.

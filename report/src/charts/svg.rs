@@ -200,7 +200,7 @@ fn points(places: &[BackendCoord]) -> String {
     let mut before = None;
     for (number, place) in places.iter().enumerate() {
         // Places that fall together say nothing; a line of one place still needs two.
-        if before == Some(place) && !(number + 1 == places.len() && !written.contains(' ')) {
+        if before == Some(place) && (number + 1 != places.len() || written.contains(' ')) {
             continue;
         }
         if number > 0 {

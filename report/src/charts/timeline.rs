@@ -29,7 +29,8 @@ pub(crate) fn draw(
 ) -> Result<(), ChartError> {
     let ends = goodput.first().map(|it| it.0).into_iter().chain(goodput.last().map(|it| it.0 + window_s));
     let x = Scale::exact(&chart.x, ends, 9);
-    let y = Scale::proportional(&chart.y, goodput.iter().filter_map(|it| it.1), 3);
+    let values = goodput.iter().filter_map(|it| it.1).chain(chart.bounds.iter().map(|bound| bound.value));
+    let y = Scale::proportional(&chart.y, values, 3);
     let marked = Marked { faults: &[], happenings };
     let around = Surroundings { x, y, legend: Vec::new(), marked, right: 0.0, grid: Grid::Horizontal };
     let below = LANE * lanes.len() as f64;

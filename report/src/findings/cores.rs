@@ -1,10 +1,11 @@
-//! How code came to run: CPU quotas that ran out, and loops, workers or carriers that waiting tasks held.
+//! How code came to run: CPU quotas that ran out, loops, workers or carriers that waiting tasks held, and tasks that pile up.
 
 use lab::result::RunResult;
 
-use super::evidence::Unit;
+use super::evidence::{How, Unit};
 use super::places::{about, ranked};
 use super::{Draft, Finding, Severity};
+use crate::over_time;
 
 /// Share of throttled periods that is worth a line, and a warning.
 const THROTTLED_MIN: f64 = 0.01;
@@ -60,6 +61,37 @@ pub(super) fn blocking(result: &RunResult) -> Vec<Finding> {
         );
         let severity = if share >= BLOCKED_WARNING { Severity::Warning } else { Severity::Note };
         found.push((share, draft.say(severity, text)));
+    }
+    ranked(found)
+}
+
+/// Fewer tasks than these are everyday.
+const TASKS_MIN: f64 = 50.0;
+
+/// Tasks that are started faster than they end, where they hold no worker while they wait: leaks, or overload.
+pub(super) fn piling_up(result: &RunResult) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for name in result.components.keys() {
+        let column = format!("components.{name}.tasks");
+        let Some(values) = over_time::column(result, &column) else { continue };
+        let growth = lab::trend::growth(&result.series, values, 0.0, over_time::end_s(result));
+        let Some(growth) = growth.filter(|growth| growth.last >= TASKS_MIN && growth.last >= 2.0 * growth.first) else {
+            continue;
+        };
+        let mut draft = Draft::new("tasks_grow", about(name));
+        let mut part = |key: &'static str, from_s: f64, until_s: f64| {
+            draft.windows(result, (key, Unit::Number), vec![column.clone()], How::Mean, (from_s, until_s))
+        };
+        let first = part("first", growth.from_s, growth.from_s + growth.part_s);
+        let last = part("last", growth.until_s - growth.part_s, growth.until_s);
+        let Some((first, last)) = first.zip(last) else { continue };
+        let from = draft.rule("from", Unit::Instant, growth.from_s);
+        let until = draft.rule("until", Unit::Instant, growth.until_s);
+        let (first, most) = (Unit::Number.write(first), Unit::Number.write(last));
+        let text = format!(
+            "The number of tasks of {name} grew from {first} to {most} between {from} and {until}: they start faster than they end."
+        );
+        found.push((last, draft.say(Severity::Warning, text)));
     }
     ranked(found)
 }

@@ -25,8 +25,9 @@ pub struct RunPage<'a> {
 /// If a chart cannot be drawn.
 pub fn run_page(run: &RunPage<'_>) -> Result<String, ChartError> {
     let result = run.result;
-    let mut sections = vec![Section { heading: String::new(), blocks: vec![Block::Figures(headline(result))] }];
-    sections.extend(super::story::section(result));
+    let mut sections: Vec<Section> = super::story::section(result).into_iter().collect();
+    let heading = if sections.is_empty() { String::new() } else { "The whole run".to_owned() };
+    sections.push(Section { heading, blocks: vec![Block::Figures(headline(result))] });
     sections.push(Section { heading: "Findings".to_owned(), blocks: vec![Block::Findings(findings(result))] });
     if !result.warnings.is_empty() {
         let list = Block::List(result.warnings.clone());

@@ -6,7 +6,7 @@
 use lab::result::RunResult;
 
 use super::{Block, Figure, Section};
-use crate::charts::{Axis, Chart, Kind, Size, TimelineBar, TimelineLane, TimelineRole, Unit};
+use crate::charts::{Axis, Chart, Kind, Size, TimelineBar, TimelineLane, TimelineRole, Unit, bounds};
 use crate::findings::outages::{Outage, outages};
 use crate::happenings;
 use crate::over_time;
@@ -137,7 +137,7 @@ fn timeline(result: &RunResult, outages: &[Outage]) -> Chart {
         subtitle: "goodput, what brought it down, what kept it down, and what was done about it".to_owned(),
         x: Axis::linear("simulated time", Unit::Instant),
         y: Axis::linear("goodput", Unit::PerSecond),
-        bounds: Vec::new(),
+        bounds: bounds(result, &["goodput".to_owned()]),
         kind: Kind::Timeline {
             goodput: windows.iter().map(|window| (at_s[*window], goodput[*window])).collect(),
             window_s: result.series.window_s,

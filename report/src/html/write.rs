@@ -151,9 +151,15 @@ fn write_findings(markup: &mut Markup, findings: &[Finding]) {
     put!(markup, "</ul>\n");
 }
 
+/// Tables with more columns than this are wider than many windows.
+const WIDE_FROM: usize = 6;
+
 fn write_table(markup: &mut Markup, table: &Table) {
-    put!(markup, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">\n", safe(&table.caption));
-    put!(markup, "<table>\n<caption>{}</caption>\n<thead><tr>", safe(&table.caption));
+    // In a narrow window, wide tables show each row as a list of headings and values.
+    let is_wide = table.columns.len() > WIDE_FROM;
+    let (wide, caption) = (if is_wide { " wide" } else { "" }, safe(&table.caption));
+    put!(markup, "<div class=\"scroll{wide}\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\">\n");
+    put!(markup, "<table>\n<caption>{caption}</caption>\n<thead><tr>");
     for column in &table.columns {
         let class = if column.numeric { " class=\"figure\"" } else { "" };
         let hint = if column.hint.is_empty() { String::new() } else { format!(" title=\"{}\"", safe(&column.hint)) };
@@ -163,8 +169,11 @@ fn write_table(markup: &mut Markup, table: &Table) {
     for row in &table.rows {
         put!(markup, "<tr>");
         for (position, cell) in row.iter().enumerate() {
-            let numeric = table.columns.get(position).is_some_and(|column| column.numeric);
-            let class = if numeric { " class=\"figure\"" } else { "" };
+            let column = table.columns.get(position);
+            let class = if column.is_some_and(|column| column.numeric) { " class=\"figure\"" } else { "" };
+            let label = column
+                .filter(|_| is_wide)
+                .map_or_else(String::new, |column| format!(" data-label=\"{}\"", safe(&column.title)));
             let value = cell
                 .value
                 .filter(|value| value.is_finite())
@@ -172,7 +181,7 @@ fn write_table(markup: &mut Markup, table: &Table) {
             if position == 0 {
                 put!(markup, "<th scope=\"row\"{class}{value}>{}</th>", safe(&cell.text));
             } else {
-                put!(markup, "<td{class}{value}>{}</td>", safe(&cell.text));
+                put!(markup, "<td{class}{label}{value}>{}</td>", safe(&cell.text));
             }
         }
         put!(markup, "</tr>\n");

@@ -136,7 +136,8 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
             let told =
                 if name.is_empty() { String::new() } else { format!("; {name}{}", shown(MAPS_MAX, all, "maps")) };
             let of = format!(" and {}", words::setting(&swept.axes[group]));
-            Some(drawn(of, told, along(false), vertical, kind))
+            // The vertical axis is a setting: the bound is the contour.
+            Some(Chart { bounds: Vec::new(), ..drawn(of, told, along(false), vertical, kind) })
         });
         let maps: Vec<Chart> = maps.collect();
         if !maps.is_empty() {
@@ -180,7 +181,11 @@ impl Drawing<'_> {
 
     /// The bounds that objectives put on the metric.
     fn bounds(&self) -> Vec<Bound> {
-        let of = self.swept.bounds.iter().filter(|bound| bound.metric == self.chart.value);
+        // A percentile of all requests that were sent is held against the bound; those of answered ones are shown beside it.
+        let is_of = |metric: &str| {
+            *metric == self.chart.value || metric.replace(".latency_all.", ".latency.") == self.chart.value
+        };
+        let of = self.swept.bounds.iter().filter(|bound| is_of(&bound.metric));
         let bound = |bound: &lab::sweep::Bound| Bound {
             value: bound.value,
             name: format!(

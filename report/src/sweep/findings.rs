@@ -154,7 +154,7 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
     ways
 }
 
-/// The course of a metric along the only line, or its lowest and highest points where there are several lines.
+/// The course of a metric along the only line, or its lowest and highest points and its knees where there are several lines.
 fn course(swept: &Swept, metric: usize, ways: &[Way<'_>]) -> Vec<Finding> {
     let unit = swept.units[metric];
     let name = words::capital(&words::metric(&swept.metrics[metric]));
@@ -162,7 +162,11 @@ fn course(swept: &Swept, metric: usize, ways: &[Way<'_>]) -> Vec<Finding> {
     // Axes that go together make points in which the others differ too.
     let several = ways.len() > 1 && !swept.one_at_a_time || ways.iter().any(|way| way.of.contains(','));
     if several || ways.is_empty() {
-        return extremes(swept, metric, &name).map(note).into_iter().collect();
+        let knees = ways.iter().filter_map(|way| {
+            let said = knee_along(swept, way, metric, unit, &name)?;
+            Some(if way.of.is_empty() { said } else { format!("With {}: {said}", way.of) })
+        });
+        return extremes(swept, metric, &name).into_iter().chain(knees.take(KNEES_MAX)).map(note).collect();
     }
     ways.iter().filter_map(|way| along(swept, way, metric, unit, &name)).map(note).collect()
 }
@@ -226,26 +230,10 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
     if inside(most.1, 1.0) {
         return Some(ends("most", most));
     }
-    let verb = if last.1 > first.1 { "rises" } else { "falls" };
-    if let Some(knee) = knee(&known, &numbers(way)?) {
-        let (at, value) = known[knee.at];
-        let beyond = match knee.steeper {
-            true => {
-                let ratio = crate::units::quantity(knee.ratio);
-                format!(", then to {} at {}, {ratio} times as steeply", read(last.1), last.0)
-            }
-            false if known[knee.at..].iter().all(|(_, value)| same(*value, last.1)) => {
-                format!(", and stays within {} % of its last value from there on", (SAME * 100.0).round())
-            }
-            false => format!(", then only to {} at {}", read(last.1), last.0),
-        };
-        return Some(format!(
-            "{name} has a knee at {axis} {at}: it {verb} from {} at {} to {} there{beyond}.",
-            read(first.1),
-            first.0,
-            read(value)
-        ));
+    if let Some(said) = knee_along(swept, way, metric, unit, name) {
+        return Some(said);
     }
+    let verb = if last.1 > first.1 { "rises" } else { "falls" };
     // From where on it stays what it is at the end.
     let level = known.iter().rposition(|(_, value)| !same(*value, last.1)).map_or(0, |at| at + 1);
     if level > 0 && known.len() - level >= 3 {
@@ -271,6 +259,45 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
         first.0,
         read(last.1),
         last.0
+    ))
+}
+
+/// Knees of one metric that are told, where there are several lines.
+const KNEES_MAX: usize = 4;
+
+/// Where the curve of a metric bends, and how it goes on from there; `None` where it has no knee.
+fn knee_along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) -> Option<String> {
+    let known: Vec<(&str, f64)> =
+        way.points.iter().filter_map(|(text, point)| Some((*text, point.interval(metric)?.mean))).collect();
+    let knee = knee(&known, &numbers(way)?)?;
+    let (first, last, (at, value)) = (known.first()?, known.last()?, known[knee.at]);
+    let axis = words::setting(&swept.axes[way.axis]);
+    let read = |value: f64| figures::figure(value, unit);
+    let verb = if last.1 > first.1 { "rises" } else { "falls" };
+    let percent = (SAME * 100.0).round();
+    if knee.steeper && same(first.1, value) {
+        return Some(format!(
+            "{name} has a knee at {axis} {at}: it stays within {percent} % of {} up to there, then {verb} to {} at {}.",
+            read(first.1),
+            read(last.1),
+            last.0
+        ));
+    }
+    let beyond = match knee.steeper {
+        true => {
+            let ratio = crate::units::quantity(knee.ratio);
+            format!(", then to {} at {}, {ratio} times as steeply", read(last.1), last.0)
+        }
+        false if known[knee.at..].iter().all(|(_, value)| same(*value, last.1)) => {
+            format!(", and stays within {percent} % of its last value from there on")
+        }
+        false => format!(", then only to {} at {}", read(last.1), last.0),
+    };
+    Some(format!(
+        "{name} has a knee at {axis} {at}: it {verb} from {} at {} to {} there{beyond}.",
+        read(first.1),
+        first.0,
+        read(value)
     ))
 }
 

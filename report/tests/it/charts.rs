@@ -5,6 +5,8 @@ use report::charts::{
     TimelineBar, TimelineLane, TimelineRole, TopologyBox, TopologyCall, Unit, png, run_charts, svg,
 };
 
+use lab::result::{Demand, ObjectiveResult};
+
 use crate::sample;
 
 fn chart(kind: Kind, log: bool) -> Chart {
@@ -307,4 +309,38 @@ fn a_run_gets_the_charts_for_which_it_has_figures() {
     );
     assert_eq!(names(&sample::calm()), ["load", "latency", "percentiles", "queues", "utilisation"]);
     assert!(names(&lab::result::RunResult::default()).is_empty());
+}
+
+#[test]
+fn bounds_of_objectives_are_drawn_wherever_their_metric_is() {
+    let mut storm = sample::storm();
+    let workload = storm.workloads.keys().next().expect("a workload").clone();
+    storm.objectives.push(ObjectiveResult {
+        name: "fast".to_owned(),
+        metric: format!("workloads.{workload}.latency_all.p99"),
+        demand: Demand::Below,
+        value: Some(1.0),
+        reason: None,
+        bound: 0.3,
+        unit: "s".to_owned(),
+        holds: false,
+        over: None,
+        recovers: None,
+    });
+    let bounded: Vec<(String, Vec<String>)> = run_charts(&storm)
+        .into_iter()
+        .filter(|named| !named.chart.bounds.is_empty())
+        .map(|named| (named.name, named.chart.bounds.into_iter().map(|bound| bound.name).collect()))
+        .collect();
+    assert_eq!(
+        bounded,
+        [
+            ("latency".to_owned(), vec!["objective fast: at most 300 ms".to_owned()]),
+            ("percentiles".to_owned(), vec!["objective fast: at most 300 ms (p99)".to_owned()]),
+        ]
+    );
+    for named in run_charts(&storm).into_iter().filter(|named| !named.chart.bounds.is_empty()) {
+        let drawing = svg(&named.chart).expect("a drawing");
+        assert!(drawing.contains("class=\"bound-name\""), "{}", named.name);
+    }
 }

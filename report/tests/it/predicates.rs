@@ -293,6 +293,16 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
             expect("workers", workers(raw, name), state("workers")?)?;
             expect("the share", state("blocked")? / state("workers")?, state("share")?)
         }
+        "tasks_grow" => {
+            demand(state("last")? >= 2.0 * state("first")? && state("last")? >= 50.0, "they are many more")?;
+            let column = format!("components.{name}.tasks");
+            let windows = raw.between(state("from")?, state("until")?);
+            // In thirds, each has more of them than the one before.
+            let third = windows.len() / 3;
+            let mean = |part: &[usize]| part.iter().filter_map(|window| raw.value(&column, *window)).sum::<f64>();
+            let thirds: Vec<f64> = windows[windows.len() - 3 * third..].chunks(third).map(mean).collect();
+            demand(thirds.is_sorted_by(|one, next| one < next), "they grow throughout")
+        }
         "stampede" => stampede(raw, finding),
         "waits" => waits(raw, finding, name),
         "standstill" => standstill(raw, finding, name),

@@ -182,9 +182,24 @@ fn sentences_say_what_the_figures_do() {
         )]
     );
     assert_eq!(
+        one(|load| (load - 300.0).max(0.0) / 1e4 + 0.01),
+        [format!(
+            "{of} has a knee at {at} 300/s: it stays within 2 % of 10.0 ms up to there, then rises to 30.0 ms at 500/s."
+        )]
+    );
+    assert_eq!(
         one(|load| (load - 300.0).abs() / 1e4 + 0.01),
         [format!("{of} is least at {at} 300/s: 10.0 ms; it is 30.0 ms at 100/s and 30.0 ms at 500/s.")]
     );
+}
+
+#[test]
+fn knees_are_told_of_each_line() {
+    let two = swept(&[(LOAD, &LOADS), (POOL, &["1", "2"])], 3, |at, _| Some(at[0].min(200.0 * at[1]) / 1e4));
+    let said = texts(&two);
+    let with = |text: &str| said.iter().filter(|it| it.starts_with(text)).count();
+    assert_eq!((said.len(), with("With "), with("p99 latency of users is lowest")), (2, 1, 1), "{said:?}");
+    assert!(said[1].contains("has a knee at poisson arrivals of users 200/s: it rises from 10.0 ms"), "{said:?}");
 }
 
 #[test]

@@ -267,18 +267,36 @@ components:
     assert!(!texts(&found).concat().contains("throttled"), "{:#?}", texts(&found));
 }
 
-/// Each call blocks its carrier for 20 ms: at 100/s two of four are held.
+/// Ten goroutines a second wait for an answer that never comes.
+#[test]
+fn tasks_that_pile_up_are_told() {
+    let yaml = "
+version: 1
+run: {duration: 60s}
+workloads: {users: {arrivals: {constant: 10/s}, call: {to: api, timeout: 1s}}}
+components:
+  api: {kind: service, cpu: 1, runtime: goroutines, handlers: {default: [{call: partner}]}, calls: {partner: {to: partner}}}
+  partner: {kind: external, latency: 10h}
+";
+    let found = told(yaml, &[]);
+    is_told(&found, Severity::Warning, "The number of tasks of api grew from ");
+    let found =
+        told(yaml, &["workloads.users.call.propagate=[cancel]", "components.api.calls.partner.propagate=[cancel]"]);
+    assert!(!texts(&found).concat().contains("The number of tasks"), "{:#?}", texts(&found));
+}
+
+/// Each call blocks its carrier for 20 ms: at 120/s 2.4 of four are held.
 #[test]
 fn carriers_that_are_pinned_are_told() {
     let yaml = "
 version: 1
 run: {duration: 60s}
-workloads: {users: {arrivals: {constant: 100/s}, call: api}}
+workloads: {users: {arrivals: {constant: 120/s}, call: api}}
 components:
   api: {kind: service, cpu: 4, runtime: virtual_threads, handlers: {default: [{block: 20ms}]}}
 ";
     let found = told(yaml, &[]);
-    is_told(&found, Severity::Warning, "Tasks of api held 50 % of its carriers while they waited");
+    is_told(&found, Severity::Warning, "Tasks of api held 60 % of its carriers while they waited");
 }
 
 #[test]

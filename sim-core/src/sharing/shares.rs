@@ -211,6 +211,9 @@ pub(super) fn scaled(speed: u64, by: u64) -> u128 {
 /// With more parts than this those of one kind share a class.
 pub(super) const CROWD: usize = 16;
 
+/// The class of each kind, and classes without a member.
+type Crowd = (BTreeMap<Kind, u32>, Vec<u32>);
+
 /// Cores shared by parts: what a group and a host have in common.
 ///
 /// A change of one part changes the shares of others, which are the same for all parts of a kind: as many jobs, of the same weight,
@@ -223,8 +226,8 @@ pub(super) struct Shares {
     pub(super) speed: u64,
     pub(super) parts: Vec<Part>,
     pub(super) classes: Vec<Class>,
-    /// Where there are many parts: the class of each kind, and classes without a member.
-    pub(super) crowd: Option<Box<(BTreeMap<Kind, u32>, Vec<u32>)>>,
+    /// Where there are many parts.
+    pub(super) crowd: Option<Box<Crowd>>,
     pub(super) jobs: KeyedSlab<Job>,
     pub(super) order: u64,
     /// Empty between calls: room for the completions of an instant.

@@ -26,7 +26,7 @@ pub(crate) fn lines(snapshot: &Snapshot) -> Vec<Line<'_>> {
 }
 
 /// The columns after the name.
-const COLUMNS: [(&str, i32); 5] = [("cores", 20), ("in use", 28), ("runnable", 48), ("switching", 58), ("credits", 78)];
+const COLUMNS: [(&str, i32); 5] = [("cores", 18), ("in use", 25), ("runnable", 42), ("switching", 52), ("credits", 68)];
 
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut brush = Brush::new(buffer, area, app.theme);
@@ -53,13 +53,13 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 
 fn host(brush: &mut Brush, y: i32, host: &HostNow) {
     let [cores, used, runnable, switching, credits] = COLUMNS.map(|(_, x)| x);
-    brush.text(2, y, &figures::shorten(&host.name, 17), Role::Strong);
+    brush.text(2, y, &figures::shorten(&host.name, 15), Role::Strong);
     let words = match host.cores_left < host.cores {
         true => format!("{}/{}", figures::number(host.cores_left), figures::number(host.cores)),
         false => figures::number(host.cores),
     };
     brush.text(cores, y, &words, if host.cores_left < host.cores { Role::Fault } else { Role::Text });
-    let after = brush.text(used, y, &figures::bar(host.cpu, 12), Theme::load(Some(host.cpu)));
+    let after = brush.text(used, y, &figures::bar(host.cpu, 10), Theme::load(Some(host.cpu)));
     brush.text(after + 1, y, &figures::share(host.cpu), Theme::load(Some(host.cpu)));
     let waits = host.runnable as f64 > host.cores;
     brush.text(runnable, y, &figures::count(host.runnable), if waits { Role::Strained } else { Role::Text });
@@ -76,7 +76,7 @@ fn host(brush: &mut Brush, y: i32, host: &HostNow) {
 fn component(brush: &mut Brush, y: i32, width: i32, app: &App, on: &OnHost) {
     let name = app.topology().nodes.get(on.node).map_or("", |node| node.name.as_str());
     let words = if on.replicas == 1 { name.to_string() } else { format!("{name} ×{}", on.replicas) };
-    brush.text(4, y, &figures::shorten(&words, 15), Role::Text);
+    brush.text(4, y, &figures::shorten(&words, 13), Role::Text);
     let [_, used, runnable, switching, _] = COLUMNS.map(|(_, x)| x);
     let cores = match on.limit {
         Some(limit) => format!("{} of {} cores", figures::number(on.cores), figures::number(limit)),
@@ -85,7 +85,7 @@ fn component(brush: &mut Brush, y: i32, width: i32, app: &App, on: &OnHost) {
     brush.text(used, y, &cores, Role::Text);
     brush.text(runnable, y, &figures::count(on.runnable), Role::Text);
     if let Some(throttled) = on.throttled.filter(|throttled| *throttled > 0.0) {
-        let words = format!("throttled in {} of its periods", figures::share(throttled));
+        let words = format!("throttled {} of periods", figures::share(throttled));
         brush.text(switching, y, &figures::shorten(&words, (width - switching - 1).max(4) as usize), Role::Strained);
     }
 }

@@ -27,9 +27,10 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let path_width = (width * 3 / 5).max(20);
     let cursor = app.cursors.knob.min(knobs.len() - 1);
     let first = scrolled(cursor, rows, knobs.len());
+    let count = if knobs.len() == 1 { "1 setting".to_string() } else { format!("{} settings", knobs.len()) };
     let heading = match app.knob_filter.as_str() {
-        "" => format!("{} settings", knobs.len()),
-        filter => format!("{} settings with *{filter}*", knobs.len()),
+        "" => count,
+        filter => format!("{count} with *{filter}*"),
     };
     brush.text(2, 0, &heading, Role::Faint);
     brush.text(path_width, 0, "value", Role::Faint);

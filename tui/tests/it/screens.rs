@@ -232,6 +232,17 @@ fn a_tour_and_a_search_at_80x24() {
 }
 
 #[test]
+fn a_queue_in_a_tour_is_as_long_as_in_its_box() {
+    let mut app = app(Fake::new(checkout()), 70, (120, 40));
+    select(&mut app, "orders-db");
+    let queue = app.snapshot().nodes[app.selected].queue;
+    assert!(queue > 0, "something waits");
+    let text = "{components.orders-db.queue.depth} queries wait.".to_string();
+    app.captions = vec![Caption { at_s: 60.0, text, focus: None }];
+    assert_eq!(app.caption(), Some(format!("{} queries wait.", tui::figures::count(queue))));
+}
+
+#[test]
 fn nothing_is_told_by_colour_alone() {
     // The same letters whatever the colours are; what a colour says is also said by a letter, a word or a figure.
     let mut app = app(Fake::new(checkout()), 70, (120, 40));

@@ -1,7 +1,6 @@
 //! Warnings about how code comes to run: quotas, pinned carriers, code that lets nothing else run.
 
 use super::super::limits::{grouped, plain};
-use super::super::times::Times;
 use super::{Finder, percent, time};
 
 /// From this share of its quota on, bursts are likely to spend it before a period is over.
@@ -31,10 +30,10 @@ pub(super) fn quotas(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let path = finder.component_path(component).join("cpu").join("limit");
         let message = format!(
-            "up to {} tasks of {name} run at once and use up the quota of {} cores in {} of each 100 ms; {name} is then \
+            "up to {} tasks of {name} run at once and use up the quota of {} in {} of each 100 ms; {name} is then \
              throttled until the next period, although the load uses only {} of the quota",
             plain(at_once),
-            plain(quota),
+            if quota == 1.0 { "1 core".to_string() } else { format!("{} cores", plain(quota)) },
             time(PERIOD_S * quota / at_once),
             percent(share),
         );
@@ -49,11 +48,7 @@ pub(super) fn pinned(finder: &mut Finder<'_, '_>) {
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
         let (true, Some((noun, workers))) = (limits.pinned_by_locks, limits.workers) else { continue };
-        let rate = Times::rate(component, finder.load.fresh);
-        let waits_s = finder.load.bare.work(component, finder.load.fresh, |d| d.waits_under_locks_s) / rate;
-        if rate <= 0.0 || waits_s <= 0.0 {
-            continue;
-        }
+        let Some(waits_s) = finder.per_call(component, |demand| demand.waits_under_locks_s) else { continue };
         let name = graph.name(component);
         let path = finder.component_path(component).join("handlers");
         let message = format!(
@@ -83,9 +78,9 @@ pub(super) fn long_code(finder: &mut Finder<'_, '_>) {
         }
         let (name, one) = (graph.name(component), noun.trim_end_matches('s'));
         let path = finder.component_path(component).join("handlers");
+        let which = if workers == 1 { format!("the only {one}") } else { format!("one of the {workers} {noun}") };
         let message = format!(
-            "`{op}` runs on a {one} of {name} for {} without yielding, and all other calls on that {one} wait ({workers} {noun} \
-             in total)",
+            "`{op}` runs on {which} of {name} for {} without yielding, and all other calls on that {one} wait",
             time(piece_s),
         );
         let help = "move it off the loop (`offload`), split it with `wait: 0s` between the pieces, or give it a service of its own";

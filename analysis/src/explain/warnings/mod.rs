@@ -15,10 +15,12 @@ mod timeouts;
 mod unused;
 mod ways;
 
+use models::demand::Demand;
 use settings::{Path, Problem, Problems, Span};
 
 use super::graph::Graph;
 use super::limits::Load;
+use super::times::Times;
 use super::{Explained, Mend};
 use language::places;
 
@@ -82,6 +84,13 @@ struct Finder<'f, 'g> {
 }
 
 impl Finder<'_, '_> {
+    /// What a call to a component takes of something, on average; `None` where it takes none.
+    fn per_call(&self, component: usize, of: impl Fn(&Demand) -> f64) -> Option<f64> {
+        let rate = Times::rate(component, self.load.fresh);
+        let taken = self.load.bare.work(component, self.load.fresh, of) / rate;
+        (rate > 0.0 && taken > 0.0).then_some(taken)
+    }
+
     /// Something that cannot hold, at a path of the scenario.
     fn warn(&mut self, code: &'static str, path: &Path, message: String, help: String) {
         self.found.push((Problem::warning(code, Span::NOWHERE, message).path(path.clone()).help(help), None));

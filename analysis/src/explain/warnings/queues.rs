@@ -190,11 +190,7 @@ pub(super) fn blocked_loops(finder: &mut Finder<'_, '_>) {
         if !limits.frees_while_waiting {
             continue;
         }
-        let rate = Times::rate(component, finder.load.fresh);
-        let blocks_s = finder.load.bare.work(component, finder.load.fresh, |d| d.blocks_s) / rate;
-        if rate <= 0.0 || blocks_s <= 0.0 {
-            continue;
-        }
+        let Some(blocks_s) = finder.per_call(component, |demand| demand.blocks_s) else { continue };
         let name = graph.name(component);
         let path = finder.component_path(component).join("handlers");
         let one = limits.workers.map_or("worker", |(noun, _)| noun.trim_end_matches('s'));

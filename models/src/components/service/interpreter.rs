@@ -3,7 +3,7 @@
 //! As CPython's `take_gil` and `drop_gil` (Python/ceval_gil.c): a thread that finds the lock taken waits for one interval; if
 //! the lock has not changed hands in that time it asks for it, and waits for the next interval. The thread that has it gives
 //! it back when it is asked to, and whenever it waits for something. Waiters sleep on a condition, in the order in which they
-//! began their present interval; whoever is first is woken, not who asked.
+//! began their current interval; the first of them is woken, not the one that asked.
 
 use std::collections::BTreeMap;
 
@@ -213,7 +213,7 @@ mod tests {
                 let is_done = holder.is_some_and(|who| ends[who as usize] == now);
                 if let Some(who) = holder.filter(|_| asked || is_done) {
                     let next = lock.give(now);
-                    // In the twin whoever has begun to wait first; of those who began again at this instant, none before others.
+                    // The twin gives it to the thread whose current interval ends first.
                     let first = twin.waiting.iter().min_by_key(|(_, ends, _)| *ends).map(|(who, ..)| *who);
                     assert_eq!(next, first, "at {now}");
                     twin.holder = None;

@@ -78,7 +78,7 @@ impl Service {
         index
     }
 
-    /// A holder, and whoever it waits for in turn, counts as important as this.
+    /// Raises a lock holder to an importance, and the holders of the locks that it waits for in turn.
     fn lend(&mut self, cx: &mut Cx<'_>, holder: u32, importance: u8) {
         let mut holder = holder;
         loop {
@@ -92,7 +92,7 @@ impl Service {
             let Doing::WaitsForLock(next) = self.strand(holder).doing else { break };
             match self.locks[next as usize].holder {
                 Some(next) if next != holder => holder = next,
-                _ => break,
+                Some(_) | None => break,
             }
         }
         self.make_way_for_more_important(cx);

@@ -144,9 +144,9 @@ impl Plan {
 pub(super) struct Work {
     /// On cores, shared with others.
     pub(super) shares_cores: bool,
-    /// As many times as long as the request demands.
+    /// Whether the `demand` of a request multiplies its work.
     pub(super) by_demand: bool,
-    /// On so many cores that each instance has for itself.
+    /// Cores that each instance has to itself; `None` where work shares its cores.
     pub(super) alone: Option<f64>,
     /// How long an instance takes to start.
     pub(super) start_up: Dist,

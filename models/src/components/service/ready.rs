@@ -148,8 +148,8 @@ impl Ready {
         self.depth.reset(now);
     }
 
-    /// Who is next, where so many calls have not begun, the first of them waiting since `oldest`. How much the poller has
-    /// found, where it was asked for that.
+    /// The next to run: a ready strand, or one of `calls` that have not begun, the first of which has waited since `oldest`.
+    /// With it, how many events the poller found, where this made it poll.
     pub(super) fn next(&mut self, now: Time, calls: u64, oldest: Option<Time>) -> Option<(Pick, Option<u64>)> {
         match self.order {
             Order::Fifo => self.next_in_order(now, calls, oldest),

@@ -212,7 +212,7 @@ pub struct Service {
     /// Where it is usual to measure how late timers are.
     pub(super) lag: Option<Box<Lag>>,
     pub(super) switches: Switches,
-    /// What looking for what is ready takes of whoever begins next.
+    /// CPU time of the last poll for ready events, ns, which the next call to begin pays.
     pub(super) polled: Span,
     /// Workers held by strands that wait, where they would give them back.
     pub(super) kept: Gauge,

@@ -105,7 +105,17 @@ impl Service {
             Doing::Passes { why: Pass::Wait, .. } => Woken::Timer,
             Doing::Passes { why: Pass::Block, .. } => Woken::Message,
             Doing::Passes { why: Pass::Granted, .. } => Woken::Task,
-            _ => Woken::Itself,
+            Doing::Passes { why: Pass::Cost, .. }
+            | Doing::Computes(_)
+            | Doing::Runs
+            | Doing::Ready
+            | Doing::WaitsForInterpreter(_)
+            | Doing::WaitsForThread { .. }
+            | Doing::Blocks { .. }
+            | Doing::Calls(_)
+            | Doing::WaitsForLock(_)
+            | Doing::Joins
+            | Doing::Interrupted { .. } => Woken::Itself,
         };
         self.resume(cx, index, woken)
     }

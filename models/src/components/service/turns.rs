@@ -270,7 +270,7 @@ impl Service {
                 self.owe_poll(index, found);
             }
         } else if let (Some(found), Some(poll)) = (found, self.plan.terms.facts.poll) {
-            // Whoever begins pays.
+            // The call that begins pays for the poll.
             self.polled = poll.takes(found);
         }
         Some(pick)

@@ -35,15 +35,13 @@ impl Service {
         }
         let (call, since) = (strand.call, strand.holding_since);
         let abandoned = cx.abandoned_since(call);
-        if self.frees_while_waiting {
-            self.longest_turn = self.longest_turn.max(cx.now().saturating_sub(since));
-        }
         self.door.give_back(cx.now(), since, abandoned);
         if self.frees_while_waiting {
+            self.longest_turn = self.longest_turn.max(cx.now().saturating_sub(since));
             self.ready.falls_asleep(cx.now());
-        }
-        if self.lag.is_some() && self.nobody_is_ready() {
-            self.loop_is_idle(cx);
+            if self.lag.is_some() && self.nobody_is_ready() {
+                self.loop_is_idle(cx);
+            }
         }
     }
 
@@ -62,18 +60,21 @@ impl Service {
 
     #[inline(never)]
     fn give_out_workers(&mut self, cx: &mut Cx<'_>) {
+        // Strands that have begun wait only where they give their workers back.
+        if self.frees_while_waiting {
+            return self.give_out_turns(cx);
+        }
+        while self.door.has_room() && !self.door.line().is_empty() {
+            let Some(next) = self.door.next(cx) else { continue };
+            let then = self.take_up(cx, next);
+            cx.post(then);
+        }
+    }
+
+    #[inline(never)]
+    fn give_out_turns(&mut self, cx: &mut Cx<'_>) {
         while self.door.has_room() && !self.is_asleep() {
-            // Strands that have begun wait only where they give their workers back.
-            let pick = if self.frees_while_waiting {
-                match self.next_turn(cx) {
-                    Some(pick) => pick,
-                    None => break,
-                }
-            } else if self.door.line().is_empty() {
-                return;
-            } else {
-                Pick::Call
-            };
+            let Some(pick) = self.next_turn(cx) else { break };
             let then = match pick {
                 Pick::Strand(index, _) => {
                     cx.spent(self.strand(index).call, Spent::Queue);
