@@ -41,8 +41,9 @@ fn percentile(text: &str) -> Option<f64> {
     if !is_number(whole, 2) || !is_number(part, 6) {
         return None;
     }
-    let percent: f64 = digits.parse().ok()?;
-    (percent > 0.0).then_some(percent / 100.0)
+    let parts: u64 = format!("{whole}{part:0<6}").parse().ok()?;
+    // One division of whole numbers: 99.9 % is the nearest there is to 0.999.
+    (parts > 0).then_some(parts as f64 / 1e8)
 }
 
 impl HedgeDelay {
@@ -224,7 +225,7 @@ mod tests {
     #[test]
     fn the_delay_follows_the_times_of_the_last_full_buckets() {
         let mut tracker = Tracker::new(0);
-        let mut record = |tracker: &mut Tracker, from_s: u64, ms: u64| {
+        let record = |tracker: &mut Tracker, from_s: u64, ms: u64| {
             (0..100).for_each(|nth| tracker.took(from_s * SECOND + nth, 0.95, (ms + nth) * MILLISECOND));
         };
         // Near enough: within the width of a histogram's bucket.
