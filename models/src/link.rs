@@ -46,7 +46,7 @@ pub use crate::policies::link_settings::{LinkSettings, Propagated, TargetSetting
 use crate::policies::outcomes::OutcomeSet;
 use crate::policies::policy::Way;
 use crate::policies::pool::{Opening, Pool};
-use crate::policies::retry::RetrySettings;
+use crate::policies::retry::{Causes, RetrySettings};
 
 use chooser::{Chooser, Source, draws_of_a_choice};
 pub use chooser::{Target, numbers_of};
@@ -69,6 +69,8 @@ pub struct LinkPlan {
     pub salt: u32,
     /// Key of the draws that are about no call.
     pub key: u64,
+    /// The link that answers in place of a call that has failed, if one does, and what tells its draws from other links'.
+    pub fallback: Option<(NodeId, u32)>,
     /// Live changes that faults and knobs can make, by number.
     pub changes: Vec<(u32, LinkSettings)>,
 }
@@ -132,6 +134,7 @@ const HEDGE: u8 = 4;
 const TRY_TIMEOUT: u8 = 5;
 const ACQUIRE: u8 = 6;
 const CONNECTED: u8 = 7;
+const PACED: u8 = 12;
 
 /// The link of one calling replica.
 #[derive(Clone, Debug)]
@@ -160,6 +163,8 @@ pub struct Link {
     shares: bool,
     /// The pool opens connections by itself.
     fills: bool,
+    /// Of the copies of an attempt only the first to be begun is wanted.
+    ties: bool,
     // State.
     chooser: Chooser,
     records: Slab<Logical>,
@@ -187,6 +192,8 @@ pub struct Link {
     batches: u64,
     batched: u64,
     fallbacks: u64,
+    /// Retries by what they were made after.
+    causes: Option<Box<Causes>>,
 }
 
 impl Link {
@@ -207,6 +214,7 @@ impl Link {
             connects: false,
             shares: false,
             fills: false,
+            ties: false,
             chooser: Chooser::new(&plan),
             records: Slab::new(),
             extra: None,
@@ -224,6 +232,7 @@ impl Link {
             batches: 0,
             batched: 0,
             fallbacks: 0,
+            causes: None,
             plan,
         };
         link.settle();
@@ -259,6 +268,7 @@ impl Link {
         self.connects = s.pool.is_some() || s.network.as_ref().is_some_and(|n| !n.keep_alive);
         self.shares = s.coalesce.is_some() || s.batch.is_some();
         self.fills = s.pool.as_ref().is_some_and(|pool| pool.open == Opening::InBackground);
+        self.ties = s.hedge.as_ref().is_some_and(|hedge| hedge.tied);
         // A balancer counts what is under way, so it must hear of the end of every attempt.
         let way = if plan.balancing.is_some() { Way::InOrder } else { s.way() };
         if way == Way::InOrder {
@@ -563,12 +573,13 @@ impl Component for Link {
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         match timer.what {
-            TRY_TIMEOUT | ACQUIRE | CONNECTED => {
+            TRY_TIMEOUT | ACQUIRE | CONNECTED | PACED => {
                 let Some(of) = self.try_of(timer) else { return Next::WAIT };
                 match timer.what {
                     TRY_TIMEOUT => self.try_timed_out(cx, of),
                     ACQUIRE => self.waited_in_vain(cx, of),
                     CONNECTED => self.connected(cx, of),
+                    PACED => self.paced(cx, of),
                     what => unreachable!("{what} is no timer of a try"),
                 }
             }
@@ -625,6 +636,7 @@ impl Component for Link {
         self.attempts.begin_measuring(now);
         self.pool_wait.clear();
         (self.batches, self.batched, self.fallbacks) = (0, 0, 0);
+        self.causes = None;
         if let Some(extra) = &mut self.extra {
             extra.gates.begin_measuring(now);
         }
@@ -646,6 +658,9 @@ impl Component for Link {
         }
         if let Some(extra) = &self.extra {
             extra.gates.figures(now, figures);
+        }
+        if let Some(retry) = &self.plan.settings.retry {
+            self.causes.as_deref().unwrap_or(&Causes::default()).figures(retry, figures);
         }
         if self.plan.settings.batch.is_some() {
             batch::figures(self.batched, self.batches, figures);

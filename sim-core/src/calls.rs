@@ -5,7 +5,7 @@
 //! carries besides (data key, propagated deadline) sits in columns beside it, each only where a model uses it
 //! (`baggage.rs`).
 
-use crate::baggage::{Baggage, Carried, Columns, NO_CONNECTION};
+use crate::baggage::{Baggage, Carried, Columns, NO_CONNECTION, NO_TIE};
 use crate::calendar::TimerId;
 use crate::outcome::Answer;
 use crate::prefetch::prefetch;
@@ -185,6 +185,7 @@ impl Calls {
         if self.carries_baggage {
             self.columns.copy(like, call.index);
             self.columns.set_connection(call.index, NO_CONNECTION);
+            self.columns.set_tie(call.index, NO_TIE);
         }
         call
     }

@@ -45,6 +45,7 @@ use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
 use crate::parcels::Parcels;
 use crate::records::Records;
+use crate::ties::Ties;
 use crate::time::Time;
 use crate::timer::Timer;
 use crate::trace::Traces;
@@ -337,6 +338,7 @@ pub struct Core {
     lost: BTreeMap<u64, Telling>,
     /// Connections that somebody on the way follows.
     connections: Connections,
+    ties: Ties,
     /// When each node crashed last, of those that ever did, and what died.
     crashed: BTreeMap<NodeId, (Time, Death)>,
     /// What nodes keep for others.
@@ -439,6 +441,7 @@ impl<C: Component> Engine<C> {
                 listeners: BTreeMap::new(),
                 lost: BTreeMap::new(),
                 connections: Connections::default(),
+                ties: Ties::default(),
                 crashed: BTreeMap::new(),
                 records: Records::new(),
                 parcels: Parcels::default(),

@@ -230,7 +230,7 @@ impl Records {
 
     /// What calls carry, records carry too, but for what ends with a call.
     pub(crate) fn carry(&mut self, carried: Carried) {
-        self.columns = Columns::new(Carried { deadline: false, connection: false, ..carried });
+        self.columns = Columns::new(Carried { deadline: false, connection: false, tie: false, ..carried });
     }
 
     fn store_of(&mut self, node: NodeId) -> &mut Store {

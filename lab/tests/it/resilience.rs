@@ -127,6 +127,141 @@ components:
     assert_eq!(result.links["app"]["x"].own.value("fallback.used"), Some(1.0));
 }
 
+/// A second service answers where the first one fails, and its failure is the call's.
+#[test]
+fn another_link_answers_in_place_of_one_that_fails() {
+    let yaml = |near: &str, far: &str, fallback: &str| {
+        format!(
+            "version: 1
+run: {{until: idle}}
+workloads: {{w: {{arrivals: {{once: {{count: 3}}}}, call: app}}}}
+components:
+  app:
+    kind: service
+    runtime: unlimited
+    handlers: {{default: [{{call: near}}]}}
+    calls:
+      near: {{to: near, timeout: 10ms, retry: {{max_attempts: 2}}, fallback: {fallback}}}
+      far: {{to: far, timeout: 50ms, network: {{rtt: 4ms}}}}
+  near: {{kind: service, runtime: unlimited, handlers: {{default: [{near}]}}}}
+  far: {{kind: service, runtime: unlimited, handlers: {{default: [{far}]}}}}
+"
+        )
+    };
+    let of = |outcome: &str| vec![(outcome.to_string(), 3)];
+    let slow = "{wait: 1s}";
+    // Two attempts of 10 ms, then 4 + 3 ms.
+    assert_eq!(ended(&yaml(slow, "{wait: 3ms}", "{call: far}")), (27.0, of("ok")));
+    assert_eq!(ended(&yaml(slow, "{wait: 3ms}", "{call: far, takes: 5ms}")), (32.0, of("ok")));
+    assert_eq!(ended(&yaml("{wait: 1ms}", "{wait: 3ms}", "{call: far}")), (1.0, of("ok")));
+    // The other link fails, too: what the service makes of that.
+    assert_eq!(ended(&yaml(slow, slow, "{call: far}")).1, of("unavailable"));
+    assert_eq!(ended(&yaml(slow, "{fail: {}}", "{call: far}")).1, of("error"));
+    let result = run(&yaml(slow, "{wait: 3ms}", "{call: far}"));
+    assert_eq!((result.links["app"]["near"].attempts, result.links["app"]["far"].attempts), (6, 3));
+    assert_eq!(result.links["app"]["near"].own.value("fallback.used"), Some(3.0));
+    // Its own fallback stands behind it.
+    let chain =
+        yaml(slow, slow, "{call: far}").replace("to: far, timeout: 50ms", "to: far, timeout: 50ms, fallback: degraded");
+    assert_eq!(ended(&chain), (70.0, of("ok")));
+}
+
+#[test]
+fn a_fallback_to_a_link_is_of_the_same_component_and_leads_on() {
+    let refused = |near: &str, far: &str| {
+        crate::kinds::refused(&format!(
+            "version: 1
+run: {{until: idle}}
+workloads: {{w: {{arrivals: {{once: {{count: 1}}}}, call: app}}}}
+components:
+  app:
+    kind: service
+    runtime: unlimited
+    handlers: {{default: [{{call: near}}]}}
+    calls: {{near: {{to: db{near}}}, far: {{to: db{far}}}}}
+  db: {{kind: database, operations: {{default: 1ms}}}}
+"
+        ))
+        .join("; ")
+    };
+    assert!(refused(", fallback: {call: fat}", "").contains("is called `fat`"));
+    assert!(refused(", fallback: {call: near}", "").contains("`near` falls back on itself"));
+    let both = refused(", fallback: {call: far}", ", fallback: {call: near}");
+    assert!(both.contains("`near` falls back on itself") && both.contains("`far` falls back on itself"), "{both}");
+    let workload = "version: 1
+run: {until: idle}
+workloads: {w: {arrivals: {once: {count: 1}}, call: {to: db, fallback: {call: db}}}}
+components: {db: {kind: database, operations: {default: 1ms}}}
+";
+    assert!(crate::kinds::refused(workload).join("").contains("no other link"));
+}
+
+/// A caller that is told to stop while another link answers for it tells that one to stop, too.
+#[test]
+fn a_fallback_over_another_link_is_cancelled_with_its_call() {
+    let yaml = "version: 1
+run: {until: idle}
+workloads: {w: {arrivals: {once: {count: 1}}, call: {to: app, timeout: 20ms, propagate: [cancel]}}}
+components:
+  app:
+    kind: service
+    runtime: unlimited
+    handlers: {default: [{call: near}]}
+    calls:
+      near: {to: x, timeout: 10ms, propagate: [cancel], fallback: {call: far}}
+      far: {to: z, propagate: [cancel]}
+  x: {kind: service, runtime: unlimited, handlers: {default: [{wait: 1s}]}}
+  z: {kind: service, runtime: unlimited, handlers: {default: [{wait: 1s}]}}
+";
+    let result = run(yaml);
+    for component in ["x", "z"] {
+        assert_eq!(result.components[component].outcomes.get("cancelled"), Some(&1), "{component}");
+    }
+}
+
+/// A callee that lets 50 of 200 a second through: a client that adapts hardly sends more than that, and one that does not sends all.
+#[test]
+fn a_client_that_adapts_sends_what_its_callee_takes() {
+    let yaml = |budget: &str| {
+        format!(
+            "version: 1
+run: {{duration: 120s, warmup: 30s}}
+workloads: {{w: {{arrivals: {{poisson: 200/s}}, call: {{to: x, total_timeout: 1s, retry: {{max_attempts: 3, when: [rate_limited], budget: {budget}}}}}}}}}
+components: {{x: {{kind: external, latency: 10ms, rate_limit: {{token_bucket: {{rate: 50/s, burst: 20}}}}}}}}
+"
+        )
+    };
+    let per_s = |result: &RunResult| {
+        let link = &result.links["w"]["call"];
+        let refused = link.outcomes.get("rate_limited").copied().unwrap_or(0);
+        (link.outcomes["ok"] as f64 / 120.0, refused as f64 / 120.0)
+    };
+    for seed in 0..3 {
+        let (ok, refused) = per_s(&run_loaded(&load(&yaml("aws_adaptive")), seed));
+        assert!((25.0..51.0).contains(&ok) && refused < 25.0, "{ok} {refused}");
+        let (ok, refused) = per_s(&run_loaded(&load(&yaml("aws_standard")), seed));
+        assert!((45.0..51.0).contains(&ok) && refused > 140.0, "{ok} {refused}");
+    }
+}
+
+/// Refused at the same instant and told the same wait: without jitter all come back together, with it one after the other.
+#[test]
+fn jitter_spreads_those_who_were_told_the_same_instant() {
+    let yaml = |backoff: &str| {
+        format!(
+            "version: 1
+run: {{until: idle}}
+workloads: {{w: {{arrivals: {{once: {{count: 6}}}}, call: {{to: x, retry: {{max_attempts: 2, when: [rate_limited], backoff: {backoff}}}}}}}}}
+components: {{x: {{kind: external, latency: 1ms, rate_limit: {{token_bucket: {{rate: 1/s}}}}}}}}
+"
+        )
+    };
+    let ok = |backoff: &str| run(&yaml(backoff)).workloads["w"].outcomes["ok"];
+    assert_eq!(ok("{fixed: 100ms}"), 2);
+    // Over ten seconds each finds a token of its own with a good chance: of five, three at least.
+    assert!(ok("{fixed: 10s, jitter: full}") >= 4);
+}
+
 /// Retry-After comes all the way from the limiter of a third party, through a service that passes its failure on, to the client:
 /// the refused request is asked for again when there is a token, and not before.
 #[test]
@@ -148,7 +283,7 @@ components:
     assert_eq!(ended(&yaml(", backoff: {fixed: 1500ms}")), (1_510.0, ok()));
 }
 
-const TRACKS: &str = include_str!("limits-that-adapt.yaml");
+const TRACKS: &str = include_str!("../../../scenarios/adaptive-limit-tracks-capacity.yaml");
 
 /// At twice the load that the callee can carry, most of that is served in time, also while it is three times slower. AIMD, which
 /// learns from those alone that took too long, loses more of it. What could be served in time is 400/s in 45 s and a third of that
@@ -175,4 +310,37 @@ fn what_a_limit_draws_is_the_same_in_every_run() {
     let loaded = load(&TRACKS.replace("{fixed: 1000}", "{vegas: {probe_multiplier: 2}}"));
     let bytes = |seed| crate::harness::bytes(&run_loaded(&loaded, seed));
     assert_eq!(bytes(3), bytes(3));
+}
+
+/// One retry for each attempt that takes too long, and a pause of `D`: all that came meanwhile stands in line twice, and as long as calls
+/// wait for longer than their timeout everything is asked for twice: 2λD drains at μ − 2λ. (Bronson and others, *Metastable
+/// Failures in Distributed Systems*, HotOS 2021: 300/s, of which 150 is the most that heals.)
+#[test]
+fn after_a_pause_retries_drain_as_slowly_as_the_formula_says() {
+    let yaml = |rate: u32| {
+        format!(
+            "version: 1
+run: {{duration: 300s, window: 1s}}
+workloads: {{w: {{arrivals: {{constant: {rate}/s}}, call: {{to: db, timeout: 100ms, retry: {{max_attempts: 2}}}}}}}}
+components: {{db: {{kind: database, connections: 3, operations: {{default: 10ms}}}}}}
+faults: [{{at: 10s, for: 10s, pause: {{component: db}}}}]
+"
+        )
+    };
+    let recovers_after = |rate: u32| {
+        let result = run(&yaml(rate));
+        let goodput = &result.series.columns["workloads.w.goodput"];
+        let is_good = |value: &Option<f64>| value.is_some_and(|value| value >= 0.95 * f64::from(rate));
+        // The first window from which on all are good.
+        let bad = goodput.iter().rposition(|value| !is_good(value)).expect("it was paused");
+        (bad + 1 < goodput.len()).then(|| (bad + 1) as f64 - 20.0)
+    };
+    for rate in [100, 120, 130, 140] {
+        let (load, pause, capacity) = (f64::from(rate), 10.0, 300.0);
+        let expected = 2.0 * load * pause / (capacity - 2.0 * load);
+        let found = recovers_after(rate).expect("it heals");
+        // Those that came in the last 100 ms of the pause stand in line once, and a window has a second.
+        assert!((found - expected).abs() < 2.0 + 0.03 * expected, "{rate}/s: {found} instead of {expected}");
+    }
+    assert_eq!(recovers_after(151), None, "it never heals");
 }

@@ -210,7 +210,8 @@ fn external(c: &mut Choices<'_>, text: &mut String) {
 
 /// The policies of a link, each with its comma before it.
 fn link(c: &mut Choices<'_>) -> String {
-    policies(c, false)
+    // It may lead to who does not know of ties.
+    policies(c, false).replace(", tied: true", "")
 }
 
 /// The same for a link whose owner chooses for it.
@@ -239,6 +240,7 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", budget: {concurrent: {share: 50%, min: 1}}",
             ", budget: {tokens: {max: 3, ratio: 0.5}}",
             ", budget: {aws_standard: {quota: 20}}",
+            ", budget: {aws_adaptive: {quota: 50}}",
         ]);
         let when = c.of(&["", ", when: [timeout, pool_timeout, unavailable, reset]"]);
         let _ = write!(text, ", retry: {{max_attempts: {attempts}{backoff}{budget}{when}}}");
@@ -247,7 +249,13 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
         let _ = write!(
             text,
             ", hedge: {}",
-            c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}", "{delay: p80, max: 2}"])
+            c.of(&[
+                "{delay: 20ms}",
+                "{delay: 5ms, max: 3}",
+                "{delay: 0s}",
+                "{delay: p80, max: 2}",
+                "{delay: 2ms, tied: true}"
+            ])
         );
     }
     if c.once_in(5) {
@@ -348,8 +356,54 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
         if preempts { "{priority: {preempt: true}}" } else { "priority" },
     ]);
     let max = c.of(&["", "max: 10, ", "max: 0, ", "max: 2, "]);
-    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}"]);
+    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}", ", min_remaining: 5ms"]);
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
+}
+
+/// Who is let in to a service with a runtime, and a link `l0`.
+fn admission(c: &mut Choices<'_>, text: &mut String, runtime: &str) {
+    let concurrency = c.of(&[
+        "",
+        "",
+        "{fixed: 2}",
+        "{aimd: {initial: 3, min: 1}}",
+        "{gradient2: {initial: 4, min: 1}}",
+        "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}}",
+        "{vegas: {initial: 2}, window: {min: 100ms, max: 200ms, samples: 2}}",
+    ]);
+    let mut parts = Vec::new();
+    let queue = queue(c, runtime.starts_with("{thread_p"));
+    if runtime != "unlimited" || !concurrency.is_empty() {
+        parts.push(queue.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_string());
+    }
+    if !concurrency.is_empty() {
+        parts.push(format!("concurrency: {concurrency}"));
+    }
+    let rate = c.of(&[
+        "",
+        "",
+        "{token_bucket: {rate: 50/s, burst: 5}}",
+        "{fixed_window: {limit: 5, window: 100ms}, by: op}",
+        "{sliding_log: {limit: 3, window: 100ms}, by: key}",
+    ]);
+    if !rate.is_empty() {
+        parts.push(format!("rate_limit: {rate}"));
+    }
+    let holds_workers = runtime.starts_with("{thread") || runtime.starts_with("{processes");
+    let by_room = holds_workers && !runtime.contains("{start: 1ms}") || !concurrency.is_empty();
+    let shed = c.of(&[
+        "",
+        "",
+        "{dagor: {queueing: 1ms, window: 500ms, requests: 50}}",
+        "{latency: {link: l0, over: 10ms}}",
+        if by_room && queue.contains("max: ") { "{priority: {low: 30%, normal: 50%}}" } else { "" },
+    ]);
+    if !shed.is_empty() {
+        parts.push(format!("shed: {shed}"));
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(text, "    admission: {{{}}}", parts.join(", "));
+    }
 }
 
 /// The settings of a queue that only its style has, each with its comma before it.
@@ -484,8 +538,8 @@ fn service(
         "{processes: {workers: 3, fork: 5ms, max_requests: 7, jitter: 3, timeout: 100ms}}",
     ]);
     let _ = writeln!(text, "    runtime: {runtime}");
-    if runtime != "unlimited" && c.once_in(2) {
-        let _ = writeln!(text, "    admission: {}", queue(c, runtime.starts_with("{thread_p")));
+    if c.once_in(2) {
+        admission(c, text, runtime);
     }
     if c.once_in(3) {
         text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");
@@ -516,12 +570,19 @@ fn service(
     }
     let _ = write!(text, "    handlers:\n{handlers}    calls:\n");
     for link_name in &links {
+        let mut policies = policies(c, false);
         let to = if targets.len() > 1 && c.once_in(4) {
             format!("[{{to: {}, weight: 2}}, {{to: {}}}]", targets[0], targets[1])
         } else {
             targets[c.below(targets.len())].clone()
         };
-        let (policies, knows) = (link(c), knows_at_once(c));
+        let knows = knows_at_once(c);
+        if ["c0", "x0"].iter().any(|other| to.contains(other)) {
+            policies = policies.replace(", tied: true", "");
+        }
+        if link_name == "l0" && links.len() > 1 {
+            policies = policies.replace("fallback: degraded", "fallback: {call: l1}");
+        }
         let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}{knows}}}");
     }
     if publishes {

@@ -128,6 +128,10 @@ impl Link {
         if record.phase == Phase::Tries {
             return self.copy_answered(cx, index, child, answer);
         }
+        if record.phase == Phase::FallsBack {
+            let call = self.call_of(cx, index);
+            return self.fallback_answered(cx, call, index, answer);
+        }
         debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
         record.phase = Phase::BacksOff;
         if let Some(timer) = record.timer.take() {
@@ -173,7 +177,13 @@ impl Link {
         if jitter_looks_back {
             self.previous_backoffs.insert(index, wait);
         }
-        wait = wait.max(answer.retry_after_us() as Span * 1000);
+        // Those who were told the same instant do not come back together where their waits are spread by chance.
+        let told = Span::from(answer.retry_after_us()) * 1000;
+        wait = if told > 0 && backoff_is_jittered(&self.retry().backoff) {
+            told.saturating_add(wait)
+        } else {
+            wait.max(told)
+        };
         // A back-off that would end too late is not slept.
         if let Some(total) = self.total_timeout {
             while now + wait > cx.since(call) + total {
@@ -187,6 +197,7 @@ impl Link {
                 call = self.call_of(cx, index);
             }
         }
+        self.causes.get_or_insert_default().count(answer.outcome());
         if wait == 0 {
             return self.attempt(cx, index);
         }
@@ -242,7 +253,7 @@ impl Link {
             }
             Phase::Tries => self.stop_copies(cx, index, outcome),
             Phase::Follows | Phase::InBatch => cx.spent(cx.open_call(record.call), Spent::Sharing),
-            Phase::FallsBack => cx.spent(cx.open_call(record.call), Spent::Service),
+            Phase::FallsBack => self.stop_falling_back(cx, index),
             Phase::BacksOff => {
                 cx.spent(cx.open_call(record.call), Spent::BackOff);
                 if timer.is_some() {

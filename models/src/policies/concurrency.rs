@@ -68,6 +68,9 @@ const ACTIVE: Figure = Figure::gauge("concurrency.active", "Attempts in flight, 
 const WAITING: Figure = Figure::gauge("concurrency.waiting", "Attempts waiting for a slot, time average.").sampled();
 const REFUSED: Figure = Figure::count("concurrency.refused", "Attempts rejected because too many were in flight.");
 
+/// The figures of a limit before which nobody waits, since there is a queue.
+pub const FIGURES_OF_CALLEES: Set = &[&LIMIT, &ACTIVE];
+
 /// A limit that adapts has fallen to its minimum.
 pub static LIMIT_LOWEST: Happens = Happens {
     name: "concurrency_limit_lowest",
@@ -137,7 +140,7 @@ impl Policy for Bulkhead {
 
 impl ConcurrencySettings {
     /// The bound, where it does not adapt.
-    fn fixed(&self) -> Option<u32> {
+    pub fn fixed(&self) -> Option<u32> {
         match &self.limit {
             LimitSettings::Fixed(most) => Some(*most),
             LimitSettings::EnvoyThresholds(thresholds) => Some(thresholds.most()),
@@ -147,6 +150,29 @@ impl ConcurrencySettings {
             | LimitSettings::Gradient2(_)
             | LimitSettings::EnvoyGradient(_) => None,
         }
+    }
+
+    /// What is wrong with a limit of the calls that a callee serves.
+    pub fn flaws_at_callee(&self) -> Vec<Flaw> {
+        let beside = Beside { written: &[], keeps_alive: true };
+        let mut flaws = Bulkhead::flaws(self, &beside);
+        if self.wait.0 > 0 {
+            flaws.push(Flaw {
+                code: "no_effect",
+                key: "wait".to_string(),
+                message: "calls wait in `admission.queue`".to_string(),
+                help: "remove it, and write `admission.queue.max_age`".to_string(),
+            });
+        }
+        if self.thresholds().is_some() {
+            flaws.push(Flaw {
+                code: "no_effect",
+                key: "envoy_thresholds".to_string(),
+                message: "Envoy's thresholds are those of a caller".to_string(),
+                help: "write `fixed`, or put them on the links that lead here".to_string(),
+            });
+        }
+        flaws
     }
 
     fn thresholds(&self) -> Option<&EnvoyThresholdsSettings> {
@@ -231,7 +257,29 @@ impl Bulkhead {
         thresholds(&self.settings).is_none().then(|| since.saturating_add(self.wait))
     }
 
-    fn hold(&mut self, now: Time) -> Permit {
+    /// Reports [`FIGURES_OF_CALLEES`].
+    pub fn figures_at_callee(&self, now: Time, figures: &mut Figures) {
+        figures.level(&LIMIT, u64::from(self.limit));
+        figures.gauge(&ACTIVE, &self.held, now);
+    }
+
+    /// How many attempts may be under way now.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// How many are.
+    pub fn held(&self) -> u64 {
+        self.held.value()
+    }
+
+    /// Whether another one may begin.
+    pub fn has_room(&self) -> bool {
+        self.held.value() < u64::from(self.limit)
+    }
+
+    /// One begins, whether there is room or not.
+    pub fn hold(&mut self, now: Time) -> Permit {
         self.held.up(now);
         Permit(u32::try_from(self.held.value()).unwrap_or(u32::MAX))
     }

@@ -3,15 +3,15 @@
 //! It stands outside of everything else: a call that has failed in spite of its retries, or because its breaker is open, is answered
 //! with what the caller has at hand, a default or an old value. That answer is `degraded`: the request goes on as after a
 //! success, and is counted apart from goodput. Each of the calls that share one falls back for itself. (resilience4j,
-//! *Decorators.withFallback*; Hystrix, *getFallback*.)
+//! *Decorators.withFallback*; Hystrix, *getFallback*.) The answer may be that of another link, to a replica in another region or
+//! to a simpler service: then it is `degraded` where that call ends well, and fails as that call fails.
 
 use settings::values::Scalar;
-use settings::{Duration, DurationDist, Setting};
+use settings::{Duration, DurationDist, Name, Setting, Spanned};
 use sim_core::figures::Set;
 use sim_core::{Figure, Figures};
 
 use super::flaw::Flaw;
-use super::not_yet::NotYet;
 use super::outcomes::{OutcomeName, OutcomeSet};
 use super::policy::{Beside, Described, Policy, Way};
 
@@ -32,11 +32,11 @@ pub struct FallbackSettings {
     /// What it answers.
     #[setting(default = "degraded")]
     pub reply: FallbackReply,
-    /// How long it takes to answer. It holds nothing but the caller meanwhile.
+    /// How long it takes to answer, or to make the call. It holds nothing but the caller meanwhile.
     #[setting(default = "0s")]
     pub takes: DurationDist,
-    /// Another link, whose answer is the fallback.
-    pub call: Option<NotYet>,
+    /// Another link of the same component, whose answer is the fallback.
+    pub call: Option<Spanned<Name>>,
 }
 
 const USED: Figure = Figure::count("fallback.used", "Calls answered by the fallback.");
@@ -70,8 +70,9 @@ impl Policy for Fallback {
     const FIGURES: Set = &[&USED];
     type Settings = FallbackSettings;
 
-    fn way(_: &FallbackSettings) -> Way {
-        Way::Plain
+    fn way(fallback: &FallbackSettings) -> Way {
+        // A good answer of another link is no answer of this one.
+        if fallback.call.is_some() { Way::InOrder } else { Way::Plain }
     }
 
     fn brief(_: &FallbackSettings) -> Option<String> {
@@ -81,7 +82,9 @@ impl Policy for Fallback {
     fn described(fallback: &FallbackSettings) -> Option<Described> {
         let FallbackReply::Degraded = fallback.reply;
         let takes = fallback.takes_in_words().map_or(String::new(), |takes| format!(" after {takes}"));
-        Some(Described { words: format!("degraded{takes}"), has_state: false })
+        let what =
+            fallback.call.as_ref().map_or("degraded".to_string(), |link| format!("a call over {}", link.as_str()));
+        Some(Described { words: format!("{what}{takes}"), has_state: false })
     }
 
     fn flaws(fallback: &FallbackSettings, _: &Beside<'_>) -> Vec<Flaw> {
@@ -146,5 +149,6 @@ mod tests {
         assert_eq!(words("degraded").as_deref(), Some("degraded"));
         assert_eq!(words("{takes: 2ms}").as_deref(), Some("degraded after 2ms"));
         assert_eq!(words("{takes: {exp: 2ms}}").as_deref(), Some("degraded after a time that is drawn"));
+        assert_eq!(words("{call: far, takes: 2ms}").as_deref(), Some("a call over far after 2ms"));
     }
 }

@@ -4,7 +4,8 @@
 //! copies more. The first good answer ends the call, and the other copies are given up. An attempt has failed when all
 //! its copies that were sent have; only then is it a matter for `retry`. Each copy asks the link's later policies for
 //! itself and has a `timeout` of its own. (Dean and Barroso, *The Tail at Scale*, CACM 56(2), 2013.) The delay may be a percentile of
-//! the times that attempts have taken lately: see [`Tracker`].
+//! the times that attempts have taken lately: see [`Tracker`]. Tied copies know of each other, and only the first to be begun is
+//! worked on.
 
 use settings::book::{Json, ScalarShape};
 use settings::values::Scalar;
@@ -87,6 +88,10 @@ pub struct HedgeSettings {
     /// Additional copies of an attempt.
     #[setting(default = 1, range = "1..=100", live)]
     pub max: u32,
+    /// Tied requests: as soon as a callee begins with one copy, the others are not begun any more. Word of it takes half a round
+    /// trip. Only towards services and databases, where copies wait for their turn.
+    #[setting(default = false)]
+    pub tied: bool,
 }
 
 impl HedgeSettings {
@@ -123,7 +128,8 @@ impl Policy for Hedge {
     fn described(hedge: &HedgeSettings) -> Option<Described> {
         let copies = if hedge.max == 1 { "a second copy".into() } else { format!("up to {} copies more", hedge.max) };
         let has_state = hedge.percentile().is_some();
-        Some(Described { words: format!("{copies} after {}", hedge.delay.words()), has_state })
+        let tied = if hedge.tied { ", tied" } else { "" };
+        Some(Described { words: format!("{copies} after {}{tied}", hedge.delay.words()), has_state })
     }
 }
 

@@ -13,16 +13,13 @@ pub enum NotYet {}
 /// What comes nearest to something that is missing, by the place where it would be written: a part of the path around it (none:
 /// anywhere), its word, and what there is.
 pub const NEAREST: &[(&str, &str, &str)] = &[
-    ("fallback", "call", "`on_failure` of the `call` step, with the steps to take instead"),
-    ("budget", "aws_adaptive", "`budget: aws_standard`"),
     ("concurrency", "aimd", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "vegas", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "gradient2", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "envoy_gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
-    ("admission", "rate_limit", "`rate_limit` of the links that lead here"),
-    ("admission", "concurrency", "`concurrency` of the links that lead here"),
-    ("admission", "shed", "`queue: {discipline: priority}`"),
+    ("scope", "component", "`scope: replica`, with the rate divided by the number of replicas"),
+    ("rate_limit", "sync", "`scope: replica`, with the rate divided by the number of replicas"),
     ("admission", "max_connections", "`pool` of the links that lead here"),
     ("", "gc", "the fault `pause`, with `every` and `times`"),
     ("", "autoscale", "a variant with other `replicas`"),

@@ -81,8 +81,20 @@ impl Times<'_> {
         };
         let batch_s = self.batch_wait_s(link);
         let call = bounded(&call.map(|law| Law::always(batch_s).then(law)), settings.total_timeout);
-        let call = settings.fallback.as_ref().map_or(call.clone(), |fallback| fallen_back(&call, fallback));
+        let call = match &settings.fallback {
+            Some(fallback) => {
+                let other = fallback.call.as_ref().and_then(|name| self.beside(link, name.as_str()));
+                fallen_back(&call, fallback, other.map(|other| self.over(other, op)).as_deref())
+            }
+            None => call,
+        };
         Over { call, attempt, held, endless, in_gates_s, attempts: attempts * copies }
+    }
+
+    /// Another link of the same caller.
+    fn beside(&self, link: usize, name: &str) -> Option<usize> {
+        let caller = self.graph.links[link].caller;
+        self.graph.links.iter().position(|other| other.caller == caller && other.name == name)
     }
 
     /// Attempts that come to the gates of a link, of which these pass.
@@ -180,14 +192,23 @@ impl Times<'_> {
     }
 }
 
-/// How calls end whose failures a fallback answers.
-fn fallen_back(call: &Outcomes, fallback: &FallbackSettings) -> Outcomes {
+/// How calls end whose failures a fallback answers, or a call over another link.
+fn fallen_back(call: &Outcomes, fallback: &FallbackSettings, other: Option<&Over>) -> Outcomes {
     let (when, takes) = (fallback.outcomes(), Law::of_durations(&fallback.takes.0));
     let mut all = Outcomes::none();
     for (outcome, law) in call.parts() {
-        match when.contains(outcome) {
-            true => all.add(Outcome::Degraded, &law.then(&takes)),
-            false => all.add(outcome, law),
+        if !when.contains(outcome) {
+            all.add(outcome, law);
+            continue;
+        }
+        let after = law.then(&takes);
+        let Some(other) = other else {
+            all.add(Outcome::Degraded, &after);
+            continue;
+        };
+        for (outcome, law) in other.call.parts() {
+            let outcome = if outcome.is_good() { Outcome::Degraded } else { outcome };
+            all.add(outcome, &after.then(law));
         }
     }
     all

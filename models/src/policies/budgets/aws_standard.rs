@@ -95,7 +95,13 @@ mod tests {
                     None => return (None, budget.left),
                 }
             }
-            let ended = Ended { is_repeated: nth > 0, outcome: *outcome, is_retried: true, paid: paid.unwrap_or(0) };
+            let ended = Ended {
+                is_repeated: nth > 0,
+                is_sent: true,
+                outcome: *outcome,
+                is_retried: true,
+                paid: paid.unwrap_or(0),
+            };
             budget.ended(0, ended);
         }
         (paid, budget.left)

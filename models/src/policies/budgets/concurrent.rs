@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn end(budget: &mut ConcurrentBudget, is_repeated: bool) {
-        budget.ended(0, Ended { is_repeated, outcome: Outcome::Error, is_retried: true, paid: 0 });
+        budget.ended(0, Ended { is_repeated, is_sent: true, outcome: Outcome::Error, is_retried: true, paid: 0 });
     }
 
     /// `RetryBudgetImpl::max`: max(budget_percent / 100 × active, min_retry_concurrency), cut to a whole number.

@@ -3,10 +3,9 @@
 //! A link tells its budget of every attempt, and asks it before it makes one again (a retry) or twice (a hedge).
 
 use settings::Setting;
-use sim_core::{Outcome, Time};
+use sim_core::{Outcome, Span, Time};
 
-use super::not_yet::NotYet;
-
+pub mod aws_adaptive;
 pub mod aws_standard;
 pub mod concurrent;
 pub mod ratio;
@@ -20,6 +19,8 @@ pub type Price = u16;
 pub struct Ended {
     /// Whether it repeated another.
     pub is_repeated: bool,
+    /// Whether it has left the caller.
+    pub is_sent: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// Whether attempts that end so are retried.
@@ -58,20 +59,28 @@ pub trait RetryBudget: Clone + std::fmt::Debug {
         let _ = (now, ended);
     }
 
+    /// Whether an attempt may be sent now; if not, after how long to ask again, and then as one that has waited.
+    fn may_send(&mut self, now: Time, has_waited: bool) -> Result<(), Span> {
+        let _ = (now, has_waited);
+        Ok(())
+    }
+
+    /// An attempt that was told to wait asks again, or gives up.
+    fn waits_no_longer(&mut self) {}
+
     /// Other settings of the same kind of budget take effect.
     fn adopt(&mut self, settings: &Self::Settings) {
         *self = Self::new(settings);
     }
 }
 
-/// Makes the choice of settings and the state of it from one row a budget; behind them what is not there yet.
+/// Makes the choice of settings and the state of it from one row a budget.
 macro_rules! budgets {
-    ($($(#[$doc:meta])* $name:ident => $budget:ty,)* ; $($(#[$absent_doc:meta])* $absent:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident => $budget:ty,)*) => {
         /// Retry budget: limits the number of retries.
         #[derive(Clone, Debug, PartialEq, Setting)]
         pub enum BudgetSettings {
             $($(#[$doc])* $name(<$budget as RetryBudget>::Settings),)*
-            $($(#[$absent_doc])* $absent(NotYet),)*
         }
 
         /// A budget of one of the kinds.
@@ -85,7 +94,6 @@ macro_rules! budgets {
             pub fn repeats_per_call(&self, calls_per_s: f64, failing: f64) -> f64 {
                 match self {
                     $(BudgetSettings::$name(settings) => <$budget>::repeats_per_call(settings, calls_per_s, failing),)*
-                    $(BudgetSettings::$absent(never) => match *never {},)*
                 }
             }
 
@@ -93,7 +101,6 @@ macro_rules! budgets {
             pub fn words(&self) -> String {
                 match self {
                     $(BudgetSettings::$name(settings) => <$budget>::words(settings),)*
-                    $(BudgetSettings::$absent(never) => match *never {},)*
                 }
             }
         }
@@ -103,7 +110,6 @@ macro_rules! budgets {
             pub fn new(settings: &BudgetSettings) -> Budget {
                 match settings {
                     $(BudgetSettings::$name(settings) => Budget::$name(<$budget>::new(settings)),)*
-                    $(BudgetSettings::$absent(never) => match *never {},)*
                 }
             }
 
@@ -125,6 +131,20 @@ macro_rules! budgets {
             pub fn not_repeated(&mut self) {
                 match self {
                     $(Budget::$name(budget) => budget.not_repeated(),)*
+                }
+            }
+
+            /// [`RetryBudget::may_send`].
+            pub fn may_send(&mut self, now: Time, has_waited: bool) -> Result<(), Span> {
+                match self {
+                    $(Budget::$name(budget) => budget.may_send(now, has_waited),)*
+                }
+            }
+
+            /// [`RetryBudget::waits_no_longer`].
+            pub fn waits_no_longer(&mut self) {
+                match self {
+                    $(Budget::$name(budget) => budget.waits_no_longer(),)*
                 }
             }
 
@@ -155,7 +175,6 @@ budgets! {
     Tokens => tokens::TokensBudget,
     /// The quota of the AWS SDKs' standard mode.
     AwsStandard => aws_standard::AwsStandardBudget,
-    ;
     /// The quota of the AWS SDKs' standard mode, and a rate that falls when the callee throttles.
-    AwsAdaptive,
+    AwsAdaptive => aws_adaptive::AwsAdaptiveBudget,
 }

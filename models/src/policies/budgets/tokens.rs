@@ -93,7 +93,7 @@ mod tests {
                     'F' => (Outcome::Unavailable, true),
                     _ => (Outcome::ClientError, false),
                 };
-                budget.ended(0, Ended { is_repeated: false, outcome, is_retried, paid: 0 });
+                budget.ended(0, Ended { is_repeated: false, is_sent: true, outcome, is_retried, paid: 0 });
                 let may = if budget.may_repeat(0, Some(outcome)).is_some() { '+' } else { '-' };
                 found.push(format!("{}{may}", budget.tokens as f64 / TOKEN as f64));
             }
@@ -113,7 +113,7 @@ mod tests {
                 let fails = owed >= 1.0;
                 owed -= f64::from(u8::from(fails));
                 let outcome = if fails { Outcome::Error } else { Outcome::Ok };
-                budget.ended(0, Ended { is_repeated: false, outcome, is_retried: fails, paid: 0 });
+                budget.ended(0, Ended { is_repeated: false, is_sent: true, outcome, is_retried: fails, paid: 0 });
                 refused += u32::from(fails && budget.may_repeat(0, Some(outcome)).is_none());
             }
             assert_eq!(refused > 1_000, stops, "{factor}: {refused}");
