@@ -1,8 +1,8 @@
-//! Scenarios made at random: small networks of services, balancers, DNS, caches, databases, queues and services of others,
-//! with policies and faults.
+//! Random scenarios: small networks of services, balancers, DNS, caches, databases, queues and external services, with
+//! policies and faults.
 //!
-//! A scenario is made from a sequence of choices, each a number; where the sequence ends all further choices are 0, which
-//! is always the simplest. So a failing sequence can be made shorter and smaller until little but the failure is left.
+//! A scenario is generated from a sequence of choices, each a number; after the end of the sequence, all further choices are
+//! 0, which is always the simplest one. So a failing sequence can be shrunk until little remains but the failure.
 
 use std::fmt::Write;
 
@@ -24,7 +24,7 @@ impl<'a> Choices<'a> {
         options[self.below(options.len())]
     }
 
-    /// True once in `n` times; false where the choices have run out.
+    /// True once in `n` times; false if the choices have run out.
     fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == n - 1
     }
@@ -49,7 +49,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
         c.of(&["", "", ", scheduler: {slice: 2ms, switch: 20us}", ", credits: {rate: 0.5, max: 2s, start: 1s}"]);
     let _ = writeln!(text, "hosts: {{box: {{count: 2, cores: 2{cores}}}}}\nworkloads:");
     let workloads = 1 + c.below(2);
-    // Whom the workloads call; what comes before the first service is there only where it is called.
+    // The component called by the workloads; components in front of the first service exist only if they are called.
     let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
     let has_cache = c.once_in(2);
     let has_queue = c.once_in(3);
@@ -130,7 +130,7 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
     open
 }
 
-/// Whether a link, or a balancer, knows at once who is dead.
+/// Whether a link, or a balancer, knows immediately which replicas are dead.
 fn knows_at_once(c: &mut Choices<'_>) -> &'static str {
     if c.once_in(2) { ", health_check: instant" } else { "" }
 }
@@ -140,7 +140,7 @@ fn entry(front: &str) -> &str {
     front.split(' ').next().unwrap_or(front)
 }
 
-/// A balancer before the first service, a DNS before it or before the balancer.
+/// A balancer in front of the first service, a DNS in front of it or of the balancer.
 fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
     if front.contains("lb") {
         let algorithm = c.of(&[
@@ -174,13 +174,13 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
     }
 }
 
-/// A cache before the first database.
+/// A cache in front of the first database.
 fn cache(c: &mut Choices<'_>, text: &mut String) {
     let capacity = c.of(&[100, 1, 5]);
     let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
     let eviction = c.of(&["lru", "fifo", "lfu"]);
     let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
-    // Where there are two operations it must know what each does.
+    // With two operations, it must know what each of them does.
     let ops = if text.contains("op: other") {
         c.of(&[
             ", read_ops: [default, other]",
@@ -199,7 +199,7 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
     );
 }
 
-/// A service of somebody else.
+/// An external service.
 fn external(c: &mut Choices<'_>, text: &mut String) {
     let latency = c.of(&["10ms", "{exp: 20ms}", "0s"]);
     let errors = c.of(&["", ", errors: 20%", ", errors: {fraction: 50%, outcome: unavailable}"]);
@@ -208,13 +208,13 @@ fn external(c: &mut Choices<'_>, text: &mut String) {
     let _ = writeln!(text, "  x0: {{kind: external, latency: {latency}{errors}{rate}{concurrency}}}");
 }
 
-/// The policies of a link, each with its comma before it.
+/// The policies of a link, each preceded by a comma.
 fn link(c: &mut Choices<'_>) -> String {
     // It may lead to who does not know of ties.
     policies(c, false).replace(", tied: true", "")
 }
 
-/// The same for a link whose owner chooses for it.
+/// The same, optionally for the link of a balancer, which chooses the targets itself.
 fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
     let mut text = String::new();
     if c.once_in(2) {
@@ -406,7 +406,7 @@ fn admission(c: &mut Choices<'_>, text: &mut String, runtime: &str) {
     }
 }
 
-/// The settings of a queue that only its style has, each with its comma before it.
+/// The settings of a queue specific to its style, each preceded by a comma.
 fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     let dead = if c.once_in(2) { ", dead_letter: q1" } else { "" };
     match style {
@@ -431,7 +431,7 @@ fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     }
 }
 
-/// What a consumer says of a queue of a style, each with its comma before it.
+/// The settings of a consumer for a queue of a style, each preceded by a comma.
 fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
     let op = c.of(&["", ", op: default"]);
     let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
@@ -450,7 +450,7 @@ fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
     format!("{op}{concurrency}{idempotent}{ack}{network}{own}")
 }
 
-/// A queue and a service that consumes from it, which calls a database; a queue for its dead letters. The queue's style.
+/// A queue, a service that consumes from it and calls a database, and a dead-letter queue. Returns the queue's style.
 fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
     let style = c.of(&["plain", "sqs", "sqs_fifo", "rabbitmq"]);
     let publish = c.of(&["", ", publish: {exp: 2ms}"]);
@@ -485,7 +485,7 @@ fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
     style
 }
 
-/// What is allowed of a link on which messages are published: each call publishes one.
+/// The policies allowed on a link that publishes messages: each call publishes one.
 fn publishing(policies: &str) -> String {
     let mut policies = policies.to_string();
     for word in [", coalesce: {", ", batch: {"] {
@@ -506,16 +506,6 @@ fn service(
     has_cache: bool,
     publishes: bool,
 ) {
-    let replicas = 1 + c.below(3);
-    let _ = writeln!(text, "  s{nth}:\n    kind: service\n    replicas: {replicas}");
-    match c.below(3) {
-        0 => text.push_str("    cpu: 1\n"),
-        1 => text.push_str("    cpu: 0.5\n"),
-        _ => {
-            text.push_str("    hosts: box\n");
-            text.push_str(c.of(&["", "    cpu: {limit: 0.5}\n", "    cpu: {request: 0.5, limit: 1}\n"]));
-        }
-    }
     let runtime = c.of(&[
         "{thread_pool: {threads: 5}}",
         "{thread_pool: {threads: 1}}",
@@ -536,9 +526,24 @@ fn service(
         "{gil_threads: {threads: 6, switch_interval: 1ms}}",
         "{gil_threads: {threads: 6, switch_interval: 3ms, switch: 20us}}",
         "{processes: {workers: 3, fork: 5ms, max_requests: 7, jitter: 3, timeout: 100ms}}",
+        "{single: {keep: 200ms, burst: 5, per_10s: 50, account: 8}}",
     ]);
+    // Its instances start as calls need them, on machines of their own, and nothing waits for them.
+    let is_single = runtime.starts_with("{single");
+    let _ = writeln!(text, "  s{nth}:\n    kind: service");
+    if !is_single {
+        let _ = writeln!(text, "    replicas: {}", 1 + c.below(3));
+    }
+    match c.below(if is_single { 2 } else { 3 }) {
+        0 => text.push_str("    cpu: 1\n"),
+        1 => text.push_str("    cpu: 0.5\n"),
+        _ => {
+            text.push_str("    hosts: box\n");
+            text.push_str(c.of(&["", "    cpu: {limit: 0.5}\n", "    cpu: {request: 0.5, limit: 1}\n"]));
+        }
+    }
     let _ = writeln!(text, "    runtime: {runtime}");
-    if c.once_in(2) {
+    if !is_single && c.once_in(2) {
         admission(c, text, runtime);
     }
     if c.once_in(3) {
@@ -551,7 +556,7 @@ fn service(
     let links: Vec<String> = (0..1 + c.below(2)).map(|l| format!("l{l}")).collect();
     let handlers = ["default", "other"].iter().take(1 + c.below(2)).map(|op| {
         let mut steps = steps(c, &links, 0, true);
-        // Every link is used somewhere.
+        // Use every link somewhere.
         for link in &links {
             steps.push(format!("call: {link}"));
         }
@@ -565,7 +570,7 @@ fn service(
     let handlers: Vec<String> = handlers.collect();
     let mut handlers = handlers.concat();
     if runtime == "unlimited" {
-        // There a task that never ends would hold nothing.
+        // With this runtime, a task that never ends would hold nothing.
         handlers = handlers.replace("leak: {probability: 1%}", "wait: 1ms");
     }
     let _ = write!(text, "    handlers:\n{handlers}    calls:\n");
@@ -590,7 +595,7 @@ fn service(
     }
 }
 
-/// Steps as the inside of a flow map, each.
+/// Steps, each as the inside of a flow map.
 fn steps(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) -> Vec<String> {
     let count = c.below(4);
     (0..count).map(|_| step(c, links, depth, may_reply)).collect()
@@ -645,7 +650,7 @@ fn step(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) ->
             format!("choose: [{{weight: 2, steps: {one}}}, {{steps: {other}}}]")
         }
         _ => {
-            // Locks have a name for each depth and are taken in that order, so that nobody waits for himself.
+            // Locks have a name for each depth and are taken in that order, so that no task waits for itself.
             let inside = list(steps(c, links, depth + 1, may_reply));
             format!(
                 "lock: {{name: lock{depth}, {}, steps: {inside}}}",
@@ -684,7 +689,7 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     let _ = writeln!(text, "    operations: {{default: {io}}}");
 }
 
-/// What operators do about it, and what makes it worse.
+/// Actions of operators, helpful or harmful.
 fn events(c: &mut Choices<'_>, text: &mut String, has_queue: bool) {
     let count = c.below(6).saturating_sub(3);
     if count > 0 {

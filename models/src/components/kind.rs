@@ -96,6 +96,11 @@ pub trait Kind: Component + Sized {
         Self::hands_out(settings).is_some()
     }
 
+    /// Whether some of its own answers can be `accepted`, not those that it passes on.
+    fn can_accept(settings: &Self::Settings) -> bool {
+        Self::hands_out(settings).is_some()
+    }
+
     /// Where it sends messages that failed for good.
     fn dead_letter(settings: &Self::Settings) -> Option<&Spanned<Name>> {
         let _ = settings;

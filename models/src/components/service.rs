@@ -64,7 +64,7 @@ use crate::policies::not_yet::NotYet;
 use crate::policies::rate_limit;
 use crate::runtimes::{Crash, Facts, RuntimeSettings};
 use crate::steps::program::{Failure, Instruction};
-use crate::steps::{Step, StepCall, tasks_at_once, walk, walk_certain};
+use crate::steps::{ReplyWord, Step, StepCall, tasks_at_once, walk, walk_certain};
 use guard::Guard;
 use instances::Start;
 use plan::{Plan, Terms, Work};
@@ -244,6 +244,14 @@ impl Kind for Service {
             walk(&handler.value, &mut |step| goes_on |= matches!(step, Step::Send(_) | Step::Reply(_)));
         }
         goes_on
+    }
+
+    fn can_accept(settings: &Settings) -> bool {
+        let mut accepts = false;
+        for handler in &settings.handlers {
+            walk(&handler.value, &mut |step| accepts |= matches!(step, Step::Reply(ReplyWord::Accepted)));
+        }
+        accepts
     }
 
     fn tasks_at_once(settings: &Settings) -> f64 {

@@ -102,6 +102,10 @@ macro_rules! settings_by_kind {
             pub fn goes_on_after_answers(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::goes_on_after_answers(s))
             }
+            /// Whether some of its own answers can be `accepted`, not those that it passes on.
+            pub fn can_accept(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::can_accept(s))
+            }
             /// Where it sends messages that failed for good.
             pub fn dead_letter(&self) -> Option<&Spanned<Name>> {
                 each_kind!(self, s, Part => <Part as Kind>::dead_letter(s))

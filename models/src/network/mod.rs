@@ -13,6 +13,7 @@ mod find;
 mod node;
 mod number;
 mod ops;
+mod polls;
 mod wire;
 
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub fn build(
     directory.asked = ops::check(scenario, &directory, problems);
     check::accesses(scenario, &directory, problems);
     cycles::check(scenario, &directory, problems);
+    polls::check(scenario, &directory, problems);
     memory = memory.saturating_add(bounds::check_memory_of_ops(&directory, memory, memory_allowed, problems));
     if problems.iter().skip(before).any(|p| p.severity == settings::Severity::Error) {
         // What is wrong with the faults belongs to the same list.

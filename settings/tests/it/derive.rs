@@ -1,8 +1,9 @@
-//! The derive on example types in the shapes that the scenario language has.
+//! The derive on example types with the shapes used in the scenario language.
 
 use settings::book::{Body, Live};
 use settings::{
-    Book, Count, Duration, Fraction, Map, Name, Node, OneOrMany, Path, Rate, Reader, Setting, SourceId, notation,
+    Book, Count, Duration, DurationDist, Fraction, Map, Name, Node, OneOrMany, Path, Rate, Reader, Setting, SourceId,
+    notation,
 };
 
 use crate::types::*;
@@ -11,7 +12,7 @@ fn good<T: Setting>(text: &str) -> T {
     notation::read(text).unwrap_or_else(|problems| panic!("{text}: {problems:#?}"))
 }
 
-/// Problems as one line each: column, path, message, help.
+/// The problems, one per line: span, path, message, help.
 fn problems<T: Setting>(text: &str) -> Vec<String> {
     let node = notation::parse(text, SourceId(0)).expect(text);
     let mut cx = Reader::new();
@@ -231,7 +232,7 @@ fn a_name_that_is_also_a_key_of_a_flattened_struct_stays_a_name() {
     struct Short {
         /// Where it goes.
         to: Name,
-        /// The rest.
+        /// The other settings.
         #[setting(flatten)]
         shared: Shared,
     }
@@ -274,6 +275,33 @@ fn the_book_says_which_settings_are_live() {
     assert_eq!(live(&component, "calls.db.retry.max_attempts"), Live::Yes);
     assert_eq!(live(&component, "calls.db.timeout"), Live::No);
     assert_eq!(live(&component, "kind"), Live::No);
+}
+
+#[test]
+fn a_value_alone_is_as_live_as_what_it_stands_for() {
+    /// What one operation takes.
+    #[derive(Clone, Debug, PartialEq, Setting)]
+    #[setting(shorthand = "io")]
+    struct Operation {
+        /// I/O time.
+        #[setting(live)]
+        io: DurationDist,
+        /// CPU time.
+        cpu: Option<DurationDist>,
+    }
+    let mut book = Book::new();
+    let shape = Map::<Operation>::describe(&mut book);
+    let changed = |path: &str, value: &str| {
+        let value = settings::notation::parse(value, settings::SourceId::NOWHERE).expect(value);
+        book.changed_by(&shape, &Path::parse(path).expect(path), &value).map(|path| path.to_string())
+    };
+    assert_eq!(changed("query", "30ms").as_deref(), Some("query.io"));
+    assert_eq!(changed("query", "{exp: 30ms}").as_deref(), Some("query.io"));
+    assert_eq!(changed("query.io", "30ms").as_deref(), Some("query.io"));
+    assert_eq!(changed("query", "{io: 30ms}"), None);
+    assert_eq!(changed("query", "{cpu: 30ms}"), None);
+    assert_eq!(changed("query.cpu", "30ms"), None);
+    assert_eq!(changed("query", "~"), None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Verbs for what calls carry: one to read and one to set each column.
+//! Verbs for baggage: a getter and a setter for each column.
 
 use super::Cx;
 use crate::baggage::each_column;
@@ -15,8 +15,8 @@ macro_rules! verbs {
                     self.core.calls.columns.$name(call.index)
                 }
 
-                /// Sets it for `call` and the calls that are made for it from now on; without effect where the model has
-                /// no such column.
+                /// Sets it for `call` and for calls made on its behalf from now on; no effect if the model does not use
+                /// this column.
                 #[inline]
                 pub fn $set(&mut self, call: CallId, value: $kind) {
                     self.core.calls.columns.$set(call.index, value);
@@ -29,7 +29,7 @@ macro_rules! verbs {
 each_column!(verbs);
 
 impl Cx<'_> {
-    /// Whether calls carry deadlines at all: without, there is none to set or to forget.
+    /// Whether the model uses deadlines at all; if not, there are none to set or clear.
     #[inline(always)]
     pub fn carries_deadlines(&self) -> bool {
         self.core.calls.columns.carries_deadlines()
@@ -63,14 +63,14 @@ impl Cx<'_> {
         self.core.ties.begins(self.core.now, tie)
     }
 
-    /// Whether requests differ in how much work they ask for.
+    /// Whether requests differ in demand.
     #[inline(always)]
     pub fn carries_demand(&self) -> bool {
         self.core.calls.columns.carries_demand()
     }
 
-    /// Whether the deadline that `call` carries has passed. An answer at that very instant is in time, as one at the
-    /// instant of a timeout is.
+    /// Whether the deadline that `call` carries has passed. An answer exactly at the deadline is in time, as it is
+    /// exactly at a timeout.
     #[inline]
     pub fn is_expired(&self, call: CallId) -> bool {
         self.core.calls.columns.deadline(call.index) < self.core.now
