@@ -13,6 +13,9 @@ pub const NO_CONNECTION: u32 = u32::MAX;
 /// Undertaking of a call that belongs to none.
 pub const NO_UNDERTAKING: u64 = 0;
 
+/// Tie of a call that is the only copy of its attempt.
+pub const NO_TIE: u64 = 0;
+
 /// Passes the table of columns to a macro. A row holds the name, the type, the default value, and the name of the
 /// setter.
 macro_rules! each_column {
@@ -34,6 +37,10 @@ macro_rules! each_column {
                 /// The connection that carries the call ([`Cx::open_connection`](crate::Cx::open_connection));
                 /// [`NO_CONNECTION`](crate::NO_CONNECTION) if unspecified. It is not passed on to further calls.
                 connection: u32 = NO_CONNECTION, set_connection;
+                /// What it has in common with the other copies of an attempt of which only the first to begin is wanted
+                /// ([`Cx::open_tie`](crate::Cx::open_tie)); [`NO_TIE`](crate::NO_TIE) where there are none. It does not travel on to
+                /// further calls.
+                tie: u64 = NO_TIE, set_tie;
         }
     };
 }
@@ -148,6 +155,12 @@ impl Columns {
         self.carried.connection
     }
 
+    /// Whether there is a column of ties.
+    #[inline(always)]
+    pub(crate) fn carries_ties(&self) -> bool {
+        self.carried.tie
+    }
+
     /// Whether the deadline column is used.
     #[inline(always)]
     pub(crate) fn carries_deadlines(&self) -> bool {
@@ -172,8 +185,9 @@ mod tests {
     }
 
     fn baggage() -> impl Strategy<Value = Baggage> {
-        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9, 1u64..9).prop_map(
-            |(data_key, deadline, items, client, demand, connection, undertaking)| Baggage {
+        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9, 1u64..9, 1u64..9).prop_map(
+            |(data_key, deadline, items, client, demand, connection, undertaking, tie)| Baggage {
+                tie,
                 undertaking,
                 connection,
                 data_key,
@@ -189,7 +203,7 @@ mod tests {
         prop_oneof![
             (0..FRAMES, baggage()).prop_map(|(index, baggage)| Deed::Pack(index, baggage)),
             (0..FRAMES, 0..FRAMES).prop_map(|(from, to)| Deed::Copy(from, to)),
-            (0..FRAMES, 0u8..7, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
+            (0..FRAMES, 0u8..8, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
         ]
     }
 
@@ -207,6 +221,7 @@ mod tests {
                     3 => row.client = baggage.client,
                     4 => row.demand = baggage.demand,
                     5 => row.undertaking = baggage.undertaking,
+                    6 => row.tie = baggage.tie,
                     _ => row.connection = baggage.connection,
                 }
             }
@@ -224,6 +239,7 @@ mod tests {
                 3 => columns.set_client(index, baggage.client),
                 4 => columns.set_demand(index, baggage.demand),
                 5 => columns.set_undertaking(index, baggage.undertaking),
+                6 => columns.set_tie(index, baggage.tie),
                 _ => columns.set_connection(index, baggage.connection),
             },
         }
@@ -233,9 +249,10 @@ mod tests {
         /// A used column agrees with a table of whole rows, whichever other columns are used. An unused column returns
         /// its default and takes no memory.
         #[test]
-        fn columns_say_what_one_wide_table_says(used in any::<[bool; 7]>(), deeds in prop::collection::vec(deed(), 1..60)) {
-            let [data_key, deadline, items, client, demand, undertaking, connection] = used;
-            let mut columns = Columns::new(Carried { data_key, deadline, items, client, demand, undertaking, connection });
+        fn columns_say_what_one_wide_table_says(used in any::<[bool; 8]>(), deeds in prop::collection::vec(deed(), 1..60)) {
+            let [data_key, deadline, items, client, demand, undertaking, connection, tie] = used;
+            let carried = Carried { data_key, deadline, items, client, demand, undertaking, connection, tie };
+            let mut columns = Columns::new(carried);
             let mut rows = vec![Baggage::EMPTY; FRAMES as usize];
             (0..FRAMES).for_each(|_| columns.add());
             for deed in deeds {
@@ -251,9 +268,10 @@ mod tests {
                 prop_assert_eq!(columns.demand(index), if demand { row.demand } else { empty.demand });
                 let expected = if undertaking { row.undertaking } else { empty.undertaking };
                 prop_assert_eq!(columns.undertaking(index), expected);
+                prop_assert_eq!(columns.tie(index), if tie { row.tie } else { empty.tie });
                 prop_assert_eq!(columns.connection(index), if connection { row.connection } else { empty.connection });
             }
-            let widths = [8, 8, 4, 8, 8, 8, 4];
+            let widths = [8, 8, 4, 8, 8, 8, 4, 8];
             let least: usize = used.iter().zip(widths).filter(|(used, _)| **used).map(|(_, width)| width).sum();
             prop_assert!(columns.bytes() >= least * FRAMES as usize);
             prop_assert!((columns.bytes() == 0) != used.contains(&true));

@@ -4,7 +4,7 @@
 //! Frames live in one slab with generational keys, so that a late timer or reply is recognised. Other data of a request
 //! (data key, propagated deadline) lives in separate columns, which exist only if a model uses them (`baggage.rs`).
 
-use crate::baggage::{Baggage, Carried, Columns, NO_CONNECTION};
+use crate::baggage::{Baggage, Carried, Columns, NO_CONNECTION, NO_TIE};
 use crate::calendar::TimerId;
 use crate::outcome::Answer;
 use crate::prefetch::prefetch;
@@ -185,6 +185,7 @@ impl Calls {
         if self.carries_baggage {
             self.columns.copy(like, call.index);
             self.columns.set_connection(call.index, NO_CONNECTION);
+            self.columns.set_tie(call.index, NO_TIE);
         }
         call
     }

@@ -47,6 +47,7 @@ use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
 use crate::parcels::Parcels;
 use crate::records::Records;
+use crate::ties::Ties;
 use crate::time::Time;
 use crate::timer::Timer;
 use crate::trace::Traces;
@@ -341,6 +342,7 @@ pub struct Core {
     lost: BTreeMap<u64, Telling>,
     /// Connections that nodes on the path track.
     connections: Connections,
+    ties: Ties,
     /// The last crash of each node that ever crashed: when, and of what kind.
     crashed: BTreeMap<NodeId, (Time, Death)>,
     /// Records that nodes store.
@@ -443,6 +445,7 @@ impl<C: Component> Engine<C> {
                 listeners: BTreeMap::new(),
                 lost: BTreeMap::new(),
                 connections: Connections::default(),
+                ties: Ties::default(),
                 crashed: BTreeMap::new(),
                 records: Records::new(),
                 parcels: Parcels::default(),

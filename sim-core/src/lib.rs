@@ -121,6 +121,7 @@ pub mod sharing;
 pub mod slab;
 pub mod slots;
 pub mod table;
+mod ties;
 pub mod time;
 pub mod timer;
 mod tournament;
@@ -131,7 +132,7 @@ mod wheel;
 pub mod ziggurat;
 
 pub use attempts::{AttemptCounts, Attempts};
-pub use baggage::{Baggage, Carried, NO_CONNECTION, NO_UNDERTAKING};
+pub use baggage::{Baggage, Carried, NO_CONNECTION, NO_TIE, NO_UNDERTAKING};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};

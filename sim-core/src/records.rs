@@ -229,7 +229,7 @@ impl Records {
 
     /// Records carry the same columns as calls, except those that end with a call.
     pub(crate) fn carry(&mut self, carried: Carried) {
-        self.columns = Columns::new(Carried { deadline: false, connection: false, ..carried });
+        self.columns = Columns::new(Carried { deadline: false, connection: false, tie: false, ..carried });
     }
 
     fn store_of(&mut self, node: NodeId) -> &mut Store {

@@ -21,7 +21,7 @@ workloads:
   readers:
     arrivals: {poisson: 200/s}
     requests: [{key: {zipf: {keys: 5, s: 1}}}]
-    call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2}}
+    call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2, when: [timeout, unavailable, overload, rate_limited, reset, error, breaker_open, pool_timeout]}}
 components:
   front: {kind: load_balancer, to: [app]}
   app:
@@ -37,6 +37,7 @@ components:
       crew: {to: crew}
       far:
         to: partner
+        fallback: degraded
         throttle: adaptive
         breaker: resilience4j
         rate_limit: {leaky_bucket: {rate: 1000/s, queue: 5}, by: op}
@@ -45,7 +46,11 @@ components:
       name: {to: dns}
   loop: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {event_loop: {switch: callback}}, handlers: {default: [{cpu: 1ms}]}}
   function: {kind: service, runtime: single, start_up: 100ms, handlers: {default: [{wait: 1ms}]}}
-  crew: {kind: service, runtime: {processes: {workers: 4, max_requests: 100}}, handlers: {default: [{wait: 1ms}]}}
+  crew:
+    kind: service
+    runtime: {processes: {workers: 4, max_requests: 100}}
+    admission: {queue: {max: 10}, rate_limit: {token_bucket: {rate: 1000/s, burst: 10}, by: op}, concurrency: {fixed: 3}, shed: {priority: {}}}
+    handlers: {default: [{wait: 1ms}]}
   jobs: {kind: queue, capacity: 5, full: block}
   cache: {kind: cache, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}

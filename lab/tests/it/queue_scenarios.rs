@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use crate::harness::{load_variant, run_loaded};
 
-const SEEDS: u64 = 8;
+pub(crate) const SEEDS: u64 = 8;
 
 /// Runs of a variant of a built-in scenario.
-fn runs(name: &str, variant: &str) -> Vec<RunResult> {
+pub(crate) fn runs(name: &str, variant: &str) -> Vec<RunResult> {
     let (_, text) = language::builtin::SCENARIOS.iter().find(|(known, _)| *known == name).expect("it is built in");
     let loaded = load_variant(text, Some(variant));
     (0..SEEDS).into_par_iter().map(|seed| run_loaded(&loaded, seed)).collect()

@@ -210,7 +210,8 @@ fn external(c: &mut Choices<'_>, text: &mut String) {
 
 /// The policies of a link, each preceded by a comma.
 fn link(c: &mut Choices<'_>) -> String {
-    policies(c, false)
+    // It may lead to who does not know of ties.
+    policies(c, false).replace(", tied: true", "")
 }
 
 /// The same, optionally for the link of a balancer, which chooses the targets itself.
@@ -230,13 +231,36 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: full}",
             ", backoff: {linear: {base: 20ms}, jitter: equal}",
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: decorrelated}",
+            ", backoff: {exponential: {base: 10ms}, jitter: {range: [0.8, 1.2]}}",
         ]);
-        let budget = c.of(&["", ", budget: {ratio: {ratio: 10%, min: 1/s}}", ", budget: {ratio: {window: 1s}}"]);
+        let budget = c.of(&[
+            "",
+            ", budget: {ratio: {ratio: 10%, min: 1/s}}",
+            ", budget: {ratio: {window: 1s}}",
+            ", budget: {concurrent: {share: 50%, min: 1}}",
+            ", budget: {tokens: {max: 3, ratio: 0.5}}",
+            ", budget: {aws_standard: {quota: 20}}",
+            ", budget: {aws_adaptive: {quota: 50}}",
+        ]);
         let when = c.of(&["", ", when: [timeout, pool_timeout, unavailable, reset]"]);
         let _ = write!(text, ", retry: {{max_attempts: {attempts}{backoff}{budget}{when}}}");
     }
     if c.once_in(4) {
-        let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
+        let _ = write!(
+            text,
+            ", hedge: {}",
+            c.of(&[
+                "{delay: 20ms}",
+                "{delay: 5ms, max: 3}",
+                "{delay: 0s}",
+                "{delay: p80, max: 2}",
+                "{delay: 2ms, tied: true}"
+            ])
+        );
+    }
+    if c.once_in(5) {
+        let fallback = c.of(&["degraded", "{takes: {exp: 5ms}}", "{when: [timeout, breaker_open], takes: 10ms}"]);
+        let _ = write!(text, ", fallback: {fallback}");
     }
     if c.once_in(6) {
         let throttle = c.of(&["adaptive", "{adaptive: {k: 1.1, window: 1s}}"]);
@@ -265,7 +289,18 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
         let _ = write!(text, ", breaker: {breaker}");
     }
     if c.once_in(4) {
-        let concurrency = c.of(&["{fixed: 2}", "{fixed: 1, wait: 20ms}", "{fixed: 5, wait: 1s}"]);
+        let concurrency = c.of(&[
+            "{fixed: 2}",
+            "{fixed: 1, wait: 20ms}",
+            "{fixed: 5, wait: 1s}",
+            "{aimd: {initial: 3, min: 1, max: 6}, wait: 20ms}",
+            "{aimd: {initial: 3, min: 1}, window: {min: 100ms, max: 200ms, samples: 2}}",
+            "{vegas: {initial: 2, probe_multiplier: 3}}",
+            "{gradient: {initial: 5, probe_interval: 20}, wait: 1s}",
+            "{gradient2: {initial: 4, min: 1, queue_size: 1}}",
+            "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}, wait: 50ms}",
+            "{envoy_thresholds: {connections: 2, pending: 1}}",
+        ]);
         let _ = write!(text, ", concurrency: {concurrency}");
     }
     if c.once_in(3) {
@@ -321,8 +356,54 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
         if preempts { "{priority: {preempt: true}}" } else { "priority" },
     ]);
     let max = c.of(&["", "max: 10, ", "max: 0, ", "max: 2, "]);
-    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}"]);
+    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}", ", min_remaining: 5ms"]);
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
+}
+
+/// Who is let in to a service with a runtime, and a link `l0`.
+fn admission(c: &mut Choices<'_>, text: &mut String, runtime: &str) {
+    let concurrency = c.of(&[
+        "",
+        "",
+        "{fixed: 2}",
+        "{aimd: {initial: 3, min: 1}}",
+        "{gradient2: {initial: 4, min: 1}}",
+        "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}}",
+        "{vegas: {initial: 2}, window: {min: 100ms, max: 200ms, samples: 2}}",
+    ]);
+    let mut parts = Vec::new();
+    let queue = queue(c, runtime.starts_with("{thread_p"));
+    if runtime != "unlimited" || !concurrency.is_empty() {
+        parts.push(queue.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_string());
+    }
+    if !concurrency.is_empty() {
+        parts.push(format!("concurrency: {concurrency}"));
+    }
+    let rate = c.of(&[
+        "",
+        "",
+        "{token_bucket: {rate: 50/s, burst: 5}}",
+        "{fixed_window: {limit: 5, window: 100ms}, by: op}",
+        "{sliding_log: {limit: 3, window: 100ms}, by: key}",
+    ]);
+    if !rate.is_empty() {
+        parts.push(format!("rate_limit: {rate}"));
+    }
+    let holds_workers = runtime.starts_with("{thread") || runtime.starts_with("{processes");
+    let by_room = holds_workers && !runtime.contains("{start: 1ms}") || !concurrency.is_empty();
+    let shed = c.of(&[
+        "",
+        "",
+        "{dagor: {queueing: 1ms, window: 500ms, requests: 50}}",
+        "{latency: {link: l0, over: 10ms}}",
+        if by_room && queue.contains("max: ") { "{priority: {low: 30%, normal: 50%}}" } else { "" },
+    ]);
+    if !shed.is_empty() {
+        parts.push(format!("shed: {shed}"));
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(text, "    admission: {{{}}}", parts.join(", "));
+    }
 }
 
 /// The settings of a queue specific to its style, each preceded by a comma.
@@ -462,8 +543,8 @@ fn service(
         }
     }
     let _ = writeln!(text, "    runtime: {runtime}");
-    if runtime != "unlimited" && !is_single && c.once_in(2) {
-        let _ = writeln!(text, "    admission: {}", queue(c, runtime.starts_with("{thread_p")));
+    if !is_single && c.once_in(2) {
+        admission(c, text, runtime);
     }
     if c.once_in(3) {
         text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");
@@ -494,12 +575,19 @@ fn service(
     }
     let _ = write!(text, "    handlers:\n{handlers}    calls:\n");
     for link_name in &links {
+        let mut policies = policies(c, false);
         let to = if targets.len() > 1 && c.once_in(4) {
             format!("[{{to: {}, weight: 2}}, {{to: {}}}]", targets[0], targets[1])
         } else {
             targets[c.below(targets.len())].clone()
         };
-        let (policies, knows) = (link(c), knows_at_once(c));
+        let knows = knows_at_once(c);
+        if ["c0", "x0"].iter().any(|other| to.contains(other)) {
+            policies = policies.replace(", tied: true", "");
+        }
+        if link_name == "l0" && links.len() > 1 {
+            policies = policies.replace("fallback: degraded", "fallback: {call: l1}");
+        }
         let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}{knows}}}");
     }
     if publishes {

@@ -35,6 +35,8 @@ pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
         breakdown(result),
         hysteresis(result),
         retries(result),
+        breakers(result),
+        limits(result),
         components(result, "queues", "Queue length over time", "calls waiting", "queue.depth", Unit::Count),
         components(result, "utilisation", "Utilisation over time", "share of workers busy", "utilization", Unit::Share),
         components(
@@ -170,6 +172,44 @@ fn load(result: &RunResult) -> NamedChart {
     }
     let title = "Offered load, goodput and failures over time";
     let of = OverTime { name: "load", title, y: Axis::linear("requests", Unit::PerSecond), metrics };
+    over_time_chart(result, of, series)
+}
+
+/// Links with a breaker: which share of them is open.
+fn breakers(result: &RunResult) -> NamedChart {
+    let links = result.links.iter().flat_map(|(from, links)| links.keys().map(move |link| (from, link)));
+    let mut series = Vec::new();
+    for (from, link) in links {
+        for (state, words) in [("open", "open"), ("half_open", "half-open")] {
+            let path = format!("links.{from}.{link}.breaker.state.{state}");
+            let name = format!("{from} → {link} {words}");
+            series.extend(over_time::column(result, &path).and_then(|values| telling_line(result, &name, values, 0.0)));
+        }
+    }
+    series.truncate(CURVES_MAX);
+    let title = "Breakers over time";
+    let of =
+        OverTime { name: "breakers", title, y: Axis::linear("share of the time", Unit::Share), metrics: Vec::new() };
+    over_time_chart(result, of, series)
+}
+
+/// Limits of concurrency that change, of links and of components.
+fn limits(result: &RunResult) -> NamedChart {
+    let links = result.links.iter().flat_map(|(from, links)| links.keys().map(move |link| (from, link)));
+    let links = links.map(|(from, link)| (format!("{from} → {link}"), format!("links.{from}.{link}.limit")));
+    let components = result.components.keys().map(|name| (name.clone(), format!("components.{name}.limit")));
+    let mut series = Vec::new();
+    for (name, path) in links.chain(components) {
+        let Some(values) = over_time::column(result, &path) else { continue };
+        let mut known = values.iter().flatten();
+        let first = known.next().copied().unwrap_or(0.0);
+        if known.any(|value| (value - first).abs() > 1e-9) {
+            series.push(line(result, &name, values));
+        }
+    }
+    series.truncate(CURVES_MAX);
+    let title = "Limits of concurrency over time";
+    let of = OverTime { name: "limits", title, y: Axis::linear("calls at once", Unit::Count), metrics: Vec::new() };
     over_time_chart(result, of, series)
 }
 

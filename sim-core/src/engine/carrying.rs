@@ -3,7 +3,7 @@
 use super::Cx;
 use crate::baggage::each_column;
 use crate::calls::CallId;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 macro_rules! verbs {
     ($($(#[$meta:meta])* $name:ident: $kind:ty = $empty:expr, $set:ident;)*) => {
@@ -33,6 +33,34 @@ impl Cx<'_> {
     #[inline(always)]
     pub fn carries_deadlines(&self) -> bool {
         self.core.calls.columns.carries_deadlines()
+    }
+
+    /// Ties copies of an attempt together, of which only the first to be begun is wanted; word of that takes so long between them.
+    pub fn open_tie(&mut self, takes: Span) -> u64 {
+        self.core.ties.open(takes)
+    }
+
+    /// Nobody waits for any of the copies any more.
+    pub fn close_tie(&mut self, tie: u64) {
+        self.core.ties.close(tie);
+    }
+
+    /// The copy that was begun has failed: another one is wanted.
+    pub fn free_tie(&mut self, tie: u64) {
+        self.core.ties.free(tie);
+    }
+
+    /// Whether `call`, which is about to be begun, is still wanted: no other copy of the same attempt has been begun, as far as is
+    /// known here. To be asked once for each call.
+    #[inline(always)]
+    pub fn is_first_of_tied(&mut self, call: CallId) -> bool {
+        !self.core.calls.columns.carries_ties() || self.begins_tied(call)
+    }
+
+    #[inline(never)]
+    fn begins_tied(&mut self, call: CallId) -> bool {
+        let tie = self.core.calls.columns.tie(call.index);
+        self.core.ties.begins(self.core.now, tie)
     }
 
     /// Whether requests differ in demand.
