@@ -55,13 +55,14 @@ impl Door<false> {
 impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
     /// The same, where so much must be left until the deadline of a call whose turn comes.
     pub fn with_margin(mut self, margin: Span) -> Self {
-        self.margin = margin;
+        self.set_margin(margin);
         self
     }
 
     /// From now on so much must be left until the deadline of a call whose turn comes.
     pub fn set_margin(&mut self, margin: Span) {
-        self.margin = margin;
+        // No run is half as long, so that an instant plus the margin is one.
+        self.margin = margin.min(Span::MAX / 2);
     }
 
     /// The line.
@@ -197,7 +198,7 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
             if TIMES_CALLS {
                 cx.measure().waited(look.since, now - look.since);
             }
-            if cx.is_expired(look.call) || self.margin > 0 && cx.deadline(look.call).saturating_sub(now) < self.margin {
+            if cx.deadline(look.call) < now + self.margin {
                 self.slots.give_back(now, now, None);
                 let answer = cx.answer(Outcome::Timeout);
                 cx.post(Next::reply(look.call, answer));

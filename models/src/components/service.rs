@@ -426,6 +426,7 @@ impl Kind for Service {
             by_demand: site.carries_demand(),
             alone: cores.filter(|_| is_alone),
             start_up: settings.start_up.0.clone(),
+            is_tied: site.carries_ties(),
         };
         let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), work);
         let key = Key::root(site.seed(), hash(0, &site.stream("admission")), 0).bits();
@@ -533,9 +534,6 @@ impl Service {
     /// A call that has a worker begins.
     #[inline(always)]
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, profile: u16) -> Next {
-        if !cx.is_first_of_tied(call) {
-            return self.not_begun(cx, call);
-        }
         if let Some(single) = &self.plan.only {
             let span = single.span(cx, call);
             return self.begin_single(cx, call, span);
@@ -546,7 +544,8 @@ impl Service {
                 let span = single.span(cx, call);
                 self.begin_single(cx, call, span)
             }
-            _ => self.begin_strand(cx, call, op),
+            _ if cx.is_first_of_tied(call) => self.begin_strand(cx, call, op),
+            _ => self.not_begun(cx, call),
         }
     }
 }

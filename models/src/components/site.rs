@@ -31,6 +31,11 @@ impl Site<'_> {
         self.directory.carried.demand
     }
 
+    /// Whether a call may be one of several copies of which only the first to begin is wanted.
+    pub fn carries_ties(&self) -> bool {
+        self.directory.carried.tie
+    }
+
     /// The node of one of this replica's links, and what tells its draws from other links'.
     pub fn link(&self, name: &str) -> (NodeId, u32) {
         self.directory.link_of(self.component, self.replica, name)

@@ -97,7 +97,8 @@ impl Plan {
             && recycle.is_none()
             && instances.is_none()
             && !terms.admission.preempts()
-            && !terms.admission.heeds_ends();
+            && !terms.admission.heeds_ends()
+            && !cpu.is_tied;
         let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.shares_cores));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
         let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());
@@ -151,6 +152,8 @@ pub(super) struct Work {
     pub(super) alone: Option<f64>,
     /// How long an instance takes to start.
     pub(super) start_up: Dist,
+    /// Whether a call may be one of several copies of which only the first to begin is wanted.
+    pub(super) is_tied: bool,
 }
 
 /// Numbers the names in handlers.
