@@ -178,7 +178,18 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
 fn cache(c: &mut Choices<'_>, text: &mut String) {
     let capacity = c.of(&[100, 1, 5]);
     let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
-    let eviction = c.of(&["lru", "fifo", "lfu"]);
+    let eviction = c.of(&[
+        "lru",
+        "fifo",
+        "lfu",
+        "perfect_lfu",
+        "random",
+        "clock",
+        "sieve",
+        "s3_fifo",
+        "tiny_lfu",
+        "static",
+    ]);
     let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
     // Where there are two operations it must know what each does.
     let ops = if text.contains("op: other") {

@@ -18,6 +18,7 @@
 
 use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
 use sim_core::figures::Set;
+use sim_core::random::Stream;
 use sim_core::slab::Slab;
 use sim_core::{Answer, CallId, Component, Cx, Figure, Figures, Next, NodeId, Outcome, Span, Spent, Time, Timer, To};
 
@@ -258,7 +259,7 @@ impl Kind for Cache {
     fn hits(settings: &Settings, groups: &[KeyGroup], fetch_s: f64) -> Option<Hits> {
         let ttl_s = settings.ttl.as_ref().map(|ttl| ttl.time.0 as f64 / 1e9 * (1.0 - ttl.jitter.0 / 2.0));
         let capacity = settings.capacity.0 as f64;
-        let room = Room { capacity, eviction: &settings.eviction, ttl_s, coalesce: settings.coalesce, fetch_s };
+        let room = Room { capacity, eviction: settings.eviction, ttl_s, coalesce: settings.coalesce, fetch_s };
         hit_ratio::hits(groups, &room)
     }
 
@@ -277,7 +278,12 @@ impl Kind for Cache {
         Cache {
             accesses: site.ops().iter().map(|op| settings.access(op)).collect(),
             link: site.link(LINK),
-            store: Store::new(&settings.eviction, settings.capacity.0 as usize),
+            store: Store::new(
+                settings.eviction,
+                settings.capacity.0 as usize,
+                site.ops().iter().filter(|op| settings.access(op) == Access::Read).count(),
+                Stream::named(site.seed(), &site.stream("eviction")),
+            ),
             settings: settings.clone(),
             changes: Vec::new(),
             under_way: Slab::new(),
@@ -473,7 +479,7 @@ impl Component for Cache {
         self.misses = 0;
         self.writes = 0;
         self.coalesced = 0;
-        self.store.evictions = 0;
+        self.store.begin_measuring();
     }
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
@@ -484,7 +490,7 @@ impl Component for Cache {
             figures.count(&WRITES, self.writes);
         }
         figures.level(&ENTRIES, self.store.len() as u64);
-        figures.count(&EVICTIONS, self.store.evictions);
+        figures.count(&EVICTIONS, self.store.evictions());
         if self.settings.coalesce {
             figures.count(&COALESCED, self.coalesced);
         }
