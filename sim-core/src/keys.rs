@@ -197,6 +197,17 @@ impl GivenKeys {
         }
     }
 
+    /// How many different keys there are: from 0 to one less, except that a constant key is any number.
+    pub fn count(&self) -> u64 {
+        match self {
+            GivenKeys::Uniform { keys }
+            | GivenKeys::Sequential { keys }
+            | GivenKeys::Zipf { keys, .. }
+            | GivenKeys::Hot { keys, .. } => *keys,
+            GivenKeys::Constant { .. } => 1,
+        }
+    }
+
     /// Peak memory of building its table, bytes; 0 for a law that there is not.
     pub fn bytes(&self) -> u64 {
         match self {

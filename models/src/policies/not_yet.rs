@@ -40,9 +40,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("", "outlier_ejection", "`health_check: instant`, or `breaker` on the links"),
     ("policy", "geo", "`policy: latency`"),
     ("policy", "multivalue", "`policy: weighted`"),
-    ("mode", "through", "`mode: aside`"),
-    ("mode", "behind", "`mode: aside`"),
-    ("", "early_expiry", "`ttl: {jitter: …}`, or `coalesce: true`"),
     ("style", "kafka", "`style: sqs_fifo`, which is in order by key"),
     ("style", "redis_stream", "`style: rabbitmq`"),
     ("on_failure", "retry", "`on_failure: requeue`"),
@@ -55,7 +52,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("faults", "leader_failover", "the fault `pause` or `kill` of the database"),
     ("events", "scale", "`set`, where a setting such as `threads` may change during a run"),
     ("events", "deploy", "`set` of the new settings, or the fault `restart`"),
-    ("events", "warm", "a longer `warmup` of the run"),
 ];
 
 fn problem(span: Span, word: &str, path: &Path) -> Problem {
