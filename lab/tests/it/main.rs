@@ -2,6 +2,7 @@
 
 mod bounds;
 mod breakdown;
+mod cache_mechanisms;
 mod caching;
 mod checks;
 mod claims;

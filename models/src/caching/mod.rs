@@ -4,6 +4,7 @@
 //! of entries (perfect LFU: the logarithm of the number of different counts): entries are found through a hash table and hang
 //! in the lists of an eviction policy, each of which is a file of its own.
 
+mod capacity;
 mod entries;
 mod evictions;
 pub mod hit_ratio;
@@ -16,6 +17,7 @@ use sim_core::random::Stream;
 
 use entries::Entries;
 use evictions::{Anything, Clock, Eviction, Fifo, Lfu, Lru, PerfectLfu, Placed, S3Fifo, Sieve, TinyLfu};
+pub use capacity::CapacitySettings;
 pub use table::{Data, Table};
 
 /// Eviction policy: which entry is evicted when the cache is full.

@@ -4,7 +4,7 @@
 //! back. Both take place in this component, so that the caller sees one call: a hit is answered after `latency`, a miss
 //! goes over the link `to`, whose answer is passed on as it is and, if it is `ok`, kept, `write_back` later. A caller who has given
 //! up meanwhile writes nothing back. Entries are (operation, data key); expired ones take up room until they are asked for
-//! or evicted, as in memcached and Redis. A crash loses everything.
+//! or evicted, as in memcached and Redis. A crash loses everything, unless it is `durable`.
 //!
 //! What writes goes on over the link `to`, and when it is answered, `write_back` later, all entries of its key are forgotten or
 //! take the new value: unless it was certainly not carried out, since whoever had to was never asked, or said that it has failed.
@@ -32,7 +32,7 @@ use ::settings::{Name, Spanned};
 use sim_core::figures::Set;
 use sim_core::random::Stream;
 use sim_core::slab::Slab;
-use sim_core::{Answer, CallId, Component, Cx, Figures, Happens, Next, Outcome, Time, Timer};
+use sim_core::{Answer, CallId, Class, Component, Cx, Figures, Happens, Next, Outcome, Time, Timer};
 
 use super::kind::{Access, Ask, Checks, Kind, Links};
 use super::site::Site;
@@ -45,7 +45,7 @@ use crate::link::sample;
 use crate::policies::outcomes::{from_behind, passed_on_from_behind};
 use facts::Facts;
 use measures::{Asked, Measures};
-use state::{FLUSH, HEARD, LOOK_UP, PURPOSE_LATENCY, Work};
+use state::{FLUSH, GIVE_UP, HEARD, LOOK_UP, PURPOSE_LATENCY, Work};
 use unsent::Unsent;
 
 pub use settings::{
@@ -116,10 +116,20 @@ impl Kind for Cache {
             Access::Write if is_later => (0.0, 1.0),
             Access::Write | Access::Pass => (1.0, 1.0),
         };
-        let look_up = Law::of_durations(&settings.latency.0);
-        let fetched = (around.call)(LINK, None).map(|law| look_up.then(law).weighted(goes_on));
+        let whole = Law::of_durations(&settings.latency.0);
+        let limit_s = settings.timeout.map_or(f64::INFINITY, |timeout| timeout.0 as f64 / 1e9);
+        let (look_up, late) = if limit_s.is_finite() { whole.split(limit_s) } else { (whole, 0.0) };
+        let mean = if is_later { mean } else { mean * (1.0 - late) + late };
+        let fetched = (around.call)(LINK, None);
         let mut answer = Outcomes::ok(look_up.weighted(1.0 - goes_on));
-        fetched.parts().for_each(|(outcome, law)| answer.add(from_behind(outcome), law));
+        let ways = [(look_up, goes_on), (Law::always(limit_s.min(1e9)), if is_later { 0.0 } else { late })];
+        for (before, weight) in ways.iter().filter(|(_, weight)| *weight > 0.0) {
+            let after = fetched.map(|law| before.then(law).weighted(*weight));
+            after.parts().for_each(|(outcome, law)| answer.add(from_behind(outcome), law));
+        }
+        if is_later && late > 0.0 {
+            answer.add(Outcome::Ok, &Law::always(limit_s).weighted(late));
+        }
         let calls = vec![CallsMade {
             link: LINK.to_string(),
             op: None,
@@ -169,6 +179,7 @@ impl Kind for Cache {
             negative: settings.negative_ttl.is_some(),
             lease: settings.lease.is_some(),
             behind: settings.flush().is_some(),
+            timeout: settings.timeout.is_some(),
         };
         let stream = |what: &str| Stream::named(site.seed(), &site.stream(what));
         Cache {
@@ -210,6 +221,20 @@ impl Cache {
             Access::Pass => self.go_on(cx, call, Work::Pass, data),
         }
     }
+
+    /// A look-up takes too long: the call goes on as if there were no cache.
+    fn go_past(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        self.measures.timeouts += 1;
+        let data = Data { op: cx.profile(call).op, key: cx.data_key(call) };
+        match self.accesses[usize::from(data.op)] {
+            Access::Read => {
+                self.measures.misses += 1;
+                self.go_on(cx, call, Work::Pass, data)
+            }
+            Access::Write => self.write(cx, call, data),
+            Access::Pass => self.go_on(cx, call, Work::Pass, data),
+        }
+    }
 }
 
 impl Component for Cache {
@@ -221,7 +246,7 @@ impl Component for Cache {
         if std::mem::take(&mut self.lost_lately) > 0 {
             cx.happened(&measures::LOST);
         }
-        if self.settings.warm.0 > 0.0 {
+        if self.settings.warm.0 > 0.0 && self.store.is_empty() {
             self.fill(cx.now(), self.settings.warm.0);
         }
         Next::WAIT
@@ -233,7 +258,14 @@ impl Component for Cache {
         if latency == 0 {
             return self.look_up(cx, call);
         }
-        cx.work(latency, Timer::of(LOOK_UP, call));
+        match self.settings.timeout {
+            Some(timeout) if cx.stretched(latency) > timeout.0 => {
+                cx.after(timeout.0, Class::GivingUp, Timer::of(GIVE_UP, call));
+            }
+            _ => {
+                cx.work(latency, Timer::of(LOOK_UP, call));
+            }
+        }
         Next::WAIT
     }
 
@@ -260,8 +292,9 @@ impl Component for Cache {
                 Next::WAIT
             }
             FLUSH => self.flush(cx),
-            _ if cx.is_open(timer.call()) => self.look_up(cx, timer.call()),
-            _ => Next::WAIT,
+            _ if !cx.is_open(timer.call()) => Next::WAIT,
+            GIVE_UP => self.go_past(cx, timer.call()),
+            _ => self.look_up(cx, timer.call()),
         }
     }
 
@@ -295,7 +328,9 @@ impl Component for Cache {
     fn rebuild(&mut self, _now: Time) {
         self.lost_lately = self.unsent.clear();
         self.measures.lost_writes += self.lost_lately;
-        self.store.clear();
+        if !self.settings.durable {
+            self.store.clear();
+        }
         self.under_way.clear();
         self.by_data.clear();
         self.refreshing.clear();
@@ -310,6 +345,9 @@ impl Component for Cache {
     fn figures(&self, _now: Time, figures: &mut Figures) {
         let held = (self.store.len() as u64, self.store.evictions(), self.unsent.writes());
         self.measures.figures(self.asked, held, figures);
+        if let Some(size) = self.settings.entry_size {
+            figures.level(&measures::BYTES, (self.store.len() as u64).saturating_mul(size.0));
+        }
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {

@@ -12,6 +12,8 @@ const MISSES: Figure =
     Figure::count("misses", "Reads that were not: of an entry that was missing, had expired or was read anew early.");
 const WRITES: Figure = Figure::count("writes", "Writes that came; only with operations that write.");
 const ENTRIES: Figure = Figure::level("entries", "Entries held at the end, expired ones included.");
+pub(super) const BYTES: Figure =
+    Figure::level("bytes", "Bytes of the entries held at the end; only with `entry_size`.").in_bytes();
 const EVICTIONS: Figure = Figure::count("evictions", "Entries evicted to make room.");
 const COALESCED: Figure = Figure::count(
     "coalesced",
@@ -56,10 +58,15 @@ const LOST_WRITES: Figure = Figure::count(
     "Writes that were answered and not known to be passed on when the cache crashed or was flushed; only with `mode: behind`.",
 );
 
+const TIMEOUTS: Figure = Figure::count(
+    "timeouts",
+    "Look-ups that took longer than `timeout`; those of reads count as misses; only with `timeout`.",
+);
+
 pub(super) const FIGURES: &[Set] = &[
-    &[&HIT_RATIO, &HITS, &MISSES, &WRITES, &ENTRIES, &EVICTIONS, &COALESCED, &AGE],
+    &[&HIT_RATIO, &HITS, &MISSES, &WRITES, &ENTRIES, &BYTES, &EVICTIONS, &COALESCED, &AGE],
     &[&STALE_READS, &STALE_SHARE, &STALE_AGE],
-    &[&EXPIRED_HITS, &EXPIRED_ON_ERROR, &REFRESHES, &EARLY, &NEGATIVE_HITS, &VOIDED],
+    &[&EXPIRED_HITS, &EXPIRED_ON_ERROR, &REFRESHES, &EARLY, &NEGATIVE_HITS, &VOIDED, &TIMEOUTS],
     &[&DIRTY, &FLUSHED, &MERGED, &LOST_WRITES],
 ];
 
@@ -82,6 +89,7 @@ pub(super) struct Asked {
     pub(super) negative: bool,
     pub(super) lease: bool,
     pub(super) behind: bool,
+    pub(super) timeout: bool,
 }
 
 /// What was counted since the end of the warm-up.
@@ -100,6 +108,7 @@ pub(super) struct Measures {
     pub(super) flushed: u64,
     pub(super) merged: u64,
     pub(super) lost_writes: u64,
+    pub(super) timeouts: u64,
     aged: (u64, u128),
     stale_age: Histogram,
 }
@@ -143,6 +152,7 @@ impl Measures {
             (asked.early, &EARLY, self.early),
             (asked.negative, &NEGATIVE_HITS, self.negative_hits),
             (asked.lease, &VOIDED, self.voided),
+            (asked.timeout, &TIMEOUTS, self.timeouts),
             (asked.behind, &FLUSHED, self.flushed),
             (asked.behind, &MERGED, self.merged),
             (asked.behind, &LOST_WRITES, self.lost_writes),

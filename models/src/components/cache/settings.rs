@@ -1,11 +1,10 @@
 //! What can be said of a cache.
 
-use settings::{Count, Duration, DurationDist, Fraction, Name, Setting, Spanned};
+use settings::{Duration, DurationDist, Fraction, Name, Setting, Size, Spanned};
 
 use super::super::kind::{Access, Checks};
-use crate::caching::EvictionSettings;
+use crate::caching::{CapacitySettings, EvictionSettings};
 use crate::link::LinkSettings;
-use crate::policies::not_yet::NotYet;
 
 /// How long entries are good.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -79,9 +78,12 @@ pub struct Settings {
     pub read_ops: Option<Vec<Spanned<Name>>>,
     /// Operations that write: they go on to `to`. What is in neither list passes through.
     pub write_ops: Option<Vec<Spanned<Name>>>,
-    /// Capacity in entries. Either this or `hit_ratio`.
+    /// Capacity in entries (`10k`), or in bytes (`64MiB`) of entries of `entry_size`. Either this or `hit_ratio`.
     #[setting(live)]
-    pub capacity: Option<Count>,
+    pub capacity: Option<CapacitySettings>,
+    /// Size of an entry with what it takes to keep it, for a `capacity` in bytes and for `bytes`.
+    #[setting(range = "1B..=1GiB")]
+    pub entry_size: Option<Size>,
     /// Share of the reads that hit, whatever they are about: nothing is kept. Instead of `capacity`.
     #[setting(live)]
     pub hit_ratio: Option<Fraction>,
@@ -98,6 +100,9 @@ pub struct Settings {
     /// Lookup time, for hits and misses, and of writes.
     #[setting(default = "0s", live)]
     pub latency: DurationDist,
+    /// Longest look-up: after this long a caller goes on to `to` without the cache, and a read writes nothing back.
+    #[setting(live)]
+    pub timeout: Option<Duration>,
     /// Whether concurrent misses of the same entry share one call.
     #[setting(default = false)]
     pub coalesce: bool,
@@ -130,8 +135,9 @@ pub struct Settings {
     /// Number of instances. Each has `capacity` entries of its own, and callers take any.
     #[setting(default = 1, range = "1..=10000")]
     pub instances: u32,
-    /// Whether it survives a crash.
-    pub durable: Option<NotYet>,
+    /// Whether its entries survive a crash.
+    #[setting(default = false)]
+    pub durable: bool,
 }
 
 impl Settings {
@@ -147,7 +153,8 @@ impl Settings {
 
     /// How many entries there is room for.
     pub(super) fn room(&self) -> usize {
-        self.capacity.map_or(0, |capacity| capacity.0 as usize)
+        let each = self.entry_size.map_or(1, |size| size.0);
+        self.capacity.map_or(0, |capacity| capacity.entries(each) as usize)
     }
 
     /// Effect of a write on the entries of its key.
@@ -211,11 +218,29 @@ impl Settings {
             (None, Some(_)) => self.check_drawn(checks),
             (Some(_), None) => self.check_kept(checks),
         }
+        self.check_sizes(checks);
+    }
+
+    /// How large entries are.
+    fn check_sizes(&self, checks: &mut Checks<'_>) {
+        match (self.capacity, self.entry_size) {
+            (Some(CapacitySettings::Bytes(_)), None) => {
+                let message = "a `capacity` in bytes needs the size of an entry";
+                checks.error("missing", checks.span(), "capacity", message, Some("write `entry_size: 1KiB`"));
+            }
+            (Some(CapacitySettings::Bytes(room)), Some(size)) if room.0 < size.0 => {
+                let message = "not even one entry fits into `capacity`";
+                checks.error("contradiction", checks.span(), "capacity", message, None);
+            }
+            _ => {}
+        }
     }
 
     /// Nothing is kept.
     fn check_drawn(&self, checks: &mut Checks<'_>) {
         let written = [
+            ("entry_size", self.entry_size.is_some()),
+            ("durable", self.durable),
             ("warm", self.warm.0 > 0.0),
             ("ttl", self.ttl.is_some()),
             ("coalesce", self.coalesce),
@@ -261,6 +286,10 @@ impl Settings {
         if self.flush().is_some() && self.on_write.is_some_and(|effect| effect != OnWriteSettings::Update) {
             let message = "`mode: behind` has what was written before it is passed on: its entries are updated";
             checks.error("contradiction", checks.span(), "on_write", message, Some("write `on_write: update`"));
+        }
+        if self.flush().is_some() && self.durable {
+            let message = "`durable` has no effect on writes that are not passed on: with `mode: behind` a crash loses them";
+            checks.error("contradiction", checks.span(), "durable", message, Some("remove it"));
         }
         if self.lease.is_some() && self.coalesce {
             let message = "`coalesce` has no effect: with `lease`, misses of the same entry wait for one of them anyway";

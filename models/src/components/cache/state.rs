@@ -14,6 +14,7 @@ use crate::link::{forget_deadline, sample};
 
 // Timers of calls …
 pub(super) const LOOK_UP: u8 = 0;
+pub(super) const GIVE_UP: u8 = 3;
 // … and of the cache.
 pub(super) const HEARD: u8 = 1;
 pub(super) const FLUSH: u8 = 2;
