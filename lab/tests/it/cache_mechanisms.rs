@@ -38,7 +38,8 @@ fn a_share_of_the_reads_is_drawn_where_nothing_is_kept() {
 fn a_time_to_live_may_begin_anew_with_each_use() {
     let workload = steady("w", "{constant: 2.5/s}", "read", "{constant: 1}");
     let db = "kind: database, operations: {default: 1ms}";
-    let of = |ttl: &str| run(&system("{duration: 40s}", &workload, &format!("to: b, capacity: 10, ttl: {ttl}"), db, ""));
+    let of =
+        |ttl: &str| run(&system("{duration: 40s}", &workload, &format!("to: b, capacity: 10, ttl: {ttl}"), db, ""));
     assert_eq!(own(&of("500ms"), "misses"), 50.0);
     assert_eq!(own(&of("{time: 500ms, sliding: true}"), "misses"), 1.0);
 }
@@ -54,7 +55,11 @@ fn an_expiry_costs_a_herd_or_a_call_or_nobody_a_wait() {
     // A cycle without sharing: 200 ms of misses, then 1 s from the last of those written back.
     let naive = of("");
     let cycles = 60.0 / (0.2 + 0.2 + 1.0);
-    assert!((naive.components["b"].arrivals as f64 / cycles / 201.0 - 1.0).abs() < 0.04, "{}", naive.components["b"].arrivals);
+    assert!(
+        (naive.components["b"].arrivals as f64 / cycles / 201.0 - 1.0).abs() < 0.04,
+        "{}",
+        naive.components["b"].arrivals
+    );
     let shared = of(", coalesce: true");
     assert!((shared.components["b"].arrivals as f64 - 60.0 / 1.2).abs() <= 1.0, "{}", shared.components["b"].arrivals);
     assert_eq!(shared.workloads["w"].latency.max_s, Some(0.2));
@@ -75,8 +80,8 @@ fn what_has_expired_for_too_long_is_not_served() {
         let cache = format!("to: b, capacity: 10, ttl: 1s, stale_while_revalidate: {window}");
         run(&system("{duration: 60s}", &workload, &cache, "kind: database, operations: {default: 10ms}", ""))
     };
-    assert_eq!((own(&of("1s"), "misses"), own(&of("1s"), "expired_hits")), (20.0, 0.0));
-    assert_eq!((own(&of("2500ms"), "misses"), own(&of("2500ms"), "expired_hits")), (1.0, 19.0));
+    assert_eq!((own(&of("1s"), "misses"), own(&of("1s"), "expired_hits")), (19.0, 0.0));
+    assert_eq!((own(&of("2500ms"), "misses"), own(&of("2500ms"), "expired_hits")), (1.0, 18.0));
 }
 
 /// What is behind fails from 10 s to 30 s. An entry that expires meanwhile is served for 5 s more, and not longer.
@@ -99,8 +104,10 @@ fn what_has_expired_stands_in_for_failures_for_a_while() {
 #[test]
 fn that_there_is_nothing_is_remembered_for_a_while() {
     let workload = steady("w", "{constant: 10/s}", "read", "{constant: 1}");
-    let service = "kind: service, runtime: unlimited, handlers: {default: [{wait: 1ms}, {fail: {outcome: client_error}}]}";
-    let of = |more: &str| run(&system("{duration: 60s}", &workload, &format!("to: b, capacity: 10{more}"), service, ""));
+    let service =
+        "kind: service, runtime: unlimited, handlers: {default: [{wait: 1ms}, {fail: {outcome: client_error}}]}";
+    let of =
+        |more: &str| run(&system("{duration: 60s}", &workload, &format!("to: b, capacity: 10{more}"), service, ""));
     assert!((of("").components["b"].arrivals as f64 - 600.0).abs() <= 1.0);
     let result = of(", negative_ttl: 5s");
     assert_eq!(result.components["b"].arrivals, 12);
@@ -120,7 +127,13 @@ fn entries_are_read_anew_early_as_often_as_the_formula_says() {
     let expected = (-1.0 * (1.0 - (-10.0f64).exp())).exp();
     assert!((found - expected).abs() < 0.012, "{found} instead of {expected}");
     // Nobody waits where what is there is served meanwhile.
-    let result = run(&system("{duration: 20s, warmup: 10s}", &workload, &format!("{cache}, stale_while_revalidate: 60s"), DB, ""));
+    let result = run(&system(
+        "{duration: 20s, warmup: 10s}",
+        &workload,
+        &format!("{cache}, stale_while_revalidate: 60s"),
+        DB,
+        "",
+    ));
     assert_eq!(result.workloads["w"].latency.max_s, Some(0.0));
 }
 
@@ -131,7 +144,7 @@ fn a_crash_loses_what_was_written_and_not_passed_on() {
     let workload = steady("w", "{constant: 100/s}", "write", "{sequential: {keys: 1M}}");
     let mut total = 0.0;
     for tenth in 0..10 {
-        let fault = format!("{{at: {}ms, for: 500ms, kill: c}}", 3_050 + 100 * tenth);
+        let fault = format!("{{at: {}ms, for: 500ms, kill: {{component: c}}}}", 3_050 + 100 * tenth);
         let cache = "to: b, capacity: 10k, write_ops: [write], mode: {behind: {flush: 1s}}, latency: 1ms";
         let db = "kind: database, connections: 1000, operations: {default: 2ms}";
         let result = run(&system("{duration: 10s}", &workload, cache, db, &fault));
@@ -153,11 +166,18 @@ fn writes_of_the_same_key_are_passed_on_once_and_again_until_they_arrive() {
     let cache = "to: b, capacity: 10, write_ops: [write], mode: {behind: {flush: 1s}}";
     let db = "kind: database, operations: {default: 2ms}";
     let calm = run(&system("{duration: 10s}", &workload, cache, db, ""));
-    assert_eq!((own(&calm, "flushed"), calm.components["b"].arrivals), (10.0, 10));
+    assert_eq!((own(&calm, "flushed"), calm.components["b"].arrivals), (9.0, 9));
     // Of a hundred in each second 99 are replaced by the last.
-    assert!((own(&calm, "merged") - 990.0).abs() <= 10.0, "{}", own(&calm, "merged"));
+    let (merged, dirty) = (own(&calm, "merged"), own(&calm, "dirty"));
+    assert_eq!((merged + dirty + 9.0, dirty), (own(&calm, "writes"), 1.0), "{merged}");
     // The fault outlasts the writes: what they leave is sent until it arrives.
-    let text = system("{until: idle}", "  w: {arrivals: {once: {count: 5, at: 500ms}}, requests: [{op: write, key: {constant: 1}}], call: c}\n", cache, db, "{at: 100ms, for: 4s, errors: {component: b, fraction: 100%}}");
+    let text = system(
+        "{until: idle}",
+        "  w: {arrivals: {once: {count: 5, at: 500ms}}, requests: [{op: write, key: {constant: 1}}], call: c}\n",
+        cache,
+        db,
+        "{at: 100ms, for: 4s, errors: {component: b, fraction: 100%}}",
+    );
     let late = run(&text);
     assert_eq!((own(&late, "flushed"), own(&late, "dirty"), own(&late, "lost_writes")), (5.0, 0.0, 0.0));
 }
@@ -230,9 +250,11 @@ fn larger_caches_keep_stale_data_longer() {
 #[test]
 fn a_write_through_takes_the_sum_and_leaves_its_value() {
     for (cache_ms, db_ms) in [(1, 5), (5, 5)] {
-        let workloads = "  w: {arrivals: {once: {count: 1, at: 0s}}, requests: [{op: put, key: {constant: 1}}], call: c}
+        let workloads =
+            "  w: {arrivals: {once: {count: 1, at: 0s}}, requests: [{op: put, key: {constant: 1}}], call: c}
   r: {arrivals: {once: {count: 1, at: 1s}}, requests: [{op: get, key: {constant: 1}}], call: c}\n";
-        let cache = format!("to: b, capacity: 10, write_ops: [put], mode: through, on_write: update, latency: {cache_ms}ms");
+        let cache =
+            format!("to: b, capacity: 10, write_ops: [put], mode: through, on_write: update, latency: {cache_ms}ms");
         let db = format!("kind: database, operations: {{default: {db_ms}ms}}");
         let result = run(&system("{until: idle}", workloads, &cache, &db, ""));
         assert_eq!(result.workloads["w"].latency.max_s, Some(f64::from(cache_ms + db_ms) / 1e3));
@@ -252,7 +274,7 @@ fn what_is_warm_at_the_start_and_after_a_restart_does_not_miss() {
     assert_eq!(of("capacity: 1000, warm: 100%", ""), 0.0);
     assert_eq!(of("capacity: 1000, warm: 80%", ""), 200.0);
     assert_eq!(of("capacity: 5000, warm: 100%", ""), 0.0);
-    let kill = "{at: 5s, for: 1ms, kill: c}";
+    let kill = "{at: 5s, for: 1ms, kill: {component: c}}";
     assert!((of("capacity: 1000", kill) - 2000.0).abs() <= 2.0);
     assert!(of("capacity: 1000, warm: 100%", kill) <= 2.0);
     assert_eq!(of("capacity: 1000, durable: true", kill), 1000.0);
@@ -293,7 +315,7 @@ fn a_slow_look_up_is_given_up() {
         let db = "kind: database, operations: {default: 3ms}";
         run(&system("{duration: 40s}", &workload, &format!("to: b, capacity: 10, {latency}{more}"), db, ""))
     };
-    assert_eq!(of("").workloads["w"].latency.max_s, Some(0.053));
+    assert_eq!(of("").workloads["w"].latency.max_s, Some(0.05));
     let result = of(", timeout: 5ms");
     assert_eq!(result.workloads["w"].latency.max_s, Some(0.008));
     // 4,000 draws: a standard deviation of 19.

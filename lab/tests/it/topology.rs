@@ -178,18 +178,8 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
 fn cache(c: &mut Choices<'_>, text: &mut String) {
     let capacity = c.of(&[100, 1, 5]);
     let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}", ", ttl: {time: 300ms, sliding: true}"]);
-    let eviction = c.of(&[
-        "lru",
-        "fifo",
-        "lfu",
-        "perfect_lfu",
-        "random",
-        "clock",
-        "sieve",
-        "s3_fifo",
-        "tiny_lfu",
-        "static",
-    ]);
+    let eviction =
+        c.of(&["lru", "fifo", "lfu", "perfect_lfu", "random", "clock", "sieve", "s3_fifo", "tiny_lfu", "static"]);
     let latency = c.of(&["0s", "500us", "{exp: 2ms}"]);
     let coalesce = c.of(&["", ", coalesce: true", ", lease: {every: 50ms}"]);
     // Where there are two operations it must know what each does.

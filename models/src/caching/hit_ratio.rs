@@ -126,10 +126,9 @@ pub fn hits(groups: &[KeyGroup], room: &Room) -> Option<Hits> {
                 std::cmp::Ordering::Less => 0.0,
             })
         }
-        EvictionSettings::Clock
-        | EvictionSettings::Sieve
-        | EvictionSettings::S3Fifo
-        | EvictionSettings::TinyLfu => return None,
+        EvictionSettings::Clock | EvictionSettings::Sieve | EvictionSettings::S3Fifo | EvictionSettings::TinyLfu => {
+            return None;
+        }
     };
     Some(average(&|group| {
         let ratio = kept(group);

@@ -15,9 +15,9 @@ use settings::Setting;
 use sim_core::Time;
 use sim_core::random::Stream;
 
+pub use capacity::CapacitySettings;
 use entries::Entries;
 use evictions::{Anything, Clock, Eviction, Fifo, Lfu, Lru, PerfectLfu, Placed, S3Fifo, Sieve, TinyLfu};
-pub use capacity::CapacitySettings;
 pub use table::{Data, Table};
 
 /// Eviction policy: which entry is evicted when the cache is full.

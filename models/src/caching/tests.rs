@@ -304,7 +304,18 @@ impl SlowTiny {
         let [window, probation, guarded] = [vec![], vec![], vec![]];
         let (sketch, step) = (Sketch::new(capacity), -0.0625 * capacity as f64);
         let guarded_room = (capacity - window_room) * 4 / 5;
-        SlowTiny { capacity, window, probation, guarded, window_room, guarded_room, sketch, sampled: [0; 2], ratio: 0.0, step }
+        SlowTiny {
+            capacity,
+            window,
+            probation,
+            guarded,
+            window_room,
+            guarded_room,
+            sketch,
+            sampled: [0; 2],
+            ratio: 0.0,
+            step,
+        }
     }
 
     fn settle(&mut self) {
@@ -423,7 +434,8 @@ impl Twin for SlowPerfect {
             self.kept.push(data);
             return false;
         }
-        let least = self.kept.iter().enumerate().min_by_key(|(at, of)| (counts[of], *at)).map(|(at, of)| (at, counts[of]));
+        let least =
+            self.kept.iter().enumerate().min_by_key(|(at, of)| (counts[of], *at)).map(|(at, of)| (at, counts[of]));
         let (at, least) = least.expect("something is kept");
         if counts[&data] >= least {
             self.kept.remove(at);
@@ -522,7 +534,8 @@ fn skewed_reads_hit_as_often_as_is_published() {
     // 400,000 requests after 400,000: a standard error of about 0.0007 where hits are independent. What counts is still learning
     // which keys are popular, which costs perfect LFU less than 0.01.
     let zipf = Keys::zipf(10_000, 1.1124).expect("a zipf");
-    let within = [("static", 0.800, 0.004), ("perfect_lfu", 0.795, 0.008), ("lru", 0.722, 0.005), ("fifo", 0.679, 0.005)];
+    let within =
+        [("static", 0.800, 0.004), ("perfect_lfu", 0.795, 0.008), ("lru", 0.722, 0.005), ("fifo", 0.679, 0.005)];
     let mut found = BTreeMap::new();
     for policy in ["static", "perfect_lfu", "lru", "fifo", "random", "clock", "sieve", "s3_fifo", "tiny_lfu"] {
         let mut store = store(policy, 500);

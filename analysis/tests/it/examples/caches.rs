@@ -103,7 +103,7 @@ fn a_write_behind_cache_loses_what_it_has_not_flushed() {
     let mean = (0..20)
         .into_par_iter()
         .map(|nth| {
-            let change = format!("faults=[{{at: {}ms, for: 1s, kill: cache}}]", 30_250 + 500 * nth);
+            let change = format!("faults=[{{at: {}ms, for: 1s, kill: {{component: cache}}}}]", 30_250 + 500 * nth);
             own(&shipped_with("write-behind-loss", Some("every-10s"), &[&change], None), "cache", "lost_writes")
         })
         .sum::<f64>()
@@ -150,9 +150,8 @@ fn a_stampede_is_prevented_in_four_ways() {
 
 #[test]
 fn a_viral_object_is_served_from_memory() {
-    let good = |variant: &str| -> Vec<f64> {
-        seeds("viral-object", variant, 4).iter().map(|result| result.goodput).collect()
-    };
+    let good =
+        |variant: &str| -> Vec<f64> { seeds("viral-object", variant, 4).iter().map(|result| result.goodput).collect() };
     let none = good("no-cache");
     assert!(none.iter().all(|goodput| *goodput < 6_000.0), "{none:?}");
     for variant in ["coalesced", "refreshed-behind"] {

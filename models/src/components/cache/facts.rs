@@ -90,12 +90,8 @@ mod tests {
         for (took, stale, negative) in [(false, false, false), (true, false, true), (true, true, true)] {
             let mut facts = Facts::new(took, stale, negative);
             facts.note(3, fact);
-            let expected = Fact {
-                since: 5,
-                took: if took { 7 } else { 0 },
-                stale: if stale { 9 } else { Time::MAX },
-                negative,
-            };
+            let expected =
+                Fact { since: 5, took: if took { 7 } else { 0 }, stale: if stale { 9 } else { Time::MAX }, negative };
             assert_eq!(facts.at(3), expected);
             facts.outdate(3, 100);
             assert_eq!(facts.at(3), expected, "it was outdated before");

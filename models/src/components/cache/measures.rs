@@ -19,8 +19,9 @@ const COALESCED: Figure = Figure::count(
     "coalesced",
     "Misses that shared the call of another miss in flight; only with `coalesce` or `lease`.",
 );
-const AGE: Figure = Figure::mean("age", "Mean age of what reads were answered from memory, since it was read or written behind.")
-    .in_seconds();
+const AGE: Figure =
+    Figure::mean("age", "Mean age of what reads were answered from memory, since it was read or written behind.")
+        .in_seconds();
 const STALE_READS: Figure = Figure::count(
     "stale_reads",
     "Reads answered from memory with a value that a write through this cache had replaced; only with operations that write. What comes \
@@ -47,8 +48,7 @@ const NEGATIVE_HITS: Figure =
 const VOIDED: Figure =
     Figure::count("voided", "Values not written back since a write had voided their token; only with `lease`.");
 const DIRTY: Figure = Figure::level("dirty", "Writes not yet passed on at the end; only with `mode: behind`.");
-const FLUSHED: Figure =
-    Figure::count("flushed", "Calls by which writes were passed on; only with `mode: behind`.");
+const FLUSHED: Figure = Figure::count("flushed", "Calls by which writes were passed on; only with `mode: behind`.");
 const MERGED: Figure = Figure::count(
     "merged",
     "Writes that were never passed on since a later one of the same key came first; only with `mode: behind`.",
@@ -70,10 +70,8 @@ pub(super) const FIGURES: &[Set] = &[
     &[&DIRTY, &FLUSHED, &MERGED, &LOST_WRITES],
 ];
 
-pub(super) static LOST: Happens = Happens {
-    name: "cache_lost_writes",
-    doc: "A cache crashed with writes that it had answered and not passed on.",
-};
+pub(super) static LOST: Happens =
+    Happens { name: "cache_lost_writes", doc: "A cache crashed with writes that it had answered and not passed on." };
 
 pub(super) const HAPPENS: &[&Happens] = &[&LOST];
 

@@ -138,8 +138,9 @@ impl Cache {
 
     /// A miss has been answered.
     pub(super) fn have_read(&mut self, cx: &mut Cx<'_>, read: UnderWay, answer: Answer) -> Next {
-        let somebody_waits =
-            self.settings.reads_itself() || !cx.is_abandoned(read.call) || read.followers.iter().any(|f| !cx.is_abandoned(*f));
+        let somebody_waits = self.settings.reads_itself()
+            || !cx.is_abandoned(read.call)
+            || read.followers.iter().any(|f| !cx.is_abandoned(*f));
         if somebody_waits {
             self.write_back(cx, &read, answer.outcome());
         }

@@ -273,14 +273,17 @@ impl Settings {
             }
         }
         let writes = self.write_ops.as_ref().is_some_and(|ops| !ops.is_empty());
-        let need_writes = [
-            ("mode", self.flush().is_some()),
-            ("on_write", self.on_write.is_some()),
-        ];
+        let need_writes = [("mode", self.flush().is_some()), ("on_write", self.on_write.is_some())];
         if !writes {
             for (key, _) in need_writes.into_iter().filter(|(_, is_written)| *is_written) {
                 let message = format!("`{key}` has no effect: no operation writes");
-                checks.error("no_effect", checks.span(), key, &message, Some("name those that do: `write_ops: [order]`"));
+                checks.error(
+                    "no_effect",
+                    checks.span(),
+                    key,
+                    &message,
+                    Some("name those that do: `write_ops: [order]`"),
+                );
             }
         }
         if self.flush().is_some() && self.on_write.is_some_and(|effect| effect != OnWriteSettings::Update) {
@@ -288,11 +291,13 @@ impl Settings {
             checks.error("contradiction", checks.span(), "on_write", message, Some("write `on_write: update`"));
         }
         if self.flush().is_some() && self.durable {
-            let message = "`durable` has no effect on writes that are not passed on: with `mode: behind` a crash loses them";
+            let message =
+                "`durable` has no effect on writes that are not passed on: with `mode: behind` a crash loses them";
             checks.error("contradiction", checks.span(), "durable", message, Some("remove it"));
         }
         if self.lease.is_some() && self.coalesce {
-            let message = "`coalesce` has no effect: with `lease`, misses of the same entry wait for one of them anyway";
+            let message =
+                "`coalesce` has no effect: with `lease`, misses of the same entry wait for one of them anyway";
             checks.error("no_effect", checks.span(), "coalesce", message, Some("remove it"));
         }
     }

@@ -34,7 +34,10 @@ pub(super) enum Work {
     Refresh,
     Write,
     /// Writes that were answered before: how many, and how often they have been sent before.
-    Flush { writes: u64, tried: u32 },
+    Flush {
+        writes: u64,
+        tried: u32,
+    },
     Pass,
 }
 
@@ -102,7 +105,14 @@ impl Cache {
     }
 
     /// Makes the call to what is behind that is made for `call`.
-    pub(super) fn call_behind(&mut self, cx: &mut Cx<'_>, call: CallId, work: Work, data: Data, ordinal: u32) -> CallId {
+    pub(super) fn call_behind(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        work: Work,
+        data: Data,
+        ordinal: u32,
+    ) -> CallId {
         let (node, link) = self.link;
         let child = cx.call(call, To { node, link, ordinal, profile: None, path: 0, is_retry: false });
         let since = cx.now();
@@ -219,7 +229,7 @@ impl Cache {
                 let (expires, since) = match ttl {
                     Some(ttl) => {
                         let left = (self.stream.unit() * ttl as f64) as Span;
-                        (now + left, (now + left).saturating_sub(ttl))
+                        (now.saturating_add(left), now.saturating_add(left).saturating_sub(ttl))
                     }
                     None => (Time::MAX, now),
                 };

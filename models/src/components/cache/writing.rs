@@ -110,7 +110,9 @@ impl Cache {
         }
         for (_, heard) in self.to_hear.iter_mut() {
             match heard {
-                Heard::Value { data: Data { key: of, .. }, fact, .. } | Heard::Written { key: of, fact, .. } if *of == key => {
+                Heard::Value { data: Data { key: of, .. }, fact, .. } | Heard::Written { key: of, fact, .. }
+                    if *of == key =>
+                {
                     fact.stale = fact.stale.min(now);
                 }
                 Heard::Value { .. } | Heard::Written { .. } | Heard::Forget { .. } => {}
