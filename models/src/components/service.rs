@@ -15,6 +15,7 @@
 //! `strands.rs`; its instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`,
 //! threads that block beside the workers in `blocking.rs`; `single.rs` is the short way for handlers of one step. Who gets a
 //! worker is decided in `workers.rs`, who may run code in `turns.rs`; `check.rs` tells which settings make no sense together.
+//! `guard.rs` bounds and turns away calls beside the queue.
 //! `ready.rs`, `interpreter.rs`, `instances.rs`, `workforce.rs`, `lag.rs` and `switches.rs` are what some runtimes have and
 //! others do not, each a structure that knows no engine.
 
@@ -22,6 +23,7 @@ mod blocking;
 mod branches;
 mod check;
 mod execute;
+mod guard;
 mod instances;
 mod interpreter;
 mod lag;
@@ -41,28 +43,33 @@ use std::sync::Arc;
 
 use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::figures::Set;
+use sim_core::random::{Key, hash};
 use sim_core::slab::Slab;
 use sim_core::slots::{self, Admission};
 use sim_core::{
-    Ahead, Answer, CallId, Coming, Component, Cx, Figure, Figures, Look, Next, Outcome, Sight, Span, Time, Timer,
+    Ahead, Answer, CallId, Coming, Component, Cx, Figure, Figures, Happens, Look, Next, Outcome, Sight, Span, Time,
+    Timer,
 };
 
 use super::kind::{Answers, Ask, Checks, Kind, Links};
 use super::site::Site;
-use crate::admission::AdmissionSettings;
+use crate::admission::{AdmissionSettings, shed};
 use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
+use crate::policies::concurrency::{self, ConcurrencySettings};
 use crate::policies::not_yet::NotYet;
+use crate::policies::rate_limit;
 use crate::runtimes::{Crash, Facts, RuntimeSettings};
 use crate::steps::program::{Failure, Instruction};
 use crate::steps::{ReplyWord, Step, StepCall, tasks_at_once, walk, walk_certain};
+use guard::Guard;
 use instances::Start;
 use plan::{Plan, Terms, Work};
 use ready::Woken;
-use replica::{ASKED, BLOCKED, CLOSED, Doing, KILLED, SINGLE, SLICE, WOKEN};
+use replica::{ASKED, BLOCKED, CLOSED, Doing, GUARDED, KILLED, SINGLE, SLICE, WOKEN};
 
 pub use replica::Service;
 
@@ -206,6 +213,7 @@ const WAITING_FOR_LOCKS: Figure =
 
 impl Kind for Service {
     const NAME: &'static str = "service";
+    const SERVES: bool = true;
     const EXAMPLE: &'static str = EXAMPLE;
     const FIGURES: &'static [Set] = &[
         slots::FIGURES,
@@ -215,7 +223,11 @@ impl Kind for Service {
         instances::FIGURES,
         workforce::FIGURES,
         sim_core::cpu::FIGURES,
+        rate_limit::FIGURES_OF_CALLEES,
+        concurrency::FIGURES_OF_CALLEES,
+        shed::FIGURES,
     ];
+    const HAPPENS: &'static [&'static Happens] = &[&shed::SHEDDING_BEGINS, &shed::SHEDDING_ENDS];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -301,6 +313,10 @@ impl Kind for Service {
         holds
     }
 
+    fn goes_by_client(settings: &Settings) -> bool {
+        settings.admission.goes_by_client()
+    }
+
     fn gives_keys(settings: &Settings) -> bool {
         let mut sets_keys = false;
         for handler in &settings.handlers {
@@ -314,6 +330,12 @@ impl Kind for Service {
     fn limits(settings: &Settings) -> Limits {
         let facts = settings.facts();
         let workers = facts.workers.map(|count| (facts.noun, count));
+        let limit = settings.admission.concurrency.as_ref().and_then(ConcurrencySettings::fixed);
+        let workers = match (workers, limit) {
+            (Some((noun, count)), Some(limit)) if !facts.frees_while_waiting() => Some((noun, count.min(limit))),
+            (None, Some(limit)) => Some(("calls at once", limit)),
+            (workers, Some(_) | None) => workers,
+        };
         Limits {
             frees_while_waiting: facts.frees_while_waiting(),
             is_threads: facts.has_worker_per_task(),
@@ -329,6 +351,7 @@ impl Kind for Service {
             has_interpreter: facts.interpreter.is_some(),
             runs_code_to_its_end: facts.frees_while_waiting() && facts.slice.is_none(),
             pinned_by_locks: facts.pinned_by_locks,
+            rate_per_s: settings.admission.rate_limit.as_ref().and_then(|rate| rate.of_replica().rate_per_s()),
             waiting: match (workers.is_some(), facts.instances.is_some()) {
                 (_, true) => Waiting::UpTo(0),
                 (true, false) => settings.admission.waiting(),
@@ -372,7 +395,7 @@ impl Kind for Service {
         if let Some(CpuSettings { request, limit }) = cpu {
             check::cpu(request.map(|cores| cores.0), limit.map(|cores| cores.0), hosts.is_some(), checks);
         }
-        check::admission(admission, &facts, checks);
+        check::admission(admission, &facts, calls, checks);
         check::offloaded(handlers, &facts, checks);
         if facts.instances.is_some() {
             check::instances(settings, checks);
@@ -405,7 +428,9 @@ impl Kind for Service {
             start_up: settings.start_up.0.clone(),
         };
         let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), work);
-        let mut service = Service::new(plan, links, cpu);
+        let key = Key::root(site.seed(), hash(0, &site.stream("admission")), 0).bits();
+        let guard = Guard::new(&settings.admission, &names, key);
+        let mut service = Service::new(plan, links, cpu, guard);
         service.has_quota = settings.limit().is_some();
         service
     }
@@ -421,6 +446,11 @@ impl Service {
     #[inline(never)]
     fn admit_specially(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Next {
         let now = cx.now();
+        if self.guard.is_some()
+            && let Some(refused) = self.turned_away(cx, call, priority)
+        {
+            return refused;
+        }
         if self.instances.is_some() {
             return self.admit_to_instance(cx, call);
         }
@@ -430,7 +460,7 @@ impl Service {
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
-        if self.frees_while_waiting && !self.ready.is_empty() && !self.is_asleep() {
+        if self.frees_while_waiting && (!self.may_begin() || !self.ready.is_empty() && !self.is_asleep()) {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.door.join_line(cx, call, priority, until) {
                 true => Next::WAIT,
@@ -482,6 +512,7 @@ impl Service {
                 self.wake(cx);
                 Next::WAIT
             }
+            GUARDED => self.guard_is_due(cx),
             what => {
                 debug_assert!(matches!(what, SLICE | BLOCKED), "timer {what} is not handled");
                 let Some(ticket) = cx.ticket_if_open(timer.call()) else { return Next::WAIT };
@@ -490,9 +521,21 @@ impl Service {
         }
     }
 
+    /// Another copy of a call that has a worker has been begun elsewhere.
+    #[inline(never)]
+    fn not_begun(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        self.door.give_back(now, now, None);
+        self.dispatch(cx);
+        Next::reply(call, cx.answer(Outcome::Cancelled))
+    }
+
     /// A call that has a worker begins.
     #[inline(always)]
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, profile: u16) -> Next {
+        if !cx.is_first_of_tied(call) {
+            return self.not_begun(cx, call);
+        }
         if let Some(single) = &self.plan.only {
             let span = single.span(cx, call);
             return self.begin_single(cx, call, span);
@@ -528,6 +571,9 @@ impl Component for Service {
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
         let index = cx.ticket(call) - 1;
+        if let Some(guard) = &mut self.guard {
+            guard.answered(cx.now(), index);
+        }
         if answer.outcome().is_good() {
             return self.resume(cx, index, Woken::Message);
         }
@@ -634,6 +680,9 @@ impl Component for Service {
         self.tasks.set(now, 0);
         self.polled = 0;
         self.interruptible.clear();
+        if let Some(guard) = &mut self.guard {
+            guard.rebuild(now);
+        }
         if let Some(interpreter) = &mut self.interpreter {
             interpreter.clear(now);
         }
@@ -654,6 +703,9 @@ impl Component for Service {
         self.door.begin_measuring(now);
         if let Some(threads) = &mut self.blocking {
             threads.begin_measuring(now);
+        }
+        if let Some(guard) = &mut self.guard {
+            guard.begin_measuring(now);
         }
         self.leaked = 0;
         self.longest_turn = 0;
@@ -677,6 +729,9 @@ impl Component for Service {
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.door.figures(now, figures);
+        if let Some(guard) = &self.guard {
+            guard.figures(now, figures);
+        }
         if self.plan.can_leak {
             figures.count(&TASKS_LEAKED, self.leaked);
         }
@@ -713,7 +768,14 @@ impl Component for Service {
         let Some(plan) = self.plan.changed(change) else { return false };
         self.plan = Arc::new(plan);
         let terms = &self.plan.terms;
-        self.door.adopt(cx.now(), terms.facts.workers, terms.admission.max());
+        if let Some(guard) = &mut self.guard {
+            guard.adopt(cx.now(), &terms.admission);
+        }
+        self.door.adopt(cx.now(), self.places(), self.plan.terms.admission.max());
+        self.door.set_margin(self.plan.terms.admission.min_remaining());
+        if self.guard.is_some() {
+            self.settle_guard(cx);
+        }
         self.dispatch(cx);
         true
     }
