@@ -141,6 +141,8 @@ pub struct Directory {
     pub ops: Vec<String>,
     /// The operations that each component can be asked for, by number.
     pub asked: Vec<Vec<u16>>,
+    /// How many different keys requests choose from, at most.
+    pub keys_most: u64,
     /// What travels along calls.
     pub carried: Carried,
     /// The workloads.

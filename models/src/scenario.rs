@@ -404,6 +404,12 @@ impl Scenario {
         of_workloads || self.components.iter().any(|c| c.value.settings.gives_keys())
     }
 
+    /// How many different keys requests choose from, at most.
+    pub fn keys_most(&self) -> u64 {
+        let requests = self.workloads.iter().flat_map(|w| &w.value.requests);
+        requests.filter_map(|r| r.key.as_ref()).map(|chooser| chooser.0.count()).max().unwrap_or(0)
+    }
+
     /// Whether some client sends more than one request.
     pub fn has_clients(&self) -> bool {
         self.workloads.iter().any(|w| {

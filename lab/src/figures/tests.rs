@@ -28,13 +28,14 @@ components:
     kind: service
     replicas: 2
     runtime: {async: {workers: 20}}
-    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
+    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {call: vault}, {choose: [{weight: 1, steps: [{call: {link: vault, op: write}}]}, {weight: 9, steps: []}]}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
       near: {to: cache}
       loop: {to: loop}
       function: {to: function}
       crew: {to: crew}
+      vault: {to: vault}
       far:
         to: partner
         fallback: degraded
@@ -53,6 +54,7 @@ components:
     handlers: {default: [{wait: 1ms}]}
   jobs: {kind: queue, capacity: 5, full: block}
   cache: {kind: cache, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
+  vault: {kind: cache, timeout: 1s, capacity: 20KiB, entry_size: 1KiB, ttl: 1s, lease: {}, write_ops: [write], mode: {behind: {flush: 1s}}, stale_while_revalidate: 1s, stale_if_error: 1s, early_expiry: {}, negative_ttl: 1s, to: db}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
   partner: {kind: external, latency: {exp: 20ms}, concurrency: 10}
   db: {kind: database, connections: 10, operations: {default: {exp: 10ms}}}

@@ -3,6 +3,7 @@
 mod admission;
 mod bounds;
 mod breakdown;
+mod cache_mechanisms;
 mod caching;
 mod checks;
 mod claims;

@@ -43,6 +43,7 @@ pub(super) fn number(
         zero: warmup,
         paths: Vec::new(),
         asked: Vec::new(),
+        keys_most: scenario.keys_most(),
         changed: BTreeMap::new(),
         is_built: false,
     }
