@@ -46,13 +46,10 @@ const NOT_YET: &[&str] = &[
     "consumer_lag",
     "file_descriptors",
     "time_wait",
-    "pauses",
     "replicas_ready",
     "replicas_starting",
     "replicas_draining",
-    "threads",
     "imbalance",
-    "gc",
     "autoscale",
     "groups",
     "stale_share",
@@ -62,7 +59,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// The same of hosts.
-const NOT_YET_OF_HOSTS: &[&str] = &["memory", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
+const NOT_YET_OF_HOSTS: &[&str] = &["io", "file_descriptors", "cost"];
 
 /// Whether a path that no metric has is one of the language all the same.
 pub fn is_not_yet(path: &str) -> bool {

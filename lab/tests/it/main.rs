@@ -35,6 +35,7 @@ mod laws;
 mod limits;
 mod live;
 mod measured;
+mod memory;
 mod menu;
 #[expect(unreachable_pub, reason = "other crates' tests see it from outside")]
 #[path = "../../../fuzz/src/mutate.rs"]
@@ -51,6 +52,7 @@ mod resolved;
 mod rest;
 mod runtimes;
 mod schedules;
+mod sockets;
 mod sqs;
 mod strikes;
 mod topology;

@@ -96,6 +96,9 @@ pub struct PoolSettings {
     /// Order in which waiting callers get connections.
     #[setting(default = "fifo")]
     pub order: PoolOrder,
+    /// Threads that each connection holds at the caller, which count against its `threads_max`.
+    #[setting(default = 0, range = "0..=1000")]
+    pub threads: u32,
 }
 
 impl PoolSettings {
@@ -139,8 +142,7 @@ const SIZE: Figure = Figure::level(
 pub const ACTIVE: Figure = Figure::gauge("pool.active", "Calls using a connection, time average.").kept().sampled();
 const WAIT: Figure = Figure::times("pool.wait", "Time that callers waited for a connection.");
 /// Callers who wait.
-pub const WAITING: Figure =
-    Figure::gauge("pool.waiting", "Callers waiting for a connection, time average.").kept().sampled();
+pub const WAITING: Figure = Figure::gauge("pool.waiting", "Callers waiting for a connection, time average.").kept().sampled();
 const OPENED: Figure = Figure::count("pool_opened", "Connections opened after the warm-up.");
 
 impl Policy for Pool {

@@ -11,6 +11,7 @@ use sim_core::{CallId, CpuId, CpuJob, Cx, NodeId, Span, Time};
 use super::instances::Instances;
 use super::interpreter::{self, Interpreter};
 use super::lag::Lag;
+use super::memory::Memory;
 use super::plan::Plan;
 use super::ready::Ready;
 use super::switches::Switches;
@@ -165,6 +166,7 @@ pub(super) const SLICE: u8 = 4;
 pub(super) const ASKED: u8 = 5;
 pub(super) const KILLED: u8 = 6;
 pub(super) const WOKEN: u8 = 7;
+pub(super) const MARKED: u8 = 8;
 
 /// One replica.
 #[derive(Clone, Debug)]
@@ -211,6 +213,8 @@ pub struct Service {
     pub(super) workforce: Option<Box<Workforce>>,
     /// Where it is usual to measure how late timers are.
     pub(super) lag: Option<Box<Lag>>,
+    /// Where memory is modelled.
+    pub(super) memory: Option<Box<Memory>>,
     pub(super) switches: Switches,
     /// CPU time of the last poll for ready events, ns, which the next call to begin pays.
     pub(super) polled: Span,
@@ -252,6 +256,7 @@ impl Service {
             instances: facts.instances.map(|terms| Box::new(Instances::new(terms))),
             workforce: facts.recycle.map(|terms| Box::new(Workforce::new(terms))),
             lag: facts.has_lag.then(|| Box::new(Lag::new())),
+            memory: None,
             switches: Switches::default(),
             polled: 0,
             kept: Gauge::new(0, 0),
@@ -259,6 +264,16 @@ impl Service {
         };
         service.settle();
         service
+    }
+
+    /// The same with memory.
+    pub(super) fn with_memory(mut self, memory: Option<Memory>) -> Service {
+        self.memory = memory.map(Box::new);
+        if self.memory.is_some() {
+            self.door.keep_gone();
+        }
+        self.settle();
+        self
     }
 
     /// Takes from the settings in force what every call needs.
@@ -272,6 +287,7 @@ impl Service {
         self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
         self.admits_specially =
             self.frees_while_waiting || self.preempts || terms.admission.heeds_more() || self.instances.is_some();
+        self.admits_specially |= self.memory.is_some();
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 
@@ -319,6 +335,10 @@ impl Service {
         if self.frees_while_waiting && !stays {
             self.tasks.down(now);
         }
-        self.strands.remove(index).expect("a strand is removed once")
+        let strand = self.strands.remove(index).expect("a strand is removed once");
+        if let Some(memory) = &mut self.memory {
+            memory.ends(index, strand.parent, stays);
+        }
+        strand
     }
 }

@@ -39,6 +39,9 @@ impl Service {
         if self.workforce.is_some() {
             self.assign_worker(cx, index);
         }
+        if let Some(memory) = &mut self.memory {
+            memory.begins(call, index);
+        }
         index
     }
 
