@@ -2,6 +2,7 @@
 //! the microsecond; what is statistical says how often it would fail by chance. `docs/worked-examples.md` lists them.
 
 mod compute;
+mod hosts;
 mod levels;
 mod loops;
 mod storm;
