@@ -13,5 +13,7 @@ pub const OF_MEMORY: u64 = 1;
 pub const STANDS_STILL: u8 = 1;
 
 /// Recorded of a process that is killed for its memory.
-pub static OOM_KILLED: Happens =
-    Happens { name: "oom_killed", doc: "The process was killed for using more memory than its limit or its host allows." };
+pub static OOM_KILLED: Happens = Happens {
+    name: "oom_killed",
+    doc: "The process was killed for using more memory than its limit or its host allows.",
+};

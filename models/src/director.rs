@@ -7,9 +7,9 @@ use sim_core::dist::Dist;
 use sim_core::random::Stream;
 use sim_core::{Answer, CallId, Component, Cx, Death, Figures, Happens, News, Next, NodeId, Order, Span, Time, Timer};
 
+use crate::appeals::{DIES, OF_MEMORY, OOM_KILLED, STANDS_STILL};
 use crate::faults::Acting;
 use crate::faults::fault::{Aftermath, Whom};
-use crate::appeals::{DIES, OF_MEMORY, OOM_KILLED, STANDS_STILL};
 use crate::faults::kill::{REPLICA_REPLACED, bring_up, take_down};
 use crate::fleet::{Fleet, Membership};
 use crate::restart::{RestartSettings, Restarts};

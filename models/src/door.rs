@@ -20,7 +20,7 @@
 
 use sim_core::line::Line;
 use sim_core::slots::{Admission, Slots};
-use sim_core::{CallId, Cx, Figures, Look, Next, Outcome, Spent, Time};
+use sim_core::{CallId, Cx, Figures, Look, Next, Outcome, Span, Spent, Time};
 
 /// Places, the line before them, and the guard of the loop that lets calls in. `TIMES_CALLS` says whether how long calls wait
 /// is what the component reports as the wait in its queue.
@@ -36,23 +36,50 @@ pub struct Door<const TIMES_CALLS: bool = true> {
     since: Vec<Time>,
     /// Calls that were turned away out of the line and never begun, by index, where somebody asks.
     gone: Option<Vec<u32>>,
+    /// Calls of which less is left until their deadline are not let in any more.
+    margin: Span,
 }
 
 impl Door {
     /// A door with so many places (`None`: no limit) behind a line.
     pub fn new(places: Option<u32>, line: Line) -> Door {
-        Door { is_open: false, slots: Slots::new(places, line), dropped: Vec::new(), since: Vec::new(), gone: None }
+        Door {
+            is_open: false,
+            slots: Slots::new(places, line),
+            dropped: Vec::new(),
+            since: Vec::new(),
+            margin: 0,
+            gone: None,
+        }
     }
 }
 
 impl Door<false> {
     /// The same where the wait of calls is not what is reported as the wait in the component's queue.
     pub fn untimed(places: Option<u32>, line: Line) -> Door<false> {
-        Door { is_open: false, slots: Slots::new(places, line), dropped: Vec::new(), since: Vec::new(), gone: None }
+        Door {
+            is_open: false,
+            slots: Slots::new(places, line),
+            dropped: Vec::new(),
+            since: Vec::new(),
+            margin: 0,
+            gone: None,
+        }
     }
 }
 
 impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
+    /// The same, where so much must be left until the deadline of a call whose turn comes.
+    pub fn with_margin(mut self, margin: Span) -> Self {
+        self.margin = margin;
+        self
+    }
+
+    /// From now on so much must be left until the deadline of a call whose turn comes.
+    pub fn set_margin(&mut self, margin: Span) {
+        self.margin = margin;
+    }
+
     /// The line.
     #[inline(always)]
     pub fn line(&self) -> &Line {
@@ -186,7 +213,7 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
             if TIMES_CALLS {
                 cx.measure().waited(look.since, now - look.since);
             }
-            if cx.is_expired(look.call) {
+            if cx.is_expired(look.call) || self.margin > 0 && cx.deadline(look.call).saturating_sub(now) < self.margin {
                 self.slots.give_back(now, now, None);
                 self.has_gone(look.call);
                 let answer = cx.answer(Outcome::Timeout);

@@ -425,8 +425,10 @@ impl Scenario {
         self.each_link(|_, _, _, link| {
             carried.items |= link.batch.is_some();
             carried.client |= link.goes_by_client();
+            carried.tie |= link.hedge.as_ref().is_some_and(|hedge| hedge.tied);
             carried.deadline |= link.propagate.contains(&Propagated::Deadline);
         });
+        carried.client |= self.components.iter().any(|c| c.value.settings.goes_by_client());
         carried.undertaking = self.components.iter().any(|c| c.value.settings.goes_on_after_answers());
         carried.connection = self.components.iter().any(|c| c.value.settings.follows_connections());
         carried

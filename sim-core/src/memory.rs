@@ -49,7 +49,9 @@ impl MemoryUse {
 pub struct MemoryId(u32);
 
 const OF_NODE: Figure =
-    Figure::gauge("memory", "Resident memory of the replicas, time average. Only where memory is modelled.").in_bytes().kept();
+    Figure::gauge("memory", "Resident memory of the replicas, time average. Only where memory is modelled.")
+        .in_bytes()
+        .kept();
 const OF_NODE_MAX: Figure =
     Figure::peak("memory_max", "Largest resident memory of any replica. Only where memory is modelled.").in_bytes();
 const OF_NODE_RESERVED: Figure = Figure::gauge(
@@ -63,10 +65,12 @@ const OOM_KILLS: Figure =
 /// What is reported of the memory of nodes.
 pub const FIGURES: Set = &[&OF_NODE, &OF_NODE_MAX, &OF_NODE_RESERVED, &OOM_KILLS];
 
-const MEMORY: Figure =
-    Figure::gauge("memory", "Memory in use on the hosts, time average. Only with `memory` of the hosts or of what runs there.")
-        .in_bytes()
-        .kept();
+const MEMORY: Figure = Figure::gauge(
+    "memory",
+    "Memory in use on the hosts, time average. Only with `memory` of the hosts or of what runs there.",
+)
+.in_bytes()
+.kept();
 const MEMORY_RESERVED: Figure = Figure::gauge(
     "memory_reserved",
     "Memory reserved on the hosts, touched or not, time average. Only with `memory` of the hosts or of what runs there.",

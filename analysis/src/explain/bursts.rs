@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use models::demand::Demand;
+use models::policies::link_settings::Propagated;
 use models::policies::policy::Passes;
 
 use super::flow::{Data, Flows};
@@ -13,6 +14,8 @@ use super::graph::{Caller, Graph};
 
 /// What one call of a component takes, by operation.
 type Demands<'d> = &'d dyn Fn(usize, &str) -> Rc<Demand>;
+/// The share of the calls of an operation over a link that fail.
+type Failures<'d> = &'d dyn Fn(usize, &str) -> f64;
 
 /// For one request of the workloads together.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Bursts {
     pub(super) links: Vec<f64>,
     /// Whether calls over each link may wait at its gates.
     waits: Vec<bool>,
+    /// Whether calls over each link may be abandoned before their answers.
+    abandoned: Vec<bool>,
     /// Whether calls over each link may be refused at its gates, and nobody knows how many.
     refuses: Vec<bool>,
     /// Whether the answers of each component depend on that.
@@ -51,11 +56,12 @@ const MOST: f64 = 1e9;
 
 impl Bursts {
     /// What goes over each link at the same time, by what comes to its caller.
-    pub(super) fn new(graph: &Graph<'_>, flows: &Flows, demand: Demands<'_>) -> Bursts {
+    pub(super) fn new(graph: &Graph<'_>, flows: &Flows, demand: Demands<'_>, failures: Failures<'_>) -> Bursts {
         let count = graph.components.len();
         let mut bursts = Bursts {
             links: vec![0.0; graph.links.len()],
             waits: vec![false; graph.links.len()],
+            abandoned: vec![false; graph.links.len()],
             refuses: vec![false; graph.links.len()],
             answers_vary: vec![false; count],
             components: vec![0.0; count],
@@ -77,7 +83,7 @@ impl Bursts {
             bursts.spread(graph, &ops, demand);
         }
         bursts.mark_gates(graph, flows);
-        bursts.mark_caches(graph, flows);
+        bursts.mark_caches(graph, flows, failures);
         for _ in 0..=count {
             bursts.mark(graph, &ops, demand);
         }
@@ -93,7 +99,7 @@ impl Bursts {
                     let at_once = here.map(|(_, op)| -> f64 {
                         let demand = demand(caller, op);
                         let over = demand.calls.iter().filter(|call| call.link == at.name && call.mean > 0.0);
-                        over.map(|call| call.at_once).sum()
+                        over.map(|call| call.at_once).fold(0.0, f64::max)
                     });
                     (at_once.fold(0.0, f64::max) * self.components[caller].max(1.0)).min(MOST)
                 }
@@ -124,16 +130,26 @@ impl Bursts {
         }
     }
 
-    /// What one request asks for more than once is found in a cache more often than what comes from anywhere.
-    fn mark_caches(&mut self, graph: &Graph<'_>, flows: &Flows) {
+    /// Data that one request asks a cache for more than once is there more often than data that independent requests ask for, and
+    /// data whose fetches fail is there less often.
+    fn mark_caches(&mut self, graph: &Graph<'_>, flows: &Flows, failures: Failures<'_>) {
         for component in flows.misses.keys() {
             let repeated = flows.arrivals.iter().any(|((at, _, data), flow)| {
                 at == component && matches!(data, Data::Chosen(..)) && flow.calls > flows.chosen(*data) * REPEATED
             });
-            let behind = graph.links.iter().filter(|link| link.caller == Caller::Component(*component));
-            for way in behind.filter(|_| repeated).flat_map(|link| &link.ways) {
-                self.gets_less[way.component] = true;
+            let links = graph.links.iter().enumerate();
+            let behind: Vec<usize> =
+                links.filter(|(_, link)| link.caller == Caller::Component(*component)).map(|(nth, _)| nth).collect();
+            let fails = behind.iter().any(|link| flows.over(*link).any(|(op, _)| failures(*link, op) > CUT_MIN));
+            for way in behind.iter().flat_map(|link| &graph.links[*link].ways) {
+                self.gets_less[way.component] |= repeated;
+                self.gets_more[way.component] |= fails;
             }
+            self.does_less[*component] |= repeated;
+            self.does_more[*component] |= fails;
+            // Hits are answered sooner than misses.
+            self.answers_vary[*component] |= repeated;
+            self.answers_later[*component] |= fails;
         }
     }
 
@@ -167,6 +183,14 @@ impl Bursts {
             });
             // Who of those side by side is first is another question under load.
             let is_refused = called.iter().any(|link| self.link_varies(graph, *link));
+            let abandoned = demand.abandons.iter().filter(|(_, likely)| *likely > CUT_MIN);
+            for link in abandoned.filter_map(|(name, _)| graph.link_of(*component, name)) {
+                self.abandoned[link] = true;
+                // The callee stops only where it is told.
+                if graph.links[link].settings.propagate.contains(&Propagated::Cancel) {
+                    graph.links[link].ways.iter().for_each(|way| self.gets_less[way.component] = true);
+                }
+            }
             self.answers_vary[*component] |= is_refused;
             let varies = demand.cut_short > CUT_MIN || gives_up || is_refused;
             self.does_less[*component] |= self.gets_less[*component] || varies;
@@ -193,6 +217,12 @@ impl Bursts {
         self.waits[link]
             || places.is_some_and(|places| self.links[link] > places)
             || self.link_holds_longer(graph, link)
+    }
+
+    /// Whether calls over a link may end earlier than is said of them: they are abandoned, or gates on their way refuse some, and
+    /// nobody knows how many.
+    pub(super) fn link_ends_early(&self, graph: &Graph<'_>, link: usize) -> bool {
+        self.abandoned[link] || self.link_varies(graph, link)
     }
 
     /// Whether gates on the way of the calls over a link may refuse some, and nobody knows how many.

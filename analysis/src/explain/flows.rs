@@ -253,7 +253,7 @@ pub(super) fn sustained_attempts(graph: &Graph<'_>, link: usize, rate: f64) -> f
         return most / f64::from(retry.max_attempts);
     }
     match &retry.budget {
-        Some(budget) if rate > 0.0 => (1.0 + budget.repeats_per_call(rate / f64::from(at.copies))).min(most),
+        Some(budget) if rate > 0.0 => (1.0 + budget.repeats_per_call(rate / f64::from(at.copies), 1.0)).min(most),
         Some(_) | None => most,
     }
 }

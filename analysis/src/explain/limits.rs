@@ -358,7 +358,8 @@ impl<'g> Load<'g> {
         if let Some(calls) = limits.memory_for {
             let units = calls * replicas;
             let there = |times: &Times<'_>| {
-                let takes_s = self.ops(component).into_iter().map(|(op, calls, _)| calls * times.latency_s(component, op));
+                let takes_s =
+                    self.ops(component).into_iter().map(|(op, calls, _)| calls * times.latency_s(component, op));
                 takes_s.sum::<f64>() / self.ops(component).iter().map(|(_, calls, _)| calls).sum::<f64>()
             };
             let (held_s, waited_s) = (there(self.bare), there(self.loaded));
@@ -399,7 +400,7 @@ impl<'g> Load<'g> {
             let doubts = Doubts {
                 holds_longer: held_s.is_some() && bursts.link_holds_longer(self.graph, link),
                 is_more: self.may_be_more,
-                is_less: self.may_be_full || (held_s.is_some() && bursts.link_varies(self.graph, link)),
+                is_less: self.may_be_full || (held_s.is_some() && bursts.link_ends_early(self.graph, link)),
                 shift: shift(self.fresh.tried(link), self.waiting.tried(link)),
                 waits_max: self.waits_max(),
             };
@@ -429,7 +430,7 @@ impl<'g> Load<'g> {
             is_more: self.may_be_more
                 || at.ways.iter().any(|way| self.bare.bursts(self.fresh).gets_more[way.component]),
             is_less: self.may_be_full
-                || self.bare.bursts(self.fresh).link_varies(self.graph, link)
+                || self.bare.bursts(self.fresh).link_ends_early(self.graph, link)
                 || match at.caller {
                     Caller::Component(caller) => self.bare.bursts(self.fresh).does_less[caller],
                     Caller::Workload(_) => false,

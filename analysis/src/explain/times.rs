@@ -86,7 +86,9 @@ impl<'g> Times<'g> {
 
     /// How many calls a request brings about at the same time.
     pub(super) fn bursts(&self, flows: &Flows) -> &Bursts {
-        self.bursts.get_or_init(|| Bursts::new(self.graph, flows, &|component, op| self.demand(component, op, 1.0)))
+        let demand = |component: usize, op: &str| self.demand(component, op, 1.0);
+        let failures = |link: usize, op: &str| self.over(link, op).call.failed().weight();
+        self.bursts.get_or_init(|| Bursts::new(self.graph, flows, &demand, &failures))
     }
 
     /// From arrival to answer.

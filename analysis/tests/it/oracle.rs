@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 
 use analysis::explain::{Bound, Explained, Limit, explain};
-use lab::result::RunResult;
+use lab::result::{LinkResult, RunResult};
 use serde_json::Value;
 
 use crate::harness::{load, run_loaded};
@@ -200,10 +200,14 @@ impl Maker<'_> {
             write!(calls, "{link}: {{{settings}}}, ").expect("text");
         }
         let replicas = if random { 1 + self.dice.below(3) } else { 1 };
-        let runtime = match self.dice.below(6) {
+        let runtime = match self.dice.below(10) {
             0 => "unlimited".to_string(),
             1 => "{event_loop: {loops: 1}}".to_string(),
             2 => "{async: {workers: 4}}".to_string(),
+            3 => "goroutines".to_string(),
+            4 => format!("{{virtual_threads: {{carriers: {}}}}}", 1 + self.dice.below(4)),
+            5 => format!("{{processes: {{workers: {}}}}}", 3 + self.dice.below(20)),
+            6 => format!("{{gil_threads: {{threads: {}}}}}", 3 + self.dice.below(20)),
             _ => format!("{{thread_pool: {{threads: {}}}}}", 3 + self.dice.below(60)),
         };
         let ops = ["a", "b"];
@@ -283,6 +287,18 @@ impl System {
         text.replace("DURATION", &format!("{duration:.6}")).replace("WARMUP", &format!("{:.6}", duration * 0.1))
     }
 
+    /// The cores of each replica of a service.
+    fn cores(&self, name: &str) -> Option<f64> {
+        let (_, service) = self.text.split_once(&format!("  {name}: "))?;
+        let (_, cores) = service.split_once("cpu: ")?;
+        cores.split(',').next()?.parse().ok()
+    }
+
+    /// The same, with requests that come evenly: what is too much is told from chance by far fewer of them.
+    fn evenly(&self) -> System {
+        System { text: self.text.replace("{poisson: RATE/s}", "{constant: RATE/s}") }
+    }
+
     /// The load at which the first of its parts is as busy as it can be.
     pub(crate) fn ceiling(&self) -> Option<f64> {
         const LITTLE: f64 = 1e-3;
@@ -297,7 +313,8 @@ fn limits(explained: &Explained) -> Vec<(String, Limit)> {
     let mut found = Vec::new();
     for (name, component) in &explained.components {
         for limit in &component.limits {
-            let place = if limit.what.ends_with("cores") { "cpu" } else { "utilization" };
+            let is_cpu = limit.what.ends_with("cores") || limit.what.ends_with(LOCKS);
+            let place = if is_cpu { "cpu" } else { "utilization" };
             found.push((format!("/components/{name}/{place}"), limit.clone()));
         }
     }
@@ -314,11 +331,19 @@ fn limits(explained: &Explained) -> Vec<(String, Limit)> {
     found
 }
 
+/// What limits threads under an interpreter lock.
+const LOCKS: &str = "interpreter locks";
+
 /// The place of a limit that has no measure.
 const GATED: &str = "rate_limit";
 
-fn measured(result: &Value, place: &str, limit: &Limit) -> Option<f64> {
+fn measured(system: &System, result: &Value, place: &str, limit: &Limit) -> Option<f64> {
     let value = result.pointer(place)?.as_f64()?;
+    if limit.what.ends_with(LOCKS) {
+        // The thread that runs holds the lock: the measure is a share of all cores, of which one is in use at most.
+        let name = place.split('/').nth(2)?;
+        return Some(value * system.cores(name)?);
+    }
     Some(if place.ends_with("active") { value / limit.units } else { value })
 }
 
@@ -330,17 +355,19 @@ fn left(result: &RunResult) -> f64 {
 }
 
 /// What is wrong with what `explain` says of a system under so much of the load that it serves.
-fn faults(system: &System, rate: f64, share: f64, times: Times) -> Vec<String> {
+fn faults(system: &System, (rate, share): (f64, f64), times: Times, seed: u64) -> Vec<String> {
     let loaded = load(&system.at(rate * share));
     let explained = explain(&loaded);
-    let result = serde_json::to_value(run_loaded(&loaded, 1)).expect("plain data");
+    let result = serde_json::to_value(run_loaded(&loaded, seed)).expect("plain data");
     let (tolerance, slack) = match times {
         Times::Constant => (0.01, 1e-3),
         Times::Random => (0.1, 0.005),
     };
     let mut faults = Vec::new();
     for (place, limit) in limits(&explained) {
-        let (Some(said), Some(found)) = (limit.utilization, measured(&result, &place, &limit)) else { continue };
+        let (Some(said), Some(found)) = (limit.utilization, measured(system, &result, &place, &limit)) else {
+            continue;
+        };
         let is_wrong = match limit.bound {
             Some(Bound::AtLeast) => found < said * (1.0 - 0.06) - slack,
             Some(Bound::AtMost) => found > said * (1.0 + 0.06) + slack,
@@ -359,9 +386,10 @@ fn faults(system: &System, rate: f64, share: f64, times: Times) -> Vec<String> {
 
 /// What is wrong with the load that a system is said to serve: below it something grows or fails more than elsewhere, or beyond it
 /// nothing does. Where `explain` only knows bounds, the load is no more than one.
-fn growth(system: &System, ceiling: f64) -> Vec<String> {
-    let at = |share: f64| load(&system.at(ceiling * share));
-    let run = |share: f64| run_loaded(&at(share), 2);
+fn growth(system: &System, ceiling: f64, seed: u64) -> Vec<String> {
+    let evenly = system.evenly();
+    let at = |share: f64| load(&evenly.at(ceiling * share));
+    let run = |share: f64| run_loaded(&at(share), seed);
     let (calm, below, beyond) = (run(0.5), run(0.95), run(1.05));
     let mut faults = Vec::new();
     let limits = limits(&explain(&at(0.95)));
@@ -379,7 +407,10 @@ fn growth(system: &System, ceiling: f64) -> Vec<String> {
             failed(&calm)
         ));
     }
-    if !may_be_less && left(&beyond) < 0.01 + 2.0 * left(&calm) && failed(&beyond) < failed(&calm) + 0.01 {
+    let is_same = left(&beyond) < 0.01 + 2.0 * left(&calm)
+        && failed(&beyond) < failed(&calm) + 0.01
+        && turned_away(&beyond) < turned_away(&calm) + 0.01;
+    if !may_be_less && is_same {
         faults.push(format!(
             "at 1.05 of the ceiling only {:.4} are left, {:.4} failed, and {:.4} at half",
             left(&beyond),
@@ -388,6 +419,16 @@ fn growth(system: &System, ceiling: f64) -> Vec<String> {
         ));
     }
     faults
+}
+
+/// The share of the attempts that the gates of links refused, at the worst link: its caller may go on without the answer.
+fn turned_away(result: &RunResult) -> f64 {
+    let links = result.links.values().flat_map(|links| links.values());
+    let share = |link: &LinkResult| {
+        let refused = ["rate_limit.refused", "concurrency.refused"].iter().filter_map(|name| link.own.value(name));
+        refused.sum::<f64>() / (link.attempts as f64).max(1.0)
+    };
+    links.map(share).fold(0.0, f64::max)
 }
 
 /// The share of the requests that failed.
@@ -403,6 +444,20 @@ pub(crate) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
 
+/// What is wrong, where it is so with each of three seeds: of runs as short as these one in twenty is off by chance, and so are all
+/// three of a case about once in 10,000.
+fn each_time(times: Times, find: impl Fn(u64) -> Vec<String>) -> Vec<String> {
+    let seeds = if times == Times::Constant { 1..=1 } else { 1..=3 };
+    let mut found = Vec::new();
+    for seed in seeds {
+        found = find(seed);
+        if found.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
 fn cases(times: Times, ci: u64) {
     let (cases, seed) = (number("ORACLE_CASES", ci), number("ORACLE_SEED", 1));
     let only = number("ORACLE_ONLY", u64::MAX);
@@ -414,10 +469,11 @@ fn cases(times: Times, ci: u64) {
         let system = system(seed.wrapping_mul(1_000_003).wrapping_add(case), times);
         let Some(ceiling) = system.ceiling() else { continue };
         seen += 1;
-        let mut found: Vec<String> =
-            [0.5, 0.9].iter().flat_map(|share| faults(&system, ceiling, *share, times)).collect();
-        let _ = &mut found;
-        found.extend(growth(&system, ceiling));
+        let mut found: Vec<String> = Vec::new();
+        for share in [0.5, 0.9] {
+            found.extend(each_time(times, |seed| faults(&system, (ceiling, share), times, seed)));
+        }
+        found.extend(each_time(times, |seed| growth(&system, ceiling, seed)));
         if !found.is_empty() {
             eprintln!("case {case} of seed {seed}");
             wrong.push(format!(
@@ -442,10 +498,10 @@ fn closed_loads_are_known_or_bounded() {
         let system = system(draw, Times::Random);
         let mut dice = Dice(draw ^ 0x00C1_05ED);
         let users = [1, 3, 10, 40, 200][dice.below(5) as usize];
-        let think = ["0ms", "{exp: 100ms}", "{exp: 1s}", "500ms"][dice.below(4) as usize];
+        let think = ["1ms", "{exp: 100ms}", "{exp: 1s}", "500ms"][dice.below(4) as usize];
         let text = system.text.replace("{poisson: RATE/s}", &format!("{{closed: {{users: {users}, think: {think}}}}}"));
         let text = System { text };
-        let found = faults(&text, 100.0, 1.0, Times::Random);
+        let found = each_time(Times::Random, |seed| faults(&text, (100.0, 1.0), Times::Random, seed));
         if !found.is_empty() {
             wrong.push(format!("case {case} of seed {seed}:\n  {}\n{}", found.join("\n  "), text.at(100.0)));
         }

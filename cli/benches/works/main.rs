@@ -5,9 +5,11 @@
 //! `cli/benches/peers` was built by `scripts/peers`. They take turns, so that a slow minute of the machine hits all of them,
 //! and what counts is the processor's time; the table has the medians. Every mean is compared with the right one, and a
 //! wrong one fails the benchmark. `-- growth` runs work C from a thousand users to a hundred thousand, on servers in
-//! proportion, and prints what a request costs and what memory it takes meanwhile.
+//! proportion, and prints what a request costs and what memory it takes meanwhile. `-- mechanisms` prints the cost of each
+//! mechanism of the language.
 
 mod handwritten;
+mod mechanisms;
 mod peers;
 mod special;
 
@@ -116,6 +118,13 @@ fn main() {
     let mut words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with("--")).collect();
     if words.first().is_some_and(|word| word == "growth") {
         return growth();
+    }
+    if words.first().is_some_and(|word| word == "mechanisms") {
+        let repetitions = words.get(2).and_then(|w| w.parse().ok()).unwrap_or(5);
+        if !mechanisms::print(words.get(1).map(String::as_str), repetitions) {
+            std::process::exit(1);
+        }
+        return;
     }
     let with_peers = !words.iter().any(|word| word == "without-peers");
     words.retain(|word| word != "without-peers");

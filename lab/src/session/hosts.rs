@@ -1,4 +1,4 @@
-//! What hosts do in each window, for those who watch a run.
+//! Figures of hosts in each window, for the views of a running simulation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use sim_core::{ContainerNow, CpuId, MachineNow, Time};
 use super::Session;
 use crate::result::{HostNow, OnHost};
 
-/// More hosts than these are not looked at one by one.
+/// Limit above which hosts are not observed one by one.
 const HOSTS_MAX: usize = 200;
 
-/// The hosts when the last window closed, and the sums that the next one is held against.
+/// The hosts when the last window closed, and the sums at that time, which the next window subtracts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostWatch {
     since: Time,
@@ -22,7 +22,7 @@ pub(crate) struct HostWatch {
 }
 
 impl HostWatch {
-    /// Sums are counted from 0 again.
+    /// Restarts the sums at 0.
     pub(super) fn begin_anew(&mut self) {
         self.machines.clear();
         self.containers.clear();
@@ -34,13 +34,13 @@ impl HostWatch {
     }
 }
 
-/// A share of the window, per second or of one.
+/// The increase of a sum over the window, per unit of `span`.
 fn over(more: u128, before: Option<u128>, span: f64) -> f64 {
     if span > 0.0 { more.saturating_sub(before.unwrap_or(0)) as f64 / span } else { 0.0 }
 }
 
 impl Session {
-    /// Looks at every host.
+    /// Takes the figures of every host.
     pub(super) fn look_at_hosts(&mut self) {
         if self.network.directory.hosts.is_empty() || self.only_asked {
             return;
@@ -112,7 +112,7 @@ fn host(name: String, sums: &MachineNow, before: Option<&MachineNow>, span: f64)
     }
 }
 
-/// Adds a replica to those of its component.
+/// Adds a replica to the replicas of its component.
 fn add(components: &mut Vec<OnHost>, node: usize, sums: &ContainerNow, before: Option<&ContainerNow>, span: f64) {
     if components.last().is_none_or(|last| last.node != node) {
         components.push(OnHost { node, ..OnHost::default() });
@@ -126,7 +126,7 @@ fn add(components: &mut Vec<OnHost>, node: usize, sums: &ContainerNow, before: O
         let before = before.and_then(|before| before.throttling).unwrap_or_default();
         let periods = throttling.periods.saturating_sub(before.periods);
         let throttled = throttling.throttled.saturating_sub(before.throttled);
-        // One that is throttled at the border counts in the window in which that began.
+        // A container throttled at the border counts in the window in which its throttling began.
         let share = if periods > 0 { (throttled as f64 / periods as f64).min(1.0) } else { 0.0 };
         on.throttled = Some(on.throttled.unwrap_or(0.0) + share);
     }

@@ -1,5 +1,6 @@
 //! Whole scenarios: from text to result.
 
+mod admission;
 mod bounds;
 mod breakdown;
 mod caching;
@@ -48,6 +49,8 @@ mod queues;
 mod quotas;
 mod rabbit;
 mod requests;
+mod resilience;
+mod resilience_scenarios;
 mod resolved;
 mod rest;
 mod runtimes;

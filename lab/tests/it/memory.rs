@@ -92,7 +92,10 @@ components:
     assert_eq!(value(&refused, "hosts.box.memory_reserved"), 64.0 * GB);
     let served = run("touched", "thread_per_request: {max: 20k");
     assert_eq!(value(&served, "workloads.w.in_flight_end"), 10_000.0);
-    assert_eq!([value(&served, "hosts.box.memory_reserved"), value(&served, "hosts.box.memory")], [80.0 * GB, 1.0 * GB]);
+    assert_eq!(
+        [value(&served, "hosts.box.memory_reserved"), value(&served, "hosts.box.memory")],
+        [80.0 * GB, 1.0 * GB]
+    );
     // All stacks of a pool are reserved when it starts.
     let dead = run("reserved", "thread_pool: {threads: 10k");
     assert_eq!(value(&dead, "workloads.w.outcomes.unavailable"), 10_000.0);
@@ -143,7 +146,10 @@ components:
 ";
     let result = run_loaded(&load(yaml), 1);
     assert_eq!(value(&result, "workloads.w.outcomes.ok"), 2.0);
-    assert_eq!([value(&result, "components.large.oom_kills"), value(&result, "components.small.oom_kills")], [1.0, 0.0]);
+    assert_eq!(
+        [value(&result, "components.large.oom_kills"), value(&result, "components.small.oom_kills")],
+        [1.0, 0.0]
+    );
     assert!(value(&result, "hosts.box.memory") < 0.2 * GB);
 }
 
@@ -224,12 +230,15 @@ components: {{app: {{kind: service, cpu: 4, memory: {{{memory}}}, runtime: {runt
         );
         run_loaded(&load(&yaml), 1)
     };
-    let (five, two, seventy) = ("base: 5MB, per_connection: 2KB", "base: 2MB, per_connection: 2KB", "base: 70MB, per_connection: 1KB");
+    let (five, two, seventy) =
+        ("base: 5MB, per_connection: 2KB", "base: 2MB, per_connection: 2KB", "base: 70MB, per_connection: 1KB");
     assert_eq!(of_app(&clients(five, "{event_loop: {}}", ""), "memory"), 25.0 * MB);
     assert_eq!(of_app(&clients(two, "goroutines", ""), "memory"), 22.0 * MB);
     assert_eq!(of_app(&clients(seventy, "{event_loop: node}", ""), "memory"), 80.0 * MB);
     let threads = clients("", "{thread_per_request: {stack: 1MB}}", ", listen: {threads: 1}");
     assert_eq!(of_app(&threads, "memory_reserved"), 10.0 * GB);
-    let processes = |each: &str| of_app(&clients("", &format!("{{processes: {{workers: 4, worker_memory: {each}}}}}"), ""), "memory");
+    let processes = |each: &str| {
+        of_app(&clients("", &format!("{{processes: {{workers: 4, worker_memory: {each}}}}}"), ""), "memory")
+    };
     assert_eq!([processes("100MB"), processes("50MB")], [400.0 * MB, 200.0 * MB]);
 }

@@ -1,8 +1,8 @@
-//! Scenarios made at random: small networks of services, balancers, DNS, caches, databases, queues and services of others,
-//! with policies and faults.
+//! Random scenarios: small networks of services, balancers, DNS, caches, databases, queues and external services, with
+//! policies and faults.
 //!
-//! A scenario is made from a sequence of choices, each a number; where the sequence ends all further choices are 0, which
-//! is always the simplest. So a failing sequence can be made shorter and smaller until little but the failure is left.
+//! A scenario is generated from a sequence of choices, each a number; after the end of the sequence, all further choices are
+//! 0, which is always the simplest one. So a failing sequence can be shrunk until little remains but the failure.
 
 use std::fmt::Write;
 
@@ -24,7 +24,7 @@ impl<'a> Choices<'a> {
         options[self.below(options.len())]
     }
 
-    /// True once in `n` times; false where the choices have run out.
+    /// True once in `n` times; false if the choices have run out.
     fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == n - 1
     }
@@ -47,10 +47,15 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     let databases = 1 + c.below(DATABASES);
     let cores =
         c.of(&["", "", ", scheduler: {slice: 2ms, switch: 20us}", ", credits: {rate: 0.5, max: 2s, start: 1s}"]);
-    let memory = c.of(&["", ", memory: 2GB", ", memory: 20MB", ", memory: {size: 200MB, commit: reserved}, ephemeral_ports: 5, time_wait: 2s"]);
+    let memory = c.of(&[
+        "",
+        ", memory: 2GB",
+        ", memory: 20MB",
+        ", memory: {size: 200MB, commit: reserved}, ephemeral_ports: 5, time_wait: 2s",
+    ]);
     let _ = writeln!(text, "hosts: {{box: {{count: 2, cores: 2{cores}{memory}}}}}\nworkloads:");
     let workloads = 1 + c.below(2);
-    // Whom the workloads call; what comes before the first service is there only where it is called.
+    // The component called by the workloads; components in front of the first service exist only if they are called.
     let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
     let has_cache = c.once_in(2);
     let has_queue = c.once_in(3);
@@ -131,7 +136,7 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
     open
 }
 
-/// Whether a link, or a balancer, knows at once who is dead.
+/// Whether a link, or a balancer, knows immediately which replicas are dead.
 fn knows_at_once(c: &mut Choices<'_>) -> &'static str {
     if c.once_in(2) { ", health_check: instant" } else { "" }
 }
@@ -141,7 +146,7 @@ fn entry(front: &str) -> &str {
     front.split(' ').next().unwrap_or(front)
 }
 
-/// A balancer before the first service, a DNS before it or before the balancer.
+/// A balancer in front of the first service, a DNS in front of it or of the balancer.
 fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
     if front.contains("lb") {
         let algorithm = c.of(&[
@@ -175,13 +180,13 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
     }
 }
 
-/// A cache before the first database.
+/// A cache in front of the first database.
 fn cache(c: &mut Choices<'_>, text: &mut String) {
     let capacity = c.of(&[100, 1, 5]);
     let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
     let eviction = c.of(&["lru", "fifo", "lfu"]);
     let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
-    // Where there are two operations it must know what each does.
+    // With two operations, it must know what each of them does.
     let ops = if text.contains("op: other") {
         c.of(&[
             ", read_ops: [default, other]",
@@ -200,7 +205,7 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
     );
 }
 
-/// A service of somebody else.
+/// An external service.
 fn external(c: &mut Choices<'_>, text: &mut String) {
     let latency = c.of(&["10ms", "{exp: 20ms}", "0s"]);
     let errors = c.of(&["", ", errors: 20%", ", errors: {fraction: 50%, outcome: unavailable}"]);
@@ -209,12 +214,13 @@ fn external(c: &mut Choices<'_>, text: &mut String) {
     let _ = writeln!(text, "  x0: {{kind: external, latency: {latency}{errors}{rate}{concurrency}}}");
 }
 
-/// The policies of a link, each with its comma before it.
+/// The policies of a link, each preceded by a comma.
 fn link(c: &mut Choices<'_>) -> String {
-    policies(c, false)
+    // It may lead to who does not know of ties.
+    policies(c, false).replace(", tied: true", "")
 }
 
-/// The same for a link whose owner chooses for it.
+/// The same, optionally for the link of a balancer, which chooses the targets itself.
 fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
     let mut text = String::new();
     if c.once_in(2) {
@@ -231,13 +237,36 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: full}",
             ", backoff: {linear: {base: 20ms}, jitter: equal}",
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: decorrelated}",
+            ", backoff: {exponential: {base: 10ms}, jitter: {range: [0.8, 1.2]}}",
         ]);
-        let budget = c.of(&["", ", budget: {ratio: {ratio: 10%, min: 1/s}}", ", budget: {ratio: {window: 1s}}"]);
+        let budget = c.of(&[
+            "",
+            ", budget: {ratio: {ratio: 10%, min: 1/s}}",
+            ", budget: {ratio: {window: 1s}}",
+            ", budget: {concurrent: {share: 50%, min: 1}}",
+            ", budget: {tokens: {max: 3, ratio: 0.5}}",
+            ", budget: {aws_standard: {quota: 20}}",
+            ", budget: {aws_adaptive: {quota: 50}}",
+        ]);
         let when = c.of(&["", ", when: [timeout, pool_timeout, unavailable, reset]"]);
         let _ = write!(text, ", retry: {{max_attempts: {attempts}{backoff}{budget}{when}}}");
     }
     if c.once_in(4) {
-        let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
+        let _ = write!(
+            text,
+            ", hedge: {}",
+            c.of(&[
+                "{delay: 20ms}",
+                "{delay: 5ms, max: 3}",
+                "{delay: 0s}",
+                "{delay: p80, max: 2}",
+                "{delay: 2ms, tied: true}"
+            ])
+        );
+    }
+    if c.once_in(5) {
+        let fallback = c.of(&["degraded", "{takes: {exp: 5ms}}", "{when: [timeout, breaker_open], takes: 10ms}"]);
+        let _ = write!(text, ", fallback: {fallback}");
     }
     if c.once_in(6) {
         let throttle = c.of(&["adaptive", "{adaptive: {k: 1.1, window: 1s}}"]);
@@ -266,7 +295,18 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
         let _ = write!(text, ", breaker: {breaker}");
     }
     if c.once_in(4) {
-        let concurrency = c.of(&["{fixed: 2}", "{fixed: 1, wait: 20ms}", "{fixed: 5, wait: 1s}"]);
+        let concurrency = c.of(&[
+            "{fixed: 2}",
+            "{fixed: 1, wait: 20ms}",
+            "{fixed: 5, wait: 1s}",
+            "{aimd: {initial: 3, min: 1, max: 6}, wait: 20ms}",
+            "{aimd: {initial: 3, min: 1}, window: {min: 100ms, max: 200ms, samples: 2}}",
+            "{vegas: {initial: 2, probe_multiplier: 3}}",
+            "{gradient: {initial: 5, probe_interval: 20}, wait: 1s}",
+            "{gradient2: {initial: 4, min: 1, queue_size: 1}}",
+            "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}, wait: 50ms}",
+            "{envoy_thresholds: {connections: 2, pending: 1}}",
+        ]);
         let _ = write!(text, ", concurrency: {concurrency}");
     }
     if c.once_in(3) {
@@ -322,11 +362,57 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
         if preempts { "{priority: {preempt: true}}" } else { "priority" },
     ]);
     let max = c.of(&["", "max: 10, ", "max: 0, ", "max: 2, "]);
-    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}"]);
+    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}", ", min_remaining: 5ms"]);
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
 }
 
-/// The settings of a queue that only its style has, each with its comma before it.
+/// Who is let in to a service with a runtime, and a link `l0`.
+fn admission(c: &mut Choices<'_>, text: &mut String, runtime: &str) {
+    let concurrency = c.of(&[
+        "",
+        "",
+        "{fixed: 2}",
+        "{aimd: {initial: 3, min: 1}}",
+        "{gradient2: {initial: 4, min: 1}}",
+        "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}}",
+        "{vegas: {initial: 2}, window: {min: 100ms, max: 200ms, samples: 2}}",
+    ]);
+    let mut parts = Vec::new();
+    let queue = queue(c, runtime.starts_with("{thread_p"));
+    if runtime != "unlimited" || !concurrency.is_empty() {
+        parts.push(queue.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_string());
+    }
+    if !concurrency.is_empty() {
+        parts.push(format!("concurrency: {concurrency}"));
+    }
+    let rate = c.of(&[
+        "",
+        "",
+        "{token_bucket: {rate: 50/s, burst: 5}}",
+        "{fixed_window: {limit: 5, window: 100ms}, by: op}",
+        "{sliding_log: {limit: 3, window: 100ms}, by: key}",
+    ]);
+    if !rate.is_empty() {
+        parts.push(format!("rate_limit: {rate}"));
+    }
+    let holds_workers = runtime.starts_with("{thread") || runtime.starts_with("{processes");
+    let by_room = holds_workers && !runtime.contains("{start: 1ms}") || !concurrency.is_empty();
+    let shed = c.of(&[
+        "",
+        "",
+        "{dagor: {queueing: 1ms, window: 500ms, requests: 50}}",
+        "{latency: {link: l0, over: 10ms}}",
+        if by_room && queue.contains("max: ") { "{priority: {low: 30%, normal: 50%}}" } else { "" },
+    ]);
+    if !shed.is_empty() {
+        parts.push(format!("shed: {shed}"));
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(text, "    admission: {{{}}}", parts.join(", "));
+    }
+}
+
+/// The settings of a queue specific to its style, each preceded by a comma.
 fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     let dead = if c.once_in(2) { ", dead_letter: q1" } else { "" };
     match style {
@@ -351,7 +437,7 @@ fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     }
 }
 
-/// What a consumer says of a queue of a style, each with its comma before it.
+/// The settings of a consumer for a queue of a style, each preceded by a comma.
 fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
     let op = c.of(&["", ", op: default"]);
     let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
@@ -370,7 +456,7 @@ fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
     format!("{op}{concurrency}{idempotent}{ack}{network}{own}")
 }
 
-/// A queue and a service that consumes from it, which calls a database; a queue for its dead letters. The queue's style.
+/// A queue, a service that consumes from it and calls a database, and a dead-letter queue. Returns the queue's style.
 fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
     let style = c.of(&["plain", "sqs", "sqs_fifo", "rabbitmq"]);
     let publish = c.of(&["", ", publish: {exp: 2ms}"]);
@@ -405,7 +491,7 @@ fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
     style
 }
 
-/// What is allowed of a link on which messages are published: each call publishes one.
+/// The policies allowed on a link that publishes messages: each call publishes one.
 fn publishing(policies: &str) -> String {
     let mut policies = policies.to_string();
     for word in [", coalesce: {", ", batch: {"] {
@@ -426,16 +512,6 @@ fn service(
     has_cache: bool,
     publishes: bool,
 ) {
-    let replicas = 1 + c.below(3);
-    let _ = writeln!(text, "  s{nth}:\n    kind: service\n    replicas: {replicas}");
-    match c.below(3) {
-        0 => text.push_str("    cpu: 1\n"),
-        1 => text.push_str("    cpu: 0.5\n"),
-        _ => {
-            text.push_str("    hosts: box\n");
-            text.push_str(c.of(&["", "    cpu: {limit: 0.5}\n", "    cpu: {request: 0.5, limit: 1}\n"]));
-        }
-    }
     let runtime = c.of(&[
         "{thread_pool: {threads: 5}}",
         "{thread_pool: {threads: 1}}",
@@ -456,10 +532,25 @@ fn service(
         "{gil_threads: {threads: 6, switch_interval: 1ms}}",
         "{gil_threads: {threads: 6, switch_interval: 3ms, switch: 20us}}",
         "{processes: {workers: 3, fork: 5ms, max_requests: 7, jitter: 3, timeout: 100ms}}",
+        "{single: {keep: 200ms, burst: 5, per_10s: 50, account: 8}}",
     ]);
+    // Its instances start as calls need them, on machines of their own, and nothing waits for them.
+    let is_single = runtime.starts_with("{single");
+    let _ = writeln!(text, "  s{nth}:\n    kind: service");
+    if !is_single {
+        let _ = writeln!(text, "    replicas: {}", 1 + c.below(3));
+    }
+    match c.below(if is_single { 2 } else { 3 }) {
+        0 => text.push_str("    cpu: 1\n"),
+        1 => text.push_str("    cpu: 0.5\n"),
+        _ => {
+            text.push_str("    hosts: box\n");
+            text.push_str(c.of(&["", "    cpu: {limit: 0.5}\n", "    cpu: {request: 0.5, limit: 1}\n"]));
+        }
+    }
     let _ = writeln!(text, "    runtime: {runtime}");
-    if runtime != "unlimited" && c.once_in(2) {
-        let _ = writeln!(text, "    admission: {}", queue(c, runtime.starts_with("{thread_p")));
+    if !is_single && c.once_in(2) {
+        admission(c, text, runtime);
     }
     if c.once_in(3) {
         text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");
@@ -471,7 +562,7 @@ fn service(
     let links: Vec<String> = (0..1 + c.below(2)).map(|l| format!("l{l}")).collect();
     let handlers = ["default", "other"].iter().take(1 + c.below(2)).map(|op| {
         let mut steps = steps(c, &links, 0, true);
-        // Every link is used somewhere.
+        // Use every link somewhere.
         for link in &links {
             steps.push(format!("call: {link}"));
         }
@@ -485,17 +576,24 @@ fn service(
     let handlers: Vec<String> = handlers.collect();
     let mut handlers = handlers.concat();
     if runtime == "unlimited" {
-        // There a task that never ends would hold nothing.
+        // With this runtime, a task that never ends would hold nothing.
         handlers = handlers.replace("leak: {probability: 1%}", "wait: 1ms");
     }
     let _ = write!(text, "    handlers:\n{handlers}    calls:\n");
     for link_name in &links {
+        let mut policies = policies(c, false);
         let to = if targets.len() > 1 && c.once_in(4) {
             format!("[{{to: {}, weight: 2}}, {{to: {}}}]", targets[0], targets[1])
         } else {
             targets[c.below(targets.len())].clone()
         };
-        let (policies, knows) = (link(c), knows_at_once(c));
+        let knows = knows_at_once(c);
+        if ["c0", "x0"].iter().any(|other| to.contains(other)) {
+            policies = policies.replace(", tied: true", "");
+        }
+        if link_name == "l0" && links.len() > 1 {
+            policies = policies.replace("fallback: degraded", "fallback: {call: l1}");
+        }
         let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}{knows}}}");
     }
     if publishes {
@@ -524,10 +622,12 @@ fn memory(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     let allocates = c.of(&["        - {allocate: 100KB}\n", "        - {allocate: 1MB}\n", ""]);
     let service = text.split_off(at);
     let allocating = |op: &str| format!("      {op}:\n{allocates}");
-    text.push_str(&service.replace("      default:\n", &allocating("default")).replace("      other:\n", &allocating("other")));
+    text.push_str(
+        &service.replace("      default:\n", &allocating("default")).replace("      other:\n", &allocating("other")),
+    );
 }
 
-/// Steps as the inside of a flow map, each.
+/// Steps, each as the inside of a flow map.
 fn steps(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) -> Vec<String> {
     let count = c.below(4);
     (0..count).map(|_| step(c, links, depth, may_reply)).collect()
@@ -582,7 +682,7 @@ fn step(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) ->
             format!("choose: [{{weight: 2, steps: {one}}}, {{steps: {other}}}]")
         }
         _ => {
-            // Locks have a name for each depth and are taken in that order, so that nobody waits for himself.
+            // Locks have a name for each depth and are taken in that order, so that no task waits for itself.
             let inside = list(steps(c, links, depth + 1, may_reply));
             format!(
                 "lock: {{name: lock{depth}, {}, steps: {inside}}}",
@@ -621,7 +721,7 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     let _ = writeln!(text, "    operations: {{default: {io}}}");
 }
 
-/// What operators do about it, and what makes it worse.
+/// Actions of operators, helpful or harmful.
 fn events(c: &mut Choices<'_>, text: &mut String, has_queue: bool) {
     let count = c.below(6).saturating_sub(3);
     if count > 0 {

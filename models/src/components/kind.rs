@@ -71,6 +71,8 @@ pub trait Kind: Component + Sized {
     const FIGURES: &'static [Set] = &[];
     /// Whether it remembers what a fault can make it forget; it is told so by [`crate::change_numbers::FORGET`].
     const FORGETS: bool = false;
+    /// Whether calls wait here for their turn, of which tied copies are not begun where another one has been.
+    const SERVES: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
     /// The happenings it records with [`sim_core::Cx::happened`].
@@ -196,6 +198,12 @@ pub trait Kind: Component + Sized {
 
     /// Whether it does different things with different data, so that calls must say which they are about.
     fn needs_keys(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Whether it tells the clients of its calls apart.
+    fn goes_by_client(settings: &Self::Settings) -> bool {
         let _ = settings;
         false
     }

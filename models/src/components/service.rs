@@ -16,6 +16,7 @@
 //! threads that block beside the workers in `blocking.rs`; `single.rs` is the short way for handlers of one step. Who gets a
 //! worker is decided in `workers.rs`, who may run code in `turns.rs`; `check.rs` tells which settings make no sense together.
 //! `calling.rs` lets calls in and out, `memory.rs` says what all take of memory.
+//! `guard.rs` bounds and turns away calls beside the queue.
 //! `ready.rs`, `interpreter.rs`, `instances.rs`, `workforce.rs`, `lag.rs` and `switches.rs` are what some runtimes have and
 //! others do not, each a structure that knows no engine.
 
@@ -24,6 +25,7 @@ mod branches;
 mod calling;
 mod check;
 mod execute;
+mod guard;
 mod instances;
 mod interpreter;
 mod lag;
@@ -44,31 +46,35 @@ use std::sync::Arc;
 
 use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::figures::Set;
-use sim_core::random::Stream;
+use sim_core::random::{Key, Stream, hash};
 use sim_core::slab::Slab;
 use sim_core::slots::{self, Admission};
 use sim_core::{
-    Ahead, Answer, CallId, Coming, Component, Cx, Figure, Figures, Happens, Look, Next, Outcome, Sight, Span, Time, Timer,
+    Ahead, Answer, CallId, Coming, Component, Cx, Figure, Figures, Happens, Look, Next, Outcome, Sight, Span, Time,
+    Timer,
 };
 
 use super::kind::{Answers, Ask, Checks, Kind, Links};
 use super::site::Site;
-use crate::admission::AdmissionSettings;
+use crate::admission::{AdmissionSettings, shed};
 use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
 use crate::listen::ListenSettings;
-use crate::memory::{CommitSettings, MemorySettings};
 use crate::memory::gc::GcSettings;
+use crate::memory::{CommitSettings, MemorySettings};
+use crate::policies::concurrency::{self, ConcurrencySettings};
 use crate::policies::not_yet::NotYet;
 use crate::policies::or_none::OrNone;
 use crate::policies::presets::OrPreset;
+use crate::policies::rate_limit;
 use crate::restart::RestartSettings;
 use crate::runtimes::{Crash, Facts, RuntimeSettings, TaskMemory};
 use crate::steps::{ReplyWord, Step, StepCall, tasks_at_once, walk, walk_certain};
 use calling::passed_on;
+use guard::Guard;
 use memory::{Collected, Memory, MemoryTerms};
 use plan::{Plan, Terms, Work};
 use replica::{CLOSED, SINGLE};
@@ -285,6 +291,7 @@ const WAITING_FOR_LOCKS: Figure =
 
 impl Kind for Service {
     const NAME: &'static str = "service";
+    const SERVES: bool = true;
     const EXAMPLE: &'static str = EXAMPLE;
     const FIGURES: &'static [Set] = &[
         slots::FIGURES,
@@ -297,8 +304,18 @@ impl Kind for Service {
         sim_core::memory::FIGURES,
         sim_core::sockets::FIGURES,
         memory::FIGURES,
+        rate_limit::FIGURES_OF_CALLEES,
+        concurrency::FIGURES_OF_CALLEES,
+        shed::FIGURES,
     ];
-    const HAPPENS: &'static [&'static Happens] = memory::HAPPENS;
+    const HAPPENS: &'static [&'static Happens] = &[
+        &shed::SHEDDING_BEGINS,
+        &shed::SHEDDING_ENDS,
+        &crate::appeals::OOM_KILLED,
+        &memory::NO_MEMORY,
+        &memory::NO_THREAD,
+        &memory::HEAP_EXHAUSTED,
+    ];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -401,6 +418,10 @@ impl Kind for Service {
         holds
     }
 
+    fn goes_by_client(settings: &Settings) -> bool {
+        settings.admission.goes_by_client()
+    }
+
     fn gives_keys(settings: &Settings) -> bool {
         let mut sets_keys = false;
         for handler in &settings.handlers {
@@ -414,6 +435,12 @@ impl Kind for Service {
     fn limits(settings: &Settings) -> Limits {
         let facts = settings.facts();
         let workers = facts.workers.map(|count| (facts.noun, count));
+        let limit = settings.admission.concurrency.as_ref().and_then(ConcurrencySettings::fixed);
+        let workers = match (workers, limit) {
+            (Some((noun, count)), Some(limit)) if !facts.frees_while_waiting() => Some((noun, count.min(limit))),
+            (None, Some(limit)) => Some(("calls at once", limit)),
+            (workers, Some(_) | None) => workers,
+        };
         Limits {
             frees_while_waiting: facts.frees_while_waiting(),
             is_threads: facts.has_worker_per_task(),
@@ -429,6 +456,7 @@ impl Kind for Service {
             has_interpreter: facts.interpreter.is_some(),
             runs_code_to_its_end: facts.frees_while_waiting() && facts.slice.is_none(),
             pinned_by_locks: facts.pinned_by_locks,
+            rate_per_s: settings.admission.rate_limit.as_ref().and_then(|rate| rate.of_replica().rate_per_s()),
             waiting: match (workers.is_some(), facts.instances.is_some()) {
                 (_, true) => Waiting::UpTo(0),
                 (true, false) => settings.admission.waiting(),
@@ -473,7 +501,7 @@ impl Kind for Service {
         if let Some(CpuSettings { request, limit }) = cpu {
             check::cpu(request.map(|cores| cores.0), limit.map(|cores| cores.0), hosts.is_some(), checks);
         }
-        check::admission(admission, &facts, checks);
+        check::admission(admission, &facts, calls, checks);
         check::offloaded(handlers, &facts, checks);
         check::memory(settings, checks);
         if facts.instances.is_some() {
@@ -520,7 +548,9 @@ impl Kind for Service {
             let terms = MemoryTerms { connections, pool_threads, ..settings.memory_terms(cores) };
             Memory::new(terms, account, Stream::named(site.seed(), &site.stream("gc")))
         });
-        let mut service = Service::new(plan, links, cpu).with_memory(memory);
+        let key = Key::root(site.seed(), hash(0, &site.stream("admission")), 0).bits();
+        let guard = Guard::new(&settings.admission, &names, key);
+        let mut service = Service::new(plan, links, cpu, guard).with_memory(memory);
         service.has_quota = settings.limit().is_some();
         service
     }
@@ -619,6 +649,9 @@ impl Component for Service {
         self.tasks.set(now, 0);
         self.polled = 0;
         self.interruptible.clear();
+        if let Some(guard) = &mut self.guard {
+            guard.rebuild(now);
+        }
         if let Some(interpreter) = &mut self.interpreter {
             interpreter.clear(now);
         }
@@ -642,6 +675,9 @@ impl Component for Service {
         self.door.begin_measuring(now);
         if let Some(threads) = &mut self.blocking {
             threads.begin_measuring(now);
+        }
+        if let Some(guard) = &mut self.guard {
+            guard.begin_measuring(now);
         }
         self.leaked = 0;
         self.longest_turn = 0;
@@ -668,6 +704,9 @@ impl Component for Service {
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.door.figures(now, figures);
+        if let Some(guard) = &self.guard {
+            guard.figures(now, figures);
+        }
         if self.plan.can_leak {
             figures.count(&TASKS_LEAKED, self.leaked);
         }
@@ -707,7 +746,14 @@ impl Component for Service {
         let Some(plan) = self.plan.changed(change) else { return false };
         self.plan = Arc::new(plan);
         let terms = &self.plan.terms;
-        self.door.adopt(cx.now(), terms.facts.workers, terms.admission.max());
+        if let Some(guard) = &mut self.guard {
+            guard.adopt(cx.now(), &terms.admission);
+        }
+        self.door.adopt(cx.now(), self.places(), self.plan.terms.admission.max());
+        self.door.set_margin(self.plan.terms.admission.min_remaining());
+        if self.guard.is_some() {
+            self.settle_guard(cx);
+        }
         self.dispatch(cx);
         if self.memory.is_some() {
             self.settle_memory(cx);

@@ -90,6 +90,10 @@ macro_rules! settings_by_kind {
             pub fn needs_keys(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::needs_keys(s))
             }
+            /// Whether it tells the clients of its calls apart.
+            pub fn goes_by_client(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::goes_by_client(s))
+            }
             /// Whether it says itself which data its calls are about.
             pub fn gives_keys(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::gives_keys(s))
@@ -97,6 +101,10 @@ macro_rules! settings_by_kind {
             /// Whether it remembers what a fault can make it forget.
             pub fn forgets(&self) -> bool {
                 each_kind!(self, _s, Part => <Part as Kind>::FORGETS)
+            }
+            /// Whether calls wait here for their turn.
+            pub fn serves(&self) -> bool {
+                each_kind!(self, _s, Part => <Part as Kind>::SERVES)
             }
             /// Whether it only says whom to call.
             pub fn directs(&self) -> bool {

@@ -327,7 +327,8 @@ mod tests {
         for _ in 0..100 {
             let mut below = |bound: u64| (random.unit() * bound as f64) as u64;
             let (what, call, bytes) = (below(6), below(4) as usize, 1 + below(5_000_000));
-            let bytes_of = |list: &[(Option<usize>, u64, bool)], is_it: &dyn Fn(&(Option<usize>, u64, bool)) -> bool| {
+            let bytes_of = |list: &[(Option<usize>, u64, bool)],
+                            is_it: &dyn Fn(&(Option<usize>, u64, bool)) -> bool| {
                 list.iter().filter(|object| is_it(object)).map(|object| object.1).sum::<u64>()
             };
             match what {

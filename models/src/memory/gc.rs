@@ -96,7 +96,12 @@ impl GcSettings {
         let heap = self.heap(limit);
         if heap.is_none() && self.gogc.is_none() {
             let message = "the size of the heap is missing".to_string();
-            return flaw("missing_key", "heap", message, "write `heap: 256MB`, or a `memory.limit`, of which it is a quarter");
+            return flaw(
+                "missing_key",
+                "heap",
+                message,
+                "write `heap: 256MB`, or a `memory.limit`, of which it is a quarter",
+            );
         }
         if self.gogc.is_some() && self.young.is_some() {
             let message = "`young` has no effect with `gogc`: there are no generations".to_string();

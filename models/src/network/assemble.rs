@@ -118,7 +118,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         workload.set_recorded_sorts(of_recorded);
         let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
         debug_assert_eq!(node, place.node);
-        let link = OwnLink { entry: &place.link, owner: node, replica: 0, of: &place.name };
+        let link = OwnLink { entry: &place.link, owner: node, replica: 0, of: &place.name, fallback: None };
         add_link(&settings.call, None, link, directory.seed, engine);
         listen(&place.link, settings.call.knows_at_once(), directory, &[NodeId(node.0 + 1)], engine);
         if !place.ops.is_empty() {
@@ -148,12 +148,14 @@ struct OwnLink<'a> {
     owner: NodeId,
     replica: u32,
     of: &'a str,
+    /// The link that answers where calls over this one fail.
+    fallback: Option<(NodeId, u32)>,
 }
 
 fn add_link(
     settings: &LinkSettings,
     balancing: Option<&AlgorithmSettings>,
-    OwnLink { entry, owner, replica, of }: OwnLink<'_>,
+    OwnLink { entry, owner, replica, of, fallback }: OwnLink<'_>,
     seed: u64,
     engine: &mut Engine<Node>,
 ) {
@@ -163,6 +165,7 @@ fn add_link(
         balancing: balancing.cloned().or_else(|| settings.takes_turns().then_some(AlgorithmSettings::RoundRobin)),
         salt: hash(0, &entry.name) as u32,
         key: Key::root(seed, hash(0, &format!("{of}[{replica}].{}", entry.name)), 0).bits(),
+        fallback,
         changes: Vec::new(),
     };
     engine.add_node(Node::Link(Box::new(Link::new(Arc::new(plan)))), entry.group, Some(owner));
@@ -247,7 +250,9 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
                 let at_once = settings.knows_at_once() || link.knows_at_once();
-                let own = OwnLink { entry: &entry, owner: node, replica, of: &name };
+                let other = link.fallback.as_ref().and_then(|fallback| fallback.call.as_ref());
+                let fallback = other.map(|other| directory.link_of(index, replica, other.as_str()));
+                let own = OwnLink { entry: &entry, owner: node, replica, of: &name, fallback };
                 add_link(link, settings.balancing(), own, directory.seed, engine);
                 let own = NodeId(engine.node_count() as u32 - 1);
                 let chooses = settings.balancing().is_some() || settings.directs();

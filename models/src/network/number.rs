@@ -28,8 +28,7 @@ pub(super) fn number(
     problems: &mut Problems,
 ) -> Directory {
     // The director of the faults is node 0.
-    let mut numbers =
-        Numbers {
+    let mut numbers = Numbers {
         scenario,
         engine,
         problems,

@@ -49,9 +49,10 @@ pub(super) fn threads_of_pools(scenario: &Scenario, directory: &Directory, compo
     let links = entry.settings.links().into_iter().zip(&place.links);
     let of_link = links.filter_map(|((_, link), known)| {
         let pool = link.pool.as_ref().filter(|pool| pool.threads > 0)?;
-        let targets = known.targets.iter().map(|target| {
-            u64::from(target.replicas) - u64::from(target.nodes.first() == Some(&place.first))
-        });
+        let targets = known
+            .targets
+            .iter()
+            .map(|target| u64::from(target.replicas) - u64::from(target.nodes.first() == Some(&place.first)));
         let peers = if link.is_per_target(balances) { targets.sum() } else { 1 };
         Some(u64::from(pool.size) * peers * u64::from(pool.threads))
     });

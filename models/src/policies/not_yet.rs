@@ -3,8 +3,6 @@
 use settings::bind::{Fields, NOT_YET, Part};
 use settings::{Book, Node, Path, Problem, Reader, Setting, Shape, Span};
 
-use super::policy::{Described, Policy};
-
 /// A setting or choice that is refused whenever it is written.
 ///
 /// It has no values, so code that matches on a choice of the language lists what is missing as `Missing(never) => match
@@ -15,20 +13,13 @@ pub enum NotYet {}
 /// What comes nearest to something that is missing, by the place where it would be written: a part of the path around it (none:
 /// anywhere), its word, and what there is.
 pub const NEAREST: &[(&str, &str, &str)] = &[
-    ("", "fallback", "`on_failure` of the `call` step, with the steps to take instead"),
-    ("budget", "concurrent", "`budget: {ratio: …}`"),
-    ("budget", "tokens", "`budget: {ratio: …}`"),
-    ("budget", "aws_standard", "`budget: {ratio: …}`"),
-    ("budget", "aws_adaptive", "`budget: {ratio: …}`"),
     ("concurrency", "aimd", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "vegas", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "gradient2", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "envoy_gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
-    ("concurrency", "envoy_thresholds", "`concurrency: {fixed: …}`, a limit that does not adapt"),
-    ("admission", "rate_limit", "`rate_limit` of the links that lead here"),
-    ("admission", "concurrency", "`concurrency` of the links that lead here"),
-    ("admission", "shed", "`queue: {discipline: priority}`"),
+    ("scope", "component", "`scope: replica`, with the rate divided by the number of replicas"),
+    ("rate_limit", "sync", "`scope: replica`, with the rate divided by the number of replicas"),
     ("admission", "max_connections", "`pool` of the links that lead here"),
     ("", "gc", "the fault `pause`, with `every` and `times`"),
     ("", "autoscale", "a variant with other `replicas`"),
@@ -99,18 +90,5 @@ impl Part for NotYet {
 
     fn write_part(&self, _entries: &mut Vec<settings::Entry>) {
         match *self {}
-    }
-}
-
-/// A policy of which nothing is there yet.
-impl Policy for NotYet {
-    type Settings = NotYet;
-
-    fn brief(never: &NotYet) -> Option<String> {
-        match *never {}
-    }
-
-    fn described(never: &NotYet) -> Option<Described> {
-        match *never {}
     }
 }

@@ -59,7 +59,11 @@ impl Runtime for Settings {
         Facts {
             recycle: is_recycled.then_some(recycle),
             switch: switch.span(),
-            memory: Some(TaskMemory { reserved_bytes: worker_memory.0, touched_bytes: worker_memory.0, in_advance: true }),
+            memory: Some(TaskMemory {
+                reserved_bytes: worker_memory.0,
+                touched_bytes: worker_memory.0,
+                in_advance: true,
+            }),
             ..Facts::of("processes", Some(workers_or_cores(*workers, cores)), Holds::Task)
         }
     }

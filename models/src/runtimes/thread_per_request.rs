@@ -32,6 +32,12 @@ impl Runtime for Settings {
     fn facts(&self, _cores: Option<f64>) -> Facts {
         let Settings { max, start, close, stack, stack_touched, switch } = self;
         let facts = Facts::of("threads", *max, Holds::Task);
-        Facts { start: start.0, close: close.0, switch: switch.span(), memory: Some(stacks(*stack, *stack_touched, false)), ..facts }
+        Facts {
+            start: start.0,
+            close: close.0,
+            switch: switch.span(),
+            memory: Some(stacks(*stack, *stack_touched, false)),
+            ..facts
+        }
     }
 }

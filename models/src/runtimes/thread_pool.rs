@@ -29,7 +29,11 @@ pub struct Settings {
 impl Runtime for Settings {
     fn facts(&self, _cores: Option<f64>) -> Facts {
         let Settings { threads, stack, stack_touched, switch } = self;
-        Facts { switch: switch.span(), memory: Some(stacks(*stack, *stack_touched, true)), ..Facts::of("threads", Some(*threads), Holds::Task) }
+        Facts {
+            switch: switch.span(),
+            memory: Some(stacks(*stack, *stack_touched, true)),
+            ..Facts::of("threads", Some(*threads), Holds::Task)
+        }
     }
 }
 

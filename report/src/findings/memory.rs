@@ -15,7 +15,8 @@ pub(super) fn killed(result: &RunResult) -> Vec<Finding> {
         let mut draft = Draft::new("oom_killed", about(name));
         let count = draft.metric("kills", Unit::Count, format!("components.{name}.oom_kills"), kills);
         let times = if kills == 1.0 { "once".to_string() } else { format!("{count} times") };
-        let text = format!("{name} ran out of memory {times}: the process died, and with it all that it was working on.");
+        let text =
+            format!("{name} ran out of memory {times}: the process died, and with it all that it was working on.");
         found.push((kills, draft.say(Severity::Critical, text)));
     }
     ranked(found)

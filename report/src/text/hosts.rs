@@ -1,4 +1,4 @@
-//! The hosts: how busy their cores were, what wanted one, and what switching between tasks took.
+//! The hosts: utilisation of their cores, runnable tasks, and the cost of context switches.
 
 use lab::result::{HostsResult, RunResult};
 
@@ -6,7 +6,7 @@ use super::paint::{Ink, Page, Span};
 use super::table::{Column, Table};
 use crate::units;
 
-/// Shares of the cores in use, and of them spent on switching, from which they stand out.
+/// Share of the cores in use, or spent on switching, above which it is highlighted.
 const BUSY: f64 = 0.9;
 
 pub(super) fn hosts(page: &mut Page, result: &RunResult) {

@@ -1,4 +1,4 @@
-//! Verdicts over small systems whose answer is known.
+//! Findings about small systems with known answers.
 
 use report::findings::{Finding, Severity, findings};
 
@@ -37,7 +37,7 @@ fn twenty_seconds_without_goodput_are_told() {
     let found = told(PAUSE, &[]);
     is_told(&found, Severity::Critical, "u had no goodput from 20s to 40s, while 2,000 requests were sent.");
     is_told(&found, Severity::Warning, "The p99 of u rose to 19.8 s");
-    // They were late, not lost.
+    // The requests were late, not lost.
     let recovered = "Recovered from stall as soon as it ended; goodput fell to 0 % of its level before, and was below 95 % for 20s.";
     is_told(&found, Severity::Good, recovered);
     assert!(
@@ -156,7 +156,7 @@ components:
     is_told(&found, Severity::Warning, "The queues of the 10 replicas of worker held up to 1");
 }
 
-/// A thread pool that waits for another, which waits for a database that a fault has made slow.
+/// A thread pool that waits for another one, which waits for a database that a fault has slowed down.
 #[test]
 fn whom_a_saturated_service_waits_for_is_told_down_to_the_last() {
     let yaml = "
@@ -248,7 +248,7 @@ components:
     is_told(&found, Severity::Warning, "A handler of api blocked one of its loops for 500 ms");
 }
 
-/// Eight requests of 10 ms at once, five times a second, spend a quota of one core for 100 ms in 12.5 ms.
+/// Eight requests of 10 ms at once, five times per second, use up a quota of one core for 100 ms within 12.5 ms.
 #[test]
 fn a_service_that_is_throttled_while_its_quota_would_do_is_told() {
     let yaml = "
@@ -262,7 +262,7 @@ components:
     let found = told(yaml, &[]);
     let text = "api was throttled in 50 % of its CPU periods although it used only 32 % of its quota";
     is_told(&found, Severity::Warning, text);
-    // With a quota of eight cores nothing stands still.
+    // With a quota of eight cores, nothing is throttled.
     let found = told(yaml, &["components.api.cpu.limit=8"]);
     assert!(!texts(&found).concat().contains("throttled"), "{:#?}", texts(&found));
 }
@@ -325,7 +325,7 @@ components:
     is_told(&found, Severity::Warning, "The accept queue of db was full");
 }
 
-/// Ten goroutines a second wait for an answer that never comes.
+/// Ten goroutines per second wait for an answer that never comes.
 #[test]
 fn tasks_that_pile_up_are_told() {
     let yaml = "
@@ -343,7 +343,7 @@ components:
     assert!(!texts(&found).concat().contains("The number of tasks"), "{:#?}", texts(&found));
 }
 
-/// Each call blocks its carrier for 20 ms: at 120/s 2.4 of four are held.
+/// Each call blocks its carrier for 20 ms: at 120/s, 2.4 of four are held.
 #[test]
 fn carriers_that_are_pinned_are_told() {
     let yaml = "

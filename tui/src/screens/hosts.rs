@@ -1,4 +1,4 @@
-//! The hosts: how busy their cores are, what waits for one, what switching costs, and which components run there.
+//! The hosts: utilisation of their cores, runnable tasks, the cost of context switches, and the components on them.
 
 use lab::result::{HostNow, OnHost, Snapshot};
 use ratatui::buffer::Buffer;

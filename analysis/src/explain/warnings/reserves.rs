@@ -25,9 +25,7 @@ impl Loss {
             Some((hosts, placement)) => {
                 let mut there = vec![0_u32; hosts as usize];
                 let placed = match self.memory {
-                    Some((size, needs)) => {
-                        place_in_memory(placement, replicas, needs, &mut vec![size; hosts as usize])
-                    }
+                    Some((size, needs)) => place_in_memory(placement, replicas, needs, &mut vec![size; hosts as usize]),
                     None => (0..replicas).map(|nth| placement.host_of(nth, replicas, hosts)).collect(),
                 };
                 placed.into_iter().for_each(|host| there[host as usize] += 1);

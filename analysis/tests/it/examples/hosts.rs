@@ -74,7 +74,8 @@ fn pauses_show_in_p99_once_they_cover_one_percent() {
 fn a_spike_starts_a_death_spiral_that_only_deep_shedding_ends() {
     let good = |result: &RunResult, from: f64, to: f64| mean(&windows(result, "workloads.users.goodput", from, to));
     for result in runs("gc-death-spiral", "spiral") {
-        let (before, after, later) = (good(&result, 120.0, 240.0), good(&result, 600.0, 720.0), good(&result, 1080.0, 1200.0));
+        let (before, after, later) =
+            (good(&result, 120.0, 240.0), good(&result, 600.0, 720.0), good(&result, 1080.0, 1200.0));
         assert!(before > 210.0, "before the spike: {before}/s");
         assert!(after < 0.5 * before, "after it, at the same load: {after}/s");
         assert!(good(&result, 840.0, 960.0) < 90.0, "at 180/s");

@@ -5,7 +5,7 @@ use sim_core::{Answer, CallId, Cx, Next, Outcome, Timer};
 
 use super::instances::Start;
 use super::ready::Woken;
-use super::replica::{ASKED, BLOCKED, CLOSED, Doing, KILLED, MARKED, SLICE, Service, WOKEN};
+use super::replica::{ASKED, BLOCKED, CLOSED, Doing, GUARDED, KILLED, MARKED, SLICE, Service, WOKEN};
 use super::single;
 use crate::steps::program::{Failure, Instruction};
 
@@ -22,6 +22,11 @@ impl Service {
 
     pub(super) fn admit(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Next {
         let now = cx.now();
+        if self.guard.is_some()
+            && let Some(refused) = self.turned_away(cx, call, priority)
+        {
+            return refused;
+        }
         if self.instances.is_some() {
             return self.admit_to_instance(cx, call);
         }
@@ -31,7 +36,7 @@ impl Service {
             return self.begin(cx, call, cx.profile_row(call));
         }
         let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
-        if self.frees_while_waiting && !self.ready.is_empty() && !self.is_asleep() {
+        if self.frees_while_waiting && (!self.may_begin() || !self.ready.is_empty() && !self.is_asleep()) {
             // Callbacks that are ready come first; the loop is not free for a new call.
             return match self.door.join_line(cx, call, priority, until) {
                 true => Next::WAIT,
@@ -92,6 +97,7 @@ impl Service {
                 self.wake(cx);
                 Next::WAIT
             }
+            GUARDED => self.guard_is_due(cx),
             what => {
                 debug_assert!(matches!(what, SLICE | BLOCKED), "timer {what} is not handled");
                 let Some(ticket) = cx.ticket_if_open(timer.call()) else { return Next::WAIT };
@@ -100,9 +106,22 @@ impl Service {
         }
     }
 
+    /// Another copy of a call that has a worker has been begun elsewhere.
+    #[inline(never)]
+    fn not_begun(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let now = cx.now();
+        self.forget_call(call);
+        self.door.give_back(now, now, None);
+        self.dispatch(cx);
+        Next::reply(call, cx.answer(Outcome::Cancelled))
+    }
+
     /// A call that has a worker begins.
     #[inline(always)]
     pub(super) fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, profile: u16) -> Next {
+        if !cx.is_first_of_tied(call) {
+            return self.not_begun(cx, call);
+        }
         if let Some(single) = &self.plan.only {
             let span = single.span(cx, call);
             return self.begin_single(cx, call, span);
@@ -123,6 +142,9 @@ impl Service {
     #[inline(always)]
     pub(super) fn answered(&mut self, cx: &mut Cx<'_>, call: CallId, answer: Answer) -> Next {
         let index = cx.ticket(call) - 1;
+        if let Some(guard) = &mut self.guard {
+            guard.answered(cx.now(), index);
+        }
         if answer.outcome().is_good() {
             return self.resume(cx, index, Woken::Message);
         }

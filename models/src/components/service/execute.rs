@@ -158,6 +158,9 @@ impl Service {
         };
         let to = To { node, link: salt, ordinal: nth, profile, path: 0, is_retry: false };
         let child = if waits { cx.call(call, to) } else { cx.call_and_forget(call, to) };
+        if let Some(guard) = self.guard.as_mut().filter(|_| waits) {
+            guard.called(cx.now(), index, link);
+        }
         if let Some(key) = asks.key {
             cx.set_data_key(child, key);
         }

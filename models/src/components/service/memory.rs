@@ -51,9 +51,11 @@ const THREADS_REFUSED: Figure = Figure::count(
 );
 const PAUSES: Figure =
     Figure::times("pauses", "Pauses of garbage collection, during which the process stands still. Only with `gc`.");
-const GC_SHARE: Figure =
-    Figure::share("gc.share", "Share of the time during which the process stands still for garbage collection. Only with `gc`.")
-        .kept();
+const GC_SHARE: Figure = Figure::share(
+    "gc.share",
+    "Share of the time during which the process stands still for garbage collection. Only with `gc`.",
+)
+.kept();
 const GC_YOUNG: Figure = Figure::count("gc.young", "Collections of the young generation. Only with `gc`.");
 const GC_FULL: Figure = Figure::count("gc.full", "Collections of the whole heap. Only with `gc`.");
 const GC_CYCLES: Figure = Figure::count("gc.cycles", "Concurrent cycles that have begun. Only with `gc`.");
@@ -75,15 +77,14 @@ pub(super) const FIGURES: Set = &[
     &GC_CYCLES,
 ];
 
-static NO_MEMORY: Happens =
+pub(super) static NO_MEMORY: Happens =
     Happens { name: "no_memory", doc: "The process could not reserve the memory that it needs to start, and died." };
-static NO_THREAD: Happens =
+pub(super) static NO_THREAD: Happens =
     Happens { name: "no_thread", doc: "The process needs more threads to start than it may have, and died." };
-static HEAP_EXHAUSTED: Happens =
-    Happens { name: "heap_exhausted", doc: "The heap was full of objects in use after a collection, and the process died." };
-
-/// What a replica records of its memory.
-pub(super) const HAPPENS: &[&Happens] = &[&OOM_KILLED, &NO_MEMORY, &NO_THREAD, &HEAP_EXHAUSTED];
+pub(super) static HEAP_EXHAUSTED: Happens = Happens {
+    name: "heap_exhausted",
+    doc: "The heap was full of objects in use after a collection, and the process died.",
+};
 
 /// What the memory of a replica goes by.
 #[derive(Clone, Debug)]
@@ -201,7 +202,18 @@ impl Memory {
         let collecting = terms.collected.clone().map(|how| {
             let heap = Collector::new(how.terms);
             let pauses = Histogram::new();
-            Box::new(Collecting { how, heap, draws, marking: 0, pauses, paused: 0, until: 0, young: 0, full: 0, cycles: 0 })
+            Box::new(Collecting {
+                how,
+                heap,
+                draws,
+                marking: 0,
+                pauses,
+                paused: 0,
+                until: 0,
+                young: 0,
+                full: 0,
+                cycles: 0,
+            })
         });
         Memory {
             terms,
@@ -464,8 +476,8 @@ impl Service {
         let Some(memory) = &mut self.memory else { return };
         let used = memory.sum_up(cx.now(), tasks);
         let most = cx.use_memory(memory.account, used);
-        let is_too_much = memory.terms.commit == Commit::Touched
-            && memory.terms.limit.is_some_and(|limit| used.resident > limit);
+        let is_too_much =
+            memory.terms.commit == Commit::Touched && memory.terms.limit.is_some_and(|limit| used.resident > limit);
         if is_too_much || most == Some(cx.node()) {
             self.dies(cx, &OOM_KILLED);
         } else if let Some(other) = most {
@@ -536,7 +548,9 @@ impl Service {
 
     /// One of those who mark has finished; `cycle` is the number of the cycle.
     pub(super) fn marked(&mut self, cx: &mut Cx<'_>, cycle: u64) -> Next {
-        let Some(collecting) = self.memory.as_mut().and_then(|memory| memory.collecting.as_mut()) else { return Next::WAIT };
+        let Some(collecting) = self.memory.as_mut().and_then(|memory| memory.collecting.as_mut()) else {
+            return Next::WAIT;
+        };
         if cycle == collecting.cycles && collecting.marking > 0 {
             collecting.marking -= 1;
             if collecting.marking == 0 {

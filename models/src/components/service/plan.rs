@@ -97,7 +97,8 @@ impl Plan {
             && recycle.is_none()
             && instances.is_none()
             && !cpu.has_memory
-            && !terms.admission.preempts();
+            && !terms.admission.preempts()
+            && !terms.admission.heeds_ends();
         let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.shares_cores));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
         let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());

@@ -8,6 +8,7 @@ use sim_core::gauge::Gauge;
 use sim_core::slab::Slab;
 use sim_core::{CallId, CpuId, CpuJob, Cx, NodeId, Span, Time};
 
+use super::guard::Guard;
 use super::instances::Instances;
 use super::interpreter::{self, Interpreter};
 use super::lag::Lag;
@@ -166,7 +167,8 @@ pub(super) const SLICE: u8 = 4;
 pub(super) const ASKED: u8 = 5;
 pub(super) const KILLED: u8 = 6;
 pub(super) const WOKEN: u8 = 7;
-pub(super) const MARKED: u8 = 8;
+pub(super) const GUARDED: u8 = 8;
+pub(super) const MARKED: u8 = 9;
 
 /// One replica.
 #[derive(Clone, Debug)]
@@ -222,15 +224,17 @@ pub struct Service {
     pub(super) kept: Gauge,
     /// Strands that there are, and those that never end, where they give their workers back while they wait.
     pub(super) tasks: Gauge,
+    /// What bounds and turns away calls beside the queue.
+    pub(super) guard: Option<Box<Guard>>,
 }
 
 impl Service {
     /// At the start of a run.
-    pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>) -> Service {
+    pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>, guard: Option<Box<Guard>>) -> Service {
         let facts = plan.terms.facts;
         let threads = facts.blocking_threads().or(facts.offload.filter(|_| plan.offloads));
         let blocking = threads.map(|count| Box::new(Threads::new(count)));
-        let door = Door::new(plan.terms.facts.workers, plan.terms.admission.line());
+        let door = Door::new(None, plan.terms.admission.line());
         let mut service = Service {
             plan: Arc::new(plan),
             links,
@@ -261,8 +265,11 @@ impl Service {
             polled: 0,
             kept: Gauge::new(0, 0),
             tasks: Gauge::new(0, 0),
+            guard,
         };
         service.settle();
+        let admission = &service.plan.terms.admission;
+        service.door = Door::new(service.places(), admission.line()).with_margin(admission.min_remaining());
         service
     }
 
@@ -287,6 +294,7 @@ impl Service {
         self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
         self.admits_specially =
             self.frees_while_waiting || self.preempts || terms.admission.heeds_more() || self.instances.is_some();
+        self.admits_specially |= self.guard.is_some();
         self.admits_specially |= self.memory.is_some();
         self.locks = vec![Lock::default(); self.plan.locks];
     }
