@@ -96,6 +96,7 @@ impl Plan {
             && (start, close, switch) == (0, 0, 0)
             && recycle.is_none()
             && instances.is_none()
+            && !cpu.has_memory
             && !terms.admission.preempts()
             && !terms.admission.heeds_ends()
             && !cpu.is_tied;
@@ -146,6 +147,8 @@ impl Plan {
 pub(super) struct Work {
     /// On cores, shared with others.
     pub(super) shares_cores: bool,
+    /// Whether memory is modelled.
+    pub(super) has_memory: bool,
     /// Whether the `demand` of a request multiplies its work.
     pub(super) by_demand: bool,
     /// Cores that each instance has to itself; `None` where work shares its cores.
