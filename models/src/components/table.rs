@@ -8,6 +8,7 @@ macro_rules! settings_by_kind {
         /// A component, by its `kind`.
         #[derive(Clone, Debug, PartialEq, Setting)]
         #[setting(tag = "kind")]
+        #[allow(clippy::large_enum_variant, reason = "a scenario has one for each component, and none is copied during a run")]
         pub enum ComponentSettings {
             $($(#[$doc])* $kind($module::Settings),)*
             $($(#[$missing_doc])* $missing(crate::policies::not_yet::NotYet),)*

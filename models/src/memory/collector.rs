@@ -320,15 +320,15 @@ mod tests {
     }
 
     fn agrees(random: &mut Stream) {
+        // Whose it is (`None`: garbage), bytes, whether it is old.
+        type Object = (Option<usize>, u64, bool);
         let mut heap = Collector::new(terms());
         let mut calls = [Objects::default(); 4];
-        // Whose it is (`None`: garbage), bytes, whether it is old.
-        let mut list: Vec<(Option<usize>, u64, bool)> = Vec::new();
+        let mut list: Vec<Object> = Vec::new();
         for _ in 0..100 {
             let mut below = |bound: u64| (random.unit() * bound as f64) as u64;
             let (what, call, bytes) = (below(6), below(4) as usize, 1 + below(5_000_000));
-            let bytes_of = |list: &[(Option<usize>, u64, bool)],
-                            is_it: &dyn Fn(&(Option<usize>, u64, bool)) -> bool| {
+            let bytes_of = |list: &[Object], is_it: &dyn Fn(&Object) -> bool| {
                 list.iter().filter(|object| is_it(object)).map(|object| object.1).sum::<u64>()
             };
             match what {
