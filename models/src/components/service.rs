@@ -15,11 +15,13 @@
 //! `strands.rs`; its instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`,
 //! threads that block beside the workers in `blocking.rs`; `single.rs` is the short way for handlers of one step. Who gets a
 //! worker is decided in `workers.rs`, who may run code in `turns.rs`; `check.rs` tells which settings make no sense together.
-//! `calling.rs` lets calls in and out, `memory.rs` says what all take of memory.
+//! `calling.rs` lets calls in and out, `memory.rs` says what all take of memory, and
+//! `accounts.rs` what follows.
 //! `guard.rs` bounds and turns away calls beside the queue.
 //! `ready.rs`, `interpreter.rs`, `instances.rs`, `workforce.rs`, `lag.rs` and `switches.rs` are what some runtimes have and
 //! others do not, each a structure that knows no engine.
 
+mod accounts;
 mod blocking;
 mod branches;
 mod calling;
@@ -172,6 +174,12 @@ impl Settings {
     /// The collector of its garbage.
     fn collector(&self) -> Option<&GcSettings> {
         self.gc.as_ref().and_then(|gc| gc.as_ref()).map(|preset| &preset.0)
+    }
+
+    /// Whether its memory is modelled, whatever its hosts have.
+    fn has_memory(&self) -> bool {
+        let Settings { memory, listen, threads_max, .. } = self;
+        memory.is_some() || listen.is_some() || threads_max.is_some() || self.collector().is_some()
     }
 
     /// The most memory that a replica may use, and what it uses before it serves anybody.
@@ -363,8 +371,7 @@ impl Kind for Service {
     }
 
     fn models_memory(settings: &Settings) -> bool {
-        let Settings { memory, listen, threads_max, .. } = settings;
-        memory.is_some() || listen.is_some() || threads_max.is_some() || settings.collector().is_some()
+        settings.has_memory()
     }
 
     fn stands_still(settings: &Settings) -> bool {

@@ -31,6 +31,7 @@ impl CommitSettings {
 
 /// Memory of a replica.
 #[derive(Clone, Debug, PartialEq, Setting)]
+#[setting(shorthand = "limit")]
 pub struct MemorySettings {
     /// Memory that the replica may use. Above it the process is killed (*OOM kill*), and started again with `restart`.
     #[setting(default = "none")]

@@ -332,7 +332,7 @@ fn relocked<'a>(steps: &'a [Step], held: &mut Vec<&'a str>, found: &mut impl FnM
 /// What is wrong with its memory and how that is collected; `hosts` says whether its host could have memory.
 pub(super) fn memory(settings: &Settings, checks: &mut Checks<'_>) {
     let Settings { memory, gc, hosts, handlers, restart, replace_after, .. } = settings;
-    let is_modelled = memory.is_some() || gc.is_some() || hosts.is_some();
+    let is_modelled = settings.has_memory() || hosts.is_some();
     let mut allocates = false;
     for handler in handlers {
         walk(&handler.value, &mut |step| allocates |= matches!(step, Step::Allocate(_)));

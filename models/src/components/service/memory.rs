@@ -8,12 +8,11 @@ use sim_core::figures::Set;
 use sim_core::gauge::Gauge;
 use sim_core::histogram::Histogram;
 use sim_core::random::Stream;
-use sim_core::{CallId, Commit, Cx, Figure, Figures, Happens, MemoryId, MemoryUse, Next, Outcome, Span, Time, Timer};
+use sim_core::{CallId, Commit, Cx, Figure, Figures, Happens, MemoryId, MemoryUse, Span, Time};
 
-use super::replica::{MARKED, Service};
-use crate::appeals::{DIES, OF_MEMORY, OOM_KILLED, STANDS_STILL};
-use crate::memory::collector::{Collector, Due, Objects, Terms};
-use crate::runtimes::{Holds, STACK, TaskMemory};
+use crate::appeals::STANDS_STILL;
+use crate::memory::collector::{Collector, Objects, Terms};
+use crate::runtimes::TaskMemory;
 
 const MEMORY_LIMIT: Figure =
     Figure::level("memory_limit", "Memory limits of the replicas, together. Only with `memory.limit`.").in_bytes();
@@ -47,7 +46,7 @@ const OF_GARBAGE: Figure =
 const THREADS_REFUSED: Figure = Figure::count(
     "threads_refused",
     "Calls that failed with `unavailable` because there could be no further thread, for `threads_max` or for want of memory to reserve. \
-     Only with `threads_max` or `commit: reserved`.",
+     Only where memory is modelled.",
 );
 const PAUSES: Figure =
     Figure::times("pauses", "Pauses of garbage collection, during which the process stands still. Only with `gc`.");
@@ -118,56 +117,56 @@ pub(super) struct Collected {
 
 /// Collecting garbage, with what it has taken.
 #[derive(Clone, Debug)]
-struct Collecting {
-    how: Collected,
-    heap: Collector,
-    draws: Stream,
+pub(super) struct Collecting {
+    pub(super) how: Collected,
+    pub(super) heap: Collector,
+    pub(super) draws: Stream,
     /// Markers that have not finished the cycle under way.
-    marking: u32,
-    pauses: Histogram,
-    paused: u128,
+    pub(super) marking: u32,
+    pub(super) pauses: Histogram,
+    pub(super) paused: u128,
     /// When it goes on after the last pause.
-    until: Time,
-    young: u64,
-    full: u64,
-    cycles: u64,
+    pub(super) until: Time,
+    pub(super) young: u64,
+    pub(super) full: u64,
+    pub(super) cycles: u64,
 }
 
 /// The memory of a replica.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
-    terms: MemoryTerms,
-    account: MemoryId,
+    pub(super) terms: MemoryTerms,
+    pub(super) account: MemoryId,
     /// What each call that waits keeps alive, by index of the call …
-    of_calls: Vec<Objects>,
+    pub(super) of_calls: Vec<Objects>,
     /// … and each strand.
-    of_strands: Vec<Objects>,
+    pub(super) of_strands: Vec<Objects>,
     /// What all of them keep alive, where nothing is collected.
-    alive: u64,
-    collecting: Option<Box<Collecting>>,
+    pub(super) alive: u64,
+    pub(super) collecting: Option<Box<Collecting>>,
     /// Whether it has been told to die, and has not yet.
-    is_dying: bool,
-    reserved: u64,
-    tasks: Gauge,
-    connections: Gauge,
-    calls: Gauge,
-    garbage: Gauge,
-    threads: Gauge,
-    threads_refused: u64,
-    measured_from: Time,
+    pub(super) is_dying: bool,
+    pub(super) reserved: u64,
+    pub(super) tasks: Gauge,
+    pub(super) connections: Gauge,
+    pub(super) calls: Gauge,
+    pub(super) garbage: Gauge,
+    pub(super) threads: Gauge,
+    pub(super) threads_refused: u64,
+    pub(super) measured_from: Time,
 }
 
 /// How much threads and tasks are.
 #[derive(Clone, Copy)]
-struct Tasks {
-    count: u64,
-    each: TaskMemory,
+pub(super) struct Tasks {
+    pub(super) count: u64,
+    pub(super) each: TaskMemory,
     /// Threads beside the workers.
-    beside: u64,
+    pub(super) beside: u64,
     /// Threads of the operating system among all of these.
-    threads: u64,
+    pub(super) threads: u64,
     /// The stack of a thread.
-    stack: TaskMemory,
+    pub(super) stack: TaskMemory,
 }
 
 impl MemoryTerms {
@@ -253,7 +252,7 @@ impl Memory {
     }
 
     /// A call has come.
-    fn arrives(&mut self, cx: &Cx<'_>, call: CallId) {
+    pub(super) fn arrives(&mut self, cx: &Cx<'_>, call: CallId) {
         let index = call.index() as usize;
         if self.of_calls.len() <= index {
             self.of_calls.resize(index + 1, Objects::default());
@@ -303,7 +302,7 @@ impl Memory {
     }
 
     /// Threads and tasks are so many from now on; what all use.
-    fn sum_up(&mut self, now: Time, tasks: Tasks) -> MemoryUse {
+    pub(super) fn sum_up(&mut self, now: Time, tasks: Tasks) -> MemoryUse {
         let of_tasks = tasks.memory();
         let (alive, used, heap) = match &self.collecting {
             Some(collecting) => {
@@ -333,12 +332,12 @@ impl Memory {
     }
 
     /// Whether there may be another thread.
-    fn has_thread(&self) -> bool {
+    pub(super) fn has_thread(&self) -> bool {
         self.terms.threads_max.is_none_or(|max| self.threads.value() < max)
     }
 
     /// How much more it may reserve.
-    fn room(&self, cx: &Cx<'_>) -> u64 {
+    pub(super) fn room(&self, cx: &Cx<'_>) -> u64 {
         let own = self.terms.limit.filter(|_| self.terms.commit == Commit::Reserved);
         own.map_or(u64::MAX, |limit| limit.saturating_sub(self.reserved)).min(cx.memory_room(self.account))
     }
@@ -378,9 +377,7 @@ impl Memory {
         figures.gauge(&OF_CONNECTIONS, &self.connections, now);
         figures.level(&CONNECTIONS, self.terms.connections);
         figures.gauge(&THREADS, &self.threads, now);
-        if self.terms.commit == Commit::Reserved || self.terms.threads_max.is_some() {
-            figures.count(&THREADS_REFUSED, self.threads_refused);
-        }
+        figures.count(&THREADS_REFUSED, self.threads_refused);
         if let Some(collecting) = &self.collecting {
             figures.gauge(&OF_GARBAGE, &self.garbage, now);
             figures.times(&PAUSES, &collecting.pauses);
@@ -394,170 +391,11 @@ impl Memory {
 
 impl Collecting {
     /// The process stands still for a collection that copies for so long, after others of this instant.
-    fn pause(&mut self, cx: &mut Cx<'_>, copying: Span) {
+    pub(super) fn pause(&mut self, cx: &mut Cx<'_>, copying: Span) {
         let pause = self.how.pause.sample_span(&mut self.draws).saturating_add(copying);
         self.pauses.record(pause);
         self.paused += u128::from(pause);
         self.until = self.until.max(cx.now()).saturating_add(pause);
         cx.ask_supervisor(STANDS_STILL, self.until - cx.now());
-    }
-}
-
-impl Service {
-    /// A call arrives at a replica whose memory is modelled.
-    #[inline(never)]
-    pub(super) fn admit_into_memory(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Next {
-        let makes_a_thread = self.plan.terms.facts.holds == Holds::Task && self.door.has_room();
-        let each = self.plan.terms.facts.memory.filter(|each| makes_a_thread && !each.in_advance);
-        if let (Some(memory), Some(each)) = (&mut self.memory, each)
-            && (memory.room(cx) < each.reserved_bytes || !memory.has_thread())
-        {
-            memory.threads_refused += 1;
-            return Next::reply(call, cx.answer(Outcome::Unavailable));
-        }
-        if let Some(memory) = &mut self.memory {
-            memory.arrives(cx, call);
-        }
-        let next = self.admit(cx, call, priority);
-        // One that was refused has not begun, and does not wait.
-        if next.answers(call) && cx.ticket(call) == 0 {
-            self.forget_call(call);
-        }
-        self.settle_memory(cx);
-        next
-    }
-
-    /// A call goes that has not begun.
-    pub(super) fn forget_call(&mut self, call: CallId) {
-        if let Some(memory) = &mut self.memory {
-            memory.leaves(call.index());
-        }
-    }
-
-    fn tasks_in_memory(&self) -> Tasks {
-        let facts = &self.plan.terms.facts;
-        let none = TaskMemory { reserved_bytes: 0, touched_bytes: 0, in_advance: false };
-        let each = facts.memory.unwrap_or(none);
-        let count = match facts.holds {
-            _ if each.in_advance => facts.workers.map_or(0, u64::from),
-            Holds::Task => self.door.held(),
-            Holds::RunningCode => self.tasks.value(),
-            Holds::Nothing => 0,
-        };
-        let beside = self.blocking.as_ref().map_or(0, |threads| threads.slots.held());
-        let workers = match facts.holds {
-            Holds::Task if each.in_advance => count,
-            Holds::Task => self.door.held(),
-            Holds::RunningCode => facts.workers.map_or(0, u64::from),
-            Holds::Nothing => 0,
-        };
-        let is_thread = facts.holds == Holds::Task && facts.noun == "threads";
-        let stack = if is_thread { each } else { STACK };
-        Tasks { count, each, beside, threads: workers + beside, stack }
-    }
-
-    /// Brings the account up to date; kills who uses too much and collects what is due.
-    #[inline(never)]
-    pub(super) fn settle_memory(&mut self, cx: &mut Cx<'_>) {
-        let (tasks, waiting) = (self.tasks_in_memory(), self.door.line().len());
-        let Some(memory) = &mut self.memory else { return };
-        if memory.terms.listens {
-            cx.set_accept_queue(waiting as u64);
-        }
-        for call in self.door.take_gone() {
-            memory.leaves(call);
-        }
-        if memory.is_dying {
-            return;
-        }
-        if memory.collecting.is_some() {
-            self.collect(cx);
-        }
-        let Some(memory) = &mut self.memory else { return };
-        let used = memory.sum_up(cx.now(), tasks);
-        let most = cx.use_memory(memory.account, used);
-        let is_too_much =
-            memory.terms.commit == Commit::Touched && memory.terms.limit.is_some_and(|limit| used.resident > limit);
-        if is_too_much || most == Some(cx.node()) {
-            self.dies(cx, &OOM_KILLED);
-        } else if let Some(other) = most {
-            cx.ask_supervisor_about(other, DIES, OF_MEMORY);
-        }
-    }
-
-    /// It starts: what it needs for that must be there.
-    pub(super) fn start_in_memory(&mut self, cx: &mut Cx<'_>) {
-        let tasks = self.tasks_in_memory();
-        let Some(memory) = &mut self.memory else { return };
-        let used = memory.sum_up(cx.now(), tasks);
-        if memory.terms.threads_max.is_some_and(|max| memory.threads.value() > max) {
-            memory.clear(cx.now());
-            return self.dies(cx, &NO_THREAD);
-        }
-        let own = memory.terms.limit.filter(|_| memory.terms.commit == Commit::Reserved);
-        if used.reserved > own.unwrap_or(u64::MAX).min(cx.memory_room(memory.account)) {
-            memory.clear(cx.now());
-            return self.dies(cx, &NO_MEMORY);
-        }
-        self.settle_memory(cx);
-    }
-
-    fn dies(&mut self, cx: &mut Cx<'_>, why: &'static Happens) {
-        let Some(memory) = &mut self.memory else { return };
-        memory.is_dying = true;
-        cx.happened(why);
-        if why.name != NO_THREAD.name {
-            cx.note_kill(cx.node());
-        }
-        cx.ask_supervisor(DIES, 0);
-    }
-
-    #[inline(never)]
-    fn collect(&mut self, cx: &mut Cx<'_>) {
-        let Some(collecting) = self.memory.as_mut().and_then(|memory| memory.collecting.as_mut()) else { return };
-        // Promoting survivors can fill the heap, so that one collection can follow on another.
-        while let Some(due) = collecting.heap.due() {
-            match due {
-                Due::Young => {
-                    collecting.young += 1;
-                    let copying = collecting.heap.collect_young();
-                    collecting.pause(cx, copying);
-                }
-                Due::Full => {
-                    collecting.full += 1;
-                    let copying = collecting.heap.collect_all();
-                    collecting.pause(cx, copying);
-                }
-                Due::Cycle => {
-                    collecting.cycles += 1;
-                    let (work, markers) = (collecting.heap.begin_cycle(), collecting.how.markers.max(1));
-                    collecting.marking = markers;
-                    let share = (work / u64::from(markers)).max(1);
-                    for _ in 0..markers {
-                        let timer = Timer { what: MARKED, data: collecting.cycles };
-                        match self.cpu {
-                            Some(cpu) => drop(cx.cpu(cpu, share, timer)),
-                            None => drop(cx.work(share, timer)),
-                        }
-                    }
-                }
-                Due::Exhausted => return self.dies(cx, &HEAP_EXHAUSTED),
-            }
-        }
-    }
-
-    /// One of those who mark has finished; `cycle` is the number of the cycle.
-    pub(super) fn marked(&mut self, cx: &mut Cx<'_>, cycle: u64) -> Next {
-        let Some(collecting) = self.memory.as_mut().and_then(|memory| memory.collecting.as_mut()) else {
-            return Next::WAIT;
-        };
-        if cycle == collecting.cycles && collecting.marking > 0 {
-            collecting.marking -= 1;
-            if collecting.marking == 0 {
-                collecting.heap.end_cycle();
-            }
-        }
-        self.settle_memory(cx);
-        Next::WAIT
     }
 }
